@@ -1,0 +1,5 @@
+"""The project's top: settings, URLs, the worker."""
+
+from .celery import app as celery_app
+
+__all__ = ["celery_app"]

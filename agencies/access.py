@@ -1,0 +1,86 @@
+"""Who may enter which agency's pages, and do what there.
+
+A stranger to an agency gets 404, never 403: even its existence is not theirs to know. A member without the
+role gets 403.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+
+from agencies.models import Agency, Membership, Role, User
+
+EVERYONE = frozenset(Role.values)
+SEES_PLANS = frozenset({Role.SUPERVISOR, Role.ANALYST, Role.ADMIN, Role.AUDITOR})
+RUNS_SHIFTS = frozenset({Role.SUPERVISOR, Role.ADMIN})
+OVERRIDES_PLANS = frozenset({Role.SUPERVISOR, Role.ANALYST, Role.ADMIN})
+SEES_RISK = frozenset({Role.SUPERVISOR, Role.ANALYST, Role.ADMIN, Role.AUDITOR})
+EXPORTS = frozenset({Role.ANALYST, Role.ADMIN, Role.AUDITOR})
+CARRIES_OUT = frozenset({Role.OFFICER, Role.SUPERVISOR, Role.ADMIN})
+
+
+@dataclass(frozen=True)
+class Access:
+    """One person inside one agency. ``membership`` is None for the installation's operator, who may do all."""
+
+    agency: Agency
+    user: User
+    membership: Membership | None
+
+    def has(self, roles: frozenset[str]) -> bool:
+        """Whether the person has one of these roles here."""
+        return self.membership is None or self.membership.role in roles
+
+    @property
+    def role_label(self) -> str:
+        return self.membership.get_role_display() if self.membership else "Operator"
+
+    @property
+    def may(self) -> dict[str, bool]:
+        """The permissions by name, for templates."""
+        return {
+            "see_plans": self.has(SEES_PLANS),
+            "run_shifts": self.has(RUNS_SHIFTS),
+            "override": self.has(OVERRIDES_PLANS),
+            "see_risk": self.has(SEES_RISK),
+            "export": self.has(EXPORTS),
+            "carry_out": self.has(CARRIES_OUT),
+            "configure": self.has(frozenset({Role.ADMIN})),
+        }
+
+
+def access_for_user(user: User, agency_slug: str) -> Access:
+    """Return the person's access to the agency, or raise ``Http404`` for a stranger. At most two queries."""
+    membership = Membership.objects.select_related("agency", "unit").filter(user=user, agency__slug=agency_slug).first()
+    if membership:
+        return Access(agency=membership.agency, user=user, membership=membership)
+    agency = Agency.objects.filter(slug=agency_slug).first() if user.is_superuser else None
+    if agency is None:
+        raise Http404("No such agency.")
+    return Access(agency=agency, user=user, membership=None)
+
+
+View = Callable[..., HttpResponse]
+
+
+def agency_page(roles: frozenset[str]) -> Callable[[View], View]:
+    """A view ``(request, access, …)`` of an agency's address: signed in, a member, and with one of the roles."""
+
+    def decorate(view: View) -> View:
+        @login_required
+        @wraps(view)
+        def wrapped(request: HttpRequest, agency_slug: str, *args: Any, **kwargs: Any) -> HttpResponse:
+            access = access_for_user(request.user, agency_slug)  # type: ignore[arg-type]  # login_required
+            if not access.has(roles):
+                raise PermissionDenied("Your role in this agency does not include this page.")
+            request.access = access  # type: ignore[attr-defined]  # read by templates and the CSP middleware
+            return view(request, access, *args, **kwargs)
+
+        return wrapped
+
+    return decorate

@@ -1,0 +1,25 @@
+"""The content-security policy, widened only by the tile hosts that this page's agency configured."""
+
+from urllib.parse import urlsplit
+
+from csp.middleware import CSPMiddleware
+from django.http import HttpRequest, HttpResponse
+
+from agencies.models import Agency, BaseMap
+
+
+class ContentSecurityPolicyMiddleware(CSPMiddleware):  # type: ignore[misc]  # django-csp ships no types
+    """django-csp, plus ``img-src`` for the base maps of the agencies that ``request.map_agencies`` names."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if agencies := getattr(request, "map_agencies", None):
+            response._csp_update = {"img-src": tile_hosts(agencies)}  # type: ignore[attr-defined]
+        result: HttpResponse = super().process_response(request, response)
+        return result
+
+
+def tile_hosts(agencies: list[Agency]) -> list[str]:
+    """The https origins from which these agencies' base maps load. One query."""
+    templates = BaseMap.objects.filter(agency__in=agencies).values_list("url_template", flat=True)
+    # {s} is one of several sub-domains: the policy's wildcard covers them.
+    return sorted({f"https://{urlsplit(t.replace('{s}.', '*.')).netloc}" for t in templates})

@@ -1,0 +1,259 @@
+"""What came in: feeds and their mappings, import runs, facts, and the rows that could not be used."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from knox.models import AbstractAuthToken
+
+from agencies.models import Agency, CrimeType
+from missions_project.lib.runs import AbstractRun, RunQuerySet
+
+
+class RecordKind(models.TextChoices):
+    INCIDENTS = "incidents", "Crime incidents"
+    CALLS = "calls", "Calls for service"
+    GUNFIRE = "gunfire", "Gunfire detections"
+
+
+class Discovery(models.TextChoices):
+    REPORTED = "reported", "Reported by the public"
+    SENSOR = "sensor", "Acoustic sensor"
+    OFFICER_INITIATED = "officer_initiated", "Officer-initiated"
+
+
+class Feed(models.Model):
+    """A source of rows and how to read them."""
+
+    agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
+    name = models.CharField(max_length=80, help_text="Shown in the feed list, e.g. “RMS incidents”.")
+    slug = models.SlugField(max_length=60, help_text="Used by the import command: --feed SLUG.")
+    record_kind = models.CharField(
+        max_length=12,
+        choices=RecordKind,
+        default=RecordKind.INCIDENTS,
+        help_text="What one row is. Incidents of the agency's crime types train the forecast; calls and gunfire "
+        "detections are further signals.",
+    )
+    kind = models.CharField(
+        max_length=40, default="csv_file", help_text="How rows arrive. Each kind declares its own parameters."
+    )
+    params = models.JSONField(default=dict, blank=True, help_text="The kind's parameters. Secrets are never shown again.")
+    mapping = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Columns → fields, date format, time zone, CRS. Made by the mapping wizard; columns that it does not "
+        "name are never stored.",
+    )
+    is_active = models.BooleanField(default=True, help_text="Inactive feeds accept no imports.")
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["agency", "slug"], name="feed_slug_once_per_agency")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OffenceCode(models.Model):
+    """What one of a feed's codes means to us: a crime type, or nothing that we forecast."""
+
+    agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
+    feed = models.ForeignKey(Feed, on_delete=models.CASCADE, related_name="offence_codes", help_text="The feed that uses it.")
+    code = models.CharField(max_length=60, help_text="As it stands in the file, e.g. “0610”.")
+    description = models.CharField(max_length=200, blank=True, help_text="The agency's own words; screened for refused offences.")
+    nibrs_code = models.CharField(
+        max_length=12, blank=True, verbose_name="NIBRS or UCR code", help_text="If the agency's table has one: it decides."
+    )
+    crime_type = models.ForeignKey(
+        CrimeType,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        help_text="Rows with this code become incidents of this type. Empty: rows are kept aside as unmapped.",
+    )
+    is_ignored = models.BooleanField(
+        default=False, help_text="Rows with this code are counted as refused by policy and never stored."
+    )
+    written_reason = models.TextField(
+        blank=True, help_text="Needed where the description holds a screened word. Kept in the audit log."
+    )
+
+    class Meta:
+        ordering = ["code"]
+        constraints = [models.UniqueConstraint(fields=["feed", "code"], name="offence_code_once_per_feed")]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.description}".strip()
+
+    def clean(self) -> None:
+        from agencies.engine import offence_policy
+
+        if self.crime_type is None:
+            return
+        if self.crime_type.agency_id != self.agency_id:
+            raise ValidationError({"crime_type": "This crime type belongs to another agency."})
+        nibrs = self.nibrs_code or self.crime_type.nibrs_code
+        verdict = offence_policy.screen_code(
+            code=self.code, nibrs=nibrs, ucr="", description=self.description, written_reason=self.written_reason
+        )
+        if isinstance(verdict, offence_policy.Refused):
+            raise ValidationError({"nibrs_code": verdict.message}, code="refused_offence")
+        if isinstance(verdict, offence_policy.NeedsReason):
+            raise ValidationError({"written_reason": verdict.message}, code="needs_reason")
+
+
+class ImportRun(AbstractRun):
+    """One import of one file. Made and changed by ``ingestion.services`` only.
+
+    ``counts`` holds received, inserted, updated, unchanged, quarantined and refused, and received is always
+    the sum of the others. ``refusals`` and ``rejections`` hold counts by code.
+    """
+
+    agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
+    feed = models.ForeignKey(Feed, on_delete=models.CASCADE, related_name="runs")
+    file_name = models.CharField(max_length=200, blank=True)
+    spool_name = models.CharField(max_length=200, blank=True, editable=False)
+    refusals = models.JSONField(default=dict, blank=True)
+    rejections = models.JSONField(default=dict, blank=True)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-queued_at"]
+
+    def __str__(self) -> str:
+        return f"Import {self.pk} of {self.file_name or self.feed}"
+
+
+class QuarantinedRow(models.Model):
+    """A row that could not be used: its mapped columns only, with the reason. Written by ``ingestion.services`` only."""
+
+    agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
+    feed = models.ForeignKey(Feed, on_delete=models.CASCADE)
+    run = models.ForeignKey(ImportRun, on_delete=models.CASCADE, related_name="quarantined_rows")
+    row_number = models.PositiveIntegerField()
+    external_id = models.CharField(max_length=120, blank=True)
+    code = models.CharField(max_length=40, db_index=True)
+    field = models.CharField(max_length=60, blank=True)
+    values = models.JSONField(default=dict)
+    fingerprint = models.CharField(max_length=64)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["run", "row_number"]
+        constraints = [models.UniqueConstraint(fields=["feed", "fingerprint"], name="quarantined_row_once_per_feed")]
+
+    def __str__(self) -> str:
+        return f"Row {self.row_number}: {self.code}"
+
+
+class Fact(models.Model):
+    """Something that happened at a place and time, as one feed tells it. (feed, external id) is the key."""
+
+    agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
+    feed = models.ForeignKey(Feed, on_delete=models.CASCADE)
+    external_id = models.CharField(max_length=120)
+    code = models.CharField(max_length=60, blank=True)
+    occurred_from = models.DateTimeField()
+    occurred_to = models.DateTimeField()
+    reported_at = models.DateTimeField(null=True, blank=True)
+    last_updated_at = models.DateTimeField(null=True, blank=True)
+    lon = models.FloatField()
+    lat = models.FloatField()
+    discovery = models.CharField(max_length=20, choices=Discovery, default=Discovery.REPORTED)
+    time_precision = models.CharField(max_length=10, default="minute")
+    content_hash = models.BigIntegerField()
+    imported_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.UniqueConstraint(fields=["feed", "external_id"], name="%(class)s_once_per_feed"),
+            models.CheckConstraint(condition=Q(occurred_to__gte=F("occurred_from")), name="%(class)s_ends_after_start"),
+        ]
+        indexes = [models.Index(fields=["agency", "occurred_from"], name="%(class)s_by_time")]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+
+class Incident(Fact):
+    """A crime of one of the agency's types. Created and changed only by ``ingestion.services.incidents_upsert``."""
+
+    crime_type = models.ForeignKey(CrimeType, on_delete=models.PROTECT)
+
+    class Meta(Fact.Meta):
+        pass
+
+
+class CallForService(Fact):
+    """A call to the police. Created and changed only by ``ingestion.services.incidents_upsert``."""
+
+    class Meta(Fact.Meta):
+        verbose_name_plural = "calls for service"
+
+
+class GunfireAlert(Fact):
+    """A sensor's detection of gunfire. Created and changed only by ``ingestion.services.incidents_upsert``."""
+
+    crime_type = models.ForeignKey(CrimeType, on_delete=models.PROTECT)
+
+    class Meta(Fact.Meta):
+        pass
+
+
+class ContextLayer(models.Model):
+    """Places that shape risk (bars, transit, schools …) or orient the eye (streets, water)."""
+
+    class Kind(models.TextChoices):
+        RISK = "risk", "Feeds the forecast and is shown on maps"
+        REFERENCE = "reference", "Shown on maps only"
+
+    agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
+    name = models.CharField(max_length=60, help_text="Shown in the layer switch and in “why here”, e.g. “bars”.")
+    slug = models.SlugField(max_length=60, help_text="Used in addresses and as the feature's name in models.")
+    kind = models.CharField(
+        max_length=12,
+        choices=Kind,
+        default=Kind.RISK,
+        help_text="Risk layers become features: the number of places near each cell. Reference layers never do.",
+    )
+    geojson = models.JSONField(help_text="A FeatureCollection in WGS84.")
+    valid_from = models.DateField(
+        null=True, blank=True, help_text="Date from which the places are known; forecasts issued earlier do not see them."
+    )
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["agency", "slug"], name="context_layer_slug_once_per_agency")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def feature_count(self) -> int:
+        return len((self.geojson or {}).get("features", []))
+
+
+class ApiToken(AbstractAuthToken):  # type: ignore[misc]  # knox ships no types
+    """A machine's key (hashed): one feed, one scope, one expiry. Made by knox's own manager."""
+
+    agency = models.ForeignKey(Agency, null=True, on_delete=models.CASCADE)
+    feed = models.ForeignKey(Feed, null=True, blank=True, on_delete=models.CASCADE)
+    scope = models.CharField(max_length=20, default="read")
+
+    def __str__(self) -> str:
+        return f"{self.token_key}… ({self.scope})"
+
+
+def fact_model(record_kind: str) -> type[Any]:
+    """The table that holds this kind of record."""
+    tables: dict[str, type[Any]] = {
+        RecordKind.INCIDENTS: Incident,
+        RecordKind.CALLS: CallForService,
+        RecordKind.GUNFIRE: GunfireAlert,
+    }
+    return tables[record_kind]

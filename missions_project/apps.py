@@ -1,0 +1,23 @@
+"""The project as an app: its start-up, and the admin site."""
+
+from pathlib import Path
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.contrib.admin.apps import AdminConfig
+
+
+class MissionsProjectConfig(AppConfig):
+    name = "missions_project"
+    label = "missions_project"
+
+    def ready(self) -> None:
+        # The file transport does not make its own folders: the first task sent would fail.
+        options = getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {})
+        folders = [options[key] for key in ("data_folder_in", "control_folder") if key in options]
+        for folder in [*folders, settings.SPOOL_DIR, settings.ARTEFACT_DIR]:
+            Path(folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+class MissionsAdminConfig(AdminConfig):
+    default_site = "agencies.admin_site.MissionsAdminSite"

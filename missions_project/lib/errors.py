@@ -1,0 +1,14 @@
+"""Errors that a person can act on."""
+
+
+class MissionsError(Exception):
+    """Something went wrong that the person in front of it can mend.
+
+    ``message`` says what happened and what was kept; ``next_step`` says what to do. Interfaces show both
+    and never a stack trace.
+    """
+
+    def __init__(self, message: str, *, next_step: str) -> None:
+        super().__init__(f"{message} Next step: {next_step}")
+        self.message = message
+        self.next_step = next_step

@@ -1,0 +1,149 @@
+"""Run rows: every long action leaves one, and it tells the truth about how far the action came.
+
+A run's state changes only by compare-and-swap, so two workers never both do one run. Status goes
+queued → running → succeeded | failed; a running row whose heartbeat has stopped may be queued again.
+"""
+
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from missions_project.lib.errors import MissionsError
+
+HEARTBEAT_LOST_AFTER = timedelta(minutes=5)
+PROGRESS_EVERY_SECONDS = 0.7
+
+
+class RunStatus(models.TextChoices):
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed"
+
+
+class AbstractRun(models.Model):
+    """One execution of a long action. Created by its app's services; changed only by this module's functions."""
+
+    status = models.CharField(max_length=12, choices=RunStatus, default=RunStatus.QUEUED, editable=False)
+    queued_at = models.DateTimeField(default=timezone.now, editable=False)
+    started_at = models.DateTimeField(null=True, blank=True, editable=False)
+    finished_at = models.DateTimeField(null=True, blank=True, editable=False)
+    heartbeat_at = models.DateTimeField(null=True, blank=True, editable=False)
+    progress_done = models.PositiveIntegerField(default=0, editable=False)
+    progress_total = models.PositiveIntegerField(default=0, editable=False)
+    progress_label = models.CharField(max_length=200, blank=True, editable=False)
+    counts = models.JSONField(default=dict, blank=True, editable=False)
+    log = models.TextField(blank=True, editable=False)
+    error = models.TextField(blank=True, editable=False)
+    config_snapshot = models.JSONField(default=dict, blank=True, editable=False)
+    data_hash = models.CharField(max_length=64, blank=True, editable=False)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
+
+    class Meta:
+        abstract = True
+
+    @property
+    def progress_percent(self) -> int:
+        return 100 if self.status == RunStatus.SUCCEEDED else self.progress_done * 100 // max(1, self.progress_total)
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in (RunStatus.SUCCEEDED, RunStatus.FAILED)
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall seconds from start to end, or so far. None while queued."""
+        if self.started_at is None:
+            return None
+        return ((self.finished_at or timezone.now()) - self.started_at).total_seconds()
+
+
+class RunReporter:
+    """Writes a run's progress, log and counts to its row, at most every 0.7 s, as a heartbeat too."""
+
+    def __init__(self, run: AbstractRun, also: Any = None) -> None:
+        self.run = run
+        self._also = also
+        self._rows: models.QuerySet[Any] = type(run)._default_manager.filter(pk=run.pk)
+        self._written = 0.0
+
+    def progress(self, done: int, total: int, label: str) -> None:
+        """Say how far the work is. Cheap: most calls write nothing."""
+        if self._also is not None:
+            self._also(done, total, label)
+        if (now := time.monotonic()) - self._written < PROGRESS_EVERY_SECONDS:
+            return
+        self._written = now
+        self._rows.update(
+            progress_done=done, progress_total=total, progress_label=label[:200], heartbeat_at=timezone.now()
+        )
+
+    def log(self, line: str) -> None:
+        """Add a line to the run's log."""
+        self.run.log += f"{timezone.now():%H:%M:%S} {line}\n"
+        self._rows.update(log=self.run.log, heartbeat_at=timezone.now())
+
+    def record(self, **fields: Any) -> None:
+        """Store fields such as ``counts``, ``data_hash`` or ``config_snapshot`` on the row."""
+        for name, value in fields.items():
+            setattr(self.run, name, value)
+        self._rows.update(**fields)
+
+
+class RunNotClaimed(MissionsError):
+    """Somebody else already does, or has done, this run."""
+
+
+@contextmanager
+def run_execution(run: AbstractRun, progress: Any = None) -> Iterator[RunReporter]:
+    """Claim the run, report on it while the body works, and close it truthfully.
+
+    Raises ``RunNotClaimed`` unless the row was queued. Any exception of the body marks the run failed,
+    with its message (and for an unforeseen one the traceback in the log), and is raised again.
+    ``progress`` is told too, e.g. a terminal's bar.
+    """
+    rows = type(run)._default_manager.filter(pk=run.pk)
+    now = timezone.now()
+    claimed = rows.filter(status=RunStatus.QUEUED).update(
+        status=RunStatus.RUNNING, started_at=now, heartbeat_at=now, error="", finished_at=None
+    )
+    if claimed != 1:
+        raise RunNotClaimed(
+            f"{type(run)._meta.verbose_name} {run.pk} is not waiting to be run.",
+            next_step="look at its status; queue a new run to repeat it.",
+        )
+    run.refresh_from_db()
+    reporter = RunReporter(run, also=progress)
+    try:
+        yield reporter
+    except BaseException as exc:
+        if not isinstance(exc, MissionsError):
+            reporter.log(traceback.format_exc(limit=20))
+        message = str(exc) if isinstance(exc, MissionsError) else f"{type(exc).__name__}: {exc}"
+        _close(run, rows, status=RunStatus.FAILED, error=message)
+        raise
+    _close(run, rows, status=RunStatus.SUCCEEDED, error="")
+
+
+def _close(run: AbstractRun, rows: models.QuerySet[Any], *, status: RunStatus, error: str) -> None:
+    rows.filter(status=RunStatus.RUNNING).update(status=status, error=error, finished_at=timezone.now())
+    run.refresh_from_db()
+
+
+class RunQuerySet(models.QuerySet[Any]):
+    def abandoned(self) -> Self:
+        """Running rows whose worker has been silent for five minutes: it was killed."""
+        return self.filter(status=RunStatus.RUNNING, heartbeat_at__lt=timezone.now() - HEARTBEAT_LOST_AFTER)
+
+    def requeue_abandoned(self) -> int:
+        """Put abandoned runs back in the queue; returns how many. One query."""
+        return self.abandoned().update(status=RunStatus.QUEUED, started_at=None, progress_done=0)

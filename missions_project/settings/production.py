@@ -1,0 +1,32 @@
+"""Production: everything that differs between installations comes from the environment and is checked at start."""
+
+import os
+
+from django.core.exceptions import ImproperlyConfigured
+
+from .base import *  # noqa: F403 - settings are layered by star import, Django's own idiom
+
+
+def required(name: str, example: str) -> str:
+    """The variable's value, or an error that says what to set."""
+    value = os.environ.get(name, "")
+    if not value:
+        raise ImproperlyConfigured(f"{name} is not set. Next step: add a line like {name}={example} to .env.")
+    return value
+
+
+DEBUG = False
+SECRET_KEY = required("SECRET_KEY", "$(python -c 'import secrets; print(secrets.token_urlsafe(50))')")
+ALLOWED_HOSTS = required("ALLOWED_HOSTS", "missions.example.org").split(",")
+required("DATABASE_URL", "postgres://missions:PASSWORD@localhost/missions")
+required("CELERY_BROKER_URL", "redis://localhost:6379/0")
+CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = True
+SECURE_HSTS_SECONDS = 31536000
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
