@@ -152,7 +152,7 @@ def has_pip():
 
 def pins(level):
     """Number of pinned packages at this level: the length of the progress bar."""
-    names = set()
+    names = set()  # type: set
     for name in FILES[level]:
         with open(os.path.join(ROOT, name)) as handle:
             names.update(
@@ -203,25 +203,28 @@ def install(level):
     for name in FILES[level]:
         command += ["-r", os.path.join(ROOT, name)]
     progress = Progress(pins(level))
-    log, state = [], {"label": "fetching", "done": 0, "before": 0}
+    log, label, done, before = [], ["fetching"], [0], [0]  # boxes: the reader thread writes into them
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT)
+    output = process.stdout
+    assert output is not None
 
     def follow():
-        for raw in process.stdout:
+        for raw in iter(output.readline, b""):
             line = raw.decode("utf-8", "replace")
             log.append(line)
             if line.startswith(("Collecting ", "Requirement already satisfied")):
-                state["done"] += 1
+                done[0] += 1
             elif line.startswith("Installing collected"):
-                state.update(label="unpacking", before=count_installed())
+                before[0], label[0] = count_installed(), "unpacking"
 
     reader = threading.Thread(target=follow)
     reader.start()
     try:
         while reader.is_alive():
-            if state["label"] == "unpacking":
-                state["done"] = count_installed() - min(state["before"], 3)
-            progress.show(state["label"], state["done"])
+            if label[0] == "unpacking":
+                # pip says nothing while it unpacks: count what has arrived. A new venv holds pip and setuptools.
+                done[0] = count_installed() - min(before[0], 2)
+            progress.show(label[0], done[0])
             reader.join(0.3)
     except BaseException:
         process.terminate()

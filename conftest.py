@@ -1,0 +1,79 @@
+"""How the suite is run: what a skip means, which tests the second database repeats, and in which order."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.test import TransactionTestCase
+
+REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
+RUN_ONCE = ("browser", "slow", "checks", "sqlite_only")
+"""Markers of tests that a second database would teach nothing new, at the price of minutes."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--second-database",
+        action="store_true",
+        help="Run only tests that touch the database and are not browser, slow, checks or sqlite_only.",
+    )
+
+
+def touches_database(item: pytest.Item) -> bool:
+    """Whether the test asks for the database by marker, by fixture or by its class."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    if item.get_closest_marker("django_db") or fixtures & {"db", "transactional_db", "live_server"}:
+        return True
+    owner = getattr(item, "cls", None)
+    return owner is not None and issubclass(owner, TransactionTestCase)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    wanted, unwanted = [], []
+    on_postgres = connections["default"].vendor == "postgresql"
+    for item in items:
+        keep = item.get_closest_marker("sqlite_only" if on_postgres else "postgres") is None
+        if keep and config.getoption("second_database"):
+            keep = touches_database(item) and not any(item.get_closest_marker(name) for name in RUN_ONCE)
+        (wanted if keep else unwanted).append(item)
+    if unwanted:
+        config.hook.pytest_deselected(items=unwanted)
+    # Long files first: one started last would leave the other core idle.
+    long_files = {item.path for item in wanted if any(item.get_closest_marker(name) for name in RUN_ONCE[:3])}
+    items[:] = sorted(wanted, key=lambda item: item.path not in long_files)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    report = yield
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"REQUIRE_ALL=1 and this was skipped: {skip_reason(report.longrepr)}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Any:
+    report = yield
+    if REQUIRE_ALL and report.outcome == "skipped":
+        report.outcome = "failed"
+        report.longrepr = f"REQUIRE_ALL=1 and this file was skipped: {skip_reason(report.longrepr)}"
+    return report
+
+
+def skip_reason(longrepr: Any) -> str:
+    """The words of a skip, whichever shape pytest keeps them in."""
+    return str(longrepr[2] if isinstance(longrepr, tuple) else longrepr).removeprefix("Skipped: ")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    # Each run writes its spool, models and broker into its own folder under the system's temporary one.
+    folder = Path(os.environ.get("MISSIONS_VAR_DIR", ""))
+    if folder.name.startswith("missions-test-") and not hasattr(config, "workerinput"):
+        shutil.rmtree(folder, ignore_errors=True)
