@@ -1,6 +1,6 @@
 """Who goes where, when, for how long, with which probability, and what was done."""
 
-from typing import Any
+import dataclasses
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -12,14 +12,19 @@ from agencies.fields import AreaField
 from agencies.models import Agency, Beat, CrimeType, Shift, Unit, User
 from forecasting.models import ForecastRun, Grid
 from missions_project.lib.runs import AbstractRun, RunQuerySet
+from patrols.engine.design import DesignPolicy
 
 
 class PatrolPolicy(models.Model):
     """How the agency allocates missions (DOMAIN §4). Plans freeze a copy of the active one."""
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
-    name = models.CharField(max_length=60, default="Standard", help_text="To tell policies apart in plans and studies.")
-    is_active = models.BooleanField(default=True, help_text="New plans use the active policy. One per agency.")
+    name = models.CharField(
+        max_length=60, default="Standard", help_text="To tell policies apart in plans and studies."
+    )
+    is_active = models.BooleanField(
+        default=True, help_text="New plans use the active policy. One per agency."
+    )
     gamma = models.FloatField(
         default=1.0,
         validators=[MinValueValidator(0.0), MaxValueValidator(4.0)],
@@ -38,46 +43,69 @@ class PatrolPolicy(models.Model):
         help_text="No cell gets a mission with a higher probability than this: every cell can be left alone, which "
         "is what impact is measured against.",
     )
-    visits_per_mission = models.PositiveSmallIntegerField(
+    visits_per_cell = models.PositiveSmallIntegerField(
         default=1,
         validators=[MinValueValidator(1), MaxValueValidator(6)],
-        help_text="Visits to each box within the shift.",
+        help_text="Visits to each chosen box within the shift, where the units have time for them.",
+    )
+    min_spacing_minutes = models.PositiveSmallIntegerField(
+        default=60,
+        validators=[MaxValueValidator(240)],
+        help_text="Least minutes between the starts of two visits to the same box.",
+    )
+    travel_minutes = models.PositiveSmallIntegerField(
+        default=5,
+        validators=[MaxValueValidator(60)],
+        help_text="Minutes kept free between two boxes of the same unit.",
     )
     dose_min_minutes = models.PositiveSmallIntegerField(
-        default=10, validators=[MinValueValidator(5), MaxValueValidator(60)], help_text="Shortest recommended visit."
+        default=10,
+        validators=[MinValueValidator(5), MaxValueValidator(60)],
+        help_text="Shortest recommended visit.",
     )
     dose_max_minutes = models.PositiveSmallIntegerField(
         default=16,
         validators=[MinValueValidator(5), MaxValueValidator(60)],
         help_text="Longest recommended visit. 10–16 minutes follows Koper (1995).",
     )
-    spacing_minutes = models.PositiveSmallIntegerField(
-        default=30,
-        validators=[MaxValueValidator(240)],
-        help_text="Least time between two visits to the same box.",
+    cooldown_days = models.FloatField(
+        default=2.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(60.0)],
+        help_text="Days after a planned mission during which the box's highest probability is lowered. 0 switches it "
+        "off.",
     )
-    cooldown_days = models.PositiveSmallIntegerField(
-        default=3,
-        validators=[MaxValueValidator(60)],
-        help_text="After a planned mission, a cell's cap is lowered and recovers over this many days. 0 switches it off.",
+    cooldown_factor = models.FloatField(
+        default=0.5,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text="What is left of the highest probability right after a mission, growing back evenly to the whole.",
     )
-    saturation_days = models.PositiveSmallIntegerField(
-        default=28, validators=[MinValueValidator(1), MaxValueValidator(120)], help_text="Rolling window for saturation."
+    saturation_window_days = models.PositiveSmallIntegerField(
+        default=7,
+        validators=[MinValueValidator(1), MaxValueValidator(120)],
+        help_text="Length of the rolling window over which planned minutes are added up.",
     )
     saturation_soft_minutes = models.PositiveIntegerField(
-        default=120, help_text="Planned minutes in the window from which a cell's cap is lowered smoothly."
+        default=120,
+        help_text="Planned minutes in the window from which a box's highest probability begins to fall.",
     )
     saturation_hard_minutes = models.PositiveIntegerField(
-        default=360, help_text="Planned minutes in the window at which a cell is no longer a candidate."
+        default=240,
+        help_text="Planned minutes in the window that no box may exceed: without room for one more mission it is no "
+        "candidate.",
     )
 
     class Meta:
         verbose_name_plural = "patrol policies"
         constraints = [
-            models.UniqueConstraint(fields=["agency"], condition=Q(is_active=True), name="one_active_policy_per_agency"),
-            models.CheckConstraint(condition=Q(dose_max_minutes__gte=F("dose_min_minutes")), name="policy_dose_in_order"),
+            models.UniqueConstraint(
+                fields=["agency"], condition=Q(is_active=True), name="one_active_policy_per_agency"
+            ),
             models.CheckConstraint(
-                condition=Q(saturation_hard_minutes__gt=F("saturation_soft_minutes")), name="policy_saturation_in_order"
+                condition=Q(dose_max_minutes__gte=F("dose_min_minutes")), name="policy_dose_in_order"
+            ),
+            models.CheckConstraint(
+                condition=Q(saturation_hard_minutes__gt=F("saturation_soft_minutes")),
+                name="policy_saturation_in_order",
             ),
         ]
 
@@ -85,10 +113,14 @@ class PatrolPolicy(models.Model):
         return self.name
 
     def clean(self) -> None:
-        if self.dose_max_minutes < self.dose_min_minutes:
-            raise ValidationError({"dose_max_minutes": "The longest visit is shorter than the shortest."})
-        if self.saturation_hard_minutes <= self.saturation_soft_minutes:
-            raise ValidationError({"saturation_hard_minutes": "The hard limit must lie above the soft one."})
+        problems = self.as_design_policy().problems()
+        if problems:
+            raise ValidationError({problem.setting: problem.message for problem in problems})
+
+    def as_design_policy(self) -> DesignPolicy:
+        """The same dials, for the engine; its other dials keep their defaults."""
+        dials = {field.name for field in dataclasses.fields(DesignPolicy)}
+        return DesignPolicy(**{f.name: getattr(self, f.name) for f in self._meta.fields if f.name in dials})
 
 
 class Suppression(models.Model):
@@ -96,21 +128,29 @@ class Suppression(models.Model):
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     beat = models.ForeignKey(
-        Beat, null=True, blank=True, on_delete=models.CASCADE, help_text="Suppress a whole beat, or draw an area instead."
+        Beat,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        help_text="Suppress a whole beat, or draw an area instead.",
     )
     geometry = AreaField(
         null=True, blank=True, help_text="Cells whose centre lies inside are no candidates while this holds."
     )
     reason = models.CharField(max_length=300, help_text="Shown with the plan and kept with it.")
     starts_at = models.DateTimeField(default=timezone.now, help_text="From when it holds.")
-    expires_at = models.DateTimeField(help_text="Until when it holds. Plans drawn for shifts before this leave the area out.")
+    expires_at = models.DateTimeField(
+        help_text="Until when it holds. Plans drawn for shifts before this leave the area out."
+    )
     author = models.ForeignKey(User, null=True, editable=False, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         ordering = ["-created_at"]
         constraints = [
-            models.CheckConstraint(condition=Q(expires_at__gt=F("starts_at")), name="suppression_expires_after_start")
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("starts_at")), name="suppression_expires_after_start"
+            )
         ]
 
     def __str__(self) -> str:
@@ -142,7 +182,9 @@ class MissionPlan(AbstractRun):
     grid = models.ForeignKey(Grid, null=True, on_delete=models.PROTECT)
     seed = models.PositiveBigIntegerField(editable=False)
     design = models.BinaryField(
-        editable=False, default=b"", help_text="Every candidate's harm, floor, cap, π, Z, start times and dose."
+        editable=False,
+        default=b"",
+        help_text="Every candidate's harm, floor, cap, π, Z, start times and dose.",
     )
     design_hash = models.CharField(max_length=64, blank=True, editable=False)
     code_version = models.CharField(max_length=40, blank=True, editable=False)
@@ -180,7 +222,9 @@ class Mission(models.Model):
     plan = models.ForeignKey(MissionPlan, on_delete=models.CASCADE, related_name="missions")
     beat = models.ForeignKey(Beat, on_delete=models.PROTECT)
     number = models.PositiveSmallIntegerField()
-    cell_id = models.BigIntegerField(help_text="Stable id of the cell in the plan's grid (row × columns + column).")
+    cell_id = models.BigIntegerField(
+        help_text="Stable id of the cell in the plan's grid (row × columns + column)."
+    )
     crime_type = models.ForeignKey(CrimeType, on_delete=models.PROTECT)
     place = models.CharField(max_length=120, blank=True)
     visit_starts = models.JSONField(help_text="Start of each visit, as ISO instants in UTC.")
@@ -237,11 +281,14 @@ class Engagement(models.Model):
         ordering = ["arrived_at"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(left_at__isnull=True) | Q(left_at__gte=F("arrived_at")), name="engagement_leaves_after_arriving"
+                condition=Q(left_at__isnull=True) | Q(left_at__gte=F("arrived_at")),
+                name="engagement_leaves_after_arriving",
             ),
             # Two presses of Arrived on a slow phone must not open two timers.
             models.UniqueConstraint(
-                fields=["mission", "unit"], condition=Q(left_at__isnull=True), name="one_open_engagement_per_mission_unit"
+                fields=["mission", "unit"],
+                condition=Q(left_at__isnull=True),
+                name="one_open_engagement_per_mission_unit",
             ),
         ]
 
@@ -252,9 +299,3 @@ class Engagement(models.Model):
     def minutes(self) -> float | None:
         """Minutes present; None while the unit is still there."""
         return (self.left_at - self.arrived_at).total_seconds() / 60 if self.left_at else None
-
-
-def policy_snapshot(policy: PatrolPolicy) -> dict[str, Any]:
-    """The policy's values as plain data: what a plan freezes."""
-    skip = {"id", "agency", "is_active"}
-    return {field.name: getattr(policy, field.name) for field in policy._meta.fields if field.name not in skip}

@@ -22,9 +22,12 @@ class Tactic(models.Model):
     evidence_source = models.CharField(max_length=200, blank=True, help_text="Author and year.")
     community_note = models.TextField(blank=True, help_text="How residents may see it; what to avoid.")
     is_enforcement = models.BooleanField(
-        default=False, help_text="Enforcement tactics are never recommended by rules; they can only be recorded."
+        default=False,
+        help_text="Enforcement tactics are never recommended by rules; they can only be recorded.",
     )
-    is_active = models.BooleanField(default=True, help_text="Inactive tactics are kept in history but no longer offered.")
+    is_active = models.BooleanField(
+        default=True, help_text="Inactive tactics are kept in history but no longer offered."
+    )
 
     class Meta:
         ordering = ["name"]
@@ -38,7 +41,9 @@ class TacticRule(models.Model):
     """This tactic suits that crime type, perhaps only in some shift."""
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
-    crime_type = models.ForeignKey(CrimeType, on_delete=models.CASCADE, help_text="Missions of this type get the tactic.")
+    crime_type = models.ForeignKey(
+        CrimeType, on_delete=models.CASCADE, help_text="Missions of this type get the tactic."
+    )
     tactic = models.ForeignKey(Tactic, on_delete=models.CASCADE, help_text="The tactic to recommend.")
     shift = models.ForeignKey(
         Shift, null=True, blank=True, on_delete=models.CASCADE, help_text="Only in this shift. Empty: in all."
@@ -53,7 +58,9 @@ class TacticRule(models.Model):
         ordering = ["crime_type", "-preference"]
         constraints = [
             models.UniqueConstraint(
-                fields=["crime_type", "tactic", "shift"], name="rule_once_per_type_tactic_shift", nulls_distinct=False
+                fields=["crime_type", "tactic", "shift"],
+                name="rule_once_per_type_tactic_shift",
+                nulls_distinct=False,
             )
         ]
 
@@ -65,7 +72,9 @@ class TacticRule(models.Model):
             if getattr(self, f"{name}_id") and getattr(self, name).agency_id != self.agency_id:
                 raise ValidationError({name: "This belongs to another agency."})
         if self.tactic_id and self.tactic.is_enforcement and self.preference > 0:
-            raise ValidationError({"tactic": "Enforcement tactics are never recommended. Choose another tactic."})
+            raise ValidationError(
+                {"tactic": "Enforcement tactics are never recommended. Choose another tactic."}
+            )
 
 
 class TacticUse(models.Model):
@@ -79,7 +88,9 @@ class TacticUse(models.Model):
     officer = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["engagement", "tactic"], name="tactic_once_per_engagement")]
+        constraints = [
+            models.UniqueConstraint(fields=["engagement", "tactic"], name="tactic_once_per_engagement")
+        ]
 
     def __str__(self) -> str:
         return f"{self.tactic} at {self.engagement}"

@@ -1,0 +1,162 @@
+"""Reading plans, missions, and what a planner must know before a draw."""
+
+import datetime as dt
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from django.db.models import Prefetch, QuerySet
+
+from agencies.engine.geometry import polygon_from_geojson
+from agencies.models import Agency, Beat, Shift, Unit
+from forecasting.engine.grid import GridSpec
+from forecasting.models import Grid
+from missions_project.lib.runs import RunStatus
+from patrols.engine.plan import PlanDraw, design_from_bytes
+from patrols.models import Engagement, Mission, MissionPlan, PatrolPolicy, Suppression
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class BeatCapacity:
+    """What a beat can do in one shift: ``k`` boxes to visit by ``units`` on duty."""
+
+    beat: Beat
+    k: int
+    units: tuple[Unit, ...]
+
+
+def active_policy(agency: Agency) -> PatrolPolicy | None:
+    """Return the policy that new plans use. One query."""
+    return PatrolPolicy.objects.filter(agency=agency, is_active=True).first()
+
+
+def beat_capacities(agency: Agency, shift: Shift) -> list[BeatCapacity]:
+    """Return every beat with its units on duty in this shift and the boxes they can visit. Three queries.
+
+    A unit without listed shifts works all of them. A beat without units has ``k`` 0.
+    """
+    units: dict[int, list[Unit]] = defaultdict(list)
+    for unit in Unit.objects.filter(agency=agency, is_active=True, beat__isnull=False).prefetch_related(
+        "shifts"
+    ):
+        worked = {row.pk for row in unit.shifts.all()}
+        if not worked or shift.pk in worked:
+            units[unit.beat_id or 0].append(unit)
+    return [
+        BeatCapacity(beat, sum(unit.missions_per_shift for unit in units[beat.pk]), tuple(units[beat.pk]))
+        for beat in Beat.objects.filter(agency=agency)
+        .select_related("district")
+        .defer("geometry", "district__geometry")
+    ]
+
+
+def active_suppressions(
+    agency: Agency, *, period_from: dt.datetime, period_to: dt.datetime
+) -> list[Suppression]:
+    """Return the suppressions that hold at any time in the period. One query."""
+    rows = Suppression.objects.filter(agency=agency, starts_at__lt=period_to, expires_at__gt=period_from)
+    return list(rows.select_related("beat").order_by("pk"))
+
+
+def suppressed_cells(
+    suppressions: list[Suppression], spec: GridSpec, beat_of_cell: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Return which cells are taken out: those of a suppressed beat, or with their centre in a drawn area. bool[N]."""
+    out = np.zeros(len(spec), dtype=np.bool_)
+    lon, lat = spec.centres_lonlat()
+    for row in suppressions:
+        if row.beat_id:
+            out |= beat_of_cell == row.beat_id
+        elif row.geometry:
+            out |= shapely.contains_xy(polygon_from_geojson(row.geometry), lon, lat)
+    return out
+
+
+def planned_history(
+    agency: Agency, *, grid: Grid, before: dt.datetime, window_days: float
+) -> tuple[Floats, Floats]:
+    """Return what was planned for each cell before this instant: minutes in the window, days since the last mission.
+
+    Two float64[N] arrays; infinity days for a cell without any mission in the last 120 days. Drawn missions of
+    published plans only, whether carried out or not: so the whole history of plans can be drawn again. One query.
+    """
+    spec = GridSpec.from_bytes(bytes(grid.spec))
+    minutes, days = np.zeros(len(spec)), np.full(len(spec), np.inf)
+    rows = Mission.objects.filter(
+        agency=agency,
+        source=Mission.Source.DRAWN,
+        plan__grid=grid,
+        plan__state=MissionPlan.State.PUBLISHED,
+        plan__period_from__lt=before,
+        plan__period_from__gte=before - dt.timedelta(days=max(120.0, window_days)),
+    ).values_list("cell_id", "dose_minutes", "visit_starts", "plan__period_to")
+    for cell_id, dose, visits, period_to in rows:
+        index = int(spec.index_of([cell_id])[0])
+        ago = (before - period_to).total_seconds() / 86400
+        days[index] = min(days[index], max(ago, 0.0))
+        if ago < window_days:
+            minutes[index] += dose * len(visits)
+    return minutes, days
+
+
+def plan_for(agency: Agency, shift: Shift, on: dt.date) -> MissionPlan | None:
+    """Return what the shift map shows: the published plan, else the newest that is not superseded. One query."""
+    rows = MissionPlan.objects.filter(agency=agency, shift=shift, on=on).defer("design")
+    order = {MissionPlan.State.PUBLISHED: 0, MissionPlan.State.DRAFT: 1}
+    candidates = [plan for plan in rows.order_by("-queued_at") if plan.state in order]
+    return min(candidates, key=lambda plan: order[MissionPlan.State(plan.state)], default=None)
+
+
+def missions_of(plan: MissionPlan) -> list[Mission]:
+    """Return the plan's missions by number, with beat, type, unit and visits. Two queries."""
+    return list(_with_details(Mission.objects.filter(plan=plan)).order_by("number"))
+
+
+def mission_of(agency: Agency, mission_id: int) -> Mission | None:
+    """Return one mission of this agency with its details, or None. Two queries."""
+    return _with_details(Mission.objects.filter(agency=agency, pk=mission_id)).first()
+
+
+def missions_for_unit(agency: Agency, unit: Unit, *, now: dt.datetime) -> list[Mission]:
+    """Return the unit's missions of published plans whose shift is now or starts within four hours. Two queries."""
+    rows = Mission.objects.filter(
+        agency=agency,
+        assignment__unit=unit,
+        withdrawn_at__isnull=True,
+        plan__state=MissionPlan.State.PUBLISHED,
+        plan__period_to__gt=now,
+        plan__period_from__lt=now + dt.timedelta(hours=4),
+    )
+    return list(_with_details(rows).order_by("starts_at", "number"))
+
+
+def cell_history(agency: Agency, *, cell_id: int, before: dt.datetime, limit: int = 10) -> list[Engagement]:
+    """Return the latest visits to the cell before an instant, newest first. One query."""
+    rows = Engagement.objects.filter(agency=agency, mission__cell_id=cell_id, arrived_at__lt=before)
+    return list(rows.select_related("mission__plan__shift", "unit").order_by("-arrived_at")[:limit])
+
+
+def plan_draw_of(plan: MissionPlan) -> PlanDraw:
+    """Return the stored design and draw of a plan. Raises ``DesignCodecError`` where the bytes were damaged."""
+    return design_from_bytes(bytes(plan.design))
+
+
+def succeeded_plans(agency: Agency) -> QuerySet[MissionPlan]:
+    """Return the agency's finished plans, newest first. Lazy."""
+    return MissionPlan.objects.filter(agency=agency, status=RunStatus.SUCCEEDED)
+
+
+def _with_details(rows: QuerySet[Mission]) -> QuerySet[Mission]:
+    return (
+        rows.select_related(
+            "beat", "beat__district", "crime_type", "assignment__unit", "plan", "plan__shift", "plan__grid"
+        )
+        .defer("beat__geometry", "beat__district__geometry", "plan__design")
+        .prefetch_related(
+            Prefetch("engagements", queryset=Engagement.objects.select_related("unit").order_by("arrived_at"))
+        )
+    )

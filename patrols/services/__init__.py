@@ -1,0 +1,18 @@
+"""Writing plans, missions and visits."""
+
+from patrols.services.engagements import engagement_arrive, engagement_leave, engagement_record
+from patrols.services.overrides import mission_add, mission_assign, mission_withdraw, suppression_create
+from patrols.services.plans import plan_missions, plan_publish, plan_queue
+
+__all__ = [
+    "engagement_arrive",
+    "engagement_leave",
+    "engagement_record",
+    "mission_add",
+    "mission_assign",
+    "mission_withdraw",
+    "plan_missions",
+    "plan_publish",
+    "plan_queue",
+    "suppression_create",
+]

@@ -1,0 +1,62 @@
+"""What units did: arrivals and departures, whoever or whatever tells of them."""
+
+import datetime as dt
+
+from django.db import IntegrityError, transaction
+
+from agencies.models import Unit, User
+from missions_project.lib.errors import MissionsError
+from patrols.models import Engagement, Mission
+
+
+def engagement_record(
+    *,
+    mission: Mission,
+    unit: Unit | None,
+    officer: User | None,
+    arrived_at: dt.datetime,
+    left_at: dt.datetime | None,
+    source: str,
+) -> Engagement:
+    """Store one visit. Raises ``ValidationError`` for a departure before the arrival or a second open visit."""
+    engagement = Engagement(
+        agency=mission.agency,
+        mission=mission,
+        unit=unit,
+        officer=officer,
+        arrived_at=arrived_at,
+        left_at=left_at,
+        source=source,
+    )
+    engagement.full_clean()
+    engagement.save()
+    return engagement
+
+
+def engagement_arrive(*, mission: Mission, unit: Unit | None, officer: User, at: dt.datetime) -> Engagement:
+    """Start the timer. A second press finds the open visit instead of starting another."""
+    open_visit = Engagement.objects.filter(mission=mission, unit=unit, left_at__isnull=True)
+    if (found := open_visit.first()) is not None:
+        return found
+    try:
+        with transaction.atomic():
+            return engagement_record(
+                mission=mission,
+                unit=unit,
+                officer=officer,
+                arrived_at=at,
+                left_at=None,
+                source=Engagement.Source.TIMER,
+            )
+    except IntegrityError:
+        # Two presses at once: the database let one of them win.
+        return open_visit.get()
+
+
+def engagement_leave(*, engagement: Engagement, at: dt.datetime) -> Engagement:
+    """Stop the timer. A second press changes nothing. Raises ``MissionsError`` for a departure before the arrival."""
+    if at < engagement.arrived_at:
+        raise MissionsError("The departure lies before the arrival.", next_step="check the phone's clock.")
+    Engagement.objects.filter(pk=engagement.pk, left_at__isnull=True).update(left_at=at)
+    engagement.refresh_from_db()
+    return engagement
