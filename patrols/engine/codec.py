@@ -82,7 +82,7 @@ def design_from_bytes(data: bytes) -> PlanDraw:
     ):
         raise DesignCodecError("The design's columns are not those of its version; restore it from a backup.")
     try:
-        return PlanDraw(
+        plan = PlanDraw(
             **found,
             shift_minutes=meta["shift_minutes"],
             seed=meta["seed"],
@@ -94,6 +94,25 @@ def design_from_bytes(data: bytes) -> PlanDraw:
         raise DesignCodecError(
             f"The design's settings are not those of its version ({error}); restore it from a backup."
         ) from error
+    if not _is_aligned(plan):
+        raise DesignCodecError("The design's columns differ in length; restore it from a backup.")
+    return plan
+
+
+def _is_aligned(plan: PlanDraw) -> bool:
+    """Whether every column has one element a candidate, a planned beat or an excluded cell, as it should."""
+    for name in _columns(plan):
+        if name.startswith("beat_"):
+            shape: tuple[int, ...] = (len(plan.beat_id),)
+        elif name.startswith("excluded_"):
+            shape = (len(plan.excluded_cell),)
+        elif name == "visit_start_minutes":
+            shape = (len(plan.cell), plan.policy.visits_per_cell)
+        else:
+            shape = (len(plan.cell),)
+        if getattr(plan, name).shape != shape:
+            return False
+    return True
 
 
 def _columns(plan: PlanDraw) -> Columns:

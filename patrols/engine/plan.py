@@ -246,10 +246,11 @@ class ReplayResult:
         return self.identical
 
 
-def replay(design: bytes | PlanDraw, seed: int | None = None) -> ReplayResult:
+def replay(design: bytes | PlanDraw, seed: int | None = None, *, digest: str | None = None) -> ReplayResult:
     """Draw a stored plan again from its design and seed and compare every bit; damage is reported, not raised.
 
-    ``seed`` is the one kept beside the plan (the mission plan's row); without it, the one inside the design. Draws,
+    ``seed`` and ``digest`` are those kept beside the plan (the mission plan's row); without them, only the design
+    itself is checked, and a forger who changed a harm that moves no probability would not be noticed. Draws,
     start times, doses and methods are compared bit for bit. Probabilities are worked out again from harm, doses and
     policy and may differ by 1e-9 (processors round powers differently); floors and caps by as much.
     """
@@ -260,24 +261,29 @@ def replay(design: bytes | PlanDraw, seed: int | None = None) -> ReplayResult:
     differences: list[str] = []
     if seed is not None and seed != plan.seed:
         differences.append(f"The design holds seed {plan.seed}, the plan's row {seed}.")
+    if digest is not None and digest != design_digest(plan):
+        differences.append("The design's digest is not the digest kept beside the plan.")
     differences += _design_differences(plan)
     if differences:
         return ReplayResult(False, tuple(differences))
-    tables = [
+    fitted = [
         timetable(k=int(k), units=int(units), shift_minutes=plan.shift_minutes, policy=plan.policy)
         for k, units in zip(plan.beat_k, plan.beat_units, strict=True)
     ]
+    tables = [table for table in fitted if table is not None]
+    if len(tables) < len(fitted):
+        return ReplayResult(False, ("The stored shift is shorter than one dose: no plan can come of it.",))
     again = _draw_all(
         beat=plan.beat,
         pi=plan.pi,
         x_m=plan.x_m,
         y_m=plan.y_m,
         beat_id=plan.beat_id,
-        tables=[table for table in tables if table is not None],
+        tables=tables,
         policy=plan.policy,
         seed=plan.seed,
     )
-    visits = np.array([table.visits for table in tables if table is not None], dtype=np.int64)
+    visits = np.array([table.visits for table in tables], dtype=np.int64)
     for name, stored, drawn_again in (
         ("draw", plan.drawn, again.drawn),
         ("start times", plan.visit_start_minutes, again.start),
@@ -292,8 +298,13 @@ def replay(design: bytes | PlanDraw, seed: int | None = None) -> ReplayResult:
 
 def _design_differences(plan: PlanDraw) -> list[str]:
     """Which beats' probabilities do not follow from the stored harm, doses and policy."""
-    if plan.policy.problems() or (np.diff(plan.beat_id) <= 0).any() or (np.diff(plan.beat) < 0).any():
-        return ["The stored policy or the order of beats is not one that a plan can have."]
+    if plan.policy.problems():
+        return ["The stored policy is not one that a plan can have."]
+    if (np.diff(plan.beat_id) <= 0).any() or (np.diff(plan.beat) < 0).any() or (plan.beat_units < 1).any():
+        return ["The stored beats are not in order, or one has no unit."]
+    inputs = (plan.harm, plan.planned_minutes, plan.days_since_last, plan.x_m, plan.y_m, plan.pi)
+    if any(np.isnan(column).any() for column in inputs):
+        return ["A stored harm, dose, place or probability is not a number."]
     if not np.array_equal(np.unique(plan.beat), plan.beat_id):
         return ["The stored candidates and the stored beats do not belong together."]
     found: list[str] = []

@@ -78,6 +78,29 @@ def draw(
     return randomised_pivotal(pi, rng=rng), RANDOMISED_PIVOTAL
 
 
+def draw_many(
+    pi: Floats,
+    *,
+    x_m: Floats,
+    y_m: Floats,
+    rng: np.random.Generator,
+    draws: int,
+    local_pivotal_share: float = 0.9,
+) -> Bools:
+    """Draw the same beat many times over, for an auditor who counts how often each box comes up. bool[draws, n].
+
+    The same methods as ``draw``; the neighbours are listed once.
+    """
+    near = neighbours(x_m, y_m) if len(pi) <= BLOCK_CELLS else None
+    result = np.zeros((draws, len(pi)), dtype=np.bool_)
+    for row in range(draws):
+        if float(rng.random()) < local_pivotal_share:
+            result[row] = local_pivotal(pi, x_m=x_m, y_m=y_m, rng=rng, near=near)
+        else:
+            result[row] = randomised_pivotal(pi, rng=rng)
+    return result
+
+
 def randomised_pivotal(pi: Floats, *, rng: np.random.Generator) -> Bools:
     """Draw with exactly these probabilities, partners picked at random: every pair can meet. bool[n]."""
     p: list[float] = pi.tolist()
