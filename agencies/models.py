@@ -27,9 +27,12 @@ class Agency(models.Model):
     """A police agency: the tenant. Everything else belongs to exactly one."""
 
     slug = models.SlugField(
-        unique=True, help_text="Part of every address and command, e.g. “riverton”. Changing it breaks bookmarks."
+        unique=True,
+        help_text="Part of every address and command, e.g. “riverton”. Changing it breaks bookmarks.",
     )
-    name = models.CharField(max_length=120, help_text="Shown in the top bar and on every print-out and export.")
+    name = models.CharField(
+        max_length=120, help_text="Shown in the top bar and on every print-out and export."
+    )
     time_zone = models.CharField(
         max_length=64,
         validators=[validate_time_zone],
@@ -70,11 +73,15 @@ class District(models.Model):
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     code = models.CharField(max_length=20, help_text=CODE_HELP)
     name = models.CharField(max_length=80, blank=True, help_text="Shown beside the code where there is room.")
-    geometry = AreaField(help_text="The district's area. Used to place beats that name no district, and on maps.")
+    geometry = AreaField(
+        help_text="The district's area. Used to place beats that name no district, and on maps."
+    )
 
     class Meta:
         ordering = ["code"]
-        constraints = [models.UniqueConstraint(fields=["agency", "code"], name="district_code_once_per_agency")]
+        constraints = [
+            models.UniqueConstraint(fields=["agency", "code"], name="district_code_once_per_agency")
+        ]
 
     def __str__(self) -> str:
         return self.name or f"District {self.code}"
@@ -85,7 +92,9 @@ class Beat(models.Model):
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     district = models.ForeignKey(
-        District, on_delete=models.PROTECT, help_text="The district that the beat lies in: its priorities apply here."
+        District,
+        on_delete=models.PROTECT,
+        help_text="The district that the beat lies in: its priorities apply here.",
     )
     code = models.CharField(max_length=20, help_text=CODE_HELP)
     name = models.CharField(max_length=80, blank=True, help_text="Shown beside the code where there is room.")
@@ -120,7 +129,9 @@ class Shift(models.Model):
     weekdays = models.CharField(
         max_length=7,
         default="0123456",
-        validators=[RegexValidator(r"^0?1?2?3?4?5?6?$", "Use digits 0 (Monday) to 6 (Sunday), ascending, once each.")],
+        validators=[
+            RegexValidator(r"^0?1?2?3?4?5?6?$", "Use digits 0 (Monday) to 6 (Sunday), ascending, once each.")
+        ],
         help_text="Days on which the shift starts: 0 is Monday, 6 is Sunday. “0123456” is every day.",
     )
 
@@ -153,7 +164,9 @@ class CrimeType(models.Model):
     """A type of crime that the agency forecasts. Only offences of the allow-list can be saved (DOMAIN §2)."""
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
-    name = models.CharField(max_length=60, help_text="Shown on maps, lists and reports, e.g. “Burglary, residential”.")
+    name = models.CharField(
+        max_length=60, help_text="Shown on maps, lists and reports, e.g. “Burglary, residential”."
+    )
     slug = models.SlugField(max_length=60, help_text="Used in exports and addresses, e.g. “burglary”.")
     nibrs_code = models.CharField(
         max_length=12,
@@ -181,36 +194,48 @@ class CrimeType(models.Model):
     letter = models.CharField(
         max_length=2, help_text="Printed in the box, so that colour is never alone (B, R, V, T, A, H, G)."
     )
-    is_active = models.BooleanField(default=True, help_text="Inactive types are kept but neither trained nor planned.")
+    is_active = models.BooleanField(
+        default=True, help_text="Inactive types are kept but neither trained nor planned."
+    )
 
     class Meta:
         ordering = ["-weight", "name"]
-        constraints = [models.UniqueConstraint(fields=["agency", "slug"], name="crime_type_slug_once_per_agency")]
+        constraints = [
+            models.UniqueConstraint(fields=["agency", "slug"], name="crime_type_slug_once_per_agency")
+        ]
 
     def __str__(self) -> str:
         return self.name
-
-    def clean(self) -> None:
-        verdict = offence_policy.screen_code(
-            code=self.slug, nibrs=self.nibrs_code, ucr="", description=self.name, written_reason=self.written_reason
-        )
-        if isinstance(verdict, offence_policy.Refused):
-            raise ValidationError({"nibrs_code": verdict.message}, code="refused_offence")
-        if isinstance(verdict, offence_policy.NeedsReason):
-            raise ValidationError({"written_reason": verdict.message}, code="needs_reason")
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         # The last door: a script that skips full_clean must not create a refused crime type either.
         self.clean()
         super().save(*args, **kwargs)
 
+    def clean(self) -> None:
+        verdict = offence_policy.screen_code(
+            code=self.slug,
+            nibrs=self.nibrs_code,
+            ucr="",
+            description=self.name,
+            written_reason=self.written_reason,
+        )
+        if isinstance(verdict, offence_policy.Refused):
+            raise ValidationError({"nibrs_code": verdict.message}, code="refused_offence")
+        if isinstance(verdict, offence_policy.NeedsReason):
+            raise ValidationError({"written_reason": verdict.message}, code="needs_reason")
+
 
 class DistrictPriority(models.Model):
     """How much more, or less, a crime type counts in one district."""
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
-    district = models.ForeignKey(District, on_delete=models.CASCADE, help_text="Changes plans inside this district only.")
-    crime_type = models.ForeignKey(CrimeType, on_delete=models.CASCADE, help_text="The type whose weight changes.")
+    district = models.ForeignKey(
+        District, on_delete=models.CASCADE, help_text="Changes plans inside this district only."
+    )
+    crime_type = models.ForeignKey(
+        CrimeType, on_delete=models.CASCADE, help_text="The type whose weight changes."
+    )
     multiplier = models.FloatField(
         default=1.0,
         validators=[MinValueValidator(0.0), MaxValueValidator(10.0)],
@@ -219,7 +244,9 @@ class DistrictPriority(models.Model):
 
     class Meta:
         verbose_name_plural = "district priorities"
-        constraints = [models.UniqueConstraint(fields=["district", "crime_type"], name="one_priority_per_district_type")]
+        constraints = [
+            models.UniqueConstraint(fields=["district", "crime_type"], name="one_priority_per_district_type")
+        ]
 
     def __str__(self) -> str:
         return f"{self.district}: {self.crime_type} × {self.multiplier:g}"
@@ -254,7 +281,9 @@ class Unit(models.Model):
 
     class Meta:
         ordering = ["call_sign"]
-        constraints = [models.UniqueConstraint(fields=["agency", "call_sign"], name="call_sign_once_per_agency")]
+        constraints = [
+            models.UniqueConstraint(fields=["agency", "call_sign"], name="call_sign_once_per_agency")
+        ]
 
     def __str__(self) -> str:
         return self.call_sign
@@ -276,7 +305,9 @@ class Membership(models.Model):
     """What a person may do in one agency."""
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships", help_text="The person.")
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="memberships", help_text="The person."
+    )
     role = models.CharField(
         max_length=12,
         choices=Role,
@@ -287,11 +318,17 @@ class Membership(models.Model):
         District, blank=True, help_text="Limits a supervisor to these districts. None selected means all."
     )
     unit = models.ForeignKey(
-        Unit, null=True, blank=True, on_delete=models.SET_NULL, help_text="An officer's unit: whose missions they see."
+        Unit,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        help_text="An officer's unit: whose missions they see.",
     )
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["agency", "user"], name="one_membership_per_agency_user")]
+        constraints = [
+            models.UniqueConstraint(fields=["agency", "user"], name="one_membership_per_agency_user")
+        ]
 
     def __str__(self) -> str:
         return f"{self.user}, {self.get_role_display()}"
@@ -313,16 +350,22 @@ class BaseMap(models.Model):
         "content-security policy.",
     )
     attribution = models.CharField(
-        max_length=200, validators=[validate_attribution], help_text="Shown in the map's corner; most providers ask for it."
+        max_length=200,
+        validators=[validate_attribution],
+        help_text="Shown in the map's corner; most providers ask for it.",
     )
     max_zoom = models.PositiveSmallIntegerField(
-        default=19, validators=[MaxValueValidator(24)], help_text="Deepest zoom level that the provider serves."
+        default=19,
+        validators=[MaxValueValidator(24)],
+        help_text="Deepest zoom level that the provider serves.",
     )
     is_default = models.BooleanField(default=False, help_text="Shown when a map opens. One per agency.")
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["agency"], condition=Q(is_default=True), name="one_default_base_map_per_agency")
+            models.UniqueConstraint(
+                fields=["agency"], condition=Q(is_default=True), name="one_default_base_map_per_agency"
+            )
         ]
 
     def __str__(self) -> str:

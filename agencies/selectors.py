@@ -1,12 +1,16 @@
 """Reading an agency's set-up."""
 
+import datetime as dt
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import shapely
 from django.http import HttpRequest
 
 from agencies.engine.geometry import polygon_from_geojson
+from agencies.engine.shift_clock import shift_instance
 from agencies.models import Agency, BaseMap, Beat, CrimeType, District, Shift
+from missions_project.lib.errors import MissionsError
 
 
 def agency_area(agency: Agency) -> shapely.MultiPolygon | None:
@@ -17,7 +21,10 @@ def agency_area(agency: Agency) -> shapely.MultiPolygon | None:
     if agency.boundary:
         return polygon_from_geojson(agency.boundary)
     for model in (Beat, District):
-        areas = [polygon_from_geojson(value) for value in model.objects.filter(agency=agency).values_list("geometry", flat=True)]
+        areas = [
+            polygon_from_geojson(value)
+            for value in model.objects.filter(agency=agency).values_list("geometry", flat=True)
+        ]
         if areas:
             union = shapely.union_all(areas)
             return union if isinstance(union, shapely.MultiPolygon) else shapely.MultiPolygon([union])
@@ -42,10 +49,56 @@ def leaflet_settings(request: HttpRequest, agency: Agency) -> dict[str, Any]:
     """
     request.map_agencies = [agency]  # type: ignore[attr-defined]  # read by ContentSecurityPolicyMiddleware
     tiles = [
-        (base_map.name, base_map.url_template, {"attribution": base_map.attribution, "maxZoom": base_map.max_zoom})
+        (
+            base_map.name,
+            base_map.url_template,
+            {"attribution": base_map.attribution, "maxZoom": base_map.max_zoom},
+        )
         for base_map in BaseMap.objects.filter(agency=agency).order_by("-is_default", "name")
     ]
     overrides: dict[str, Any] = {"TILES": tiles}
     if (area := agency_area(agency)) is not None:
         overrides["SPATIAL_EXTENT"] = area.bounds
     return overrides
+
+
+def shift_instance_of(agency: Agency, shift: Shift, on: dt.date) -> tuple[dt.datetime, dt.datetime]:
+    """Return the instants between which the shift instance of this local date runs (aware, UTC). No query.
+
+    Raises ``MissionsError`` for another agency's shift, or a weekday on which the shift does not start.
+    """
+    if shift.agency_id != agency.pk:
+        raise MissionsError(
+            "This shift belongs to another agency.", next_step="choose one of your own shifts."
+        )
+    if on.weekday() not in shift.weekday_numbers:
+        raise MissionsError(
+            f"{shift} does not start on a {on:%A}.",
+            next_step="choose another date, or change the shift's weekdays.",
+        )
+    return shift_instance(shift.starts_at, shift.duration_minutes, on, ZoneInfo(agency.time_zone))
+
+
+def current_or_next_shift_instance(
+    agency: Agency, now: dt.datetime, *, include_current: bool = True
+) -> tuple[Shift, dt.date]:
+    """Return the shift instance running now (the one that began last), else the next to start. One query.
+
+    Raises ``MissionsError`` for an agency without shifts.
+    """
+    today = now.astimezone(ZoneInfo(agency.time_zone)).date()
+    instances = [
+        (*shift_instance_of(agency, shift, on), shift, on)
+        for shift in shifts(agency)
+        for on in (today + dt.timedelta(days=days) for days in range(-2, 9))
+        if on.weekday() in shift.weekday_numbers
+    ]
+    running = [row for row in instances if row[0] <= now < row[1]]
+    upcoming = [row for row in instances if row[0] > now]
+    if running and include_current:
+        chosen = max(running, key=lambda row: row[0])
+    elif upcoming:
+        chosen = min(upcoming, key=lambda row: row[0])
+    else:
+        raise MissionsError(f"Agency “{agency.slug}” has no shifts.", next_step="Admin → Shifts → Add.")
+    return chosen[2], chosen[3]

@@ -1,8 +1,9 @@
 """Writing plans, missions and visits."""
 
 from patrols.services.engagements import engagement_arrive, engagement_leave, engagement_record
+from patrols.services.line import shift_line_run, shift_run
 from patrols.services.overrides import mission_add, mission_assign, mission_withdraw, suppression_create
-from patrols.services.plans import plan_missions, plan_publish, plan_queue
+from patrols.services.plans import plan_missions, plan_publish, plan_queue, plan_summary
 
 __all__ = [
     "engagement_arrive",
@@ -14,5 +15,8 @@ __all__ = [
     "plan_missions",
     "plan_publish",
     "plan_queue",
+    "plan_summary",
+    "shift_line_run",
+    "shift_run",
     "suppression_create",
 ]

@@ -11,10 +11,11 @@ from django.forms.models import model_to_dict
 from django.utils import timezone
 
 from agencies.models import Agency, CrimeType, Shift, User
+from agencies.selectors import shift_instance_of
 from agencies.services import audit_record
 from forecasting.engine.grid import GridSpec
 from forecasting.models import ForecastRun
-from forecasting.selectors import cell_beats, expected_by_type, harm, latest_forecast, shift_instance_of
+from forecasting.selectors import cell_beats, expected_by_type, harm, latest_forecast
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress
 from missions_project.lib.runs import RunReporter, RunStatus, run_execution

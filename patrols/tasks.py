@@ -1,0 +1,16 @@
+"""Planning in the background."""
+
+from celery import shared_task
+
+from patrols import services
+from patrols.models import MissionPlan
+
+
+@shared_task  # type: ignore[untyped-decorator]  # celery ships no types
+def plan_task(plan_id: int) -> None:
+    services.plan_missions(plan=MissionPlan.objects.get(pk=plan_id))
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def run_shift_task(agency_id: int, shift_id: int, on: str, requested_by_id: int | None) -> None:
+    services.shift_run(agency_id=agency_id, shift_id=shift_id, on=on, requested_by_id=requested_by_id)
