@@ -1,0 +1,31 @@
+"""What rows are read against."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from ingestion.engine.codes import CodeTable
+from ingestion.engine.places import Boundary
+
+# Clocks of two systems differ by minutes; a quarter of an hour ahead is a clock, a day ahead is an error.
+CLOCK_TOLERANCE = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class NormaliseContext:
+    """What a row is read against: the agency's zone, the moment of reading, its boundary and its code table."""
+
+    zone: str
+    now: datetime
+    codes: CodeTable
+    boundary: Boundary | None = None
+
+    def __post_init__(self) -> None:
+        if self.now.tzinfo is None:
+            raise ValueError("The moment of reading must carry its zone: pass an aware UTC datetime.")
+
+    @property
+    def latest(self) -> np.datetime64:
+        """The newest time that is believed."""
+        return np.datetime64(int((self.now + CLOCK_TOLERANCE).timestamp()), "s")

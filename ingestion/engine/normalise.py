@@ -1,0 +1,386 @@
+"""Turn rows of text into incidents, and account for every row that is not one.
+
+Each received row ends in exactly one class: an incident, superseded by a newer version in the same file
+(counted as unchanged), quarantined with a code, or refused by policy. Policy comes first: a refused offence is never
+kept, not even in the quarantine for another fault.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ingestion.engine.codes import Accepted, CodeTable, Refusal
+from ingestion.engine.context import NormaliseContext
+from ingestion.engine.fingerprint import content_hashes
+from ingestion.engine.mapping import DISCOVERIES, FIELDS, TIME_FIELDS, FeedMapping
+from ingestion.engine.places import OK, PLACE_CODES, Places, parse_places
+from ingestion.engine.records import NormalisedChunk, NormalisedIncident, QuarantinedValue
+from ingestion.engine.rejections import Rejection, excerpt
+from ingestion.engine.rows import RowChunk
+from ingestion.engine.timestamps import EMPTY, READ, TIME_PRECISIONS, UNREADABLE, ParsedTimes, parse_times
+
+Ints = npt.NDArray[np.int64]
+Times = npt.NDArray[np.datetime64]
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Objects = npt.NDArray[np.object_]
+
+EARLIEST = np.datetime64("1970-01-02T00:00:00", "s")
+MAX_EXTERNAL_ID_CHARACTERS = 120
+STORED_VALUE_CHARACTERS = 500
+
+_NAT = np.datetime64("NaT", "s")
+
+__all__ = [
+    "NormaliseContext",
+    "NormalisedChunk",
+    "NormalisedIncident",
+    "QuarantinedValue",
+    "normalise",
+    "normalise_chunk",
+]
+
+_DISCOVERY_WORDS: Mapping[str, str] = {
+    **{word: word for word in DISCOVERIES},
+    **dict.fromkeys(
+        ("citizen", "public", "caller", "911", "phone", "e911", "walk-in", "online", "dispatched"), "reported"
+    ),
+    **dict.fromkeys(("acoustic", "shotspotter", "alarm"), "sensor"),
+    **dict.fromkeys(
+        (
+            "officer",
+            "officer initiated",
+            "officer-initiated",
+            "self initiated",
+            "self-initiated",
+            "on view",
+            "on-view",
+            "onview",
+        ),
+        "officer_initiated",
+    ),
+}
+
+
+class _Verdicts:
+    """The first fault of each row; later ones are not looked at, so that each row has one code."""
+
+    def __init__(self, n: int) -> None:
+        self.fault = np.zeros(n, dtype=np.int64)
+        self.rejections: list[Rejection | None] = [None]
+        self._fields: dict[int, str] = {}
+
+    def mark(self, rows: Ints, code: str, field_name: str) -> None:
+        """These rows have this fault, unless they already have one."""
+        fresh = rows[self.fault[rows] == 0]
+        if fresh.size:
+            self.rejections.append(Rejection(code, field_name))
+            self.fault[fresh] = len(self.rejections) - 1
+
+    def mark_one(self, row: int, rejection: Rejection) -> None:
+        if self.fault[row] == 0:
+            self.rejections.append(rejection)
+            self.fault[row] = len(self.rejections) - 1
+
+    def of(self, row: int) -> Rejection | None:
+        return self.rejections[int(self.fault[row])]
+
+
+def _texts(chunk: RowChunk, mapping: FeedMapping) -> dict[str, list[str]]:
+    """Each mapped or constant field as stripped text, one a row."""
+    texts = {
+        name: [text.strip() for text in chunk.columns[column]] for name, column in mapping.columns.items()
+    }
+    for name, value in mapping.constants.items():
+        texts[name] = [value.strip()] * len(chunk)
+    return texts
+
+
+def _clean_text(texts: dict[str, list[str]], verdicts: _Verdicts) -> None:
+    """Mark NUL bytes, undecodable bytes and over-long values; what is left of the text can be screened and shown."""
+    for name, column in texts.items():
+        whole = "".join(column)
+        if "\x00" in whole:
+            rows = [i for i, text in enumerate(column) if "\x00" in text]
+            verdicts.mark(np.array(rows, dtype=np.int64), "nul_byte", name)
+            texts[name] = column = [text.replace("\x00", "").strip() for text in column]
+        if not whole.isascii():
+            rows = [i for i, text in enumerate(column) if not text.isascii() and _has_undecodable(text)]
+            verdicts.mark(np.array(rows, dtype=np.int64), "bad_encoding", name)
+            for i in rows:
+                column[i] = column[i].encode("utf-8", "backslashreplace").decode("utf-8")
+        limit = FIELDS[name].max_characters
+        if len(whole) > limit:
+            rows = [i for i, text in enumerate(column) if len(text) > limit]
+            verdicts.mark(np.array(rows, dtype=np.int64), "field_too_long", name)
+
+
+def _has_undecodable(text: str) -> bool:
+    return any("\udc80" <= character <= "\udfff" for character in text)
+
+
+def _external_ids(texts: Mapping[str, list[str]], mapping: FeedMapping, verdicts: _Verdicts) -> list[str]:
+    ids = texts["external_id"]
+    verdicts.mark(
+        np.array([i for i, text in enumerate(ids) if not text], dtype=np.int64), "missing_id", "external_id"
+    )
+    if "datasource" in texts:
+        # The slash parts source from id; one inside a source is written differently, or "a/b"+"c" would be "a"+"b/c".
+        sources = [source.replace("%", "%25").replace("/", "%2F") for source in texts["datasource"]]
+        ids = [f"{source}/{text}" if text else "" for source, text in zip(sources, ids, strict=True)]
+    if mapping.id_prefix:
+        ids = [f"{mapping.id_prefix}{text}" if text else "" for text in ids]
+    long = [i for i, text in enumerate(ids) if len(text) > MAX_EXTERNAL_ID_CHARACTERS]
+    verdicts.mark(np.array(long, dtype=np.int64), "field_too_long", "external_id")
+    return ids
+
+
+@dataclass
+class _CodeOutcome:
+    crime_type: list[str]
+    code: list[str]
+    refused_rows: Ints
+    refused: Counter[tuple[str, str]]
+    messages: dict[tuple[str, str], str]
+
+
+def _decide_codes(
+    texts: Mapping[str, list[str]], n: int, mapping: FeedMapping, codes: CodeTable, verdicts: _Verdicts
+) -> _CodeOutcome:
+    blank = [""] * n
+    keys = zip(
+        *(texts.get(name, blank) for name in ("code", "nibrs_code", "ucr_code", "description")), strict=True
+    )
+    outcome = _CodeOutcome([""] * n, [""] * n, np.zeros(0, np.int64), Counter(), {})
+    refused: list[int] = []
+    seen: dict[tuple[str, ...], Accepted | Rejection | Refusal] = {}
+    for row, key in enumerate(keys):
+        decision = seen.get(key)
+        if decision is None:
+            decision = seen[key] = codes.decide(
+                code=key[0],
+                nibrs=key[1],
+                ucr=key[2],
+                description=key[3],
+                kind=mapping.record_kind,
+                separator=mapping.code_separator,
+                ignored=mapping.ignored_codes,
+            )
+        if isinstance(decision, Accepted):
+            outcome.crime_type[row] = decision.crime_type
+            outcome.code[row] = decision.code
+        elif isinstance(decision, Refusal):
+            refused.append(row)
+            reason = (decision.rule, decision.code)
+            outcome.refused[reason] += 1
+            outcome.messages.setdefault(reason, decision.message)
+        else:
+            verdicts.mark_one(row, decision)
+    outcome.refused_rows = np.array(refused, dtype=np.int64)
+    return outcome
+
+
+def _no_times(n: int) -> ParsedTimes:
+    nat = np.full(n, _NAT)
+    return ParsedTimes(nat, nat, nat, np.zeros(n, np.int8), np.full(n, EMPTY, np.int8))
+
+
+def _read_times(
+    texts: Mapping[str, list[str]],
+    alive: Ints,
+    mapping: FeedMapping,
+    context: NormaliseContext,
+    verdicts: _Verdicts,
+) -> dict[str, ParsedTimes]:
+    zone = mapping.time_zone or context.zone
+    parsed: dict[str, ParsedTimes] = {}
+    for name in TIME_FIELDS:
+        if name not in texts:
+            parsed[name] = _no_times(len(alive))
+            continue
+        column = texts[name]
+        times = parse_times([column[i] for i in alive], date_format=mapping.date_format, zone=zone)
+        parsed[name] = times
+        if name == "occurred_from":
+            verdicts.mark(alive[times.status == EMPTY], "missing_timestamp", name)
+        verdicts.mark(alive[times.status == UNREADABLE], "bad_timestamp", name)
+        read = times.status == READ
+        verdicts.mark(alive[read & (times.utc > context.latest)], "future_timestamp", name)
+        verdicts.mark(alive[read & (times.utc < EARLIEST)], "implausible_past", name)
+    return parsed
+
+
+def _interval_end(start: ParsedTimes, end: ParsedTimes) -> Times:
+    """The end of each interval: as given, or the start's own (the whole day for a date alone)."""
+    # In the repeated hour 01:50–01:10 is no error: the end is the clock's second 01:10.
+    given = np.where(end.end_utc < start.utc, end.later_utc, end.end_utc)
+    return np.where(end.status == READ, given, start.end_utc)
+
+
+def _discoveries(
+    texts: Mapping[str, list[str]], n: int, mapping: FeedMapping, verdicts: _Verdicts
+) -> list[str]:
+    default = "sensor" if mapping.record_kind == "gunfire" else "reported"
+    if "discovery" not in texts:
+        return [default] * n
+    words = {
+        **_DISCOVERY_WORDS,
+        **{word.strip().lower(): ours for word, ours in mapping.discovery_values.items()},
+        "": default,
+    }
+    found = [words.get(text.lower(), "") for text in texts["discovery"]]
+    verdicts.mark(
+        np.array([i for i, ours in enumerate(found) if not ours], np.int64), "unknown_discovery", "discovery"
+    )
+    return found
+
+
+def _mark_places(places: Places, alive: Ints, mapping: FeedMapping, verdicts: _Verdicts) -> None:
+    field_name = "x" if mapping.is_projected else "lon"
+    for status in np.unique(places.status):
+        if status != OK:
+            verdicts.mark(alive[places.status == status], PLACE_CODES[int(status)], field_name)
+
+
+def _winners(ids: Sequence[str], last_updated: Times) -> Bools:
+    """True for the row of each identifier that counts: the newest ``last_updated``, among equals the later row."""
+    best: dict[str, int] = {}
+    updated = np.where(np.isnat(last_updated), np.iinfo(np.int64).min, last_updated.astype(np.int64))
+    for row, key in enumerate(ids):
+        before = best.get(key)
+        if before is None or updated[row] >= updated[before]:
+            best[key] = row
+    winners = np.zeros(len(ids), dtype=np.bool_)
+    winners[list(best.values())] = True
+    return winners
+
+
+def _objects(values: Sequence[str]) -> Objects:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _quarantined(
+    chunk: RowChunk,
+    mapping: FeedMapping,
+    texts: Mapping[str, list[str]],
+    ids: Sequence[str],
+    rows: Ints,
+    verdicts: _Verdicts,
+) -> list[QuarantinedValue]:
+    kept = []
+    for row in rows.tolist():
+        rejection = verdicts.of(row)
+        if rejection is None:
+            continue
+        if not rejection.value_excerpt and rejection.field in texts:
+            rejection = Rejection(rejection.code, rejection.field, excerpt(texts[rejection.field][row]))
+        values = {
+            name: excerpt(chunk.columns[name][row], STORED_VALUE_CHARACTERS) for name in mapping.column_names
+        }
+        kept.append(
+            QuarantinedValue(
+                int(chunk.row_numbers[row]),
+                rejection,
+                excerpt(ids[row], MAX_EXTERNAL_ID_CHARACTERS - 30),
+                values,
+            )
+        )
+    return kept
+
+
+def normalise_chunk(chunk: RowChunk, mapping: FeedMapping, context: NormaliseContext) -> NormalisedChunk:
+    """Read a few thousand rows at once; every row of the chunk is accounted for exactly once.
+
+    ``mapping`` must be valid (``mapping.validate``) and its columns present in the chunk. A row's outcome does not
+    depend on the other rows, except that an older version of the same identifier is superseded.
+    """
+    n = len(chunk)
+    verdicts = _Verdicts(n)
+    texts = _texts(chunk, mapping)
+    _clean_text(texts, verdicts)
+    ids = _external_ids(texts, mapping, verdicts)
+    codes = _decide_codes(texts, n, mapping, context.codes, verdicts)
+
+    wanted = np.ones(n, dtype=np.bool_)
+    wanted[codes.refused_rows] = False
+    alive = np.flatnonzero(wanted)
+    times = _read_times(texts, alive, mapping, context, verdicts)
+    start = times["occurred_from"]
+    end_utc = _interval_end(start, times["occurred_to"])
+    verdicts.mark(
+        alive[end_utc < start.utc],
+        "end_before_start",
+        "occurred_to" if "occurred_to" in texts else "occurred_from",
+    )
+
+    x_field, y_field = ("x", "y") if mapping.is_projected else ("lon", "lat")
+    places = parse_places(
+        [texts[x_field][i] for i in alive],
+        [texts[y_field][i] for i in alive],
+        epsg=mapping.crs if mapping.is_projected else 4326,
+        boundary=context.boundary,
+    )
+    _mark_places(places, alive, mapping, verdicts)
+    discoveries = _discoveries(texts, n, mapping, verdicts)
+
+    faulty = verdicts.fault != 0
+    usable = np.flatnonzero(~faulty[alive])
+    winners = _winners([ids[i] for i in alive[usable]], times["last_updated"].utc[usable])
+    keep, older = usable[winners], alive[usable[~winners]]
+    rows = alive[keep]
+
+    columns = {
+        "crime_type": [codes.crime_type[i] for i in rows],
+        "code": [codes.code[i] for i in rows],
+        "discovery": [discoveries[i] for i in rows],
+        "time_precision": [TIME_PRECISIONS[i] for i in start.precision[keep]],
+    }
+    # A date of report alone is known at the day's end: earlier would let a forecast see the future.
+    instants = (
+        start.utc[keep],
+        end_utc[keep],
+        times["reported_at"].end_utc[keep],
+        times["last_updated"].utc[keep],
+    )
+    lon, lat = places.lon[keep], places.lat[keep]
+    kept_aside = _quarantined(chunk, mapping, texts, ids, np.flatnonzero(faulty & wanted), verdicts)
+    kept_aside += [QuarantinedValue(row.row_number, row.rejection, "", {}) for row in chunk.rejections]
+    return NormalisedChunk(
+        received=chunk.received,
+        row_number=chunk.row_numbers[rows],
+        external_id=_objects([ids[i] for i in rows]),
+        crime_type=_objects(columns["crime_type"]),
+        code=_objects(columns["code"]),
+        occurred_from=instants[0],
+        occurred_to=instants[1],
+        reported_at=instants[2],
+        last_updated=instants[3],
+        lon=lon,
+        lat=lat,
+        discovery=_objects(columns["discovery"]),
+        time_precision=_objects(columns["time_precision"]),
+        content_hash=content_hashes(texts=list(columns.values()), times=instants, degrees=(lon, lat)),
+        superseded=np.sort(np.concatenate([chunk.row_numbers[older], chunk.superseded_row_numbers])),
+        quarantined=tuple(sorted(kept_aside, key=lambda value: value.row_number)),
+        refused=codes.refused,
+        refusal_messages=codes.messages,
+    )
+
+
+def normalise(
+    row: Mapping[str, str], mapping: FeedMapping, context: NormaliseContext, row_number: int = 1
+) -> NormalisedIncident | Rejection | Refusal:
+    """What becomes of one row: an incident, a rejection with its code, or a refusal by policy."""
+    chunk = RowChunk.from_rows([row], mapping.column_names, [row_number])
+    result = normalise_chunk(chunk, mapping, context)
+    if len(result):
+        return next(result.incidents())
+    if result.quarantined:
+        return result.quarantined[0].rejection
+    (rule, code) = next(iter(result.refused))
+    return Refusal(rule, code, result.refusal_messages[rule, code])

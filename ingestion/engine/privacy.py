@@ -1,0 +1,160 @@
+"""Refuse columns about persons before anything of them is read, and census columns that must not steer patrols."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A column that may not be used, and the rule that says so."""
+
+    column: str
+    rule: str
+    message: str
+
+
+# (rule, what it is, words of a tidied column name)
+_PERSON_RULES: tuple[tuple[str, str, str], ...] = (
+    (
+        "race_or_ethnicity",
+        "race, ethnicity or origin",
+        r"race|races|racial|ethnic\w*|hispanic|latin[ox]|caucasian|african american|asian|national(?:ity| origin)|"
+        r"citizen\w*|immigra\w*|religio\w*|white|black|language",
+    ),
+    (
+        "person",
+        "a person",
+        r"victims?|vict|suspects?|offenders?|arrestees?|complainants?|witness\w*|defendants?|juveniles?|inmates?|"
+        r"persons?|people|subjects?|callers?|reporting (?:party|person)|drivers?|owners?|next of kin|"
+        r"officer (?:name|id|badge|no|number|race|sex|age)|badge\w*",
+    ),
+    (
+        "person_name",
+        "a person's name",
+        r"(?:first|last|middle|given|family|full|maiden|nick) ?names?|surnames?|forenames?|alias\w*|initials",
+    ),
+    ("date_of_birth", "a date of birth or an age", r"dob|birth\w*|born|ages?"),
+    ("sex_or_gender", "sex or gender", r"sex|gender"),
+    (
+        "contact",
+        "a phone number or an e-mail address",
+        r"phones?|telephone|tel|mobile|cell ?phone|e ?mails?|contact",
+    ),
+    (
+        "identity_number",
+        "an identity number",
+        r"ssn|social security|passport|driver'?s? licen[cs]e|oln|dl (?:no|number)|fingerprint\w*|dna|biometric\w*|"
+        r"sid|fbi (?:no|number)",
+    ),
+    (
+        "vehicle_plate",
+        "a plate or a vehicle number",
+        r"plates?|licen[cs]e (?:plate|tag|no|number)|vin|lpr|alpr|tag (?:no|number)",
+    ),
+    (
+        "address",
+        "an address (places are kept as coordinates; an address column may be in the file but is never stored)",
+        r"address\w*|addr|street (?:name|no|number)|residence|apartment|apt",
+    ),
+    (
+        "narrative",
+        "free text",
+        r"narrativ\w*|notes?|comments?|remarks?|free ?text|statements?|synopsis|summary|details",
+    ),
+    (
+        "person_list",
+        "a list of persons",
+        r"parol\w*|probation\w*|gangs?|registry|watch ?list|convict\w*|prior\w*",
+    ),
+    ("arrest", "an arrest, which measures enforcement", r"arrest\w*"),
+    ("relationship", "a relation between persons", r"domestic|relationship|marital"),
+    ("education", "education", r"education\w*|school attain\w*|diploma|degree|graduat\w*|literacy"),
+    ("tenure", "home ownership or tenure", r"tenure|home ?owner\w*|owner occupied|renter\w*|rent|mortgage"),
+    (
+        "income",
+        "income or poverty",
+        r"incomes?|poverty|per capita|wages?|salary|earnings|snap|welfare|unemploy\w*",
+    ),
+)
+_PERSON_PATTERNS = tuple((rule, what, re.compile(rf"\b(?:{words})\b")) for rule, what, words in _PERSON_RULES)
+
+_CENSUS_ALLOWED = re.compile(
+    r"(?:total |tot |estimated |est )?pop(?:ulation)?(?: total| count| density)?(?: \d{4})?|"
+    r"(?:total |occupied )?(?:house ?holds?|hh)(?: count| total)?|"
+    r"(?:total |occupied |vacant )?housing(?: units?)?|(?:vacant )?units?|dwellings?|"
+    r"vacan\w*(?: housing)?(?: units?)?(?: rate| share| pct| percent)?|"
+    r"(?:median )?age(?: groups?)?(?: \d+(?: ?(?:to|over|plus|and over)? ?\d*)?)?|(?:under|over) \d+|"
+    r"b01001(?: ?e?\d+e?)?|b01002(?: ?e?\d+e?)?|b01003(?: ?e?\d+e?)?|b11001(?: ?e?\d+e?)?|b25001(?: ?e?\d+e?)?|"
+    r"b25002(?: ?e?\d+e?)?|b25004(?: ?e?\d+e?)?"
+)
+_CENSUS_KEYS = re.compile(
+    r"geo ?id\d*|geoid\d*|geometry|geom|id|fid|object ?id|name|area ?(?:name|numbe?r?|num 1)?|(?:a )?land|(?:a )?water|"
+    r"state ?fp|county ?fp|tract ?ce?|blkgrp ?ce?|block ?group|tract|community(?: area)?|comarea(?: id)?|shape (?:area|len(?:gth)?)|"
+    r"lon(?:gitude)?|lat(?:itude)?|intpt ?l(?:at|on)|perimeter"
+)
+
+
+def tidy_column(column: str) -> str:
+    """A column's name as words: "VictimRace", "victim_race" and "Victim-Race" are all "victim race"."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column.strip())
+    return re.sub(r"[^a-z0-9']+", " ", spaced.lower()).strip()
+
+
+def screen_columns(columns: Iterable[str]) -> list[Violation]:
+    """Name every mapped column that is about a person or a refused trait. An empty list means none is.
+
+    Only column names are looked at. Columns that the mapping does not name are never stored and need no screen.
+
+    >>> [v.rule for v in screen_columns(["ID", "Victim Race", "FBI Code"])]
+    ['race_or_ethnicity']
+    """
+    violations: list[Violation] = []
+    for column in columns:
+        words = tidy_column(column)
+        if words == "name":
+            words = "full name"
+        for rule, what, pattern in _PERSON_PATTERNS:
+            if pattern.search(words):
+                violations.append(
+                    Violation(
+                        column=column,
+                        rule=rule,
+                        message=(
+                            f"Column {column!r} looks like {what}; such columns are never accepted (rule {rule}). "
+                            "Take it out of the mapping: columns that are not mapped are not stored."
+                        ),
+                    )
+                )
+                break
+    return violations
+
+
+def screen_census_columns(columns: Iterable[str]) -> list[Violation]:
+    """Name every census column that may not enter a model: all but population, households, housing units, vacancy, age.
+
+    Keys and geometry columns pass. Tables split by race (B01001A-I) are refused like any other name that
+    is not on the list.
+
+    >>> [v.column for v in screen_census_columns(["GEOID", "population", "median_income", "B01001B_001E"])]
+    ['median_income', 'B01001B_001E']
+    """
+    violations: list[Violation] = []
+    for column in columns:
+        words = tidy_column(column)
+        if _CENSUS_ALLOWED.fullmatch(words) or _CENSUS_KEYS.fullmatch(words):
+            continue
+        person = next(
+            (rule for rule, _, pattern in _PERSON_PATTERNS if pattern.search(words)), "not_on_census_list"
+        )
+        violations.append(
+            Violation(
+                column=column,
+                rule=person,
+                message=(
+                    f"Census column {column!r} is not one of population, households, housing units, vacancy and age "
+                    f"(rule {person}), so no forecast may use it. Take it out, or load the table into the audit store."
+                ),
+            )
+        )
+    return violations

@@ -1,0 +1,149 @@
+"""Why a row could not be used, and what a person can do about it: one table for the whole product."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+EXCERPT_CHARACTERS = 80
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A row that is kept aside: the code of the table below, the field at fault, and what stood there."""
+
+    code: str
+    field: str = ""
+    value_excerpt: str = ""
+
+    @property
+    def message(self) -> str:
+        """What is wrong, where, and the next step, in one line."""
+        kind = REJECTION_CODES[self.code]
+        where = f" in {self.field}" if self.field else ""
+        what = f": {self.value_excerpt!r}" if self.value_excerpt else ""
+        return f"{kind.meaning}{where}{what}. {kind.remedy}"
+
+
+@dataclass(frozen=True)
+class RejectionCode:
+    """One way in which a row can be unusable."""
+
+    code: str
+    meaning: str
+    remedy: str
+
+
+def _table(*rows: tuple[str, str, str]) -> Mapping[str, RejectionCode]:
+    return MappingProxyType({code: RejectionCode(code, meaning, remedy) for code, meaning, remedy in rows})
+
+
+REJECTION_CODES: Mapping[str, RejectionCode] = _table(
+    (
+        "wrong_column_count",
+        "The row has more or fewer columns than the header",
+        "Look at this row in the file: usually an unquoted delimiter or line break inside a field. Mend it and import again.",
+    ),
+    (
+        "missing_id",
+        "The row has no identifier",
+        "Map the column that identifies a record, or fill it in at the source.",
+    ),
+    (
+        "nul_byte",
+        "A NUL byte stands in the text",
+        "The export is damaged, or is UTF-16 without a byte-order mark. Export it again as UTF-8.",
+    ),
+    (
+        "bad_encoding",
+        "The text cannot be read in the file's encoding",
+        "The file mixes encodings. Export it again as UTF-8, or set the encoding in the mapping.",
+    ),
+    (
+        "field_too_long",
+        "The value is longer than the field can hold",
+        "Check that the right column is mapped; shorten the value at the source. Nothing is cut off silently.",
+    ),
+    (
+        "missing_code",
+        "The row says neither by code nor by description what happened",
+        "Map the offence or nature code, or fill it in at the source.",
+    ),
+    (
+        "unmapped_code",
+        "The code may be forecast but is mapped to no crime type",
+        "Map it under the feed's offence codes (or mark it as ignored), then replay the quarantine.",
+    ),
+    (
+        "code_conflict",
+        "The national code in the row names another class than the crime type its local code is mapped to",
+        "The national code decides: map the local code to a crime type of that class, then replay.",
+    ),
+    (
+        "missing_timestamp",
+        "The time of occurrence is empty",
+        "Map another time column, or fill it in at the source.",
+    ),
+    (
+        "bad_timestamp",
+        "The time cannot be read in the declared format",
+        "Correct the date format in the mapping, then replay; or mend the value at the source.",
+    ),
+    (
+        "future_timestamp",
+        "The time lies in the future",
+        "Check the feed's time zone and the day/month order of the date format, then replay.",
+    ),
+    (
+        "implausible_past",
+        "The time lies before 1970, as default dates do",
+        "Mend the date at the source; 01/01/1900 usually stands for unknown.",
+    ),
+    (
+        "end_before_start",
+        "The interval ends before it starts",
+        "Check that the two time columns are not exchanged, then replay; or mend the value at the source.",
+    ),
+    ("missing_coordinates", "The row has no place", "Geocode it at the source and send it again."),
+    (
+        "bad_coordinates",
+        "A coordinate is not a number",
+        "Check the mapped columns; decimals need a point and no unit.",
+    ),
+    (
+        "zero_coordinates",
+        "The place is 0/0, which stands for not geocoded",
+        "Geocode it at the source and send it again.",
+    ),
+    (
+        "swapped_coordinates",
+        "The place lies inside the agency only when the two coordinates are exchanged",
+        "Exchange the two columns in the mapping, then replay.",
+    ),
+    (
+        "coordinates_out_of_range",
+        "The coordinates are not longitude and latitude",
+        "Set the coordinate system (EPSG code) in the mapping and map the columns as x and y, then replay.",
+    ),
+    (
+        "outside_boundary",
+        "The place lies outside the agency's boundary",
+        "Check the coordinate system; if the place is right, extend the agency's boundary and replay.",
+    ),
+    (
+        "unknown_discovery",
+        "How the incident became known is none of the words we know",
+        "Add the word under the mapping's discovery values: reported, sensor or officer_initiated. Then replay.",
+    ),
+)
+
+
+def excerpt(value: str, limit: int = EXCERPT_CHARACTERS) -> str:
+    """The value as it can be shown and stored anywhere: no NUL, no undecodable byte, and not too long."""
+    # PostgreSQL refuses NUL and lone surrogates in text: quarantining a dirty row must not fail on its dirt.
+    if "\x00" in value:
+        value = value.replace("\x00", "\u2400")
+    if not value.isascii():
+        value = value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if len(value) <= limit:
+        return value
+    return f"{value[:limit]}… ({len(value)} characters)"
