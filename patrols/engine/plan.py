@@ -5,7 +5,6 @@ The only door to the patrol engine: ``plan_draw`` makes a plan, ``design_to_byte
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,9 +25,10 @@ from patrols.engine.design import (
     beat_design,
     has_dose_room,
 )
-from patrols.engine.records import EXCLUSION_REASONS, METHODS, Codes, Notice, PlanDraw
-from patrols.engine.sampling import draw
-from patrols.engine.schedule import Timetable, dose_minutes, start_minutes, timetable
+from patrols.engine.drawing import draw_all
+from patrols.engine.records import EXCLUSION_REASONS, Notice, PlanDraw
+from patrols.engine.replay import ReplayResult, replay
+from patrols.engine.schedule import Timetable, timetable
 
 __all__ = [
     "DesignCodecError",
@@ -44,9 +44,6 @@ __all__ = [
     "plan_draw",
     "replay",
 ]
-
-_STREAM_DRAW, _STREAM_START, _STREAM_DOSE = 0, 1, 2
-"""Second half of a stream's key; never renumber: stored plans would no longer re-draw."""
 
 
 def plan_draw(
@@ -137,7 +134,7 @@ def plan_draw(
     units_of = np.array([units for _, _, units, _ in planned], dtype=np.int64)
     rows = np.cumsum([0, *(len(d.candidate) for d, *_ in planned)])
     beat_of_row = np.repeat(beat_id, np.diff(rows))
-    drawn = _draw_all(
+    drawn = draw_all(
         beat=beat_of_row,
         pi=pi,
         x_m=x_m[cell],
@@ -174,166 +171,6 @@ def plan_draw(
         infeasible=tuple(infeasible),
         notices=tuple(notices),
     )
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    drawn: Bools
-    start: Floats
-    dose: Floats
-    method: Codes
-
-
-def _draw_all(
-    *,
-    beat: Ints,
-    pi: Floats,
-    x_m: Floats,
-    y_m: Floats,
-    beat_id: Ints,
-    tables: list[Timetable],
-    policy: DesignPolicy,
-    seed: int,
-) -> _Drawn:
-    """Everything that chance decides, from stored numbers and the seed alone: the part that a replay repeats.
-
-    Candidates come sorted by beat. Nothing here may look at harm: a replay on another machine, where a power is
-    rounded differently, must still give the same bits.
-    """
-    n = len(pi)
-    drawn = np.zeros(n, dtype=np.bool_)
-    start = np.full((n, policy.visits_per_cell), np.nan)
-    dose = np.zeros(n)
-    method = np.zeros(len(beat_id), dtype=np.int8)
-    first = np.searchsorted(beat, beat_id, side="left")
-    last = np.searchsorted(beat, beat_id, side="right")
-    for b, (key, table, lo, hi) in enumerate(
-        zip(beat_id.tolist(), tables, first.tolist(), last.tolist(), strict=True)
-    ):
-        rows = slice(lo, hi)
-        drawn[rows], used = draw(
-            pi[rows],
-            x_m=x_m[rows],
-            y_m=y_m[rows],
-            rng=_stream(seed, key, _STREAM_DRAW),
-            local_pivotal_share=policy.local_pivotal_share,
-        )
-        method[b] = METHODS.index(used)
-        start[rows] = start_minutes(
-            drawn=drawn[rows],
-            table=table,
-            visits_per_cell=policy.visits_per_cell,
-            rng=_stream(seed, key, _STREAM_START),
-        )
-        dose[rows] = dose_minutes(n=hi - lo, policy=policy, rng=_stream(seed, key, _STREAM_DOSE))
-    return _Drawn(drawn, start, dose, method)
-
-
-def _stream(seed: int, beat: int, purpose: int) -> np.random.Generator:
-    """The beat's own random numbers for one purpose, independent of which other beats are planned."""
-    # PCG64 by name: default_rng may change its bit generator in a later NumPy.
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(beat, purpose))))
-
-
-@dataclass(frozen=True)
-class ReplayResult:
-    """Whether a stored plan is what its seed gives; ``differences`` says where not, in words."""
-
-    identical: bool
-    differences: tuple[str, ...]
-
-    def __bool__(self) -> bool:
-        return self.identical
-
-
-def replay(design: bytes | PlanDraw, seed: int | None = None, *, digest: str | None = None) -> ReplayResult:
-    """Draw a stored plan again from its design and seed and compare every bit; damage is reported, not raised.
-
-    ``seed`` and ``digest`` are those kept beside the plan (the mission plan's row); without them, only the design
-    itself is checked, and a forger who changed a harm that moves no probability would not be noticed. Draws,
-    start times, doses and methods are compared bit for bit. Probabilities are worked out again from harm, doses and
-    policy and may differ by 1e-9 (processors round powers differently); floors and caps by as much.
-    """
-    try:
-        plan = design_from_bytes(design) if isinstance(design, bytes) else design
-    except DesignCodecError as error:
-        return ReplayResult(False, (str(error),))
-    differences: list[str] = []
-    if seed is not None and seed != plan.seed:
-        differences.append(f"The design holds seed {plan.seed}, the plan's row {seed}.")
-    if digest is not None and digest != design_digest(plan):
-        differences.append("The design's digest is not the digest kept beside the plan.")
-    differences += _design_differences(plan)
-    if differences:
-        return ReplayResult(False, tuple(differences))
-    fitted = [
-        timetable(k=int(k), units=int(units), shift_minutes=plan.shift_minutes, policy=plan.policy)
-        for k, units in zip(plan.beat_k, plan.beat_units, strict=True)
-    ]
-    tables = [table for table in fitted if table is not None]
-    if len(tables) < len(fitted):
-        return ReplayResult(False, ("The stored shift is shorter than one dose: no plan can come of it.",))
-    again = _draw_all(
-        beat=plan.beat,
-        pi=plan.pi,
-        x_m=plan.x_m,
-        y_m=plan.y_m,
-        beat_id=plan.beat_id,
-        tables=tables,
-        policy=plan.policy,
-        seed=plan.seed,
-    )
-    visits = np.array([table.visits for table in tables], dtype=np.int64)
-    for name, stored, drawn_again in (
-        ("draw", plan.drawn, again.drawn),
-        ("start times", plan.visit_start_minutes, again.start),
-        ("doses", plan.dose_minutes, again.dose),
-        ("methods", plan.beat_method, again.method),
-        ("visits per beat", plan.beat_visits, visits),
-    ):
-        if stored.tobytes() != drawn_again.tobytes():
-            differences.append(f"The {name} stored are not those that seed {plan.seed} gives.")
-    return ReplayResult(not differences, tuple(differences))
-
-
-def _design_differences(plan: PlanDraw) -> list[str]:
-    """Which beats' probabilities do not follow from the stored harm, doses and policy."""
-    if plan.policy.problems():
-        return ["The stored policy is not one that a plan can have."]
-    if (np.diff(plan.beat_id) <= 0).any() or (np.diff(plan.beat) < 0).any() or (plan.beat_units < 1).any():
-        return ["The stored beats are not in order, or one has no unit."]
-    inputs = (plan.harm, plan.planned_minutes, plan.days_since_last, plan.x_m, plan.y_m, plan.pi)
-    if any(np.isnan(column).any() for column in inputs):
-        return ["A stored harm, dose, place or probability is not a number."]
-    if not np.array_equal(np.unique(plan.beat), plan.beat_id):
-        return ["The stored candidates and the stored beats do not belong together."]
-    found: list[str] = []
-    for beat, k in zip(plan.beat_id.tolist(), plan.beat_k.tolist(), strict=True):
-        rows = slice(*np.searchsorted(plan.beat, [beat, beat + 1]).tolist())
-        design = beat_design(
-            beat=beat,
-            k=k,
-            harm=plan.harm[rows],
-            suppressed=np.zeros(len(plan.harm[rows]), dtype=np.bool_),
-            planned_minutes=plan.planned_minutes[rows],
-            days_since_last=plan.days_since_last[rows],
-            policy=plan.policy,
-        )
-        if isinstance(design, Infeasible):
-            found.append(f"Beat {beat} cannot be planned from what is stored: {design.message}")
-            continue
-        if len(design.pi) != len(plan.pi[rows]) or not all(
-            np.allclose(stored, worked_out, rtol=0.0, atol=1e-9)
-            for stored, worked_out in (
-                (plan.pi[rows], design.pi),
-                (plan.cap[rows], design.cap),
-                (plan.floor[rows], design.floor),
-            )
-        ):
-            found.append(
-                f"Beat {beat}: the stored probabilities do not follow from the stored harm and policy."
-            )
-    return found
 
 
 def _notices(
