@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,10 +68,3 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Any:
 def skip_reason(longrepr: Any) -> str:
     """The words of a skip, whichever shape pytest keeps them in."""
     return str(longrepr[2] if isinstance(longrepr, tuple) else longrepr).removeprefix("Skipped: ")
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    # Each run writes its spool, models and broker into its own folder under the system's temporary one.
-    folder = Path(os.environ.get("MISSIONS_VAR_DIR", ""))
-    if folder.name.startswith("missions-test-") and not hasattr(config, "workerinput"):
-        shutil.rmtree(folder, ignore_errors=True)

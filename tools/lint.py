@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,10 +22,20 @@ CHECKS = {
 
 def run(name: str) -> subprocess.CompletedProcess[str]:
     """One check, its output captured."""
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "missions_project.settings.test"}
-    return subprocess.run(
-        CHECKS[name], cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    with tempfile.TemporaryDirectory(prefix="missions-test-") as scratch:
+        # mypy leaves without running exit handlers: the settings' own folder would stay behind.
+        environment = {
+            "MISSIONS_TEST_DIR": scratch,
+            "DJANGO_SETTINGS_MODULE": "missions_project.settings.test",
+        }
+        return subprocess.run(
+            CHECKS[name],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
 
 
 def main() -> int:

@@ -95,15 +95,13 @@ def run_pytest(
         "loadfile",
         "--no-loadscope-reorder",
     ]
-    var = scratch / f"missions-test-{name}"
-    var.mkdir()
     process = subprocess.Popen(
         [*command, f"--junitxml={report}", *arguments],
         cwd=ROOT,
         env={
             **os.environ,
             **environment,
-            "MISSIONS_VAR_DIR": str(var),
+            "MISSIONS_TEST_DIR": str(scratch / name),
             # Two workers with a thread for every core each would fight over the cores.
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",

@@ -1,12 +1,21 @@
 """Tests: a fast hasher, tasks run in place, everything written to a throwaway folder."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
-os.environ.setdefault("MISSIONS_VAR_DIR", tempfile.mkdtemp(prefix="missions-test-"))
+if "MISSIONS_TEST_DIR" not in os.environ:
+    os.environ["MISSIONS_TEST_DIR"] = tempfile.mkdtemp(prefix="missions-test-")
+    atexit.register(shutil.rmtree, os.environ["MISSIONS_TEST_DIR"], ignore_errors=True)
+# Two workers both have a row number 1: in one folder, the model file of the one would replace the other's.
+WORKER_DIR = Path(os.environ["MISSIONS_TEST_DIR"]) / os.environ.get("PYTEST_XDIST_WORKER", "main")
+WORKER_DIR.mkdir(parents=True, exist_ok=True)
+os.environ["MISSIONS_VAR_DIR"] = str(WORKER_DIR)
 
 from .base import *  # noqa: E402, F403 - the folder must be chosen before base reads it
+from .base import DATABASES  # noqa: E402 - as above
 
 DEBUG = False
 SECRET_KEY = "only-for-tests"
@@ -17,4 +26,6 @@ CELERY_TASK_EAGER_PROPAGATES = False
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-Path(os.environ["MISSIONS_VAR_DIR"]).mkdir(parents=True, exist_ok=True)
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # A file, as in the product: in memory, a browser's parallel requests would share one connection.
+    DATABASES["default"]["TEST"] = {"NAME": str(WORKER_DIR / "test.sqlite3")}
