@@ -51,8 +51,12 @@ def design_to_bytes(plan: PlanDraw) -> bytes:
     return buffer.getvalue()
 
 
-def design_digest(plan: PlanDraw) -> str:
-    """SHA-256 of the design as 64 hex digits, the same before packing and after unpacking."""
+def design_digest(design: PlanDraw | bytes) -> str:
+    """SHA-256 of the design as 64 hex digits, the same before packing, packed and after unpacking.
+
+    Raises ``DesignCodecError`` for bytes that are no design.
+    """
+    plan = design_from_bytes(design) if isinstance(design, bytes) else design
     return _digest(_columns(plan), _meta(plan))
 
 
