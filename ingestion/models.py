@@ -40,7 +40,9 @@ class Feed(models.Model):
     kind = models.CharField(
         max_length=40, default="csv_file", help_text="How rows arrive. Each kind declares its own parameters."
     )
-    params = models.JSONField(default=dict, blank=True, help_text="The kind's parameters. Secrets are never shown again.")
+    params = models.JSONField(
+        default=dict, blank=True, help_text="The kind's parameters. Secrets are never shown again."
+    )
     mapping = models.JSONField(
         default=dict,
         blank=True,
@@ -48,6 +50,8 @@ class Feed(models.Model):
         "name are never stored.",
     )
     is_active = models.BooleanField(default=True, help_text="Inactive feeds accept no imports.")
+    draft = models.JSONField(default=dict, blank=True, editable=False)
+    """An upload on its way through the mapping wizard: its place in the spool and the mapping so far."""
 
     class Meta:
         ordering = ["name"]
@@ -61,11 +65,18 @@ class OffenceCode(models.Model):
     """What one of a feed's codes means to us: a crime type, or nothing that we forecast."""
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
-    feed = models.ForeignKey(Feed, on_delete=models.CASCADE, related_name="offence_codes", help_text="The feed that uses it.")
+    feed = models.ForeignKey(
+        Feed, on_delete=models.CASCADE, related_name="offence_codes", help_text="The feed that uses it."
+    )
     code = models.CharField(max_length=60, help_text="As it stands in the file, e.g. “0610”.")
-    description = models.CharField(max_length=200, blank=True, help_text="The agency's own words; screened for refused offences.")
+    description = models.CharField(
+        max_length=200, blank=True, help_text="The agency's own words; screened for refused offences."
+    )
     nibrs_code = models.CharField(
-        max_length=12, blank=True, verbose_name="NIBRS or UCR code", help_text="If the agency's table has one: it decides."
+        max_length=12,
+        blank=True,
+        verbose_name="NIBRS or UCR code",
+        help_text="If the agency's table has one: it decides.",
     )
     crime_type = models.ForeignKey(
         CrimeType,
@@ -95,9 +106,12 @@ class OffenceCode(models.Model):
             return
         if self.crime_type.agency_id != self.agency_id:
             raise ValidationError({"crime_type": "This crime type belongs to another agency."})
-        nibrs = self.nibrs_code or self.crime_type.nibrs_code
         verdict = offence_policy.screen_code(
-            code=self.code, nibrs=nibrs, ucr="", description=self.description, written_reason=self.written_reason
+            code=self.code,
+            nibrs=self.nibrs_code,
+            description=self.description,
+            written_reason=self.written_reason,
+            declared=self.crime_type.nibrs_code,
         )
         if isinstance(verdict, offence_policy.Refused):
             raise ValidationError({"nibrs_code": verdict.message}, code="refused_offence")
@@ -144,7 +158,11 @@ class QuarantinedRow(models.Model):
 
     class Meta:
         ordering = ["run", "row_number"]
-        constraints = [models.UniqueConstraint(fields=["feed", "fingerprint"], name="quarantined_row_once_per_feed")]
+        constraints = [
+            models.UniqueConstraint(fields=["feed", "fingerprint"], name="quarantined_row_once_per_feed")
+        ]
+        # A record that comes again and is good closes its quarantined rows, chunk by chunk.
+        indexes = [models.Index(fields=["feed", "external_id"], name="quarantined_row_by_record")]
 
     def __str__(self) -> str:
         return f"Row {self.row_number}: {self.code}"
@@ -153,8 +171,9 @@ class QuarantinedRow(models.Model):
 class Fact(models.Model):
     """Something that happened at a place and time, as one feed tells it. (feed, external id) is the key."""
 
-    agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
-    feed = models.ForeignKey(Feed, on_delete=models.CASCADE)
+    # No index of their own: the two below begin with them, and every further one slows each import.
+    agency = models.ForeignKey(Agency, on_delete=models.CASCADE, db_index=False)
+    feed = models.ForeignKey(Feed, on_delete=models.CASCADE, db_index=False)
     external_id = models.CharField(max_length=120)
     code = models.CharField(max_length=60, blank=True)
     occurred_from = models.DateTimeField()
@@ -172,7 +191,9 @@ class Fact(models.Model):
         abstract = True
         constraints = [
             models.UniqueConstraint(fields=["feed", "external_id"], name="%(class)s_once_per_feed"),
-            models.CheckConstraint(condition=Q(occurred_to__gte=F("occurred_from")), name="%(class)s_ends_after_start"),
+            models.CheckConstraint(
+                condition=Q(occurred_to__gte=F("occurred_from")), name="%(class)s_ends_after_start"
+            ),
         ]
         indexes = [models.Index(fields=["agency", "occurred_from"], name="%(class)s_by_time")]
 
@@ -190,7 +211,12 @@ class Incident(Fact):
 
 
 class CallForService(Fact):
-    """A call to the police. Created and changed only by ``ingestion.services.incidents_upsert``."""
+    """A call to the police. Created and changed only by ``ingestion.services.incidents_upsert``.
+
+    ``crime_type`` is set for calls about shots only: they count as gunfire.
+    """
+
+    crime_type = models.ForeignKey(CrimeType, null=True, on_delete=models.PROTECT)
 
     class Meta(Fact.Meta):
         verbose_name_plural = "calls for service"
@@ -213,7 +239,9 @@ class ContextLayer(models.Model):
         REFERENCE = "reference", "Shown on maps only"
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
-    name = models.CharField(max_length=60, help_text="Shown in the layer switch and in “why here”, e.g. “bars”.")
+    name = models.CharField(
+        max_length=60, help_text="Shown in the layer switch and in “why here”, e.g. “bars”."
+    )
     slug = models.SlugField(max_length=60, help_text="Used in addresses and as the feature's name in models.")
     kind = models.CharField(
         max_length=12,
@@ -223,12 +251,16 @@ class ContextLayer(models.Model):
     )
     geojson = models.JSONField(help_text="A FeatureCollection in WGS84.")
     valid_from = models.DateField(
-        null=True, blank=True, help_text="Date from which the places are known; forecasts issued earlier do not see them."
+        null=True,
+        blank=True,
+        help_text="Date from which the places are known; forecasts issued earlier do not see them.",
     )
 
     class Meta:
         ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["agency", "slug"], name="context_layer_slug_once_per_agency")]
+        constraints = [
+            models.UniqueConstraint(fields=["agency", "slug"], name="context_layer_slug_once_per_agency")
+        ]
 
     def __str__(self) -> str:
         return self.name
