@@ -103,7 +103,9 @@ def database_config(url: str) -> dict[str, Any]:
     return config
 
 
-DATABASES = {"default": database_config(os.environ.get("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'missions.sqlite3'}")}
+DATABASES = {
+    "default": database_config(os.environ.get("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'missions.sqlite3'}")
+}
 
 AUTH_USER_MODEL = "agencies.User"
 AUTHENTICATION_BACKENDS = [
@@ -161,6 +163,8 @@ CELERY_TASK_TIME_LIMIT = 3 * 3600 + 300
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Not a "tasks" module: autodiscovery would miss it and the scheduler would send to nobody.
+CELERY_IMPORTS = ("missions_project.pipeline",)
 
 # 'unsafe-inline' is absent on purpose: an injected script or style must not run.
 CONTENT_SECURITY_POLICY: dict[str, Any] = {

@@ -1,0 +1,226 @@
+"""Riverton as an agency of this installation: configured, imported, trained and planned through the product's own doors.
+
+Every step looks at what is there first, so that a set-up killed half-way goes on where it stopped.
+"""
+
+import datetime as dt
+import json
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+
+from agencies.models import (
+    Agency,
+    Beat,
+    CrimeType,
+    District,
+    DistrictPriority,
+    Membership,
+    Role,
+    Shift,
+    Unit,
+    User,
+)
+from agencies.selectors import current_or_next_shift_instance
+from agencies.services import beats_upsert, boundary_set, districts_upsert
+from forecasting.models import Grid, ModelVersion
+from forecasting.services import grid_build, training_run_execute, training_run_queue
+from ingestion.models import ContextLayer, Feed, ImportRun
+from ingestion.services import (
+    codes_import,
+    context_layer_import,
+    feed_ensure,
+    import_run_execute,
+    import_run_queue,
+)
+from missions_project.demo.files import write_city
+from missions_project.lib.progress import Progress
+from missions_project.lib.runs import RunStatus
+from patrols.models import MissionPlan, PatrolPolicy
+from patrols.services import shift_line_run
+from tactics.services import starter_catalogue_create
+
+CITY_SEED = 11
+SLUG = "riverton"
+CRIME_TYPES = (
+    # slug, name, NIBRS, weight, colour (Okabe-Ito), letter
+    ("homicide", "Homicide", "09A", 40.0, "#000000", "H"),
+    ("gunfire", "Gunfire", "GUNFIRE", 12.0, "#CC79A7", "G"),
+    ("robbery", "Robbery", "120", 8.0, "#D55E00", "R"),
+    ("aggravated_assault", "Aggravated assault", "13A", 8.0, "#882255", "A"),
+    ("burglary", "Burglary", "220", 4.0, "#0072B2", "B"),
+    ("motor_vehicle_theft", "Motor vehicle theft", "240", 3.0, "#009E73", "V"),
+    ("theft", "Theft", "23H", 1.0, "#E69F00", "T"),
+)
+SHIFTS = (
+    ("day", "Day", dt.time(8), 480),
+    ("evening", "Evening", dt.time(16), 480),
+    ("night", "Night", dt.time(0), 480),
+)
+LAYERS = (
+    # file stem, name, whether it feeds the forecast
+    ("bars", "Bars", True),
+    ("transit", "Transit stops", True),
+    ("vacant_parcels", "Vacant parcels", True),
+    ("schools", "Schools", True),
+    ("streets", "Streets", False),
+    ("river", "River", False),
+    ("parks", "Parks", False),
+)
+PEOPLE = (
+    ("admin", Role.ADMIN, "Agency administrator: the admin, all pages"),
+    ("supervisor", Role.SUPERVISOR, "Supervisor: shift map, publish, assign, print"),
+    ("analyst", Role.ANALYST, "Analyst: risk map, exports"),
+    ("officer", Role.OFFICER, "Officer: the phone page, unit 11A"),
+    ("auditor", Role.AUDITOR, "Auditor: reads everything, changes nothing"),
+)
+
+
+@dataclass(frozen=True)
+class SignIn:
+    username: str
+    password: str
+    what: str
+
+
+def sign_ins() -> list[SignIn]:
+    """The demo's people with this installation's own password: one in the repository would open every exposed demo."""
+    path = settings.VAR_DIR / "demo_password"
+    if not path.exists():
+        path.write_text(secrets.token_urlsafe(12))
+        path.chmod(0o600)
+    password = path.read_text().strip()
+    people = [SignIn(name, password, what) for name, _, what in PEOPLE]
+    return [*people, SignIn("operator", password, "Operator: every agency of this installation")]
+
+
+def city_ensure(*, now: dt.datetime, seed: int, progress: Progress) -> Agency:
+    """Return the demo agency, trained; build whatever of it is missing."""
+    agency = Agency.objects.filter(slug=SLUG).first()
+    if agency and not agency.is_demo:
+        # Somebody's real agency has this name: the demo must not touch it.
+        raise RuntimeError(
+            f"An agency “{SLUG}” exists and is not the demo. Use another database for the demo."
+        )
+    if agency and ModelVersion.objects.filter(agency=agency, is_live=True).exists():
+        people_ensure(agency)
+        return agency
+    folder = Path(settings.VAR_DIR) / "demo-city"
+    if not (folder / "complete").exists():
+        write_city(folder, seed=seed, until=now.replace(minute=0, second=0, microsecond=0), progress=progress)
+        (folder / "complete").touch()
+    agency = agency or Agency.objects.create(
+        slug=SLUG, name="Riverton Police Department", time_zone="America/Chicago", is_demo=True
+    )
+    geography_ensure(agency, folder)
+    configuration_ensure(agency)
+    people_ensure(agency)
+    imports_ensure(agency, folder, progress)
+    if not Grid.objects.filter(agency=agency, is_active=True).exists():
+        grid_build(agency=agency)
+    training_run_execute(run=training_run_queue(agency=agency), progress=progress)
+    return agency
+
+
+def current_shift_ensure(*, agency: Agency, now: dt.datetime, progress: Progress) -> MissionPlan:
+    """Return the published plan of the shift that is running; forecast, draw and publish one if there is none."""
+    shift, on = current_or_next_shift_instance(agency, now)
+    plan = MissionPlan.objects.filter(
+        agency=agency, shift=shift, on=on, state=MissionPlan.State.PUBLISHED
+    ).first()
+    return plan or shift_line_run(agency=agency, shift=shift, on=on, publish=True, progress=progress)
+
+
+def _features(folder: Path, name: str) -> list[dict]:  # type: ignore[type-arg]
+    features: list[dict] = json.loads((folder / f"{name}.geojson").read_text())["features"]  # type: ignore[type-arg]
+    return features
+
+
+@transaction.atomic
+def geography_ensure(agency: Agency, folder: Path) -> None:
+    if Beat.objects.filter(agency=agency).exists():
+        return
+    boundary_set(agency=agency, path=folder / "boundary.geojson")
+    districts_upsert(
+        agency=agency, path=folder / "districts.geojson", code_property="code", name_property="name"
+    )
+    beats_upsert(
+        agency=agency, path=folder / "beats.geojson", code_property="code", district_property="district"
+    )
+
+
+@transaction.atomic
+def configuration_ensure(agency: Agency) -> None:
+    for slug, name, start, minutes in SHIFTS:
+        Shift.objects.get_or_create(
+            agency=agency, slug=slug, defaults={"name": name, "starts_at": start, "duration_minutes": minutes}
+        )
+    for slug, name, nibrs, weight, colour, letter in CRIME_TYPES:
+        CrimeType.objects.get_or_create(
+            agency=agency,
+            slug=slug,
+            defaults={
+                "name": name,
+                "nibrs_code": nibrs,
+                "weight": weight,
+                "colour": colour,
+                "letter": letter,
+            },
+        )
+    for beat in Beat.objects.filter(agency=agency):
+        for letter in "AB":
+            Unit.objects.get_or_create(
+                agency=agency,
+                call_sign=f"{beat.code}{letter}",
+                defaults={"beat": beat, "missions_per_shift": 2},
+            )
+    district = District.objects.filter(agency=agency).first()
+    if district and not DistrictPriority.objects.filter(agency=agency).exists():
+        robbery = CrimeType.objects.get(agency=agency, slug="robbery")
+        DistrictPriority.objects.create(agency=agency, district=district, crime_type=robbery, multiplier=1.5)
+    PatrolPolicy.objects.get_or_create(agency=agency, is_active=True)
+    starter_catalogue_create(agency=agency)
+
+
+@transaction.atomic
+def people_ensure(agency: Agency) -> None:
+    known = {person.username: person.password for person in sign_ins()}
+    first_unit = Unit.objects.filter(agency=agency).order_by("call_sign").first()
+    for name, role, _ in PEOPLE:
+        user, is_new = User.objects.get_or_create(
+            username=name, defaults={"email": f"{name}@riverton.example"}
+        )
+        if is_new:
+            user.set_password(known[name])
+            user.save()
+        Membership.objects.get_or_create(
+            agency=agency,
+            user=user,
+            defaults={"role": role, "unit": first_unit if role == Role.OFFICER else None},
+        )
+    if not User.objects.filter(username="operator").exists():
+        User.objects.create_superuser("operator", "operator@riverton.example", known["operator"])
+
+
+def imports_ensure(agency: Agency, folder: Path, progress: Progress) -> None:
+    """Load codes, incidents, calls, gunfire and layers through the same services as an upload in the admin."""
+    for slug, name, kind, file_name in (
+        ("rms-incidents", "RMS incidents", "incidents", "incidents.csv.gz"),
+        ("cad-calls", "CAD calls for service", "calls", "calls_for_service.csv"),
+        ("gunfire", "Gunfire detections", "gunfire", "gunfire.csv"),
+    ):
+        feed: Feed = feed_ensure(
+            agency=agency, slug=slug, name=name, record_kind=kind, sample=folder / file_name
+        )
+        if kind == "incidents":
+            codes_import(feed=feed, path=folder / "codes.csv")
+        if not ImportRun.objects.filter(feed=feed, status=RunStatus.SUCCEEDED).exists():
+            import_run_execute(run=import_run_queue(feed=feed, path=folder / file_name), progress=progress)
+    for stem, name, feeds_forecast in LAYERS:
+        if not ContextLayer.objects.filter(agency=agency, slug=stem).exists():
+            context_layer_import(
+                agency=agency, slug=stem, name=name, path=folder / f"{stem}.geojson", is_risk=feeds_forecast
+            )
