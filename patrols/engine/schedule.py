@@ -6,6 +6,10 @@ A beat's K boxes with V visits each share one timetable of K·V starts. Its orde
 box 1..K, ...), its times are uniform over all timetables that keep the least gap. Chosen boxes take its K places in
 random order; every other box takes a place at random, "as if it had been sent instead of one of them". So a box's
 clock has the same distribution whether or not it was drawn, and one unit never has to be in two boxes at once.
+
+With u units, missions go to units by turns: in order of their starts (first visit, then second, ...), mission p to
+unit p mod u. A round is padded to a
+multiple of u places, so that turns hold from one round to the next.
 """
 
 from dataclasses import dataclass
@@ -19,12 +23,14 @@ from patrols.engine.design import Bools, DesignPolicy, Floats
 class Timetable:
     """The shape of a beat's shift: how many visits per box fit, and how far apart starts are kept.
 
-    ``visits`` >= 1; the j-th start of the beat is at least ``j * gap_numerator // gap_denominator`` minutes after
-    the first (whole-number arithmetic: rounding must not shave a minute off a gap); ``slack_minutes`` is left to
-    chance; ``is_tight`` when units must overlap even with one visit per box.
+    ``visits`` >= 1; a round has ``places`` >= K places, of which the first K are used; the start at place j, counted
+    over all rounds, is at least ``j * gap_numerator // gap_denominator`` minutes after the first (whole-number
+    arithmetic: rounding must not shave a minute off a gap); ``slack_minutes`` is left to chance; ``is_tight`` when
+    units must overlap even with one visit per box.
     """
 
     k: int
+    places: int
     visits: int
     gap_numerator: int
     gap_denominator: int
@@ -35,8 +41,8 @@ class Timetable:
 def timetable(*, k: int, units: int, shift_minutes: int, policy: DesignPolicy) -> Timetable | None:
     """Fit as many visits per box as the policy asks for and the units can do; None if not even one dose fits.
 
-    With u units, any u + 1 consecutive starts span at least the longest dose and a drive, so that at most u units
-    are busy at a time. Two visits to the same box are K starts apart, which span at least the policy's spacing.
+    Places u apart span at least the longest dose and a drive, so that no unit that takes its turns is in two boxes
+    at once. Two visits to the same box are a round apart, which spans at least the policy's spacing.
     """
     usable = shift_minutes - policy.dose_max_minutes
     if usable < 0:
@@ -44,15 +50,17 @@ def timetable(*, k: int, units: int, shift_minutes: int, policy: DesignPolicy) -
     busy = policy.dose_max_minutes + policy.travel_minutes
     # Never shorter than the dose and the drive: two units would stand in the same box.
     spacing = max(policy.min_spacing_minutes, busy)
+    places = -(-k // units) * units
     for visits in range(policy.visits_per_cell, 0, -1):
-        # The larger of busy / units and spacing / K, as a fraction.
+        # The larger of busy / units and spacing / places, as a fraction.
         numerator, denominator = busy, units
-        if visits > 1 and spacing * units > busy * k:
-            numerator, denominator = spacing, k
-        slack = usable - (k * visits - 1) * numerator // denominator
+        if visits > 1 and spacing * units > busy * places:
+            numerator, denominator = spacing, places
+        last = (visits - 1) * places + k - 1
+        slack = usable - last * numerator // denominator
         if slack >= 0:
-            return Timetable(k, visits, numerator, denominator, slack, is_tight=False)
-    return Timetable(k, 1, usable, k - 1, 0, is_tight=True)
+            return Timetable(k, places, visits, numerator, denominator, slack, is_tight=False)
+    return Timetable(k, k, 1, usable, k - 1, 0, is_tight=True)
 
 
 def start_minutes(
@@ -64,9 +72,9 @@ def start_minutes(
     there would become a mission at an absurd time.
     """
     k, n = table.k, len(drawn)
-    m = k * table.visits
-    jitter = np.floor(np.sort(rng.random(m)) * (table.slack_minutes + 1))
-    starts = jitter + np.arange(m) * table.gap_numerator // table.gap_denominator
+    jitter = np.floor(np.sort(rng.random(k * table.visits)) * (table.slack_minutes + 1))
+    at = (table.places * np.arange(table.visits)[:, None] + np.arange(k)[None, :]).ravel()
+    starts = jitter + at * table.gap_numerator // table.gap_denominator
     # Every box consumes one number, drawn or not: its place in the order, or its place "as if".
     lot = rng.random(n)
     place = np.floor(lot * k).astype(np.int64)
