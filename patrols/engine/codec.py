@@ -51,17 +51,17 @@ def design_to_bytes(plan: PlanDraw) -> bytes:
     return buffer.getvalue()
 
 
-def design_digest(design: PlanDraw | bytes) -> str:
+def design_digest(design: PlanDraw | bytes | memoryview) -> str:
     """SHA-256 of the design as 64 hex digits, the same before packing, packed and after unpacking.
 
     Raises ``DesignCodecError`` for bytes that are no design.
     """
-    plan = design_from_bytes(design) if isinstance(design, bytes) else design
+    plan = design if isinstance(design, PlanDraw) else design_from_bytes(design)
     return _digest(_columns(plan), _meta(plan))
 
 
-def design_from_bytes(data: bytes) -> PlanDraw:
-    """Unpack a design. Raises ``DesignCodecError`` for damage, a change, or a version that is not known."""
+def design_from_bytes(data: bytes | memoryview) -> PlanDraw:
+    """Unpack a design (PostgreSQL hands out a memoryview). Raises ``DesignCodecError`` for damage, a change, or a version that is not known."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             found: Columns = {name: file[name] for name in file.files}

@@ -22,7 +22,9 @@ class ReplayResult:
         return self.identical
 
 
-def replay(design: bytes | PlanDraw, seed: int | None = None, *, digest: str | None = None) -> ReplayResult:
+def replay(
+    design: bytes | memoryview | PlanDraw, seed: int | None = None, *, digest: str | None = None
+) -> ReplayResult:
     """Draw a stored plan again from its design and seed and compare every bit; damage is reported, not raised.
 
     ``seed`` and ``digest`` are those kept beside the plan (the mission plan's row); without them, only the design
@@ -31,7 +33,7 @@ def replay(design: bytes | PlanDraw, seed: int | None = None, *, digest: str | N
     policy and may differ by 1e-9 (processors round powers differently); floors and caps by as much.
     """
     try:
-        plan = design_from_bytes(design) if isinstance(design, bytes) else design
+        plan = design if isinstance(design, PlanDraw) else design_from_bytes(design)
     except DesignCodecError as error:
         return ReplayResult(False, (str(error),))
     differences: list[str] = []

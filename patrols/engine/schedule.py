@@ -3,13 +3,12 @@
 Notes
 -----
 A beat's K boxes with V visits each share one timetable of K·V starts. Its order is round after round (box 1..K, again
-box 1..K, ...), its times are uniform over all timetables that keep the least gap. Chosen boxes take its K places in
+box 1..K, ...); its times are sorted uniform numbers pushed apart by the least gap. Chosen boxes take its K places in
 random order; every other box takes a place at random, "as if it had been sent instead of one of them". So a box's
 clock has the same distribution whether or not it was drawn, and one unit never has to be in two boxes at once.
 
 With u units, missions go to units by turns: in order of their starts (first visit, then second, ...), mission p to
-unit p mod u. A round is padded to a
-multiple of u places, so that turns hold from one round to the next.
+unit p mod u. A round is padded to a multiple of u places, so that turns hold from one round to the next.
 """
 
 from dataclasses import dataclass
