@@ -61,7 +61,10 @@ def design_digest(design: PlanDraw | bytes | memoryview) -> str:
 
 
 def design_from_bytes(data: bytes | memoryview) -> PlanDraw:
-    """Unpack a design (PostgreSQL hands out a memoryview). Raises ``DesignCodecError`` for damage, a change, or a version that is not known."""
+    """Unpack a design, as bytes or as the memoryview that PostgreSQL hands out.
+
+    Raises ``DesignCodecError`` for damage, a change, or a version that is not known.
+    """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             found: Columns = {name: file[name] for name in file.files}
