@@ -113,7 +113,7 @@ def _clean_text(texts: dict[str, list[str]], verdicts: _Verdicts) -> None:
             for i in rows:
                 column[i] = column[i].encode("utf-8", "backslashreplace").decode("utf-8")
         limit = FIELDS[name].max_characters
-        if len(whole) > limit:
+        if len(whole) > limit and max(map(len, column)) > limit:
             rows = [i for i, text in enumerate(column) if len(text) > limit]
             verdicts.mark(np.array(rows, dtype=np.int64), "field_too_long", name)
 

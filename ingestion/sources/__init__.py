@@ -1,0 +1,31 @@
+"""Kinds of feed. Importing this package registers them all."""
+
+from ingestion.sources.base import (
+    FileReader,
+    FileSource,
+    FileSurvey,
+    ParameterInfo,
+    SourceError,
+    parameter_infos,
+    register,
+    source_class,
+    source_from,
+    source_kinds,
+)
+from ingestion.sources.csv_file import CsvFile, CsvFileParameters, CsvFileSource
+
+__all__ = [
+    "CsvFile",
+    "CsvFileParameters",
+    "CsvFileSource",
+    "FileReader",
+    "FileSource",
+    "FileSurvey",
+    "ParameterInfo",
+    "SourceError",
+    "parameter_infos",
+    "register",
+    "source_class",
+    "source_from",
+    "source_kinds",
+]

@@ -1,0 +1,166 @@
+"""Kinds of feed: each is a registered class that declares its own parameters, which the admin renders as a form."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from ingestion.engine.mapping import FeedMapping
+from ingestion.engine.rows import RowChunk
+from missions_project.lib.errors import MissionsError
+from missions_project.lib.progress import Progress, no_progress
+
+
+class SourceError(MissionsError):
+    """A file or feed that cannot be read at all: what is wrong, in which row or column, and the next step.
+
+    Raised before the first chunk is handed out, so that nothing of a file that cannot be read is imported.
+    """
+
+    def __init__(
+        self, message: str, next_step: str, row: int | None = None, column: str | None = None
+    ) -> None:
+        super().__init__(message, next_step=next_step)
+        self.row = row
+        self.column = column
+
+
+def parameter(
+    default: Any,
+    *,
+    label: str,
+    help: str,
+    choices: tuple[tuple[str, str], ...] = (),
+    minimum: int | None = None,
+) -> Any:
+    """A field of a parameters dataclass, with what a form needs to show it."""
+    return field(
+        default=default, metadata={"label": label, "help": help, "choices": choices, "minimum": minimum}
+    )
+
+
+@dataclass(frozen=True)
+class ParameterInfo:
+    """One parameter of a feed kind, as a form shows it."""
+
+    name: str
+    label: str
+    help: str
+    type: type
+    default: Any
+    choices: tuple[tuple[str, str], ...]
+    minimum: int | None
+
+
+@dataclass(frozen=True)
+class FileSurvey:
+    """What a first look through the whole file found. ``row_count`` is what an import will receive."""
+
+    row_count: int
+    byte_count: int
+    encoding: str
+    delimiter: str
+    header: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+class FileReader(Protocol):
+    """An opened file: its header and a sample at once, its rows in chunks."""
+
+    header: tuple[str, ...]
+
+    def sample(self, rows: int = 50) -> list[dict[str, str]]:
+        """The first rows, for the mapping wizard."""
+
+    def survey(self, mapping: FeedMapping | None = None, progress: Progress = no_progress) -> FileSurvey:
+        """Look through the whole file once; raises ``SourceError`` for what makes it unreadable."""
+
+    def chunks(self, mapping: FeedMapping, progress: Progress = no_progress) -> Iterator[RowChunk]:
+        """The rows, mapped columns only, a few thousand at a time; surveys the file first."""
+
+
+class FileSource(Protocol):
+    """A kind of feed whose rows come in files."""
+
+    kind: ClassVar[str]
+    label: ClassVar[str]
+    help: ClassVar[str]
+    Parameters: ClassVar[type]
+
+    def __init__(self, parameters: Any = None) -> None: ...
+
+    def open(self, path: Path, *, mapping: FeedMapping | None = None) -> FileReader:
+        """Open one file. Raises ``SourceError`` for an empty file or one of another format."""
+
+
+_KINDS: dict[str, type[FileSource]] = {}
+SourceClass = TypeVar("SourceClass", bound=type[FileSource])
+
+
+def register(source: SourceClass) -> SourceClass:
+    """Make a kind of feed known under its ``kind``. Two of the same name are a programming error."""
+    if source.kind in _KINDS:
+        raise ValueError(f"Feed kind {source.kind!r} is registered twice.")
+    _KINDS[source.kind] = source
+    return source
+
+
+def source_kinds() -> list[type[FileSource]]:
+    """Every registered kind, in alphabetical order."""
+    return [_KINDS[kind] for kind in sorted(_KINDS)]
+
+
+def source_class(kind: str) -> type[FileSource]:
+    """The class of this kind. Raises ``SourceError`` that names the known ones."""
+    if kind not in _KINDS:
+        raise SourceError(
+            f"Feed kind {kind!r} is not known.",
+            f"Choose one of: {', '.join(sorted(_KINDS))} under the feed's kind.",
+        )
+    return _KINDS[kind]
+
+
+def parameter_infos(kind: str) -> list[ParameterInfo]:
+    """The parameters of a kind, in the order in which a form shows them."""
+    infos = []
+    for item in fields(source_class(kind).Parameters):
+        default = None if item.default is MISSING else item.default
+        infos.append(
+            ParameterInfo(
+                name=item.name,
+                label=item.metadata.get("label", item.name),
+                help=item.metadata.get("help", ""),
+                type=type(default) if default is not None else str,
+                default=default,
+                choices=item.metadata.get("choices", ()),
+                minimum=item.metadata.get("minimum"),
+            )
+        )
+    return infos
+
+
+def source_from(kind: str, params: Mapping[str, Any]) -> FileSource:
+    """A source of this kind with these stored parameters. Raises ``SourceError`` naming a parameter that does not fit."""
+    source = source_class(kind)
+    infos = {info.name: info for info in parameter_infos(kind)}
+    values: dict[str, Any] = {}
+    for name, value in params.items():
+        info = infos.get(name)
+        if info is None:
+            raise SourceError(
+                f"Feed kind {kind!r} has no parameter {name!r}.",
+                f"Take it out; parameters are {', '.join(infos)}.",
+            )
+        if not isinstance(value, info.type) or isinstance(value, bool) is not (info.type is bool):
+            raise SourceError(
+                f"Parameter {name!r} is not of the kind {info.type.__name__}.", f"Correct {info.label!r}."
+            )
+        if info.choices and value not in {choice for choice, _ in info.choices}:
+            raise SourceError(
+                f"Parameter {name!r} cannot be {value!r}.", f"Choose another value for {info.label!r}."
+            )
+        number: Any = value
+        if info.minimum is not None and number < info.minimum:
+            raise SourceError(f"Parameter {name!r} is below {info.minimum}.", f"Raise {info.label!r}.")
+        values[name] = value
+    return source(source.Parameters(**values))

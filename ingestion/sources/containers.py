@@ -1,0 +1,186 @@
+"""Open a file as it came (plain, gz, bz2, xz or zip), and say what it is if it is something else."""
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from ingestion.sources.base import SourceError
+
+MEGABYTE = 1024 * 1024
+# Below this size no ratio is alarming: a small, very regular file may well shrink two hundred times.
+RATIO_FREE_BYTES = 64 * MEGABYTE
+BLOCK_BYTES = 256 * 1024
+
+_SAVE_AS_CSV = "Open it in the program that made it, save it as CSV (UTF-8) and upload that."
+_MAGIC: tuple[tuple[bytes, str, str], ...] = (
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls)", _SAVE_AS_CSV),
+    (b"%PDF", "a PDF document", "Ask the source for the data behind it as CSV."),
+    (b"PAR1", "a Parquet file", "Export it as CSV and upload that."),
+    (b"SQLite format 3\x00", "a SQLite database", "Export the table as CSV and upload that."),
+    (b"Rar!\x1a\x07", "a RAR archive", "Unpack it and upload the CSV in it, plain or as .gz or .zip."),
+    (
+        b"7z\xbc\xaf\x27\x1c",
+        "a 7-Zip archive",
+        "Unpack it and upload the CSV in it, plain or as .gz or .zip.",
+    ),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard file", "Unpack it (unzstd) and upload the CSV, plain or as .gz."),
+    (b"\x89PNG", "a picture", "Upload the CSV file instead."),
+    (b"\xff\xd8\xff", "a picture", "Upload the CSV file instead."),
+    (b"\x00\x00\x27\x0a", "a Shapefile", "This door takes tables. Layers are uploaded under context layers."),
+    (b"{\\rtf", "a text-processor document", _SAVE_AS_CSV),
+)
+_DAMAGED = (
+    EOFError,
+    OSError,
+    lzma.LZMAError,
+    zlib.error,
+    zipfile.BadZipFile,
+    RuntimeError,
+    NotImplementedError,
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large a file may become when it is unpacked."""
+
+    max_bytes: int
+    max_ratio: int
+
+
+class _Guarded(io.RawIOBase):
+    """A decompressed stream that stops a bomb before it fills the machine, and counts what it gave."""
+
+    def __init__(self, stream: IO[bytes], compressed_bytes: int, limits: Limits) -> None:
+        super().__init__()
+        self._stream = stream
+        self._compressed_bytes = max(compressed_bytes, 1)
+        self._limits = limits
+        self.given_bytes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data = self._stream.read(len(buffer))
+        except _DAMAGED as error:
+            raise SourceError(
+                f"The file is damaged or cut off after {self.given_bytes:,} readable bytes ({error}).",
+                "Send or export it again; nothing of it was imported.",
+            ) from error
+        buffer[: len(data)] = data
+        self.given_bytes += len(data)
+        self._check()
+        return len(data)
+
+    def _check(self) -> None:
+        given, limits = self.given_bytes, self._limits
+        if given > limits.max_bytes:
+            raise SourceError(
+                f"The file is larger than {limits.max_bytes // MEGABYTE:,} MB when unpacked.",
+                "Split it (by year, for example), or raise the feed's largest size if the machine can bear it.",
+            )
+        if given > RATIO_FREE_BYTES and given > self._compressed_bytes * limits.max_ratio:
+            raise SourceError(
+                f"The file unpacks to more than {limits.max_ratio} times its size, as archives made to fill a disk do.",
+                "If it is genuine, unpack it yourself and upload the CSV.",
+            )
+
+
+@contextmanager
+def opened(path: Path, limits: Limits) -> Iterator[tuple[IO[bytes], _Guarded]]:
+    """The decompressed bytes of a file, by its content and not by its name; and the guard that counts them."""
+    size = path.stat().st_size
+    with path.open("rb") as raw:
+        head = raw.read(8)
+        raw.seek(0)
+        stream: Any
+        if head.startswith(b"\x1f\x8b"):
+            stream = gzip.GzipFile(fileobj=raw)
+        elif head.startswith(b"BZh"):
+            stream = bz2.BZ2File(raw)
+        elif head.startswith(b"\xfd7zXZ\x00"):
+            stream = lzma.LZMAFile(raw)  # noqa: SIM115  # closed with the raw file that it reads
+        elif head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+            stream = _zip_member(raw)
+        else:
+            stream = raw
+        guard = _Guarded(stream, size, limits if stream is not raw else Limits(limits.max_bytes, 2**62))
+        with io.BufferedReader(guard, BLOCK_BYTES) as buffered:
+            yield buffered, guard
+
+
+def _zip_member(raw: IO[bytes]) -> IO[bytes]:
+    try:
+        archive = zipfile.ZipFile(raw)
+    except _DAMAGED as error:
+        raise SourceError(f"The zip file is damaged ({error}).", "Send or export it again.") from error
+    names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    if any(name.startswith("xl/") for name in names):
+        raise SourceError("The file is an Excel workbook (.xlsx), not CSV.", _SAVE_AS_CSV)
+    if any(name in ("mimetype", "[Content_Types].xml") for name in names):
+        raise SourceError("The file is an office document, not CSV.", _SAVE_AS_CSV)
+    members = [
+        info
+        for info in archive.infolist()
+        if not info.is_dir()
+        and not info.filename.startswith("__MACOSX/")
+        and not info.filename.rsplit("/")[-1].startswith(".")
+    ]
+    if len(members) != 1:
+        listed = ", ".join(info.filename for info in members[:5]) or "none"
+        raise SourceError(
+            f"The zip file holds {len(members)} files ({listed}); exactly one can be read.",
+            "Upload each table as a file of its own.",
+        )
+    if members[0].flag_bits & 0x1:
+        raise SourceError(
+            "The zip file is encrypted.", "Unpack it and upload the CSV, over a connection that you trust."
+        )
+    try:
+        return archive.open(members[0])
+    except _DAMAGED as error:
+        raise SourceError(
+            f"The zip file cannot be unpacked ({error}).", "Unpack it and upload the CSV."
+        ) from error
+
+
+def check_is_text(head: bytes) -> None:
+    """Raise ``SourceError`` that says what the file is, if its first bytes are not those of a table in text."""
+    for magic, what, next_step in _MAGIC:
+        if head.startswith(magic):
+            raise SourceError(f"The file is {what}, not CSV.", next_step)
+    if head[257:262] == b"ustar":
+        raise SourceError("The file is a tar archive, not CSV.", "Unpack it and upload the CSV in it.")
+    if head.startswith((b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\x00")):
+        raise SourceError("The file is an archive within an archive.", "Unpack it once and upload that.")
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:200].lower()
+    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+        raise SourceError(
+            "The file is a web page (HTML), not CSV.",
+            "The download probably met a sign-in or error page: sign in and download the data again.",
+        )
+    if text.startswith((b"<?xml", b"<")):
+        raise SourceError("The file is XML, not CSV.", "Export the records as CSV.")
+    if text.startswith((b"{", b"[")):
+        raise SourceError("The file is JSON, not CSV.", "Export the records as CSV.")
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return
+    sample = head[:4096]
+    if sample and sample.count(0) > len(sample) * 0.2:
+        raise SourceError(
+            "The file looks like UTF-16 text without a byte-order mark, or like no text at all (many NUL bytes).",
+            "Export it again as CSV in UTF-8, or set the encoding in the mapping (utf-16-le or utf-16-be).",
+        )
+    controls = sum(1 for byte in sample if byte < 32 and byte not in (0, 9, 10, 12, 13))
+    if controls > len(sample) * 0.05:
+        raise SourceError("The file is not text.", "Upload a CSV file.")

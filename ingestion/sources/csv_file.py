@@ -1,0 +1,310 @@
+"""The feed kind that agencies start with: a CSV or TSV file, compressed or not."""
+
+import csv
+import io
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from operator import itemgetter
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ingestion.engine.mapping import FeedMapping
+from ingestion.engine.rejections import Rejection
+from ingestion.engine.rows import RowChunk, RowRejection
+from ingestion.sources.base import FileSurvey, SourceError, parameter, register
+from ingestion.sources.containers import BLOCK_BYTES, MEGABYTE, Limits, check_is_text, opened
+from ingestion.sources.text import (
+    FALLBACK_ENCODING,
+    Lines,
+    check_header,
+    column_indices,
+    decode_errors,
+    encoding_of_head,
+    field_at_limit,
+    sniff_delimiter,
+    tidy_header,
+)
+from missions_project.lib.progress import Progress, no_progress
+
+Ints = npt.NDArray[np.int64]
+
+CHUNK_ROWS = 20_000
+SNIFF_LINES = 30
+
+
+@dataclass(frozen=True)
+class CsvFileParameters:
+    """What an administrator can set for a CSV feed."""
+
+    max_unpacked_mb: int = parameter(
+        4096,
+        label="Largest size (MB, unpacked)",
+        help="A file that unpacks to more is refused before anything of it is imported.",
+        minimum=1,
+    )
+    max_ratio: int = parameter(
+        200,
+        label="Largest compression ratio",
+        help="A compressed file that grows by more than this is refused as a bomb.",
+        minimum=2,
+    )
+
+
+class CsvFile:
+    """One file, opened: its header at once, its rows in chunks. Memory does not grow with the file."""
+
+    def __init__(self, path: Path, parameters: CsvFileParameters, mapping: FeedMapping | None = None) -> None:
+        self._path = path
+        self._limits = Limits(parameters.max_unpacked_mb * MEGABYTE, parameters.max_ratio)
+        self._surveyed: FileSurvey | None = None
+        self._superseded: Ints = np.zeros(0, dtype=np.int64)
+        self._surveyed_id: tuple[str, ...] = ()
+        declared_encoding = mapping.encoding if mapping else ""
+        head = self._head()
+        if not declared_encoding.replace("_", "-").startswith(("utf-16", "utf-32")):
+            check_is_text(head)
+        self.encoding = declared_encoding or encoding_of_head(head)
+        self._encoding_declared = bool(declared_encoding)
+        lines = self._first_lines()
+        self.delimiter = sniff_delimiter(lines, mapping.delimiter if mapping else "")
+        self.header = tidy_header(next(row for row in csv.reader(lines, delimiter=self.delimiter) if row))
+        if mapping is None or not set(mapping.column_names) <= set(self.header):
+            check_header(self.header)
+
+    def _head(self) -> bytes:
+        if not self._path.is_file():
+            raise SourceError(f"There is no file {self._path.name}.", "Check the path.")
+        with opened(self._path, self._limits) as (stream, _):
+            head = stream.read(BLOCK_BYTES)
+        if not head.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x00"):
+            raise SourceError("The file is empty.", "Check that the export ran, and upload it again.")
+        return head
+
+    def _first_lines(self) -> list[str]:
+        with self._text() as (text, _):
+            # A first "line" of megabytes is no header: reading it whole would be the way to fill the memory.
+            lines = [
+                line for line in (text.readline(BLOCK_BYTES) for _ in range(SNIFF_LINES)) if line.strip()
+            ]
+        try:
+            list(csv.reader(lines))
+        except csv.Error as error:
+            raise SourceError(
+                f"The first rows cannot be split into columns ({error}).",
+                "Check that this is a CSV file whose first row names the columns.",
+                row=1,
+            ) from error
+        return lines
+
+    @contextmanager
+    def _text(self) -> Iterator[tuple[io.TextIOWrapper, Callable[[], int]]]:
+        with opened(self._path, self._limits) as (stream, guard):
+            text = io.TextIOWrapper(
+                stream, encoding=self.encoding, errors=decode_errors(self.encoding), newline=""
+            )
+            try:
+                yield text, lambda: guard.given_bytes
+            except UnicodeDecodeError as error:
+                raise SourceError(
+                    f"The file is not written in {self.encoding} throughout ({error.reason}).",
+                    "Export it again as UTF-8, or correct the encoding in the mapping.",
+                ) from error
+            finally:
+                text.detach()
+
+    def sample(self, rows: int = 50) -> list[dict[str, str]]:
+        """The first rows as column → text; rows of another length than the header are left out."""
+        with self._text() as (text, _):
+            reader = csv.reader(text, delimiter=self.delimiter)
+            found = []
+            for index, row in enumerate(islice((row for row in reader if row), rows + 1)):
+                if index and len(row) == len(self.header):
+                    found.append(dict(zip(self.header, row, strict=True)))
+        return found
+
+    def survey(self, mapping: FeedMapping | None = None, progress: Progress = no_progress) -> FileSurvey:
+        """Look through the whole file once: count its rows, settle its encoding, meet what makes it unreadable.
+
+        With a mapping that has no ``last_updated`` it also notes the rows whose identifier comes again later in the
+        file (sixteen bytes a row): the later one counts, whatever becomes of it and in whichever chunk it lies, so
+        that importing a file twice changes nothing.
+        """
+        id_columns = self._id_columns(mapping)
+        if self._surveyed is not None and self._surveyed_id == id_columns:
+            return self._surveyed
+        indices = column_indices(self.header, mapping) if mapping else {}
+        pick = itemgetter(*(indices[column] for column in id_columns)) if id_columns else None
+        size_mb = max(self._path.stat().st_size // MEGABYTE, 1)
+        width = len(self.header)
+        hashes = array("q")
+        numbers = array("q")
+        count = ragged = 0
+        with self._text() as (text, position):
+            lines = Lines(text)
+            reader = csv.reader(lines, delimiter=self.delimiter)
+            number = 0
+            header_seen = False
+            last: list[str] | None = None
+            try:
+                for number, row in enumerate(reader, start=1):
+                    if row and not header_seen:
+                        header_seen = True
+                    elif row:
+                        count += 1
+                        if len(row) != width:
+                            ragged += 1
+                        elif pick is not None:
+                            hashes.append(hash(pick(row)))
+                            numbers.append(number)
+                        if count % 50_000 == 0:
+                            progress(
+                                position() // MEGABYTE,
+                                max(size_mb, position() // MEGABYTE),
+                                "Looking through the file",
+                            )
+                    last = lines.record[:] if len(lines.record) > 1 else None
+                    lines.record.clear()
+            except csv.Error as error:
+                raise self._unreadable(error, number + 1, "".join(lines.record)) from error
+            if last is not None and "".join(last).count('"') % 2:
+                raise SourceError(
+                    f"A quotation mark that is opened in row {number} is never closed; the rest of the file hangs on it.",
+                    "Close or remove it in the file, and import again. Nothing was imported.",
+                    row=number,
+                )
+            byte_count = position()
+        self._superseded = _earlier_of_equal(
+            np.frombuffer(hashes, np.int64), np.frombuffer(numbers, np.int64)
+        )
+        warnings = self._settle_encoding(lines)
+        if count == 0:
+            warnings.append("The file has a header and no rows.")
+        if ragged:
+            warnings.append(
+                f"{ragged:,} rows have more or fewer columns than the header; they are quarantined."
+            )
+        self._surveyed_id = id_columns
+        self._surveyed = FileSurvey(
+            count, byte_count, self.encoding, self.delimiter, self.header, tuple(warnings)
+        )
+        return self._surveyed
+
+    def chunks(
+        self, mapping: FeedMapping, progress: Progress = no_progress, chunk_rows: int = CHUNK_ROWS
+    ) -> Iterator[RowChunk]:
+        """The rows, mapped columns only. Raises ``SourceError`` before the first chunk, not between two.
+
+        Blank lines are no rows. Rows of another length than the header come as rejections of their chunk, without
+        their text. Σ ``received`` over the chunks is the survey's ``row_count``.
+        """
+        indices = column_indices(self.header, mapping)
+        total = self.survey(mapping, progress).row_count
+        done = 0
+        with self._text() as (text, _):
+            reader = csv.reader(text, delimiter=self.delimiter)
+            number = 1 + next(number for number, row in enumerate(reader, 1) if row)
+            while batch := list(islice(reader, chunk_rows)):
+                chunk = self._chunk(batch, number, indices)
+                number += len(batch)
+                done += chunk.received
+                yield chunk
+                progress(done, total, "Reading rows")
+
+    def _chunk(self, rows: list[list[str]], first_number: int, indices: dict[str, int]) -> RowChunk:
+        width = len(self.header)
+        numbers = np.arange(first_number, first_number + len(rows), dtype=np.int64)
+        ragged: tuple[RowRejection, ...] = ()
+        older = numbers[:0]
+        lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+        keep = lengths == width
+        if not keep.all():
+            ragged = tuple(
+                RowRejection(int(numbers[i]), _wrong_count(int(lengths[i]), width))
+                for i in np.flatnonzero(~keep & (lengths > 0))
+            )
+        if self._superseded.size:
+            is_older = np.isin(numbers, self._superseded, assume_unique=True)
+            older = numbers[is_older]
+            keep &= ~is_older
+        if not keep.all():
+            rows = [rows[i] for i in np.flatnonzero(keep)]
+            numbers = numbers[keep]
+        columns = {column: [row[index] for row in rows] for column, index in indices.items()}
+        return RowChunk(numbers, columns, ragged, older)
+
+    def _id_columns(self, mapping: FeedMapping | None) -> tuple[str, ...]:
+        if mapping is None or "last_updated" in mapping.columns:
+            return ()
+        return tuple(
+            mapping.columns[name] for name in ("datasource", "external_id") if name in mapping.columns
+        )
+
+    def _settle_encoding(self, lines: Lines) -> list[str]:
+        """Fall back to Windows-1252 where nothing speaks for UTF-8; otherwise the odd rows are quarantined."""
+        if not lines.undecodable_lines:
+            return []
+        if self._encoding_declared or lines.decoded_lines or self.encoding != "utf-8":
+            return [
+                f"{lines.undecodable_lines:,} lines hold bytes that are not {self.encoding}; a row whose mapped columns "
+                "hold them is quarantined as bad_encoding."
+            ]
+        self.encoding = FALLBACK_ENCODING
+        return [
+            f"The file is not UTF-8 ({lines.undecodable_lines:,} lines); it is read as {FALLBACK_ENCODING} (Western Windows)."
+        ]
+
+    def _unreadable(self, error: csv.Error, number: int, record: str) -> SourceError:
+        limit = csv.field_size_limit()
+        if "field limit" not in str(error):
+            return SourceError(
+                f"Row {number} cannot be split into columns ({error}).",
+                "Mend this row in the file.",
+                row=number,
+            )
+        index = field_at_limit(record, self.delimiter, limit)
+        column = self.header[index] if index < len(self.header) else f"column {index + 1}"
+        return SourceError(
+            f"Row {number}, column {column!r}: the field is longer than {limit:,} characters.",
+            "Usually a quotation mark before it is never closed: close it in the file, or shorten the field, and import "
+            "again. Nothing was imported.",
+            row=number,
+            column=column,
+        )
+
+
+def _wrong_count(length: int, width: int) -> Rejection:
+    return Rejection("wrong_column_count", "", f"{length} columns instead of {width}")
+
+
+def _earlier_of_equal(hashes: Ints, numbers: Ints) -> Ints:
+    """The numbers (ascending in, ascending out) of the rows whose hash comes again in a later row."""
+    if not hashes.size:
+        return np.zeros(0, dtype=np.int64)
+    order = np.argsort(hashes, kind="stable")
+    again = hashes[order][:-1] == hashes[order][1:]
+    return np.sort(numbers[order][:-1][again])
+
+
+@register
+class CsvFileSource:
+    """A table in a text file: comma, semicolon, tab or bar; plain, gz, bz2, xz or a zip with one file."""
+
+    kind: ClassVar[str] = "csv_file"
+    label: ClassVar[str] = "CSV file"
+    help: ClassVar[str] = (
+        "A CSV or TSV file that is uploaded or named on the command line. Compressed files are read as they are."
+    )
+    Parameters: ClassVar[type] = CsvFileParameters
+
+    def __init__(self, parameters: CsvFileParameters | None = None) -> None:
+        self.parameters = parameters or CsvFileParameters()
+
+    def open(self, path: Path, *, mapping: FeedMapping | None = None) -> CsvFile:
+        """Open one file. Raises ``SourceError`` for an empty file, another format or a wrong delimiter."""
+        return CsvFile(Path(path), self.parameters, mapping)
