@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,11 @@ class BeatCapacity:
     beat: Beat
     k: int
     units: tuple[Unit, ...]
+
+    @property
+    def units_in_turn(self) -> int:
+        """How many units the timetable may count on to alternate: all of them when they take equal shares, else 1."""
+        return len(self.units) if len({unit.missions_per_shift for unit in self.units}) == 1 else 1
 
 
 def active_policy(agency: Agency) -> PatrolPolicy | None:
@@ -159,4 +165,23 @@ def _with_details(rows: QuerySet[Mission]) -> QuerySet[Mission]:
         .prefetch_related(
             Prefetch("engagements", queryset=Engagement.objects.select_related("unit").order_by("arrived_at"))
         )
+    )
+
+
+def missions_between(agency: Agency, first: dt.date, last: dt.date) -> Iterator[Mission]:
+    """Yield the missions of published plans of shifts that start on these local dates, in order, a thousand at a time."""
+    rows = Mission.objects.filter(
+        agency=agency, plan__state=MissionPlan.State.PUBLISHED, plan__on__range=(first, last)
+    )
+    return _with_details(rows).order_by("plan__period_from", "number").iterator(chunk_size=1000)
+
+
+def engagements_between(agency: Agency, first: dt.date, last: dt.date) -> Iterator[Engagement]:
+    """Yield the visits to missions of shifts that start on these local dates, in order, a thousand at a time."""
+    rows = Engagement.objects.filter(agency=agency, mission__plan__on__range=(first, last))
+    return (
+        rows.select_related("unit", "mission__plan__shift", "mission__plan__grid", "mission__beat", "mission__crime_type")
+        .defer("mission__plan__design", "mission__beat__geometry")
+        .order_by("arrived_at")
+        .iterator(chunk_size=1000)
     )

@@ -7,20 +7,24 @@ _STREAM_UNITS = 3
 
 
 def assign_units(*, n_missions: int, unit_capacity: list[int], seed: int, beat: int) -> list[int]:
-    """Return for each mission (in order of start) the position of the unit that is sent.
+    """Return for each mission (in order of its visits' starts) the position of the unit that is sent.
 
-    Missions are dealt in rounds, each round in a new random order of the units that still have room, so that two
-    units of equal capacity never differ by more than one mission and no unit's route can be told in advance.
-    Raises ``ValueError`` when the units together have room for fewer missions.
+    The units' order is drawn once; missions are then dealt by turns, skipping units that are full. Turns keep one
+    unit's visits apart: the timetable spaces neighbouring starts for units that alternate. Units of equal capacity
+    never differ by more than one mission. Raises ``ValueError`` when the units together have room for fewer.
     """
     if n_missions > sum(unit_capacity):
         raise ValueError(f"Beat {beat}: {n_missions} missions for units with room for {sum(unit_capacity)}.")
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(beat, _STREAM_UNITS))))
-    left = np.array(unit_capacity, dtype=np.int64)
+    # Not rng.permutation: its stream may change with a NumPy release, and audits would fail.
+    turns = np.argsort(rng.random(len(unit_capacity)), kind="stable").tolist()
+    left = list(unit_capacity)
     chosen: list[int] = []
+    turn = 0
     while len(chosen) < n_missions:
-        free = np.flatnonzero(left > 0)
-        for unit in rng.permutation(free).tolist()[: n_missions - len(chosen)]:
+        unit = turns[turn % len(turns)]
+        turn += 1
+        if left[unit] > 0:
             chosen.append(unit)
             left[unit] -= 1
     return chosen

@@ -93,7 +93,7 @@ def plan_missions(*, plan: MissionPlan, progress: Progress | None = None) -> Mis
             # Beats without a unit are left out before the draw: their K is 0, which is no design.
             beat_of_cell=np.where(np.isin(beat_of_cell, planned_beats), beat_of_cell, -1),
             beat_k={row.beat.pk: row.k for row in planned_for},
-            beat_units={row.beat.pk: len(row.units) for row in planned_for},
+            beat_units={row.beat.pk: row.units_in_turn for row in planned_for},
             suppressed=suppressed_cells(suppressions, spec, beat_of_cell),
             planned_minutes=minutes,
             days_since_last=days,
@@ -194,7 +194,7 @@ def _store(
 ) -> None:
     design = design_to_bytes(drawn)
     plan.forecast_run, plan.grid = forecast, forecast.grid
-    plan.design, plan.design_hash = design, design_digest(design)
+    plan.design, plan.design_hash = design, design_digest(drawn)
     plan.config_snapshot = {
         "policy": model_to_dict(policy, exclude=["agency", "is_active"]),
         "forecast_run": forecast.pk,
@@ -254,7 +254,7 @@ def _missions(
                 probability=float(drawn.pi[row]),
             )
         )
-    made.sort(key=lambda mission: (mission.beat.code, mission.starts_at))
+    made.sort(key=lambda mission: (mission.beat.code, mission.visit_starts))
     for number, mission in enumerate(made, start=1):
         mission.number = number
     return made

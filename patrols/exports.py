@@ -1,0 +1,152 @@
+"""Missions and visits as files, for analysts. Every file says whose it is, what was filtered, and when it was made."""
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse, StreamingHttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from agencies.access import EXPORTS, Access, agency_page
+from agencies.lookups import date_from_text
+from agencies.models import Agency
+from forecasting.engine.grid import GridSpec
+from missions_project.lib.errors import MissionsError
+from missions_project.lib.exports import csv_response
+from patrols import board
+from patrols.models import Engagement, Mission
+from patrols.selectors import engagements_between, missions_between
+
+DEFAULT_DAYS = 28
+MISSION_COLUMNS = (
+    "plan", "shift", "date", "number", "district", "beat", "cell_id", "place", "crime_type", "starts", "dose_minutes",
+    "expected", "harm", "probability", "source", "unit", "state", "reason",
+)  # fmt: skip
+ENGAGEMENT_COLUMNS = (
+    "plan", "shift", "date", "mission", "beat", "cell_id", "crime_type", "unit", "arrived_at", "left_at", "minutes",
+    "source",
+)  # fmt: skip
+
+
+def _period(request: HttpRequest) -> tuple[dt.date, dt.date]:
+    today = timezone.now().date()
+    first = date_from_text(request.GET.get("from") or (today - dt.timedelta(days=DEFAULT_DAYS)).isoformat())
+    last = date_from_text(request.GET.get("to") or (today + dt.timedelta(days=1)).isoformat())
+    if last < first:
+        raise MissionsError("The period ends before it starts.", next_step="swap “from” and “to”.")
+    return first, last
+
+
+def _about(agency: Agency, what: str, first: dt.date, last: dt.date) -> list[str]:
+    return [
+        f"{what}, {agency.name}",
+        f"Shifts from {first} to {last} (local dates); times in {agency.time_zone}",
+        f"Generated at {timezone.now():%Y-%m-%dT%H:%M:%SZ}",
+    ]
+
+
+def _mission_values(agency: Agency, missions: Iterator[Mission]) -> Iterator[tuple[Any, ...]]:
+    now = timezone.now()
+    for mission in missions:
+        row = board.mission_rows([mission], zone=agency.time_zone, now=now)[0]
+        facts = board.mission_properties(row)
+        yield (
+            mission.plan_id, mission.plan.shift.slug, mission.plan.on, mission.number, mission.beat.district.code,
+            mission.beat.code, mission.cell_id, facts["place"], facts["crime_type"], " ".join(facts["starts"]),
+            mission.dose_minutes, mission.expected, mission.harm, mission.probability, mission.source, facts["unit"],
+            facts["state"], mission.reason or mission.withdrawn_reason,
+        )  # fmt: skip
+
+
+@require_GET
+@agency_page(EXPORTS)
+def missions_csv(request: HttpRequest, access: Access) -> HttpResponse | StreamingHttpResponse:
+    try:
+        first, last = _period(request)
+    except MissionsError as exc:
+        return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
+    return csv_response(
+        f"{access.agency.slug}-missions-{first}-{last}.csv",
+        about=_about(access.agency, "Missions of published plans", first, last),
+        columns=MISSION_COLUMNS,
+        rows=_mission_values(access.agency, missions_between(access.agency, first, last)),
+    )
+
+
+@require_GET
+@agency_page(EXPORTS)
+def missions_geojson(request: HttpRequest, access: Access) -> HttpResponse:
+    try:
+        first, last = _period(request)
+    except MissionsError as exc:
+        return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
+    now, specs, features = timezone.now(), {}, []
+    for mission in missions_between(access.agency, first, last):
+        assert mission.plan.grid is not None  # a published plan has a grid
+        spec = specs.setdefault(mission.plan.grid_id, None) or GridSpec.from_bytes(bytes(mission.plan.grid.spec))
+        specs[mission.plan.grid_id] = spec
+        row = board.mission_rows([mission], zone=access.agency.time_zone, now=now)[0]
+        ring = board.box_rings(spec, [mission.cell_id])[0]
+        facts = {**board.mission_properties(row), "date": str(mission.plan.on), "shift": mission.plan.shift.slug}
+        geometry = {"type": "Polygon", "coordinates": [ring]}
+        features.append({"type": "Feature", "id": mission.pk, "geometry": geometry, "properties": facts})
+    about = _about(access.agency, "Missions of published plans", first, last)
+    return _geojson_response(f"{access.agency.slug}-missions-{first}-{last}.geojson", features, about)
+
+
+def _geojson_response(name: str, features: list[dict[str, Any]], about: list[str]) -> HttpResponse:
+    return JsonResponse(
+        {"type": "FeatureCollection", "about": about, "features": features},
+        content_type="application/geo+json",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _engagement_values(agency: Agency, engagements: Iterator[Engagement]) -> Iterator[tuple[Any, ...]]:
+    zone = ZoneInfo(agency.time_zone)
+    for visit in engagements:
+        mission = visit.mission
+        yield (
+            mission.plan_id, mission.plan.shift.slug, mission.plan.on, mission.number, mission.beat.code,
+            mission.cell_id, mission.crime_type.slug, visit.unit.call_sign if visit.unit else "",
+            visit.arrived_at.astimezone(zone).isoformat(timespec="seconds"),
+            visit.left_at.astimezone(zone).isoformat(timespec="seconds") if visit.left_at else "",
+            "" if visit.minutes is None else round(visit.minutes, 1), visit.source,
+        )  # fmt: skip
+
+
+@require_GET
+@agency_page(EXPORTS)
+def engagements_csv(request: HttpRequest, access: Access) -> HttpResponse | StreamingHttpResponse:
+    try:
+        first, last = _period(request)
+    except MissionsError as exc:
+        return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
+    return csv_response(
+        f"{access.agency.slug}-engagements-{first}-{last}.csv",
+        about=_about(access.agency, "Visits to missions", first, last),
+        columns=ENGAGEMENT_COLUMNS,
+        rows=_engagement_values(access.agency, engagements_between(access.agency, first, last)),
+    )
+
+
+@require_GET
+@agency_page(EXPORTS)
+def engagements_geojson(request: HttpRequest, access: Access) -> HttpResponse:
+    try:
+        first, last = _period(request)
+    except MissionsError as exc:
+        return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
+    visits = list(engagements_between(access.agency, first, last))
+    features = []
+    for visit, values in zip(visits, _engagement_values(access.agency, iter(visits)), strict=True):
+        grid = visit.mission.plan.grid
+        assert grid is not None  # a published plan has a grid
+        ring = board.box_rings(GridSpec.from_bytes(bytes(grid.spec)), [visit.mission.cell_id])[0]
+        facts = {name: str(value) for name, value in zip(ENGAGEMENT_COLUMNS, values, strict=True)}
+        geometry = {"type": "Polygon", "coordinates": [ring]}
+        features.append({"type": "Feature", "id": visit.pk, "geometry": geometry, "properties": facts})
+    about = _about(access.agency, "Visits to missions", first, last)
+    return _geojson_response(f"{access.agency.slug}-engagements-{first}-{last}.geojson", features, about)

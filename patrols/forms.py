@@ -1,0 +1,73 @@
+"""What people may change on the shift map, checked."""
+
+import datetime as dt
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+
+from agencies.models import Agency, CrimeType, Unit
+from forecasting.engine.grid import GridSpec, project
+from patrols.models import Mission, MissionPlan
+
+
+class UnitForm(forms.Form):
+    """Choose one of the agency's units, or none."""
+
+    unit = forms.ModelChoiceField(queryset=Unit.objects.none(), required=False, empty_label="No unit")
+
+    def __init__(self, *args: Any, agency: Agency, mission: Mission, **kwargs: Any) -> None:
+        if hasattr(mission, "assignment"):
+            kwargs.setdefault("initial", {"unit": mission.assignment.unit_id})
+        super().__init__(*args, **kwargs)
+        field = self.fields["unit"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = Unit.objects.filter(agency=agency, is_active=True)
+
+
+class ReasonForm(forms.Form):
+    """A reason in a few words."""
+
+    reason = forms.CharField(max_length=300, error_messages={"required": "Write why in a few words."})
+
+
+class MissionAddForm(forms.Form):
+    """A person's own mission: a click on the map, a time, a type, a reason."""
+
+    lon = forms.FloatField(widget=forms.HiddenInput, min_value=-180, max_value=180)
+    lat = forms.FloatField(widget=forms.HiddenInput, min_value=-90, max_value=90)
+    crime_type = forms.ModelChoiceField(queryset=CrimeType.objects.none(), empty_label=None)
+    start = forms.TimeField(
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"), help_text="Wall clock, within the shift."
+    )
+    dose_minutes = forms.IntegerField(min_value=5, max_value=60, initial=12, label="Minutes")
+    reason = forms.CharField(max_length=300, error_messages={"required": "Write why in a few words."})
+
+    def __init__(self, *args: Any, agency: Agency, plan: MissionPlan, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.agency, self.plan = agency, plan
+        field = self.fields["crime_type"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = CrimeType.objects.filter(agency=agency, is_active=True)
+        for name in ("lon", "lat"):
+            self.fields[name].error_messages["required"] = "Click a place on the map first."
+
+    def for_service(self) -> dict[str, Any]:
+        """The valid form as ``mission_add``'s arguments: the click becomes a cell, the wall clock an instant."""
+        data = self.cleaned_data
+        assert self.plan.grid is not None  # the view offers the form for finished plans only
+        spec = GridSpec.from_bytes(bytes(self.plan.grid.spec))
+        x_m, y_m = project([data["lon"]], [data["lat"]], spec.epsg)
+        index = int(spec.locate(x_m, y_m)[0])
+        zone = ZoneInfo(self.agency.time_zone)
+        starts_at = dt.datetime.combine(self.plan.on, data["start"], tzinfo=zone)
+        if starts_at < self.plan.period_from:
+            # A shift that passes midnight: half past one belongs to the next date.
+            starts_at = dt.datetime.combine(self.plan.on + dt.timedelta(days=1), data["start"], tzinfo=zone)
+        return {
+            "cell_id": int(spec.cells[index]) if index >= 0 else -1,
+            "crime_type": data["crime_type"],
+            "starts_at": starts_at.astimezone(dt.UTC),
+            "dose_minutes": data["dose_minutes"],
+            "reason": data["reason"],
+        }

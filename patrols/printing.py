@@ -1,0 +1,129 @@
+"""One sheet per beat, to take along: a small map in black and white, and the missions with their times.
+
+The map is drawn as plain SVG shapes from the agency's own layers: no tiles, no script, legible on a poor printer.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+import shapely.geometry
+
+from agencies.engine.geometry import polygon_from_geojson
+from agencies.models import Agency, Beat
+from forecasting.engine.grid import GridSpec, project
+from ingestion.models import ContextLayer
+from patrols.board import BeatRows
+from patrols.models import MissionPlan
+
+WIDTH, HEIGHT = 720.0, 460.0
+MARGIN_M = 150.0
+
+
+@dataclass(frozen=True)
+class SheetBox:
+    """A mission's box on the sheet's map, in SVG units."""
+
+    number: int
+    letter: str
+    x: float
+    y: float
+    size: float
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One beat's page. Paths are SVG path data."""
+
+    beat: BeatRows
+    outline: str
+    streets: str
+    main_streets: str
+    water: str
+    boxes: tuple[SheetBox, ...]
+    scale_px: float
+    scale_label: str
+
+
+def beat_sheets(agency: Agency, plan: MissionPlan, beats: list[BeatRows]) -> list[Sheet]:
+    """Return a sheet per beat, in the order given. Three queries."""
+    assert plan.grid is not None  # a finished plan has a grid
+    spec = GridSpec.from_bytes(bytes(plan.grid.spec))
+    outlines = dict(Beat.objects.filter(agency=agency).values_list("pk", "geometry"))
+    streets, names = _layer(agency, "streets", spec.epsg)
+    water, _ = _layer(agency, "river", spec.epsg)
+    is_main = np.array([name.endswith(("Ave", "Avenue", "Blvd", "Boulevard", "Pkwy", "Parkway")) for name in names])
+    sheets = []
+    for beat in beats:
+        area = _to_metres(polygon_from_geojson(outlines[beat.beat.pk]), spec.epsg)
+        frame = _Frame.around(area)
+        near = shapely.intersects(streets, frame.window) if len(streets) else np.zeros(0, dtype=bool)
+        boxes = spec.boxes()[spec.index_of([row.mission.cell_id for row in beat.rows])]
+        sheets.append(
+            Sheet(
+                beat=beat,
+                outline=frame.path([area]),
+                streets=frame.path(streets[near & ~is_main] if len(streets) else []),
+                main_streets=frame.path(streets[near & is_main] if len(streets) else []),
+                water=frame.path([shape for shape in water if shape.intersects(frame.window)]),
+                boxes=tuple(
+                    SheetBox(
+                        row.mission.number,
+                        row.mission.crime_type.letter,
+                        *frame.point(*box.bounds[0:4:3]),
+                        round(spec.cell_size_m * frame.scale, 1),
+                    )
+                    for row, box in zip(beat.rows, boxes, strict=True)
+                ),
+                scale_px=round(500 * frame.scale, 1),
+                scale_label="500 m",
+            )
+        )
+    return sheets
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """The window of the map in metres and its scale in SVG units per metre."""
+
+    west: float
+    north: float
+    scale: float
+    window: Any
+
+    @classmethod
+    def around(cls, area: Any) -> "_Frame":
+        west, south, east, north = area.buffer(MARGIN_M).bounds
+        scale = min(WIDTH / (east - west), HEIGHT / (north - south))
+        # Centre the beat: a tall one would otherwise stick to the left edge.
+        west -= (WIDTH / scale - (east - west)) / 2
+        north += (HEIGHT / scale - (north - south)) / 2
+        return cls(west, north, scale, shapely.box(west, north - HEIGHT / scale, west + WIDTH / scale, north))
+
+    def point(self, x_m: float, y_m: float) -> tuple[float, float]:
+        return round((x_m - self.west) * self.scale, 1), round((self.north - y_m) * self.scale, 1)
+
+    def path(self, shapes: Any) -> str:
+        parts = []
+        for shape in shapes:
+            for part in shapely.get_parts(shapely.intersection(shape, self.window)):
+                rings = [part.exterior, *part.interiors] if part.geom_type == "Polygon" else [part]
+                for ring in rings:
+                    if ring.geom_type not in ("LineString", "LinearRing"):
+                        continue
+                    points = " L".join(f"{x} {y}" for x, y in (self.point(*xy[:2]) for xy in ring.coords))
+                    parts.append(f"M{points}" + ("Z" if part.geom_type == "Polygon" else ""))
+        return " ".join(parts)
+
+
+def _to_metres(shape: Any, epsg: int) -> Any:
+    return shapely.transform(shape, lambda points: np.column_stack(project(points[:, 0], points[:, 1], epsg)))
+
+
+def _layer(agency: Agency, slug: str, epsg: int) -> tuple[Any, list[str]]:
+    layer = ContextLayer.objects.filter(agency=agency, slug=slug).first()
+    features = (layer.geojson or {}).get("features", []) if layer else []
+    shapes = [shapely.geometry.shape(feature["geometry"]) for feature in features if feature.get("geometry")]
+    names = [str((f.get("properties") or {}).get("name", "")) for f in features if f.get("geometry")]
+    return _to_metres(np.array(shapes, dtype=object), epsg) if shapes else np.array([], dtype=object), names
