@@ -56,7 +56,11 @@ class Access:
 
 def access_for_user(user: User, agency_slug: str) -> Access:
     """Return the person's access to the agency, or raise ``Http404`` for a stranger. At most two queries."""
-    membership = Membership.objects.select_related("agency", "unit").filter(user=user, agency__slug=agency_slug).first()
+    membership = (
+        Membership.objects.select_related("agency", "unit")
+        .filter(user=user, agency__slug=agency_slug)
+        .first()
+    )
     if membership:
         return Access(agency=membership.agency, user=user, membership=membership)
     agency = Agency.objects.filter(slug=agency_slug).first() if user.is_superuser else None

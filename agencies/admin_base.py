@@ -30,7 +30,9 @@ class AgencyScopedForm(forms.ModelForm):  # type: ignore[type-arg]
         agency = (cleaned or {}).get("agency") or getattr(self.instance, "agency", None)
         for name, value in (cleaned or {}).items():
             rows = value if isinstance(value, models.QuerySet) else [value]
-            if any(isinstance(row, models.Model) and getattr(row, "agency", agency) != agency for row in rows):
+            if any(
+                isinstance(row, models.Model) and getattr(row, "agency", agency) != agency for row in rows
+            ):
                 self.add_error(name, "This belongs to another agency.")
         return cleaned
 
@@ -88,7 +90,9 @@ class AgencyScopedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if model is User:
             # People of other agencies are not this administrator's to see.
             own = Membership.objects.filter(agency__in=administered_agencies(request))
-            return model._default_manager.filter(models.Q(memberships__in=own) | models.Q(memberships=None)).distinct()
+            return model._default_manager.filter(
+                models.Q(memberships__in=own) | models.Q(memberships=None)
+            ).distinct()
         return None
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:

@@ -17,9 +17,13 @@ def validate_tile_url(value: str) -> None:
     """Accept https tile templates with {z}, {x} and {y}, and no character that could leave a script's string."""
     parts = urlsplit(value.replace("{s}", "a"))
     if parts.scheme != "https" or not re.fullmatch(r"[A-Za-z0-9.-]+(:\d+)?", parts.netloc):
-        raise ValidationError("Use an https address with a plain host name, e.g. https://tile.example.org/{z}/{x}/{y}.png.")
+        raise ValidationError(
+            "Use an https address with a plain host name, e.g. https://tile.example.org/{z}/{x}/{y}.png."
+        )
     if not all(token in value for token in ("{z}", "{x}", "{y}")):
-        raise ValidationError("The address must hold {z}, {x} and {y}, where the map puts zoom, column and row.")
+        raise ValidationError(
+            "The address must hold {z}, {x} and {y}, where the map puts zoom, column and row."
+        )
     # leaflet_map prints tile settings into a script unescaped.
     if re.search(r"[<>\"'\\\s`]", value):
         raise ValidationError("The address holds a space, quote or bracket. Remove it.")
