@@ -161,7 +161,9 @@ def main(command: list[str]) -> int:
     binaries = find_binaries()
     if binaries is None:
         raise SystemExit(f"No PostgreSQL server binaries found. Next step: {INSTALL_HINT}")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # A shell's background job inherits an ignored Ctrl-C; `kill` must stop the cluster too.
+        signal.signal(number, signal.default_int_handler)
     with cluster(binaries) as url:
         return subprocess.call(command, env={**os.environ, "DATABASE_URL": url})
 

@@ -110,11 +110,13 @@ def run_pytest(
     try:
         code = process.wait()
     except KeyboardInterrupt:
-        # pytest got the same Ctrl-C and is tearing down: leaving now would orphan its workers.
-        with contextlib.suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
-            process.wait(timeout=30)
-        if process.poll() is None:
-            process.kill()
+        # At Ctrl-C pytest is tearing down by itself; at `kill` it knows nothing yet. Leaving now would orphan it.
+        for stop in (process.terminate, process.kill):
+            with contextlib.suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
+                process.wait(timeout=10)
+            if process.poll() is None:
+                stop()
+        process.wait()
         raise
     if code == INTERRUPTED and not report.exists():
         raise KeyboardInterrupt
@@ -149,8 +151,9 @@ def run_all(arguments: list[str], scratch: Path) -> tuple[Tally, bool]:
 
 
 def main(arguments: list[str]) -> int:
-    # `kill` must stop the cluster too, as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # A shell's background job inherits an ignored Ctrl-C; `kill` must stop the cluster too.
+        signal.signal(number, signal.default_int_handler)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="missions-tests-", ignore_cleanup_errors=True) as scratch:
         total, healthy = run_all(arguments, Path(scratch))
