@@ -33,7 +33,9 @@ class EpochSeconds(Func):
     output_field = BigIntegerField()
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        return self.as_sql(compiler, connection, template="CAST(strftime('%%s', %(expressions)s) AS INTEGER)", **extra)
+        return self.as_sql(
+            compiler, connection, template="CAST(strftime('%%s', %(expressions)s) AS INTEGER)", **extra
+        )
 
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         template = "FLOOR(EXTRACT(EPOCH FROM %(expressions)s))::bigint"
@@ -45,8 +47,8 @@ def incident_table(
 ) -> IncidentTable:
     """Return what happened, as columns: the incidents that forecasts may learn from.
 
-    Holds incidents and gunfire alerts of the agency's active crime types, and calls for service as the
-    category "calls" (named if the agency has such a feed). What officers initiated is left out: it maps
+    Holds incidents, gunfire alerts and calls about shots of the agency's active crime types, and the other calls
+    for service as the category "calls" (named if the agency has such a feed). What officers initiated is left out: it maps
     where they were, not where crime was. ``since <= occurred < until`` where given. ``epsg`` is the grid's
     projected CRS. An incident without a report time counts as known when its interval ended. Sorted by
     time of occurrence; ties by source, then by age of the row. Five queries; half a million rows take
@@ -57,8 +59,8 @@ def incident_table(
     if Feed.objects.filter(agency=agency, record_kind=RecordKind.CALLS).exists():
         categories = (*categories, CALLS)
     number_of = {crime_type.pk: number for number, crime_type in enumerate(types)}
-    parts = [_rows(rows, number_of) for rows in _sources(agency, types, since, until)]
-    rows = np.concatenate(parts) if parts else np.empty((0, _COLUMNS))
+    rows = np.concatenate([_rows(rows, number_of) for rows in _sources(agency, types, since, until)])
+    rows = rows[rows[:, 5] < len(categories)]
     rows = rows[np.argsort(rows[:, 2], kind="stable")]
     projection = pyproj.Transformer.from_crs(4326, epsg, always_xy=True)
     x_m, y_m = projection.transform(rows[:, 0], rows[:, 1])
@@ -113,14 +115,13 @@ def _sources(
 
 def _rows(rows: QuerySet[Any], number_of: dict[int, int]) -> npt.NDArray[np.float64]:
     """The rows as float64[n, 6]: lon, lat, from, to, known (seconds), category. Seconds are exact in float64."""
-    typed = rows.model is not CallForService
     values = rows.values_list(
         "lon",
         "lat",
         EpochSeconds("occurred_from"),
         EpochSeconds("occurred_to"),
         EpochSeconds(Coalesce("reported_at", "occurred_to")),
-        F("crime_type_id") if typed else Value(-1),
+        Coalesce("crime_type_id", Value(-1)),
     ).iterator(chunk_size=FETCH_ROWS)
     blocks = []
     # Block by block: a list of half a million tuples would cost 200 MB before it becomes an array.

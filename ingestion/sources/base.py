@@ -75,8 +75,10 @@ class FileReader(Protocol):
     def survey(self, mapping: FeedMapping | None = None, progress: Progress = no_progress) -> FileSurvey:
         """Look through the whole file once; raises ``SourceError`` for what makes it unreadable."""
 
-    def chunks(self, mapping: FeedMapping, progress: Progress = no_progress) -> Iterator[RowChunk]:
-        """The rows, mapped columns only, a few thousand at a time; surveys the file first."""
+    def chunks(
+        self, mapping: FeedMapping, progress: Progress = no_progress, chunk_rows: int = 20_000
+    ) -> Iterator[RowChunk]:
+        """The rows, mapped columns only, so many at a time and cut alike each time; surveys the file first."""
 
 
 class FileSource(Protocol):

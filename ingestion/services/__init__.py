@@ -1,0 +1,23 @@
+"""Writing what came in: imports, the quarantine, the spool, code tables and context layers."""
+
+from ingestion.services.facts import CrimeTypeKeys, UpsertCounts, incidents_upsert
+from ingestion.services.imports import import_run_execute, import_run_queue
+from ingestion.services.locks import ImportBusy
+from ingestion.services.quarantine import quarantine_replay, quarantine_replay_execute, quarantine_replay_queue
+from ingestion.services.spool import spool_delete, spool_expire, spool_path, spool_store
+
+__all__ = [
+    "CrimeTypeKeys",
+    "ImportBusy",
+    "UpsertCounts",
+    "import_run_execute",
+    "import_run_queue",
+    "incidents_upsert",
+    "quarantine_replay",
+    "quarantine_replay_execute",
+    "quarantine_replay_queue",
+    "spool_delete",
+    "spool_expire",
+    "spool_path",
+    "spool_store",
+]

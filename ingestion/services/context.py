@@ -1,0 +1,48 @@
+"""What rows are read against, gathered from the agency's set-up."""
+
+from datetime import datetime
+
+from agencies.engine.offence_policy import offence_class_of
+from agencies.models import Agency, CrimeType
+from agencies.selectors import agency_area
+from ingestion.engine.codes import CodeEntry, CodeTable
+from ingestion.engine.context import NormaliseContext
+from ingestion.engine.places import Boundary
+from ingestion.models import Feed, OffenceCode
+from ingestion.services.facts import CrimeTypeKeys
+
+
+def code_table(agency: Agency, feed: Feed) -> CodeTable:
+    """The agency's crime types and the feed's codes. Two queries."""
+    types = dict(CrimeType.objects.filter(agency=agency).values_list("slug", "nibrs_code"))
+    entries = {
+        entry.code: CodeEntry(
+            crime_type=entry.crime_type.slug if entry.crime_type else "",
+            nibrs_code=entry.nibrs_code,
+            is_ignored=entry.is_ignored,
+            written_reason=entry.written_reason,
+        )
+        for entry in OffenceCode.objects.filter(feed=feed).select_related("crime_type")
+    }
+    return CodeTable(crime_types=types, entries=entries)
+
+
+def crime_type_keys(agency: Agency) -> CrimeTypeKeys:
+    """The agency's crime types by slug. One query."""
+    types = list(CrimeType.objects.filter(agency=agency))
+    gunfire = offence_class_of("gunfire")
+    return CrimeTypeKeys(
+        pk_of={crime_type.slug: crime_type.pk for crime_type in types},
+        gunfire=frozenset(t.slug for t in types if offence_class_of(t.nibrs_code) is gunfire),
+    )
+
+
+def normalise_context(agency: Agency, feed: Feed, now: datetime) -> NormaliseContext:
+    """Zone, boundary, codes and the moment of reading. At most four queries."""
+    area = agency_area(agency)
+    return NormaliseContext(
+        zone=agency.time_zone,
+        now=now,
+        codes=code_table(agency, feed),
+        boundary=Boundary.from_geometry(area) if area is not None else None,
+    )

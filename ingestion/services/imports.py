@@ -1,0 +1,217 @@
+"""One file on its way into the database: queued, read, judged row by row, stored chunk by chunk."""
+
+import hashlib
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from agencies.models import User
+from ingestion.engine.mapping import FeedMapping, MappingError
+from ingestion.engine.normalise import normalise_chunk
+from ingestion.engine.records import NormalisedChunk
+from ingestion.engine.rejections import REJECTION_CODES
+from ingestion.models import Feed, ImportRun
+from ingestion.services.context import crime_type_keys, normalise_context
+from ingestion.services.facts import incidents_upsert
+from ingestion.services.locks import import_lock
+from ingestion.services.quarantine import REPLAY, quarantine_replay_execute, quarantine_store
+from ingestion.services.spool import spool_delete, spool_path
+from ingestion.services.tally import Tally
+from ingestion.sources import FileReader, FileSurvey, source_from
+from missions_project.lib.errors import MissionsError
+from missions_project.lib.progress import Progress, no_progress
+from missions_project.lib.runs import RunReporter, RunStatus, run_execution
+
+CHUNK_ROWS = 2_000
+"""Rows of the file a transaction: on SQLite a page that wants to write waits for one of them, not for the import."""
+YIELD_SECONDS = 0.005
+MIN_ROWS_TO_JUDGE = 20
+MISREAD = frozenset(
+    {
+        "wrong_column_count",
+        "missing_id",
+        "nul_byte",
+        "bad_encoding",
+        "missing_code",
+        "missing_timestamp",
+        "bad_timestamp",
+        "future_timestamp",
+        "implausible_past",
+        "end_before_start",
+        "missing_coordinates",
+        "bad_coordinates",
+        "zero_coordinates",
+        "swapped_coordinates",
+        "coordinates_out_of_range",
+        "outside_boundary",
+        "unknown_discovery",
+    }
+)
+"""Faults that, shown by every single row, mean that the file or the mapping is the wrong one."""
+
+
+def import_run_queue(
+    *,
+    feed: Feed,
+    spool_name: str = "",
+    path: Path | None = None,
+    file_name: str = "",
+    requested_by: User | None = None,
+) -> ImportRun:
+    """Ask for one file to be imported: an upload in the spool, or a file on this machine. Returns the queued run.
+
+    The feed's mapping is frozen with it. Raises ``MissionsError`` for an inactive or unmapped feed.
+    """
+    if not feed.is_active:
+        raise MissionsError(
+            f"Feed “{feed.name}” is inactive and accepts no imports.", next_step="activate it (Admin → Feeds)."
+        )
+    feed_mapping(feed.mapping)
+    snapshot: dict[str, Any] = {"mapping": feed.mapping, "kind": feed.kind, "params": feed.params}
+    if path is not None:
+        snapshot["path"] = str(path.resolve())
+    run = ImportRun(
+        agency=feed.agency,
+        feed=feed,
+        file_name=(file_name or (path.name if path else ""))[-200:],
+        spool_name=spool_name,
+        requested_by=requested_by,
+        config_snapshot=snapshot,
+    )
+    run.full_clean(exclude=["requested_by"])
+    run.save()
+    return run
+
+
+def import_run_execute(*, run: ImportRun, progress: Progress = no_progress) -> ImportRun:
+    """Import the run's file. The counts on the row are true at every moment, whatever is killed when.
+
+    A run that was killed goes on after its last stored chunk. Raises ``ImportBusy`` while another import works
+    (the run stays queued), and ``MissionsError`` for a file that cannot be read: nothing of it is stored then.
+    """
+    if run.config_snapshot.get(REPLAY):
+        return quarantine_replay_execute(run=run, progress=progress)
+    with import_lock(run.feed):
+        _bury_the_dead(run)
+        with run_execution(run, progress) as report:
+            _import(run, report)
+        spool_delete(name=run.spool_name)
+    return run
+
+
+def feed_mapping(data: dict[str, Any]) -> FeedMapping:
+    """The stored mapping, validated. Raises ``MissionsError`` naming each setting at fault."""
+    if not data:
+        raise MissionsError(
+            "The feed has no mapping yet: nobody has said which column is what.",
+            next_step="upload a file in the admin (Feeds → Upload a file), or give import_incidents a --profile.",
+        )
+    try:
+        mapping = FeedMapping.from_json(data)
+        mapping.validate()
+    except MappingError as exc:
+        raise MissionsError(
+            f"The feed's mapping cannot be used. {exc}", next_step="mend it in the mapping wizard."
+        ) from exc
+    return mapping
+
+
+def _bury_the_dead(run: ImportRun) -> None:
+    """Whoever holds the lock knows that a running row of the feed has no process any more."""
+    running = ImportRun.objects.filter(feed=run.feed, status=RunStatus.RUNNING)
+    running.filter(pk=run.pk).update(status=RunStatus.QUEUED)
+    running.exclude(pk=run.pk).update(
+        status=RunStatus.FAILED,
+        finished_at=timezone.now(),
+        error="The process was stopped from outside. What its counts say is stored; importing the file again completes it.",
+    )
+
+
+def _import(run: ImportRun, report: RunReporter) -> None:
+    feed = run.feed
+    path = spool_path(run.spool_name) if run.spool_name else Path(run.config_snapshot.get("path", ""))
+    mapping = feed_mapping(run.config_snapshot["mapping"])
+    source = source_from(run.config_snapshot["kind"], run.config_snapshot["params"])
+    reader = source.open(path, mapping=mapping)
+    survey = reader.survey(mapping, report.progress)
+    tally = Tally(run.counts, run.refusals, run.rejections)
+    _check_same_file(run, tally, path, report)
+    for warning in survey.warnings:
+        report.log(warning)
+    _store_rows(run, report, reader, survey, mapping, tally)
+    if tally.received != survey.row_count:
+        raise MissionsError(
+            f"The file has {survey.row_count:,} rows but {tally.received:,} were read: it changed while it was imported.",
+            next_step="import it again.",
+        )
+    report.record(**tally.fields())
+    report.progress(survey.row_count, survey.row_count, "Imported")
+
+
+def _check_same_file(run: ImportRun, tally: Tally, path: Path, report: RunReporter) -> None:
+    digest = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while block := file.read(1024 * 1024):
+            digest.update(block)
+    if tally.received and run.data_hash != digest.hexdigest():
+        raise MissionsError(
+            f"The file is not the one of which {tally.received:,} rows are already imported.",
+            next_step="start a new import of it.",
+        )
+    report.record(data_hash=digest.hexdigest())
+
+
+def _store_rows(
+    run: ImportRun,
+    report: RunReporter,
+    reader: FileReader,
+    survey: FileSurvey,
+    mapping: FeedMapping,
+    tally: Tally,
+) -> None:
+    feed, now = run.feed, timezone.now()
+    context = normalise_context(feed.agency, feed, now)
+    keys = crime_type_keys(feed.agency)
+    done_before, passed = tally.received, 0
+    for chunk in reader.chunks(mapping, chunk_rows=CHUNK_ROWS):
+        passed += chunk.received
+        if passed <= done_before:
+            continue
+        result = normalise_chunk(chunk, mapping, context)
+        if tally.received == 0:
+            _check_fits(result)
+        # Rows, quarantine, counts and the place to go on from stand or fall together: a kill leaves no half chunk.
+        with transaction.atomic():
+            stored = incidents_upsert(feed=feed, chunk=result, crime_types=keys, now=now)
+            quarantine_store(feed=feed, run=run, chunk=result, now=now)
+            tally.add(result, stored)
+            report.record(**tally.fields())
+        report.progress(tally.received, survey.row_count, "Importing")
+        if connection.vendor == "sqlite":
+            # Without a pause the next transaction begins before any page that waits has looked again.
+            time.sleep(YIELD_SECONDS)
+
+
+def _check_fits(first: NormalisedChunk) -> None:
+    """Raise ``MissionsError`` if not one of the first rows can be read: the file is not this feed's, or is mapped wrongly.
+
+    Nothing has been stored yet. Few rows are not judged: three that lack a place may be all that came today.
+    """
+    faults = Counter((value.rejection.code, value.rejection.field) for value in first.quarantined)
+    unread = sum(number for (code, _), number in faults.items() if code in MISREAD)
+    if first.received < MIN_ROWS_TO_JUDGE or unread < first.received:
+        return
+    (code, field), number = faults.most_common(1)[0]
+    value = next(v for v in first.quarantined if (v.rejection.code, v.rejection.field) == (code, field))
+    remedy = REJECTION_CODES[code].remedy
+    raise MissionsError(
+        f"Not one of the first {first.received:,} rows can be used, so nothing was imported. {number:,} of them have this "
+        f"fault, first in row {value.row_number}: {value.rejection.message.removesuffix(remedy).strip()}",
+        next_step=remedy[:1].lower() + remedy[1:],
+    )
+
+

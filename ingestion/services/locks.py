@@ -1,0 +1,70 @@
+"""One importer at a time: a feed's, and on SQLite the whole database's.
+
+The lock is the operating system's or PostgreSQL's own, so that it ends with the process that holds it:
+a lock row would outlive a killed import and somebody would have to know how to clear it.
+"""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+
+from ingestion.models import Feed
+from missions_project.lib.errors import MissionsError
+
+_ADVISORY_CLASS = 0x1A90
+"""First key of our PostgreSQL advisory locks; the second is the feed's id."""
+
+
+class ImportBusy(MissionsError):
+    """Another import holds the lock; the run stays queued."""
+
+
+def _busy(what: str) -> ImportBusy:
+    return ImportBusy(
+        f"Another import {what} is running; this one has not started.",
+        next_step="wait until it has finished (Admin → Import runs), then start this one again.",
+    )
+
+
+@contextmanager
+def import_lock(feed: Feed) -> Iterator[None]:
+    """Hold the right to import into this feed. Raises ``ImportBusy`` if somebody else does."""
+    holder = _postgres_lock(feed) if connection.vendor == "postgresql" else _file_lock()
+    with holder:
+        yield
+
+
+@contextmanager
+def _postgres_lock(feed: Feed) -> Iterator[None]:
+    keys = [_ADVISORY_CLASS, feed.pk % 2**31]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", keys)
+        if not cursor.fetchone()[0]:
+            raise _busy(f"of feed “{feed.name}”")
+        try:
+            yield
+        finally:
+            # A connection that broke has given the lock back already.
+            if connection.is_usable():
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", keys)
+
+
+@contextmanager
+def _file_lock() -> Iterator[None]:
+    """Two writers in one SQLite file slow each other down and starve the pages: one imports, others wait."""
+    name = str(connection.settings_dict["NAME"])
+    on_disk = name and ":memory:" not in name and "mode=memory" not in name
+    path = Path(f"{name}.import-lock") if on_disk else Path(settings.VAR_DIR) / "import-lock"
+    with open(path, "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            raise _busy("into this database") from exc
+        try:
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)
