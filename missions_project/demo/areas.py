@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +34,7 @@ def shared_borders(faces: Sequence[BaseGeometry]) -> dict[tuple[int, int], float
     for index, face in enumerate(faces):
         for ring in _rings(face):
             points = shapely.get_coordinates(ring).round(3)
-            for (x0, y0), (x1, y1) in zip(points[:-1], points[1:], strict=True):
+            for (x0, y0), (x1, y1) in pairwise(points):
                 key = (x0, y0, x1, y1) if (x0, y0) < (x1, y1) else (x1, y1, x0, y0)
                 other = owner.setdefault(key, index)
                 if other != index:

@@ -6,22 +6,22 @@ Nothing here depends on crime. The same seed gives the same city to the last coo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import shapely
-from pyproj import Transformer
 from scipy.optimize import linear_sum_assignment
-from scipy.spatial import cKDTree
-from shapely.geometry import LineString, MultiPolygon, Point, Polygon
+from shapely.geometry import LineString, Point, Polygon
 from shapely.geometry.base import BaseGeometry
 
+from missions_project.demo import sights
 from missions_project.demo.areas import faces_between, group_faces, joined
+from missions_project.demo.places import Area, Places, Spot, distance_from_centre_m, places_along
 from missions_project.demo.streets import GridPlan, Street, grid_plan, street_network
 from missions_project.demo.terrain import (
     CENTRE_X_M,
     CENTRE_Y_M,
-    EPSG,
     Floats,
     SmoothField,
     Water,
@@ -33,59 +33,6 @@ from missions_project.demo.terrain import (
 
 N_BEATS, N_DISTRICTS, N_BLOCK_GROUPS = 22, 5, 180
 POPULATION = 248_000
-PLACE_SPACING_M = 105.0
-
-_TO_LONLAT = Transformer.from_crs(EPSG, 4326, always_xy=True)
-_TO_METRES = Transformer.from_crs(4326, EPSG, always_xy=True)
-
-
-def to_lonlat(x_m: npt.ArrayLike, y_m: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """Return longitude and latitude (WGS84) of points in the city's metres."""
-    lon, lat = _TO_LONLAT.transform(np.asarray(x_m), np.asarray(y_m))
-    return np.asarray(lon), np.asarray(lat)
-
-
-def to_metres(lon: npt.ArrayLike, lat: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """Return the city's metres of points in WGS84."""
-    x_m, y_m = _TO_METRES.transform(np.asarray(lon), np.asarray(lat))
-    return np.asarray(x_m), np.asarray(y_m)
-
-
-@dataclass(frozen=True)
-class Places:
-    """The published locations: points about 100 m apart along every street, as portals round addresses to the block.
-
-    x_m, y_m are computed back from the rounded lon, lat, so that a file's coordinates fall on them exactly.
-    """
-
-    x_m: Floats
-    y_m: Floats
-    lon: Floats
-    lat: Floats
-    on_main: npt.NDArray[np.bool_]
-    street: npt.NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.x_m)
-
-
-@dataclass(frozen=True)
-class Area:
-    """A beat, district or block group: its name, polygon and, for a beat, the district it lies in."""
-
-    name: str
-    shape: BaseGeometry
-    parent: str = ""
-
-
-@dataclass(frozen=True)
-class Spot:
-    """A named point of interest. kind: bar, rail, bus, school, vacant, stadium, arena, fairground."""
-
-    name: str
-    kind: str
-    x_m: float
-    y_m: float
 
 
 @dataclass(frozen=True)
@@ -127,7 +74,7 @@ def build_city(seed: int) -> City:
     industry = _industry(streams[3], ground, boundary)
     closed = shapely.union_all([*(park.shape for park in parks), ground.lake])
     network = street_network(streams[4], plan=plan, boundary=boundary, ground=ground, no_streets=closed)
-    places = _places(network.streets, ground, closed, industry)
+    places = places_along(network.streets, ground, closed, industry)
     hardship_field = smooth_field(streams[5], 1_900.0)
     residents = _residents(streams[5], places, industry)
     hardship = _hardship(places, hardship_field)
@@ -135,7 +82,7 @@ def build_city(seed: int) -> City:
     main_lines = [plan.line(u=i) for i in plan.main_u] + [plan.line(v=j) for j in plan.main_v]
     beats, districts = _beats(main_lines, ground, boundary, places, residents, hardship)
     block_groups, block_group_of_place = _block_groups(plan, ground, boundary, places, residents)
-    stops, lines = _transit(network.streets, places, plan, ground, boundary)
+    stops, lines = sights.transit(network.streets, places, boundary)
     return City(
         seed=seed,
         boundary=boundary,
@@ -152,12 +99,12 @@ def build_city(seed: int) -> City:
         block_group_of_place=block_group_of_place,
         residents=residents,
         hardship=hardship,
-        bars=_bars(streams[6], places, residents),
+        bars=sights.bars(streams[6], places, residents),
         stops=stops,
-        schools=_schools(streams[6], places, residents),
-        vacant_parcels=_vacant_parcels(streams[6], places, residents, hardship),
-        venues=_venues(places, parks),
-        gunfire_coverage=_coverage(streams[7], boundary, places, residents, hardship),
+        schools=sights.schools(streams[6], places, residents),
+        vacant_parcels=sights.vacant_parcels(streams[6], places, residents, hardship),
+        venues=sights.venues(places, parks),
+        gunfire_coverage=sights.gunfire_coverage(streams[7], boundary, places, residents, hardship),
     )
 
 
@@ -167,8 +114,8 @@ def _boundary(rng: np.random.Generator, plan: GridPlan, ground: Water) -> BaseGe
     us, vs = list(range(0, len(plan.u_m), 3)), list(range(0, len(plan.v_m), 2))
     enclave = Point(CENTRE_X_M - 4_700.0, CENTRE_Y_M - 1_900.0).buffer(760.0)
     blocks = []
-    for u0, u1 in zip(us[:-1], us[1:], strict=True):
-        for v0, v1 in zip(vs[:-1], vs[1:], strict=True):
+    for u0, u1 in pairwise(us):
+        for v0, v1 in pairwise(vs):
             quad = plan.quad(u0, u1, v0, v1)
             x, y = quad.centroid.x, quad.centroid.y
             reach = ((x - CENTRE_X_M) / 8_350.0) ** 2 + ((y - CENTRE_Y_M) / 6_500.0) ** 2
@@ -214,35 +161,6 @@ def _industry(rng: np.random.Generator, ground: Water, boundary: BaseGeometry) -
     yards = [blob(rng, CENTRE_X_M + 3_900.0, CENTRE_Y_M - 250.0, 620.0, stretch=2.3, angle=-0.4)]
     yards.append(blob(rng, CENTRE_X_M - 6_300.0, CENTRE_Y_M + 3_300.0, 480.0, stretch=1.9, angle=-0.3))
     return shapely.union_all(yards).intersection(boundary).difference(ground.river.buffer(20.0))
-
-
-def _places(streets: list[Street], ground: Water, closed: BaseGeometry, industry: BaseGeometry) -> Places:
-    xs, ys, mains, owners = [], [], [], []
-    for index, street in enumerate(streets):
-        if street.kind == "bridge":
-            continue
-        n = max(1, round(street.line.length / PLACE_SPACING_M))
-        points = shapely.line_interpolate_point(street.line, (np.arange(n) + 0.5) / n, normalized=True)
-        xs.append(shapely.get_x(points))
-        ys.append(shapely.get_y(points))
-        mains.append(np.full(n, street.kind != "local"))
-        owners.append(np.full(n, index))
-    x, y = np.concatenate(xs), np.concatenate(ys)
-    nobody = shapely.union_all([ground.river, closed.buffer(-10.0)])
-    shapely.prepare(nobody)
-    shapely.prepare(industry)
-    keep = ~shapely.contains_xy(nobody, x, y)
-    # Yards have few addresses: every third place there is enough.
-    keep &= ~shapely.contains_xy(industry, x, y) | (np.arange(len(x)) % 3 == 0)
-    lon, lat = to_lonlat(x[keep], y[keep])
-    lon, lat = np.round(lon, 5), np.round(lat, 5)
-    x_m, y_m = to_metres(lon, lat)
-    return Places(x_m, y_m, lon, lat, np.concatenate(mains)[keep], np.concatenate(owners)[keep])
-
-
-def distance_from_centre_m(x_m: Floats, y_m: Floats) -> Floats:
-    """Return the distance from the old court house."""
-    return np.hypot(x_m - CENTRE_X_M, y_m - CENTRE_Y_M)
 
 
 def _residents(rng: np.random.Generator, places: Places, industry: BaseGeometry) -> Floats:
@@ -305,7 +223,8 @@ def _bank(faces: list[BaseGeometry] | list[Polygon], ground: Water) -> npt.NDArr
 
 def _sums(faces: list[BaseGeometry] | list[Polygon], places: Places, values: Floats) -> Floats:
     face, point = shapely.STRtree(shapely.points(places.x_m, places.y_m)).query(faces, predicate="covers")
-    return np.bincount(face, weights=values[point], minlength=len(faces))
+    sums: Floats = np.bincount(face, weights=values[point], minlength=len(faces)).astype(np.float64)
+    return sums
 
 
 _COMPASS = ("North", "Northeast", "East", "Southeast", "South", "Southwest", "West", "Northwest")
@@ -342,129 +261,3 @@ def _block_groups(
     of_place = np.empty(len(places), dtype=np.int64)
     of_place[point] = area
     return areas, of_place
-
-
-def _pick(
-    rng: np.random.Generator, places: Places, weight: Floats, n: int, jitter_m: float
-) -> tuple[Floats, Floats]:
-    at = rng.choice(len(places), size=n, replace=False, p=weight / weight.sum())
-    return (
-        places.x_m[at] + rng.normal(0.0, jitter_m, n),
-        places.y_m[at] + rng.normal(0.0, jitter_m, n),
-    )
-
-
-def _bars(rng: np.random.Generator, places: Places, residents: Floats) -> tuple[Spot, ...]:
-    strips = [(250.0, -150.0, 330.0, 12.0), (-1_500.0, 700.0, 260.0, 6.0), (2_100.0, -1_900.0, 260.0, 5.0)]
-    strips += [(900.0, 3_000.0, 250.0, 4.0), (-3_600.0, -2_900.0, 240.0, 3.5), (4_700.0, 1_900.0, 240.0, 3.0)]
-    weight = np.where(places.on_main, 0.10, 0.008) * np.exp(
-        -distance_from_centre_m(places.x_m, places.y_m) / 5_000.0
-    )
-    for dx, dy, spread_m, height in strips:
-        near = np.hypot(places.x_m - CENTRE_X_M - dx, places.y_m - CENTRE_Y_M - dy)
-        weight += np.where(places.on_main, 1.0, 0.25) * height * 0.5 * np.exp(-(near**2) / (2 * spread_m**2))
-    x, y = _pick(rng, places, weight, 190, 9.0)
-    first = (
-        "Blue Red Golden Rusty Lucky Broken Silver Old Quiet Crooked Iron Paper Velvet Copper Twin".split()
-    )
-    second = "Anchor Lantern Barrel Rooster Spur Heron Wheel Raven Penny Bridge Fiddle Oar Otter".split()
-    names = [f"{a} {b}" for b in second for a in first]
-    order = rng.permutation(len(names))[:190]
-    return tuple(Spot(names[k], "bar", float(a), float(b)) for k, a, b in zip(order, x, y, strict=True))
-
-
-def _schools(rng: np.random.Generator, places: Places, residents: Floats) -> tuple[Spot, ...]:
-    chosen: list[int] = []
-    weight = residents / residents.sum()
-    apart = np.full(len(places), np.inf)
-    for _ in range(64):
-        p = weight * (apart > 650.0)
-        k = int(rng.choice(len(places), p=p / p.sum()))
-        chosen.append(k)
-        apart = np.minimum(apart, np.hypot(places.x_m - places.x_m[k], places.y_m - places.y_m[k]))
-    kinds = [
-        "High School" if n % 9 == 0 else "Middle School" if n % 4 == 1 else "Elementary" for n in range(64)
-    ]
-    return tuple(
-        Spot(f"School {n + 1} ({kind})", "school", float(places.x_m[k]), float(places.y_m[k]))
-        for n, (k, kind) in enumerate(zip(chosen, kinds, strict=True))
-    )
-
-
-def _vacant_parcels(
-    rng: np.random.Generator, places: Places, residents: Floats, hardship: Floats
-) -> tuple[Spot, ...]:
-    weight = (residents + 2.0) * np.exp(1.25 * hardship) * (~places.on_main + 0.4)
-    at = rng.choice(len(places), size=1_900, p=weight / weight.sum())
-    x, y = places.x_m[at] + rng.normal(0, 28.0, 1_900), places.y_m[at] + rng.normal(0, 28.0, 1_900)
-    return tuple(
-        Spot(f"Parcel {10_001 + k}", "vacant", float(a), float(b))
-        for k, (a, b) in enumerate(zip(x, y, strict=True))
-    )
-
-
-def _venues(places: Places, parks: tuple[Area, ...]) -> tuple[Spot, ...]:
-    fairground = next(park for park in parks if park.name == "Prospect Park").shape.centroid
-    wanted = [
-        ("Riverton Ballpark", "stadium", CENTRE_X_M + 1_250.0, CENTRE_Y_M - 700.0),
-        ("Court Square Arena", "arena", CENTRE_X_M - 350.0, CENTRE_Y_M - 500.0),
-        ("Prospect Fairground", "fairground", fairground.x, fairground.y),
-    ]
-    _, nearest = cKDTree(np.column_stack([places.x_m, places.y_m])).query([(x, y) for _, _, x, y in wanted])
-    return tuple(
-        Spot(name, kind, float(places.x_m[k]), float(places.y_m[k]))
-        for (name, kind, _, _), k in zip(wanted, nearest, strict=True)
-    )
-
-
-def _coverage(
-    rng: np.random.Generator, boundary: BaseGeometry, places: Places, residents: Floats, hardship: Floats
-) -> BaseGeometry:
-    """Return the area with acoustic sensors: around the centre of gravity of hardship, as cities bought them."""
-    weight = residents * np.exp(1.8 * hardship)
-    x, y = float(np.average(places.x_m, weights=weight)), float(np.average(places.y_m, weights=weight))
-    area = blob(rng, x, y, 3_300.0, stretch=1.25, angle=0.5, roughness=0.05).intersection(boundary)
-    return max(area.geoms, key=lambda part: part.area) if isinstance(area, MultiPolygon) else area
-
-
-def _transit(
-    streets: list[Street], places: Places, plan: GridPlan, ground: Water, boundary: BaseGeometry
-) -> tuple[tuple[Spot, ...], tuple[tuple[str, LineString], ...]]:
-    """Return two rail lines with stations about 900 m apart, and bus stops about 380 m apart along main roads."""
-    cx, cy = CENTRE_X_M, CENTRE_Y_M
-    red = LineString([(cx - 7_400, cy - 3_100), (cx - 3_300, cy - 1_500), (cx - 300, cy - 350), (cx + 700, cy + 1_300),
-                      (cx + 800, cy + 3_200), (cx + 200, cy + 5_600)])  # fmt: skip
-    blue = LineString([(cx - 5_600, cy + 4_300), (cx - 2_400, cy + 2_600), (cx - 700, cy + 600), (cx - 300, cy - 350),
-                       (cx + 2_200, cy - 1_800), (cx + 4_300, cy - 2_400), (cx + 6_900, cy - 2_900)])  # fmt: skip
-    lines, stops = [], []
-    for name, course in (("Red Line", red), ("Blue Line", blue)):
-        inside = _rounded(course).intersection(boundary)
-        rail = max(getattr(inside, "geoms", [inside]), key=lambda part: part.length)
-        lines.append((name, rail))
-        n = max(2, round(rail.length / 900.0))
-        for k in range(n):
-            at = rail.interpolate((k + 0.5) / n, normalized=True)
-            stops.append(Spot(f"{name} station {k + 1}", "rail", at.x, at.y))
-    on_line = np.flatnonzero(places.on_main)
-    last: dict[int, tuple[float, float]] = {}
-    count = 0
-    for k in on_line:
-        street = int(places.street[k])
-        if streets[street].kind != "arterial":
-            continue
-        x, y = float(places.x_m[k]), float(places.y_m[k])
-        if street not in last or np.hypot(x - last[street][0], y - last[street][1]) > 380.0:
-            last[street] = (x, y)
-            count += 1
-            stops.append(Spot(f"Bus stop {count}", "bus", x, y))
-    return tuple(stops), tuple(lines)
-
-
-def _rounded(course: LineString) -> LineString:
-    """Return the course with its corners cut three times (Chaikin 1974)."""
-    points = shapely.get_coordinates(course)
-    for _ in range(3):
-        quarter = points[:-1] * 0.75 + points[1:] * 0.25
-        three = points[:-1] * 0.25 + points[1:] * 0.75
-        points = np.vstack([points[:1], np.stack([quarter, three], axis=1).reshape(-1, 2), points[-1:]])
-    return LineString(points)

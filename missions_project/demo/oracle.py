@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from missions_project.demo.city import Places
 from missions_project.demo.intensity import CRIME_TYPES, Intensity, cumulative_years
+from missions_project.demo.places import Places
 from missions_project.demo.profiles import HOUR_S, local_to_utc_s
 from missions_project.demo.terrain import Floats
 
@@ -75,7 +75,8 @@ class Oracle:
         """Return the same for a period in seconds since 1970."""
         cell = grid.locate(self.places.x_m, self.places.y_m)
         at_places = self.expected_at_places(crime_type, from_s, to_s, known_until_s=known_until_s)
-        return np.bincount(cell[cell >= 0], weights=at_places[cell >= 0], minlength=len(grid.cells))
+        counts = np.bincount(cell[cell >= 0], weights=at_places[cell >= 0], minlength=len(grid.cells))
+        return counts.astype(np.float64)
 
     def expected_at_places(
         self, crime_type: str, from_s: float, to_s: float, *, known_until_s: float | None = None

@@ -117,7 +117,7 @@ def weather(rng: np.random.Generator, hours: HourAxis) -> Weather:
     keep = np.exp(-1.0 / 60.0)
     spells = lfilter([np.sqrt(1 - keep**2)], [1.0, -keep], rng.standard_normal(n)) * 4.6
     damp = lfilter([0.30], [1.0, -0.954], rng.standard_normal(n))
-    rain = np.where(damp > 1.55, rng.gamma(0.8, 1.6, n), 0.0)
+    rain = rng.gamma(0.8, 1.6, n) * (damp > 1.55)
     wind = np.abs(3.4 + lfilter([0.35], [1.0, -0.97], rng.standard_normal(n)))
     return Weather(
         temperature_c=np.round(season + daily + spells, 1),
@@ -163,5 +163,6 @@ def calendar(rng: np.random.Generator, hours: HourAxis) -> tuple[CalendarEvent, 
 def _event(
     name: str, kind: str, venue: int, day: pd.Timestamp, start_h: float, length_h: float, attendance: int
 ) -> CalendarEvent:
-    begins = local_to_utc_s(datetime(day.year, day.month, day.day, int(start_h), int(60 * (start_h % 1))))
+    wall_clock = datetime(day.year, day.month, day.day, int(start_h), int(60 * (start_h % 1)), tzinfo=_ZONE)
+    begins = local_to_utc_s(wall_clock)
     return CalendarEvent(name, kind, venue, begins, begins + int(length_h * HOUR_S), attendance)
