@@ -11,7 +11,8 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 
 from agencies.models import Agency, Membership, Role, User
 
@@ -69,7 +70,7 @@ def access_for_user(user: User, agency_slug: str) -> Access:
     return Access(agency=agency, user=user, membership=None)
 
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def agency_page(roles: frozenset[str]) -> Callable[[View], View]:
@@ -78,7 +79,7 @@ def agency_page(roles: frozenset[str]) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @login_required
         @wraps(view)
-        def wrapped(request: HttpRequest, agency_slug: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        def wrapped(request: HttpRequest, agency_slug: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
             access = access_for_user(request.user, agency_slug)  # type: ignore[arg-type]  # login_required
             if not access.has(roles):
                 raise PermissionDenied("Your role in this agency does not include this page.")

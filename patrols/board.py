@@ -71,7 +71,9 @@ def mission_rows(missions: Iterable[Mission], *, zone: str, now: dt.datetime) ->
     for mission in missions:
         starts = [dt.datetime.fromisoformat(text).astimezone(tz) for text in mission.visit_starts]
         dose = dt.timedelta(minutes=mission.dose_minutes)
-        made.append(MissionRow(mission, mission_state(mission, now), tuple((start, start + dose) for start in starts)))
+        made.append(
+            MissionRow(mission, mission_state(mission, now), tuple((start, start + dose) for start in starts))
+        )
     return made
 
 
@@ -135,7 +137,9 @@ def timeline(plan: MissionPlan, rows: list[MissionRow], *, zone: str, now: dt.da
             hours.append((per_cent(mark), f"{mark.astimezone(tz):%H}"))
         mark += dt.timedelta(hours=1)
     inside = plan.period_from <= now < plan.period_to
-    return Timeline(tuple(bars), tuple(hours), per_cent(now) if inside else None, max(1, len(free_at)) * LANE_PX)
+    return Timeline(
+        tuple(bars), tuple(hours), per_cent(now) if inside else None, max(1, len(free_at)) * LANE_PX
+    )
 
 
 def box_rings(spec: GridSpec, cell_ids: Iterable[int]) -> list[list[list[float]]]:

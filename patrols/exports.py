@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
@@ -62,7 +63,7 @@ def _mission_values(agency: Agency, missions: Iterator[Mission]) -> Iterator[tup
 
 @require_GET
 @agency_page(EXPORTS)
-def missions_csv(request: HttpRequest, access: Access) -> HttpResponse | StreamingHttpResponse:
+def missions_csv(request: HttpRequest, access: Access) -> HttpResponseBase:
     try:
         first, last = _period(request)
     except MissionsError as exc:
@@ -82,14 +83,22 @@ def missions_geojson(request: HttpRequest, access: Access) -> HttpResponse:
         first, last = _period(request)
     except MissionsError as exc:
         return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
-    now, specs, features = timezone.now(), {}, []
+    now = timezone.now()
+    specs: dict[int | None, GridSpec] = {}
+    features = []
     for mission in missions_between(access.agency, first, last):
         assert mission.plan.grid is not None  # a published plan has a grid
-        spec = specs.setdefault(mission.plan.grid_id, None) or GridSpec.from_bytes(bytes(mission.plan.grid.spec))
+        spec = specs.setdefault(mission.plan.grid_id, None) or GridSpec.from_bytes(
+            bytes(mission.plan.grid.spec)
+        )
         specs[mission.plan.grid_id] = spec
         row = board.mission_rows([mission], zone=access.agency.time_zone, now=now)[0]
         ring = board.box_rings(spec, [mission.cell_id])[0]
-        facts = {**board.mission_properties(row), "date": str(mission.plan.on), "shift": mission.plan.shift.slug}
+        facts = {
+            **board.mission_properties(row),
+            "date": str(mission.plan.on),
+            "shift": mission.plan.shift.slug,
+        }
         geometry = {"type": "Polygon", "coordinates": [ring]}
         features.append({"type": "Feature", "id": mission.pk, "geometry": geometry, "properties": facts})
     about = _about(access.agency, "Missions of published plans", first, last)
@@ -119,7 +128,7 @@ def _engagement_values(agency: Agency, engagements: Iterator[Engagement]) -> Ite
 
 @require_GET
 @agency_page(EXPORTS)
-def engagements_csv(request: HttpRequest, access: Access) -> HttpResponse | StreamingHttpResponse:
+def engagements_csv(request: HttpRequest, access: Access) -> HttpResponseBase:
     try:
         first, last = _period(request)
     except MissionsError as exc:

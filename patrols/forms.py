@@ -38,7 +38,8 @@ class MissionAddForm(forms.Form):
     lat = forms.FloatField(widget=forms.HiddenInput, min_value=-90, max_value=90)
     crime_type = forms.ModelChoiceField(queryset=CrimeType.objects.none(), empty_label=None)
     start = forms.TimeField(
-        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"), help_text="Wall clock, within the shift."
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        help_text="Wall clock, within the shift.",
     )
     dose_minutes = forms.IntegerField(min_value=5, max_value=60, initial=12, label="Minutes")
     reason = forms.CharField(max_length=300, error_messages={"required": "Write why in a few words."})

@@ -53,7 +53,9 @@ def beat_sheets(agency: Agency, plan: MissionPlan, beats: list[BeatRows]) -> lis
     outlines = dict(Beat.objects.filter(agency=agency).values_list("pk", "geometry"))
     streets, names = _layer(agency, "streets", spec.epsg)
     water, _ = _layer(agency, "river", spec.epsg)
-    is_main = np.array([name.endswith(("Ave", "Avenue", "Blvd", "Boulevard", "Pkwy", "Parkway")) for name in names])
+    is_main = np.array(
+        [name.endswith(("Ave", "Avenue", "Blvd", "Boulevard", "Pkwy", "Parkway")) for name in names]
+    )
     sheets = []
     for beat in beats:
         area = _to_metres(polygon_from_geojson(outlines[beat.beat.pk]), spec.epsg)

@@ -1,6 +1,7 @@
 """Reading plans, missions, and what a planner must know before a draw."""
 
 import datetime as dt
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from agencies.engine.geometry import polygon_from_geojson
 from agencies.models import Agency, Beat, Shift, Unit
 from forecasting.engine.grid import GridSpec
 from forecasting.models import Grid
+from forecasting.selectors import why_here
 from missions_project.lib.runs import RunStatus
 from patrols.engine.plan import PlanDraw, design_from_bytes
 from patrols.models import Engagement, Mission, MissionPlan, PatrolPolicy, Suppression
@@ -180,8 +182,51 @@ def engagements_between(agency: Agency, first: dt.date, last: dt.date) -> Iterat
     """Yield the visits to missions of shifts that start on these local dates, in order, a thousand at a time."""
     rows = Engagement.objects.filter(agency=agency, mission__plan__on__range=(first, last))
     return (
-        rows.select_related("unit", "mission__plan__shift", "mission__plan__grid", "mission__beat", "mission__crime_type")
+        rows.select_related(
+            "unit", "mission__plan__shift", "mission__plan__grid", "mission__beat", "mission__crime_type"
+        )
         .defer("mission__plan__design", "mission__beat__geometry")
         .order_by("arrived_at")
         .iterator(chunk_size=1000)
     )
+
+
+@dataclass(frozen=True)
+class WhyBar:
+    """One family of drivers: how many times it multiplies the typical expected count; x and width of 100."""
+
+    label: str
+    factor: float
+    x: float
+    width: float
+
+    @property
+    def raises(self) -> bool:
+        return self.factor > 1
+
+
+@dataclass(frozen=True)
+class WhyHere:
+    """Why the forecast sent a car: sentences made from the numbers, and the drivers as bars."""
+
+    words: list[str]
+    bars: list[WhyBar]
+
+
+def why_here_of(mission: Mission) -> WhyHere | None:
+    """Return why the plan's forecast rates this mission's box as it does; None for a mission that a person added.
+
+    About ten queries; the first question about a forecast loads its incidents, later ones find them in memory.
+    """
+    run, grid = mission.plan.forecast_run, mission.plan.grid
+    if mission.source != Mission.Source.DRAWN or run is None or grid is None:
+        return None
+    position = int(GridSpec.from_bytes(bytes(grid.spec)).index_of([mission.cell_id])[0])
+    found = why_here(run, [position], mission.crime_type)[0]
+    bars = []
+    for bar in found["bars"]:
+        width = round(48 * bar["share"], 1)
+        bars.append(
+            WhyBar(bar["label"], math.exp(bar["value"]), 50.0 if bar["value"] > 0 else 50.0 - width, width)
+        )
+    return WhyHere(found["sentences"], bars)

@@ -153,6 +153,13 @@ def _drawer_context(access: Access, mission: Mission) -> dict[str, object]:
     }
 
 
+def _changed_drawer(request: HttpRequest, context: dict[str, object]) -> HttpResponse:
+    response = render(request, "patrols/_drawer.html", context)
+    # The list beside the drawer hears this and loads itself again.
+    response["HX-Trigger"] = "missions-changed"
+    return response
+
+
 @require_POST
 @agency_page(RUNS_SHIFTS)
 def assign(request: HttpRequest, access: Access, mission_id: int) -> HttpResponse:
@@ -163,7 +170,7 @@ def assign(request: HttpRequest, access: Access, mission_id: int) -> HttpRespons
         mission_assign(mission=mission, unit=unit, actor=access.user)
         mission = _mission(access, mission_id)
     context = _drawer_context(access, mission) | ({} if form.is_valid() else {"unit_form": form})
-    return render(request, "patrols/_drawer.html", context, headers={"HX-Trigger": "missions-changed"})
+    return _changed_drawer(request, context)
 
 
 @require_POST
@@ -179,20 +186,24 @@ def withdraw(request: HttpRequest, access: Access, mission_id: int) -> HttpRespo
     else:
         context["reason_form"] = form
     context = _drawer_context(access, _mission(access, mission_id)) | context
-    return render(request, "patrols/_drawer.html", context, headers={"HX-Trigger": "missions-changed"})
+    return _changed_drawer(request, context)
 
 
 @require_POST
 @agency_page(OVERRIDES_PLANS)
 def add(request: HttpRequest, access: Access, plan_id: int) -> HttpResponse:
-    plan = get_object_or_404(MissionPlan.objects.select_related("grid", "shift"), pk=plan_id, agency=access.agency)
+    plan = get_object_or_404(
+        MissionPlan.objects.select_related("grid", "shift"), pk=plan_id, agency=access.agency
+    )
     form = MissionAddForm(request.POST, agency=access.agency, plan=plan)
     try:
         if form.is_valid():
             mission = mission_add(plan=plan, actor=access.user, **form.for_service())
             messages.success(request, f"Mission {mission.number} added.")
         else:
-            messages.error(request, " ".join(error for errors in form.errors.values() for error in errors))
+            messages.error(
+                request, " ".join(str(error) for errors in form.errors.values() for error in errors)
+            )
     except MissionsError as exc:
         messages.error(request, str(exc))
     return redirect("patrols:board", access.agency.slug, plan.on.isoformat(), plan.shift.slug)
@@ -208,7 +219,9 @@ def print_sheets(request: HttpRequest, access: Access, on: str, shift_slug: str)
         raise Http404("There is no plan for this shift yet.")
     rows = boards.mission_rows(missions_of(plan), zone=access.agency.time_zone, now=timezone.now())
     sheets = beat_sheets(access.agency, plan, boards.rows_by_beat(rows))
-    return render(request, "patrols/print.html", {"access": access, "plan": plan, "shift": shift, "sheets": sheets})
+    return render(
+        request, "patrols/print.html", {"access": access, "plan": plan, "shift": shift, "sheets": sheets}
+    )
 
 
 @require_GET

@@ -37,5 +37,5 @@ def shift_run(*, agency_id: int, shift_id: int, on: str, requested_by_id: int | 
         agency=agency,
         shift=Shift.objects.get(pk=shift_id, agency=agency),
         on=dt.date.fromisoformat(on),
-        requested_by=User.objects.filter(pk=requested_by_id).first(),
+        requested_by=User.objects.filter(pk=requested_by_id).first() if requested_by_id else None,
     )
