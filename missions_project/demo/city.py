@@ -208,9 +208,12 @@ def _beats(
     order = sorted(range(N_DISTRICTS), key=lambda d: ("Central", *_COMPASS).index(names[d]))
     beat_areas, district_areas = [], []
     for number, d in enumerate(order, start=1):
-        district_areas.append(Area(names[d], districts[d]))
+        district_areas.append(Area(names[d], districts[d], str(number)))
         mine = sorted((b for b in range(N_BEATS) if label[b] == d), key=lambda b: -beats[b].centroid.y)
-        beat_areas += [Area(f"{number}{k}", beats[b], names[d]) for k, b in enumerate(mine, start=1)]
+        beat_areas += [
+            Area(f"Beat {number}{k}", beats[b], f"{number}{k}", str(number))
+            for k, b in enumerate(mine, start=1)
+        ]
     return tuple(beat_areas), tuple(district_areas)
 
 
@@ -253,7 +256,7 @@ def _block_groups(
     people = _sums(faces, places, residents)
     label = group_faces(faces, load=people, side=_bank(faces, ground), groups=N_BLOCK_GROUPS)
     shapes = joined(faces, label)
-    areas = tuple(Area(f"RV{1001 + k}", shape) for k, shape in enumerate(shapes))
+    areas = tuple(Area(f"Block group {k + 1}", shape, f"RV{1001 + k}") for k, shape in enumerate(shapes))
     # Nearest, not within: rounding may put a place on a border street a metre outside the city.
     point, area = shapely.STRtree(shapes).query_nearest(
         shapely.points(places.x_m, places.y_m), all_matches=False

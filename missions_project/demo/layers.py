@@ -52,8 +52,8 @@ def city_layers(city: City, rng: np.random.Generator) -> dict[str, list[Feature]
     near = city.boundary.buffer(1_500.0)
     return {
         "boundary": [_feature(city.boundary, 7, name="Riverton")],
-        "districts": _areas(city.districts, name="name"),
-        "beats": _areas(city.beats, name="name", district="parent"),
+        "districts": _areas(city.districts, code="code", name="name"),
+        "beats": _areas(city.beats, code="code", name="name", district="parent"),
         "block_groups": block_groups(city, rng),
         "gunfire_coverage": [_feature(city.gunfire_coverage, 6, name="Acoustic sensor coverage")],
         "streets": [_feature(s.line, name=s.name, kind=s.kind) for s in city.streets],
@@ -65,10 +65,8 @@ def city_layers(city: City, rng: np.random.Generator) -> dict[str, list[Feature]
         "parks": [_feature(p.shape, name=p.name, kind="park") for p in city.parks if not p.shape.is_empty],
         "industry": [_feature(city.industry, name="Yards and mills", kind="industry")],
         "bars": _spots(city.bars),
-        "transit": [
-            *[_feature(line, name=name, kind="line") for name, line in city.transit_lines],
-            *_spots(city.stops),
-        ],
+        "transit": _spots(city.stops),
+        "transit_lines": [_feature(line, name=name, kind="line") for name, line in city.transit_lines],
         "vacant_parcels": _spots(city.vacant_parcels),
         "schools": _spots(city.schools),
         "venues": _spots(city.venues),
@@ -90,7 +88,7 @@ def block_groups(city: City, rng: np.random.Generator) -> list[Feature]:
         _feature(
             area.shape,
             7,
-            geoid=area.name,
+            geoid=area.code,
             population=int(people[k]),
             households=int(households[k]),
             housing_units=int(units[k]),

@@ -51,10 +51,11 @@ class Places:
 
 @dataclass(frozen=True)
 class Area:
-    """A beat, district or block group: its name, polygon and, for a beat, the district it lies in."""
+    """A beat, district, block group or park. parent: for a beat, the code of the district it lies in."""
 
     name: str
     shape: BaseGeometry
+    code: str = ""
     parent: str = ""
 
 

@@ -198,17 +198,14 @@ def _with_updates(
     second["last_updated"] = local_text(updated_s[again])
     first = frame.copy()
     kind = rng.integers(0, 3, len(again))
-    columns = {
-        name: first.columns.get_loc(name) for name in ("code", "description", "nibrs_code", "occurred_to")
-    }
+    # Classed as theft until the detective read it; refused offences stay refused.
+    theft = again[(kind == 0) & frame["code"].iloc[again].str.contains("^[BRVT]").to_numpy()]
     for name, value in (
         ("code", "T-410"),
         ("description", "THEFT - BICYCLE AND OTHER"),
         ("nibrs_code", "23H"),
     ):
-        # Classed as theft until the detective read it; refused offences stay refused.
-        theft = again[(kind == 0) & frame["code"].iloc[again].str.contains("^[BRVT]").to_numpy()]
-        first.iloc[theft, columns[name]] = value
-    first.iloc[again[kind == 1], columns["occurred_to"]] = ""
+        first.loc[theft, name] = value
+    first.loc[again[kind == 1], "occurred_to"] = ""
     order = np.argsort(np.concatenate([reported_s, updated_s[again]]), kind="stable")
     return pd.concat([first, second], ignore_index=True).iloc[order].reset_index(drop=True)
