@@ -88,10 +88,9 @@ def missions_geojson(request: HttpRequest, access: Access) -> HttpResponse:
     features = []
     for mission in missions_between(access.agency, first, last):
         assert mission.plan.grid is not None  # a published plan has a grid
-        spec = specs.setdefault(mission.plan.grid_id, None) or GridSpec.from_bytes(
-            bytes(mission.plan.grid.spec)
-        )
-        specs[mission.plan.grid_id] = spec
+        if mission.plan.grid_id not in specs:
+            specs[mission.plan.grid_id] = GridSpec.from_bytes(bytes(mission.plan.grid.spec))
+        spec = specs[mission.plan.grid_id]
         row = board.mission_rows([mission], zone=access.agency.time_zone, now=now)[0]
         ring = board.box_rings(spec, [mission.cell_id])[0]
         facts = {
