@@ -1,0 +1,180 @@
+"""The design matrix of one crime type: which columns there are, what family each belongs to, who uses which."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.engine.features import RATES, RECENT_DAYS, rate_index
+from forecasting.engine.periods import Periods, ShiftWindow, weekday_of
+
+Floats32 = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+OTHER_RATES = (
+    rate_index(12.0, 400.0),
+    rate_index(45.0, 200.0),
+    rate_index(450.0, 0.0),
+    rate_index(450.0, 200.0),
+    rate_index(math.inf, 400.0),
+    rate_index(450.0, 200.0, True),
+)
+PRIOR_STRENGTHS = (0.5, 2.0, 8.0)
+CALENDAR = ("slot", "weekday", "start_hour_sin", "start_hour_cos", "season_sin", "season_cos")
+FAMILIES = (
+    "recent_here",
+    "recent_nearby",
+    "long_run_here",
+    "long_run_nearby",
+    "time_of_day",
+    "other_types",
+    "context",
+    "calendar",
+)
+
+
+def _family(half_life_days: float, bandwidth_m: float, same_shift: bool) -> str:
+    if same_shift:
+        return "time_of_day"
+    when = "recent" if half_life_days <= RECENT_DAYS else "long_run"
+    return f"{when}_{'nearby' if bandwidth_m else 'here'}"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Names and places of the columns for one crime type (``source`` among ``sources``) on ``n_cells`` cells.
+
+    Order: own rates, other sources' rates, shrunk rates (towards the neighbourhood and towards the context),
+    the context's own rate, calendar, static context columns.
+    """
+
+    source: int
+    sources: tuple[str, ...]
+    context_names: tuple[str, ...]
+    n_cells: int
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self._columns)
+
+    @cached_property
+    def families(self) -> tuple[str, ...]:
+        return tuple(family for _, family in self._columns)
+
+    @cached_property
+    def _columns(self) -> tuple[tuple[str, str], ...]:
+        own = [(rate.name, _family(rate.half_life_days, rate.bandwidth_m, rate.same_shift)) for rate in RATES]
+        others = [
+            (f"{self.sources[other]}:{RATES[rate].name}", "other_types")
+            for other in self.others
+            for rate in OTHER_RATES
+        ]
+        shrunk = [(f"shrunk_{strength:g}", "long_run_here") for strength in PRIOR_STRENGTHS]
+        if self.context_names:
+            shrunk += [(f"context_shrunk_{strength:g}", "long_run_here") for strength in PRIOR_STRENGTHS]
+            shrunk += [("context_rate", "context")]
+        calendar = [(name, "calendar") for name in CALENDAR]
+        static = [(f"context:{name}", "context") for name in self.context_names]
+        return tuple(own + others + shrunk + calendar + static)
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        return tuple(other for other in range(len(self.sources)) if other != self.source)
+
+    def find(self, *names: str) -> tuple[int, ...]:
+        return tuple(self.names.index(name) for name in names)
+
+    @cached_property
+    def n_rates(self) -> int:
+        """Rates come first: every column before the calendar is relative and not negative."""
+        return self.names.index(CALENDAR[0])
+
+    @cached_property
+    def mean_one(self) -> tuple[int, ...]:
+        """Columns whose mean over all cells is exactly one in every period."""
+        return tuple(range(len(RATES) + len(self.others) * len(OTHER_RATES)))
+
+    @cached_property
+    def tree_columns(self) -> tuple[int, ...]:
+        own = [
+            column
+            for column, rate in enumerate(RATES)
+            if rate.bandwidth_m != 100.0
+            and rate.half_life_days not in (3.0, 1460.0)
+            and not (rate.same_shift and rate.half_life_days == 150.0)
+        ]
+        own += self.find("3d_400m")
+        return (*own, *range(len(RATES), len(self.names)))
+
+    @cached_property
+    def tree_ratios(self) -> tuple[tuple[int, int], ...]:
+        pairs = (
+            ("45d_400m", "450d_400m"),
+            ("12d_900m", "450d_900m"),
+            ("3d_400m", "450d_400m"),
+            ("450d_200m_same_shift", "450d_200m"),
+            ("all_400m_same_shift", "all_400m"),
+            ("450d_here", "450d_200m"),
+        )
+        return tuple((self.names.index(a), self.names.index(b)) for a, b in pairs)
+
+    def matrix(
+        self,
+        rates: Floats32,
+        all_time_total: npt.ArrayLike,
+        calendar: Floats32,
+        context_rate: Floats32 | None,
+        context: Floats32 | None,
+    ) -> Floats32:
+        """Lay the columns side by side, [m, columns], float32.
+
+        ``rates`` [m, sources, rates]; ``all_time_total`` the city's count so far (one for all rows or [m]);
+        ``calendar`` [m, 6]; ``context_rate`` [m] relative; ``context`` [m, C] standardised.
+        """
+        m = len(rates)
+        out = np.empty((m, len(self.names)), dtype=np.float32)
+        own = rates[:, self.source, :]
+        out[:, : len(RATES)] = own
+        column = len(RATES)
+        for other in self.others:
+            out[:, column : column + len(OTHER_RATES)] = rates[:, other, :][:, list(OTHER_RATES)]
+            column += len(OTHER_RATES)
+        total = np.asarray(all_time_total, dtype=np.float32)
+        n_cells = np.float32(self.n_cells)
+        # Undo the relative scale: incidents in this cell so far, and what the prior expected there.
+        count = np.maximum((own[:, rate_index(math.inf, 0.0)] * (total + 1) - 1) / n_cells, 0)
+        priors = [own[:, rate_index(math.inf, 400.0)]]
+        if self.context_names and context_rate is not None:
+            priors.append(context_rate)
+        for prior in priors:
+            for strength in PRIOR_STRENGTHS:
+                out[:, column] = prior * (strength + count) / (strength + prior * total / n_cells)
+                column += 1
+        if self.context_names and context_rate is not None and context is not None:
+            out[:, column] = context_rate
+            column += 1
+        out[:, column : column + len(CALENDAR)] = calendar
+        column += len(CALENDAR)
+        if self.context_names and context is not None:
+            out[:, column:] = context
+        return out
+
+
+def calendar_columns(periods: Periods, shifts: tuple[ShiftWindow, ...]) -> Floats32:
+    """Slot, weekday, hour of day and season of each period: [S, 6]."""
+    local = periods.local_from.astype("datetime64[s]")
+    hour = np.array([shift.start_minute for shift in shifts], dtype=np.float64)[periods.slot] / 1440.0
+    year = (local - local.astype("datetime64[Y]")) / np.timedelta64(1, "s") / (365.25 * 86_400)
+    columns: Sequence[Floats | Ints] = (
+        periods.slot.astype(np.int64),
+        weekday_of(local),
+        np.sin(2 * np.pi * hour),
+        np.cos(2 * np.pi * hour),
+        np.sin(2 * np.pi * year),
+        np.cos(2 * np.pi * year),
+    )
+    return np.stack(columns, axis=1).astype(np.float32)

@@ -1,0 +1,352 @@
+"""Estimators that turn relative rates into relative risk; all follow scikit-learn's rules.
+
+Every ``predict`` gives the expected count relative to an average cell (1 = average), for rows of a design
+matrix whose columns are described in ``forecasting.engine.design``. ``sample_weight`` makes sampled rows stand
+for all cells and periods. The target is ``y`` = count / exposure with weight * exposure.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import PoissonRegressor
+from sklearn.utils import Tags
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+Floats = npt.NDArray[np.floating[Any]]
+Matrix = npt.NDArray[np.float32]
+_TINY = 1e-12
+
+
+class _RateEstimator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """What the estimators share: counts and rates are never negative."""
+
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        tags.target_tags.positive_only = True
+        tags.regressor_tags.poor_score = True
+        return tags
+
+    def _checked(
+        self, X: Any, y: Any, sample_weight: Any
+    ) -> tuple[Matrix, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        X, y = validate_data(self, X, y, dtype=[np.float32, np.float64], y_numeric=True)
+        y = np.asarray(y, dtype=np.float64)
+        if (y < 0).any():
+            raise ValueError("Negative values in y: counts and rates cannot be below zero.")
+        return X, y, _check_sample_weight(sample_weight, X, dtype=np.float64)
+
+    def _nonnegative(self, X: Matrix) -> None:
+        if X.size and X.min() < 0:
+            raise ValueError("Negative values in data passed to X: rates cannot be below zero.")
+
+
+def _take(X: Matrix, columns: Sequence[int] | None) -> Matrix:
+    return X if columns is None else X[:, list(columns)]
+
+
+class BestShare(_RateEstimator):
+    """A plain baseline: one fixed mix of counts, the best of a short list, plus an even share for all cells.
+
+    ``specs`` is a tuple of mixes, each a tuple of (column, share); None tries each column alone. The mix and the
+    even share are those with the highest weighted Poisson likelihood. Columns must have mean one per period.
+    """
+
+    def __init__(
+        self,
+        specs: tuple[tuple[tuple[int, float], ...], ...] | None = None,
+        uniform_shares: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2, 0.4),
+    ) -> None:
+        self.specs = specs
+        self.uniform_shares = uniform_shares
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        X, y, weight = self._checked(X, y, sample_weight)
+        specs = self.specs or tuple(((column, 1.0),) for column in range(X.shape[1]))
+        self._nonnegative(X[:, sorted({column for spec in specs for column, _ in spec})])
+        happened = np.flatnonzero(y * weight > 0)
+        events = (y * weight)[happened]
+        best = -np.inf
+        self.spec_, self.uniform_share_ = specs[0], self.uniform_shares[-1]
+        for spec in specs:
+            rate = _mix(X[happened], spec)
+            for share in self.uniform_shares:
+                score = float(events @ np.log(np.maximum((1 - share) * rate + share, _TINY)))
+                if score > best + 1e-9:
+                    best, self.spec_, self.uniform_share_ = score, spec, share
+        self.level_ = float((y @ weight) / max(weight.sum(), _TINY))
+        return self
+
+    def predict(self, X: Any) -> Floats:
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
+        self._nonnegative(X[:, [column for column, _ in self.spec_]])
+        rate = _mix(X, self.spec_)
+        return self.level_ * ((1 - self.uniform_share_) * rate + self.uniform_share_)
+
+
+def _mix(X: Matrix, spec: tuple[tuple[int, float], ...]) -> npt.NDArray[np.float64]:
+    total = np.zeros(len(X))
+    for column, share in spec:
+        total += share * X[:, column]
+    return total
+
+
+class LogLinearPoisson(_RateEstimator):
+    """Log-linear Poisson regression on the logs of the rates: risk is a product of powers of what was counted.
+
+    ``columns`` are logged as log(x + floor), ``plain`` enter as they are; all are standardised before a ridge
+    penalty worth ``ridge_events`` incidents.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[int] | None = None,
+        plain: Sequence[int] = (),
+        floor: float = 0.1,
+        ridge_events: float = 5.0,
+        max_iter: int = 30,
+    ) -> None:
+        self.columns = columns
+        self.plain = plain
+        self.floor = floor
+        self.ridge_events = ridge_events
+        self.max_iter = max_iter
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        X, y, weight = self._checked(X, y, sample_weight)
+        self._nonnegative(_take(X, self.columns))
+        # Zero-weight rows carry no information but would shift the scaling.
+        scale_by = weight + _TINY * (weight.sum() <= 0)
+        Z = self._logs(X)
+        self.mean_ = np.average(Z, axis=0, weights=scale_by)
+        spread = np.sqrt(np.average((Z - self.mean_) ** 2, axis=0, weights=scale_by))
+        self.spread_ = np.where(spread > 1e-6, spread, 1.0)
+        Z = (Z - self.mean_) / self.spread_
+        # Poisson likelihood needs a positive mean; an empty history predicts (almost) nothing everywhere.
+        if float(y @ weight) <= 0:
+            self.coef_, self.intercept_ = np.zeros(Z.shape[1]), float(np.log(_TINY))
+            return self
+        alpha = self.ridge_events / max(float(np.count_nonzero(y * weight)), 1.0)
+        inner = PoissonRegressor(alpha=alpha, solver="newton-cholesky", max_iter=self.max_iter, tol=1e-5)
+        inner.fit(Z, y, sample_weight=weight)
+        self.coef_, self.intercept_ = inner.coef_, float(inner.intercept_)
+        self.n_iter_ = inner.n_iter_
+        return self
+
+    def _logs(self, X: Matrix) -> npt.NDArray[np.float64]:
+        logs = np.log(_take(X, self.columns).astype(np.float64) + self.floor)
+        return np.hstack([logs, X[:, list(self.plain)]]) if len(self.plain) else logs
+
+    def predict(self, X: Any) -> Floats:
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
+        self._nonnegative(_take(X, self.columns))
+        eta = ((self._logs(X) - self.mean_) / self.spread_) @ self.coef_ + self.intercept_
+        result: Floats = np.exp(np.clip(eta, -50.0, 20.0))
+        return result
+
+
+class BoostedPoisson(_RateEstimator):
+    """Gradient-boosted trees with Poisson loss, straight on the rates (``ratios`` adds column pairs a / b)."""
+
+    def __init__(
+        self,
+        columns: Sequence[int] | None = None,
+        ratios: Sequence[tuple[int, int]] = (),
+        max_iter: int = 80,
+        learning_rate: float = 0.08,
+        max_leaf_nodes: int = 12,
+        min_samples_leaf: int = 100,
+        l2_events: float = 20.0,
+        random_state: int | None = 0,
+    ) -> None:
+        self.columns = columns
+        self.ratios = ratios
+        self.max_iter = max_iter
+        self.learning_rate = learning_rate
+        self.max_leaf_nodes = max_leaf_nodes
+        self.min_samples_leaf = min_samples_leaf
+        self.l2_events = l2_events
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        X, y, weight = self._checked(X, y, sample_weight)
+        self.trees_ = None
+        events, happened = float(y @ weight), int(np.count_nonzero(y * weight))
+        self.level_ = events / max(float(weight.sum()), _TINY)
+        if events <= 0:
+            return self
+        # In these units the ridge is a number of incidents: a leaf with fewer says little against the mean.
+        weight = weight * (happened / events)
+        trees = HistGradientBoostingRegressor(
+            loss="poisson",
+            max_iter=self.max_iter,
+            learning_rate=self.learning_rate,
+            max_leaf_nodes=self.max_leaf_nodes,
+            min_samples_leaf=self.min_samples_leaf,
+            l2_regularization=self.l2_events,
+            early_stopping=False,
+            random_state=self.random_state,
+        )
+        self.trees_ = trees.fit(self._inputs(X), y, sample_weight=weight)
+        return self
+
+    def _inputs(self, X: Matrix) -> Matrix:
+        plain = _take(X, self.columns)
+        if not len(self.ratios):
+            return plain
+        extra = [(X[:, a] + 0.1) / (X[:, b] + 0.1) for a, b in self.ratios]
+        return np.hstack([plain, np.stack(extra, axis=1)]).astype(np.float32, copy=False)
+
+    def predict(self, X: Any) -> Floats:
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
+        if self.trees_ is None:
+            return np.zeros(len(X))
+        result: Floats = self.trees_.predict(self._inputs(X))
+        return result
+
+
+class NonNegativeMixture(_RateEstimator):
+    """Risk as a sum of rates with shares that are never negative, plus an even share for every cell.
+
+    The shares maximise the Poisson likelihood with identity link by EM (each step is the expected number of
+    incidents that each rate explains, over its exposure). ``mean_one`` names columns whose mean over all cells
+    is exactly one: their exposure is then known and not estimated from the sample. ``pseudo_events`` are spread
+    evenly over the columns beforehand, so that few incidents do not bet all on one rate.
+
+    Notes
+    -----
+    EM for a mixture of known intensities: Veen & Schoenberg, JASA 103 (2008); also Richardson-Lucy.
+
+    >>> X = np.array([[1.0, 0.0], [0.0, 1.0]]); y = np.array([3.0, 1.0])
+    >>> NonNegativeMixture(uniform=False, pseudo_events=0).fit(X, y).shares_.round(6).tolist()
+    [3.0, 1.0]
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[int] | None = None,
+        mean_one: Sequence[int] = (),
+        uniform: bool = True,
+        pseudo_events: float = 10.0,
+        max_iter: int = 150,
+        tol: float = 1e-7,
+    ) -> None:
+        self.columns = columns
+        self.mean_one = mean_one
+        self.uniform = uniform
+        self.pseudo_events = pseudo_events
+        self.max_iter = max_iter
+        self.tol = tol
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        X, y, weight = self._checked(X, y, sample_weight)
+        columns = list(range(X.shape[1])) if self.columns is None else list(self.columns)
+        R = _take(X, self.columns)
+        self._nonnegative(R)
+        exposure = weight @ R
+        known = np.isin(columns, list(self.mean_one))
+        exposure[known] = weight.sum()
+        happened = np.flatnonzero(y * weight > 0)
+        A, events = R[happened].astype(np.float32), (y * weight)[happened]
+        if self.uniform:
+            A = np.hstack([A, np.ones((len(A), 1), dtype=np.float32)])
+            exposure = np.append(exposure, weight.sum())
+        exposure = np.maximum(exposure, _TINY)
+        n = A.shape[1]
+        prior = self.pseudo_events * (events.sum() / max(len(events), 1)) / n
+        shares = np.full(n, events.sum() / n) / exposure
+        last = -np.inf
+        for step in range(self.max_iter):
+            rate = np.maximum(A @ shares.astype(np.float32), _TINY)
+            explained = shares * ((events / rate).astype(np.float32) @ A)
+            shares = (explained + prior) * (events.sum() / max(events.sum() + prior * n, _TINY)) / exposure
+            if step % 10 == 9:
+                score = float(events @ np.log(rate)) / max(events.sum(), _TINY)
+                if score - last < self.tol:
+                    break
+                last = score
+        self.n_iter_ = step + 1
+        self.shares_ = np.where(np.isfinite(shares), shares, 0.0)
+        return self
+
+    def predict(self, X: Any) -> Floats:
+        R = _take(self._rows(X), self.columns)
+        self._nonnegative(R)
+        shares = self.shares_.astype(R.dtype)
+        return R @ shares[: R.shape[1]] + (shares[-1] if self.uniform else 0.0)
+
+    def _rows(self, X: Any) -> Matrix:
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=[np.float32, np.float64], reset=False)  # type: ignore[no-any-return]
+
+
+class BoostedMixture(_RateEstimator):
+    """A mixture of rates, corrected by small trees where it is regularly too high or too low.
+
+    The trees are fitted to count / mixture with the mixture as exposure; ``strength`` (0 to 1) is the power of
+    their correction that is used.
+    """
+
+    def __init__(
+        self, mixture: Any = None, trees: BoostedPoisson | None = None, strength: float = 1.0
+    ) -> None:
+        self.mixture = mixture
+        self.trees = trees
+        self.strength = strength
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        X, y, weight = self._checked(X, y, sample_weight)
+        self._nonnegative(X if self.mixture is None else X[:, :0])
+        self.mixture_ = clone(self.mixture or NonNegativeMixture()).fit(X, y, sample_weight=weight)
+        base = np.maximum(self.mixture_.predict(X), _TINY)
+        self.trees_ = clone(self.trees or BoostedPoisson())
+        self.trees_.fit(self._with_base(X, base), y / base, sample_weight=weight * base)
+        return self
+
+    @staticmethod
+    def _with_base(X: Matrix, base: Floats) -> Matrix:
+        return np.hstack([X, base[:, None].astype(X.dtype)])
+
+    def predict(self, X: Any) -> Floats:
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
+        base = np.maximum(self.mixture_.predict(X), _TINY)
+        correction = self.trees_.predict(self._with_base(X, base))
+        result: Floats = base * np.maximum(correction, _TINY) ** self.strength
+        return result
+
+
+class GeometricBlend(_RateEstimator):
+    """Several fitted opinions as one: the weighted geometric mean of their relative risks."""
+
+    def __init__(self, estimators: Sequence[Any] = (), weights: Sequence[float] | None = None) -> None:
+        self.estimators = estimators
+        self.weights = weights
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        X, y, weight = self._checked(X, y, sample_weight)
+        chosen = list(self.estimators) or [NonNegativeMixture(), LogLinearPoisson()]
+        self.estimators_ = [clone(one).fit(X, y, sample_weight=weight) for one in chosen]
+        return self
+
+    def predict(self, X: Any) -> Floats:
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
+        return blend([one.predict(X) for one in self.estimators_], self.weights)
+
+
+def blend(risks: Sequence[Floats], weights: Sequence[float] | None = None) -> Floats:
+    """The weighted geometric mean of positive vectors, each brought to mean one first. Equal weights if None."""
+    share = np.full(len(risks), 1.0 / len(risks)) if weights is None else np.asarray(weights, dtype=np.float64)
+    total = np.zeros(len(risks[0]))
+    for part, risk in zip(share / share.sum(), risks, strict=True):
+        total += part * np.log(np.maximum(risk / max(float(risk.mean()), _TINY), _TINY))
+    result: Floats = np.exp(total)
+    return result

@@ -1,0 +1,375 @@
+"""The façade of the numeric core: train models, forecast a shift, say why. Arrays in, arrays out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.engine.backtest import League, LeagueRow, held_out, league_run
+from forecasting.engine.candidates import BASELINES, Candidate
+from forecasting.engine.context import ContextScaler
+from forecasting.engine.design import calendar_columns
+from forecasting.engine.explain import Explanation, explain_cells
+from forecasting.engine.features import MEMORIES_DAYS, History, events_of, rows_sample
+from forecasting.engine.grid import GridSpec
+from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
+from forecasting.engine.workshop import ShapeModel, Workshop, matrix, surface
+from ingestion.engine.tables import IncidentTable
+from missions_project.lib.progress import Progress, no_progress
+
+Floats32 = npt.NDArray[np.float32]
+
+__all__ = [
+    "Explanation",
+    "LeagueRow",
+    "Periods",
+    "ShiftWindow",
+    "TrainedType",
+    "explain",
+    "forecast",
+    "train",
+]
+
+MAX_SAMPLED_PERIODS = 2_200
+MIN_PERIODS = 6
+MODEL_VERSION = 1
+
+
+@dataclass(frozen=True)
+class TypeModel:
+    """What joblib stores for one crime type: the champion, its columns, and how many cells it was made for."""
+
+    shape: ShapeModel
+    estimator: Any
+    n_cells: int
+    categories: tuple[str, ...]
+    version: int = MODEL_VERSION
+
+
+@dataclass(frozen=True)
+class TrainedType:
+    """The model that goes live for one crime type, and the league that chose it.
+
+    ``beats_baseline`` False means that no learned model was better: the best plain count is live instead.
+    ``rows`` are the sampled training rows, ``events`` the type's incidents inside the grid.
+    """
+
+    slug: str
+    champion: str
+    beats_baseline: bool
+    league: tuple[LeagueRow, ...]
+    model: TypeModel
+    trained_from: np.datetime64
+    trained_to: np.datetime64
+    rows: int
+    events: int
+    tested_events: int
+    tested_periods: int
+
+    def summary(self) -> dict[str, Any]:
+        """The record for the model page, made of JSON's own types only."""
+        return {
+            "slug": self.slug,
+            "champion": self.champion,
+            "beats_baseline": self.beats_baseline,
+            "trained_from": str(self.trained_from),
+            "trained_to": str(self.trained_to),
+            "rows": self.rows,
+            "events": self.events,
+            "tested_events": self.tested_events,
+            "tested_periods": self.tested_periods,
+            "league": [row.as_dict() for row in self.league],
+        }
+
+
+def train(
+    *,
+    grid: GridSpec,
+    incidents: IncidentTable,
+    periods: Periods,
+    shifts: tuple[ShiftWindow, ...],
+    targets: tuple[str, ...],
+    as_of_utc: np.datetime64,
+    context: Floats32 | None = None,
+    context_names: tuple[str, ...] = (),
+    rng: np.random.Generator,
+    progress: Progress = no_progress,
+    budget_cells: int | None = None,
+) -> dict[str, TrainedType]:
+    """Train a model for every crime type, test it on recent weeks against plain counts, keep the better one.
+
+    ``periods``: all shift instances of the training span, ascending; those that end after ``as_of_utc`` are left
+    out. Incidents not yet known at ``as_of_utc`` are not looked at. ``context`` [N, C]: static columns such as the
+    density of bars. ``budget_cells``: missions per shift, scored as an area of its own. A type without any
+    incident gets a flat surface of almost nothing. Fewer than six usable periods raise ``ValueError``.
+    """
+    as_of_utc = np.datetime64(as_of_utc, "s")
+    _check(grid, incidents, shifts, targets, context, context_names, periods)
+    workshop = _workshop(grid, incidents, shifts, targets, as_of_utc, context, context_names)
+    usable = periods.take(np.flatnonzero(periods.to_utc <= as_of_utc))
+    if len(usable) < MIN_PERIODS:
+        raise ValueError(
+            f"Only {len(usable)} shift instances end before {as_of_utc}; training needs {MIN_PERIODS}. "
+            "Import older incidents or train from an earlier date."
+        )
+    usable = _after_burn_in(usable, workshop)
+    origin, tested = held_out(usable, len(grid), rng)
+    chosen = np.sort(rng.permutation(len(usable))[:MAX_SAMPLED_PERIODS])
+    steps = _Steps(progress, len(targets))
+    rows = rows_sample(
+        History(grid, workshop.events),
+        usable.take(chosen),
+        workshop.sources,
+        rng,
+        inclusion=len(chosen) / len(usable),
+        progress=steps.part(0.0, 0.2),
+    )
+    origin_days = float(days_since_epoch(origin))
+    shapes: list[ShapeModel] = []
+    candidates: list[list[Candidate]] = []
+    for target, slug in enumerate(targets):
+        steps.at(0.2 + 0.35 * target / len(targets), f"Fitting models: {slug}")
+        shapes.append(workshop.shape_fit(rows, target, origin_days))
+        candidates.append(workshop.fit(rows, target, shapes[-1], origin_days)[0])
+    leagues = league_run(
+        workshop, tested, shapes, candidates, rng, budget_cells=budget_cells, progress=steps.part(0.55, 0.8)
+    )
+    del candidates
+    trained: dict[str, TrainedType] = {}
+    for target, slug in enumerate(targets):
+        steps.at(0.8 + 0.2 * target / len(targets), f"Refitting the champion: {slug}")
+        trained[slug] = _refit(workshop, rows, target, leagues[target], usable)
+    steps.at(1.0, "Trained")
+    return trained
+
+
+def _refit(workshop: Workshop, rows: Any, target: int, league: League, usable: Periods) -> TrainedType:
+    """Fit the champion again on everything up to now."""
+    slug, source = workshop.targets[target], workshop.sources[target]
+    shape = workshop.shape_fit(rows, target, workshop.as_of_days)
+    (champion,), _ = workshop.fit(rows, target, shape, workshop.as_of_days, [league.champion])
+    return TrainedType(
+        slug=slug,
+        champion=league.champion,
+        beats_baseline=league.beats_baseline,
+        league=league.rows,
+        model=TypeModel(shape, champion.estimator, len(workshop.grid), workshop.incidents.categories),
+        trained_from=usable.from_utc[0],
+        trained_to=usable.to_utc[-1],
+        rows=len(rows.cell),
+        events=int((workshop.events.source == source).sum()),
+        tested_events=league.events,
+        tested_periods=league.periods,
+    )
+
+
+def forecast(
+    *,
+    trained: Mapping[str, TrainedType],
+    grid: GridSpec,
+    incidents: IncidentTable,
+    period: Periods,
+    shifts: tuple[ShiftWindow, ...],
+    as_of_utc: np.datetime64,
+    context: Floats32 | None = None,
+    context_names: tuple[str, ...] = (),
+    progress: Progress = no_progress,
+) -> dict[str, Floats32]:
+    """Expected incidents per cell in one shift instance, for each trained type: float32 [N].
+
+    Uses only incidents known before ``as_of_utc`` (and before the shift begins). ``categories`` of the table,
+    shifts and context columns must be those of the training.
+    """
+    _check_trained(trained, grid, incidents, shifts, context_names, period)
+    (surfaces_,) = forecast_many(
+        trained=trained,
+        grid=grid,
+        incidents=incidents.known_before(np.datetime64(as_of_utc, "s")),
+        periods=period,
+        shifts=shifts,
+        context=context,
+        context_names=context_names,
+        progress=progress,
+    )
+    return surfaces_
+
+
+def forecast_many(
+    *,
+    trained: Mapping[str, TrainedType],
+    grid: GridSpec,
+    incidents: IncidentTable,
+    periods: Periods,
+    shifts: tuple[ShiftWindow, ...],
+    context: Floats32 | None = None,
+    context_names: tuple[str, ...] = (),
+    progress: Progress = no_progress,
+) -> list[dict[str, Floats32]]:
+    """Forecast ascending periods in one walk, each from what was known when it began (for tests and reports)."""
+    events = events_of(grid, incidents, shifts)
+    history = History(grid, events)
+    calendar = calendar_columns(periods, shifts)
+    every_cell = np.arange(len(grid))
+    scaled: dict[int, Floats32] = {}
+    out: list[dict[str, Floats32]] = []
+    for number in range(len(periods)):
+        progress(number, len(periods), "Forecasting")
+        start = float(days_since_epoch(periods.from_utc[number : number + 1])[0])
+        history.move_to(start, start)
+        slot = int(periods.slot[number])
+        rates, totals = history.rates(slot), history.totals()
+        found: dict[str, Floats32] = {}
+        for slug, one in trained.items():
+            shape = one.model.shape
+            source = shape.layout.source
+            z = None
+            if context is not None and shape.scaler is not None:
+                z = scaled.setdefault(id(shape.scaler), shape.scaler.transform(context))
+            X = matrix(
+                shape,
+                rates,
+                totals[source, len(MEMORIES_DAYS) - 1],
+                np.broadcast_to(calendar[number], (len(grid), calendar.shape[1])),
+                slot,
+                every_cell,
+                z,
+            )
+            total = float(shape.level.predict(periods.take([number]), totals[None, source])[0])
+            found[slug] = surface(one.model.estimator, X, total).astype(np.float32)
+        out.append(found)
+    progress(len(periods), len(periods), "Forecasting")
+    return out
+
+
+def explain(
+    *,
+    trained: Mapping[str, TrainedType],
+    grid: GridSpec,
+    incidents: IncidentTable,
+    period: Periods,
+    shifts: tuple[ShiftWindow, ...],
+    as_of_utc: np.datetime64,
+    context: Floats32 | None = None,
+    context_names: tuple[str, ...] = (),
+    cells: npt.NDArray[np.int64],
+    target: str,
+) -> list[Explanation]:
+    """Why these cells (positions in ``grid.cells``): the drivers as numbers, for one crime type and shift."""
+    _check_trained(trained, grid, incidents, shifts, context_names, period)
+    return explain_cells(
+        model=trained[target].model,
+        target=target,
+        grid=grid,
+        incidents=incidents.known_before(min(np.datetime64(as_of_utc, "s"), period.from_utc[0])),
+        period=period,
+        shifts=shifts,
+        context=context,
+        context_names=context_names,
+        cells=np.asarray(cells, dtype=np.int64),
+    )
+
+
+class _Steps:
+    """Several stages as one progress bar of a thousand steps."""
+
+    def __init__(self, progress: Progress, n_targets: int) -> None:
+        self._progress = progress
+        self._n_targets = n_targets
+
+    def at(self, share: float, label: str) -> None:
+        self._progress(round(1000 * share), 1000, label)
+
+    def part(self, low: float, high: float) -> Progress:
+        def report(done: int, total: int, label: str) -> None:
+            self.at(low + (high - low) * done / max(total, 1), label)
+
+        return report
+
+
+def _workshop(
+    grid: GridSpec,
+    incidents: IncidentTable,
+    shifts: tuple[ShiftWindow, ...],
+    targets: tuple[str, ...],
+    as_of_utc: np.datetime64,
+    context: Floats32 | None,
+    context_names: tuple[str, ...],
+) -> Workshop:
+    known = incidents.known_before(as_of_utc)
+    scaler = ContextScaler(context) if context is not None and context_names else None
+    return Workshop(
+        grid=grid,
+        incidents=known,
+        events=events_of(grid, known, shifts),
+        shifts=shifts,
+        targets=targets,
+        context_names=context_names if scaler is not None else (),
+        scaler=scaler,
+        z=scaler.transform(context) if scaler is not None and context is not None else None,
+        as_of_days=float(days_since_epoch(as_of_utc)),
+    )
+
+
+def _after_burn_in(periods: Periods, workshop: Workshop) -> Periods:
+    """Leave out the first shifts: long memories are still empty there and would teach the wrong weights."""
+    starts = days_since_epoch(periods.from_utc)
+    occurred = workshop.events.occurred_days
+    first = float(occurred.min()) if len(occurred) else float(starts[0])
+    first = max(first, float(starts[0]) - 3650.0)
+    wait = min(120.0, 0.2 * max(float(starts[-1]) - first, 0.0))
+    late = np.flatnonzero(starts >= first + wait)
+    return periods.take(late) if len(late) >= MIN_PERIODS else periods
+
+
+def _check(
+    grid: GridSpec,
+    incidents: IncidentTable,
+    shifts: tuple[ShiftWindow, ...],
+    targets: tuple[str, ...],
+    context: Floats32 | None,
+    context_names: tuple[str, ...],
+    periods: Periods,
+) -> None:
+    if not shifts or not targets:
+        raise ValueError("Training needs at least one shift and one crime type.")
+    missing = [slug for slug in targets if slug not in incidents.categories]
+    if missing:
+        raise ValueError(f"Crime types without a column in the incident table: {', '.join(missing)}.")
+    if context is not None and context.shape != (len(grid), len(context_names)):
+        raise ValueError(
+            f"Context has shape {context.shape}; expected {(len(grid), len(context_names))} (cells, names)."
+        )
+    if len(periods) and int(periods.slot.max()) >= len(shifts):
+        raise ValueError("A period's slot names a shift that does not exist.")
+
+
+def _check_trained(
+    trained: Mapping[str, TrainedType],
+    grid: GridSpec,
+    incidents: IncidentTable,
+    shifts: tuple[ShiftWindow, ...],
+    context_names: tuple[str, ...],
+    period: Periods,
+) -> None:
+    if len(period) != 1:
+        raise ValueError(f"A forecast is for one shift instance; {len(period)} were given.")
+    for slug, one in trained.items():
+        if one.model.version != MODEL_VERSION:
+            raise ValueError(f"The model of '{slug}' was made by another version. Train again.")
+        if one.model.n_cells != len(grid):
+            raise ValueError(
+                f"The model of '{slug}' was trained on {one.model.n_cells} cells, the grid has {len(grid)}. Train again."
+            )
+        if one.model.categories != incidents.categories:
+            raise ValueError(f"The model of '{slug}' knows other crime types or feeds. Train again.")
+        if one.model.shape.level.n_slots != len(shifts):
+            raise ValueError(f"The model of '{slug}' knows {one.model.shape.level.n_slots} shifts. Train again.")
+        if one.model.shape.layout.context_names not in ((), context_names):
+            raise ValueError(f"The model of '{slug}' knows other context layers. Train again.")
+
+
+def is_baseline(champion: str) -> bool:
+    """True for the plain counts and densities."""
+    return champion in BASELINES

@@ -1,0 +1,162 @@
+"""What training and forecasting share: one place where events, rows and city totals become fitted models."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.engine.candidates import (
+    BLEND_WEIGHTS,
+    BLENDED,
+    Candidate,
+    FittedBlend,
+    candidate_estimator,
+    entrants,
+)
+from forecasting.engine.context import ContextRate, ContextScaler
+from forecasting.engine.design import Layout, calendar_columns
+from forecasting.engine.features import MEMORIES_DAYS, Events, SampledRows
+from forecasting.engine.grid import GridSpec
+from forecasting.engine.level import LevelModel, reporting_completeness
+from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
+from ingestion.engine.tables import IncidentTable
+
+Floats32 = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
+
+ROW_RECENCY_HALF_LIFE_DAYS = 900.0
+_ALL = len(MEMORIES_DAYS) - 1
+
+
+@dataclass
+class ShapeModel:
+    """Everything of one crime type but the champion itself: columns, context rate, city-wide level. Picklable."""
+
+    layout: Layout
+    level: LevelModel
+    context_rate: ContextRate | None
+    scaler: ContextScaler | None
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """The material of one training run. ``incidents`` holds only what was known before ``as_of_days``."""
+
+    grid: GridSpec
+    incidents: IncidentTable
+    events: Events
+    shifts: tuple[ShiftWindow, ...]
+    targets: tuple[str, ...]
+    context_names: tuple[str, ...]
+    scaler: ContextScaler | None
+    z: Floats32 | None
+    as_of_days: float
+
+    @property
+    def sources(self) -> list[int]:
+        return [self.incidents.categories.index(slug) for slug in self.targets]
+
+    def counts(self, periods: Periods, source: int, known_before_days: float) -> Floats:
+        """City-wide incidents inside the grid in each period, as known at an instant: [S]."""
+        use = (self.events.source == source) & (self.events.known_days < known_before_days)
+        at = np.sort(self.events.occurred_days[use])
+        low = np.searchsorted(at, days_since_epoch(periods.from_utc))
+        high = np.searchsorted(at, days_since_epoch(periods.to_utc))
+        return (high - low).astype(np.float64)
+
+    def shape_fit(self, rows: SampledRows, target: int, cutoff_days: float) -> ShapeModel:
+        """Fit the level and the context rate of one target from what was known before the cut-off."""
+        source = self.sources[target]
+        layout = Layout(source, self.incidents.categories, self.context_names, len(self.grid))
+        ended = np.flatnonzero(days_since_epoch(rows.periods.to_utc) <= cutoff_days)
+        periods = rows.periods.take(ended)
+        mine = (self.events.source == source) & (self.events.known_days < cutoff_days)
+        first = float(self.events.occurred_days[mine].min()) if mine.any() else cutoff_days
+        level = LevelModel(len(self.shifts), first)
+        counts = self.counts(periods, source, cutoff_days)
+        level.fit(periods, rows.city_totals[ended, source], counts, self._complete(periods, source, cutoff_days))
+        context_rate = None
+        if self.z is not None:
+            cells = np.zeros((len(self.grid), len(self.shifts)))
+            for slot in range(len(self.shifts)):
+                at = mine & self.events.member[:, slot]
+                cells[:, slot] = np.bincount(self.events.cell[at], minlength=len(self.grid))
+            context_rate = ContextRate(len(self.shifts)).fit(self.z, cells)
+        return ShapeModel(layout, level, context_rate, self.scaler)
+
+    def _complete(self, periods: Periods, source: int, cutoff_days: float) -> Floats:
+        known = self.incidents.take(np.flatnonzero(days_since_epoch(self.incidents.known_utc) < cutoff_days))
+        age = cutoff_days - days_since_epoch(periods.to_utc)
+        return reporting_completeness(known, source, age, cutoff_days)
+
+    def training_set(
+        self, rows: SampledRows, target: int, shape: ShapeModel, cutoff_days: float
+    ) -> tuple[Floats32, Floats, Floats]:
+        """The design matrix, rates (count / exposure) and weights of one target up to a cut-off."""
+        source = self.sources[target]
+        at, y, weight = rows.for_target(target, cutoff_days, cutoff_days)
+        expected = shape.level.predict(rows.periods, rows.city_totals[:, source])
+        expected = expected * self._complete(rows.periods, source, cutoff_days)
+        period = rows.period[at]
+        exposure = np.maximum(expected[period] / len(self.grid), 1e-12)
+        age = cutoff_days - days_since_epoch(rows.periods.to_utc)[period]
+        recency = np.exp2(-age / ROW_RECENCY_HALF_LIFE_DAYS)
+        X = matrix(
+            shape,
+            rows.rates[at],
+            rows.city_totals[period, source, _ALL],
+            calendar_columns(rows.periods, self.shifts)[period],
+            rows.periods.slot[period],
+            rows.cell[at].astype(np.int64),
+            self.z,
+        )
+        return X, y / exposure, weight * exposure * recency
+
+    def fit(
+        self, rows: SampledRows, target: int, shape: ShapeModel, cutoff_days: float, names: Sequence[str] | None = None
+    ) -> tuple[list[Candidate], int]:
+        """Fit these entrants (all that may take part if None): (candidates, incidents in the sampled rows)."""
+        X, y, weight = self.training_set(rows, target, shape, cutoff_days)
+        n_events = int(np.count_nonzero(y * weight))
+        wanted = entrants(n_events) if names is None else tuple(names)
+        single = [name for name in wanted if name != "blend"]
+        if "blend" in wanted:
+            single += [name for name in BLENDED if name not in single]
+        fitted: dict[str, Candidate] = {}
+        for name in single:
+            started = time.perf_counter()
+            estimator = candidate_estimator(name, shape.layout, n_events).fit(X, y, sample_weight=weight)
+            fitted[name] = Candidate(name, estimator, time.perf_counter() - started)
+        if "blend" in wanted:
+            parts = [fitted[name] for name in BLENDED]
+            estimator = FittedBlend([part.estimator for part in parts], BLEND_WEIGHTS)
+            fitted["blend"] = Candidate("blend", estimator, sum(part.seconds for part in parts))
+        return [fitted[name] for name in wanted], n_events
+
+
+def matrix(
+    shape: ShapeModel,
+    rates: Floats32,
+    all_time_total: npt.ArrayLike,
+    calendar: Floats32,
+    slot: npt.ArrayLike,
+    cells: npt.NDArray[np.int64],
+    z: Floats32 | None,
+) -> Floats32:
+    """The design matrix of these cells: context is looked up, everything else is given row by row."""
+    context_rate = context = None
+    if shape.context_rate is not None and z is not None:
+        context_rate, context = shape.context_rate.rates[slot, cells], z[cells]
+    return shape.layout.matrix(rates, all_time_total, calendar, context_rate, context)
+
+
+def surface(estimator: Any, X: Floats32, expected_total: float) -> Floats:
+    """Expected counts of every cell: relative risk spread over the city so that the sum is the level. [N]"""
+    risk = np.maximum(np.asarray(estimator.predict(X), dtype=np.float64), 0.0)
+    total = float(risk.sum())
+    if not np.isfinite(total) or total <= 0:
+        return np.full(len(X), expected_total / max(len(X), 1))
+    return risk * (expected_total / total)
