@@ -1,0 +1,109 @@
+"""Model files: written once under a name that holds their fingerprint, and never read without checking it."""
+
+import hashlib
+import os
+import tempfile
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import joblib
+import sklearn
+from django.conf import settings
+
+from forecasting.engine.train import ShiftWindow, TrainedType
+from missions_project.lib.errors import MissionsError
+
+FORMAT = 1
+TRAIN_AGAIN = "Admin → Training runs → Train now, or `manage.py train --agency SLUG`."
+_KEPT_IN_MEMORY = 24
+_loaded: OrderedDict[str, "Artefact"] = OrderedDict()
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A trained model and all that a forecast must agree on with its training."""
+
+    trained: TrainedType
+    shifts: tuple[ShiftWindow, ...]
+    context_names: tuple[str, ...]
+    grid_hash: str
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        return self.trained.model.categories
+
+    @property
+    def terms(self) -> tuple[Any, ...]:
+        """Models with equal terms can be forecast in one pass."""
+        return (self.shifts, self.context_names, self.grid_hash, self.categories)
+
+
+def library_version() -> str:
+    """What the pickled estimators depend on: another scikit-learn may read them wrongly without saying so."""
+    return f"scikit-learn {sklearn.__version__}"
+
+
+def artefact_store(artefact: Artefact, *, agency_slug: str, type_slug: str) -> tuple[str, str]:
+    """Write the file and return its name under the artefact folder, and its sha256."""
+    buffer = BytesIO()
+    joblib.dump({"format": FORMAT, "artefact": artefact}, buffer, compress=("zlib", 3))
+    data = buffer.getvalue()
+    digest = hashlib.sha256(data).hexdigest()
+    name = f"{agency_slug}/{type_slug}-{digest[:16]}.joblib"
+    path = Path(settings.ARTEFACT_DIR) / name
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # A killed training must not leave half a file under the final name.
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as handle:
+        handle.write(data)
+        handle.flush()
+        os.fsync(handle.fileno())
+    os.replace(handle.name, path)
+    return name, digest
+
+
+def artefact_load(*, name: str, sha256: str, library: str = "") -> Artefact:
+    """Read a model file, or the copy in this process's memory. Raises ``MissionsError`` with the next step.
+
+    The fingerprint is checked before unpickling: a pickle runs code, so a changed file must never be opened.
+    """
+    with _lock:
+        if sha256 in _loaded:
+            _loaded.move_to_end(sha256)
+            return _loaded[sha256]
+    if library and library != library_version():
+        raise MissionsError(
+            f"The model was made with {library}; this installation has {library_version()}.",
+            next_step=TRAIN_AGAIN,
+        )
+    path = Path(settings.ARTEFACT_DIR) / name
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MissionsError(
+            f"The model file {name} cannot be read ({error.strerror}).", next_step=TRAIN_AGAIN
+        ) from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise MissionsError(
+            f"The model file {name} is not the one that was trained: its fingerprint differs. It was not opened.",
+            next_step=f"restore it from a backup, or train again: {TRAIN_AGAIN}",
+        )
+    content = joblib.load(BytesIO(data))
+    if content.get("format") != FORMAT:
+        raise MissionsError(f"The model file {name} has another format.", next_step=TRAIN_AGAIN)
+    artefact: Artefact = content["artefact"]
+    with _lock:
+        _loaded[sha256] = artefact
+        while len(_loaded) > _KEPT_IN_MEMORY:
+            _loaded.popitem(last=False)
+    return artefact
+
+
+def artefacts_forget() -> None:
+    """Empty this process's memory of model files."""
+    with _lock:
+        _loaded.clear()

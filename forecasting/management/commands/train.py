@@ -1,0 +1,67 @@
+"""``manage.py train``: train and test the models of all active crime types."""
+
+import datetime as dt
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.management.base import CommandParser
+
+from agencies.lookups import agency_by_slug, date_from_text
+from forecasting.models import ModelVersion
+from forecasting.services import training_run_execute, training_run_queue
+from missions_project.lib.commands import MissionsCommand
+
+
+class Command(MissionsCommand):
+    help = "Train every active crime type, test it against plain counts, and make the better one live."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--agency", required=True, help="The agency's slug.")
+        parser.add_argument(
+            "--seed", type=int, help="Seed of the training; a random one is stored otherwise."
+        )
+        parser.add_argument(
+            "--until", help="Learn only from what was known when this local day began, YYYY-MM-DD."
+        )
+
+    def work(self, **options: Any) -> None:
+        agency = agency_by_slug(options["agency"])
+        until = None
+        if options["until"]:
+            day = date_from_text(options["until"])
+            until = dt.datetime.combine(day, dt.time(), tzinfo=ZoneInfo(agency.time_zone))
+        run = training_run_queue(agency=agency, seed=options["seed"], until=until)
+        training_run_execute(run=run, progress=self.progress)
+        self.progress.close()
+        self.stdout.write(f"Training {run.pk} of {agency} took {run.seconds or 0:.0f} s.")
+        for version in ModelVersion.objects.filter(run=run).select_related("crime_type"):
+            self.show(version)
+
+    def show(self, version: ModelVersion) -> None:
+        """Print one crime type's league, best first."""
+        verdict = (
+            "beats the best plain count."
+            if version.beats_baseline
+            else "nothing beats the plain count, so the plain count is live."
+        )
+        self.stdout.write(f"\n{version}, {version.n_incidents} incidents: {verdict}")
+        self.stdout.write(
+            f"  {'model':<20} {'hit rate at 1 %':>22} {'PAI':>6} {'log skill':>10} {'exp/obs':>8}"
+        )
+        for row in version.summary["league"]:
+            area = next((item for item in row["areas"] if item["area"] == "1%"), None)
+            rate = area["hit_rate"] if area else {"value": None, "low": None, "high": None}
+            interval = f"{share(rate['value'])} ({share(rate['low'])}–{share(rate['high'])})"
+            self.stdout.write(
+                f"  {row['name']:<20} {interval:>22} {number(area and area['pai'], 1):>6} "
+                f"{number(row['log_skill']['value'], 3):>10} {number(row['calibration']['value'], 2):>8}"
+                f"{'  plain' if row['is_baseline'] else ''}"
+            )
+
+
+def share(value: float | None) -> str:
+    return "n/a" if value is None else f"{100 * value:.1f} %"
+
+
+def number(value: float | None, digits: int) -> str:
+    return "n/a" if value is None else f"{value:.{digits}f}"
