@@ -43,7 +43,7 @@ from patrols.models import MissionPlan, PatrolPolicy
 from patrols.services import shift_line_run
 from tactics.services import starter_catalogue_create
 
-CITY_SEED = 11
+CITY_SEED = 2026
 SLUG = "riverton"
 CRIME_TYPES = (
     # slug, name, NIBRS, weight, colour (Okabe-Ito), letter
