@@ -72,8 +72,9 @@ def main() -> int:
     import django
 
     django.setup()
-    from missions_project.demo.setup import sign_ins
     from playwright.sync_api import sync_playwright
+
+    from missions_project.demo.setup import sign_ins
 
     passwords = {person.username: person.password for person in sign_ins()}
     FOLDER.mkdir(parents=True, exist_ok=True)
