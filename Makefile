@@ -47,7 +47,7 @@ migrations: ## Write the migrations that changed models need
 	$(call bootstrap,dev)
 	@$(PY) manage.py makemigrations
 
-screenshots: ## Screenshots of the pages, for README and docs, from a running demo's database
+screenshots: ## Screenshots of the pages for README and docs, from the demo in var/ (make demo first)
 	$(call bootstrap,dev)
 	@exec $(PY) tools/screenshots.py $(ARGS)
 
