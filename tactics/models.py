@@ -3,6 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from agencies.models import Agency, CrimeType, Shift, User
@@ -10,7 +11,7 @@ from patrols.models import Engagement
 
 
 class Tactic(models.Model):
-    """Something that officers can do at a mission."""
+    """Something that officers can do at a mission. The starter set comes from ``services.starter_catalogue_create``."""
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     name = models.CharField(max_length=60, help_text="Shown on the officer's page as a row to tick off.")
@@ -60,8 +61,15 @@ class TacticRule(models.Model):
             models.UniqueConstraint(
                 fields=["crime_type", "tactic", "shift"],
                 name="rule_once_per_type_tactic_shift",
-                nulls_distinct=False,
-            )
+                violation_error_message="There is a rule for this crime type, tactic and shift already.",
+            ),
+            # Two empty shifts are no duplicates to a database: without this a tactic could be listed twice.
+            models.UniqueConstraint(
+                fields=["crime_type", "tactic"],
+                condition=Q(shift__isnull=True),
+                name="rule_for_all_shifts_once_per_type_tactic",
+                violation_error_message="There is a rule for this crime type and tactic in all shifts already.",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,15 @@
-"""Addresses of this room, under the agency's slug."""
+"""Addresses of the officer's page and of tactics, under the agency's slug."""
 
-from django.urls import path  # noqa: F401 - the room's owner adds addresses
+from django.urls import path
+
+from tactics import views
 
 app_name = "tactics"
-urlpatterns: list = []
+urlpatterns = [
+    path("my/", views.officer, name="officer"),
+    path("my/<int:mission_id>/arrive/", views.arrive, name="arrive"),
+    path("my/<int:mission_id>/leave/", views.leave, name="leave"),
+    path("my/<int:mission_id>/tactic/", views.tactic, name="tactic"),
+    path("my/<int:mission_id>/place.geojson", views.place, name="place"),
+    path("missions/<int:mission_id>/tactics/", views.mission_tactics, name="mission_tactics"),
+]

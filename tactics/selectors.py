@@ -1,0 +1,126 @@
+"""Reading tactics: what suits a mission, what was done at a visit, and what a unit is doing now."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.db.models import Q, QuerySet
+
+from agencies.models import Agency, Beat, Unit
+from ingestion.models import ContextLayer
+from patrols.models import Engagement, Mission
+from patrols.places import STREETS_SLUG
+from patrols.selectors import mission_of, missions_for_unit
+from tactics.models import Tactic, TacticRule, TacticUse
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """A tactic that the agency's rules give for a mission. ``for_this_shift``: its rule names the mission's shift."""
+
+    tactic: Tactic
+    preference: float
+    for_this_shift: bool
+
+
+def recommended_tactics(mission: Mission) -> list[Recommendation]:
+    """Return what suits the mission, the agency's most preferred first, equal ones by name. One query.
+
+    A rule for the mission's shift replaces the same tactic's rule for all shifts, so that a 0 there hides it in
+    that shift alone. Inactive tactics and enforcement are never recommended, whatever the rules say.
+    """
+    rules = TacticRule.objects.filter(
+        Q(shift__isnull=True) | Q(shift_id=mission.plan.shift_id),
+        agency_id=mission.agency_id,
+        crime_type_id=mission.crime_type_id,
+        tactic__is_active=True,
+        tactic__is_enforcement=False,
+    ).select_related("tactic")
+    deciding: dict[int, TacticRule] = {}
+    for rule in rules:
+        if rule.shift_id is not None or rule.tactic_id not in deciding:
+            deciding[rule.tactic_id] = rule
+    chosen = sorted(
+        (rule for rule in deciding.values() if rule.preference > 0),
+        key=lambda rule: (-rule.preference, rule.tactic.name),
+    )
+    return [Recommendation(rule.tactic, rule.preference, rule.shift_id is not None) for rule in chosen]
+
+
+def other_tactics(agency: Agency, recommended: list[Recommendation]) -> list[Tactic]:
+    """Return the agency's active tactics that are not recommended here but may be recorded. One query."""
+    known = [row.tactic.pk for row in recommended]
+    return list(Tactic.objects.filter(agency=agency, is_active=True).exclude(pk__in=known))
+
+
+def uses_of(engagement: Engagement) -> list[TacticUse]:
+    """Return what was ticked off at a visit, in the order in which it was. One query."""
+    return list(_uses(TacticUse.objects.filter(engagement=engagement)))
+
+
+def uses_at(mission: Mission) -> list[TacticUse]:
+    """Return what was ticked off at all visits to a mission, in the order in which it was. One query."""
+    return list(_uses(TacticUse.objects.filter(engagement__mission=mission, agency_id=mission.agency_id)))
+
+
+def _uses(rows: QuerySet[TacticUse]) -> QuerySet[TacticUse]:
+    return rows.select_related("tactic", "engagement__unit", "officer").order_by("used_at", "pk")
+
+
+def open_visit(agency: Agency, unit: Unit) -> Engagement | None:
+    """Return where the unit's timer runs, the latest arrival first; None when it is nowhere. One query."""
+    rows = Engagement.objects.filter(agency=agency, unit=unit, left_at__isnull=True)
+    return rows.select_related("mission__crime_type").order_by("-arrived_at").first()
+
+
+def latest_visit(mission: Mission, unit: Unit) -> Engagement | None:
+    """Return the unit's newest visit to a mission, open or ended; None before the first. One query."""
+    return Engagement.objects.filter(mission=mission, unit=unit).order_by("-arrived_at").first()
+
+
+def last_departure(agency: Agency, unit: Unit, *, since: dt.datetime) -> Engagement | None:
+    """Return the visit that the unit ended last, if it ended after ``since``. One query."""
+    rows = Engagement.objects.filter(agency=agency, unit=unit, left_at__gte=since)
+    return rows.select_related("mission").order_by("-left_at").first()
+
+
+def unit_missions(agency: Agency, unit: Unit, *, now: dt.datetime) -> list[Mission]:
+    """Return the unit's missions of this shift by start, and one more where its timer still runs. At most five queries.
+
+    A timer forgotten at the end of a shift, or on a mission given to another unit, must still be stopped by somebody.
+    """
+    missions = missions_for_unit(agency, unit, now=now)
+    visit = open_visit(agency, unit)
+    if visit is not None and visit.mission_id not in {mission.pk for mission in missions}:
+        still_there = mission_of(agency, visit.mission_id)
+        missions = [*([still_there] if still_there else []), *missions]
+    return missions
+
+
+def unit_mission(agency: Agency, unit: Unit, mission_id: int, *, now: dt.datetime) -> Mission | None:
+    """Return a mission on which this unit may act: one of its own now, or one that it has visited. None otherwise."""
+    for mission in unit_missions(agency, unit, now=now):
+        if mission.pk == mission_id:
+            return mission
+    if Engagement.objects.filter(agency=agency, unit=unit, mission_id=mission_id).exists():
+        return mission_of(agency, mission_id)
+    return None
+
+
+def units_of(agency: Agency, *, district_ids: list[int]) -> list[Unit]:
+    """Return the active units by call sign; those of these districts only, where any is named. One query."""
+    rows = Unit.objects.filter(agency=agency, is_active=True)
+    if district_ids:
+        rows = rows.filter(beat__district_id__in=district_ids)
+    return list(rows)
+
+
+def beat_geometry(agency: Agency, beat_id: int) -> dict[str, object]:
+    """Return the beat's outline as GeoJSON. One query."""
+    geometry: dict[str, object] = Beat.objects.values_list("geometry", flat=True).get(pk=beat_id, agency=agency)
+    return geometry
+
+
+def street_features(agency: Agency) -> list[dict[str, object]]:
+    """Return the agency's streets as GeoJSON features; none where no layer "streets" is loaded. One query."""
+    layer = ContextLayer.objects.filter(agency=agency, slug=STREETS_SLUG).first()
+    return list(layer.geojson.get("features", [])) if layer else []
