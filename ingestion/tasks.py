@@ -9,12 +9,6 @@ BUSY_RETRY_SECONDS = 10
 
 
 @shared_task(autoretry_for=(services.ImportBusy,), default_retry_delay=BUSY_RETRY_SECONDS, max_retries=1_000)
-def import_run_task(run_id: int) -> None:
+def import_task(run_id: int) -> None:
     """Import one queued file, or replay a quarantine; waits while another import works."""
     services.import_run_execute(run=ImportRun.objects.get(pk=run_id))
-
-
-@shared_task
-def spool_expire_task() -> None:
-    """Delete uploads that nobody imported in time."""
-    services.spool_expire()

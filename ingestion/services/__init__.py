@@ -1,18 +1,30 @@
 """Writing what came in: imports, the quarantine, the spool, code tables and context layers."""
 
 from ingestion.services.facts import CrimeTypeKeys, UpsertCounts, incidents_upsert
+from ingestion.services.feeds import CodesImported, codes_import, feed_ensure
 from ingestion.services.imports import import_run_execute, import_run_queue
+from ingestion.services.layers import context_layer_import, layer_geojson, layer_slug
 from ingestion.services.locks import ImportBusy
-from ingestion.services.quarantine import quarantine_replay, quarantine_replay_execute, quarantine_replay_queue
+from ingestion.services.quarantine import (
+    quarantine_replay,
+    quarantine_replay_execute,
+    quarantine_replay_queue,
+)
 from ingestion.services.spool import spool_delete, spool_expire, spool_path, spool_store
 
 __all__ = [
+    "CodesImported",
     "CrimeTypeKeys",
     "ImportBusy",
     "UpsertCounts",
+    "codes_import",
+    "context_layer_import",
+    "feed_ensure",
     "import_run_execute",
     "import_run_queue",
     "incidents_upsert",
+    "layer_geojson",
+    "layer_slug",
     "quarantine_replay",
     "quarantine_replay_execute",
     "quarantine_replay_queue",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from agencies.engine.offence_policy import offence_class_of
+from agencies.engine.offence_policy import Refused, offence_class_of, screen_code
 from agencies.models import Agency, CrimeType
 from agencies.selectors import agency_area
 from ingestion.engine.codes import CodeEntry, CodeTable
@@ -19,12 +19,17 @@ def code_table(agency: Agency, feed: Feed) -> CodeTable:
         entry.code: CodeEntry(
             crime_type=entry.crime_type.slug if entry.crime_type else "",
             nibrs_code=entry.nibrs_code,
-            is_ignored=entry.is_ignored,
+            # Where the national code refuses, its rule is counted and not merely "ignored".
+            is_ignored=entry.is_ignored and not _refused_by_national_code(entry.nibrs_code),
             written_reason=entry.written_reason,
         )
         for entry in OffenceCode.objects.filter(feed=feed).select_related("crime_type")
     }
     return CodeTable(crime_types=types, entries=entries)
+
+
+def _refused_by_national_code(nibrs_code: str) -> bool:
+    return bool(nibrs_code) and isinstance(screen_code(nibrs=nibrs_code), Refused)
 
 
 def crime_type_keys(agency: Agency) -> CrimeTypeKeys:

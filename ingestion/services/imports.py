@@ -68,7 +68,8 @@ def import_run_queue(
     """
     if not feed.is_active:
         raise MissionsError(
-            f"Feed “{feed.name}” is inactive and accepts no imports.", next_step="activate it (Admin → Feeds)."
+            f"Feed “{feed.name}” is inactive and accepts no imports.",
+            next_step="activate it (Admin → Feeds).",
         )
     feed_mapping(feed.mapping)
     snapshot: dict[str, Any] = {"mapping": feed.mapping, "kind": feed.kind, "params": feed.params}
@@ -132,7 +133,6 @@ def _bury_the_dead(run: ImportRun) -> None:
 
 
 def _import(run: ImportRun, report: RunReporter) -> None:
-    feed = run.feed
     path = spool_path(run.spool_name) if run.spool_name else Path(run.config_snapshot.get("path", ""))
     mapping = feed_mapping(run.config_snapshot["mapping"])
     source = source_from(run.config_snapshot["kind"], run.config_snapshot["params"])
@@ -213,5 +213,3 @@ def _check_fits(first: NormalisedChunk) -> None:
         f"fault, first in row {value.row_number}: {value.rejection.message.removesuffix(remedy).strip()}",
         next_step=remedy[:1].lower() + remedy[1:],
     )
-
-

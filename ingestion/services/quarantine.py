@@ -34,7 +34,7 @@ def fingerprint(value: QuarantinedValue, file_name: str) -> str:
 
     A row that could not be split into columns has no values: its place in the file has to do.
     """
-    known = [value.external_id, sorted(value.values.items())]
+    known: list[object] = [value.external_id, sorted(value.values.items())]
     if not value.values:
         known = [file_name, value.row_number, value.rejection.code]
     text = json.dumps(known, ensure_ascii=True)

@@ -1,0 +1,143 @@
+"""Guess how to read a file from its header and first rows. A person confirms each guess in the wizard."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+
+from ingestion.engine.mapping import FeedMapping, RecordKind
+from ingestion.engine.privacy import screen_columns, tidy_column
+from ingestion.engine.profiles import match_profile
+from ingestion.engine.timestamps import EPOCH_MILLISECONDS, EPOCH_SECONDS, ISO
+
+_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "external_id": r"(?:incident|event|record|report|case|call|alert|offense|offence|cad|rms|object|dr)? ?"
+        r"(?:id|number|no|num|nbr|key)|id|gid|cfs|incident|guid|uuid",
+        "nibrs_code": r"nibrs(?: ?(?:code|class|offense code))?",
+        "ucr_code": r"(?:fbi|ucr)(?: ?(?:code|class|number))?",
+        "code": r"(?:offense|offence|crime|call|incident|event|nature|charge|final)? ?(?:code|type code|type)|iucr|nature|"
+        r"class|type|call type(?: final)?|natur(?:e)? ?code|stage|crm cd",
+        "description": r"(?:offense|offence|crime|primary|incident|call)? ?(?:description|desc|type description)|primary type|crm cd desc|"
+        r"offen[sc]e|category",
+        "occurred_from": r"(?:occurred|occur|incident|event|offense|offence|from|start|begin|received|detected|call|created|"
+        r"dispatch|date ?time|timestamp)(?: ?(?:on|at|from|start|begin))?(?: ?(?:date|time|datetime|date ?time|dt))*"
+        r"(?: ?(?:from|start))?|(?:first )?occur\w* ?(?:date|time|date time)|date(?: ?(?:time|from|occ|occurred|of occurrence))*|date time from|datetimefrom",
+        "occurred_to": r"(?:occurred|occur|incident|event|to|end)(?: ?(?:to|end|through))(?: ?(?:date|time|datetime))*|"
+        r"datetimeto|end(?:ed)?(?: ?(?:date|time|datetime|at))*",
+        "reported_at": r"(?:date ?)?(?:reported|report|rptd|rpt)(?: ?(?:date|time|datetime|at|dt|on))*|date rptd",
+        "last_updated": r"(?:last )?(?:updated|modified|edited|update)(?: ?(?:on|at|date|time))*|last (?:edited )?date",
+        "lon": r"(?:geo )?(?:lon|lng|long|longitude)|point ?x ?wgs84",
+        "lat": r"(?:geo )?(?:lat|latitude)|point ?y ?wgs84",
+        "x": r"x|(?:point|geo|map|state plane)? ?x(?: ?(?:coord|coordinate|coordinates))?|easting",
+        "y": r"y|(?:point|geo|map|state plane)? ?y(?: ?(?:coord|coordinate|coordinates))?|northing",
+        "discovery": r"discovery|(?:call )?(?:source|origin|initiated by)|how (?:received|discovered)",
+    }
+)
+_PATTERNS = {name: re.compile(pattern) for name, pattern in _NAMES.items()}
+_ORDER = (
+    "external_id",
+    "nibrs_code",
+    "ucr_code",
+    "description",
+    "code",
+    "last_updated",
+    "reported_at",
+    "occurred_to",
+    "occurred_from",
+    "lon",
+    "lat",
+    "x",
+    "y",
+    "discovery",
+)
+"""Narrow meanings first: "offense description" is taken before "offense" may become the code."""
+
+DATE_FORMATS: tuple[tuple[str, str], ...] = (
+    (ISO, "2026-03-14 18:05:00 (ISO 8601, also with an offset)"),
+    ("%m/%d/%Y %I:%M:%S %p", "03/14/2026 06:05:00 PM"),
+    ("%m/%d/%Y %I:%M %p", "03/14/2026 06:05 PM"),
+    ("%m/%d/%Y %H:%M:%S", "03/14/2026 18:05:00"),
+    ("%m/%d/%Y %H:%M", "03/14/2026 18:05"),
+    ("%m/%d/%Y", "03/14/2026"),
+    ("%m/%d/%y %H:%M", "03/14/26 18:05"),
+    ("%d/%m/%Y %H:%M:%S", "14/03/2026 18:05:00 (day first)"),
+    ("%d/%m/%Y %H:%M", "14/03/2026 18:05 (day first)"),
+    ("%d/%m/%Y", "14/03/2026 (day first)"),
+    ("%d.%m.%Y %H:%M:%S", "14.03.2026 18:05:00"),
+    ("%d.%m.%Y %H:%M", "14.03.2026 18:05"),
+    ("%Y/%m/%d %H:%M:%S", "2026/03/14 18:05:00"),
+    ("%Y/%m/%d %H:%M", "2026/03/14 18:05"),
+    (EPOCH_SECONDS, "1773511500 (seconds since 1970)"),
+    (EPOCH_MILLISECONDS, "1773511500000 (milliseconds since 1970)"),
+    ("%Y%m%d", "20260314"),
+    ("%Y%m%d%H%M", "202603141805"),
+    ("%Y%m%d%H%M%S", "20260314180500"),
+    ("%d-%b-%Y %H:%M", "14-Mar-2026 18:05"),
+)
+"""What the wizard offers, in the order in which it guesses: month first before day first, as in the United States."""
+
+_DISMISSED = ("dismissed", "Dismissed", "DISMISSED", "false_positive", "fireworks")
+
+
+def suggest_columns(header: Sequence[str]) -> dict[str, str]:
+    """Field → column for the names that speak for themselves. Columns about persons are never suggested.
+
+    >>> suggest_columns(["Incident Number", "Call Type", "Received", "Longitude", "Latitude", "Caller Phone"])
+    {'external_id': 'Incident Number', 'code': 'Call Type', 'occurred_from': 'Received', 'lon': 'Longitude', 'lat': 'Latitude'}
+    """
+    refused = {violation.column for violation in screen_columns(header)}
+    free = {column: tidy_column(column) for column in header if column and column not in refused}
+    found: dict[str, str] = {}
+    for name in _ORDER:
+        for column, words in free.items():
+            if _PATTERNS[name].fullmatch(words):
+                found[name] = column
+                del free[column]
+                break
+    if {"lon", "lat"} <= found.keys():
+        found.pop("x", None)
+        found.pop("y", None)
+    elif {"x", "y"} <= found.keys():
+        found.pop("lon", None)
+        found.pop("lat", None)
+    return found
+
+
+def suggest_date_format(values: Sequence[str]) -> str:
+    """The first format that reads every value; ISO for none or for values that none reads."""
+    texts = [value.strip() for value in values if value.strip()]
+    for date_format, _ in DATE_FORMATS:
+        if texts and all(_reads(date_format, text) for text in texts):
+            return date_format
+    return ISO
+
+
+def _reads(date_format: str, text: str) -> bool:
+    if date_format in (EPOCH_SECONDS, EPOCH_MILLISECONDS):
+        return text.isdigit() and len(text) == (10 if date_format == EPOCH_SECONDS else 13)
+    if date_format == ISO:
+        return re.match(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}|$)", text) is not None
+    try:
+        datetime.strptime(text, date_format)  # noqa: DTZ007  # only whether it can be read, not which instant
+    except ValueError:
+        return False
+    return True
+
+
+def suggest_mapping(
+    header: Sequence[str], sample: Sequence[Mapping[str, str]], record_kind: RecordKind = "incidents"
+) -> FeedMapping:
+    """The ready-made profile of this header, or a guess column by column. It may still have problems to mend."""
+    profile = match_profile(header)
+    if profile is not None:
+        return profile.mapping_for(header).replaced(record_kind=record_kind)
+    columns = suggest_columns(header)
+    times = [row.get(columns.get("occurred_from", ""), "") for row in sample]
+    ignored = _DISMISSED if record_kind == "gunfire" and "code" in columns else ()
+    return FeedMapping(
+        record_kind=record_kind,
+        columns=columns,
+        date_format=suggest_date_format(times),
+        ignored_codes=ignored,
+    )

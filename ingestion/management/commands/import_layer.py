@@ -1,0 +1,42 @@
+"""manage.py import_layer: places that shape risk, or orient the eye, from a GIS file."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from agencies.lookups import agency_by_slug, date_from_text
+from ingestion.services import context_layer_import, layer_slug
+from missions_project.lib.commands import MissionsCommand
+
+
+class Command(MissionsCommand):
+    help = "Load a context layer from GeoJSON, GeoPackage or a zipped Shapefile. Only geometry, name and kind are kept."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--agency", required=True, metavar="SLUG")
+        parser.add_argument("--name", required=True, help="shown in the layer switch, e.g. Bars")
+        parser.add_argument(
+            "--slug", default="", help="used in addresses and features; made from the name if absent"
+        )
+        parser.add_argument(
+            "--reference", action="store_true", help="shown on maps only; feeds no forecast (streets, water)"
+        )
+        parser.add_argument(
+            "--valid-from",
+            default="",
+            metavar="YYYY-MM-DD",
+            help="forecasts issued earlier do not see the places",
+        )
+
+    def work(self, **options: Any) -> str:
+        layer = context_layer_import(
+            agency=agency_by_slug(options["agency"]),
+            slug=options["slug"] or layer_slug(options["name"]),
+            name=options["name"],
+            path=options["file"],
+            is_risk=not options["reference"],
+            valid_from=date_from_text(options["valid_from"]) if options["valid_from"] else None,
+        )
+        return f"{layer.feature_count:,} places in layer “{layer.name}” ({layer.slug}; {layer.get_kind_display().lower()})."

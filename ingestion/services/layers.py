@@ -1,0 +1,165 @@
+"""Context layers: places from a file, without anything about persons."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyogrio
+import shapely
+from django.utils.text import slugify
+from pyproj import Transformer
+
+from agencies.models import Agency
+from ingestion.engine.privacy import screen_columns, tidy_column
+from ingestion.models import ContextLayer
+from missions_project.lib.errors import MissionsError
+
+MAX_FEATURES = 200_000
+MAX_FILE_BYTES = 300 * 1024 * 1024
+# A seventh decimal is a centimetre; places need a metre, and the browser loads every digit.
+DECIMALS = 6
+NAME_COLUMNS = ("name", "label", "title", "full name", "station name", "street name", "site name")
+KIND_COLUMNS = ("kind", "type", "category", "class")
+REFUSED_RULES = frozenset(
+    {
+        "race_or_ethnicity",
+        "date_of_birth",
+        "sex_or_gender",
+        "identity_number",
+        "vehicle_plate",
+        "person_list",
+        "arrest",
+        "relationship",
+        "education",
+        "tenure",
+        "income",
+    }
+)
+"""Columns that tell that the file is about persons or refused traits. Others, such as an address, are just not kept."""
+
+
+def context_layer_import(
+    *,
+    agency: Agency,
+    slug: str,
+    name: str,
+    path: Path,
+    is_risk: bool = True,
+    valid_from: date | None = None,
+) -> ContextLayer:
+    """Load places from GeoJSON, GeoPackage or a zipped Shapefile; an existing layer of the slug is replaced.
+
+    Only geometry, name and kind are kept. Raises ``MissionsError`` for an unreadable or empty file, one without a
+    coordinate system, and one whose columns are about persons or refused traits; nothing is kept then.
+    """
+    violations = screen_columns([name])
+    if violations:
+        raise MissionsError(
+            f"A layer called “{name}” looks like a list about persons (rule {violations[0].rule}); such lists are never accepted.",
+            next_step="load places, not people.",
+        )
+    layer = ContextLayer.objects.filter(agency=agency, slug=slug).first() or ContextLayer(
+        agency=agency, slug=slug
+    )
+    layer.name = name
+    layer.kind = ContextLayer.Kind.RISK if is_risk else ContextLayer.Kind.REFERENCE
+    layer.valid_from = valid_from
+    layer.geojson = layer_geojson(path)
+    layer.full_clean()
+    layer.save()
+    return layer
+
+
+def layer_geojson(path: Path) -> dict[str, Any]:
+    """The file's places as a FeatureCollection in WGS84 with at most ``name`` and ``kind``."""
+    if not path.is_file():
+        raise MissionsError(f"There is no file {path.name}.", next_step="check the path.")
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise MissionsError(
+            f"{path.name} is larger than {MAX_FILE_BYTES // 2**20} MB.",
+            next_step="cut it to the agency's area first.",
+        )
+    data = path.read_bytes()
+    try:
+        info = pyogrio.read_info(data)
+        columns = [str(column) for column in info["fields"]]
+        keep = _columns_to_keep(columns, path.name)
+        meta, _, geometry, values = pyogrio.raw.read(
+            data, columns=list(keep.values()), max_features=MAX_FEATURES + 1, force_2d=True
+        )
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, KeyError) as exc:
+        raise MissionsError(
+            f"{path.name} cannot be read as a layer ({exc}).",
+            next_step="use GeoJSON, GeoPackage, or a zip that holds one Shapefile with its .dbf, .shx and .prj.",
+        ) from exc
+    shapes = _in_degrees(shapely.from_wkb(geometry), meta["crs"], path.name)
+    order = {str(name): index for index, name in enumerate(meta["fields"])}
+    texts = {key: values[order[column]] for key, column in keep.items()}
+    usable = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+    if not usable.any():
+        raise MissionsError(f"{path.name} holds no places.", next_step="check that the export ran.")
+    if len(shapes) > MAX_FEATURES:
+        raise MissionsError(
+            f"{path.name} holds more than {MAX_FEATURES:,} places.", next_step="cut it to the agency's area."
+        )
+    features = [
+        {
+            "type": "Feature",
+            "geometry": json.loads(shapely.to_geojson(shapes[row])),
+            "properties": {
+                key: str(column[row])[:120] for key, column in texts.items() if _is_text(column[row])
+            },
+        }
+        for row in np.flatnonzero(usable)
+    ]
+    return {"type": "FeatureCollection", "features": features}
+
+
+def _columns_to_keep(columns: list[str], file_name: str) -> dict[str, str]:
+    refused = [violation for violation in screen_columns(columns) if violation.rule in REFUSED_RULES]
+    if refused:
+        named = ", ".join(f"{violation.column} ({violation.rule})" for violation in refused)
+        raise MissionsError(
+            f"{file_name} is refused: it holds columns about persons or traits that must not steer patrols: {named}.",
+            next_step="export the places without these columns; only geometry, name and kind are used.",
+        )
+    words = {column: tidy_column(column) for column in columns}
+    kept: dict[str, str] = {}
+    for key, wanted in (("name", NAME_COLUMNS), ("kind", KIND_COLUMNS)):
+        column = next((c for name in wanted for c, w in words.items() if w == name), None)
+        if column is not None:
+            kept[key] = column
+    return kept
+
+
+def _in_degrees(shapes: Any, crs: str | None, file_name: str) -> Any:
+    if crs is None:
+        raise MissionsError(
+            f"{file_name} does not say in which coordinate system it is (a Shapefile's .prj is missing).",
+            next_step="add the .prj file to the zip, or export as GeoJSON in WGS84.",
+        )
+    turn = Transformer.from_crs(crs, 4326, always_xy=True)
+    degrees = shapely.transform(
+        shapes, lambda xy: np.column_stack(turn.transform(xy[:, 0], xy[:, 1])).round(DECIMALS)
+    )
+    west, south, east, north = shapely.total_bounds(degrees)
+    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+        raise MissionsError(
+            f"{file_name}: coordinates up to ({east:.0f}, {north:.0f}) are not longitude and latitude.",
+            next_step="correct the file's coordinate system.",
+        )
+    return degrees
+
+
+def _is_text(value: Any) -> bool:
+    return value is not None and value == value and str(value).strip() != ""
+
+
+def layer_slug(name: str) -> str:
+    """The slug of a layer's name. Raises ``MissionsError`` for a name without letters or digits."""
+    slug = slugify(name)[:60]
+    if not slug:
+        raise MissionsError(f"“{name}” is no name for a layer.", next_step="use letters or digits.")
+    return slug
