@@ -119,7 +119,9 @@ def guess_date_format(texts: Sequence[str]) -> tuple[str, bool]:
 
 
 def _plausible(values: Sequence[str], date_format: str) -> bool:
-    if date_format == "%Y%m%d" and not all(len(value) == 8 for value in values):
+    # Without separators strptime makes do with too few digits: "20170131" would be a time of day.
+    digits = {"%Y%m%d": 8, "%Y%m%d%H%M%S": 14}.get(date_format)
+    if digits and not all(len(value) == digits for value in values):
         return False
     parsed = parse_times(values, date_format=date_format, zone="UTC")
     if not (parsed.status == READ).all():

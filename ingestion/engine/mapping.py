@@ -176,13 +176,14 @@ class FeedMapping:
         ]
         values: dict[str, Any] = {}
         for name, value in data.items():
-            expected = {
+            expected: Any = {
                 "crs": int,
                 "columns": Mapping,
                 "constants": Mapping,
                 "discovery_values": Mapping,
+                "ignored_codes": (list, tuple),
             }.get(name, str)
-            if name == "ignored_codes" and isinstance(value, list | tuple):
+            if name == "ignored_codes" and isinstance(value, expected):
                 values[name] = tuple(str(item) for item in value)
             elif name in known and (not isinstance(value, expected) or isinstance(value, bool)):
                 problems.append(

@@ -84,13 +84,13 @@ _CENSUS_ALLOWED = re.compile(
     r"(?:total |occupied )?(?:house ?holds?|hh)(?: count| total)?|"
     r"(?:total |occupied |vacant )?housing(?: units?)?|(?:vacant )?units?|dwellings?|"
     r"vacan\w*(?: housing)?(?: units?)?(?: rate| share| pct| percent)?|"
-    r"(?:median )?age(?: groups?)?(?: \d+(?: ?(?:to|over|plus|and over)? ?\d*)?)?|(?:under|over) \d+|"
+    r"(?:median )?age(?: groups?)?(?: \d+(?: ?(?:to|over|plus|and over)? ?\d*)?)?|(?:under|over) \d+p?|"
     r"b01001(?: ?e?\d+e?)?|b01002(?: ?e?\d+e?)?|b01003(?: ?e?\d+e?)?|b11001(?: ?e?\d+e?)?|b25001(?: ?e?\d+e?)?|"
     r"b25002(?: ?e?\d+e?)?|b25004(?: ?e?\d+e?)?"
 )
 _CENSUS_KEYS = re.compile(
     r"geo ?id\d*|geoid\d*|geometry|geom|id|fid|object ?id|name|area ?(?:name|numbe?r?|num 1)?|(?:a )?land|(?:a )?water|"
-    r"state ?fp|county ?fp|tract ?ce?|blkgrp ?ce?|block ?group|tract|community(?: area)?|comarea(?: id)?|shape (?:area|len(?:gth)?)|"
+    r"state ?fp|county ?fp|tract ?ce?|blkgrp ?ce?|block ?group|tract|community(?: area)?|com ?area(?: id)?|shape (?:area|len(?:gth)?)|"
     r"lon(?:gitude)?|lat(?:itude)?|intpt ?l(?:at|on)|perimeter"
 )
 
@@ -141,7 +141,7 @@ def screen_census_columns(columns: Iterable[str]) -> list[Violation]:
     """
     violations: list[Violation] = []
     for column in columns:
-        words = tidy_column(column)
+        words = re.sub(r"(?<=[a-z]{2})(?=\d)", " ", tidy_column(column))
         if _CENSUS_ALLOWED.fullmatch(words) or _CENSUS_KEYS.fullmatch(words):
             continue
         person = next(
