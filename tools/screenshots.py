@@ -15,10 +15,11 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "screenshots"
-DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+DESK, PHONE = (1440, 900), (390, 844)
 SHOTS = (
     # name, person, address, size, dark, what to do first
     ("shift-map", "supervisor", "/riverton/shifts/", DESK, False, ".mission"),
@@ -62,6 +63,12 @@ def web_server() -> Iterator[str]:
         process.wait(timeout=20)
 
 
+def print_error(message: Any) -> None:
+    """A blocked script or a missing tile shows in the terminal, not only in the picture."""
+    if message.type == "error":
+        print(f"  console: {message.text}")
+
+
 def main() -> int:
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if executable is None:
@@ -72,8 +79,9 @@ def main() -> int:
     import django
 
     django.setup()
-    from missions_project.demo.setup import sign_ins
     from playwright.sync_api import sync_playwright
+
+    from missions_project.demo.setup import sign_ins
 
     passwords = {person.username: person.password for person in sign_ins()}
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -83,11 +91,11 @@ def main() -> int:
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         for name, person, path, size, dark, first_click in SHOTS:
-            context = chromium.new_context(viewport=size, color_scheme="dark" if dark else "light")
-            page = context.new_page()
-            page.on(
-                "console", lambda message: message.type == "error" and print(f"  console: {message.text}")
+            context = chromium.new_context(
+                viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if dark else "light"
             )
+            page = context.new_page()
+            page.on("console", print_error)
             page.goto(f"{address}/accounts/login/")
             page.fill("input[name=login]", person)
             page.fill("input[name=password]", passwords[person])
