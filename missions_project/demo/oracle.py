@@ -102,9 +102,11 @@ class Oracle:
             )
         k = CRIME_TYPES.index(crime_type)
         expected = self._background(k, from_s, to_s)
-        for parent in np.flatnonzero(self.intensity.branching[:, k]):
-            expected += self._children_of_known(int(parent), k, from_s, to_s, until_s)
-            expected += self._children_of_coming(int(parent), k, from_s, to_s, until_s)
+        for parent in np.flatnonzero(self.intensity.branching[:, k]).tolist():
+            known = self._known_parents(parent, from_s, until_s) * self._delay_mass(parent, k, from_s, to_s)
+            coming = self._coming_parents(parent, k, from_s, to_s, until_s)
+            kernel = self.intensity.kernels[parent]
+            expected += self.intensity.branching[parent, k] * (kernel.T @ (known + coming))
         return expected
 
     def _years(self, component: int, from_s: float, to_s: float) -> float:
@@ -137,27 +139,29 @@ class Oracle:
         mass = -np.diff(np.exp(-edges / tau))
         return float(mass @ self.intensity.child_hours[k, self.intensity.hours.hour_of_week[first:last]])
 
-    def _children_of_known(self, parent: int, k: int, from_s: float, to_s: float, until_s: float) -> Floats:
+    def _known_parents(self, parent: int, from_s: float, until_s: float) -> Floats:
+        """Return, per place, known events of a type, each counting exp(-age / mean delay) at the period's start."""
         tau = self.intensity.near_seconds[parent]
         at = self.history.at_utc_s
         first, last = np.searchsorted(at, [until_s - MEMORY * tau, until_s])
         mine = self.history.type_index[first:last] == parent
         age = np.exp(-(from_s - at[first:last][mine]) / tau)
-        weight = np.bincount(self.history.place[first:last][mine], weights=age, minlength=len(self.places))
-        scale = self.intensity.branching[parent, k] * self._delay_mass(parent, k, from_s, to_s)
-        return scale * (self.intensity.kernels[parent].T @ weight)
+        where = self.history.place[first:last][mine]
+        return np.bincount(where, weights=age, minlength=len(self.places)).astype(np.float64)
 
-    def _children_of_coming(self, parent: int, k: int, from_s: float, to_s: float, until_s: float) -> Floats:
-        """Return children in [from, to) of parents expected in [until, to), births taken as even over that time."""
+    def _coming_parents(self, parent: int, k: int, from_s: float, to_s: float, until_s: float) -> Floats:
+        """Return, per place, parents expected in [until, to) x the share of their children that fall in [from, to).
+
+        Births are taken as even over that time; they are counted without the events that are still to come.
+        """
         births = self._background(parent, until_s, to_s)
-        for grand in np.flatnonzero(self.intensity.branching[:, parent]):
-            births += self._children_of_known(int(grand), parent, until_s, to_s, until_s)
+        for grand in np.flatnonzero(self.intensity.branching[:, parent]).tolist():
+            known = self._known_parents(grand, until_s, until_s)
+            scale = self.intensity.branching[grand, parent] * self._delay_mass(grand, parent, until_s, to_s)
+            births += scale * (self.intensity.kernels[grand].T @ known)
         tau = self.intensity.near_seconds[parent]
         span, lead = to_s - until_s, from_s - until_s
         # Mean over births u in [0, span) of P(lead <= u + delay < span).
         landing = (span - lead) - tau * (np.exp(-lead / tau) - np.exp(-span / tau))
-        share = max(0.0, landing / span)
         busy = self._delay_mass(parent, k, from_s, to_s) / -np.expm1(-(to_s - from_s) / tau)
-        return (
-            self.intensity.branching[parent, k] * share * busy * (self.intensity.kernels[parent].T @ births)
-        )
+        return max(0.0, landing / span) * busy * births

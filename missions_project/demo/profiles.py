@@ -79,9 +79,9 @@ def hour_axis(start_utc_s: int, n_hours: int) -> HourAxis:
     return HourAxis(
         start_utc_s=start_utc_s,
         n_hours=n_hours,
-        hour_of_week=np.asarray(local.dayofweek, dtype=np.int64) * 24
+        hour_of_week=np.asarray(local.day_of_week, dtype=np.int64) * 24
         + np.asarray(local.hour, dtype=np.int64),
-        day_of_year=np.asarray(local.dayofyear, dtype=np.float64),
+        day_of_year=np.asarray(local.day_of_year, dtype=np.float64),
         years_before_end=(n_hours - np.arange(n_hours)) / (24.0 * 365.25),
     )
 
@@ -147,12 +147,12 @@ def calendar(rng: np.random.Generator, hours: HourAxis) -> tuple[CalendarEvent, 
     for day in pd.date_range(first, last, freq="D"):
         draws = rng.random(4)
         spring_to_autumn = 4 <= day.month <= 9
-        late_week = day.dayofweek in (3, 4, 5)
+        late_week = day.day_of_week in (3, 4, 5)
         if spring_to_autumn and draws[0] < (0.30 if late_week else 0.13):
             events.append(_event("Ball game", "game", 0, day, 18.5, 3.5, 9_000 + int(9_000 * draws[3])))
         if not spring_to_autumn and draws[1] < (0.22 if late_week else 0.05):
             events.append(_event("Arena night", "concert", 1, day, 19.0, 3.5, 4_000 + int(5_000 * draws[3])))
-        if day.month in (6, 9) and 8 <= day.day <= 14 and day.dayofweek >= 4:
+        if day.month in (6, 9) and 8 <= day.day <= 14 and day.day_of_week >= 4:
             events.append(
                 _event("River festival", "festival", 2, day, 11.0, 12.0, 14_000 + int(9_000 * draws[3]))
             )

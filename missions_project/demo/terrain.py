@@ -118,7 +118,7 @@ def water(rng: np.random.Generator) -> Water:
     island = _blob(rng, centre, along_m=520.0, across_m=135.0, angle=slope, roughness=0.10)
     river = river.union(island.buffer(120.0)).buffer(60.0).buffer(-60.0).difference(island)
 
-    lake_centre = Point(CENTRE_X_M + 8_100.0, CENTRE_Y_M + 6_700.0)
+    lake_centre = Point(CENTRE_X_M + 7_700.0, CENTRE_Y_M + 6_300.0)
     lake = _blob(rng, lake_centre, along_m=5_600.0, across_m=3_000.0, angle=-0.85, roughness=0.10)
     return Water(midline=midline, river=river.simplify(4.0), island=island, lake=lake)
 
