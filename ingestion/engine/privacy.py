@@ -20,7 +20,8 @@ _PERSON_RULES: tuple[tuple[str, str, str], ...] = (
         "race_or_ethnicity",
         "race, ethnicity or origin",
         r"race|races|racial|ethnic\w*|hispanic|latin[ox]|caucasian|african american|asian|national(?:ity| origin)|"
-        r"citizen\w*|immigra\w*|religio\w*|white|black|language",
+        # The short names of census extracts too: Wht14P, Blk14P, Hisp14P.
+        r"citizen\w*|immigra\w*|religio\w*|white|black|language|(?:wht|blk|hisp|asn)\d{2,4}\w*",
     ),
     (
         "person",
@@ -69,12 +70,16 @@ _PERSON_RULES: tuple[tuple[str, str, str], ...] = (
     ),
     ("arrest", "an arrest, which measures enforcement", r"arrest\w*"),
     ("relationship", "a relation between persons", r"domestic|relationship|marital"),
-    ("education", "education", r"education\w*|school attain\w*|diploma|degree|graduat\w*|literacy"),
+    (
+        "education",
+        "education",
+        r"education\w*|school attain\w*|diploma|degree|graduat\w*|literacy|no ?hs\d*|hs ?grad\w*|(?:clg|college) ?grad\w*",
+    ),
     ("tenure", "home ownership or tenure", r"tenure|home ?owner\w*|owner occupied|renter\w*|rent|mortgage"),
     (
         "income",
         "income or poverty",
-        r"incomes?|poverty|per capita|wages?|salary|earnings|snap|welfare|unemploy\w*",
+        r"incomes?|poverty|per capita|per ?c ?inc\w*|wages?|salary|earnings|snap|welfare|unemploy\w*",
     ),
 )
 _PERSON_PATTERNS = tuple((rule, what, re.compile(rf"\b(?:{words})\b")) for rule, what, words in _PERSON_RULES)
