@@ -36,6 +36,8 @@ Ints = npt.NDArray[np.int64]
 
 CHUNK_ROWS = 20_000
 SNIFF_LINES = 30
+# Less than the CSV reader's limit on one field, so that sniffing cannot stumble over it.
+SNIFF_CHARACTERS = 100_000
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,14 @@ class CsvFile:
         return head
 
     def _first_lines(self) -> list[str]:
+        lines: list[str] = []
         with self._text() as (text, _):
-            # A first "line" of megabytes is no header: reading it whole would be the way to fill the memory.
-            lines = [
-                line for line in (text.readline(BLOCK_BYTES) for _ in range(SNIFF_LINES)) if line.strip()
-            ]
+            # The header decides; huge fields further down are the survey's to name, by row and column.
+            for line in (text.readline(SNIFF_CHARACTERS) for _ in range(SNIFF_LINES)):
+                if lines and sum(map(len, lines)) + len(line) > SNIFF_CHARACTERS:
+                    break
+                if line.strip():
+                    lines.append(line)
         try:
             list(csv.reader(lines))
         except csv.Error as error:
@@ -120,13 +125,21 @@ class CsvFile:
 
     def sample(self, rows: int = 50) -> list[dict[str, str]]:
         """The first rows as column → text; rows of another length than the header are left out."""
+        found: list[dict[str, str]] = []
+        number = 0
         with self._text() as (text, _):
-            reader = csv.reader(text, delimiter=self.delimiter)
-            found = []
-            for index, row in enumerate(islice((row for row in reader if row), rows + 1)):
-                if index and len(row) == len(self.header):
-                    found.append(dict(zip(self.header, row, strict=True)))
-        return found
+            lines = Lines(text)
+            try:
+                for number, row in enumerate(csv.reader(lines, delimiter=self.delimiter), start=1):
+                    lines.record.clear()
+                    # The header comes first; it is as wide as itself.
+                    if len(row) == len(self.header):
+                        found.append(dict(zip(self.header, row, strict=True)))
+                    if len(found) > rows:
+                        break
+            except csv.Error as error:
+                raise self._unreadable(error, number + 1, "".join(lines.record)) from error
+        return found[1:]
 
     def survey(self, mapping: FeedMapping | None = None, progress: Progress = no_progress) -> FileSurvey:
         """Look through the whole file once: count its rows, settle its encoding, meet what makes it unreadable.

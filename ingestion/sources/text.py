@@ -3,13 +3,16 @@
 import csv
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TextIO
 
 from ingestion.engine.mapping import DELIMITERS, FeedMapping
 from ingestion.sources.base import SourceError
 
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 FALLBACK_ENCODING = "cp1252"
+MAX_LINE_CHARACTERS = 8 * 1024 * 1024
 _DATA_LIKE = re.compile(r"[\d\s.,:/+T-]*\d[\d\s.,:/+T-]*(?:[AP]M)?", re.ASCII)
 
 
@@ -32,18 +35,21 @@ def decode_errors(encoding: str) -> str:
 class Lines:
     """Lines of text on their way to the CSV reader; remembers the record in hand and what was not ASCII."""
 
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = lines
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
         self.record: list[str] = []
         self.undecodable_lines = 0
         self.decoded_lines = 0
 
     def __iter__(self) -> Iterator[str]:
         record = self.record
-        for line in self._lines:
+        # A "line" without an end would be read whole, and may be as long as the disk is.
+        for line in iter(partial(self._text.readline, MAX_LINE_CHARACTERS), ""):
             if not line.isascii():
                 self._count(line)
             record.append(line)
+            if len(line) == MAX_LINE_CHARACTERS:
+                raise csv.Error("field larger than field limit")
             yield line
 
     def _count(self, line: str) -> None:
