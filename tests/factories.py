@@ -9,6 +9,8 @@ from typing import Any
 from django.utils.text import slugify
 
 from agencies.models import Agency, Beat, CrimeType, District, Membership, Shift, Unit, User
+from forecasting.models import Grid
+from forecasting.services import grid_build
 
 PASSWORD = "correct horse battery"
 SIDE_M = 4_000.0
@@ -72,6 +74,11 @@ def make_agency(slug: str = "riverton", **fields: Any) -> Agency:
             colour=colour,
         )
     return agency
+
+
+def make_grid(agency: Agency) -> Grid:
+    """The agency's active grid, built as the admin builds it: 16 × 16 cells for the usual 4 km square."""
+    return grid_build(agency=agency)
 
 
 def make_user(username: str | None = None, **fields: Any) -> User:

@@ -21,6 +21,13 @@ def test_a_small_agency_is_complete_and_every_row_of_it_is_valid(agency: Agency)
             row.full_clean()
 
 
+def test_its_grid_covers_every_beat(agency: Agency) -> None:
+    grid = factories.make_grid(agency)
+    assert grid.is_active
+    # UTM axes lean against the meridian, so the square's rim touches a few cells more.
+    assert 256 <= grid.n_cells <= 300
+
+
 def test_owner_and_colleague_share_an_agency_and_the_stranger_has_another(owner, colleague, stranger) -> None:
     def agencies_of(person):
         return set(Membership.objects.filter(user=person).values_list("agency__slug", flat=True))
