@@ -3,7 +3,8 @@
 from urllib.parse import urlsplit
 
 from csp.middleware import CSPMiddleware
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
 from agencies.models import Agency, BaseMap
 
@@ -11,10 +12,10 @@ from agencies.models import Agency, BaseMap
 class ContentSecurityPolicyMiddleware(CSPMiddleware):  # type: ignore[misc]  # django-csp ships no types
     """django-csp, plus ``img-src`` for the base maps of the agencies that ``request.map_agencies`` names."""
 
-    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if agencies := getattr(request, "map_agencies", None):
             response._csp_update = {"img-src": tile_hosts(agencies)}  # type: ignore[attr-defined]
-        result: HttpResponse = super().process_response(request, response)
+        result: HttpResponseBase = super().process_response(request, response)
         return result
 
 

@@ -11,7 +11,13 @@ from django.utils import timezone
 
 from agencies.engine import offence_policy
 from agencies.fields import AreaField
-from agencies.validators import validate_attribution, validate_tile_url, validate_time_zone
+from agencies.validators import (
+    validate_agency_slug,
+    validate_attribution,
+    validate_projected_crs,
+    validate_tile_url,
+    validate_time_zone,
+)
 
 CODE_HELP = "Short and stable, as used on the radio. Imports, exports and links refer to it."
 
@@ -65,6 +71,20 @@ class Agency(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        problems: dict[str, ValidationError] = {}
+        try:
+            validate_agency_slug(self.slug)
+        except ValidationError as exc:
+            problems["slug"] = exc
+        try:
+            if self.crs_epsg:
+                validate_projected_crs(self.crs_epsg)
+        except ValidationError as exc:
+            problems["crs_epsg"] = exc
+        if problems:
+            raise ValidationError(problems)  # type: ignore[arg-type]  # the stubs want lists of them
 
 
 class District(models.Model):

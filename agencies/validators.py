@@ -4,7 +4,36 @@ import re
 import zoneinfo
 from urllib.parse import urlsplit
 
+import pyproj
 from django.core.exceptions import ValidationError
+
+RESERVED_SLUGS = frozenset(
+    "accounts admin agencies api data docs favicon healthz help home livez login logout media metrics my new "
+    "public readyz robots schema static status www".split()
+)
+"""First parts of addresses that are, or may become, the product's own."""
+
+
+def validate_agency_slug(value: str) -> None:
+    """Refuse a slug that would hide an address of the product, e.g. /admin/."""
+    if value.lower() in RESERVED_SLUGS:
+        raise ValidationError(
+            f"“{value}” is an address of the product itself. Use another, e.g. “{value}-pd”."
+        )
+
+
+def validate_projected_crs(value: int) -> None:
+    """Refuse a code that names no projected coordinate system in metres: cells would be squares of degrees or feet."""
+    try:
+        crs = pyproj.CRS.from_epsg(value)
+    except pyproj.exceptions.CRSError as exc:
+        raise ValidationError(f"There is no EPSG code {value}. Leave it empty for the UTM zone.") from exc
+    units = {axis.unit_name for axis in crs.axis_info}
+    if not crs.is_projected or units != {"metre"}:
+        raise ValidationError(
+            f"EPSG:{value} ({crs.name}) counts in {' and '.join(sorted(units)) or 'no unit'}. Use a projected system in "
+            "metres, or leave it empty for the UTM zone."
+        )
 
 
 def validate_time_zone(value: str) -> None:

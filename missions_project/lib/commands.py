@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
@@ -39,6 +39,17 @@ class ProgressBar:
             self._bar = None
 
 
+def validation_text(error: ValidationError) -> str:
+    """The error's messages, each with the field that it is about: "cannot be blank" alone helps nobody."""
+    if not hasattr(error, "error_dict"):
+        return "; ".join(error.messages)
+    parts = []
+    for name, messages in error.message_dict.items():
+        text = " ".join(messages)
+        parts.append(text if name == NON_FIELD_ERRORS else f"{name}: {text}")
+    return "; ".join(parts)
+
+
 class MissionsCommand(BaseCommand):
     """A command whose ``work`` may raise ``MissionsError`` or ``ValidationError``: shown plainly, exit code 1."""
 
@@ -47,7 +58,7 @@ class MissionsCommand(BaseCommand):
         try:
             return self.work(**options)
         except (MissionsError, ValidationError) as exc:
-            text = "; ".join(exc.messages) if isinstance(exc, ValidationError) else str(exc)
+            text = validation_text(exc) if isinstance(exc, ValidationError) else str(exc)
             raise CommandError(text) from exc
         finally:
             self.progress.close()
