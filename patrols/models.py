@@ -178,8 +178,8 @@ class MissionPlan(AbstractRun):
     on = models.DateField(help_text="The local date on which the shift starts.")
     period_from = models.DateTimeField()
     period_to = models.DateTimeField()
-    forecast_run = models.ForeignKey(ForecastRun, null=True, on_delete=models.PROTECT)
-    grid = models.ForeignKey(Grid, null=True, on_delete=models.PROTECT)
+    forecast_run = models.ForeignKey(ForecastRun, null=True, blank=True, on_delete=models.PROTECT)
+    grid = models.ForeignKey(Grid, null=True, blank=True, on_delete=models.PROTECT)
     seed = models.PositiveBigIntegerField(editable=False)
     design = models.BinaryField(
         editable=False,
@@ -271,8 +271,8 @@ class Engagement(models.Model):
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     mission = models.ForeignKey(Mission, on_delete=models.CASCADE, related_name="engagements")
-    unit = models.ForeignKey(Unit, null=True, on_delete=models.SET_NULL)
-    officer = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    unit = models.ForeignKey(Unit, null=True, blank=True, on_delete=models.SET_NULL)
+    officer = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     arrived_at = models.DateTimeField()
     left_at = models.DateTimeField(null=True, blank=True)
     source = models.CharField(max_length=8, choices=Source, default=Source.TIMER)
@@ -289,6 +289,12 @@ class Engagement(models.Model):
                 fields=["mission", "unit"],
                 condition=Q(left_at__isnull=True),
                 name="one_open_engagement_per_mission_unit",
+            ),
+            # NULLs are distinct in a unique index: visits without a unit need their own.
+            models.UniqueConstraint(
+                fields=["mission"],
+                condition=Q(left_at__isnull=True, unit__isnull=True),
+                name="one_open_engagement_per_mission_without_unit",
             ),
         ]
 
