@@ -37,7 +37,8 @@ def supervisor(scene: Scene) -> User:
 
 def test_publishing_makes_the_draft_the_shifts_plan_and_records_who(scene: Scene, supervisor: User) -> None:
     plan = scene.plan(publish=True, actor=supervisor)
-    assert plan.state == MissionPlan.State.PUBLISHED and plan.published_by == supervisor
+    assert plan.state == MissionPlan.State.PUBLISHED
+    assert plan.published_by == supervisor
     assert AuditEvent.objects.get(action="plan published").actor == supervisor
 
 
@@ -65,7 +66,8 @@ def test_a_withdrawn_mission_keeps_its_place_in_the_design(scene: Scene, supervi
     mission_withdraw(mission=mission, reason="road closed", actor=supervisor)
     mission.refresh_from_db()
     plan.refresh_from_db()
-    assert mission.withdrawn_by == supervisor and mission.withdrawn_reason == "road closed"
+    assert mission.withdrawn_by == supervisor
+    assert mission.withdrawn_reason == "road closed"
     assert bytes(plan.design) == design
     with pytest.raises(MissionsError, match="already withdrawn"):
         mission_withdraw(mission=mission, reason="again", actor=supervisor)
@@ -91,7 +93,8 @@ def test_an_added_mission_is_marked_as_a_persons_own(scene: Scene, supervisor: U
     )  # fmt: skip
     plan.refresh_from_db()
     assert (mission.source, mission.author, mission.number) == (Mission.Source.ADDED, supervisor, 13)
-    assert mission.probability == 0 and bytes(plan.design) == design
+    assert mission.probability == 0
+    assert bytes(plan.design) == design
 
 
 @pytest.mark.parametrize(
@@ -144,7 +147,8 @@ def test_two_presses_of_arrived_open_one_visit_and_two_of_left_change_nothing(
     second = engagement_arrive(
         mission=mission, unit=unit, officer=supervisor, at=at + dt.timedelta(seconds=2)
     )
-    assert first.pk == second.pk and Engagement.objects.count() == 1
+    assert first.pk == second.pk
+    assert Engagement.objects.count() == 1
     engagement_leave(engagement=first, at=at + dt.timedelta(minutes=12))
     engagement_leave(engagement=first, at=at + dt.timedelta(minutes=40))
     first.refresh_from_db()

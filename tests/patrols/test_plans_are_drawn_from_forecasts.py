@@ -37,7 +37,8 @@ def test_the_probability_of_every_candidate_is_stored_and_adds_up_to_the_mission
     drawn = design_from_bytes(bytes(scene.plan().design))
     assert len(drawn) == len(scene.spec)
     assert drawn.pi.sum() == pytest.approx(12, abs=1e-9)
-    assert (drawn.pi > 0).all() and (drawn.pi <= scene.policy.cap_max).all()
+    assert (drawn.pi > 0).all()
+    assert (drawn.pi <= scene.policy.cap_max).all()
 
 
 def test_a_stored_plan_draws_again_bit_for_bit_and_tampering_shows() -> None:
@@ -114,14 +115,15 @@ def test_without_any_unit_the_plan_fails_and_names_the_setting() -> None:
     with pytest.raises(MissionsError, match="Admin → Units"):
         plan_missions(plan=plan)
     plan.refresh_from_db()
-    assert plan.status == RunStatus.FAILED and "Units" in plan.error
+    assert plan.status == RunStatus.FAILED
+    assert "Units" in plan.error
     assert not Mission.objects.filter(plan=plan).exists()
 
 
 def test_without_a_forecast_the_plan_says_how_to_get_one() -> None:
     scene = make_scene()
     plan = plan_queue(agency=scene.agency, shift=scene.shift, on=ON + dt.timedelta(days=1))
-    with pytest.raises(MissionsError, match="manage.py forecast"):
+    with pytest.raises(MissionsError, match=r"manage\.py forecast"):
         plan_missions(plan=plan)
 
 
@@ -166,7 +168,8 @@ def test_only_published_plans_count_as_history_and_lower_the_cap_next_time() -> 
         before=tomorrow.period_from,
         window_days=scene.policy.saturation_window_days,
     )
-    assert minutes.sum() == 0 and np.isinf(days).all()
+    assert minutes.sum() == 0
+    assert np.isinf(days).all()
     plan_publish(plan=draft, actor=None)
     minutes, days = planned_history(
         scene.agency,
@@ -176,7 +179,8 @@ def test_only_published_plans_count_as_history_and_lower_the_cap_next_time() -> 
     )
     at = scene.spec.index_of([mission.cell_id for mission in draft.missions.all()])
     assert minutes[at].tolist() == [mission.dose_minutes for mission in draft.missions.all()]
-    assert (days[at] == pytest.approx(16 / 24)) and np.isinf(np.delete(days, at)).all()
+    assert (days[at] == pytest.approx(16 / 24))
+    assert np.isinf(np.delete(days, at)).all()
     plan = plan_queue(agency=scene.agency, shift=scene.shift, on=tomorrow.on, seed=1)
     drawn = design_from_bytes(bytes(plan_missions(plan=plan).design))
     visited = np.isin(drawn.cell, at)
