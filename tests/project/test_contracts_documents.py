@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ingestion.engine.rejections import REJECTION_CODES
 from tests.project.sources import ROOT, project_files, text_files
 
 pytestmark = pytest.mark.checks
@@ -46,6 +47,21 @@ def test_every_management_command_has_a_heading() -> None:
     }
     missing = commands - headings("commands.md")
     assert not missing, f"docs/commands.md has no heading for {sorted(missing)}"
+
+
+def test_every_rejection_code_has_a_heading() -> None:
+    missing = set(REJECTION_CODES) - headings("rejections.md")
+    assert not missing, f"docs/rejections.md has no heading for {sorted(missing)}"
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    missing = [
+        path.name
+        for path in sorted((ROOT / "docs").glob("*.md"))
+        if path.name != "README.md" and f"({path.name})" not in index
+    ]
+    assert not missing, f"docs/README.md does not list {missing}"
 
 
 def test_every_environment_variable_has_a_heading() -> None:
