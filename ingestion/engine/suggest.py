@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
 from types import MappingProxyType
 
-from ingestion.engine.mapping import FeedMapping, RecordKind
+import numpy as np
+
+from ingestion.engine.mapping import WGS84_EPSG, FeedMapping, RecordKind
 from ingestion.engine.privacy import screen_columns, tidy_column
 from ingestion.engine.profiles import match_profile
-from ingestion.engine.timestamps import EPOCH_MILLISECONDS, EPOCH_SECONDS, ISO
+from ingestion.engine.timestamps import EPOCH_MILLISECONDS, EPOCH_SECONDS, ISO, READ, parse_times
 
 _NAMES: Mapping[str, str] = MappingProxyType(
     {
@@ -16,13 +18,13 @@ _NAMES: Mapping[str, str] = MappingProxyType(
         r"(?:id|number|no|num|nbr|key)|id|gid|cfs|incident|guid|uuid",
         "nibrs_code": r"nibrs(?: ?(?:code|class|offense code))?",
         "ucr_code": r"(?:fbi|ucr)(?: ?(?:code|class|number))?",
-        "code": r"(?:offense|offence|crime|call|incident|event|nature|charge|final)? ?(?:code|type code|type)|iucr|nature|"
+        "code": r"(?:offense|offence|crime|call|incident|event|nature|charge|final)? ?(?:code|type code|type|category)|iucr|nature|"
         r"class|type|call type(?: final)?|natur(?:e)? ?code|stage|crm cd",
         "description": r"(?:offense|offence|crime|primary|incident|call)? ?(?:description|desc|type description)|primary type|crm cd desc|"
         r"offen[sc]e|category",
-        "occurred_from": r"(?:occurred|occur|incident|event|offense|offence|from|start|begin|received|detected|call|created|"
+        "occurred_from": r"(?:occurred|occur|incident|event|offense|offence|crime|from|start|begin|received|detected|call|created|"
         r"dispatch|date ?time|timestamp)(?: ?(?:on|at|from|start|begin))?(?: ?(?:date|time|datetime|date ?time|dt))*"
-        r"(?: ?(?:from|start))?|(?:first )?occur\w* ?(?:date|time|date time)|date(?: ?(?:time|from|occ|occurred|of occurrence))*|date time from|datetimefrom",
+        r"(?: ?(?:from|start))?|(?:first )?occur\w* ?(?:date|time|date time)|date occ|date(?: ?(?:time|from|occ|occurred|of occurrence))*|date time from|datetimefrom",
         "occurred_to": r"(?:occurred|occur|incident|event|to|end)(?: ?(?:to|end|through))(?: ?(?:date|time|datetime))*|"
         r"datetimeto|end(?:ed)?(?: ?(?:date|time|datetime|at))*",
         "reported_at": r"(?:date ?)?(?:reported|report|rptd|rpt)(?: ?(?:date|time|datetime|at|dt|on))*|date rptd",
@@ -77,6 +79,7 @@ DATE_FORMATS: tuple[tuple[str, str], ...] = (
 )
 """What the wizard offers, in the order in which it guesses: month first before day first, as in the United States."""
 
+_DIGITS = {"%Y%m%d": 8, "%Y%m%d%H%M": 12, "%Y%m%d%H%M%S": 14, EPOCH_SECONDS: 10, EPOCH_MILLISECONDS: 13}
 _DISMISSED = ("dismissed", "Dismissed", "DISMISSED", "false_positive", "fireworks")
 
 
@@ -101,43 +104,98 @@ def suggest_columns(header: Sequence[str]) -> dict[str, str]:
     elif {"x", "y"} <= found.keys():
         found.pop("lon", None)
         found.pop("lat", None)
+    else:
+        # Half a pair is no place, and a mapping with one of the other would be refused for it.
+        for name in ("x", "y"):
+            found.pop(name, None)
     return found
 
 
-def suggest_date_format(values: Sequence[str]) -> str:
-    """The first format that reads every value; ISO for none or for values that none reads."""
-    texts = [value.strip() for value in values if value.strip()]
+@dataclass(frozen=True)
+class MappingGuess:
+    """A proposed mapping, the key of the profile it came from (empty if guessed), and what a person must look at."""
+
+    mapping: FeedMapping
+    profile: str
+    notes: tuple[str, ...]
+
+
+def guess_date_format(values: Sequence[str]) -> tuple[str, bool]:
+    """The first known format that reads every value, and whether day and month could be exchanged as well.
+
+    An empty string where none does, or where there is nothing to read.
+    """
+    texts = [value.strip() for value in values if value.strip()][:200]
     for date_format, _ in DATE_FORMATS:
-        if texts and all(_reads(date_format, text) for text in texts):
-            return date_format
-    return ISO
+        if texts and _reads_all(texts, date_format):
+            twin = date_format.replace("%m/%d", "%d/%m")
+            return date_format, twin != date_format and _reads_all(texts, twin)
+    return "", False
 
 
-def _reads(date_format: str, text: str) -> bool:
-    if date_format in (EPOCH_SECONDS, EPOCH_MILLISECONDS):
-        return text.isdigit() and len(text) == (10 if date_format == EPOCH_SECONDS else 13)
-    if date_format == ISO:
-        return re.match(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}|$)", text) is not None
-    try:
-        datetime.strptime(text, date_format)  # noqa: DTZ007  # only whether it can be read, not which instant
-    except ValueError:
+def _reads_all(texts: Sequence[str], date_format: str) -> bool:
+    # Without separators strptime makes do with too few digits: "20170131" would be a time of day.
+    digits = _DIGITS.get(date_format)
+    if digits and not all(text.isdigit() and len(text) == digits for text in texts):
         return False
-    return True
+    # ISO is understood under any declared format; it must not make another format look right.
+    if date_format != ISO and (parse_times(texts[:1], date_format=ISO, zone="UTC").status == READ).all():
+        return False
+    parsed = parse_times(texts, date_format=date_format, zone="UTC")
+    years = parsed.utc.astype("datetime64[Y]").astype(np.int64) + 1970
+    return bool(((parsed.status == READ) & (years >= 1970) & (years <= 2100)).all())
+
+
+def guess_mapping(
+    header: Sequence[str], sample: Sequence[Mapping[str, str]], record_kind: RecordKind = "incidents"
+) -> MappingGuess:
+    """A mapping to start the wizard with: the ready-made profile of this header, or a guess column by column.
+
+    It may still have problems to mend (``notes`` names them), and it never reads a column about persons.
+    """
+    profile = match_profile(header)
+    if profile is not None:
+        return MappingGuess(
+            profile.mapping_for(header).replaced(record_kind=record_kind), profile.key, (profile.note,)
+        )
+    columns = suggest_columns(header)
+    notes: list[str] = []
+    times = [row.get(columns.get("occurred_from", ""), "") for row in sample]
+    date_format, exchangeable = guess_date_format(times)
+    if any(time.strip() for time in times) and not date_format:
+        notes.append(
+            f"The times in {columns['occurred_from']!r} have no form that we know: enter their date format."
+        )
+    if exchangeable:
+        notes.append(
+            f"In the sample day and month could be exchanged: {date_format} is taken. Look at a row whose date you know."
+        )
+    if "x" in columns and not _are_degrees(sample, columns["x"], columns["y"]):
+        notes.append("x and y are not degrees: enter the EPSG code of their coordinate system.")
+    ignored = _DISMISSED if record_kind == "gunfire" and "code" in columns else ()
+    mapping = FeedMapping(
+        record_kind=record_kind,
+        columns=columns,
+        date_format=date_format or ISO,
+        crs=WGS84_EPSG,
+        ignored_codes=ignored,
+    )
+    notes += [str(problem) for problem in mapping.problems()]
+    return MappingGuess(mapping, "", tuple(notes))
+
+
+def _are_degrees(rows: Sequence[Mapping[str, str]], x: str, y: str) -> bool:
+    pairs = []
+    for row in rows:
+        try:
+            pairs.append((float(row.get(x, "")), float(row.get(y, ""))))
+        except ValueError:
+            continue
+    return all(abs(lon) <= 180 and abs(lat) <= 90 for lon, lat in pairs)
 
 
 def suggest_mapping(
     header: Sequence[str], sample: Sequence[Mapping[str, str]], record_kind: RecordKind = "incidents"
 ) -> FeedMapping:
-    """The ready-made profile of this header, or a guess column by column. It may still have problems to mend."""
-    profile = match_profile(header)
-    if profile is not None:
-        return profile.mapping_for(header).replaced(record_kind=record_kind)
-    columns = suggest_columns(header)
-    times = [row.get(columns.get("occurred_from", ""), "") for row in sample]
-    ignored = _DISMISSED if record_kind == "gunfire" and "code" in columns else ()
-    return FeedMapping(
-        record_kind=record_kind,
-        columns=columns,
-        date_format=suggest_date_format(times),
-        ignored_codes=ignored,
-    )
+    """The mapping of ``guess_mapping`` without its notes."""
+    return guess_mapping(header, sample, record_kind).mapping

@@ -182,5 +182,5 @@ def check_is_text(head: bytes) -> None:
             "Export it again as CSV in UTF-8, or set the encoding in the mapping (utf-16-le or utf-16-be).",
         )
     controls = sum(1 for byte in sample if byte < 32 and byte not in (0, 9, 10, 12, 13))
-    if controls > len(sample) * 0.05:
+    if controls > max(16, len(sample) * 0.05):
         raise SourceError("The file is not text.", "Upload a CSV file.")

@@ -130,7 +130,8 @@ class CsvFile:
         with self._text() as (text, _):
             lines = Lines(text)
             try:
-                for number, row in enumerate(csv.reader(lines, delimiter=self.delimiter), start=1):
+                for row in csv.reader(lines, delimiter=self.delimiter):
+                    number += 1
                     lines.record.clear()
                     # The header comes first; it is as wide as itself.
                     if len(row) == len(self.header):

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.engine.guessing import guess_mapping
 from ingestion.engine.mapping import FIELDS, FeedMapping, MappingError
 from ingestion.engine.profiles import (
     HUNCHLAB_EVENTS,
@@ -15,6 +14,7 @@ from ingestion.engine.profiles import (
     profile_of,
 )
 from ingestion.engine.rejections import REJECTION_CODES, Rejection, excerpt
+from ingestion.engine.suggest import guess_mapping
 
 PORTAL_HEADER = (
     "ID,Case Number,Date,IUCR,Primary Type,Description,Location Description,Arrest,Domestic,Beat,District,"
@@ -147,8 +147,8 @@ def test_an_unknown_header_gets_a_guess_without_columns_about_persons() -> None:
         "code": "crime_type",
         "occurred_from": "occurred_date",
         "reported_at": "reported_date",
-        "lon": "X",
-        "lat": "Y",
+        "x": "X",
+        "y": "Y",
     }
     assert guess.mapping.date_format == "%d/%m/%Y %H:%M"
     assert guess.mapping.problems(header) == []

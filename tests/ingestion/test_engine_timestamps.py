@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ingestion.engine.guessing import guess_date_format
+from ingestion.engine.suggest import guess_date_format
 from ingestion.engine.timestamps import READ, TIME_PRECISIONS, UNREADABLE, format_problem, parse_times
 
 PORTAL = "%m/%d/%Y %I:%M:%S %p"
