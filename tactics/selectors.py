@@ -116,7 +116,9 @@ def units_of(agency: Agency, *, district_ids: list[int]) -> list[Unit]:
 
 def beat_geometry(agency: Agency, beat_id: int) -> dict[str, object]:
     """Return the beat's outline as GeoJSON. One query."""
-    geometry: dict[str, object] = Beat.objects.values_list("geometry", flat=True).get(pk=beat_id, agency=agency)
+    geometry: dict[str, object] = Beat.objects.values_list("geometry", flat=True).get(
+        pk=beat_id, agency=agency
+    )
     return geometry
 
 

@@ -57,7 +57,9 @@ def _acting(request: HttpRequest, access: Access) -> Acting:
 def _own(request: HttpRequest, access: Access, mission_id: int) -> tuple[Acting, Unit, Mission]:
     acting = _acting(request, access)
     mission = (
-        selectors.unit_mission(access.agency, acting.unit, mission_id, now=timezone.now()) if acting.unit else None
+        selectors.unit_mission(access.agency, acting.unit, mission_id, now=timezone.now())
+        if acting.unit
+        else None
     )
     if acting.unit is None or mission is None:
         # Another unit's mission: whether it exists is not said.
@@ -138,7 +140,8 @@ def arrive(request: HttpRequest, access: Access, mission_id: int) -> HttpRespons
         return redirect(acting.address(access, mission=mission_id))
     for visit in started.ended:
         messages.warning(
-            request, f"Left mission {visit.mission.number} after {visit.minutes:.0f} min: one timer at a time."
+            request,
+            f"Left mission {visit.mission.number} after {visit.minutes:.0f} min: one timer at a time.",
         )
     return redirect(acting.address(access))
 
@@ -161,7 +164,11 @@ def tactic(request: HttpRequest, access: Access, mission_id: int) -> HttpRespons
     """Tick a tactic off, or take the tick back; htmx gets the rows alone, a plain form the page."""
     acting, unit, mission = _own(request, access, mission_id)
     chosen = get_object_or_404(Tactic, pk=_number(request.POST.get("tactic")), agency=access.agency)
-    visit, is_used, now = selectors.latest_visit(mission, unit), request.POST.get("used") == "1", timezone.now()
+    visit, is_used, now = (
+        selectors.latest_visit(mission, unit),
+        request.POST.get("used") == "1",
+        timezone.now(),
+    )
     error = ""
     try:
         if visit is None:
