@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format bench migrations screenshots requirements clean
+.PHONY: help demo test lint format bench migrations docs screenshots requirements clean
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -46,6 +46,10 @@ bench: ## Every benchmark: one JSON each under benchmarks/results/, and a table
 migrations: ## Write the migrations that changed models need
 	$(call bootstrap,dev)
 	@$(PY) manage.py makemigrations
+
+docs: ## Write the reference pages that come from the code (commands, rejection codes)
+	$(call bootstrap,dev)
+	@$(PY) tools/docs.py
 
 screenshots: ## Screenshots of the pages for README and docs, from the demo in var/ (make demo first)
 	$(call bootstrap,dev)
