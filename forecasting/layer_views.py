@@ -1,0 +1,87 @@
+"""Map layers of an agency, for every page with a map. Each answers 304 while what it shows is unchanged."""
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import get_conditional_response
+from django.views.decorators.gzip import gzip_page
+from django.views.decorators.http import require_GET
+
+from agencies.access import EVERYONE, SEES_RISK, Access, agency_page
+from agencies.models import CrimeType
+from forecasting.risk_page import HARM
+from forecasting.selectors import layers, succeeded_forecasts
+
+GEOJSON = "application/geo+json"
+
+
+def _respond(request: HttpRequest, layer: layers.MapLayer) -> HttpResponseBase:
+    response = get_conditional_response(request, etag=layer.etag)
+    if response is None:
+        response = HttpResponse(layer.body(), content_type=GEOJSON)
+    response["ETag"] = layer.etag
+    response["Cache-Control"] = "private, no-cache"
+    return response
+
+
+@require_GET
+@agency_page(EVERYONE)
+def layer_index(request: HttpRequest, access: Access) -> HttpResponse:
+    """Which layers a map can show, and where they are. At most five queries."""
+    slug = access.agency.slug
+    rows = layers.layer_rows(access.agency)
+    for row in rows:
+        if row["kind"] in ("risk", "reference"):
+            row["url"] = reverse("forecasting:layer_context", args=[slug, row["slug"]])
+        else:
+            row["url"] = reverse(f"forecasting:layer_{row['kind']}", args=[slug])
+    return JsonResponse({"extent": layers.layer_extent(access.agency), "layers": rows})
+
+
+@gzip_page
+@require_GET
+@agency_page(EVERYONE)
+def layer_boundary(request: HttpRequest, access: Access) -> HttpResponseBase:
+    return _respond(request, layers.boundary_layer(access.agency))
+
+
+@gzip_page
+@require_GET
+@agency_page(EVERYONE)
+def layer_beats(request: HttpRequest, access: Access) -> HttpResponseBase:
+    return _respond(request, layers.beats_layer(access.agency))
+
+
+@gzip_page
+@require_GET
+@agency_page(EVERYONE)
+def layer_districts(request: HttpRequest, access: Access) -> HttpResponseBase:
+    return _respond(request, layers.districts_layer(access.agency))
+
+
+@gzip_page
+@require_GET
+@agency_page(EVERYONE)
+def layer_context(request: HttpRequest, access: Access, slug: str) -> HttpResponseBase:
+    layer = layers.context_layer(access.agency, slug)
+    if layer is None:
+        raise Http404("No such layer.")
+    return _respond(request, layer)
+
+
+@gzip_page
+@require_GET
+@agency_page(SEES_RISK)
+def layer_incidents(request: HttpRequest, access: Access) -> HttpResponseBase:
+    """Where crimes were reported in the 28 days before a forecast's shift (``run``), or before now."""
+    slug, run_id = request.GET.get("type", HARM), request.GET.get("run", "")
+    crime_type = None if slug == HARM else get_object_or_404(CrimeType, agency=access.agency, slug=slug)
+    before = timezone.now()
+    if run_id:
+        run = succeeded_forecasts(access.agency).filter(pk=run_id).first() if run_id.isdigit() else None
+        if run is None:
+            raise Http404("No such forecast.")
+        before = run.as_of
+    return _respond(request, layers.incidents_layer(access.agency, crime_type, before))

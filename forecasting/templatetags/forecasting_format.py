@@ -1,0 +1,56 @@
+"""How risk figures are written on pages."""
+
+import math
+from typing import Any
+
+from django import template
+
+from forecasting.charts import model_label as label_of
+from forecasting.overlay import short
+
+register = template.Library()
+
+
+@register.filter
+def small_number(value: float | None) -> str:
+    """Two significant figures: 0.034, 12."""
+    return "n/a" if value is None else short(float(value))
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """A share as per cent: "1.2 %", "0.5 %", "31 %"."""
+    if share is None:
+        return "n/a"
+    points = 100 * float(share)
+    return f"{points:.0f} %" if points >= 10 else f"{points:.2g} %"
+
+
+@register.filter
+def factor(log_value: float) -> str:
+    """A contribution in log points as the factor that it multiplies by: "1.8"."""
+    return f"{math.exp(log_value):.2f}"
+
+
+@register.filter
+def bar_width(bar: dict[str, Any]) -> str:
+    """Half the drawing for the largest contribution."""
+    return f"{48 * bar['share']:.1f}"
+
+
+@register.filter
+def bar_left(bar: dict[str, Any]) -> str:
+    """Where a bar to the left of the middle begins."""
+    return f"{-48 * bar['share']:.1f}"
+
+
+@register.filter
+def model_label(name: str) -> str:
+    """The league entrant's name on pages."""
+    return label_of(name)
+
+
+@register.filter
+def unlocalised(value: Any) -> str:
+    """A number as a machine reads it: no thousands separator in an address or an id."""
+    return str(value)
