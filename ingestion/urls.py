@@ -1,6 +1,8 @@
 """Addresses of this room, under the agency's slug."""
 
-from django.urls import path  # noqa: F401 - the room's owner adds addresses
+from django.urls import path
+
+from ingestion import views
 
 app_name = "ingestion"
-urlpatterns: list = []
+urlpatterns = [path("data/", views.data, name="data")]

@@ -51,7 +51,8 @@ def test_a_changed_record_is_updated_and_keeps_the_moment_of_its_first_import(ag
     assert (run.counts["updated"], run.counts["unchanged"]) == (1, 1)
     stored = Incident.objects.get(external_id="R00001")
     assert f"{stored.occurred_from:%Y-%m-%d %H:%M}" == "2025-06-01 15:00"  # 10:00 in Chicago's summer
-    assert stored.imported_at.year == 2025 and stored.imported_at.month == 1
+    assert stored.imported_at.year == 2025
+    assert stored.imported_at.month == 1
 
 
 def test_an_older_version_that_arrives_late_does_not_overwrite_a_newer_one(agency, tmp_path):
@@ -79,7 +80,8 @@ def test_quarantined_rows_keep_their_mapped_columns_and_nothing_else(agency, tmp
     kept = QuarantinedRow.objects.get()
     assert (kept.code, kept.field, kept.row_number) == ("missing_coordinates", "lon", 2)
     assert set(kept.values) == set(COLUMNS)
-    assert "Roe" not in repr(kept.values) and "she said" not in repr(kept.values)
+    assert "Roe" not in repr(kept.values)
+    assert "she said" not in repr(kept.values)
 
 
 def test_a_kept_row_is_closed_when_its_record_arrives_whole(agency, tmp_path):
@@ -95,7 +97,8 @@ def test_a_kept_row_is_closed_when_its_record_arrives_whole(agency, tmp_path):
 def test_the_run_tells_what_it_read_and_with_which_mapping(agency, tmp_path):
     feed = plain_feed(agency)
     run = run_import(feed, write_rows(tmp_path / "a.csv", [good_row(1)]))
-    assert run.status == "succeeded" and run.file_name == "a.csv"
+    assert run.status == "succeeded"
+    assert run.file_name == "a.csv"
     assert run.config_snapshot["mapping"] == feed.mapping
     assert len(run.data_hash) == 32
 
@@ -104,9 +107,7 @@ def test_calls_for_service_become_calls_and_only_those_about_shots_carry_a_crime
     from agencies.models import CrimeType
     from ingestion.models import CallForService
 
-    CrimeType.objects.create(
-        agency=agency, name="Gunfire", slug="gunfire", nibrs_code="gunfire", letter="G"
-    )
+    CrimeType.objects.create(agency=agency, name="Gunfire", slug="gunfire", nibrs_code="gunfire", letter="G")
     columns = ("id", "occurred_at", "code", "description", "lat", "lon")
     rows = [
         good_row(1, code="SHOTS", description="SHOTS FIRED", nibrs_code=""),

@@ -36,7 +36,7 @@ def stopping(monkeypatch):
 
         monkeypatch.setattr(service, "quarantine_store", store)
 
-    yield stop_in
+    return stop_in
 
 
 def test_a_stopped_run_that_is_queued_again_ends_with_the_counts_of_an_undisturbed_one(
@@ -79,7 +79,8 @@ def test_a_killed_run_of_the_feed_is_marked_when_the_next_one_starts(agency, tmp
     ImportRun.objects.filter(pk=dead.pk).update(status=RunStatus.RUNNING)
     import_run_execute(run=import_run_queue(feed=feed, path=path))
     dead.refresh_from_db()
-    assert dead.status == "failed" and "stopped from outside" in dead.error
+    assert dead.status == "failed"
+    assert "stopped from outside" in dead.error
 
 
 @pytest.mark.sqlite_only
@@ -134,4 +135,5 @@ def test_an_unforeseen_error_rolls_its_chunk_back(agency, tmp_path, stopping):
         import_run_execute(run=run)
     assert Incident.objects.count() == QuarantinedRow.objects.count() == 0
     run.refresh_from_db()
-    assert run.status == "failed" and run.counts == {}
+    assert run.status == "failed"
+    assert run.counts == {}
