@@ -1,0 +1,252 @@
+"""Grids, trainings, models and forecasts in the admin: read-only rows, and the buttons that make new ones."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from agencies import checklist
+from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin, administered_agencies
+from agencies.admin_runs import RunAdminMixin
+from agencies.models import Agency, Shift, User
+from agencies.selectors import active_crime_types
+from forecasting.charts import model_label
+from forecasting.models import ForecastRun, Grid, ModelVersion, RiskSurface, TrainingRun
+from forecasting.overlay import short
+from forecasting.selectors import next_shift_instance
+from forecasting.services import forecast_run_queue, grid_build, training_run_queue
+from forecasting.tasks import forecast_run_task, training_run_task
+from missions_project.lib.errors import MissionsError
+from missions_project.lib.runs import AbstractRun
+
+
+class AgencyActionMixin:
+    """A button above the list that does one thing for one of the person's agencies, and opens its page."""
+
+    change_list_template = "forecasting/admin/action_list.html"
+    action_label = ""
+    action_help = ""
+
+    def action(self, request: HttpRequest, agency: Agency) -> Any:
+        """Do it and return the row to open. May raise ``MissionsError``."""
+        raise NotImplementedError
+
+    @property
+    def _action_name(self) -> str:
+        meta = self.model._meta  # type: ignore[attr-defined]  # a ModelAdmin beside this mixin
+        return f"{meta.app_label}_{meta.model_name}_queue"
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.action_view)  # type: ignore[attr-defined]
+        return [path("queue/", view, name=self._action_name), *super().get_urls()]  # type: ignore[misc]
+
+    def action_view(self, request: HttpRequest) -> HttpResponse:
+        meta = self.model._meta  # type: ignore[attr-defined]
+        here = f"admin:{meta.app_label}_{meta.model_name}"
+        chosen = request.POST.get("agency", "")
+        agency = administered_agencies(request).filter(pk=chosen).first() if chosen.isdigit() else None
+        if request.method != "POST" or agency is None:
+            raise Http404("No such agency.")
+        try:
+            row = self.action(request, agency)
+        except MissionsError as exc:
+            messages.error(request, str(exc))
+            return redirect(f"{here}_changelist")
+        return redirect(f"{here}_change", row.pk)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        extra = {
+            "action_agencies": list(administered_agencies(request)),
+            "action_label": self.action_label,
+            "action_help": self.action_help,
+            "action_url": reverse(f"admin:{self._action_name}"),
+        }
+        return super().changelist_view(request, extra | (extra_context or {}))  # type: ignore[misc,no-any-return]
+
+
+def _person(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # the admin lets nobody else in
+    return request.user
+
+
+@admin.register(Grid)
+class GridAdmin(AgencyActionMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
+    action_label = "Build grid"
+    action_help = (
+        "From the agency's boundary and cell size. An identical grid is used again; forecasts keep theirs."
+    )
+    list_display = ("__str__", "agency", "epsg", "is_active", "built_at")
+    list_filter = ("is_active",)
+    fields = ("agency", "cell_size_m", "n_cells", "epsg", "hash", "is_active", "built_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("agency").defer("spec")
+
+    def action(self, request: HttpRequest, agency: Agency) -> Grid:
+        grid = grid_build(agency=agency)
+        messages.success(request, f"{grid}: this is {agency}'s active grid. Train the models next.")
+        return grid
+
+
+@admin.register(TrainingRun)
+class TrainingRunAdmin(AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
+    action_label = "Train now"
+    action_help = "Trains and tests every active crime type in the background; champions go live together."
+
+    def action(self, request: HttpRequest, agency: Agency) -> AbstractRun:
+        run = training_run_queue(agency=agency, requested_by=_person(request))
+        training_run_task.delay_on_commit(run.pk)
+        return run
+
+    def run_counts(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
+        return [(f"{name}: incidents learned from", f"{n:,}") for name, n in run.counts.items()]
+
+    def run_links(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
+        return [
+            (
+                f"Model card: {row.crime_type}",
+                reverse("forecasting:model", args=[run.agency.slug, row.crime_type.slug]),
+            )
+            for row in run.versions.select_related("crime_type")
+        ]
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
+    list_display = ("__str__", "agency", "is_live", "beats_baseline", "n_incidents", "created_at")
+    list_filter = ("is_live", "beats_baseline")
+    list_select_related = ("agency", "crime_type")
+    fields = (
+        "agency", "crime_type", "number", "is_live", "verdict", "league", "card", "trained_from", "trained_to",
+        "n_incidents", "grid", "run", "data_hash", "artefact", "artefact_hash", "created_at",
+    )  # fmt: skip
+    readonly_fields = ("verdict", "league", "card")
+
+    class Media:
+        css = {"all": ("forecasting/admin.css",)}
+
+    @admin.display(description="verdict")
+    def verdict(self, version: ModelVersion) -> str:
+        if version.beats_baseline:
+            return format_html(
+                '<span class="league-verdict">{} beats the best plain count.</span>',
+                model_label(version.champion),
+            )
+        return format_html(
+            '<span class="league-verdict">Nothing beats the baseline: the baseline ({}) is live.</span>',
+            model_label(version.champion),
+        )
+
+    @admin.display(description="league")
+    def league(self, version: ModelVersion) -> str:
+        rows = format_html_join(
+            "", "{}", ((_league_row(row, version.champion),) for row in version.summary.get("league", []))
+        )
+        head = mark_safe(
+            '<tr><th>Model</th><th class="num">Hit rate at 1 %</th><th class="num">95 %</th><th class="num">PAI</th>'
+            '<th class="num">Log skill</th><th class="num">Expected / observed</th></tr>'
+        )
+        return format_html(
+            '<table class="league-table"><thead>{}</thead><tbody>{}</tbody></table>', head, rows
+        )
+
+    @admin.display(description="model card")
+    def card(self, version: ModelVersion) -> str:
+        url = reverse("forecasting:model", args=[version.agency.slug, version.crime_type.slug])
+        return format_html('<a href="{}?v={}">Open the model card</a>', url, version.number)
+
+
+def _league_row(row: dict[str, Any], champion: str) -> SafeString:
+    area = next((item for item in row["areas"] if item["area"] == "1%"), None)
+    rate = area["hit_rate"] if area else {"value": None, "low": None, "high": None}
+    return format_html(
+        '<tr class="{}"><td>{}{}</td><td class="num">{}</td><td class="num">{} – {}</td><td class="num">{}</td>'
+        '<td class="num">{}</td><td class="num">{}</td></tr>',
+        "league-table__champion" if row["name"] == champion else "",
+        model_label(row["name"]),
+        " (plain count)" if row["is_baseline"] else "",
+        _percent(rate["value"]),
+        _percent(rate["low"]),
+        _percent(rate["high"]),
+        _fixed(area["pai"] if area else None, 1),
+        _fixed(row["log_skill"]["value"], 3),
+        _fixed(row["calibration"]["value"], 2),
+    )
+
+
+def _percent(value: float | None) -> str:
+    return "n/a" if value is None else f"{100 * value:.1f} %"
+
+
+def _fixed(value: float | None, digits: int) -> str:
+    return "n/a" if value is None else f"{value:.{digits}f}"
+
+
+@admin.register(ForecastRun)
+class ForecastRunAdmin(AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
+    action_label = "Forecast next shift"
+    action_help = "The next shift to start, for every active crime type with a live model."
+    list_select_related = ("agency", "shift")
+
+    def action(self, request: HttpRequest, agency: Agency) -> AbstractRun:
+        shift, on = next_shift_instance(agency, timezone.now())
+        run = forecast_run_queue(agency=agency, shift=shift, on=on, requested_by=_person(request))
+        forecast_run_task.delay_on_commit(run.pk)
+        return run
+
+    def run_counts(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
+        return [(f"{name}: expected in the shift", short(total)) for name, total in run.counts.items()]
+
+    def run_links(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
+        page = reverse("forecasting:risk", args=[run.agency.slug])
+        return [("Open the risk map", f"{page}?shift={run.shift.slug}&date={run.on.isoformat()}")]
+
+
+@admin.register(RiskSurface)
+class RiskSurfaceAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
+    list_display = ("__str__", "agency", "expected_total", "model_version")
+    list_select_related = ("agency", "crime_type", "run__shift", "model_version__crime_type")
+    fields = ("agency", "run", "crime_type", "model_version", "expected_total", "dtype", "codec", "grid_hash")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("values")
+
+
+def forecasting_checklist(agency: Agency) -> list[checklist.ChecklistItem]:
+    """What forecasts need: a grid, and a live model for each active crime type. Five queries at most."""
+    grid = Grid.objects.filter(agency=agency, is_active=True).defer("spec").first()
+    crime_types = active_crime_types(agency)
+    live = ModelVersion.objects.filter(agency=agency, is_live=True, crime_type__in=crime_types).count()
+    last = ForecastRun.objects.filter(agency=agency, status="succeeded").order_by("-finished_at").first()
+    return [
+        checklist.ChecklistItem(
+            label="Build the grid",
+            done=grid is not None and grid.cell_size_m == agency.cell_size_m,
+            why="Its cells are what is forecast and where missions are sent.",
+            url=reverse("admin:forecasting_grid_changelist"),
+            detail=str(grid) if grid else "",
+        ),
+        checklist.ChecklistItem(
+            label="Train the models",
+            done=bool(crime_types) and live == len(crime_types),
+            why="Each crime type needs a model that was tested against plain counts.",
+            url=reverse("admin:forecasting_trainingrun_changelist"),
+            detail=f"{live} of {len(crime_types)} crime types have a live model",
+        ),
+        checklist.ChecklistItem(
+            label="Forecast a shift",
+            done=last is not None,
+            why="Missions are drawn from the forecast of their shift.",
+            url=reverse("admin:forecasting_forecastrun_changelist"),
+            detail=f"last: {Shift.objects.get(pk=last.shift_id)}, {last.on:%Y-%m-%d}" if last else "",
+        ),
+    ]
+
+
+checklist.register(forecasting_checklist, order=30)
