@@ -23,11 +23,13 @@ from forecasting.engine.metrics import (
     ratio_estimate,
     week_blocks,
 )
+from forecasting.engine.parallel import map_types
 from forecasting.engine.periods import Periods, days_since_epoch
 from forecasting.engine.workshop import ShapeModel, Workshop, matrix, surface
 from missions_project.lib.progress import Progress, no_progress
 
 Floats = npt.NDArray[np.float64]
+Floats32 = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 EVALUATED_CELLS = 1_200_000
@@ -106,6 +108,7 @@ def league_run(
     rng: np.random.Generator,
     budget_cells: int | None = None,
     progress: Progress = no_progress,
+    workers: int | None = None,
 ) -> list[League]:
     """Forecast every held-out period from what was known at its start, score all targets in one walk.
 
@@ -124,9 +127,17 @@ def league_run(
     by_source = {source: np.flatnonzero(events.source == source) for source in workshop.sources}
     for number, rates, totals in surfaces(History(grid, events), periods):
         progress(number, n, "Testing models on recent weeks")
-        slot = int(periods.slot[number])
-        for target, source in enumerate(workshop.sources):
-            shape = shapes[target]
+        slot, one = int(periods.slot[number]), periods.take([number])
+
+        def score(
+            target: int,
+            number: int = number,
+            rates: Floats32 = rates,
+            totals: Floats = totals,
+            slot: int = slot,
+            one: Periods = one,
+        ) -> None:
+            source, shape = workshop.sources[target], shapes[target]
             X = matrix(
                 shape,
                 rates,
@@ -136,7 +147,7 @@ def league_run(
                 every_cell,
                 workshop.z,
             )
-            total = float(shape.level.predict(periods.take([number]), totals[None, source])[0])
+            total = float(shape.level.predict(one, totals[None, source])[0])
             mine = by_source[source]
             at = events.occurred_days[mine]
             happened = events.cell[mine[(at >= starts[number]) & (at < ends[number])]]
@@ -151,6 +162,8 @@ def league_run(
                 scores.log_scores[number] = log_score(expected, cells, observed)
                 scores.expected[number] = expected.sum()
                 scores.observed[number] = observed.sum()
+
+        map_types(score, range(len(candidates)), workers)
     progress(n, n, "Testing models on recent weeks")
     blocks = week_blocks(periods)
     draws = bootstrap_weeks(blocks, rng)

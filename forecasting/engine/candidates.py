@@ -99,7 +99,7 @@ def candidate_estimator(name: str, layout: Layout, n_events: int) -> Any:
         residual = BoostedPoisson(
             columns=(*layout.tree_columns, len(layout.names)),
             ratios=layout.tree_ratios,
-            learning_rate=0.05,
+            learning_rate=0.06,
             max_leaf_nodes=8,
             min_samples_leaf=200,
             l2_events=40.0,

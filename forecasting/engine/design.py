@@ -100,15 +100,19 @@ class Layout:
 
     @cached_property
     def tree_columns(self) -> tuple[int, ...]:
-        own = [
-            column
-            for column, rate in enumerate(RATES)
-            if rate.bandwidth_m != 100.0
-            and rate.half_life_days not in (3.0, 1460.0)
-            and not (rate.same_shift and rate.half_life_days == 150.0)
-        ]
-        own += self.find("3d_400m")
-        return (*own, *range(len(RATES), len(self.names)))
+        """A short list for the trees: their time goes with the number of columns, their skill hardly does."""
+        own = (
+            *("45d_here", "450d_here", "all_here"),
+            *(f"{memory}_{width}m" for width in (200, 400) for memory in ("12d", "45d", "450d", "all")),
+            *("12d_900m", "150d_900m"),
+            *("450d_200m_same_shift", "all_400m_same_shift"),
+            *("shrunk_2", "slot", "weekday", "season_sin", "season_cos"),
+        )
+        others = tuple(
+            f"{self.sources[other]}:{name}" for other in self.others for name in ("45d_200m", "450d_200m", "all_400m")
+        )
+        context = ("context_rate", "context_shrunk_2", *(f"context:{name}" for name in self.context_names))
+        return self.find(*own, *others, *(context if self.context_names else ()))
 
     @cached_property
     def tree_ratios(self) -> tuple[tuple[int, int], ...]:

@@ -1,6 +1,7 @@
 """The façade of the numeric core: train models, forecast a shift, say why. Arrays in, arrays out."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from forecasting.engine.design import calendar_columns
 from forecasting.engine.explain import Explanation, explain_cells
 from forecasting.engine.features import MEMORIES_DAYS, History, events_of, rows_sample
 from forecasting.engine.grid import GridSpec
+from forecasting.engine.parallel import map_types, single_threaded
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
 from forecasting.engine.workshop import ShapeModel, Workshop, matrix, surface
 from ingestion.engine.tables import IncidentTable
@@ -97,12 +99,14 @@ def train(
     rng: np.random.Generator,
     progress: Progress = no_progress,
     budget_cells: int | None = None,
+    workers: int | None = None,
 ) -> dict[str, TrainedType]:
     """Train a model for every crime type, test it on recent weeks against plain counts, keep the better one.
 
     ``periods``: all shift instances of the training span, ascending; those that end after ``as_of_utc`` are left
     out. Incidents not yet known at ``as_of_utc`` are not looked at. ``context`` [N, C]: static columns such as the
-    density of bars. ``budget_cells``: missions per shift, scored as an area of its own. A type without any
+    density of bars. ``budget_cells``: missions per shift, scored as an area of its own.
+    ``workers``: crime types fitted at a time (one per core if None); it does not change the result. A type without any
     incident gets a flat surface of almost nothing. Fewer than six usable periods raise ``ValueError``.
     """
     as_of_utc = np.datetime64(as_of_utc, "s")
@@ -127,22 +131,35 @@ def train(
         progress=steps.part(0.0, 0.2),
     )
     origin_days = float(days_since_epoch(origin))
-    shapes: list[ShapeModel] = []
-    candidates: list[list[Candidate]] = []
-    for target, slug in enumerate(targets):
-        steps.at(0.2 + 0.35 * target / len(targets), f"Fitting models: {slug}")
-        shapes.append(workshop.shape_fit(rows, target, origin_days))
-        candidates.append(workshop.fit(rows, target, shapes[-1], origin_days)[0])
+    said = steps.counter(0.2, 0.5, "Fitting models")
+
+    def fitted(target: int) -> tuple[ShapeModel, list[Candidate]]:
+        shape = workshop.shape_fit(rows, target, origin_days)
+        entrants = workshop.fit(rows, target, shape, origin_days)[0]
+        said()
+        return shape, entrants
+
+    pairs = map_types(fitted, range(len(targets)), workers)
+    shapes, candidates = [shape for shape, _ in pairs], [entrants for _, entrants in pairs]
     leagues = league_run(
-        workshop, tested, shapes, candidates, rng, budget_cells=budget_cells, progress=steps.part(0.55, 0.8)
+        workshop,
+        tested,
+        shapes,
+        candidates,
+        rng,
+        budget_cells=budget_cells,
+        progress=steps.part(0.5, 0.85),
+        workers=workers,
     )
-    del candidates
-    trained: dict[str, TrainedType] = {}
-    for target, slug in enumerate(targets):
-        steps.at(0.8 + 0.2 * target / len(targets), f"Refitting the champion: {slug}")
-        trained[slug] = _refit(workshop, rows, target, leagues[target], usable)
-    steps.at(1.0, "Trained")
-    return trained
+    del candidates, pairs
+    said_again = steps.counter(0.85, 1.0, "Refitting the champions")
+
+    def refitted(target: int) -> TrainedType:
+        one = _refit(workshop, rows, target, leagues[target], usable)
+        said_again()
+        return one
+
+    return dict(zip(targets, map_types(refitted, range(len(targets)), workers), strict=True))
 
 
 def _refit(workshop: Workshop, rows: Any, target: int, league: League, usable: Periods) -> TrainedType:
@@ -183,17 +200,18 @@ def forecast(
     shifts and context columns must be those of the training.
     """
     _check_trained(trained, grid, incidents, shifts, context_names, period)
-    (surfaces_,) = forecast_many(
-        trained=trained,
-        grid=grid,
-        incidents=incidents.known_before(np.datetime64(as_of_utc, "s")),
-        periods=period,
-        shifts=shifts,
-        context=context,
-        context_names=context_names,
-        progress=progress,
-    )
-    return surfaces_
+    with single_threaded():
+        (found,) = forecast_many(
+            trained=trained,
+            grid=grid,
+            incidents=incidents.known_before(np.datetime64(as_of_utc, "s")),
+            periods=period,
+            shifts=shifts,
+            context=context,
+            context_names=context_names,
+            progress=progress,
+        )
+    return found
 
 
 def forecast_many(
@@ -280,6 +298,12 @@ class _Steps:
 
     def at(self, share: float, label: str) -> None:
         self._progress(round(1000 * share), 1000, label)
+
+    def counter(self, low: float, high: float, label: str) -> Callable[[], None]:
+        """Call once per finished crime type, from any worker."""
+        done = itertools.count(1)
+        self.at(low, label)
+        return lambda: self.at(low + (high - low) * next(done) / self._n_targets, label)
 
     def part(self, low: float, high: float) -> Progress:
         def report(done: int, total: int, label: str) -> None:
