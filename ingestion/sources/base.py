@@ -80,6 +80,9 @@ class FileReader(Protocol):
     ) -> Iterator[RowChunk]:
         """The rows, mapped columns only, so many at a time and cut alike each time; surveys the file first."""
 
+    def head(self, mapping: FeedMapping, rows: int) -> Iterator[RowChunk]:
+        """About so many rows from the beginning, without a survey: for previews only."""
+
 
 class FileSource(Protocol):
     """A kind of feed whose rows come in files."""

@@ -217,18 +217,32 @@ class CsvFile:
         Blank lines are no rows. Rows of another length than the header come as rejections of their chunk, without
         their text. Σ ``received`` over the chunks is the survey's ``row_count``.
         """
-        indices = column_indices(self.header, mapping)
+        column_indices(self.header, mapping)
         total = self.survey(mapping, progress).row_count
         done = 0
+        for chunk in self._chunks(mapping, chunk_rows):
+            done += chunk.received
+            yield chunk
+            progress(done, total, "Reading rows")
+
+    def head(self, mapping: FeedMapping, rows: int) -> Iterator[RowChunk]:
+        """About so many rows from the beginning, without a survey (earlier versions are not marked): for previews."""
+        done = 0
+        for chunk in self._chunks(mapping, min(CHUNK_ROWS, rows)):
+            yield chunk
+            done += chunk.received
+            if done >= rows:
+                return
+
+    def _chunks(self, mapping: FeedMapping, chunk_rows: int) -> Iterator[RowChunk]:
+        indices = column_indices(self.header, mapping)
         with self._text() as (text, _):
             reader = csv.reader(text, delimiter=self.delimiter)
             number = 1 + next(number for number, row in enumerate(reader, 1) if row)
             while batch := list(islice(reader, chunk_rows)):
                 chunk = self._chunk(batch, number, indices)
                 number += len(batch)
-                done += chunk.received
                 yield chunk
-                progress(done, total, "Reading rows")
 
     def _chunk(self, rows: list[list[str]], first_number: int, indices: dict[str, int]) -> RowChunk:
         width = len(self.header)
