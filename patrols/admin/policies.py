@@ -1,0 +1,200 @@
+"""The dials of the allocation, and areas kept out of it."""
+
+import datetime as dt
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+
+from agencies.admin_audit import AuditedAdminMixin
+from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
+from agencies.admin_maps import AreaAdminMixin
+from agencies.services import audit_record
+from patrols.models import PatrolPolicy, Suppression
+
+
+class PatrolPolicyForm(AgencyScopedForm):
+    """Says which policy is active already, instead of naming a constraint."""
+
+    class Meta:
+        model = PatrolPolicy
+        fields = "__all__"
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or {}
+        agency = cleaned.get("agency") or getattr(self.instance, "agency", None)
+        if agency and cleaned.get("is_active"):
+            active = (
+                PatrolPolicy.objects.filter(agency=agency, is_active=True)
+                .exclude(pk=self.instance.pk)
+                .first()
+            )
+            if active:
+                self.add_error(
+                    "is_active",
+                    f"“{active.name}” is the active policy. Save this one as inactive, then choose “Make this the active "
+                    "policy” in the list: the two change places at once.",
+                )
+        return cleaned
+
+
+@admin.register(PatrolPolicy)
+class PatrolPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
+    form = PatrolPolicyForm
+    list_display = (
+        "name",
+        "agency",
+        "is_active",
+        "gamma",
+        "exploration",
+        "cap_max",
+        "dose",
+        "visits_per_cell",
+    )
+    list_filter = ("agency", "is_active")
+    actions = ["make_active"]
+    fieldsets = (
+        (None, {"fields": ("agency", "name", "is_active")}),
+        (
+            "Where: how missions follow harm",
+            {
+                "fields": ("gamma", "exploration", "cap_max"),
+                "description": "Every box keeps a known chance between 0 and 1 in every shift. That is what impact is "
+                "measured against, and why nobody can predict tonight's boxes.",
+            },
+        ),
+        (
+            "How long and how often",
+            {
+                "fields": (
+                    "dose_min_minutes",
+                    "dose_max_minutes",
+                    "visits_per_cell",
+                    "min_spacing_minutes",
+                    "travel_minutes",
+                )
+            },
+        ),
+        (
+            "Rest: boxes that had missions lately",
+            {
+                "fields": (
+                    "cooldown_days",
+                    "cooldown_factor",
+                    "saturation_window_days",
+                    "saturation_soft_minutes",
+                    "saturation_hard_minutes",
+                ),
+                "description": "Counted by planned minutes, never by delivered ones, so that every past plan can be drawn "
+                "again.",
+            },
+        ),
+    )
+
+    @admin.display(description="minutes a visit", ordering="dose_min_minutes")
+    def dose(self, policy: PatrolPolicy) -> str:
+        return f"{policy.dose_min_minutes}–{policy.dose_max_minutes}"
+
+    @admin.action(description="Make this the active policy", permissions=["change"])
+    def make_active(self, request: HttpRequest, queryset: QuerySet[PatrolPolicy]) -> None:
+        chosen = list(queryset.select_related("agency"))
+        if len({policy.agency_id for policy in chosen}) < len(chosen):
+            self.message_user(request, "Choose one policy per agency.", messages.ERROR)
+            return
+        for policy in chosen:
+            with transaction.atomic():
+                # The old one first: two active ones would break the constraint for an instant.
+                PatrolPolicy.objects.filter(agency=policy.agency).exclude(pk=policy.pk).update(
+                    is_active=False
+                )
+                PatrolPolicy.objects.filter(pk=policy.pk).update(is_active=True)
+                audit_record(
+                    agency=policy.agency,
+                    actor=request.user,  # type: ignore[arg-type]  # the admin lets nobody anonymous in
+                    action="patrolpolicy.activated",
+                    subject=policy.name,
+                    detail={"id": policy.pk},
+                )
+            self.message_user(
+                request, f"“{policy.name}” is active: plans drawn from now on use it.", messages.SUCCESS
+            )
+
+
+class SuppressionForm(AgencyScopedForm):
+    """Names the clock in which the times are typed."""
+
+    class Meta:
+        model = Suppression
+        fields = "__all__"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("starts_at", "expires_at"):
+            if field := self.fields.get(name):
+                field.help_text = f"{field.help_text} By the clock of {timezone.get_current_timezone_name()}."
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(AuditedAdminMixin, AreaAdminMixin, AgencyScopedAdmin):
+    """Kept for good, because plans name them: ended early rather than deleted."""
+
+    form = SuppressionForm
+    list_display = ("reason", "agency", "where", "holds", "starts_at", "expires_at", "author")
+    list_filter = ("agency", "beat")
+    list_select_related = ("agency", "beat", "author")
+    search_fields = ("reason",)
+    actions = ["end_now"]
+    readonly_fields = ("author", "created_at")
+    fields = ("agency", "beat", "geometry", "reason", "starts_at", "expires_at", "author", "created_at")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id) if object_id else None
+        agency = row.agency if row else self.page_agency(request)
+        zone = ZoneInfo(agency.time_zone) if agency else dt.UTC
+        with timezone.override(zone):
+            response = super().changeform_view(request, object_id, form_url, extra_context)
+            if isinstance(response, TemplateResponse):
+                # Rendered here: outside the block the page would show and mean another clock.
+                response.render()
+        return response
+
+    def save_model(self, request: HttpRequest, obj: Suppression, form: forms.ModelForm, change: bool) -> None:  # type: ignore[type-arg]
+        if not change:
+            obj.author = request.user  # type: ignore[assignment]  # the admin lets nobody anonymous in
+        super().save_model(request, obj, form, change)
+
+    @admin.display(description="where", ordering="beat")
+    def where(self, row: Suppression) -> str:
+        return str(row.beat) if row.beat else "drawn area"
+
+    @admin.display(description="holds now", boolean=True)
+    def holds(self, row: Suppression) -> bool:
+        return row.starts_at <= timezone.now() < row.expires_at
+
+    @admin.action(description="End now", permissions=["change"])
+    def end_now(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
+        now = timezone.now()
+        for row in queryset.select_related("agency"):
+            if not row.starts_at < now < row.expires_at:
+                self.message_user(
+                    request, f"“{row}” does not hold now; change its dates on its page.", messages.WARNING
+                )
+                continue
+            Suppression.objects.filter(pk=row.pk).update(expires_at=now)
+            self.audit(request, row, "ended", {"until": str(row.expires_at)})
+            self.message_user(request, f"“{row}” has ended: later plans draw there again.", messages.SUCCESS)

@@ -1,0 +1,93 @@
+"""Missions, who was sent, what was done: shown as they were written."""
+
+import datetime as dt
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
+from agencies.models import Agency
+from patrols.models import Assignment, Engagement, Mission
+
+
+def local(instant: dt.datetime | None, agency: Agency) -> str:
+    """An instant by the agency's clock."""
+    return f"{instant.astimezone(ZoneInfo(agency.time_zone)):%Y-%m-%d %H:%M}" if instant else "–"
+
+
+@admin.register(Mission)
+class MissionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
+    list_display = (
+        "__str__",
+        "agency",
+        "plan",
+        "beat",
+        "place",
+        "starts",
+        "dose_minutes",
+        "chance",
+        "source",
+        "is_withdrawn",
+    )
+    list_filter = ("agency", "source", "crime_type", "beat")
+    list_select_related = ("agency", "plan__shift", "beat", "crime_type")
+    search_fields = ("place",)
+    date_hierarchy = "starts_at"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Mission]:
+        return super().get_queryset(request).defer("plan__design", "beat__geometry", "agency__boundary")
+
+    @admin.display(description="first visit", ordering="starts_at")
+    def starts(self, mission: Mission) -> str:
+        return local(mission.starts_at, mission.agency)
+
+    @admin.display(description="π", ordering="probability")
+    def chance(self, mission: Mission) -> str:
+        return f"{mission.probability:.3f}"
+
+    @admin.display(description="withdrawn", boolean=True, ordering="withdrawn_at")
+    def is_withdrawn(self, mission: Mission) -> bool:
+        return mission.withdrawn_at is not None
+
+
+class OfMissionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
+    """Rows that hang from a mission."""
+
+    list_select_related: Any = ("agency", "mission__plan__shift", "mission__crime_type", "unit")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("mission__plan__design", "agency__boundary")
+
+    @admin.display(description="shift", ordering="mission__plan__period_from")
+    def plan(self, row: Assignment | Engagement) -> str:
+        return str(row.mission.plan)
+
+
+@admin.register(Assignment)
+class AssignmentAdmin(OfMissionAdmin):
+    list_display = ("mission", "plan", "agency", "unit", "assigned_by", "assigned_at")
+    list_filter = ("agency", "unit")
+    list_select_related = (*OfMissionAdmin.list_select_related, "assigned_by")
+
+
+@admin.register(Engagement)
+class EngagementAdmin(OfMissionAdmin):
+    list_display = ("mission", "plan", "agency", "unit", "officer", "arrived", "left", "stayed", "source")
+    list_filter = ("agency", "source", "unit")
+    list_select_related = (*OfMissionAdmin.list_select_related, "officer")
+    date_hierarchy = "arrived_at"
+
+    @admin.display(description="arrived", ordering="arrived_at")
+    def arrived(self, row: Engagement) -> str:
+        return local(row.arrived_at, row.agency)
+
+    @admin.display(description="left", ordering="left_at")
+    def left(self, row: Engagement) -> str:
+        return local(row.left_at, row.agency)
+
+    @admin.display(description="minutes")
+    def stayed(self, row: Engagement) -> str:
+        return "there now" if row.minutes is None else f"{row.minutes:.0f}"
