@@ -235,10 +235,12 @@ class CrimeType(models.Model):
     def clean(self) -> None:
         verdict = offence_policy.screen_code(
             code=self.slug,
-            nibrs=self.nibrs_code,
+            nibrs="",
             ucr="",
             description=self.name,
             written_reason=self.written_reason,
+            # Not nibrs: what a person declares must not switch off the screening of the name.
+            declared=self.nibrs_code,
         )
         if isinstance(verdict, offence_policy.Refused):
             raise ValidationError({"nibrs_code": verdict.message}, code="refused_offence")

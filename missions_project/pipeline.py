@@ -7,7 +7,7 @@ from celery import shared_task
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from forecasting.models import ForecastRun, TrainingRun
-from forecasting.tasks import forecast_task, train_task
+from forecasting.tasks import forecast_run_task, training_run_task
 from ingestion.models import ImportRun
 from ingestion.services import spool_expire
 from ingestion.tasks import import_task
@@ -50,7 +50,7 @@ def schedule_ensure() -> None:
 
 _RUNS: tuple[tuple[Any, Any], ...] = (
     (ImportRun, import_task),
-    (TrainingRun, train_task),
-    (ForecastRun, forecast_task),
+    (TrainingRun, training_run_task),
+    (ForecastRun, forecast_run_task),
     (MissionPlan, plan_task),
 )

@@ -48,12 +48,12 @@ SLUG = "riverton"
 CRIME_TYPES = (
     # slug, name, NIBRS, weight, colour (Okabe-Ito), letter
     ("homicide", "Homicide", "09A", 40.0, "#000000", "H"),
-    ("gunfire", "Gunfire", "GUNFIRE", 12.0, "#CC79A7", "G"),
+    ("gunfire", "Gunfire", "gunfire", 12.0, "#CC79A7", "G"),
     ("robbery", "Robbery", "120", 8.0, "#D55E00", "R"),
     ("aggravated_assault", "Aggravated assault", "13A", 8.0, "#882255", "A"),
     ("burglary", "Burglary", "220", 4.0, "#0072B2", "B"),
     ("motor_vehicle_theft", "Motor vehicle theft", "240", 3.0, "#009E73", "V"),
-    ("theft", "Theft", "23H", 1.0, "#E69F00", "T"),
+    ("theft", "Theft", "theft", 1.0, "#E69F00", "T"),
 )
 SHIFTS = (
     ("day", "Day", dt.time(8), 480),
