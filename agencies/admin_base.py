@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import get_fields_from_path
 from django.core.checks import CheckMessage, Error, register
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from agencies.models import Agency, Membership, Role, User
 
@@ -23,12 +24,15 @@ def administered_agencies(request: HttpRequest) -> models.QuerySet[Agency]:
 
 
 class AgencyScopedForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Refuses a related row of another agency, whatever the browser sent."""
+    """Refuses a related row of another agency, and a move to another agency, whatever the browser sent."""
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
         agency = (cleaned or {}).get("agency") or getattr(self.instance, "agency", None)
-        for name, value in (cleaned or {}).items():
+        if self.instance.pk and "agency" in self.changed_data:
+            # A row's agency is also that of everything hanging from it: moving one would tear it from the rest.
+            self.add_error("agency", "A row stays with its agency. Create a new one there.")
+        for name, value in (cleaned or {}).items() if agency else []:
             rows = value if isinstance(value, models.QuerySet) else [value]
             if any(
                 isinstance(row, models.Model) and getattr(row, "agency", agency) != agency for row in rows
@@ -36,12 +40,90 @@ class AgencyScopedForm(forms.ModelForm):  # type: ignore[type-arg]
                 self.add_error(name, "This belongs to another agency.")
         return cleaned
 
+    def _get_validation_exclusions(self) -> set[str]:
+        # The agency is not on the form of an existing row; excluded from validation, every constraint
+        # that names it ("code once per agency") would be skipped here and crash in the database.
+        return super()._get_validation_exclusions() - {"agency"}  # type: ignore[misc,no-any-return]
 
-class AgencyScopedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+
+class OwnRowsFilter(admin.RelatedFieldListFilter):
+    """The filter beside a list, offering only rows of the person's own agencies: names of others are not theirs."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        own = model_admin.own_choices(request, field.related_model)
+        if own is None:
+            return super().field_choices(field, request, model_admin)
+        return [(row.pk, str(row)) for row in own[:200]]
+
+
+class ScopedChoices:
+    """Choices of related rows limited to the page's agency, for pages and their inlines alike."""
+
+    def page_agency(self, request: HttpRequest) -> Agency | None:
+        """The agency that this page is about: the row's, the only one there is, or the one asked for."""
+        if not hasattr(request, "_page_agency"):
+            request._page_agency = self._asked_agency(request)  # type: ignore[attr-defined]
+        found: Agency | None = request._page_agency  # type: ignore[attr-defined]
+        return found
+
+    def _asked_agency(self, request: HttpRequest) -> Agency | None:
+        own = administered_agencies(request)
+        first_two = list(own[:2])
+        if len(first_two) == 1:
+            return first_two[0]
+        asked = request.POST.get("agency") or request.GET.get("agency") or ""
+        return own.filter(pk=asked).first() if asked.isdecimal() else None
+
+    def own_choices(self, request: HttpRequest, model: type[models.Model]) -> models.QuerySet[Any] | None:
+        """The rows of another model that this page may offer; None for a model that belongs to no agency."""
+        agency = self.page_agency(request)
+        own = administered_agencies(request)
+        if model is Agency:
+            return own
+        if any(field.name == "agency" for field in model._meta.fields):
+            rows = model._default_manager.all()
+            return rows.filter(agency=agency) if agency else rows.filter(agency__in=own)
+        return people_of(request) if model is User else None
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if (choices := self.own_choices(request, db_field.related_model)) is not None:
+            kwargs["queryset"] = choices
+        if db_field.name == "agency" and db_field.related_model is Agency:
+            kwargs.setdefault("help_text", "Whose row this is. Fixed once saved.")
+            if (agency := self.page_agency(request)) is not None:
+                kwargs.setdefault("initial", agency.pk)
+                if len(administered_agencies(request)[:2]) == 1:
+                    kwargs["widget"] = forms.HiddenInput
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if (choices := self.own_choices(request, db_field.related_model)) is not None:
+            kwargs["queryset"] = choices
+        return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]
+
+
+def people_of(request: HttpRequest) -> models.QuerySet[User]:
+    """The people whom an administrator may see and change: those who belong to the administrator's agencies only.
+
+    Never an operator, and never somebody who also belongs elsewhere: setting their password would open the
+    other agency too. The operator sees everybody.
+    """
+    if request.user.is_superuser:
+        return User.objects.all()
+    own = administered_agencies(request)
+    elsewhere = Membership.objects.exclude(agency__in=own)
+    return (
+        User.objects.filter(is_superuser=False, memberships__agency__in=own)
+        .exclude(pk__in=elsewhere.values("user"))
+        .distinct()
+    )
+
+
+class AgencyScopedAdmin(ScopedChoices, admin.ModelAdmin):  # type: ignore[type-arg]
     """A ModelAdmin that shows and saves rows of the person's own agencies only.
 
     ``agency_path`` is the lookup from the model to its agency. Rows elsewhere do not exist: not in lists, not
-    in choices, not by address.
+    in choices or filters, not by address. Where the person administers one agency, it is set and not shown.
     """
 
     agency_path = "agency"
@@ -74,40 +156,75 @@ class AgencyScopedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_view_permission(request, obj)
 
+    def agency_of(self, obj: Any) -> Agency | None:
+        """The agency that a row belongs to."""
+        for step in [] if self.agency_path == "self" else self.agency_path.split("__"):
+            obj = getattr(obj, step)
+        return obj if isinstance(obj, Agency) else None
+
     def _is_own(self, request: HttpRequest, obj: Any) -> bool:
         if request.user.is_superuser:
             return True
-        target = obj
-        for step in [] if self.agency_path == "self" else self.agency_path.split("__"):
-            target = getattr(target, step)
-        return administered_agencies(request).filter(pk=target.pk).exists()
+        agency = self.agency_of(obj)
+        return agency is not None and administered_agencies(request).filter(pk=agency.pk).exists()
 
-    def _own_choices(self, request: HttpRequest, model: type[models.Model]) -> models.QuerySet[Any] | None:
-        if model is Agency:
-            return administered_agencies(request)
-        if any(field.name == "agency" for field in model._meta.fields):
-            return model._default_manager.filter(agency__in=administered_agencies(request))
-        if model is User:
-            # People of other agencies are not this administrator's to see.
-            own = Membership.objects.filter(agency__in=administered_agencies(request))
-            return model._default_manager.filter(
-                models.Q(memberships__in=own) | models.Q(memberships=None)
-            ).distinct()
-        return None
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is not None and obj.pk and (agency := self.agency_of(obj)) is not None:
+            # An administrator of two agencies must not be offered the other one's districts here.
+            request._page_agency = agency  # type: ignore[attr-defined]
+        return super().get_form(request, obj, change=change, **kwargs)
 
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if (choices := self._own_choices(request, db_field.related_model)) is not None:
-            kwargs["queryset"] = choices
-        if db_field.name == "agency":
-            own = list(administered_agencies(request)[:2])
-            if len(own) == 1:
-                kwargs.setdefault("initial", own[0].pk)
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_readonly_fields(request, obj)
+        has_agency = any(field.name == "agency" for field in self.model._meta.fields)
+        return [*fields, "agency"] if obj is not None and has_agency and "agency" not in fields else fields
 
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if (choices := self._own_choices(request, db_field.related_model)) is not None:
-            kwargs["queryset"] = choices
-        return super().formfield_for_manytomany(db_field, request, **kwargs)
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        several = len(administered_agencies(request)[:2]) > 1
+        filters: list[Any] = []
+        for entry in super().get_list_filter(request):
+            if entry == "agency" and not several:
+                continue
+            related = isinstance(entry, str) and get_fields_from_path(self.model, entry)[-1].is_relation
+            filters.append((entry, OwnRowsFilter) if related else entry)
+        return filters
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        columns = super().get_list_display(request)
+        if len(administered_agencies(request)[:2]) > 1:
+            return columns
+        return [name for name in columns if name != "agency"]
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except models.ProtectedError as exc:
+            # Another row began to use this one between the question and the answer.
+            kinds = sorted({str(row._meta.verbose_name_plural) for row in exc.protected_objects})
+            self.message_user(
+                request,
+                f"Nothing was deleted: {' and '.join(kinds)} still use it. Move or delete those first.",
+                level=messages.ERROR,
+            )
+            return HttpResponseRedirect("../change/")
+
+
+class AgencyScopedInline(ScopedChoices, admin.TabularInline):  # type: ignore[type-arg]
+    """Rows inside another row's page, with the same walls: the page's admin has decided whose row that is."""
+
+    extra = 0
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return administered_agencies(request).exists()
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_view_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_view_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_view_permission(request, obj)
 
 
 class OperatorAdmin(AgencyScopedAdmin):
@@ -134,8 +251,8 @@ class ReadOnlyAdminMixin:
 
 @register()
 def check_every_admin_is_scoped(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Fail start-up when a registered ModelAdmin could show one agency's rows to another."""
-    return [
+    """Fail start-up when a registered ModelAdmin, or an inline of one, could show one agency's rows to another."""
+    problems: list[CheckMessage] = [
         Error(
             f"{type(model_admin).__name__} for {model._meta.label} is not agency-scoped.",
             hint="Derive it from agencies.admin_base.AgencyScopedAdmin, or OperatorAdmin.",
@@ -145,3 +262,16 @@ def check_every_admin_is_scoped(app_configs: Sequence[Any] | None, **kwargs: Any
         for model, model_admin in admin.site._registry.items()
         if not isinstance(model_admin, AgencyScopedAdmin)
     ]
+    problems += [
+        Error(
+            f"Inline {inline.__name__} of {type(model_admin).__name__} is not agency-scoped.",
+            hint="Derive it from agencies.admin_base.AgencyScopedInline.",
+            obj=model,
+            id="agencies.E002",
+        )
+        for model, model_admin in admin.site._registry.items()
+        for inline in model_admin.inlines
+        # What only the operator can open needs no walls inside.
+        if not isinstance(model_admin, OperatorAdmin) and not issubclass(inline, ScopedChoices)
+    ]
+    return problems
