@@ -45,7 +45,12 @@ class AbstractRun(models.Model):
     config_snapshot = models.JSONField(default=dict, blank=True, editable=False)
     data_hash = models.CharField(max_length=64, blank=True, editable=False)
     requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", editable=False
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        editable=False,
     )
 
     class Meta:
@@ -53,7 +58,11 @@ class AbstractRun(models.Model):
 
     @property
     def progress_percent(self) -> int:
-        return 100 if self.status == RunStatus.SUCCEEDED else self.progress_done * 100 // max(1, self.progress_total)
+        return (
+            100
+            if self.status == RunStatus.SUCCEEDED
+            else self.progress_done * 100 // max(1, self.progress_total)
+        )
 
     @property
     def is_finished(self) -> bool:
