@@ -32,7 +32,7 @@ Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
-EVALUATED_CELLS = 1_200_000
+EVALUATED_CELLS = 900_000
 BEATS_PROBABILITY = 0.9
 
 
@@ -84,7 +84,7 @@ class League:
 def held_out(periods: Periods, n_cells: int, rng: np.random.Generator) -> tuple[np.datetime64, Periods]:
     """Choose the test: (origin, periods after it). Up to 13 weeks, at most a quarter of the span.
 
-    At most about 1.2 million cell forecasts are made per model: in a large city evenly spread shifts, as many of
+    At most about 900,000 cell forecasts are made per model: in a large city evenly spread shifts, as many of
     each slot, stand for all.
     """
     end, start = periods.to_utc[-1], periods.from_utc[0]
@@ -231,10 +231,9 @@ def _league(
         )
     rows.sort(key=lambda row: -row.log_score)
     best_plain = next(row for row in rows if row.is_baseline)
-    challenger = next((row for row in rows if not row.is_baseline), None)
-    beats = challenger is not None and _beats(challenger, best_plain)
-    champion = challenger.name if beats and challenger is not None else best_plain.name
-    return League(tuple(rows), champion, beats, int(reference.observed.sum()), len(reference.observed))
+    challenger = next((row for row in rows if not row.is_baseline and _beats(row, best_plain)), None)
+    champion = best_plain if challenger is None else challenger
+    return League(tuple(rows), champion.name, challenger is not None, int(reference.observed.sum()), len(reference.observed))
 
 
 def _beats(row: LeagueRow, best: LeagueRow) -> bool:

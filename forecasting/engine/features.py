@@ -171,6 +171,28 @@ def surfaces(
         yield number, history.rates(int(periods.slot[number])), history.totals()
 
 
+def rates_by_brute_force(
+    grid: GridSpec, events: Events, now_days: float, known_before_days: float, slot: int
+) -> Floats32:
+    """The same rates counted from scratch, [N, sources, rates]: slow, and what the carried states must equal."""
+    known = events.known_days < min(known_before_days, now_days)
+    kernels = {b: kernel_build(grid, b) for b in BANDWIDTHS_M if b}
+    out = np.empty((len(grid), events.n_sources, len(RATES)), dtype=np.float32)
+    for column, rate in enumerate(RATES):
+        use = known & (events.member[:, slot] if rate.same_shift else True)
+        weight = np.exp2(-(now_days - events.occurred_days[use]) / rate.half_life_days)
+        for source in range(events.n_sources):
+            mine = events.source[use] == source
+            cell, part = events.cell[use][mine], weight[mine]
+            if rate.bandwidth_m:
+                kernel = kernels[rate.bandwidth_m]
+                counts = kernel.operator @ np.bincount(kernel.place_of[cell], part, kernel.n_places)
+            else:
+                counts = np.bincount(cell, part, len(grid))
+            out[:, source, column] = (counts * len(grid) + 1.0) / (part.sum() + 1.0)
+    return out
+
+
 @dataclass(frozen=True)
 class SampledRows:
     """Sampled (period, cell) pairs whose weighted sums are unbiased for sums over all cells and periods.

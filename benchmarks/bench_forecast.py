@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+"""Train, forecast and score on Chicago, and write down what it cost and how good it was.
+
+    python benchmarks/bench_forecast.py                     # figures of speed: 250 m, incidents of 2017 and 2018
+    python benchmarks/bench_forecast.py --cell 150 --from 2013-01-01 --score 2018-08-01 2018-11-01
+
+With --score each shift of the window is forecast from everything before its start (models trained once, before the
+window, or every --refit-weeks weeks), written as the shared scorer reads it and scored by it. One JSON per run in
+benchmarks/results/. Without the public data folder it says so and ends with exit code 0.
+"""
+
+import argparse
+import json
+import pathlib
+import platform
+import resource
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import shapely
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from forecasting.engine.features import events_of  # noqa: E402 - the path above must come first
+from forecasting.engine.grid import GridSpec, grid_build, project, utm_epsg  # noqa: E402
+from forecasting.engine.train import (  # noqa: E402
+    Periods,
+    ShiftWindow,
+    explain,
+    forecast,
+    forecast_many,
+    train,
+)
+from ingestion.engine.tables import IncidentTable  # noqa: E402
+
+TYPES = ("theft", "aggravated_assault", "burglary", "motor_vehicle_theft", "robbery", "homicide")
+SHIFTS = (ShiftWindow("night", 0, 480), ShiftWindow("day", 480, 480), ShiftWindow("evening", 960, 480))
+
+
+def boundary(path: pathlib.Path) -> tuple[shapely.Geometry, int]:
+    """The districts' union in metres, made as the scorer makes it, and its UTM zone."""
+    features = json.loads(path.read_text())["features"]
+    shapes = shapely.make_valid(np.array([shapely.geometry.shape(one["geometry"]) for one in features]))
+    union = shapely.union_all(shapes)
+    epsg = utm_epsg(union.centroid.x, union.centroid.y)
+    return shapely.make_valid(
+        shapely.transform(union, lambda p: np.column_stack(project(p[:, 0], p[:, 1], epsg)))
+    ), epsg
+
+
+def incidents_of(path: pathlib.Path, since: str, epsg: int) -> IncidentTable:
+    """Events on their own naive clock (the scorer's), known when they happened."""
+    frame = pd.read_parquet(path).dropna(subset=["lat", "lon"])
+    frame = frame[frame.occurred_at >= since].sort_values("occurred_at", kind="stable")
+    x_m, y_m = project(frame.lon.to_numpy(), frame.lat.to_numpy(), epsg)
+    at = frame.occurred_at.to_numpy().astype("datetime64[s]")
+    code = frame.category.map({slug: k for k, slug in enumerate(TYPES)}).fillna(-1).to_numpy().astype(np.int16)
+    return IncidentTable(x_m, y_m, at, at, at, at, code, TYPES)
+
+
+def shift_instances(first: np.datetime64, end: np.datetime64) -> Periods:
+    """Eight-hour shifts from midnight."""
+    at = np.arange(first, end, np.timedelta64(8, "h")).astype("datetime64[s]")
+    return Periods(at, at + np.timedelta64(8, "h"), at, (np.arange(len(at)) % 3).astype(np.int16))
+
+
+def measured(work):  # type: ignore[no-untyped-def]
+    """(result, wall seconds, processor seconds)."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = work()
+    return result, time.perf_counter() - wall, time.process_time() - cpu
+
+
+def league_table(trained) -> list[dict[str, object]]:  # type: ignore[no-untyped-def]
+    rows = []
+    for slug, one in trained.items():
+        print(f"{slug}: champion {one.champion}, beats the best baseline: {one.beats_baseline}")
+        for row in one.league:
+            main = row.area("1%")
+            print(
+                f"  {row.name:20} log skill {row.log_skill.value:+.4f} [{row.log_skill.low:+.4f}, {row.log_skill.high:+.4f}]"
+                f"  hit 1% {main.hit_rate.value:.4f}  lift {main.lift.value:.3f}  exp/obs {row.calibration.value:.3f}"
+                f"  fit {row.seconds:.1f} s"
+            )
+        rows.append(one.summary())
+    return rows
+
+
+def scored_window(args, grid: GridSpec, incidents: IncidentTable, data: pathlib.Path, out: pathlib.Path):  # type: ignore[no-untyped-def]
+    """Forecast every shift of the window, write the scorer's files, run the scorer."""
+    begin, end = (np.datetime64(value, "s") for value in args.score)
+    folder = out / "forecast"
+    folder.mkdir(parents=True, exist_ok=True)
+    step = np.timedelta64(7 * args.refit_weeks, "D") if args.refit_weeks else end - begin
+    collected: dict[str, list[np.ndarray]] = {slug: [] for slug in TYPES}
+    windows: list[Periods] = []
+    costs = []
+    origin = begin
+    while origin < end:
+        until = min(origin + step, end)
+        trained, wall, cpu = measured(lambda at=origin: trained_at(args, grid, incidents, at))
+        costs.append({"origin": str(origin), "wall_seconds": wall, "cpu_seconds": cpu})
+        league_table(trained)
+        window = shift_instances(origin, until)
+        found = forecast_many(trained=trained, grid=grid, incidents=incidents, periods=window, shifts=SHIFTS)
+        for slug in TYPES:
+            collected[slug] += [one[slug] for one in found]
+        windows.append(window)
+        origin = until
+    starts = np.concatenate([one.from_utc for one in windows])
+    ends = np.concatenate([one.to_utc for one in windows])
+    head = {key: getattr(grid, key) for key in ("epsg", "x0_m", "y0_m", "cell_size_m", "n_rows", "n_cols")}
+    (folder / "grid.json").write_text(json.dumps(head))
+    for slug, surfaces in collected.items():
+        np.savez(
+            folder / f"{slug}.npz", cells=grid.cells, period_from=starts, period_to=ends, expected=np.stack(surfaces)
+        )
+    scorer = data.parent / "bench" / "score.py"
+    events = data / "chicago" / "events_2013_2018.parquet"
+    target = out / "score.json"
+    command = [sys.executable, str(scorer), "--events", str(events), "--forecast", str(folder)]
+    command += ["--boundary", str(data / "chicago" / "districts.geojson"), "--json", str(target)]
+    subprocess.run(command, check=True)
+    return {"training": costs, "score": json.loads(target.read_text())}
+
+
+def trained_at(args, grid: GridSpec, incidents: IncidentTable, at: np.datetime64):  # type: ignore[no-untyped-def]
+    first = np.datetime64(args.since, "s")
+    return train(
+        grid=grid,
+        incidents=incidents,
+        periods=shift_instances(first, at),
+        shifts=SHIFTS,
+        targets=TYPES,
+        as_of_utc=at,
+        rng=np.random.default_rng(args.seed),
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=pathlib.Path, default=ROOT.parent / "shared" / "data", help="public data folder")
+    parser.add_argument("--cell", type=float, default=250.0, help="cell size in metres")
+    parser.add_argument("--from", dest="since", default="2017-01-01", help="first day of incidents and shifts")
+    parser.add_argument("--score", nargs=2, metavar=("FROM", "TO"), help="score a window with the shared scorer")
+    parser.add_argument("--refit-weeks", type=int, default=0, help="train again every so many weeks (0: once)")
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    events = args.data / "chicago" / "events_2013_2018.parquet"
+    if not events.exists():
+        print(f"Skipped: no public data at {events}. Point --data at the folder that holds chicago/.")
+        return 0
+    area, epsg = boundary(args.data / "chicago" / "districts.geojson")
+    grid, grid_wall, _ = measured(lambda: grid_build(area, args.cell, epsg))
+    incidents = incidents_of(events, args.since, epsg)
+    print(f"{len(grid):,} cells of {args.cell:g} m, {len(incidents):,} incidents since {args.since}")
+    name = f"forecast_{args.cell:g}m_{args.since}" + (f"_score_{args.score[0]}" if args.score else "")
+    out = ROOT / "benchmarks" / "results" / name
+    out.mkdir(parents=True, exist_ok=True)
+    result: dict[str, object] = {
+        "cells": len(grid),
+        "cell_size_m": args.cell,
+        "incidents": len(incidents),
+        "inside": len(events_of(grid, incidents, SHIFTS).cell),
+        "grid_seconds": grid_wall,
+        "python": platform.python_version(),
+        "cores": __import__("os").cpu_count(),
+    }
+    if args.score:
+        result |= scored_window(args, grid, incidents, args.data, out)
+    else:
+        now = incidents.occurred_utc[-1].astype("datetime64[D]").astype("datetime64[s]")
+        trained, wall, cpu = measured(lambda: trained_at(args, grid, incidents, now))
+        shift = shift_instances(now, now + np.timedelta64(8, "h"))
+        given = {"trained": trained, "grid": grid, "incidents": incidents, "period": shift, "shifts": SHIFTS, "as_of_utc": now}
+        found, one_wall, one_cpu = measured(lambda: forecast(**given))
+        top = np.argsort(-found["burglary"])[:10]
+        _, why_wall, why_cpu = measured(lambda: explain(**given, cells=top, target="burglary"))
+        result |= {
+            "train": {"wall_seconds": wall, "cpu_seconds": cpu},
+            "forecast_one_shift": {"wall_seconds": one_wall, "cpu_seconds": one_cpu},
+            "explain_ten_cells": {"wall_seconds": why_wall, "cpu_seconds": why_cpu},
+            "league": league_table(trained),
+        }
+        for label in ("train", "forecast_one_shift", "explain_ten_cells"):
+            cost = result[label]
+            print(f"{label:20} {cost['wall_seconds']:8.1f} s wall {cost['cpu_seconds']:8.1f} s processor")  # type: ignore[index]
+    result["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak memory {result['peak_memory_mb']:.0f} MB")
+    (ROOT / "benchmarks" / "results" / f"{name}.json").write_text(json.dumps(result, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
