@@ -155,10 +155,11 @@ class TacticUseAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
 def tactic_items(agency: Agency) -> list[ChecklistItem]:
     """Whether every active crime type has a tactic to recommend. Two queries."""
     tactics = Tactic.objects.filter(agency=agency, is_active=True).count()
+    served = TacticRule.objects.filter(
+        agency=agency, preference__gt=0, tactic__is_active=True, tactic__is_enforcement=False
+    )
     without = CrimeType.objects.filter(agency=agency, is_active=True).exclude(
-        tacticrule__preference__gt=0,
-        tacticrule__tactic__is_active=True,
-        tacticrule__tactic__is_enforcement=False,
+        pk__in=served.values("crime_type")
     )
     names = ", ".join(crime_type.name for crime_type in without)
     return [
