@@ -142,11 +142,18 @@ def drawer(request: HttpRequest, access: Access, mission_id: int) -> HttpRespons
 
 def _drawer_context(access: Access, mission: Mission) -> dict[str, object]:
     row = boards.mission_rows([mission], zone=access.agency.time_zone, now=timezone.now())[0]
+    why, why_error = None, ""
+    try:
+        why = why_here_of(mission)
+    except MissionsError as exc:
+        # A model file that is gone must not take the supervisor's drawer with it.
+        why_error = str(exc)
     return {
         "access": access,
         "row": row,
         "mission": mission,
-        "why": why_here_of(mission),
+        "why": why,
+        "why_error": why_error,
         "history": cell_history(access.agency, cell_id=mission.cell_id, before=timezone.now()),
         "unit_form": UnitForm(agency=access.agency, mission=mission),
         "reason_form": ReasonForm(),
