@@ -1,5 +1,12 @@
 """Writing what came in: imports, the quarantine, the spool, code tables and context layers."""
 
+from ingestion.services.drafts import (
+    draft_codes_save,
+    draft_commit,
+    draft_discard,
+    draft_mapping_save,
+    draft_start,
+)
 from ingestion.services.facts import CrimeTypeKeys, UpsertCounts, incidents_upsert
 from ingestion.services.feeds import CodesImported, codes_import, feed_ensure
 from ingestion.services.imports import import_run_execute, import_run_queue
@@ -19,6 +26,11 @@ __all__ = [
     "UpsertCounts",
     "codes_import",
     "context_layer_import",
+    "draft_codes_save",
+    "draft_commit",
+    "draft_discard",
+    "draft_mapping_save",
+    "draft_start",
     "feed_ensure",
     "import_run_execute",
     "import_run_queue",

@@ -13,6 +13,7 @@ from pyproj import Transformer
 
 from agencies.models import Agency
 from ingestion.engine.privacy import screen_columns, tidy_column
+from ingestion.engine.rejections import excerpt
 from ingestion.models import ContextLayer
 from missions_project.lib.errors import MissionsError
 
@@ -72,44 +73,45 @@ def context_layer_import(
     return layer
 
 
-def layer_geojson(path: Path) -> dict[str, Any]:
+def layer_geojson(path: Path, *, file_name: str = "") -> dict[str, Any]:
     """The file's places as a FeatureCollection in WGS84 with at most ``name`` and ``kind``."""
+    shown = file_name or path.name
     if not path.is_file():
-        raise MissionsError(f"There is no file {path.name}.", next_step="check the path.")
+        raise MissionsError(f"There is no file {shown}.", next_step="check the path.")
     if path.stat().st_size > MAX_FILE_BYTES:
         raise MissionsError(
-            f"{path.name} is larger than {MAX_FILE_BYTES // 2**20} MB.",
+            f"{shown} is larger than {MAX_FILE_BYTES // 2**20} MB.",
             next_step="cut it to the agency's area first.",
         )
     data = path.read_bytes()
     try:
         info = pyogrio.read_info(data)
         columns = [str(column) for column in info["fields"]]
-        keep = _columns_to_keep(columns, path.name)
+        keep = _columns_to_keep(columns, shown)
         meta, _, geometry, values = pyogrio.raw.read(
             data, columns=list(keep.values()), max_features=MAX_FEATURES + 1, force_2d=True
         )
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, KeyError) as exc:
         raise MissionsError(
-            f"{path.name} cannot be read as a layer ({exc}).",
+            f"{shown} cannot be read as a layer ({exc}).",
             next_step="use GeoJSON, GeoPackage, or a zip that holds one Shapefile with its .dbf, .shx and .prj.",
         ) from exc
-    shapes = _in_degrees(shapely.from_wkb(geometry), meta["crs"], path.name)
+    shapes = _in_degrees(shapely.from_wkb(geometry), meta["crs"], shown)
     order = {str(name): index for index, name in enumerate(meta["fields"])}
     texts = {key: values[order[column]] for key, column in keep.items()}
     usable = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
     if not usable.any():
-        raise MissionsError(f"{path.name} holds no places.", next_step="check that the export ran.")
+        raise MissionsError(f"{shown} holds no places.", next_step="check that the export ran.")
     if len(shapes) > MAX_FEATURES:
         raise MissionsError(
-            f"{path.name} holds more than {MAX_FEATURES:,} places.", next_step="cut it to the agency's area."
+            f"{shown} holds more than {MAX_FEATURES:,} places.", next_step="cut it to the agency's area."
         )
     features = [
         {
             "type": "Feature",
             "geometry": json.loads(shapely.to_geojson(shapes[row])),
             "properties": {
-                key: str(column[row])[:120] for key, column in texts.items() if _is_text(column[row])
+                key: excerpt(str(column[row]), 120) for key, column in texts.items() if _is_text(column[row])
             },
         }
         for row in np.flatnonzero(usable)

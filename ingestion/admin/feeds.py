@@ -1,0 +1,121 @@
+"""Feeds: what comes from where, how it is read, how it is doing; and the door to the mapping wizard."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+
+from agencies.admin_audit import AuditedAdminMixin
+from agencies.admin_base import AgencyScopedAdmin
+from ingestion.admin.wizard import WizardMixin
+from ingestion.engine.mapping import FIELDS, FeedMapping, MappingError
+from ingestion.forms import FeedForm
+from ingestion.models import Feed
+from ingestion.selectors import FeedHealth, feeds_with_health
+
+Cache = dict[int, dict[int, FeedHealth]]
+
+
+def _row_of(feed: Feed, cache: Cache | None) -> FeedHealth:
+    known = cache if cache is not None else {}
+    if feed.agency_id not in known:
+        rows = feeds_with_health(feed.agency, now=timezone.now())
+        known[feed.agency_id] = {row.feed.pk: row for row in rows}
+    return known[feed.agency_id][feed.pk]
+
+
+def _bound(method: Any, cache: Cache) -> Callable[[Feed], str]:
+    @admin.display(description=method.short_description)
+    def cell(feed: Feed) -> str:
+        text: str = method(feed, cache)
+        return text
+
+    return cell
+
+
+@admin.register(Feed)
+class FeedAdmin(WizardMixin, AuditedAdminMixin, AgencyScopedAdmin):
+    form = FeedForm
+    list_display = ("name", "agency", "record_kind", "health", "stored", "waiting", "upload_link")
+    list_filter = ("agency", "record_kind", "is_active")
+    list_select_related = ("agency",)
+    search_fields = ("name", "slug")
+    prepopulated_fields = {"slug": ("name",)}
+    readonly_fields = ("how_it_is_read",)
+    fields = ("agency", "name", "slug", "record_kind", "kind", "params", "is_active", "how_it_is_read")
+    change_form_template = "admin/ingestion/feed/change_form.html"
+    audit_hidden_fields = ("params",)
+
+    class Media:
+        css = {"all": ("ingestion/wizard.css",)}
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        # Commands and addresses name the slug: it follows the name only until the first save.
+        return {} if obj is not None else self.prepopulated_fields
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields if obj is not None else [f for f in self.fields if f != "how_it_is_read"]
+
+    def response_add(
+        self, request: HttpRequest, obj: Feed, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        if "_addanother" in request.POST or "_popup" in request.POST:
+            return super().response_add(request, obj, post_url_continue)
+        self.message_user(request, f"Feed “{obj}” is there. Now show it a file: its columns are mapped next.")
+        return redirect("admin:ingestion_feed_upload", obj.pk)
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """The columns; those about health share one set of queries an agency, not one a row."""
+        cache: Cache = {}
+        bound = {name: _bound(getattr(self, name), cache) for name in ("health", "stored", "waiting")}
+        return [bound.get(name, name) for name in super().get_list_display(request)]
+
+    @admin.display(description="health")
+    def health(self, feed: Feed, cache: Cache | None = None) -> str:
+        row = _row_of(feed, cache)
+        return format_html('<span class="feed-health feed-health--{}">{}</span>', row.tone, row.words)
+
+    @admin.display(description="stored")
+    def stored(self, feed: Feed, cache: Cache | None = None) -> str:
+        return f"{_row_of(feed, cache).stored:,}"
+
+    @admin.display(description="kept aside")
+    def waiting(self, feed: Feed, cache: Cache | None = None) -> str:
+        if not (number := _row_of(feed, cache).waiting):
+            return "0"
+        url = f"{reverse('admin:ingestion_quarantinedrow_changelist')}?feed__id__exact={feed.pk}&state=open"
+        return format_html('<a href="{}">{}</a>', url, f"{number:,}")
+
+    @admin.display(description="")
+    def upload_link(self, feed: Feed) -> str:
+        url = reverse("admin:ingestion_feed_upload", args=[feed.pk])
+        return format_html(
+            '<a href="{}">{}</a>', url, "Go on with the upload" if feed.draft else "Upload a file"
+        )
+
+    @admin.display(description="how it is read")
+    def how_it_is_read(self, feed: Feed) -> str:
+        """The mapping in words: which column is which field, formats, zone."""
+        if not feed.mapping:
+            return "Not mapped yet: upload a file."
+        try:
+            mapping = FeedMapping.from_json(feed.mapping)
+        except MappingError as exc:
+            return f"The stored mapping cannot be used: {exc}"
+        rows = [(FIELDS[name].label, column) for name, column in mapping.columns.items() if name in FIELDS]
+        rows += [(FIELDS[name].label, f"always “{value}”") for name, value in mapping.constants.items()]
+        rows += [
+            ("Dates look like", mapping.date_format),
+            ("Time zone", mapping.time_zone or f"the agency's ({feed.agency.time_zone})"),
+        ]
+        if mapping.is_projected:
+            rows.append(("Coordinate system", f"EPSG:{mapping.crs}"))
+        if mapping.ignored_codes:
+            rows.append(("Ignored codes", ", ".join(mapping.ignored_codes)))
+        lines = format_html_join("", "<tr><th>{}</th><td>{}</td></tr>", rows)
+        return format_html('<table class="wizard-table">{}</table>', lines)

@@ -1,0 +1,126 @@
+"""Rows that could not be used: why, what to do, download, and reading them again."""
+
+import json
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+
+from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
+from ingestion import services
+from ingestion.engine.rejections import REJECTION_CODES
+from ingestion.models import Feed, QuarantinedRow
+from ingestion.tasks import import_task
+from missions_project.lib.exports import csv_response
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("open", "Waiting"), ("resolved", "Settled")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() in ("open", "resolved"):
+            return queryset.filter(resolved_at__isnull=self.value() == "open")
+        return queryset
+
+
+@admin.register(QuarantinedRow)
+class QuarantinedRowAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
+    list_display = ("row_number", "feed", "code", "field", "external_id", "remedy", "resolved_at")
+    list_filter = (StateFilter, "code", "feed", "agency")
+    list_select_related = ("feed", "agency")
+    search_fields = ("external_id",)
+    ordering = ("-run", "row_number")
+    fields = (
+        "feed",
+        "run",
+        "row_number",
+        "external_id",
+        "code",
+        "field",
+        "meaning",
+        "remedy",
+        "mapped_values",
+        "resolved_at",
+    )
+    readonly_fields = fields
+    actions = ("download", "replay")
+
+    @admin.display(description="what is wrong")
+    def meaning(self, row: QuarantinedRow) -> str:
+        return REJECTION_CODES[row.code].meaning
+
+    @admin.display(description="what to do")
+    def remedy(self, row: QuarantinedRow) -> str:
+        return REJECTION_CODES[row.code].remedy
+
+    @admin.display(description="mapped columns")
+    def mapped_values(self, row: QuarantinedRow) -> str:
+        lines = format_html_join("", "<tr><th>{}</th><td>{}</td></tr>", row.values.items())
+        return format_html('<table class="wizard-table">{}</table>', lines)
+
+    @admin.action(description="Download as CSV", permissions=["view"])
+    def download(self, request: HttpRequest, queryset: QuerySet[QuarantinedRow]) -> HttpResponseBase:
+        rows = queryset.select_related("feed", "agency").order_by("feed", "run", "row_number")
+        return csv_response(
+            "quarantine.csv",
+            about=[
+                "Rows that could not be imported: mapped columns only, with the reason.",
+                f"Downloaded by {request.user}.",
+            ],
+            columns=[
+                "agency",
+                "feed",
+                "file_row",
+                "external_id",
+                "code",
+                "field",
+                "meaning",
+                "remedy",
+                "values",
+            ],
+            rows=(
+                [
+                    row.agency.slug,
+                    row.feed.slug,
+                    row.row_number,
+                    row.external_id,
+                    row.code,
+                    row.field,
+                    self.meaning(row),
+                    self.remedy(row),
+                    json.dumps(row.values, ensure_ascii=False),
+                ]
+                for row in rows.iterator(chunk_size=2_000)
+            ),
+        )
+
+    @admin.action(
+        description="Read again all waiting rows of the selected feeds and codes", permissions=["view"]
+    )
+    def replay(self, request: HttpRequest, queryset: QuerySet[QuarantinedRow]) -> None:
+        wanted: dict[int, set[str]] = {}
+        for feed_id, code in (
+            queryset.filter(resolved_at=None).values_list("feed", "code").order_by().distinct()
+        ):
+            wanted.setdefault(feed_id, set()).add(code)
+        for feed in Feed.objects.filter(pk__in=wanted):
+            run = services.quarantine_replay_queue(
+                feed=feed,
+                codes=wanted[feed.pk],
+                requested_by=request.user,  # type: ignore[arg-type]  # the admin lets nobody anonymous in
+            )
+            import_task.delay_on_commit(run.pk)
+            url = reverse("admin:ingestion_importrun_change", args=[run.pk])
+            messages.info(
+                request, format_html('Reading kept rows of “{}” again: <a href="{}">progress</a>.', feed, url)
+            )
+        if not wanted:
+            messages.warning(request, "None of the selected rows is waiting.")

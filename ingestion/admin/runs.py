@@ -1,0 +1,66 @@
+"""Import runs: what was received, and what became of it."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+
+from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
+from agencies.admin_runs import RunAdminMixin, count_rows
+from ingestion.models import ImportRun
+
+
+@admin.register(ImportRun)
+class ImportRunAdmin(RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # type: ignore[misc]
+    list_display: Any = (
+        "__str__",
+        "feed",
+        "run_status",
+        "run_progress",
+        "received",
+        "inserted",
+        "updated",
+        "kept_aside",
+        "refused",
+        "queued_at",
+        "run_duration",
+    )
+    list_filter: Any = ("status", "agency", "feed")  # type: ignore[misc]
+    list_select_related: Any = ("agency", "feed")  # type: ignore[misc]
+    run_hidden_fields: ClassVar[tuple[str, ...]] = ("spool_name", "refusals", "rejections")
+
+    def run_counts(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
+        kept = {f"kept aside: {code}": number for code, number in run.rejections.items()}
+        refused = {f"refused: {rule}": sum(codes.values()) for rule, codes in run.refusals.items()}
+        return count_rows(run.counts) + count_rows(kept) + count_rows(refused)
+
+    def run_links(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
+        links = [("Data page", reverse("ingestion:data", args=[run.agency.slug]))]
+        if run.counts.get("quarantined"):
+            kept = reverse("admin:ingestion_quarantinedrow_changelist")
+            links.append(("Rows kept aside", f"{kept}?feed__id__exact={run.feed_id}&state=open"))
+        return links
+
+    def _count(self, run: ImportRun, name: str) -> str:
+        return f"{run.counts[name]:,}" if name in run.counts else "–"
+
+    @admin.display(description="received")
+    def received(self, run: ImportRun) -> str:
+        return self._count(run, "received")
+
+    @admin.display(description="new")
+    def inserted(self, run: ImportRun) -> str:
+        return self._count(run, "inserted")
+
+    @admin.display(description="changed")
+    def updated(self, run: ImportRun) -> str:
+        return self._count(run, "updated")
+
+    @admin.display(description="kept aside")
+    def kept_aside(self, run: ImportRun) -> str:
+        return self._count(run, "quarantined")
+
+    @admin.display(description="refused")
+    def refused(self, run: ImportRun) -> str:
+        return self._count(run, "refused")

@@ -1,0 +1,55 @@
+"""This room's steps of an agency's set-up, for the checklist on the admin's start page."""
+
+from django.urls import reverse
+
+from agencies import checklist
+from agencies.checklist import ChecklistItem
+from agencies.models import Agency
+from ingestion.models import ContextLayer, Feed, Incident, QuarantinedRow
+
+
+def _list(model: str, agency: Agency) -> str:
+    return f"{reverse(f'admin:ingestion_{model}_changelist')}?agency__id__exact={agency.pk}"
+
+
+def ingestion_items(agency: Agency) -> list[ChecklistItem]:
+    """Feed, incidents, unmapped codes, context layers. Four short queries."""
+    feeds = list(Feed.objects.filter(agency=agency))
+    mapped = [feed for feed in feeds if feed.mapping]
+    incidents = Incident.objects.filter(agency=agency).count()
+    unmapped = QuarantinedRow.objects.filter(agency=agency, resolved_at=None, code="unmapped_code").count()
+    layers = ContextLayer.objects.filter(agency=agency).count()
+    quarantine = reverse("admin:ingestion_quarantinedrow_changelist")
+    return [
+        ChecklistItem(
+            "A feed with a mapping",
+            bool(mapped),
+            "Says how the agency's files are read.",
+            _list("feed", agency) if feeds else reverse("admin:ingestion_feed_add"),
+            f"{len(mapped)} of {len(feeds)} feeds mapped" if feeds else "",
+        ),
+        ChecklistItem(
+            "Incidents",
+            incidents > 0,
+            "A year of them is the least from which a forecast learns; three are better.",
+            _list("feed", agency),
+            f"{incidents:,} stored" if incidents else "",
+        ),
+        ChecklistItem(
+            "No unmapped codes",
+            bool(mapped) and not unmapped,
+            "Rows with unmapped codes are kept aside and missing from the forecast.",
+            f"{quarantine}?code=unmapped_code&state=open",
+            f"{unmapped:,} rows wait" if unmapped else "",
+        ),
+        ChecklistItem(
+            "Context layers",
+            layers > 0,
+            "Bars, stations, vacant parcels: they explain why a place is risky. The forecast works without.",
+            _list("contextlayer", agency),
+            f"{layers} layers" if layers else "",
+        ),
+    ]
+
+
+checklist.register(ingestion_items, order=20)
