@@ -58,11 +58,18 @@ class RunAdminMixin:
     Override ``run_links`` for what to open afterwards and ``run_counts`` for other figures.
     """
 
-    change_form_template = "admin/run_change_form.html"
-    list_display: Any = ("__str__", "agency", "run_status", "run_progress", "queued_at", "run_duration")
-    list_display_links = ("__str__",)
-    list_filter: Any = ("status",)
-    list_select_related: Any = ("agency",)
+    change_form_template: ClassVar[Any] = "admin/run_change_form.html"
+    list_display: Any = (
+        "__str__",
+        "agency",
+        "run_status",
+        "run_progress",
+        "queued_at",
+        "run_duration",
+    )
+    list_display_links: ClassVar[Any] = ("__str__",)
+    list_filter: ClassVar[Any] = ("status",)
+    list_select_related: ClassVar[Any] = ("agency",)
     run_hidden_fields: ClassVar[tuple[str, ...]] = ()
     """Fields of the model that the page does not list. Binary ones never are."""
 
@@ -112,7 +119,7 @@ class RunAdminMixin:
         """What to open when the run has succeeded, as (label, address)."""
         return []
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         hidden = {*_BASE_NAMES, *self.run_hidden_fields, "id"}
         fields = self.model._meta.concrete_fields  # type: ignore[attr-defined]
         return [f.name for f in fields if f.name not in hidden and not isinstance(f, models.BinaryField)]

@@ -27,7 +27,7 @@ class TacticRuleFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
     """Rules inside a tactic's page: they belong to the tactic's agency, and an enforcement tactic has none."""
 
     def _construct_form(self, i: int, **kwargs: Any) -> forms.ModelForm:  # type: ignore[type-arg]
-        form: forms.ModelForm = super()._construct_form(i, **kwargs)  # type: ignore[type-arg]
+        form: forms.ModelForm = super()._construct_form(i, **kwargs)  # type: ignore[misc, type-arg]  # the stubs leave this hook out
         # The rule's own checks compare agencies, and this page has no field for it.
         form.instance.agency_id = self.instance.agency_id
         return form

@@ -1,7 +1,7 @@
 """Plans in the admin: make the next one, watch it, publish it, prove it."""
 
 import datetime as dt
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -29,7 +29,7 @@ MAX_DIFFERENCES_SHOWN = 5
 
 @admin.register(MissionPlan)
 class MissionPlanAdmin(RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
-    change_form_template = "admin/patrols/plan_change_form.html"
+    change_form_template: ClassVar[Any] = "admin/patrols/plan_change_form.html"
     change_list_template = "admin/patrols/plan_change_list.html"
     list_display = (
         "__str__",

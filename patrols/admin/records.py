@@ -1,7 +1,7 @@
 """Missions, who was sent, what was done: shown as they were written."""
 
 import datetime as dt
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from django.contrib import admin
@@ -56,7 +56,7 @@ class MissionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
 class OfMissionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     """Rows that hang from a mission."""
 
-    list_select_related: Any = ("agency", "mission__plan__shift", "mission__crime_type", "unit")
+    list_select_related: ClassVar[Any] = ("agency", "mission__plan__shift", "mission__crime_type", "unit")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("mission__plan__design", "agency__boundary")
