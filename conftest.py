@@ -47,6 +47,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = sorted(wanted, key=lambda item: item.path not in long_files)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    # Bytes as names differ between workers (a gzip header holds the time), and then nothing runs at all.
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     report = yield
