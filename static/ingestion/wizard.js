@@ -1,0 +1,34 @@
+// The columns page of the mapping wizard: the first rows as points against the agency's boundary.
+"use strict";
+
+window.addEventListener("map:init", (event) => {
+  const holder = document.querySelector("[data-places-url]");
+  if (!holder) return;
+  const map = event.detail.map;
+  const message = document.querySelector("[data-places-message]");
+  const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+  fetch(holder.dataset.placesUrl)
+    .then((answer) => (answer.ok ? answer.json() : Promise.reject(new Error(`status ${answer.status}`))))
+    .then((data) => {
+      const shown = L.featureGroup().addTo(map);
+      if (data.boundary) {
+        L.geoJSON(data.boundary, { style: { color: token("--m-accent"), weight: 2, fill: false }, interactive: false }).addTo(shown);
+      }
+      const bad = data.features.filter((feature) => !feature.properties.ok);
+      data.features.forEach((feature) => {
+        const [lon, lat] = feature.geometry.coordinates;
+        const place = feature.properties.ok
+          ? L.circleMarker([lat, lon], { radius: 4, color: token("--m-good"), weight: 2, fillOpacity: 0.5 })
+          : L.marker([lat, lon], { icon: L.divIcon({ className: "wizard-place-bad", iconSize: [10, 10] }) }).bindTooltip(feature.properties.why);
+        place.addTo(shown);
+      });
+      if (shown.getLayers().length) map.fitBounds(shown.getBounds(), { padding: [16, 16], maxZoom: 15 });
+      if (data.message) message.textContent = data.message;
+      else if (!data.features.length) message.textContent = "No place can be drawn yet: map longitude and latitude, or X and Y with their EPSG code, and press Check.";
+      else if (bad.length) message.textContent = `${bad.length} of the first ${data.features.length} places would be kept aside: ${bad[0].properties.why}.`;
+      else message.textContent = `All of the first ${data.features.length} places lie inside the agency's boundary.`;
+      holder.dataset.placesReady = "yes";
+    })
+    .catch((error) => { message.textContent = `The places could not be loaded (${error.message}). Reload the page.`; });
+});
