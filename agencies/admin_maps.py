@@ -5,11 +5,20 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from leaflet.admin import LeafletAdminWidget, LeafletGeoAdminMixin
 
 from agencies.fields import AreaField
 from agencies.selectors import leaflet_settings
+
+
+class ProjectTemplateMixin:
+    """A widget whose template lies in the project's folder: Django's own form renderer looks in packages only."""
+
+    def _render(self, template_name: str, context: dict[str, Any], renderer: Any = None) -> SafeString:
+        return render_to_string(template_name, context)
 
 
 class RawGeometry(str):
@@ -22,7 +31,7 @@ class RawGeometry(str):
         return str(self)
 
 
-class AreaWidget(LeafletAdminWidget):  # type: ignore[misc]  # django-leaflet ships no types
+class AreaWidget(ProjectTemplateMixin, LeafletAdminWidget):  # type: ignore[misc]  # django-leaflet ships no types
     """A Leaflet map that edits areas without losing their holes (see static/agencies/area_field.js)."""
 
     template_name = "agencies/area_widget.html"
@@ -31,8 +40,11 @@ class AreaWidget(LeafletAdminWidget):  # type: ignore[misc]  # django-leaflet sh
 
     @property
     def media(self) -> forms.Media:
-        return super().media + forms.Media(
-            js=["agencies/area_field.js"], css={"screen": ["agencies/area_field.css"]}
+        base = super().media
+        # One list: lists that are merged may change order, and ours needs leaflet.draw before it.
+        return forms.Media(
+            js=[*base._js, "agencies/area_field.js"],
+            css={"screen": [*base._css["screen"], "agencies/area_field.css"]},
         )
 
     def deserialize(self, value: str) -> RawGeometry | None:

@@ -40,6 +40,7 @@ class AgencyForm(AgencyScopedForm):
     class Meta:
         model = Agency
         fields = "__all__"
+        labels = {"cell_size_m": "Cell size (metres)"}
 
 
 @admin.register(Agency)

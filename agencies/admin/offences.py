@@ -10,6 +10,7 @@ from django.utils.text import slugify
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
+from agencies.admin_maps import ProjectTemplateMixin
 from agencies.engine.offence_policy import OFFENCE_CLASSES, offence_class_of
 from agencies.engine.palette import OKABE_ITO, suggested_colour
 from agencies.models import CrimeType, DistrictPriority
@@ -44,7 +45,7 @@ def offence_choices(current: str = "") -> list[tuple[str, Any]]:
     return groups
 
 
-class ColourInput(forms.TextInput):
+class ColourInput(ProjectTemplateMixin, forms.TextInput):
     """The browser's colour picker, with the palette that colour-blind readers can tell apart."""
 
     template_name = "agencies/colour_input.html"

@@ -48,6 +48,7 @@ class ShiftForm(AgencyScopedForm):
     class Meta:
         model = Shift
         fields = "__all__"
+        labels = {"duration_minutes": "Length (minutes)", "starts_at": "Starts at (local time)"}
 
 
 def preview_rows(shift: Shift, now: dt.datetime) -> list[dict[str, Any]]:

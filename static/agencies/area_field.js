@@ -71,6 +71,10 @@
     var holder = map.getContainer().closest("[data-area-field]");
     if (!holder) return;
     map.setMaxBounds(null);
+    // From afar 275 codes on top of each other are a smear.
+    var labels = function () { map.getContainer().classList.toggle("area-labels-off", map.getZoom() < 13); };
+    map.on("zoomend", labels);
+    labels();
     map.on("map:loadfield", function (loaded) {
       var field = loaded.field, layers = {}, empty = field.drawnItems.getLayers().length === 0;
       saveWithForm(field);
