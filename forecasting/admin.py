@@ -76,7 +76,7 @@ def _person(request: HttpRequest) -> User:
 
 
 @admin.register(Grid)
-class GridAdmin(AgencyActionMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
+class GridAdmin(AgencyActionMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # type: ignore[misc]  # mixins before the base
     action_label = "Build grid"
     action_help = (
         "From the agency's boundary and cell size. An identical grid is used again; forecasts keep theirs."
@@ -95,7 +95,7 @@ class GridAdmin(AgencyActionMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
 
 
 @admin.register(TrainingRun)
-class TrainingRunAdmin(AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
+class TrainingRunAdmin(AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # type: ignore[misc]  # mixins before the base
     action_label = "Train now"
     action_help = "Trains and tests every active crime type in the background; champions go live together."
 
@@ -189,10 +189,10 @@ def _fixed(value: float | None, digits: int) -> str:
 
 
 @admin.register(ForecastRun)
-class ForecastRunAdmin(AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
+class ForecastRunAdmin(AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # type: ignore[misc]  # mixins before the base
     action_label = "Forecast next shift"
     action_help = "The next shift to start, for every active crime type with a live model."
-    list_select_related = ("agency", "shift")
+    list_select_related = ("agency", "shift")  # type: ignore[misc]  # the mixin declares it for one model
 
     def action(self, request: HttpRequest, agency: Agency) -> AbstractRun:
         shift, on = next_shift_instance(agency, timezone.now())

@@ -31,6 +31,7 @@ from forecasting.selectors import (
     succeeded_forecasts,
     type_weights,
 )
+from forecasting.services.forecasts import STALE_AFTER
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import RunStatus
 
@@ -162,6 +163,7 @@ def risk_context(agency: Agency, chosen: Chosen) -> dict[str, Any]:
         "total": float(surface.values.sum()),
         "version": models.get(crime_type.pk) if crime_type else None,
         "lift": model_lift(models[crime_type.pk]) if crime_type and crime_type.pk in models else None,
+        "stale_days": stale_days(chosen.run),
         "looked_ahead": any(row.trained_to > chosen.run.period_from for row in models.values()),
     }
 
@@ -234,6 +236,13 @@ def cell_polygon(spec: GridSpec, position: int) -> dict[str, Any]:
         "type": "Polygon",
         "coordinates": [[[round(float(x), 7), round(float(y), 7)] for x, y in zip(lon, lat, strict=True)]],
     }
+
+
+def stale_days(run: ForecastRun) -> int | None:
+    """Days between the newest incident known and the shift, where that is more than a slow feed; else None."""
+    newest = run.config_snapshot.get("newest_incident")
+    gap = run.period_from - dt.datetime.fromisoformat(newest) if newest else None
+    return gap.days if gap is not None and gap > STALE_AFTER else None
 
 
 def model_lift(version: ModelVersion) -> dict[str, float | None] | None:

@@ -21,6 +21,7 @@ from forecasting.selectors.grids import active_grid, grid_spec
 from forecasting.selectors.inputs import (
     HISTORY_DAYS,
     agency_shifts,
+    aware,
     known_incidents,
     period_of,
     shift_windows,
@@ -33,6 +34,8 @@ from missions_project.lib.progress import Progress
 from missions_project.lib.runs import RunReporter, run_execution
 
 Floats32 = npt.NDArray[np.float32]
+STALE_AFTER = dt.timedelta(days=4)
+"""A gap between the newest incident and the shift that is more than a slow feed."""
 
 
 def forecast_run_queue(
@@ -146,6 +149,14 @@ def _surfaces(
             )
         groups[artefact.terms][crime_type.slug] = artefact
     table = known_incidents(run.agency, epsg=grid.epsg, as_of=as_of)
+    newest = aware(table.occurred_utc[-1]) if len(table) else None
+    if newest is None or run.period_from - newest > STALE_AFTER:
+        reporter.log(
+            f"The newest incident known is of {newest:%Y-%m-%d %H:%M} UTC, well before the shift: silence since then "
+            "lowers every expected count. Next step: import the days that are missing, then forecast again."
+            if newest
+            else "No incident is known at all. Next step: import incidents, then forecast again."
+        )
     values: dict[str, Floats32] = {}
     digests: dict[str, str] = {}
     for artefacts in groups.values():
@@ -169,6 +180,7 @@ def _surfaces(
     run.config_snapshot = {
         "grid": grid.hash,
         "incidents_known": len(table),
+        "newest_incident": newest.isoformat() if newest else None,
         "shift": {
             "slug": run.shift.slug,
             "period_from": run.period_from.isoformat(),

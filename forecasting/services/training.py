@@ -2,6 +2,10 @@
 
 import datetime as dt
 import secrets
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,7 +35,7 @@ from ingestion.models import Incident
 from ingestion.selectors import data_hash
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress
-from missions_project.lib.runs import run_execution
+from missions_project.lib.runs import RunReporter, run_execution
 
 
 def training_run_queue(
@@ -81,7 +85,8 @@ def training_run_execute(*, run: TrainingRun, progress: Progress | None = None) 
             f"{grid.n_cells} cells, {len(block.names)} context columns."
         )
         try:
-            trained = train(
+            learn = partial(
+                train,
                 grid=grid_spec(grid),
                 incidents=table,
                 periods=periods,
@@ -91,9 +96,9 @@ def training_run_execute(*, run: TrainingRun, progress: Progress | None = None) 
                 context=block.values,
                 context_names=block.names,
                 rng=np.random.default_rng(seed),
-                progress=reporter.progress,
                 budget_cells=_missions_per_shift(agency, found),
             )
+            trained = _beside_a_heartbeat(learn, reporter)
         except ValueError as error:
             raise MissionsError(str(error), next_step="import more incidents, then train again.") from error
         reporter.record(
@@ -121,6 +126,34 @@ def training_run_execute(*, run: TrainingRun, progress: Progress | None = None) 
         reporter.record(counts={row.crime_type.slug: row.n_incidents for row in versions})
         reporter.progress(1000, 1000, "Done")
     return run
+
+
+def _beside_a_heartbeat(
+    learn: Callable[..., dict[str, TrainedType]], reporter: RunReporter
+) -> dict[str, TrainedType]:
+    """Run the training in a thread of its own, while this one keeps telling the run's row that it lives.
+
+    The engine reports from several threads, and between two reports can lie minutes. Were they to write, each
+    thread would open a connection of its own; were nobody to write, the run would be taken for abandoned.
+    """
+    latest: tuple[int, int, str] = (0, 1000, "Training")
+    outcome: Future[dict[str, TrainedType]] = Future()
+
+    def heard(done: int, total: int, label: str) -> None:
+        nonlocal latest
+        latest = max(latest, (done, total, label))
+
+    def work() -> None:
+        try:
+            outcome.set_result(learn(progress=heard))
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+            outcome.set_exception(error)
+
+    # A daemon: Ctrl-C must end the command, not wait for the models.
+    threading.Thread(target=work, name="training", daemon=True).start()
+    while not wait([outcome], timeout=0.5).done:
+        reporter.progress(*latest)
+    return outcome.result()
 
 
 def _as_of(agency: Agency, until: str | None) -> dt.datetime:
