@@ -20,7 +20,6 @@ from agencies.models import (
     DistrictPriority,
     Membership,
     Role,
-    Shift,
     Unit,
     User,
 )
@@ -39,27 +38,12 @@ from ingestion.services import (
 from missions_project.demo.files import write_city
 from missions_project.lib.progress import Progress
 from missions_project.lib.runs import RunStatus
-from patrols.models import MissionPlan, PatrolPolicy
+from patrols.models import MissionPlan
 from patrols.services import shift_line_run
-from tactics.services import starter_catalogue_create
+from tactics.defaults import agency_defaults_create
 
 CITY_SEED = 2026
 SLUG = "riverton"
-CRIME_TYPES = (
-    # slug, name, NIBRS, weight, colour (Okabe-Ito), letter
-    ("homicide", "Homicide", "09A", 40.0, "#000000", "H"),
-    ("gunfire", "Gunfire", "gunfire", 12.0, "#CC79A7", "G"),
-    ("robbery", "Robbery", "120", 8.0, "#D55E00", "R"),
-    ("aggravated_assault", "Aggravated assault", "13A", 8.0, "#882255", "A"),
-    ("burglary", "Burglary", "220", 4.0, "#0072B2", "B"),
-    ("motor_vehicle_theft", "Motor vehicle theft", "240", 3.0, "#009E73", "V"),
-    ("theft", "Theft", "theft", 1.0, "#E69F00", "T"),
-)
-SHIFTS = (
-    ("day", "Day", dt.time(8), 480),
-    ("evening", "Evening", dt.time(16), 480),
-    ("night", "Night", dt.time(0), 480),
-)
 LAYERS = (
     # file stem, name, whether it feeds the forecast
     ("bars", "Bars", True),
@@ -154,35 +138,11 @@ def geography_ensure(agency: Agency, folder: Path) -> None:
 
 @transaction.atomic
 def configuration_ensure(agency: Agency) -> None:
-    for slug, name, start, minutes in SHIFTS:
-        Shift.objects.get_or_create(
-            agency=agency, slug=slug, defaults={"name": name, "starts_at": start, "duration_minutes": minutes}
-        )
-    for slug, name, nibrs, weight, colour, letter in CRIME_TYPES:
-        CrimeType.objects.get_or_create(
-            agency=agency,
-            slug=slug,
-            defaults={
-                "name": name,
-                "nibrs_code": nibrs,
-                "weight": weight,
-                "colour": colour,
-                "letter": letter,
-            },
-        )
-    for beat in Beat.objects.filter(agency=agency):
-        for letter in "AB":
-            Unit.objects.get_or_create(
-                agency=agency,
-                call_sign=f"{beat.code}{letter}",
-                defaults={"beat": beat, "missions_per_shift": 2},
-            )
+    agency_defaults_create(agency=agency, units_per_beat=2, missions_per_shift=2)
     district = District.objects.filter(agency=agency).first()
     if district and not DistrictPriority.objects.filter(agency=agency).exists():
         robbery = CrimeType.objects.get(agency=agency, slug="robbery")
         DistrictPriority.objects.create(agency=agency, district=district, crime_type=robbery, multiplier=1.5)
-    PatrolPolicy.objects.get_or_create(agency=agency, is_active=True)
-    starter_catalogue_create(agency=agency)
 
 
 @transaction.atomic

@@ -19,6 +19,7 @@ from agencies.services import audit_record
 from forecasting.models import ForecastRun
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import RunStatus
+from patrols.admin.clock import AgencyClockMixin, local
 from patrols.models import MissionPlan
 from patrols.replays import plan_differences
 from patrols.services import plan_publish, plan_summary
@@ -28,7 +29,7 @@ MAX_DIFFERENCES_SHOWN = 5
 
 
 @admin.register(MissionPlan)
-class MissionPlanAdmin(RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
+class MissionPlanAdmin(AgencyClockMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
     change_form_template: ClassVar[Any] = "admin/patrols/plan_change_form.html"
     change_list_template = "admin/patrols/plan_change_list.html"
     list_display = (
@@ -38,7 +39,7 @@ class MissionPlanAdmin(RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
         "run_status",
         "run_progress",
         "missions",
-        "queued_at",
+        "queued",
         "run_duration",
     )
     list_filter = ("agency", "state", "shift", "status")
@@ -76,6 +77,10 @@ class MissionPlanAdmin(RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
     @admin.display(description="missions")
     def missions(self, plan: MissionPlan) -> str:
         return str((plan.counts or {}).get("missions", ""))
+
+    @admin.display(description="queued", ordering="queued_at")
+    def queued(self, plan: MissionPlan) -> str:
+        return local(plan.queued_at, plan.agency)
 
     def plan_next_view(self, request: HttpRequest) -> HttpResponse:
         """Queue forecast and plan of the agency's next shift, then show how far they are."""

@@ -1,21 +1,19 @@
 """The dials of the allocation, and areas kept out of it."""
 
-import datetime as dt
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.http import HttpRequest
 from django.utils import timezone
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
 from agencies.admin_maps import AreaAdminMixin
 from agencies.services import audit_record
+from patrols.admin.clock import AgencyClockMixin
 from patrols.models import PatrolPolicy, Suppression
 
 
@@ -141,7 +139,7 @@ class SuppressionForm(AgencyScopedForm):
 
 
 @admin.register(Suppression)
-class SuppressionAdmin(AuditedAdminMixin, AreaAdminMixin, AgencyScopedAdmin):
+class SuppressionAdmin(AgencyClockMixin, AuditedAdminMixin, AreaAdminMixin, AgencyScopedAdmin):
     """Kept for good, because plans name them: ended early rather than deleted."""
 
     form = SuppressionForm
@@ -155,23 +153,6 @@ class SuppressionAdmin(AuditedAdminMixin, AreaAdminMixin, AgencyScopedAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: Any = None,
-    ) -> HttpResponse:
-        row = self.get_object(request, object_id) if object_id else None
-        agency = row.agency if row else self.page_agency(request)
-        zone = ZoneInfo(agency.time_zone) if agency else dt.UTC
-        with timezone.override(zone):
-            response = super().changeform_view(request, object_id, form_url, extra_context)
-            if isinstance(response, TemplateResponse):
-                # Rendered here: outside the block the page would show and mean another clock.
-                response.render()
-        return response
 
     def save_model(self, request: HttpRequest, obj: Suppression, form: forms.ModelForm, change: bool) -> None:  # type: ignore[type-arg]
         if not change:

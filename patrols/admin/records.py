@@ -1,21 +1,14 @@
 """Missions, who was sent, what was done: shown as they were written."""
 
-import datetime as dt
 from typing import Any, ClassVar
-from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
-from agencies.models import Agency
+from patrols.admin.clock import local
 from patrols.models import Assignment, Engagement, Mission
-
-
-def local(instant: dt.datetime | None, agency: Agency) -> str:
-    """An instant by the agency's clock."""
-    return f"{instant.astimezone(ZoneInfo(agency.time_zone)):%Y-%m-%d %H:%M}" if instant else "–"
 
 
 @admin.register(Mission)
