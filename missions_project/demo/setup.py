@@ -4,7 +4,6 @@ Every step looks at what is there first, so that a set-up killed half-way goes o
 """
 
 import datetime as dt
-import json
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +35,7 @@ from ingestion.services import (
     import_run_queue,
 )
 from missions_project.demo.files import write_city
+from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress
 from missions_project.lib.runs import RunStatus
 from patrols.models import MissionPlan
@@ -116,11 +116,6 @@ def current_shift_ensure(*, agency: Agency, now: dt.datetime, progress: Progress
         agency=agency, shift=shift, on=on, state=MissionPlan.State.PUBLISHED
     ).first()
     return plan or shift_line_run(agency=agency, shift=shift, on=on, publish=True, progress=progress)
-
-
-def _features(folder: Path, name: str) -> list[dict]:  # type: ignore[type-arg]
-    features: list[dict] = json.loads((folder / f"{name}.geojson").read_text())["features"]  # type: ignore[type-arg]
-    return features
 
 
 @transaction.atomic
