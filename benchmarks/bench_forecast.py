@@ -58,7 +58,9 @@ def incidents_of(path: pathlib.Path, since: str, epsg: int) -> IncidentTable:
     frame = frame[frame.occurred_at >= since].sort_values("occurred_at", kind="stable")
     x_m, y_m = project(frame.lon.to_numpy(), frame.lat.to_numpy(), epsg)
     at = frame.occurred_at.to_numpy().astype("datetime64[s]")
-    code = frame.category.map({slug: k for k, slug in enumerate(TYPES)}).fillna(-1).to_numpy().astype(np.int16)
+    code = (
+        frame.category.map({slug: k for k, slug in enumerate(TYPES)}).fillna(-1).to_numpy().astype(np.int16)
+    )
     return IncidentTable(x_m, y_m, at, at, at, at, code, TYPES)
 
 
@@ -117,7 +119,11 @@ def scored_window(args, grid: GridSpec, incidents: IncidentTable, data: pathlib.
     (folder / "grid.json").write_text(json.dumps(head))
     for slug, surfaces in collected.items():
         np.savez(
-            folder / f"{slug}.npz", cells=grid.cells, period_from=starts, period_to=ends, expected=np.stack(surfaces)
+            folder / f"{slug}.npz",
+            cells=grid.cells,
+            period_from=starts,
+            period_to=ends,
+            expected=np.stack(surfaces),
         )
     scorer = data.parent / "bench" / "score.py"
     events = data / "chicago" / "events_2013_2018.parquet"
@@ -142,12 +148,22 @@ def trained_at(args, grid: GridSpec, incidents: IncidentTable, at: np.datetime64
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=pathlib.Path, default=ROOT.parent / "shared" / "data", help="public data folder")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data", type=pathlib.Path, default=ROOT.parent / "shared" / "data", help="public data folder"
+    )
     parser.add_argument("--cell", type=float, default=250.0, help="cell size in metres")
-    parser.add_argument("--from", dest="since", default="2017-01-01", help="first day of incidents and shifts")
-    parser.add_argument("--score", nargs=2, metavar=("FROM", "TO"), help="score a window with the shared scorer")
-    parser.add_argument("--refit-weeks", type=int, default=0, help="train again every so many weeks (0: once)")
+    parser.add_argument(
+        "--from", dest="since", default="2017-01-01", help="first day of incidents and shifts"
+    )
+    parser.add_argument(
+        "--score", nargs=2, metavar=("FROM", "TO"), help="score a window with the shared scorer"
+    )
+    parser.add_argument(
+        "--refit-weeks", type=int, default=0, help="train again every so many weeks (0: once)"
+    )
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     events = args.data / "chicago" / "events_2013_2018.parquet"
@@ -176,7 +192,14 @@ def main() -> int:
         now = incidents.occurred_utc[-1].astype("datetime64[D]").astype("datetime64[s]")
         trained, wall, cpu = measured(lambda: trained_at(args, grid, incidents, now))
         shift = shift_instances(now, now + np.timedelta64(8, "h"))
-        given = {"trained": trained, "grid": grid, "incidents": incidents, "period": shift, "shifts": SHIFTS, "as_of_utc": now}
+        given = {
+            "trained": trained,
+            "grid": grid,
+            "incidents": incidents,
+            "period": shift,
+            "shifts": SHIFTS,
+            "as_of_utc": now,
+        }
         found, one_wall, one_cpu = measured(lambda: forecast(**given))
         top = np.argsort(-found["burglary"])[:10]
         _, why_wall, why_cpu = measured(lambda: explain(**given, cells=top, target="burglary"))

@@ -120,7 +120,10 @@ def league_run(
     calendar = calendar_columns(periods, workshop.shifts)
     n_areas, n = len(areas), len(periods)
     book = [
-        [Scores(*(np.zeros((n, n_areas)) for _ in range(2)), *(np.zeros(n) for _ in range(3))) for _ in entrants]
+        [
+            Scores(*(np.zeros((n, n_areas)) for _ in range(2)), *(np.zeros(n) for _ in range(3)))
+            for _ in entrants
+        ]
         for entrants in candidates
     ]
     every_cell = np.arange(len(grid))
@@ -205,11 +208,9 @@ def _league(
     by_log = max(plain, key=lambda number: float(book[number].log_scores.sum()))
     reference = book[by_log]
     # Each area has its own best baseline, as a critic would choose it.
+    per_area = np.stack([book[number].hits.sum(axis=0) for number in plain])
     best_hits = np.stack(
-        [
-            book[max(plain, key=lambda number, c=column: float(book[number].hits[:, c].sum()))].hits[:, column]  # type: ignore[misc]
-            for column in range(len(areas))
-        ],
+        [book[plain[int(best)]].hits[:, column] for column, best in enumerate(per_area.argmax(axis=0))],
         axis=1,
     )
     rows = []
@@ -233,7 +234,13 @@ def _league(
     best_plain = next(row for row in rows if row.is_baseline)
     challenger = next((row for row in rows if not row.is_baseline and _beats(row, best_plain)), None)
     champion = best_plain if challenger is None else challenger
-    return League(tuple(rows), champion.name, challenger is not None, int(reference.observed.sum()), len(reference.observed))
+    return League(
+        tuple(rows),
+        champion.name,
+        challenger is not None,
+        int(reference.observed.sum()),
+        len(reference.observed),
+    )
 
 
 def _beats(row: LeagueRow, best: LeagueRow) -> bool:

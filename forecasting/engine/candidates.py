@@ -20,8 +20,8 @@ from forecasting.engine.models import (
 
 BASELINES = ("all_history_counts", "decayed_counts", "kernel_density", "counts_and_kernel")
 LEARNED = ("log_linear", "boosting", "mixture", "boosted_mixture", "blend")
-BLENDED = ("log_linear", "boosting", "boosted_mixture")
-BLEND_WEIGHTS = (0.25, 0.25, 0.5)
+BLENDED = ("log_linear", "boosted_mixture")
+BLEND_WEIGHTS = (0.35, 0.65)
 LEARNED_NEEDS_EVENTS = 50
 
 Spec = tuple[tuple[int, float], ...]
@@ -62,7 +62,10 @@ def baseline_specs(name: str, few_events: bool) -> tuple[Spec, ...]:
         return tuple(spec for memory in memories[:-1] for spec in _with_shift(memory, 0.0, 1.0))
     if name == "kernel_density":
         return tuple(
-            spec for memory in memories[1:] for width in bandwidths for spec in _with_shift(memory, width, 1.0)
+            spec
+            for memory in memories[1:]
+            for width in bandwidths
+            for spec in _with_shift(memory, width, 1.0)
         )
     return tuple(
         (*raw, *blurred)
@@ -92,7 +95,7 @@ def candidate_estimator(name: str, layout: Layout, n_events: int) -> Any:
         return mixture
     if name == "log_linear":
         return LogLinearPoisson(columns=rates, plain=(*calendar, *context))
-    trees = BoostedPoisson(columns=layout.tree_columns, ratios=layout.tree_ratios)
+    trees = BoostedPoisson(columns=layout.tree_columns, ratios=layout.tree_ratios, max_rows=40_000)
     if name == "boosting":
         return trees
     if name == "boosted_mixture":

@@ -109,7 +109,9 @@ class Layout:
             *("shrunk_2", "slot", "weekday", "season_sin", "season_cos"),
         )
         others = tuple(
-            f"{self.sources[other]}:{name}" for other in self.others for name in ("45d_200m", "450d_200m", "all_400m")
+            f"{self.sources[other]}:{name}"
+            for other in self.others
+            for name in ("45d_200m", "450d_200m", "all_400m")
         )
         context = ("context_rate", "context_shrunk_2", *(f"context:{name}" for name in self.context_names))
         return self.find(*own, *others, *(context if self.context_names else ()))

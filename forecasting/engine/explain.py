@@ -147,7 +147,11 @@ def explain_cells(
 
 
 def contributions(
-    estimator: Any, X: Floats32, reference: Floats32, families: tuple[str, ...], expected: Floats | None = None
+    estimator: Any,
+    X: Floats32,
+    reference: Floats32,
+    families: tuple[str, ...],
+    expected: Floats | None = None,
 ) -> Floats:
     """Split log(risk / the reference cell's risk) into families of columns: [k, families], rows add up exactly.
 
@@ -168,11 +172,11 @@ def contributions(
             states.append(now.copy())
     # One batch: blends bring each batch to mean one, so only risks of the same batch may be compared.
     risk = np.asarray(estimator.predict(np.concatenate(states)), dtype=np.float64)
-    logs = np.log(np.maximum(risk, 1e-12)).reshape(2, n_families + 1, k)
-    forward = np.diff(logs[0], axis=0)
-    backward = np.diff(logs[1], axis=0)[::-1]
-    result: Floats = ((forward + backward) / 2).T
-    return result
+    logs = np.log(np.maximum(risk, 1e-12)).astype(np.float64).reshape(2, n_families + 1, k)
+    forward: Floats = np.diff(logs[0], axis=0)
+    backward: Floats = np.diff(logs[1], axis=0)[::-1]
+    both: Floats = 0.5 * (forward + backward)
+    return both.T
 
 
 def _context(context: Floats32 | None, names: tuple[str, ...], cell: int) -> tuple[ContextValue, ...]:
@@ -193,7 +197,12 @@ class _Numbers:
     """Plain counts around a cell, straight from the incidents: no model in between."""
 
     def __init__(
-        self, grid: GridSpec, incidents: IncidentTable, period: Periods, shifts: tuple[ShiftWindow, ...], source: int
+        self,
+        grid: GridSpec,
+        incidents: IncidentTable,
+        period: Periods,
+        shifts: tuple[ShiftWindow, ...],
+        source: int,
     ) -> None:
         self.grid, self.incidents, self.source = grid, incidents, source
         self.x_m, self.y_m = grid.centres()
@@ -212,7 +221,9 @@ class _Numbers:
 
     def neighbours(self, per_year: Floats, cell: int) -> float:
         """Mean of the surrounding cells that the grid keeps (up to eight); 0 if there is none."""
-        near = (abs(self.grid.rows - self.grid.rows[cell]) <= 1) & (abs(self.grid.cols - self.grid.cols[cell]) <= 1)
+        near = (abs(self.grid.rows - self.grid.rows[cell]) <= 1) & (
+            abs(self.grid.cols - self.grid.cols[cell]) <= 1
+        )
         near[cell] = False
         return float(per_year[near].mean()) if near.any() else 0.0
 
@@ -234,7 +245,11 @@ class _Numbers:
 
     def shift_share(self, cell: int | None) -> float | None:
         """None where nothing happened: a share of nothing is not a number."""
-        use = self.own if cell is None else self.own & self._close(cell, max(SHIFT_RADIUS_M, self.grid.cell_size_m))
+        use = (
+            self.own
+            if cell is None
+            else self.own & self._close(cell, max(SHIFT_RADIUS_M, self.grid.cell_size_m))
+        )
         total = int(use.sum())
         return float((use & self.in_shift).sum()) / total if total else None
 
@@ -268,5 +283,7 @@ def words(explanation: Explanation, labels: Mapping[str, str] | None = None) -> 
         )
     for value in sorted(explanation.context, key=lambda one: -one.share_below)[:2]:
         if value.share_below >= 0.9:
-            lines.append(f"{value.name}: {value.value:.3g}, more than in {value.share_below:.0%} of the cells.")
+            lines.append(
+                f"{value.name}: {value.value:.3g}, more than in {value.share_below:.0%} of the cells."
+            )
     return lines

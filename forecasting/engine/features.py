@@ -7,6 +7,7 @@ pseudo-incident spread evenly over the city is added to each, so that an empty h
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -228,7 +229,9 @@ class SampledRows:
         """The rows that stand for one target: (row numbers, incidents, weights)."""
         y = self.outcome(target, known_before_days)
         ended = days_since_epoch(self.periods.to_utc)[self.period] <= ends_before_days
-        weight = np.where(self.background, np.where(y == 0, self.weight, 0), np.where(y > 0, self.kept[:, target], 0))
+        weight = np.where(
+            self.background, np.where(y == 0, self.weight, 0), np.where(y > 0, self.kept[:, target], 0)
+        )
         rows = np.flatnonzero(ended & (weight > 0))
         return rows, y[rows], weight[rows].astype(np.float32)
 
@@ -276,7 +279,9 @@ def rows_sample(
             sampling = 0.5 / n_cells + 0.5 * level / level.sum()
             cumulative = np.cumsum(sampling)
             progress(number, len(periods), "Collecting history")
-        drawn = np.minimum(np.searchsorted(cumulative, rng.random(draws) * cumulative[-1], side="right"), n_cells - 1)
+        drawn = np.minimum(
+            np.searchsorted(cumulative, rng.random(draws) * cumulative[-1], side="right"), n_cells - 1
+        )
         here = by_time[first[number] : last[number]]
         cell, target = events.cell[here], target_of[events.source[here]]
         pairs = np.unique(cell * len(target_sources) + target)
@@ -311,20 +316,22 @@ def rows_sample(
         at_row += sizes[number]
         # Freed one by one: the blocks and the whole would otherwise lie in memory together.
         parts[number] = (np.empty((0, 0, 0), np.float32), *part[1:])
-    stack = lambda column, kind, blank: (  # noqa: E731 - three one-line uses
-        np.concatenate([part[column] for part in parts]).astype(kind) if parts else blank
-    )
     progress(len(periods), len(periods), "Collecting history")
     return SampledRows(
         rates=rates,
         period=np.repeat(np.arange(len(periods)), sizes).astype(np.int32),
-        cell=stack(1, np.int32, np.zeros(0, np.int32)),
-        weight=stack(2, np.float32, np.zeros(0, np.float32)),
-        background=stack(3, np.bool_, np.zeros(0, bool)),
-        kept=stack(4, np.float32, np.zeros((0, n_targets), np.float32)),
+        cell=_stacked([part[1] for part in parts], (0,)).astype(np.int32),
+        weight=_stacked([part[2] for part in parts], (0,)).astype(np.float32),
+        background=_stacked([part[3] for part in parts], (0,)).astype(np.bool_),
+        kept=_stacked([part[4] for part in parts], (0, n_targets)).astype(np.float32),
         event_row=linked[0],
         event_target=linked[1],
         event_known_days=linked[2],
         periods=periods,
         city_totals=city,
     )
+
+
+def _stacked(parts: list[npt.NDArray[Any]], empty: tuple[int, ...]) -> npt.NDArray[Any]:
+    # np.concatenate refuses an empty list: no period at all is a valid, empty sample.
+    return np.concatenate(parts) if parts else np.zeros(empty)

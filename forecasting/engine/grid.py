@@ -97,10 +97,9 @@ class GridSpec:
     def centres(self) -> tuple[Floats, Floats]:
         """The middle of every kept cell: (x_m[N], y_m[N])."""
         half = 0.5 * self.cell_size_m
-        return (
-            self.x0_m + self.cols * self.cell_size_m + half,
-            self.y0_m + self.rows * self.cell_size_m + half,
-        )
+        x_m: Floats = (self.x0_m + self.cols * self.cell_size_m + half).astype(np.float64)
+        y_m: Floats = (self.y0_m + self.rows * self.cell_size_m + half).astype(np.float64)
+        return x_m, y_m
 
     def centres_lonlat(self) -> tuple[Floats, Floats]:
         """The middle of every kept cell in WGS84: (lon[N], lat[N])."""
@@ -182,9 +181,7 @@ def unproject(x_m: npt.ArrayLike, y_m: npt.ArrayLike, epsg: int) -> tuple[Floats
     return np.asarray(lon, np.float64), np.asarray(lat, np.float64)
 
 
-def grid_build(
-    boundary_m: BaseGeometry, cell_size_m: float, epsg: int, min_inside: float = 0.25
-) -> GridSpec:
+def grid_build(boundary_m: BaseGeometry, cell_size_m: float, epsg: int, min_inside: float = 0.25) -> GridSpec:
     """Cover the jurisdiction with square cells, keeping those at least a quarter inside it.
 
     ``boundary_m`` is a valid (multi)polygon in metres of ``epsg``. The origin is snapped to a multiple of the

@@ -39,7 +39,9 @@ class LevelModel:
         counts = totals[:, [_SHORT, _MIDDLE, _LONG]]
         # Five incidents' worth of the long-run rate steadies the short memories.
         steady = np.minimum(5.0, seen_days * long_rate[:, None])
-        rate = (counts + steady) / np.maximum(seen_days + steady / np.maximum(long_rate[:, None], 1e-12), 1e-12)
+        rate = (counts + steady) / np.maximum(
+            seen_days + steady / np.maximum(long_rate[:, None], 1e-12), 1e-12
+        )
         return rate, rate[:, 2] * periods.hours / 24.0
 
     def _terms(self, periods: Periods, rate: Floats) -> Floats:
@@ -75,7 +77,9 @@ class LevelModel:
         # The ridge is worth ten incidents, whatever the sample's size.
         alpha = 10.0 / max(float((counts[ok] / exposure[ok] * weight).sum()), 1.0)
         model = PoissonRegressor(alpha=alpha, solver="newton-cholesky", max_iter=50)
-        self._model = model.fit(self._terms(periods, rate)[ok], counts[ok] / exposure[ok], sample_weight=weight)
+        self._model = model.fit(
+            self._terms(periods, rate)[ok], counts[ok] / exposure[ok], sample_weight=weight
+        )
         return self
 
     def predict(self, periods: Periods, totals: Floats) -> Floats:
@@ -89,7 +93,9 @@ class LevelModel:
         return result
 
 
-def reporting_completeness(incidents: IncidentTable, source: int, ages_days: Floats, as_of_days: float) -> Floats:
+def reporting_completeness(
+    incidents: IncidentTable, source: int, ages_days: Floats, as_of_days: float
+) -> Floats:
     """Which share of a type's incidents is usually known this many days after they happened.
 
     Estimated from incidents between 60 and 760 days old; 1 everywhere when there are fewer than 50 of them.

@@ -88,6 +88,11 @@ def bootstrap_weeks(blocks: Ints, rng: np.random.Generator, draws: int = 1000) -
     return rng.integers(0, max(n, 1), size=(draws, n))
 
 
+def _finite(value: float) -> float | None:
+    """JSON has no NaN."""
+    return float(value) if np.isfinite(value) else None
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A measured figure with its 95 % interval."""
@@ -98,8 +103,7 @@ class Estimate:
 
     def as_dict(self) -> dict[str, float | None]:
         """For JSON, where NaN does not exist."""
-        parts = {"value": self.value, "low": self.low, "high": self.high}
-        return {key: float(part) if np.isfinite(part) else None for key, part in parts.items()}
+        return {"value": _finite(self.value), "low": _finite(self.low), "high": _finite(self.high)}
 
 
 def ratio_estimate(top: Floats, bottom: Floats, blocks: Ints, draws: Ints) -> Estimate:
@@ -109,7 +113,9 @@ def ratio_estimate(top: Floats, bottom: Floats, blocks: Ints, draws: Ints) -> Es
     weekly_top, weekly_bottom = np.bincount(blocks, top), np.bincount(blocks, bottom)
     tops, bottoms = weekly_top[draws].sum(axis=1), weekly_bottom[draws].sum(axis=1)
     usable = bottoms > 0
-    low, high = np.quantile(tops[usable] / bottoms[usable], [0.025, 0.975]) if usable.any() else (np.nan, np.nan)
+    low, high = (
+        np.quantile(tops[usable] / bottoms[usable], [0.025, 0.975]) if usable.any() else (np.nan, np.nan)
+    )
     return Estimate(float(top.sum() / bottom.sum()), float(low), float(high))
 
 
@@ -139,13 +145,12 @@ class AreaScore:
     lift: Estimate
 
     def as_dict(self) -> dict[str, object]:
-        finite = lambda value: float(value) if np.isfinite(value) else None  # noqa: E731 - used twice below
         return {
             "area": self.area,
             "cells": self.cells,
             "hit_rate": self.hit_rate.as_dict(),
-            "pai": finite(self.pai),
-            "pei_star": finite(self.pei_star),
+            "pai": _finite(self.pai),
+            "pei_star": _finite(self.pei_star),
             "lift_over_best_baseline": self.lift.as_dict(),
         }
 

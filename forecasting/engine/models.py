@@ -359,7 +359,9 @@ class GeometricBlend(_RateEstimator):
 
 def blend(risks: Sequence[Floats], weights: Sequence[float] | None = None) -> Floats:
     """The weighted geometric mean of positive vectors, each brought to mean one first. Equal weights if None."""
-    share = np.full(len(risks), 1.0 / len(risks)) if weights is None else np.asarray(weights, dtype=np.float64)
+    share = (
+        np.full(len(risks), 1.0 / len(risks)) if weights is None else np.asarray(weights, dtype=np.float64)
+    )
     total = np.zeros(len(risks[0]))
     for part, risk in zip(share / share.sum(), risks, strict=True):
         total += part * np.log(np.maximum(risk / max(float(risk.mean()), _TINY), _TINY))

@@ -81,7 +81,10 @@ def weekday_of(local: Times) -> npt.NDArray[np.int64]:
 def minute_of_day(local: Times) -> npt.NDArray[np.int64]:
     """Whole minutes after local midnight."""
     at = np.asarray(local, "datetime64[s]")
-    return (at - at.astype("datetime64[D]")).astype("timedelta64[m]").astype(np.int64)
+    minutes: npt.NDArray[np.int64] = (
+        (at - at.astype("datetime64[D]")).astype("timedelta64[m]").astype(np.int64)
+    )
+    return minutes
 
 
 def shift_membership(local: Times, shifts: tuple[ShiftWindow, ...]) -> npt.NDArray[np.bool_]:

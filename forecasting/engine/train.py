@@ -109,7 +109,7 @@ def train(
     ``workers``: crime types fitted at a time (one per core if None); it does not change the result. A type without any
     incident gets a flat surface of almost nothing. Fewer than six usable periods raise ``ValueError``.
     """
-    as_of_utc = np.datetime64(as_of_utc, "s")
+    as_of_utc = as_of_utc.astype("datetime64[s]")
     _check(grid, incidents, shifts, targets, context, context_names, periods)
     workshop = _workshop(grid, incidents, shifts, targets, as_of_utc, context, context_names)
     usable = periods.take(np.flatnonzero(periods.to_utc <= as_of_utc))
@@ -204,7 +204,7 @@ def forecast(
         (found,) = forecast_many(
             trained=trained,
             grid=grid,
-            incidents=incidents.known_before(np.datetime64(as_of_utc, "s")),
+            incidents=incidents.known_before(as_of_utc.astype("datetime64[s]")),
             periods=period,
             shifts=shifts,
             context=context,
@@ -280,7 +280,7 @@ def explain(
         model=trained[target].model,
         target=target,
         grid=grid,
-        incidents=incidents.known_before(min(np.datetime64(as_of_utc, "s"), period.from_utc[0])),
+        incidents=incidents.known_before(min(as_of_utc.astype("datetime64[s]"), period.from_utc[0])),
         period=period,
         shifts=shifts,
         context=context,
@@ -389,7 +389,9 @@ def _check_trained(
         if one.model.categories != incidents.categories:
             raise ValueError(f"The model of '{slug}' knows other crime types or feeds. Train again.")
         if one.model.shape.level.n_slots != len(shifts):
-            raise ValueError(f"The model of '{slug}' knows {one.model.shape.level.n_slots} shifts. Train again.")
+            raise ValueError(
+                f"The model of '{slug}' knows {one.model.shape.level.n_slots} shifts. Train again."
+            )
         if one.model.shape.layout.context_names not in ((), context_names):
             raise ValueError(f"The model of '{slug}' knows other context layers. Train again.")
 

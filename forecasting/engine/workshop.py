@@ -77,7 +77,9 @@ class Workshop:
         first = float(self.events.occurred_days[mine].min()) if mine.any() else cutoff_days
         level = LevelModel(len(self.shifts), first)
         counts = self.counts(periods, source, cutoff_days)
-        level.fit(periods, rows.city_totals[ended, source], counts, self._complete(periods, source, cutoff_days))
+        level.fit(
+            periods, rows.city_totals[ended, source], counts, self._complete(periods, source, cutoff_days)
+        )
         context_rate = None
         if self.z is not None:
             cells = np.zeros((len(self.grid), len(self.shifts)))
@@ -109,14 +111,19 @@ class Workshop:
             rows.rates[at],
             rows.city_totals[period, source, _ALL],
             calendar_columns(rows.periods, self.shifts)[period],
-            rows.periods.slot[period],
+            rows.periods.slot[period].astype(np.int64),
             rows.cell[at].astype(np.int64),
             self.z,
         )
-        return X, y / exposure, weight * exposure * recency
+        return X, y / exposure, weight.astype(np.float64) * exposure * recency
 
     def fit(
-        self, rows: SampledRows, target: int, shape: ShapeModel, cutoff_days: float, names: Sequence[str] | None = None
+        self,
+        rows: SampledRows,
+        target: int,
+        shape: ShapeModel,
+        cutoff_days: float,
+        names: Sequence[str] | None = None,
     ) -> tuple[list[Candidate], int]:
         """Fit these entrants (all that may take part if None): (candidates, incidents in the sampled rows)."""
         X, y, weight = self.training_set(rows, target, shape, cutoff_days)
@@ -142,7 +149,7 @@ def matrix(
     rates: Floats32,
     all_time_total: npt.ArrayLike,
     calendar: Floats32,
-    slot: npt.ArrayLike,
+    slot: npt.NDArray[np.int64] | int,
     cells: npt.NDArray[np.int64],
     z: Floats32 | None,
 ) -> Floats32:

@@ -63,7 +63,7 @@ def test_a_blur_keeps_every_incident_inside_the_city(bandwidth_m: float, cell_si
 
 def test_a_blur_in_open_country_has_the_width_that_it_says() -> None:
     grid = square_grid(100.0, 12_000.0)
-    x, y = grid.centres()
+    x, _ = grid.centres()
     middle = int(grid.locate([6_020.0], [6_020.0])[0])
     for bandwidth_m in (200.0, 400.0, 900.0):
         kernel = kernel_build(grid, bandwidth_m)
@@ -140,7 +140,11 @@ def test_sampled_rows_stand_exactly_for_all_cells_and_periods() -> None:
     counts = np.zeros((len(periods), len(grid)))
     start, end = days_since_epoch(periods.from_utc), days_since_epoch(periods.to_utc)
     for number in range(len(periods)):
-        now = (events.source == 0) & (events.occurred_days >= start[number]) & (events.occurred_days < end[number])
+        now = (
+            (events.source == 0)
+            & (events.occurred_days >= start[number])
+            & (events.occurred_days < end[number])
+        )
         np.add.at(counts[number], events.cell[now], 1)
     value = np.linspace(1, 2, len(grid))[None, :] * np.linspace(2, 3, len(periods))[:, None]
     found = []
@@ -160,7 +164,9 @@ def test_sampled_rows_stand_exactly_for_all_cells_and_periods() -> None:
 def test_rows_know_only_what_was_known_at_the_cut_off() -> None:
     grid, periods = square_grid(400.0), shift_instances(60, 20)
     incidents = city(np.random.default_rng(2), 800, 60, delay_days=10.0)
-    rows = rows_sample(History(grid, events_of(grid, incidents, SHIFTS)), periods, [0], np.random.default_rng(0), 20)
+    rows = rows_sample(
+        History(grid, events_of(grid, incidents, SHIFTS)), periods, [0], np.random.default_rng(0), 20
+    )
     cutoff = float(days_since_epoch(periods.to_utc[90]))
     early, late = rows.outcome(0, cutoff), rows.outcome(0, 1e9)
     assert (early <= late).all()

@@ -83,7 +83,9 @@ def test_bytes_that_are_no_grid_are_refused_with_a_reason(data: bytes, message: 
         (shapely.box(0, 0, 10, 10), 250.0, "smaller cell size"),
     ],
 )
-def test_an_impossible_grid_names_what_is_wrong(boundary: shapely.Geometry, size: float, message: str) -> None:
+def test_an_impossible_grid_names_what_is_wrong(
+    boundary: shapely.Geometry, size: float, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         grid_build(boundary, size, 32616)
 
