@@ -27,7 +27,7 @@ _PERSON_RULES: tuple[tuple[str, str, str], ...] = (
         "person",
         "a person",
         r"victims?|vict|suspects?|offenders?|arrestees?|complainants?|witness\w*|defendants?|juveniles?|inmates?|"
-        r"persons?|people|subjects?|callers?|reporting (?:party|person)|drivers?|owners?|next of kin|"
+        r"persons?|people|subjects?|callers?|reporting (?:party|person)|drivers?|owners?(?! occ)|next of kin|"
         r"officer (?:name|id|badge|no|number|race|sex|age)|badge\w*",
     ),
     (
