@@ -86,8 +86,9 @@ def city_ensure(*, now: dt.datetime, seed: int, progress: Progress) -> Agency:
     agency = Agency.objects.filter(slug=SLUG).first()
     if agency and not agency.is_demo:
         # Somebody's real agency has this name: the demo must not touch it.
-        raise RuntimeError(
-            f"An agency “{SLUG}” exists and is not the demo. Use another database for the demo."
+        raise MissionsError(
+            f"An agency “{SLUG}” exists and is not the demo.",
+            next_step="use another database for the demo: make demo DATABASE_URL=sqlite:///var/demo.sqlite3",
         )
     if agency and ModelVersion.objects.filter(agency=agency, is_live=True).exists():
         people_ensure(agency)
