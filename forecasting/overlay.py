@@ -87,7 +87,7 @@ def class_limits(values: npt.ArrayLike) -> Floats:
     if len(positive) == 0:
         return np.zeros(0)
     # A surface with few different values has fewer classes, never two with the same limit.
-    return np.unique(np.quantile(positive, QUANTILES, method="lower"))
+    return np.unique(np.quantile(positive, QUANTILES, method="nearest"))
 
 
 def class_colours(n: int) -> list[str]:
@@ -98,7 +98,7 @@ def class_colours(n: int) -> list[str]:
 
 def class_opacities(n: int) -> list[int]:
     """0 to 255, rising: where little is expected the streets beneath stay readable."""
-    return [round(70 + 170 * k / max(n - 1, 1)) for k in range(n)]
+    return [min(250, 60 + round(190 * (k / max(n - 1, 1)) ** 0.5)) for k in range(n)]
 
 
 def legend_rows(values: npt.ArrayLike) -> list[dict[str, str]]:
@@ -107,24 +107,26 @@ def legend_rows(values: npt.ArrayLike) -> list[dict[str, str]]:
     highest = float(np.max(values)) if len(limits) else 0.0
     upper = [*limits[1:], highest]
     rows = [
-        {"colour": colour, "label": f"{short(low)} – {short(high)}"}
-        for colour, low, high in zip(class_colours(len(limits)), limits, upper, strict=True)
+        {"colour": colour, "label": f"{short(low)} – {short(high)}" if number else f"up to {short(high)}"}
+        for number, (colour, low, high) in enumerate(
+            zip(class_colours(len(limits)), limits, upper, strict=True)
+        )
     ]
     return rows[::-1]
 
 
 def short(value: float) -> str:
-    """A small number that can be read: two significant figures, no exponent unless it is tiny.
+    """A small number that can be read: two significant figures, and no exponent.
 
-    >>> short(0.03412), short(0.5), short(12.3), short(0.0000012), short(0)
-    ('0.034', '0.50', '12', '1.2e-06', '0')
+    >>> short(0.03412), short(0.5), short(12.3), short(0.000056), short(0.0000001), short(0)
+    ('0.034', '0.50', '12', '0.000056', '< 0.000001', '0')
     """
     if value == 0:
         return "0"
-    if abs(value) < 1e-4:
-        return f"{value:.1e}"
+    if abs(value) < 1e-6:
+        return "< 0.000001"
     digits = max(0, 1 - math.floor(math.log10(abs(value))))
-    return f"{value:.{digits}f}"
+    return f"{value:,.{digits}f}"
 
 
 def overlay_png(spec: GridSpec, values: npt.ArrayLike) -> bytes:

@@ -23,6 +23,8 @@ from ingestion.models import ContextLayer, Incident
 INCIDENT_DAYS = 28
 _TOLERANCE_DEGREES = 3.0 / 111_320
 """Three metres: invisible on a screen, and a third of the bytes."""
+_SLIVER_DEGREES2 = (100 / 111_320) ** 2
+"""A hectare, about."""
 _KEPT = 64
 _bodies: OrderedDict[str, bytes] = OrderedDict()
 _lock = threading.Lock()
@@ -62,8 +64,19 @@ def boundary_layer(agency: Agency) -> MapLayer:
     """Return the jurisdiction's outline. At most two queries."""
     area = agency_area(agency)
     etag = _etag("boundary", shapely.to_wkb(area).hex() if area is not None else "")
-    features = [] if area is None else [_feature(area, {"name": agency.name})]
+    features = [] if area is None else [_feature(_without_slivers(area), {"name": agency.name})]
     return MapLayer(etag, _kept(etag, lambda: features))
+
+
+def _without_slivers(area: shapely.MultiPolygon) -> shapely.MultiPolygon:
+    """Fill the hair-thin gaps that a union of neighbouring beats leaves: they would show as thick lines."""
+    parts = [
+        shapely.Polygon(
+            part.exterior, [ring for ring in part.interiors if shapely.Polygon(ring).area > _SLIVER_DEGREES2]
+        )
+        for part in area.geoms
+    ]
+    return shapely.MultiPolygon(parts)
 
 
 def beats_layer(agency: Agency) -> MapLayer:

@@ -23,7 +23,13 @@ def percent(share: float | None) -> str:
     if share is None:
         return "n/a"
     points = 100 * float(share)
-    return f"{points:.0f} %" if points >= 10 else f"{points:.2g} %"
+    return f"{points:.0f} %" if points >= 10 else f"{points:#.2g} %"
+
+
+@register.filter
+def area_share(share: float) -> str:
+    """A round share of the area: "0.5 %", "10 %"."""
+    return f"{100 * share:g} %"
 
 
 @register.filter

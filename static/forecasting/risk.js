@@ -23,7 +23,7 @@
   const ask = (query) => htmx.ajax("GET", `${holder.dataset.cell}?${query}`, { target: "#cell", swap: "innerHTML" });
 
   const showSurface = () => {
-    const overlay = L.imageOverlay(holder.dataset.overlay, read("risk-bounds"), { pane: "risk-surface", opacity: 0.8 }).addTo(map);
+    const overlay = L.imageOverlay(holder.dataset.overlay, read("risk-bounds"), { pane: "risk-surface", opacity: 0.9 }).addTo(map);
     document.getElementById("opacity").addEventListener("input", (event) => overlay.setOpacity(event.target.value / 100));
     MissionsMap.legend(map, holder.dataset.legendTitle, read("risk-legend"), "Quantile classes of the cells; clear where nothing is expected.");
     return overlay;

@@ -13,7 +13,7 @@ window.MissionsMap = (() => {
   const styles = {
     boundary: () => ({ color: token("--ink-2"), weight: 2, fill: true, fillColor: token("--paper"), fillOpacity: 0.75 }),
     districts: () => ({ color: token("--ink-2"), weight: 2, opacity: 0.8, fill: false }),
-    beats: () => ({ color: token("--ink-3"), weight: 1, opacity: 0.9, fill: false }),
+    beats: () => ({ color: token("--ink-3"), weight: 1, opacity: 0.75, fill: false }),
     water: () => ({ color: dark.matches ? "#24465c" : "#a9c8dc", weight: 1, fillColor: dark.matches ? "#1b3546" : "#c5dcea", fillOpacity: 1 }),
     streets: () => ({ color: dark.matches ? "#3a454d" : "#d2d8dc", weight: 1, opacity: 1 }),
     parks: () => ({ color: dark.matches ? "#24402c" : "#bcd9bf", weight: 1, fillColor: dark.matches ? "#1b3122" : "#d6e9d7", fillOpacity: 0.9 }),
