@@ -137,6 +137,8 @@ def _feature(geometry: Any, **properties: object) -> dict[str, Any]:
 
 
 def _streets_near(spec: GridSpec, cell_id: int, streets: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    # A feature without a place is legal GeoJSON.
+    streets = [feature for feature in streets if feature.get("geometry")]
     if not streets:
         return []
     at = int(spec.index_of([cell_id])[0])

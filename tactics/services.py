@@ -140,14 +140,18 @@ def visit_start(*, mission: Mission, unit: Unit, officer: User, at: dt.datetime)
         )
     # Two phones of one unit at once: without this lock both could find nothing open.
     Unit.objects.select_for_update().get(pk=unit.pk)
-    elsewhere = Engagement.objects.filter(unit=unit, left_at__isnull=True).exclude(mission=mission)
-    ended = tuple(
-        engagement_leave(engagement=engagement, at=at) for engagement in elsewhere.select_related("mission")
+    elsewhere = list(
+        Engagement.objects.filter(unit=unit, left_at__isnull=True)
+        .exclude(mission=mission)
+        .select_related("mission")
     )
+    # A press that waited behind another one counts from its turn: else it would end a visit before it began.
+    at = max([at, *(visit.arrived_at for visit in elsewhere)])
+    ended = tuple(engagement_leave(engagement=visit, at=at) for visit in elsewhere)
     return VisitStarted(engagement_arrive(mission=mission, unit=unit, officer=officer, at=at), ended)
 
 
 def visit_end(*, mission: Mission, unit: Unit, at: dt.datetime) -> Engagement | None:
     """Note that the unit has left. None when no timer runs there: a second press changes nothing."""
     visit = Engagement.objects.filter(mission=mission, unit=unit, left_at__isnull=True).first()
-    return engagement_leave(engagement=visit, at=at) if visit else None
+    return engagement_leave(engagement=visit, at=max(at, visit.arrived_at)) if visit else None

@@ -151,10 +151,7 @@ def arrive(request: HttpRequest, access: Access, mission_id: int) -> HttpRespons
 def leave(request: HttpRequest, access: Access, mission_id: int) -> HttpResponse:
     """Stop the timer here. Pressed twice, the second press changes nothing."""
     acting, unit, mission = _own(request, access, mission_id)
-    try:
-        visit_end(mission=mission, unit=unit, at=timezone.now())
-    except MissionsError as exc:
-        messages.error(request, str(exc))
+    visit_end(mission=mission, unit=unit, at=timezone.now())
     return redirect(acting.address(access))
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from agencies.models import Agency, Unit, User
@@ -93,3 +95,20 @@ def test_drafts_and_other_units_missions_are_not_the_units(
     now = timezone.now()
     assert unit_missions(agency, unit, now=now) == [mission]
     assert unit_mission(agency, unit, other.pk, now=now) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_presses_at_once_leave_one_timer(plan: MissionPlan, unit: Unit, officer: User) -> None:
+    missions = [factories.make_mission(plan, unit=unit, number=number) for number in (1, 2)]
+
+    def press(number: int) -> int:
+        try:
+            mission = missions[number % 2]
+            return visit_start(mission=mission, unit=unit, officer=officer, at=timezone.now()).engagement.pk
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        pressed = list(pool.map(press, range(16)))
+    assert len(pressed) == 16
+    assert Engagement.objects.filter(left_at__isnull=True).count() == 1

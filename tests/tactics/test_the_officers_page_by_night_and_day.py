@@ -106,6 +106,7 @@ def test_the_map_holds_beat_near_streets_own_boxes(agency: Agency, plan: Mission
         streets=[
             street("Elm St", (0, 400), (4000, 400)),
             street("Far Ave", (0, 3500), (4000, 3500)),
+            {"type": "Feature", "geometry": None, "properties": {"name": "Nowhere"}},
         ],
     )
     facts = [feature["properties"] for feature in data["features"]]
