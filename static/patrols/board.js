@@ -19,9 +19,27 @@
   const style = (feature) => ({
     color: feature.properties.colour,
     fillColor: feature.properties.colour,
-    fillOpacity: 0.4,
+    fillOpacity: 0.45,
     ...stateStyle[feature.properties.state],
   });
+
+  /* Number and letter; the letter gives way when boxes are smaller than their labels. */
+  const labelOf = (facts) => {
+    const label = document.createElement("span");
+    label.append(String(facts.number));
+    const letter = document.createElement("i");
+    letter.textContent = facts.letter;
+    label.append(letter);
+    return label;
+  };
+
+  const fitLabels = () => {
+    const first = boxes && boxes.getLayers()[0];
+    if (!first) { return; }
+    const bounds = first.getBounds();
+    const width = map.latLngToLayerPoint(bounds.getNorthEast()).x - map.latLngToLayerPoint(bounds.getSouthWest()).x;
+    holder.classList.toggle("board__map--far", width < 26);
+  };
 
   const mark = () => {
     document.querySelectorAll("[data-mission]").forEach((row) => {
@@ -54,7 +72,7 @@
       pane: "missions",
       onEachFeature: (feature, box) => {
         const facts = feature.properties;
-        box.bindTooltip(`${facts.number}${facts.letter}`, { permanent: true, direction: "center", className: "mission-label" });
+        box.bindTooltip(labelOf(facts), { permanent: true, direction: "center", className: `mission-label type-${facts.crime_type}` });
         box.on("click", (event) => {
           L.DomEvent.stopPropagation(event);
           choose(feature.id, false);
@@ -63,6 +81,7 @@
         });
       },
     }).addTo(map);
+    fitLabels();
     if (first && data.features.length) { map.fitBounds(boxes.getBounds(), { padding: [30, 30] }); }
     mark();
   };
@@ -85,6 +104,7 @@
     map = event.detail.map;
     map.createPane("missions").style.zIndex = 450;
     MissionsMap.base(map, holder.dataset);
+    map.on("zoomend", fitLabels);
     loadBoxes();
     prepareAdding();
   });

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agencies.models import Unit
 from patrols.models import Mission, MissionPlan
 from tests.patrols.scenes import ON, make_scene
 
@@ -75,3 +76,15 @@ def test_on_a_phone_the_list_comes_first_and_nothing_overflows(signed_in_page: C
     page.wait_for_selector("path.leaflet-interactive")
     assert page.locator(".board__list").bounding_box()["y"] < page.locator(".board__map").bounding_box()["y"]
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_long_list_scrolls_beside_a_map_that_fits_the_screen(signed_in_page: Callable[..., Any]) -> None:
+    scene = make_scene()
+    Unit.objects.update(missions_per_shift=15)
+    scene.plan(publish=True)
+    page = signed_in_page("supervisor", scene.agency)
+    page.goto(f"/{scene.agency.slug}/shifts/{ON}/{scene.shift.slug}/")
+    page.wait_for_selector("path.leaflet-interactive")
+    box = page.locator("#map").bounding_box()
+    assert box["y"] + box["height"] <= 800
+    assert page.locator(".mission-label").first.is_visible()
