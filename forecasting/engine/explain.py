@@ -216,7 +216,7 @@ class _Numbers:
     def per_year(self) -> Floats:
         at = self.grid.locate(self.incidents.x_m[self.own], self.incidents.y_m[self.own])
         counts = np.bincount(at[at >= 0], minlength=len(self.grid))
-        result: Floats = counts * (365.25 / self.span_days)
+        result: Floats = counts.astype(np.float64) * (365.25 / self.span_days)
         return result
 
     def neighbours(self, per_year: Floats, cell: int) -> float:

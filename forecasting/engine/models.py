@@ -131,7 +131,7 @@ class LogLinearPoisson(_RateEstimator):
         if float(y @ weight) <= 0:
             self.coef_, self.intercept_ = np.zeros(Z.shape[1]), float(np.log(_TINY))
             return self
-        alpha = self.ridge_events / max(float(np.count_nonzero(y * weight)), 1.0)
+        alpha = self.ridge_events / max(float(y @ weight), 1.0)
         inner = PoissonRegressor(alpha=alpha, solver="newton-cholesky", max_iter=self.max_iter, tol=1e-5)
         inner.fit(Z, y, sample_weight=weight)
         self.coef_, self.intercept_ = inner.coef_, float(inner.intercept_)
@@ -182,7 +182,7 @@ class BoostedPoisson(_RateEstimator):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         X, y, weight = self._checked(X, y, sample_weight)
-        self.trees_ = None
+        self.trees_, self.n_iter_ = None, 1
         events, happened = float(y @ weight), int(np.count_nonzero(y * weight))
         self.level_ = events / max(float(weight.sum()), _TINY)
         if events <= 0:
@@ -209,7 +209,13 @@ class BoostedPoisson(_RateEstimator):
             random_state=self.random_state,
         )
         self.trees_ = trees.fit(self._inputs(X), y, sample_weight=weight)
+        self.n_iter_ = int(self.trees_.n_iter_)
         return self
+
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = False
+        return tags
 
     def _inputs(self, X: Matrix) -> Matrix:
         plain = _take(X, self.columns)
@@ -269,18 +275,18 @@ class NonNegativeMixture(_RateEstimator):
         known = np.isin(columns, list(self.mean_one))
         exposure[known] = weight.sum()
         happened = np.flatnonzero(y * weight > 0)
-        A, events = R[happened].astype(np.float32), (y * weight)[happened]
+        A, events = R[happened], (y * weight)[happened]
         if self.uniform:
-            A = np.hstack([A, np.ones((len(A), 1), dtype=np.float32)])
+            A = np.hstack([A, np.ones((len(A), 1), dtype=A.dtype)])
             exposure = np.append(exposure, weight.sum())
         exposure = np.maximum(exposure, _TINY)
         n = A.shape[1]
-        prior = self.pseudo_events * (events.sum() / max(len(events), 1)) / n
+        prior = self.pseudo_events / n
         shares = np.full(n, events.sum() / n) / exposure
         last = -np.inf
         for step in range(self.max_iter):
-            rate = np.maximum(A @ shares.astype(np.float32), _TINY)
-            explained = shares * ((events / rate).astype(np.float32) @ A)
+            rate = np.maximum(A @ shares.astype(A.dtype), _TINY)
+            explained = shares * ((events / rate).astype(A.dtype) @ A)
             shares = (explained + prior) * (events.sum() / max(events.sum() + prior * n, _TINY)) / exposure
             if step % 10 == 9:
                 score = float(events @ np.log(rate)) / max(events.sum(), _TINY)
@@ -338,32 +344,13 @@ class BoostedMixture(_RateEstimator):
         return result
 
 
-class GeometricBlend(_RateEstimator):
-    """Several fitted opinions as one: the weighted geometric mean of their relative risks."""
-
-    def __init__(self, estimators: Sequence[Any] = (), weights: Sequence[float] | None = None) -> None:
-        self.estimators = estimators
-        self.weights = weights
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        X, y, weight = self._checked(X, y, sample_weight)
-        chosen = list(self.estimators) or [NonNegativeMixture(), LogLinearPoisson()]
-        self.estimators_ = [clone(one).fit(X, y, sample_weight=weight) for one in chosen]
-        return self
-
-    def predict(self, X: Any) -> Floats:
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
-        return blend([one.predict(X) for one in self.estimators_], self.weights)
-
-
 def blend(risks: Sequence[Floats], weights: Sequence[float] | None = None) -> Floats:
-    """The weighted geometric mean of positive vectors, each brought to mean one first. Equal weights if None."""
+    """Several opinions as one: the weighted geometric mean of their risks. Equal weights if None."""
     share = (
         np.full(len(risks), 1.0 / len(risks)) if weights is None else np.asarray(weights, dtype=np.float64)
     )
     total = np.zeros(len(risks[0]))
     for part, risk in zip(share / share.sum(), risks, strict=True):
-        total += part * np.log(np.maximum(risk / max(float(risk.mean()), _TINY), _TINY))
+        total += part * np.log(np.maximum(risk, _TINY))
     result: Floats = np.exp(total)
     return result
