@@ -89,6 +89,7 @@ def _board_context(access: Access, shift: Shift, on: dt.date) -> dict[str, objec
         "is_draft": bool(plan and plan.state == MissionPlan.State.DRAFT),
         "beats": boards.rows_by_beat(rows),
         "states": boards.state_counts(rows),
+        "legend": sorted({row.mission.crime_type for row in rows}, key=lambda crime_type: crime_type.name),
         "timeline": boards.timeline(plan, rows, zone=agency.time_zone, now=now) if plan and rows else None,
         "add_form": MissionAddForm(agency=agency, plan=plan) if plan and rows else None,
     }
