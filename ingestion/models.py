@@ -204,7 +204,7 @@ class Fact(models.Model):
 class Incident(Fact):
     """A crime of one of the agency's types. Created and changed only by ``ingestion.services.incidents_upsert``."""
 
-    crime_type = models.ForeignKey(CrimeType, on_delete=models.PROTECT)
+    crime_type = models.ForeignKey(CrimeType, on_delete=models.PROTECT, db_index=False)
 
     class Meta(Fact.Meta):
         pass
@@ -216,7 +216,7 @@ class CallForService(Fact):
     ``crime_type`` is set for calls about shots only: they count as gunfire.
     """
 
-    crime_type = models.ForeignKey(CrimeType, null=True, on_delete=models.PROTECT)
+    crime_type = models.ForeignKey(CrimeType, null=True, on_delete=models.PROTECT, db_index=False)
 
     class Meta(Fact.Meta):
         verbose_name_plural = "calls for service"
@@ -225,7 +225,7 @@ class CallForService(Fact):
 class GunfireAlert(Fact):
     """A sensor's detection of gunfire. Created and changed only by ``ingestion.services.incidents_upsert``."""
 
-    crime_type = models.ForeignKey(CrimeType, on_delete=models.PROTECT)
+    crime_type = models.ForeignKey(CrimeType, on_delete=models.PROTECT, db_index=False)
 
     class Meta(Fact.Meta):
         pass

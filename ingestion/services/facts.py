@@ -1,5 +1,6 @@
 """Write usable records into their table: new ones, changed ones, and nothing for those that are as stored."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from ingestion.engine.records import NormalisedChunk
 from ingestion.models import CallForService, Fact, Feed, fact_model
@@ -61,10 +63,21 @@ def incidents_upsert(
     )
 
 
+def of_records(rows: QuerySet[Any], external_ids: list[str]) -> QuerySet[Any]:
+    """These rows with one of these identifiers, given as one parameter.
+
+    ``external_id__in`` builds two thousand placeholders a chunk: a fifth of an import's time.
+    """
+    if connection.vendor == "postgresql":
+        return rows.extra(where=["external_id = ANY(%s)"], params=[external_ids])
+    where = "external_id IN (SELECT value FROM json_each(%s))"
+    return rows.extra(where=[where], params=[json.dumps(external_ids)])
+
+
 def _fates(feed: Feed, model: type[Fact], chunk: NormalisedChunk) -> npt.NDArray[np.int8]:
     """What each record is against the stored one: new, changed or the same. One query."""
     rows = (
-        model._default_manager.filter(feed=feed, external_id__in=chunk.external_id.tolist())
+        of_records(model._default_manager.filter(feed=feed), chunk.external_id.tolist())
         .order_by()
         .values_list("external_id", "content_hash", EpochSeconds("last_updated_at"))
     )

@@ -18,7 +18,7 @@ from ingestion.models import Feed, ImportRun
 from ingestion.services.context import crime_type_keys, normalise_context
 from ingestion.services.facts import incidents_upsert
 from ingestion.services.locks import import_lock
-from ingestion.services.quarantine import REPLAY, quarantine_replay_execute, quarantine_store
+from ingestion.services.quarantine import REPLAY, quarantine_replay_execute, quarantine_store, waiting_records
 from ingestion.services.spool import spool_delete, spool_path
 from ingestion.services.tally import Tally
 from ingestion.sources import FileReader, FileSurvey, source_from
@@ -176,6 +176,7 @@ def _store_rows(
     feed, now = run.feed, timezone.now()
     context = normalise_context(feed.agency, feed, now)
     keys = crime_type_keys(feed.agency)
+    waiting = waiting_records(run)
     done_before, passed = tally.received, 0
     for chunk in reader.chunks(mapping, chunk_rows=CHUNK_ROWS):
         passed += chunk.received
@@ -187,7 +188,7 @@ def _store_rows(
         # Rows, quarantine, counts and the place to go on from stand or fall together: a kill leaves no half chunk.
         with transaction.atomic():
             stored = incidents_upsert(feed=feed, chunk=result, crime_types=keys, now=now)
-            quarantine_store(feed=feed, run=run, chunk=result, now=now)
+            quarantine_store(feed=feed, run=run, chunk=result, waiting=waiting, now=now)
             tally.add(result, stored)
             report.record(**tally.fields())
         report.progress(tally.received, survey.row_count, "Importing")

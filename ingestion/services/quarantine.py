@@ -41,10 +41,19 @@ def fingerprint(value: QuarantinedValue, file_name: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def quarantine_store(*, feed: Feed, run: ImportRun, chunk: NormalisedChunk, now: datetime) -> None:
-    """Keep the chunk's unusable rows and close those that it makes obsolete. At most three queries.
+def waiting_records(run: ImportRun) -> set[str]:
+    """The identifiers of records that earlier runs of the feed have kept aside. One query."""
+    waiting = QuarantinedRow.objects.filter(feed=run.feed, resolved_at=None).exclude(run=run)
+    return set(waiting.exclude(external_id="").order_by().values_list("external_id", flat=True))
 
-    A row is obsolete once its record is usable, or has come again in another form.
+
+def quarantine_store(
+    *, feed: Feed, run: ImportRun, chunk: NormalisedChunk, waiting: set[str], now: datetime
+) -> None:
+    """Keep the chunk's unusable rows and close those that it makes obsolete. At most two queries.
+
+    A row is obsolete once its record is usable, or has come again in another form. ``waiting`` is what
+    ``waiting_records`` gave when the run began.
     """
     rows = {
         (mark := fingerprint(value, run.file_name)): QuarantinedRow(
@@ -60,12 +69,11 @@ def quarantine_store(*, feed: Feed, run: ImportRun, chunk: NormalisedChunk, now:
         )
         for value in chunk.quarantined
     }
-    seen = [*chunk.external_id.tolist(), *(row.external_id for row in rows.values() if row.external_id)]
-    waiting = QuarantinedRow.objects.filter(feed=feed, resolved_at=None)
-    if seen and waiting.exists():
-        waiting.filter(external_id__in=seen).exclude(run=run).exclude(fingerprint__in=list(rows)).update(
-            resolved_at=now
-        )
+    seen = [*chunk.external_id.tolist(), *(row.external_id for row in rows.values())]
+    obsolete = waiting.intersection(seen)
+    if obsolete:
+        earlier = QuarantinedRow.objects.filter(feed=feed, resolved_at=None, external_id__in=obsolete)
+        earlier.exclude(run=run).exclude(fingerprint__in=list(rows)).update(resolved_at=now)
     if rows:
         QuarantinedRow.objects.bulk_create(
             rows.values(),
