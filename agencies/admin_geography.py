@@ -192,23 +192,31 @@ def check_view(request: HttpRequest, pk: int, layer: str) -> HttpResponse:
     except MissionsError as exc:
         site._registry[Agency].message_user(request, str(exc), level="ERROR")
         return HttpResponseRedirect(reverse("admin:agencies_geography_upload", args=[pk, layer]))
-    return _page(
-        request,
-        "admin/geography_check.html",
-        agency,
-        layer,
-        form=form,
-        upload=upload,
-        file=file,
-        draft=draft,
-        faults=[area for area in file.areas if area.fault][:SHOWN_PROBLEMS],
-        problems=draft.problems[:SHOWN_PROBLEMS] if draft else [],
-        more_problems=max(0, len(draft.problems) - SHOWN_PROBLEMS) if draft else 0,
-        blocked=_blocked(file, draft, form) if form.is_valid() else True,
-        areas_url=f"{reverse('admin:agencies_geography_areas', args=[pk, layer])}?{data.urlencode()}",
-        context_url=reverse("admin:agencies_agency_context", args=[pk]),
-        leaflet=leaflet_settings(request, agency),
-    )
+    context = _check_context(file, draft, form) | _map_context(request, agency, layer, data)
+    return _page(request, "admin/geography_check.html", agency, layer, upload=upload, **context)
+
+
+def _map_context(request: HttpRequest, agency: Agency, layer: str, data: QueryDict) -> dict[str, Any]:
+    """The second step's map: where its areas come from, and the agency's tiles."""
+    areas = reverse("admin:agencies_geography_areas", args=[agency.pk, layer])
+    return {
+        "areas_url": f"{areas}?{data.urlencode()}",
+        "context_url": reverse("admin:agencies_agency_context", args=[agency.pk]),
+        "leaflet": leaflet_settings(request, agency),
+    }
+
+
+def _check_context(file: AreaFile, draft: GeographyDraft | None, form: ChoiceForm) -> dict[str, Any]:
+    """What the second step shows of the file, and of what it would change."""
+    return {
+        "form": form,
+        "file": file,
+        "draft": draft,
+        "faults": [area for area in file.areas if area.fault][:SHOWN_PROBLEMS],
+        "problems": draft.problems[:SHOWN_PROBLEMS] if draft else [],
+        "more_problems": max(0, len(draft.problems) - SHOWN_PROBLEMS) if draft else 0,
+        "blocked": _blocked(file, draft, form) if form.is_valid() else True,
+    }
 
 
 def _fill_guesses(data: QueryDict, file: AreaFile, layer: str) -> None:

@@ -20,6 +20,11 @@ DISPATCH_NAME = "missions: dispatch"
 
 @shared_task(name="missions_project.pipeline.dispatch")  # type: ignore[untyped-decorator]  # celery ships no types
 def dispatch() -> None:
+    housekeeping()
+
+
+def housekeeping() -> None:
+    """What is due each minute: abandoned runs queued again, uploads past their time deleted."""
     requeue_abandoned()
     spool_expire()
 

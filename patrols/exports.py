@@ -76,22 +76,16 @@ def missions_csv(request: HttpRequest, access: Access) -> HttpResponseBase:
     )
 
 
-@require_GET
-@agency_page(EXPORTS)
-def missions_geojson(request: HttpRequest, access: Access) -> HttpResponse:
-    try:
-        first, last = _period(request)
-    except MissionsError as exc:
-        return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
+def _mission_features(agency: Agency, missions: Iterator[Mission]) -> list[dict[str, Any]]:
     now = timezone.now()
     specs: dict[int | None, GridSpec] = {}
-    features = []
-    for mission in missions_between(access.agency, first, last):
+    features: list[dict[str, Any]] = []
+    for mission in missions:
         assert mission.plan.grid is not None  # a published plan has a grid
         if mission.plan.grid_id not in specs:
             specs[mission.plan.grid_id] = GridSpec.from_bytes(bytes(mission.plan.grid.spec))
         spec = specs[mission.plan.grid_id]
-        row = board.mission_rows([mission], zone=access.agency.time_zone, now=now)[0]
+        row = board.mission_rows([mission], zone=agency.time_zone, now=now)[0]
         ring = board.box_rings(spec, [mission.cell_id])[0]
         facts = {
             **board.mission_properties(row),
@@ -100,6 +94,17 @@ def missions_geojson(request: HttpRequest, access: Access) -> HttpResponse:
         }
         geometry = {"type": "Polygon", "coordinates": [ring]}
         features.append({"type": "Feature", "id": mission.pk, "geometry": geometry, "properties": facts})
+    return features
+
+
+@require_GET
+@agency_page(EXPORTS)
+def missions_geojson(request: HttpRequest, access: Access) -> HttpResponse:
+    try:
+        first, last = _period(request)
+    except MissionsError as exc:
+        return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
+    features = _mission_features(access.agency, missions_between(access.agency, first, last))
     about = _about(access.agency, "Missions of published plans", first, last)
     return _geojson_response(f"{access.agency.slug}-missions-{first}-{last}.geojson", features, about)
 

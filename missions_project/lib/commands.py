@@ -54,7 +54,7 @@ class MissionsCommand(BaseCommand):
     """A command whose ``work`` may raise ``MissionsError`` or ``ValidationError``: shown plainly, exit code 1."""
 
     def handle(self, *args: Any, **options: Any) -> str | None:
-        self.progress = ProgressBar(self.stderr._out)  # type: ignore[attr-defined]  # the raw stream knows isatty
+        self.progress = ProgressBar(self.stderr._out)
         try:
             return self.work(**options)
         except (MissionsError, ValidationError) as exc:
