@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from agencies.models import Unit, User
@@ -48,9 +49,11 @@ def engagement_arrive(*, mission: Mission, unit: Unit | None, officer: User, at:
                 left_at=None,
                 source=Engagement.Source.TIMER,
             )
-    except IntegrityError:
-        # Two presses at once: the database let one of them win.
-        return open_visit.get()
+    except (IntegrityError, ValidationError):
+        # Two presses at once: the validation or the database let one of them win.
+        if (found := open_visit.first()) is not None:
+            return found
+        raise
 
 
 def engagement_leave(*, engagement: Engagement, at: dt.datetime) -> Engagement:

@@ -82,7 +82,7 @@
       },
     }).addTo(map);
     fitLabels();
-    if (first && data.features.length) { map.fitBounds(boxes.getBounds(), { padding: [30, 30] }); }
+    if (first && data.features.length) { map.fitBounds(boxes.getBounds(), { padding: [30, 30], maxZoom: 15 }); }
     mark();
   };
 
