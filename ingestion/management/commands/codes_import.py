@@ -15,9 +15,9 @@ class Command(MissionsCommand):
     help = "Load an offence code table (CSV with code, description and, if there is one, NIBRS code)."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path)
-        parser.add_argument("--agency", required=True, metavar="SLUG")
-        parser.add_argument("--feed", required=True, metavar="SLUG")
+        parser.add_argument("file", type=Path, help="the file to read")
+        parser.add_argument("--agency", required=True, metavar="SLUG", help="the agency's slug")
+        parser.add_argument("--feed", required=True, metavar="SLUG", help="the feed's slug")
 
     def work(self, **options: Any) -> str:
         feed = feed_by_slug(agency_by_slug(options["agency"]), options["feed"])

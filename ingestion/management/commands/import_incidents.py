@@ -18,8 +18,8 @@ class Command(MissionsCommand):
     help = "Import a CSV file (plain, gz, bz2, xz or zip) of incidents, calls for service or gunfire alerts."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path)
-        parser.add_argument("--agency", required=True, metavar="SLUG")
+        parser.add_argument("file", type=Path, help="the file to read")
+        parser.add_argument("--agency", required=True, metavar="SLUG", help="the agency's slug")
         parser.add_argument("--feed", required=True, metavar="SLUG", help="the feed that the file belongs to")
         parser.add_argument(
             "--create-feed",

@@ -14,8 +14,8 @@ class Command(MissionsCommand):
     help = "Load a context layer from GeoJSON, GeoPackage or a zipped Shapefile. Only geometry, name and kind are kept."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path)
-        parser.add_argument("--agency", required=True, metavar="SLUG")
+        parser.add_argument("file", type=Path, help="the file to read")
+        parser.add_argument("--agency", required=True, metavar="SLUG", help="the agency's slug")
         parser.add_argument("--name", required=True, help="shown in the layer switch, e.g. Bars")
         parser.add_argument(
             "--slug", default="", help="used in addresses and features; made from the name if absent"

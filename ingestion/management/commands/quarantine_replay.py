@@ -15,8 +15,8 @@ class Command(MissionsCommand):
     help = "Read a feed's quarantined rows again with today's mapping and code table."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--agency", required=True, metavar="SLUG")
-        parser.add_argument("--feed", required=True, metavar="SLUG")
+        parser.add_argument("--agency", required=True, metavar="SLUG", help="the agency's slug")
+        parser.add_argument("--feed", required=True, metavar="SLUG", help="the feed's slug")
         parser.add_argument(
             "--code", action="append", default=[], help="only rows with this rejection code; may be repeated"
         )
