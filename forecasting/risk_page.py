@@ -196,8 +196,13 @@ def _empty(agency: Agency, chosen: Chosen) -> dict[str, Any]:
 
 
 def top_cells(surface: Surface, n: int = TOP_CELLS) -> Iterator[dict[str, Any]]:
-    """Yield the highest cells with rank, id, beat, value, share of the total and position. At most two queries."""
-    order = surface.order()[:n]
+    """Yield the highest cells with rank, id, beat, value, share of the total and position. At most two queries.
+
+    Equal cells that do not all fit are left out together: to name some of them would be arbitrary.
+    """
+    order = surface.order()
+    if len(order) > n:
+        order = order[:n][surface.values[order[:n]] > surface.values[order[n]]]
     total = float(surface.values.sum()) or 1.0
     beats = cell_beats(run_grid(surface.run))[order]
     codes = dict(Beat.objects.filter(pk__in={int(beat) for beat in beats}).values_list("pk", "code"))

@@ -38,6 +38,8 @@ FAMILY_LABELS = {
     "calendar": "Season and weekday",
 }
 _KEPT_TABLES = 2
+_KEPT_ANSWERS = 2000
+_answers: OrderedDict[tuple[int, str, int, int], dict[str, Any]] = OrderedDict()
 _tables: OrderedDict[tuple[int, str], IncidentTable] = OrderedDict()
 _lock = threading.Lock()
 
@@ -64,6 +66,40 @@ def why_here_many(
 
 
 def _explained(
+    run: ForecastRun, wanted: Mapping[CrimeType, list[int]]
+) -> dict[CrimeType, list[dict[str, Any]]]:
+    """Answer from memory what was asked before about the same forecast, and work out the rest."""
+
+    def key(crime_type: CrimeType, cell: int) -> tuple[int, str, int, int]:
+        return run.pk, f"{run.data_hash} {run.finished_at}", crime_type.pk, cell
+
+    with _lock:
+        asked = {
+            crime_type: [cell for cell in dict.fromkeys(cells) if key(crime_type, cell) not in _answers]
+            for crime_type, cells in wanted.items()
+        }
+    fresh = {
+        key(crime_type, row["cell"]): row
+        for crime_type, rows in (_worked_out(run, asked) if any(asked.values()) else {}).items()
+        for row in rows
+    }
+    with _lock:
+        known = {
+            name: _answers[name]
+            for crime_type, cells in wanted.items()
+            for cell in cells
+            if (name := key(crime_type, cell)) in _answers
+        }
+        _answers.update(fresh)
+        while len(_answers) > _KEPT_ANSWERS:
+            _answers.popitem(last=False)
+    found = known | fresh
+    return {
+        crime_type: [found[key(crime_type, cell)] for cell in cells] for crime_type, cells in wanted.items()
+    }
+
+
+def _worked_out(
     run: ForecastRun, wanted: Mapping[CrimeType, list[int]]
 ) -> dict[CrimeType, list[dict[str, Any]]]:
     grid, versions = run_grid(run), run_models(run)
@@ -113,7 +149,7 @@ def _explained(
 
 
 def _table(run: ForecastRun, epsg: int) -> IncidentTable:
-    key = (run.pk, run.data_hash)
+    key = (run.pk, f"{run.data_hash} {run.finished_at}")
     with _lock:
         if key in _tables:
             _tables.move_to_end(key)
