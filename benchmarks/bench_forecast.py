@@ -19,6 +19,7 @@ import sys
 import time
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import shapely
 
@@ -66,7 +67,7 @@ def incidents_of(path: pathlib.Path, since: str, epsg: int) -> IncidentTable:
 
 def shift_instances(first: np.datetime64, end: np.datetime64) -> Periods:
     """Eight-hour shifts from midnight."""
-    at = np.arange(first, end, np.timedelta64(8, "h")).astype("datetime64[s]")
+    at: npt.NDArray[np.datetime64] = np.arange(first, end, np.timedelta64(8, "h")).astype("datetime64[s]")
     return Periods(at, at + np.timedelta64(8, "h"), at, (np.arange(len(at)) % 3).astype(np.int16))
 
 
@@ -97,7 +98,7 @@ def scored_window(args, grid: GridSpec, incidents: IncidentTable, data: pathlib.
     begin, end = (np.datetime64(value, "s") for value in args.score)
     folder = out / "forecast"
     folder.mkdir(parents=True, exist_ok=True)
-    step = np.timedelta64(7 * args.refit_weeks, "D") if args.refit_weeks else end - begin
+    step = np.timedelta64(7 * args.refit_weeks, "D") if args.refit_weeks else np.timedelta64(end - begin)
     collected: dict[str, list[np.ndarray]] = {slug: [] for slug in TYPES}
     windows: list[Periods] = []
     costs = []
@@ -165,6 +166,9 @@ def main() -> int:
         "--refit-weeks", type=int, default=0, help="train again every so many weeks (0: once)"
     )
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--out", type=pathlib.Path, help="file for the figures (default: named by the options)"
+    )
     args = parser.parse_args()
     events = args.data / "chicago" / "events_2013_2018.parquet"
     if not events.exists():
@@ -214,7 +218,7 @@ def main() -> int:
             print(f"{label:20} {cost['wall_seconds']:8.1f} s wall {cost['cpu_seconds']:8.1f} s processor")  # type: ignore[index]
     result["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory {result['peak_memory_mb']:.0f} MB")
-    (ROOT / "benchmarks" / "results" / f"{name}.json").write_text(json.dumps(result, indent=1))
+    (args.out or out.with_suffix(".json")).write_text(json.dumps(result, indent=1))
     return 0
 
 

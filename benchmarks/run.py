@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/run.py [word …]      only those whose name holds one of the words
 
 A benchmark is a file `benchmarks/bench_<name>.py` that takes `--out FILE`, measures, and writes its figures there as
-one JSON object (nested objects are fine; units belong in the names). Each runs in a process of its own, so that its
+one JSON object (nested objects are fine; units belong in the names), or prints `Skipped: …` and writes nothing. Each runs in a process of its own, so that its
 wall time and peak memory are its own too; both are added to the file under "process".
 """
 
@@ -30,6 +30,7 @@ class Outcome:
     name: str
     figures: dict[str, Any]
     error: str = ""
+    skipped: str = ""
 
 
 def run_one(script: Path) -> Outcome:
@@ -51,8 +52,10 @@ def run_one(script: Path) -> Outcome:
         _, status, usage = os.wait4(process.pid, 0)
     code = os.waitstatus_to_exitcode(status)
     process.returncode = code
+    tail = log.read_text(errors="replace").strip().splitlines()[-3:]
+    if code == 0 and not out.exists() and tail and tail[-1].startswith("Skipped:"):
+        return Outcome(name, {}, skipped=tail[-1])
     if code != 0 or not out.exists():
-        tail = log.read_text(errors="replace").strip().splitlines()[-3:]
         return Outcome(
             name, {}, f"exit code {code}; {' / '.join(tail) or 'no output'}; all of it in {log.name}"
         )
@@ -71,7 +74,14 @@ def flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
     elif isinstance(value, int) and not isinstance(value, bool):
         yield path, f"{value:,}"
-    elif not isinstance(value, list):
+    elif isinstance(value, list):
+        for number, item in enumerate(value, 1):
+            if isinstance(item, dict):
+                # A row of a table in the file: its words name it, its numbers are the figures.
+                words = [str(part) for part in item.values() if isinstance(part, str | bool)]
+                numbers = {key: part for key, part in item.items() if not isinstance(part, str | bool)}
+                yield from flat(numbers, f"{path} · {' '.join(words) or number}")
+    else:
         yield path, str(value)[:40]
 
 
@@ -108,7 +118,8 @@ def main(words: list[str]) -> int:
         print(f"[{number}/{len(scripts)}] {script.stem.removeprefix('bench_')} … ", end="", flush=True)
         outcome = run_one(script)
         outcomes.append(outcome)
-        print(f"{outcome.figures['process']['wall_s']} s" if not outcome.error else "FAILED", flush=True)
+        wall = outcome.figures.get("process", {}).get("wall_s")
+        print("FAILED" if outcome.error else outcome.skipped or f"{wall} s", flush=True)
     print()
     print_table(outcomes)
     for outcome in outcomes:
