@@ -45,6 +45,8 @@ def test_an_analyst_reads_the_risk_map(transactional_db: None, signed_in_page: C
     assert page.locator(".beat-label").first.inner_text() in {"11", "12", "21", "22"}
 
     page.locator(".risk__types a", has_text="Burglary").click()
+    # The legend is drawn by the new page's script: before it a click would still meet the old page.
+    page.locator(".map-legend", has_text="Burglary").wait_for()
     page.locator(".risk__pick").first.click()
     page.locator("#cell", has_text="Why here: Burglary").wait_for()
     assert "rank 1 of" in page.locator("#cell").inner_text()
