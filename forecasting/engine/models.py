@@ -21,7 +21,7 @@ Matrix = npt.NDArray[np.float32]
 _TINY = 1e-12
 
 
-class _RateEstimator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class _RateEstimator(RegressorMixin, BaseEstimator):
     """What the estimators share: counts and rates are never negative."""
 
     def __sklearn_tags__(self) -> Tags:

@@ -104,7 +104,7 @@ def test_trees_mend_what_a_mixture_cannot_say() -> None:
     y, new = rng.poisson(truth), rng.poisson(truth)
     mixture = NonNegativeMixture().fit(X, y)
     boosted = BoostedMixture(mixture=NonNegativeMixture(), trees=BoostedPoisson(max_iter=40)).fit(X, y)
-    score = lambda risk: float(new @ np.log(np.maximum(risk, 1e-9)) - risk.sum())  # noqa: E731
+    score = lambda risk: float(new @ np.log(np.maximum(risk, 1e-9)) - risk.sum())  # noqa: E731 - two uses in one line
     assert score(boosted.predict(X)) > score(mixture.predict(X)) + 500
 
 
