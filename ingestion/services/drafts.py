@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from agencies.engine.local_time import utc_to_local
 from agencies.engine.offence_policy import Allowed, NeedsReason, screen_code
 from agencies.models import CrimeType, User
 from agencies.services import audit_record
@@ -100,10 +101,11 @@ def draft_discard(*, feed: Feed) -> None:
 
 @dataclass(frozen=True)
 class TimeExample:
-    """A text of the file and what it is read as (UTC; None: cannot be read)."""
+    """A text of the file and what it is read as: UTC and the agency's wall clock (None: cannot be read)."""
 
     text: str
     utc: str | None
+    local: str | None
     precision: str
 
 
@@ -112,10 +114,12 @@ def time_examples(feed: Feed, mapping: FeedMapping, texts: Iterable[str]) -> lis
     stripped = [text.strip() for text in texts]
     zone = mapping.time_zone or feed.agency.time_zone
     read = parse_times(stripped, date_format=mapping.date_format, zone=zone)
+    local = utc_to_local(read.utc, feed.agency.time_zone)
     return [
         TimeExample(
             text,
-            str(read.utc[i]) if read.status[i] == READ else None,
+            str(read.utc[i]).replace("T", " ") if read.status[i] == READ else None,
+            str(local[i]).replace("T", " ") if read.status[i] == READ else None,
             TIME_PRECISIONS[int(read.precision[i])],
         )
         for i, text in enumerate(stripped)
