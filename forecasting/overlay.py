@@ -15,7 +15,7 @@ from forecasting.engine.grid import GridSpec, project, unproject
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
 
-VERSION = 1
+VERSION = 2
 """Part of every picture's ETag: raised when the same numbers are to look different."""
 QUANTILES = (0.0, 0.4, 0.7, 0.85, 0.93, 0.97, 0.985, 0.995)
 """Class limits among the cells above zero. Narrow at the top: that is where cars are sent."""
@@ -99,7 +99,7 @@ def class_colours(n: int) -> list[str]:
 
 def class_opacities(n: int) -> list[int]:
     """0 to 255, rising: where little is expected the streets beneath stay readable."""
-    return [min(250, 60 + round(190 * (k / max(n - 1, 1)) ** 0.5)) for k in range(n)]
+    return [100 + round(155 * (k / max(n - 1, 1)) ** 0.4) for k in range(n)]
 
 
 def legend_rows(values: npt.ArrayLike) -> list[dict[str, str]]:
