@@ -66,7 +66,7 @@ class Surface:
 
     @property
     def unit(self) -> str:
-        return "expected in the shift" if self.crime_type else "expected harm in the shift (weight × count)"
+        return "expected in the shift" if self.crime_type else "expected in the shift (weight × count)"
 
     @cached_property
     def values(self) -> npt.NDArray[np.float64]:
