@@ -18,12 +18,16 @@ class Grid(models.Model):
     epsg = models.PositiveIntegerField(editable=False)
     cell_size_m = models.PositiveIntegerField(editable=False)
     n_cells = models.PositiveIntegerField(editable=False)
-    is_active = models.BooleanField(default=True, help_text="New forecasts use the active grid. One per agency.")
+    is_active = models.BooleanField(
+        default=True, help_text="New forecasts use the active grid. One per agency."
+    )
     built_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["agency"], condition=Q(is_active=True), name="one_active_grid_per_agency"),
+            models.UniqueConstraint(
+                fields=["agency"], condition=Q(is_active=True), name="one_active_grid_per_agency"
+            ),
             models.UniqueConstraint(fields=["agency", "hash"], name="grid_once_per_agency"),
         ]
 
@@ -35,7 +39,9 @@ class Grid(models.Model):
             stored = type(self).objects.only("hash", "spec").get(pk=self.pk)
             # A surface is a bare vector over this grid's cells: a changed grid would move every forecast.
             if stored.hash != self.hash or bytes(stored.spec) != bytes(self.spec):
-                raise ValidationError("This grid is frozen: forecasts were made on it. Build a new grid instead.")
+                raise ValidationError(
+                    "This grid is frozen: forecasts were made on it. Build a new grid instead."
+                )
         super().save(*args, **kwargs)  # type: ignore[arg-type]
 
 
@@ -76,7 +82,9 @@ class ModelVersion(models.Model):
         ordering = ["crime_type", "-number"]
         constraints = [
             models.UniqueConstraint(fields=["crime_type", "number"], name="model_number_once_per_type"),
-            models.UniqueConstraint(fields=["crime_type"], condition=Q(is_live=True), name="one_live_model_per_type"),
+            models.UniqueConstraint(
+                fields=["crime_type"], condition=Q(is_live=True), name="one_live_model_per_type"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -122,5 +130,3 @@ class RiskSurface(models.Model):
 
     def __str__(self) -> str:
         return f"{self.crime_type}, {self.run}"
-
-
