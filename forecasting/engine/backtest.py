@@ -23,7 +23,7 @@ from forecasting.engine.metrics import (
     ratio_estimate,
     week_blocks,
 )
-from forecasting.engine.parallel import map_types
+from forecasting.engine.parallel import TypePool
 from forecasting.engine.periods import Periods, days_since_epoch
 from forecasting.engine.workshop import ShapeModel, Workshop, matrix, surface
 from missions_project.lib.progress import Progress, no_progress
@@ -84,7 +84,7 @@ class League:
 def held_out(periods: Periods, n_cells: int, rng: np.random.Generator) -> tuple[np.datetime64, Periods]:
     """Choose the test: (origin, periods after it). Up to 13 weeks, at most a quarter of the span.
 
-    At most about 900,000 cell forecasts are made per model: in a large city evenly spread shifts, as many of
+    At most 120 shifts and about 900,000 cell forecasts are tested per model: in a large city evenly spread shifts, as many of
     each slot, stand for all.
     """
     end, start = periods.to_utc[-1], periods.from_utc[0]
@@ -92,7 +92,7 @@ def held_out(periods: Periods, n_cells: int, rng: np.random.Generator) -> tuple[
     weeks = int(np.clip(days / 4 // 7, 1, 13))
     origin = end - np.timedelta64(weeks * 7, "D")
     after = np.flatnonzero(periods.from_utc >= origin)
-    budget = max(28, EVALUATED_CELLS // n_cells)
+    budget = int(np.clip(EVALUATED_CELLS // n_cells, 28, 120))
     if len(after) > budget:
         # A random start in each stretch: an even step would always hit the same slot of the day.
         edges = np.linspace(0, len(after), budget + 1)
@@ -108,7 +108,8 @@ def league_run(
     rng: np.random.Generator,
     budget_cells: int | None = None,
     progress: Progress = no_progress,
-    workers: int | None = None,
+    *,
+    pool: TypePool,
 ) -> list[League]:
     """Forecast every held-out period from what was known at its start, score all targets in one walk.
 
@@ -166,7 +167,7 @@ def league_run(
                 scores.expected[number] = expected.sum()
                 scores.observed[number] = observed.sum()
 
-        map_types(score, range(len(candidates)), workers)
+        pool.map(score, range(len(candidates)))
     progress(n, n, "Testing models on recent weeks")
     blocks = week_blocks(periods)
     draws = bootstrap_weeks(blocks, rng)

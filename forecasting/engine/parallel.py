@@ -25,13 +25,33 @@ def default_workers(n_tasks: int) -> int:
     return max(1, min(4, os.cpu_count() or 1, n_tasks))
 
 
-def map_types(work: Callable[[T], R], items: Iterable[T], workers: int | None = None) -> list[R]:
-    """``[work(item) for item in items]``, several at a time; the result does not depend on how many."""
-    tasks = list(items)
-    n = default_workers(len(tasks)) if workers is None else workers
-    with single_threaded():
-        if n <= 1 or len(tasks) <= 1:
-            return [work(task) for task in tasks]
-        # OpenMP's limit belongs to each thread: it must be set again inside the workers.
-        with ThreadPoolExecutor(n, initializer=threadpool_limits, initargs=(1,)) as pool:
-            return list(pool.map(work, tasks))
+class TypePool:
+    """Workers for one block of work: ``with TypePool(n) as pool: pool.map(work, items)``.
+
+    The result does not depend on the number of workers. Looking up the numeric libraries takes milliseconds, so
+    the limit is set once per worker and not once per task.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._limit: threadpool_limits | None = None
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> "TypePool":
+        self._limit = single_threaded()
+        if self.workers > 1:
+            # OpenMP's limit belongs to each thread: it must be set again inside the workers.
+            self._pool = ThreadPoolExecutor(self.workers, initializer=threadpool_limits, initargs=(1,))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+        if self._limit is not None:
+            self._limit.restore_original_limits()
+
+    def map(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """``[work(item) for item in items]``, several at a time."""
+        if self._pool is None:
+            return [work(item) for item in items]
+        return list(self._pool.map(work, items))

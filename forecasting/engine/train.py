@@ -15,7 +15,7 @@ from forecasting.engine.design import calendar_columns
 from forecasting.engine.explain import Explanation, explain_cells
 from forecasting.engine.features import MEMORIES_DAYS, History, events_of, rows_sample
 from forecasting.engine.grid import GridSpec
-from forecasting.engine.parallel import map_types, single_threaded
+from forecasting.engine.parallel import TypePool, default_workers, single_threaded
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
 from forecasting.engine.workshop import ShapeModel, Workshop, matrix, surface
 from ingestion.engine.tables import IncidentTable
@@ -132,6 +132,7 @@ def train(
     )
     origin_days = float(days_since_epoch(origin))
     said = steps.counter(0.2, 0.5, "Fitting models")
+    said_again: list[Callable[[], None]] = []
 
     def fitted(target: int) -> tuple[ShapeModel, list[Candidate]]:
         shape = workshop.shape_fit(rows, target, origin_days)
@@ -139,27 +140,27 @@ def train(
         said()
         return shape, entrants
 
-    pairs = map_types(fitted, range(len(targets)), workers)
-    shapes, candidates = [shape for shape, _ in pairs], [entrants for _, entrants in pairs]
-    leagues = league_run(
-        workshop,
-        tested,
-        shapes,
-        candidates,
-        rng,
-        budget_cells=budget_cells,
-        progress=steps.part(0.5, 0.85),
-        workers=workers,
-    )
-    del candidates, pairs
-    said_again = steps.counter(0.85, 1.0, "Refitting the champions")
-
-    def refitted(target: int) -> TrainedType:
-        one = _refit(workshop, rows, target, leagues[target], usable)
-        said_again()
+    def refitted(task: tuple[int, League]) -> TrainedType:
+        one = _refit(workshop, rows, *task, usable)
+        said_again[0]()
         return one
 
-    return dict(zip(targets, map_types(refitted, range(len(targets)), workers), strict=True))
+    with TypePool(default_workers(len(targets)) if workers is None else workers) as pool:
+        pairs = pool.map(fitted, range(len(targets)))
+        leagues = league_run(
+            workshop,
+            tested,
+            [shape for shape, _ in pairs],
+            [entrants for _, entrants in pairs],
+            rng,
+            budget_cells=budget_cells,
+            progress=steps.part(0.5, 0.85),
+            pool=pool,
+        )
+        del pairs
+        said_again.append(steps.counter(0.85, 1.0, "Refitting the champions"))
+        trained = pool.map(refitted, enumerate(leagues))
+    return dict(zip(targets, trained, strict=True))
 
 
 def _refit(workshop: Workshop, rows: Any, target: int, league: League, usable: Periods) -> TrainedType:
