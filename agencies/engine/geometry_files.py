@@ -28,6 +28,10 @@ COORDINATE_STEP_DEGREES = 1e-7
 
 _SHAPEFILE_PARTS = frozenset({".shp", ".shx", ".dbf", ".prj", ".cpg"})
 _DRIVERS = {"geojson": ("GeoJSON", "ESRIJSON", "TopoJSON"), "shp": ("ESRI Shapefile",), "gpkg": ("GPKG",)}
+_HEAD_BYTES = 64 * 1024
+# GDAL's recipe files: opened, they read whatever files and addresses of the server they name.
+_JSON_RECIPE = b"gdal_streamed_alg"
+_SHAPEFILE_MAGIC = b"\x00\x00\x27\x0a"
 _KIND_LABELS = {"geojson": "GeoJSON", "shp": "Shapefile", "gpkg": "GeoPackage"}
 
 
@@ -75,19 +79,24 @@ def areas_from_file(path: Path, *, layer: str = "", crs: str = "") -> AreaFile:
             "the areas, or simplify their outlines."
         )
     with tempfile.TemporaryDirectory(prefix="areas-") as folder:
-        kind, source = _source(path, Path(folder))
+        kind, source = vector_source(path, Path(folder))
         return _read(kind, source, layer=layer, crs=crs)
 
 
-def _source(path: Path, folder: Path) -> tuple[str, Path]:
-    """Tell the format by its first bytes, and give GDAL a name that it takes for that format."""
+def vector_source(path: Path, folder: Path) -> tuple[str, Path]:
+    """Tell an upload's format by its first bytes, and give GDAL a name in ``folder`` that it takes for that format.
+
+    Every upload goes through here before GDAL opens it: GDAL also knows formats that are recipes (a virtual layer
+    names a database and a query), and would read the server's own files for whoever sends one. Raises
+    ``GeometryProblem`` for anything but GeoJSON, one zipped Shapefile or a GeoPackage.
+    """
     with path.open("rb") as file:
-        head = file.read(512)
+        head = file.read(_HEAD_BYTES)
     if head.startswith(b"PK\x03\x04"):
         return "shp", _unpack(path, folder)
     if head.startswith(b"SQLite format 3\x00"):
         kind = "gpkg"
-    elif head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
+    elif head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") and _JSON_RECIPE not in head:
         kind = "geojson"
     else:
         raise GeometryProblem(
@@ -134,7 +143,17 @@ def _unpack(path: Path, folder: Path) -> Path:
         raise GeometryProblem(
             f"The Shapefile lacks its {' and '.join(missing)} part. Add the missing part to the zip."
         )
+    with (folder / "areas.shp").open("rb") as file:
+        if file.read(4) != _SHAPEFILE_MAGIC:
+            raise GeometryProblem("The zip's .shp file is not a Shapefile. Zip one Shapefile with its parts.")
     return folder / "areas.shp"
+
+
+def check_driver(kind: str, driver: str) -> None:
+    """Raise ``GeometryProblem`` unless GDAL took the file for what ``vector_source`` did."""
+    if driver not in _DRIVERS[kind]:
+        label = _KIND_LABELS[kind]
+        raise GeometryProblem(f"This looks like {driver}, not {label}. Export it as {label}.")
 
 
 def _unpack_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, budget: int) -> int:
@@ -162,8 +181,7 @@ def _read(kind: str, source: Path, *, layer: str, crs: str) -> AreaFile:
             ]
             chosen = _layer(layers, layer) if kind == "gpkg" else layers[0][0]
             info = pyogrio.read_info(source, layer=chosen)
-            if info["driver"] not in _DRIVERS[kind]:
-                raise GeometryProblem(f"This looks like {info['driver']}, not {label}. Export it as {label}.")
+            check_driver(kind, info["driver"])
             frame = pyogrio.read_dataframe(
                 source, layer=chosen, max_features=MAX_AREAS + 1, force_2d=True, on_invalid="ignore"
             )

@@ -1,6 +1,7 @@
 """Context layers: places from a file, without anything about persons."""
 
 import json
+import tempfile
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import shapely
 from django.utils.text import slugify
 from pyproj import Transformer
 
+from agencies.engine.geometry import GeometryProblem
+from agencies.engine.geometry_files import check_driver, vector_source
 from agencies.models import Agency
 from ingestion.engine.privacy import screen_columns, tidy_column
 from ingestion.engine.rejections import excerpt
@@ -83,15 +86,22 @@ def layer_geojson(path: Path, *, file_name: str = "") -> dict[str, Any]:
             f"{shown} is larger than {MAX_FILE_BYTES // 2**20} MB.",
             next_step="cut it to the agency's area first.",
         )
-    data = path.read_bytes()
     try:
-        info = pyogrio.read_info(data)
-        columns = [str(column) for column in info["fields"]]
-        keep = _columns_to_keep(columns, shown)
-        meta, _, geometry, values = pyogrio.raw.read(
-            data, columns=list(keep.values()), max_features=MAX_FEATURES + 1, force_2d=True
-        )
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, KeyError) as exc:
+        with tempfile.TemporaryDirectory(prefix="layer-") as folder:
+            kind, source = vector_source(path, Path(folder))
+            info = pyogrio.read_info(source)
+            check_driver(kind, info["driver"])
+            keep = _columns_to_keep([str(column) for column in info["fields"]], shown)
+            meta, _, geometry, values = pyogrio.raw.read(
+                source, columns=list(keep.values()), max_features=MAX_FEATURES + 1, force_2d=True
+            )
+    except (
+        GeometryProblem,
+        pyogrio.errors.DataSourceError,
+        pyogrio.errors.DataLayerError,
+        ValueError,
+        KeyError,
+    ) as exc:
         raise MissionsError(
             f"{shown} cannot be read as a layer ({exc}).",
             next_step="use GeoJSON, GeoPackage, or a zip that holds one Shapefile with its .dbf, .shx and .prj.",
