@@ -4,18 +4,18 @@ import logging
 from typing import Any
 
 from celery import shared_task
-from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from django.utils import timezone
 
 from forecasting.models import ForecastRun, TrainingRun
 from forecasting.tasks import forecast_run_task, training_run_task
 from ingestion.models import ImportRun
 from ingestion.services import spool_expire
 from ingestion.tasks import import_task
+from missions_project.lib.runs import RunStatus
 from patrols.models import MissionPlan
 from patrols.tasks import plan_task
 
 logger = logging.getLogger(__name__)
-DISPATCH_NAME = "missions: dispatch"
 
 
 @shared_task(name="missions_project.pipeline.dispatch")  # type: ignore[untyped-decorator]  # celery ships no types
@@ -24,8 +24,9 @@ def dispatch() -> None:
 
 
 def housekeeping() -> None:
-    """What is due each minute: abandoned runs queued again, uploads past their time deleted."""
+    """What is due each minute: abandoned and forgotten runs sent again, uploads past their time deleted."""
     requeue_abandoned()
+    resend_forgotten()
     spool_expire()
 
 
@@ -44,13 +45,22 @@ def requeue_abandoned() -> int:
     return found
 
 
-def schedule_ensure() -> None:
-    """Create or mend the one periodic task that is ours, by name; every other row is left alone."""
-    minute, _ = IntervalSchedule.objects.get_or_create(every=1, period=IntervalSchedule.MINUTES)
-    PeriodicTask.objects.update_or_create(
-        name=DISPATCH_NAME,
-        defaults={"task": dispatch.name, "interval": minute, "crontab": None, "enabled": True},
-    )
+def resend_forgotten() -> int:
+    """Send again the queued runs of which no worker knows: a killed worker takes the messages it held with it.
+
+    Only while nothing runs, for otherwise they may just wait their turn. A run that is sent twice is done once.
+    Returns how many. Eight queries where there are none.
+    """
+    if any(model.objects.filter(status=RunStatus.RUNNING).exists() for model, _ in _RUNS):
+        return 0
+    found = 0
+    for model, task in _RUNS:
+        for pk in list(model.objects.forgotten().values_list("pk", flat=True)):
+            if model.objects.filter(pk=pk).forgotten().update(heartbeat_at=timezone.now()) == 1:
+                logger.warning("%s %s was forgotten; sent again.", model._meta.verbose_name, pk)
+                task.delay(pk)
+                found += 1
+    return found
 
 
 _RUNS: tuple[tuple[Any, Any], ...] = (

@@ -1,7 +1,8 @@
 """Run rows: every long action leaves one, and it tells the truth about how far the action came.
 
 A run's state changes only by compare-and-swap, so two workers never both do one run. Status goes
-queued → running → succeeded | failed; a running row whose heartbeat has stopped may be queued again.
+queued → running → succeeded | failed; a running row whose heartbeat has stopped may be queued again. A queued
+row's heartbeat is when it was last sent to a worker again.
 """
 
 import time
@@ -13,6 +14,7 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from missions_project.lib.errors import MissionsError
@@ -155,4 +157,13 @@ class RunQuerySet(models.QuerySet[Any]):
 
     def requeue_abandoned(self) -> int:
         """Put abandoned runs back in the queue; returns how many. One query."""
-        return self.abandoned().update(status=RunStatus.QUEUED, started_at=None, progress_done=0)
+        return self.abandoned().update(
+            status=RunStatus.QUEUED, started_at=None, progress_done=0, heartbeat_at=timezone.now()
+        )
+
+    def forgotten(self) -> Self:
+        """Queued rows that have waited for five minutes since they were last sent."""
+        sent_at = Coalesce("heartbeat_at", "queued_at")
+        return self.alias(sent_at=sent_at).filter(
+            status=RunStatus.QUEUED, sent_at__lt=timezone.now() - HEARTBEAT_LOST_AFTER
+        )

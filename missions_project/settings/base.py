@@ -168,6 +168,10 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Not a "tasks" module: autodiscovery would miss it and the scheduler would send to nobody.
 CELERY_IMPORTS = ("missions_project.pipeline",)
+# Here and not in a set-up command: an installation that never ran the demo would keep every upload for ever.
+CELERY_BEAT_SCHEDULE = {
+    "missions: dispatch": {"task": "missions_project.pipeline.dispatch", "schedule": 60.0},
+}
 
 # 'unsafe-inline' is absent on purpose: an injected script or style must not run.
 CONTENT_SECURITY_POLICY: dict[str, Any] = {

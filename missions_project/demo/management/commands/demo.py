@@ -16,7 +16,6 @@ from agencies.models import Agency
 from missions_project.demo import setup
 from missions_project.lib.commands import MissionsCommand
 from missions_project.lib.errors import MissionsError
-from missions_project.pipeline import schedule_ensure
 
 
 class Command(MissionsCommand):
@@ -30,8 +29,9 @@ class Command(MissionsCommand):
     def work(self, **options: Any) -> None:
         port = self._free_port(options["port"])
         started = time.monotonic()
+        self.progress(0, 1, "Preparing the database")
         call_command("migrate", verbosity=0, interactive=False)
-        schedule_ensure()
+        self.progress(1, 1, "Preparing the database")
         agency = setup.city_ensure(now=timezone.now(), seed=options["seed"], progress=self.progress)
         setup.current_shift_ensure(agency=agency, now=timezone.now(), progress=self.progress)
         self.progress.close()

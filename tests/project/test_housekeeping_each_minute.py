@@ -1,0 +1,98 @@
+"""Each minute: uploads past their time are deleted, and no run waits for a worker that will never come."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import current_app
+from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
+from django_celery_beat.schedulers import ModelEntry
+
+from agencies.models import Agency
+from forecasting.models import TrainingRun
+from missions_project import pipeline
+from missions_project.lib.runs import HEARTBEAT_LOST_AFTER, RunStatus
+
+pytestmark = pytest.mark.django_db
+LONG_AGO = HEARTBEAT_LOST_AFTER + timedelta(minutes=1)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The training runs that were handed to the worker."""
+    found: list[int] = []
+    monkeypatch.setattr(pipeline.training_run_task, "delay", found.append)
+    return found
+
+
+def training(agency: Agency, status: RunStatus, **times: Any) -> TrainingRun:
+    return TrainingRun.objects.create(agency=agency, status=status, **times)
+
+
+def start_scheduler() -> None:
+    """What the scheduler writes when it starts (its own method also closes the test's connection)."""
+    for name, entry in current_app.conf.beat_schedule.items():
+        ModelEntry.from_entry(name, app=current_app, **entry)
+
+
+def test_the_scheduler_knows_the_dispatcher_without_any_set_up() -> None:
+    start_scheduler()
+    row = PeriodicTask.objects.get(name="missions: dispatch")
+    assert row.enabled
+    assert row.schedule.run_every == timedelta(minutes=1)
+    assert row.task in current_app.tasks
+
+
+def test_a_scheduler_that_starts_again_keeps_the_other_rows() -> None:
+    start_scheduler()
+    own = PeriodicTask.objects.get(name="missions: dispatch")
+    PeriodicTask.objects.create(name="somebody's own", task="x", interval=own.interval)
+    start_scheduler()
+    assert set(PeriodicTask.objects.values_list("name", flat=True)) == {own.name, "somebody's own"}
+
+
+def test_an_upload_past_its_time_is_deleted_and_a_new_one_kept(settings: Any, tmp_path: Path) -> None:
+    settings.SPOOL_DIR = tmp_path
+    for name, hours in (("old", settings.SPOOL_HOURS + 1), ("new", 0)):
+        (tmp_path / name).write_text("x")
+        then = timezone.now().timestamp() - hours * 3600
+        os.utime(tmp_path / name, (then, then))
+    pipeline.dispatch()
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_a_run_whose_worker_was_killed_is_queued_and_sent_once(agency: Agency, sent: list[int]) -> None:
+    run = training(agency, RunStatus.RUNNING, heartbeat_at=timezone.now() - LONG_AGO)
+    alive = training(agency, RunStatus.RUNNING, heartbeat_at=timezone.now())
+    assert [pipeline.requeue_abandoned(), pipeline.requeue_abandoned()] == [1, 0]
+    assert sent == [run.pk]
+    run.refresh_from_db()
+    alive.refresh_from_db()
+    assert (run.status, alive.status) == (RunStatus.QUEUED, RunStatus.RUNNING)
+
+
+def test_a_queued_run_of_which_no_worker_knows_is_sent_again_once(agency: Agency, sent: list[int]) -> None:
+    run = training(agency, RunStatus.QUEUED, queued_at=timezone.now() - LONG_AGO)
+    training(agency, RunStatus.QUEUED)
+    assert [pipeline.resend_forgotten(), pipeline.resend_forgotten()] == [1, 0]
+    assert sent == [run.pk]
+
+
+def test_a_run_that_waits_behind_another_is_not_sent_again(agency: Agency, sent: list[int]) -> None:
+    training(agency, RunStatus.QUEUED, queued_at=timezone.now() - LONG_AGO)
+    training(agency, RunStatus.RUNNING, heartbeat_at=timezone.now())
+    assert pipeline.resend_forgotten() == 0
+    assert sent == []
+
+
+def test_a_finished_run_stays_finished(agency: Agency, sent: list[int]) -> None:
+    for status in (RunStatus.SUCCEEDED, RunStatus.FAILED):
+        training(agency, status, queued_at=timezone.now() - LONG_AGO, heartbeat_at=timezone.now() - LONG_AGO)
+    pipeline.dispatch()
+    assert sent == []
+    assert not TrainingRun.objects.filter(status=RunStatus.QUEUED).exists()
