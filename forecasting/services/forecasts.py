@@ -150,6 +150,7 @@ def _surfaces(
         groups[artefact.terms][crime_type.slug] = artefact
     table = known_incidents(run.agency, epsg=grid.epsg, as_of=as_of)
     newest = aware(table.occurred_utc[-1]) if len(table) else None
+    reporter.log(f"{len(table):,} incidents and calls known before {as_of:%Y-%m-%d %H:%M} UTC.")
     if newest is None or run.period_from - newest > STALE_AFTER:
         reporter.log(
             f"The newest incident known is of {newest:%Y-%m-%d %H:%M} UTC, well before the shift: silence since then "

@@ -140,6 +140,7 @@ def _import(run: ImportRun, report: RunReporter) -> None:
     survey = reader.survey(mapping, report.progress)
     tally = Tally(run.counts, run.refusals, run.rejections)
     _check_same_file(run, tally, path, report)
+    report.log(f"{survey.row_count:,} rows, {survey.encoding}, columns separated by {survey.delimiter!r}.")
     for warning in survey.warnings:
         report.log(warning)
     _store_rows(run, report, reader, survey, mapping, tally)
