@@ -6,7 +6,7 @@ role gets 403.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -15,6 +15,7 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 
 from agencies.models import Agency, Membership, Role, User
+from agencies.selectors import district_ids_of
 
 EVERYONE = frozenset(Role.values)
 SEES_PLANS = frozenset({Role.SUPERVISOR, Role.ANALYST, Role.ADMIN, Role.AUDITOR})
@@ -36,6 +37,15 @@ class Access:
     def has(self, roles: frozenset[str]) -> bool:
         """Whether the person has one of these roles here."""
         return self.membership is None or self.membership.role in roles
+
+    @cached_property
+    def district_ids(self) -> frozenset[int]:
+        """The districts that the person's work is limited to; empty means all of them. One query, once."""
+        return district_ids_of(self.agency, self.user) if self.membership else frozenset()
+
+    def works_in(self, district_id: int) -> bool:
+        """Whether the person may change missions in this district."""
+        return not self.district_ids or district_id in self.district_ids
 
     @property
     def role_label(self) -> str:

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from agencies.engine.geometry import polygon_from_geojson
 from agencies.engine.shift_clock import shift_instance
-from agencies.models import Agency, BaseMap, Beat, CrimeType, District, Shift
+from agencies.models import Agency, BaseMap, Beat, CrimeType, District, Membership, Shift, User
 from missions_project.lib.errors import MissionsError
 
 
@@ -39,6 +39,14 @@ def active_crime_types(agency: Agency) -> list[CrimeType]:
 def shifts(agency: Agency) -> list[Shift]:
     """Return the agency's shifts by start time. One query."""
     return list(Shift.objects.filter(agency=agency))
+
+
+def district_ids_of(agency: Agency, person: User) -> frozenset[int]:
+    """Return the districts that the person's work here is limited to; empty means all of them. One query."""
+    limits = Membership.districts.through.objects.filter(
+        membership__agency=agency, membership__user=person
+    ).values_list("district_id", flat=True)
+    return frozenset(limits)
 
 
 def leaflet_settings(request: HttpRequest, agency: Agency) -> dict[str, Any]:

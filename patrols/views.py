@@ -134,7 +134,7 @@ def publish(request: HttpRequest, access: Access, plan_id: int) -> HttpResponse:
 
 
 @require_GET
-@agency_page(EVERYONE)
+@agency_page(SEES_PLANS)
 def drawer(request: HttpRequest, access: Access, mission_id: int) -> HttpResponse:
     """Why a car is sent here, what to do, what was done before, and what may be changed."""
     mission = _mission(access, mission_id)
@@ -156,6 +156,7 @@ def _drawer_context(access: Access, mission: Mission) -> dict[str, object]:
         "why": why,
         "why_error": why_error,
         "history": cell_history(access.agency, cell_id=mission.cell_id, before=timezone.now()),
+        "in_own_district": access.works_in(mission.beat.district_id),
         "unit_form": UnitForm(agency=access.agency, mission=mission),
         "reason_form": ReasonForm(),
     }
@@ -173,12 +174,16 @@ def _changed_drawer(request: HttpRequest, context: dict[str, object]) -> HttpRes
 def assign(request: HttpRequest, access: Access, mission_id: int) -> HttpResponse:
     mission = _mission(access, mission_id)
     form = UnitForm(request.POST, agency=access.agency, mission=mission)
+    context: dict[str, object] = {}
     if form.is_valid():
         unit: Unit | None = form.cleaned_data["unit"]
-        mission_assign(mission=mission, unit=unit, actor=access.user)
-        mission = _mission(access, mission_id)
-    context = _drawer_context(access, mission) | ({} if form.is_valid() else {"unit_form": form})
-    return _changed_drawer(request, context)
+        try:
+            mission_assign(mission=mission, unit=unit, actor=access.user)
+        except MissionsError as exc:
+            context["error"] = str(exc)
+    else:
+        context["unit_form"] = form
+    return _changed_drawer(request, _drawer_context(access, _mission(access, mission_id)) | context)
 
 
 @require_POST

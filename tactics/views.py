@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from agencies.access import CARRIES_OUT, EVERYONE, RUNS_SHIFTS, Access, agency_page
+from agencies.access import CARRIES_OUT, RUNS_SHIFTS, SEES_PLANS, Access, agency_page
 from agencies.models import Unit
 from agencies.selectors import leaflet_settings
 from missions_project.lib.errors import MissionsError
@@ -205,7 +205,7 @@ def place(request: HttpRequest, access: Access, mission_id: int) -> HttpResponse
 
 
 @require_GET
-@agency_page(EVERYONE)
+@agency_page(SEES_PLANS)
 def mission_tactics(request: HttpRequest, access: Access, mission_id: int) -> HttpResponse:
     """What to do at a mission, what is known about it, and what was ticked so far. At most seven queries."""
     mission = mission_of(access.agency, mission_id)

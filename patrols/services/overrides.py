@@ -2,11 +2,14 @@
 
 import datetime as dt
 
+import shapely
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from agencies.models import Agency, Beat, CrimeType, Unit, User
+from agencies.engine.geometry import polygon_from_geojson
+from agencies.models import Agency, Beat, CrimeType, District, Unit, User
+from agencies.selectors import district_ids_of
 from agencies.services import audit_record
 from forecasting.engine.grid import GridSpec
 from forecasting.selectors import cell_beats
@@ -14,9 +17,37 @@ from missions_project.lib.errors import MissionsError
 from patrols.models import Assignment, Mission, MissionPlan, Suppression
 from patrols.places import place_names
 
+_EDGE_DEGREES = 50 / 111_320
+"""Fifty metres: a line drawn by hand along a district's edge does not leave the district."""
+
+
+def _check_district(agency: Agency, actor: User, beat: Beat) -> None:
+    """Raise ``MissionsError`` where the person's work is limited to other districts than the beat's. One query."""
+    own = district_ids_of(agency, actor)
+    if own and beat.district_id not in own:
+        raise MissionsError(
+            f"{beat} lies outside your districts.",
+            next_step="ask a supervisor of its district, or your administrator (Admin → Memberships).",
+        )
+
+
+def _check_area(agency: Agency, actor: User, area: shapely.Geometry) -> None:
+    """The same for a drawn area: all of it must lie in the person's districts. Two queries."""
+    own = district_ids_of(agency, actor)
+    if not own:
+        return
+    outlines = District.objects.filter(agency=agency, pk__in=own).values_list("geometry", flat=True)
+    within = shapely.union_all([polygon_from_geojson(outline) for outline in outlines])
+    if not shapely.buffer(within, _EDGE_DEGREES).covers(area):
+        raise MissionsError(
+            "This area reaches outside your districts.",
+            next_step="draw it smaller, or ask a supervisor of the other district.",
+        )
+
 
 def mission_assign(*, mission: Mission, unit: Unit | None, actor: User) -> None:
-    """Send another unit, or none. Raises ``MissionsError`` for a unit of another agency."""
+    """Send another unit, or none. Raises ``MissionsError`` for another agency's unit, or outside the person's districts."""
+    _check_district(mission.agency, actor, mission.beat)
     if unit is None:
         Assignment.objects.filter(mission=mission).delete()
     elif unit.agency_id != mission.agency_id:
@@ -41,7 +72,11 @@ def mission_assign(*, mission: Mission, unit: Unit | None, actor: User) -> None:
 
 
 def mission_withdraw(*, mission: Mission, reason: str, actor: User) -> None:
-    """Take a mission off the list, with a reason. Its drawn π and Z stay: it counts as non-compliance in studies."""
+    """Take a mission off the list, with a reason. Its drawn π and Z stay: it counts as non-compliance in studies.
+
+    Raises ``MissionsError`` without a reason, outside the person's districts, or if it is withdrawn already.
+    """
+    _check_district(mission.agency, actor, mission.beat)
     if not reason.strip():
         raise MissionsError(
             "A mission is withdrawn only with a reason.", next_step="write why in a few words."
@@ -73,7 +108,8 @@ def mission_add(
 ) -> Mission:
     """Add a person's own mission to a plan, with a reason. It is outside the draw: π is what the design gave, if any.
 
-    Raises ``MissionsError`` without a reason, outside the shift, off the grid or beats, or where a mission is already.
+    Raises ``MissionsError`` without a reason, outside the shift, off the grid or beats, outside the person's districts,
+    or where a mission is already.
     """
     if not reason.strip():
         raise MissionsError("A mission is added only with a reason.", next_step="write why in a few words.")
@@ -84,6 +120,8 @@ def mission_add(
     beat_id = int(cell_beats(plan.grid)[index]) if index >= 0 else -1
     if beat_id < 0:
         raise MissionsError("This place lies in no beat.", next_step="choose a cell inside a beat.")
+    beat = Beat.objects.defer("geometry").get(pk=beat_id, agency=plan.agency)
+    _check_district(plan.agency, actor, beat)
     existing = Mission.objects.select_for_update().filter(plan=plan, cell_id=cell_id).first()
     if existing:
         raise MissionsError(
@@ -94,7 +132,7 @@ def mission_add(
     mission = Mission(
         agency=plan.agency,
         plan=plan,
-        beat=Beat.objects.get(pk=beat_id, agency=plan.agency),
+        beat=beat,
         number=last + 1,
         cell_id=cell_id,
         crime_type=crime_type,
@@ -130,11 +168,18 @@ def suppression_create(
     expires_at: dt.datetime,
     actor: User,
 ) -> Suppression:
-    """Keep a beat or an area out of draws until it expires. Raises ``ValidationError`` without exactly one of the two."""
+    """Keep a beat or an area out of draws until it expires.
+
+    Raises ``ValidationError`` without exactly one of the two, ``MissionsError`` outside the person's districts.
+    """
     suppression = Suppression(
         agency=agency, beat=beat, geometry=geometry, reason=reason, expires_at=expires_at, author=actor
     )
     suppression.full_clean()
+    if beat is not None:
+        _check_district(agency, actor, beat)
+    else:
+        _check_area(agency, actor, polygon_from_geojson(suppression.geometry))
     suppression.save()
     audit_record(
         agency=agency,
