@@ -212,6 +212,15 @@ def test_missions_and_visits_leave_as_csv_and_geojson(
         assert len(json.loads(client.get(address(name, scene) + period).content)["features"]) == count
 
 
+@pytest.mark.parametrize(("role", "offered"), [("analyst", 4), ("supervisor", 0)])
+def test_the_board_offers_every_export_to_those_who_may_have_it(
+    scene: Scene, plan: MissionPlan, sign_in: SignIn, role: str, offered: int
+) -> None:
+    text = sign_in(make_member(scene.agency, role)).get(board_address(scene)).content.decode()
+    names = ("missions_csv", "missions_geojson", "engagements_csv", "engagements_geojson")
+    assert sum(f'href="{address(name, scene)}?from={ON}&amp;to={ON}"' in text for name in names) == offered
+
+
 def test_a_reason_that_a_spreadsheet_would_run_is_neutralised(
     scene: Scene, plan: MissionPlan, sign_in: SignIn
 ) -> None:
