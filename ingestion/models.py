@@ -60,6 +60,16 @@ class Feed(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def clean(self) -> None:
+        # Alerts and calls are judged more mildly than incidents: switched over, their rows would become crimes.
+        mapped_as = (self.mapping or {}).get("record_kind")
+        if mapped_as and mapped_as != self.record_kind:
+            raise ValidationError({"record_kind": self.kind_conflict(mapped_as)})
+
+    def kind_conflict(self, mapped_as: str) -> str:
+        """What to say where the feed's kind of record is not that of its mapping."""
+        return f"This feed is mapped as {mapped_as}. Make a new feed for {self.get_record_kind_display().lower()}."
+
 
 class OffenceCode(models.Model):
     """What one of a feed's codes means to us: a crime type, or nothing that we forecast."""

@@ -14,6 +14,7 @@ from agencies.engine.offence_policy import (
     offence_class_of,
     screen_code,
 )
+from agencies.engine.offence_vocabulary import named_class, refused_word
 from ingestion.engine.mapping import RecordKind
 from ingestion.engine.rejections import Rejection, excerpt
 
@@ -122,7 +123,7 @@ class CodeTable:
         if entry.is_ignored or (code and code in ignored):
             return Refusal(IGNORED_RULE, shown, f"Code {shown!r} is ignored by the feed's mapping.")
         if kind == "gunfire":
-            return self._decide_gunfire(code, description, entry, shown)
+            return self._decide_gunfire(code, nibrs or entry.nibrs_code, ucr, description, entry, shown)
         if not (code or nibrs or ucr or (kind == "calls" and description)):
             return Rejection("missing_code", "code")
         screening = screen_code(
@@ -177,16 +178,37 @@ class CodeTable:
         # A call is a signal and no forecast: only what measures enforcement is refused.
         if isinstance(screening, Refused) and screening.reason == ENFORCEMENT_BIAS:
             return Refusal(screening.rule, shown, screening.message)
-        slug = entry.crime_type
-        if not slug and _is_allowed(screening):
+        slug = ""
+        if _is_allowed(screening):
             slug = self._slug_for(screening.offence_class, entry, "") or ""
+        elif isinstance(screening, NeedsReason):
+            slug = entry.crime_type
+        # Refused, or of another class than its code is mapped to: the call is a signal and no crime of that type.
         return Accepted(slug, code or shown)
 
-    def _decide_gunfire(self, code: str, description: str, entry: CodeEntry, shown: str) -> Decision:
-        word = _NOT_GUNFIRE.search(f"{code} {description}".replace("_", " "))
+    def _decide_gunfire(
+        self, code: str, nibrs: str, ucr: str, description: str, entry: CodeEntry, shown: str
+    ) -> Decision:
+        words = f"{code} {description}".replace("_", " ")
+        word = _NOT_GUNFIRE.search(words)
         if word:
             return Refusal(NOT_GUNFIRE_RULE, shown, f"Alert {shown!r} is {word[0]!r}, not gunfire.")
         gunfire = offence_class_of("gunfire")
+        # Whatever a feed is called, a row that carries an offence is that offence: declared as alerts, a file of
+        # drug arrests would otherwise be trained on as gunfire.
+        national = screen_code(nibrs=nibrs, ucr=ucr) if nibrs or ucr else None
+        if isinstance(national, Refused):
+            return Refusal(national.rule, nibrs or ucr, national.message)
+        if isinstance(national, Allowed) and national.offence_class is not gunfire:
+            return Refusal(
+                NOT_GUNFIRE_RULE,
+                nibrs or ucr,
+                f"Alert {shown!r} carries {national.code} ({national.offence_class.label}), not gunfire.",
+            )
+        hit = refused_word(words)
+        if hit is not None and named_class(words) != "gunfire":
+            message = f"Alert {shown!r} is not gunfire: {hit.word!r} is a word of {hit.family.label}."
+            return Refusal(hit.family.rule, shown, message)
         slug = self._slug_for(gunfire, entry, "") if gunfire else None
         if not slug:
             return Rejection("unmapped_code", "code", shown)

@@ -71,7 +71,7 @@ def import_run_queue(
             f"Feed “{feed.name}” is inactive and accepts no imports.",
             next_step="activate it (Admin → Feeds).",
         )
-    feed_mapping(feed.mapping)
+    _check_kind(feed, feed_mapping(feed.mapping))
     snapshot: dict[str, Any] = {"mapping": feed.mapping, "kind": feed.kind, "params": feed.params}
     if path is not None:
         snapshot["path"] = str(path.resolve())
@@ -121,6 +121,15 @@ def feed_mapping(data: dict[str, Any]) -> FeedMapping:
     return mapping
 
 
+def _check_kind(feed: Feed, mapping: FeedMapping) -> None:
+    """Raise ``MissionsError`` where the rows would be judged as one kind of record and stored as another."""
+    if mapping.record_kind != feed.record_kind:
+        raise MissionsError(
+            f"The feed's kind of record was changed. {feed.kind_conflict(mapping.record_kind)}",
+            next_step=f"set the feed back to {mapping.record_kind}, and upload the file to the new feed.",
+        )
+
+
 def _bury_the_dead(run: ImportRun) -> None:
     """Whoever holds the lock knows that a running row of the feed has no process any more."""
     running = ImportRun.objects.filter(feed=run.feed, status=RunStatus.RUNNING)
@@ -135,6 +144,7 @@ def _bury_the_dead(run: ImportRun) -> None:
 def _import(run: ImportRun, report: RunReporter) -> None:
     path = spool_path(run.spool_name) if run.spool_name else Path(run.config_snapshot.get("path", ""))
     mapping = feed_mapping(run.config_snapshot["mapping"])
+    _check_kind(run.feed, mapping)
     source = source_from(run.config_snapshot["kind"], run.config_snapshot["params"])
     reader = source.open(path, mapping=mapping)
     survey = reader.survey(mapping, report.progress)

@@ -138,6 +138,11 @@ def _replay(run: ImportRun, report: RunReporter) -> None:
     feed = run.feed
     mapping = FeedMapping.from_json(run.config_snapshot["mapping"])
     mapping.validate()
+    if mapping.record_kind != feed.record_kind:
+        raise MissionsError(
+            f"The feed's kind of record was changed. {feed.kind_conflict(mapping.record_kind)}",
+            next_step=f"set the feed back to {mapping.record_kind}.",
+        )
     now = timezone.now()
     context = normalise_context(feed.agency, feed, now)
     keys = crime_type_keys(feed.agency)
