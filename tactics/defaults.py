@@ -34,15 +34,19 @@ def agency_defaults_create(
             made["shifts"] += 1
     if not CrimeType.objects.filter(agency=agency).exists():
         for entry in OFFENCE_CLASSES:
-            CrimeType.objects.create(
+            crime_type = CrimeType(
                 agency=agency,
                 slug=entry.key,
                 name=entry.label,
-                nibrs_code=entry.key,
+                # A code, as the admin offers it: SQLite would store a longer name here, PostgreSQL refuses it.
+                # Where a class has several, the last is its "all other" one.
+                nibrs_code=(entry.nibrs or (entry.key,))[-1],
                 weight=entry.default_weight,
                 letter=entry.letter,
                 colour=suggested_colour(entry.key),
             )
+            crime_type.full_clean()
+            crime_type.save()
             made["crime types"] += 1
     if not Unit.objects.filter(agency=agency).exists():
         for beat in Beat.objects.filter(agency=agency):
