@@ -226,13 +226,13 @@ class ContextLayerForm(AgencyScopedForm):
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}
+        if cleaned.get("name") and screen_columns([cleaned["name"]]):
+            self.add_error("name", "This looks like a list about persons; such lists are never accepted.")
         upload = cleaned.get("file")
         if upload is None:
             if not self.instance.geojson:
                 self.add_error("file", "Choose the file with the places.")
             return cleaned
-        if cleaned.get("name") and screen_columns([cleaned["name"]]):
-            self.add_error("name", "This looks like a list about persons; such lists are never accepted.")
         spool_name = ""
         try:
             spool_name = spool_store(chunks=upload.chunks())

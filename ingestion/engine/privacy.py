@@ -84,6 +84,30 @@ _PERSON_RULES: tuple[tuple[str, str, str], ...] = (
 )
 _PERSON_PATTERNS = tuple((rule, what, re.compile(rf"\b(?:{words})\b")) for rule, what, words in _PERSON_RULES)
 
+_CASE_PERSON = re.compile(
+    r"victim|suspect|offender|arrestee|complain[ae]nt|witness|defendant|juvenile|inmate"
+)
+# Many exports write their columns in one word of capitals (VICTIMNAME, DATEOFBIRTH, PHONE1): the letters alone, with
+# roots that stand in no innocent word.
+_RUN_TOGETHER: tuple[tuple[str, str, re.Pattern[str]], ...] = (
+    ("person", "a person", _CASE_PERSON),
+    (
+        "person_name",
+        "a person's name",
+        re.compile(
+            r"^(?:[flm]name|(?:f|l|first|last|mid|middle|full)nm|nm(?:first|last|mid|middle))$|"
+            r"(?:person|owner|driver|caller|citizen|officer|subject)name"
+        ),
+    ),
+    ("date_of_birth", "a date of birth or an age", re.compile(r"dateofbirth|birthdate|birthday|^dob|dob$")),
+    ("contact", "a phone number or an e-mail address", re.compile(r"(?<!micro)phone|email")),
+    ("identity_number", "an identity number", re.compile(r"^ssn|socialsec|driverslic")),
+    ("vehicle_plate", "a plate or a vehicle number", re.compile(r"licen[cs]eplate|plateno|platenum")),
+    ("address", "an address (places are kept as coordinates)", re.compile(r"address$|addr$")),
+    ("narrative", "free text", re.compile(r"narrative")),
+    ("race_or_ethnicity", "race, ethnicity or origin", re.compile(r"ethnic")),
+)
+
 _CENSUS_ALLOWED = re.compile(
     r"(?:total |tot |estimated |est )?pop(?:ulation)?(?: total| count| density)?(?: \d{4})?|"
     r"(?:total |occupied )?(?:house ?holds?|hh)(?: count| total)?|"
@@ -119,8 +143,11 @@ def screen_columns(columns: Iterable[str]) -> list[Violation]:
         words = tidy_column(column)
         if words == "name":
             words = "full name"
-        for rule, what, pattern in _PERSON_PATTERNS:
-            if pattern.search(words):
+        letters = re.sub(r"[^a-z]", "", words)
+        screened = [(rule, what, pattern, words) for rule, what, pattern in _PERSON_PATTERNS]
+        screened += [(rule, what, pattern, letters) for rule, what, pattern in _RUN_TOGETHER]
+        for rule, what, pattern, text in screened:
+            if pattern.search(text):
                 violations.append(
                     Violation(
                         column=column,
@@ -133,6 +160,15 @@ def screen_columns(columns: Iterable[str]) -> list[Violation]:
                 )
                 break
     return violations
+
+
+def names_case_person(column: str) -> bool:
+    """Whether the name speaks of a person in a case: a table with such a column is a list of persons, not of places.
+
+    >>> names_case_person("OFFENDER_ID"), names_case_person("owner")
+    (True, False)
+    """
+    return _CASE_PERSON.search(re.sub(r"[^a-z]", "", tidy_column(column))) is not None
 
 
 def screen_census_columns(columns: Iterable[str]) -> list[Violation]:

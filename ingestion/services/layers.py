@@ -15,7 +15,7 @@ from pyproj import Transformer
 from agencies.engine.geometry import GeometryProblem
 from agencies.engine.geometry_files import check_driver, vector_source
 from agencies.models import Agency
-from ingestion.engine.privacy import screen_columns, tidy_column
+from ingestion.engine.privacy import names_case_person, screen_columns, tidy_column
 from ingestion.engine.rejections import excerpt
 from ingestion.models import ContextLayer
 from missions_project.lib.errors import MissionsError
@@ -130,7 +130,12 @@ def layer_geojson(path: Path, *, file_name: str = "") -> dict[str, Any]:
 
 
 def _columns_to_keep(columns: list[str], file_name: str) -> dict[str, str]:
-    refused = [violation for violation in screen_columns(columns) if violation.rule in REFUSED_RULES]
+    refused = [
+        violation
+        for violation in screen_columns(columns)
+        # An owner or a telephone belongs to a shop; an offender's number to nothing but a list of offenders.
+        if violation.rule in REFUSED_RULES or names_case_person(violation.column)
+    ]
     if refused:
         named = ", ".join(f"{violation.column} ({violation.rule})" for violation in refused)
         raise MissionsError(

@@ -39,6 +39,20 @@ SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
         ("Median Income", "income"),
         ("education level", "education"),
         ("owner_occupied", "tenure"),
+        # One word of capitals, numbered, or shortened, as records systems export them.
+        ("VICTIMNAME", "person"),
+        ("SUSPECTRACE", "person"),
+        ("victim1_nm", "person"),
+        ("LNAME", "person_name"),
+        ("F_NAME", "person_name"),
+        ("LAST_NM", "person_name"),
+        ("OFFICERNAME", "person_name"),
+        ("DATEOFBIRTH", "date_of_birth"),
+        ("PHONE1", "contact"),
+        ("PHONENUMBER", "contact"),
+        ("SSNUM", "identity_number"),
+        ("PLATENUMBER", "vehicle_plate"),
+        ("BLOCKADDRESS", "address"),
     ],
 )
 def test_a_column_about_persons_is_named_with_its_rule(column: str, rule: str) -> None:
@@ -52,7 +66,7 @@ def test_a_column_about_persons_is_named_with_its_rule(column: str, rule: str) -
     "column",
     ["ID", "Case Number", "IUCR", "FBI Code", "Primary Type", "Date", "Updated On", "Latitude", "X Coordinate", "Beat", "datasource",
      "class", "pointx", "report_time", "Call Type", "officer_initiated", "Location Description", "discovery", "Reported Date",
-     "Offense Name", "NIBRS Code"],
+     "Offense Name", "NIBRS Code", "Filename", "Trace Number", "Premises", "Vicinity", "Nature Name", "Zone Nm", "Microphone Id"],
 )  # fmt: skip
 def test_a_column_about_the_event_passes(column: str) -> None:
     assert screen_columns([column]) == []

@@ -221,7 +221,9 @@ def test_a_layer_keeps_geometry_name_and_kind_and_nothing_else(agency, tmp_path)
     assert feature["geometry"]["coordinates"] == [-87.691235, 41.81]
 
 
-@pytest.mark.parametrize("column", ["Race", "median_income", "owner_occupied", "HSGrad14", "dob"])
+@pytest.mark.parametrize(
+    "column", ["Race", "median_income", "owner_occupied", "HSGrad14", "dob", "OFFENDER_ID"]
+)
 def test_a_layer_with_columns_about_persons_or_refused_traits_is_refused_by_name(agency, tmp_path, column):
     path = layer_file(tmp_path / "areas.geojson", {"name": "A", column: 1})
     with pytest.raises(CommandError, match=column):
