@@ -22,8 +22,8 @@ from missions_project.lib.runs import RunStatus
 from patrols.admin.clock import AgencyClockMixin, local
 from patrols.models import MissionPlan
 from patrols.replays import plan_differences
-from patrols.services import plan_publish, plan_summary
-from patrols.tasks import run_shift_task
+from patrols.services import plan_publish, plan_queue, plan_summary
+from patrols.tasks import plan_task, run_shift_task
 
 MAX_DIFFERENCES_SHOWN = 5
 
@@ -57,6 +57,7 @@ class MissionPlanAdmin(AgencyClockMixin, RunAdminMixin, ReadOnlyAdminMixin, Agen
 
         return [
             named("plan-next/", self.plan_next_view, "plan_next"),
+            named("draw-next/", self.draw_next_view, "draw_next"),
             named("line/<int:agency_id>/<int:shift_id>/<str:on>/", self.line_view, "line"),
             named("<int:plan_id>/publish/", self.publish_view, "publish"),
             named("<int:plan_id>/replay/", self.replay_view, "replay"),
@@ -96,6 +97,20 @@ class MissionPlanAdmin(AgencyClockMixin, RunAdminMixin, ReadOnlyAdminMixin, Agen
         run_shift_task.delay_on_commit(agency.pk, shift.pk, on.isoformat(), request.user.pk)
         address = reverse("admin:patrols_missionplan_line", args=[agency.pk, shift.pk, on.isoformat()])
         return HttpResponseRedirect(f"{address}?since={since.timestamp():.3f}")
+
+    def draw_next_view(self, request: HttpRequest) -> HttpResponse:
+        """Queue a plan of the agency's next shift from the forecast that is there, then show its run."""
+        if request.method != "POST":
+            return HttpResponseRedirect(reverse("admin:patrols_missionplan_changelist"))
+        agency = _own_agency(request, request.POST.get("agency", ""))
+        try:
+            shift, on = current_or_next_shift_instance(agency, timezone.now(), include_current=False)
+            plan = plan_queue(agency=agency, shift=shift, on=on, requested_by=request.user)  # type: ignore[arg-type]
+        except MissionsError as exc:
+            self.message_user(request, str(exc), messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:patrols_missionplan_changelist"))
+        plan_task.delay_on_commit(plan.pk)
+        return HttpResponseRedirect(reverse("admin:patrols_missionplan_change", args=[plan.pk]))
 
     def line_view(self, request: HttpRequest, agency_id: int, shift_id: int, on: str) -> HttpResponse:
         """Forecast and plan of one shift instance as they advance; htmx gets the moving part alone."""

@@ -200,3 +200,21 @@ def test_records_are_shown_and_cannot_be_changed(drawn: MissionPlan, owner: User
     change = f"/admin/patrols/mission/{mission.pk}/change/"
     assert client.get(change).status_code == 200
     assert client.post(change, {"place": "elsewhere"}).status_code == 403
+
+
+def test_the_button_that_only_draws_queues_a_plan_and_opens_its_run(
+    agency: Agency, owner: User, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[int] = []
+    monkeypatch.setattr(plans_admin.plan_task, "delay_on_commit", sent.append)
+    client = sign_in(owner)
+    assert f'formaction="{PLANS}draw-next/"' in client.get(PLANS).content.decode()
+    response = client.post(f"{PLANS}draw-next/", {"agency": agency.pk})
+    plan = MissionPlan.objects.get(agency=agency)
+    assert response.url == f"{PLANS}{plan.pk}/change/"  # type: ignore[attr-defined]
+    assert (plan.status, plan.requested_by, sent) == (RunStatus.QUEUED, owner, [plan.pk])
+
+
+def test_a_stranger_draws_no_plan_of_ours(agency: Agency, stranger: User, sign_in: SignIn) -> None:
+    assert sign_in(stranger).post(f"{PLANS}draw-next/", {"agency": agency.pk}).status_code == 404
+    assert not MissionPlan.objects.filter(agency=agency).exists()
