@@ -174,10 +174,7 @@ def _forecast(plan: MissionPlan) -> ForecastRun:
 def _log_beats(reporter: RunReporter, drawn: PlanDraw, capacities: list[BeatCapacity]) -> None:
     code_of = {row.beat.pk: row.beat.code for row in capacities}
     idle = [row.beat.code for row in capacities if row.k == 0]
-    lines = [
-        f"{len(drawn.drawn_rows):,} boxes drawn from {len(drawn):,} candidates in {len(capacities) - len(idle):,} beats."
-    ]
-    lines += [f"Beats without a unit on duty, not planned: {', '.join(idle)}."] if idle else []
+    lines = [f"Beats without a unit on duty, not planned: {', '.join(idle)}."] if idle else []
     for beat_id, messages in drawn.messages.items():
         # The engine knows beats by number; people know them by code.
         lines += [message.replace(f"Beat {beat_id}", f"Beat {code_of[beat_id]}") for message in messages]
