@@ -14,9 +14,8 @@ from django.db.models import Prefetch, QuerySet
 from agencies.engine.geometry import polygon_from_geojson
 from agencies.models import Agency, Beat, Shift, Unit
 from forecasting.engine.grid import GridSpec
-from forecasting.models import Grid
+from forecasting.models import ForecastRun, Grid
 from forecasting.selectors import why_here
-from missions_project.lib.runs import RunStatus
 from patrols.engine.plan import PlanDraw, design_from_bytes
 from patrols.models import Engagement, Mission, MissionPlan, PatrolPolicy, Suppression
 
@@ -153,9 +152,9 @@ def plan_draw_of(plan: MissionPlan) -> PlanDraw:
     return design_from_bytes(bytes(plan.design))
 
 
-def succeeded_plans(agency: Agency) -> QuerySet[MissionPlan]:
-    """Return the agency's finished plans, newest first. Lazy."""
-    return MissionPlan.objects.filter(agency=agency, status=RunStatus.SUCCEEDED)
+def forecast_tried(agency: Agency, shift: Shift, on: dt.date) -> ForecastRun | None:
+    """Return the newest try to forecast the shift instance, however it ended. One query."""
+    return ForecastRun.objects.filter(agency=agency, shift=shift, on=on).order_by("-queued_at").first()
 
 
 def _with_details(rows: QuerySet[Mission]) -> QuerySet[Mission]:

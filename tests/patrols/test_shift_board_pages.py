@@ -15,6 +15,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from agencies.models import CrimeType, User
+from forecasting.models import ForecastRun
+from missions_project.lib.runs import RunStatus
 from patrols.models import Engagement, MissionPlan
 from patrols.services import mission_withdraw
 from tests.factories import make_agency, make_member
@@ -245,6 +247,21 @@ def test_exports_are_not_for_officers_and_a_wrong_date_gets_a_plain_answer(
     )
     assert response.status_code == 400
     assert "YYYY-MM-DD" in response.content.decode()
+
+
+def test_a_forecast_that_runs_or_failed_is_told_where_the_plan_would_be(
+    scene: Scene, sign_in: SignIn
+) -> None:
+    client = sign_in(make_member(scene.agency, "supervisor"))
+    run = ForecastRun.objects.filter(pk=scene.run.pk)
+    run.update(
+        status=RunStatus.RUNNING, progress_done=3, progress_total=4, progress_label="Reading incidents"
+    )
+    running = client.get(board_address(scene, "board_list")).content.decode()
+    assert "Reading incidents" in running
+    assert 'value="75"' in running
+    run.update(status=RunStatus.FAILED, error="No model is live. Next step: train.")
+    assert "No model is live. Next step: train." in client.get(board_address(scene)).content.decode()
 
 
 @pytest.mark.parametrize("on", ["2026-13-01", "today"])
