@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import shapely
 from django.http import HttpRequest
+from django.utils.html import escape
 
 from agencies.engine.geometry import polygon_from_geojson
 from agencies.engine.shift_clock import shift_instance
@@ -56,11 +57,13 @@ def leaflet_settings(request: HttpRequest, agency: Agency) -> dict[str, Any]:
     one more where the boundary is derived.
     """
     request.map_agencies = [agency]  # type: ignore[attr-defined]  # read by ContentSecurityPolicyMiddleware
+    # The tag prints these into a script as they are, and Leaflet prints name and attribution as HTML: a name with
+    # "</script>" would end the script and write into the page of everybody in the agency.
     tiles = [
         (
-            base_map.name,
-            base_map.url_template,
-            {"attribution": base_map.attribution, "maxZoom": base_map.max_zoom},
+            escape(base_map.name),
+            base_map.url_template.replace("<", "%3C"),
+            {"attribution": base_map.attribution.replace("<", "&lt;"), "maxZoom": base_map.max_zoom},
         )
         for base_map in BaseMap.objects.filter(agency=agency).order_by("-is_default", "name")
     ]

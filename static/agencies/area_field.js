@@ -56,7 +56,8 @@
         style: function (feature) { return STYLES[feature.properties.kind]; },
         onEachFeature: function (feature, layer) {
           if (feature.properties.kind === "beat" && collection.features.length < 400) {
-            layer.bindTooltip(feature.properties.code, {permanent: true, direction: "center", className: "area-label"});
+            // As text: a string would be taken for HTML, and codes come from files.
+            layer.bindTooltip(document.createTextNode(feature.properties.code), {permanent: true, direction: "center", className: "area-label"});
           }
         }
       }).addTo(map);

@@ -16,7 +16,10 @@
         style: function (feature) {
           return {color: feature.properties.state === "new" ? "#0b5cad" : "#74818b", weight: 1.5, fillOpacity: 0.12};
         },
-        onEachFeature: function (feature, layer) { layer.bindTooltip(feature.properties.code, {sticky: true}); }
+        onEachFeature: function (feature, layer) {
+          // As text: a string would be taken for HTML, and codes come from files.
+          layer.bindTooltip(document.createTextNode(feature.properties.code), {sticky: true});
+        }
       }).addTo(map);
       if (loaded[1].features.length) map.fitBounds(areas.getBounds(), {padding: [12, 12]});
       holder.dataset.drawn = loaded[1].features.length;

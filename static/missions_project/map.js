@@ -74,7 +74,8 @@ window.MissionsMap = (() => {
         pointToLayer: (feature, at) => L.circleMarker(at, { renderer, radius: 4, color: colour, weight: 1, fillOpacity: 0.7 }),
         onEachFeature: (feature, one) => {
           const name = feature.properties && feature.properties.name;
-          one.bindTooltip(name ? `${row.name}: ${name}` : row.name, { sticky: true });
+          // As text: a string would be taken for HTML, and names come from files.
+          one.bindTooltip(document.createTextNode(name ? `${row.name}: ${name}` : row.name), { sticky: true });
         },
       });
     }
