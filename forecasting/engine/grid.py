@@ -111,12 +111,6 @@ class GridSpec:
         squares: npt.NDArray[np.object_] = shapely.box(x, y, x + self.cell_size_m, y + self.cell_size_m)
         return squares
 
-    def to_raster(self, values: npt.ArrayLike, fill: float = float("nan")) -> npt.NDArray[np.float32]:
-        """Lay a vector over the cells out as an image, [n_rows, n_cols], row 0 in the south."""
-        image = np.full(self.n_rows * self.n_cols, fill, dtype=np.float32)
-        image[self.cells] = np.asarray(values, dtype=np.float32)
-        return image.reshape(self.n_rows, self.n_cols)
-
     def _header(self) -> bytes:
         return _HEADER.pack(
             _MAGIC,

@@ -51,10 +51,6 @@ class IncidentTable:
         """The incidents that an honest forecast issued at this instant may use."""
         return self.take(np.flatnonzero(self.known_utc < instant_utc))
 
-    def of_category(self, slug: str) -> "IncidentTable":
-        """The incidents of one crime type. An unknown slug raises ``ValueError``."""
-        return self.take(np.flatnonzero(self.category == self.categories.index(slug)))
-
     def take(self, rows: npt.NDArray[np.int64]) -> "IncidentTable":
         """These rows, in this order; ascending row numbers keep the time order."""
         return IncidentTable(

@@ -1,13 +1,17 @@
 """What every management command of ours shares: a progress bar, and errors that name the next step."""
 
+import re
 import sys
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, ProgrammingError
 from tqdm import tqdm
 
 from missions_project.lib.errors import MissionsError
+
+_MISSING_TABLE = re.compile(r"no such (?:table|column)|(?:relation|column) .* does not exist")
 
 
 class ProgressBar:
@@ -60,6 +64,12 @@ class MissionsCommand(BaseCommand):
         except (MissionsError, ValidationError) as exc:
             text = validation_text(exc) if isinstance(exc, ValidationError) else str(exc)
             raise CommandError(text) from exc
+        except (OperationalError, ProgrammingError) as exc:
+            if not _MISSING_TABLE.search(str(exc)):
+                raise
+            raise CommandError(
+                f"The database is not set up for this version ({exc}). Next step: manage.py migrate"
+            ) from exc
         finally:
             self.progress.close()
 
