@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
+from agencies.lookups import pk_from_text
 from agencies.models import Agency, Membership, Role, User
 
 
@@ -72,7 +73,7 @@ class ScopedChoices:
         if len(first_two) == 1:
             return first_two[0]
         asked = request.POST.get("agency") or request.GET.get("agency") or ""
-        return own.filter(pk=asked).first() if asked.isdecimal() else None
+        return own.filter(pk=pk_from_text(asked)).first()
 
     def own_choices(self, request: HttpRequest, model: type[models.Model]) -> models.QuerySet[Any] | None:
         """The rows of another model that this page may offer; None for a model that belongs to no agency."""

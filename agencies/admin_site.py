@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
@@ -33,7 +33,8 @@ class MissionsAdminSite(AdminSite):
             raise PermissionDenied("Only agency administrators may open the administration.")
         target = request.GET.get("next") or reverse("admin:index")
         if request.user.is_authenticated:
-            return super().login(request, extra_context)
+            # Not Django's view: it would take a posted password from somebody who is signed in, as often as they like.
+            return HttpResponseRedirect(reverse("admin:index"))
         return redirect_to_login(target, reverse("account_login"))
 
     def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:

@@ -5,6 +5,17 @@ import datetime as dt
 from agencies.models import Agency, Shift
 from missions_project.lib.errors import MissionsError
 
+FIRST_DATE, LAST_DATE = dt.date(1971, 1, 1), dt.date(2199, 12, 31)
+"""Pages show the days beside a date, in any zone: at the calendar's own ends these do not exist."""
+
+
+def pk_from_text(text: str | None) -> int:
+    """Return the primary key that a browser sent, 0 (no row's) for anything else.
+
+    ``isdigit`` alone lets through "²", which is no number, and five thousand digits, which Python will not read.
+    """
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else 0
+
 
 def agency_by_slug(slug: str) -> Agency:
     """Return the agency, or raise ``MissionsError`` that lists those that exist."""
@@ -33,8 +44,13 @@ def shift_by_slug(agency: Agency, slug: str) -> Shift:
 def date_from_text(text: str) -> dt.date:
     """Return the date, or raise ``MissionsError`` with the form expected."""
     try:
-        return dt.date.fromisoformat(text)
+        date = dt.date.fromisoformat(text)
     except ValueError as exc:
         raise MissionsError(
-            f"“{text}” is not a date.", next_step="write it as YYYY-MM-DD, e.g. 2026-03-14."
+            f"“{text[:40]}” is not a date.", next_step="write it as YYYY-MM-DD, e.g. 2026-03-14."
         ) from exc
+    if not FIRST_DATE <= date <= LAST_DATE:
+        raise MissionsError(
+            f"{date} is no date of a shift.", next_step=f"choose one from {FIRST_DATE} to {LAST_DATE}."
+        )
+    return date

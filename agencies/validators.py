@@ -49,6 +49,12 @@ def validate_tile_url(value: str) -> None:
         raise ValidationError(
             "Use an https address with a plain host name, e.g. https://tile.example.org/{z}/{x}/{y}.png."
         )
+    # The page's policy names the host; {s} becomes its wildcard there, which must not cover a whole top-level domain.
+    if "{s}" in value and not re.match(r"https://\{s\}\.[^/{}.]+\.[^/{}]+/[^{]*\{(?!s\})", value):
+        raise ValidationError(
+            "{s} stands alone as the first part of the host, before a domain of at least two parts, e.g. "
+            "https://{s}.tile.example.org/{z}/{x}/{y}.png."
+        )
     if not all(token in value for token in ("{z}", "{x}", "{y}")):
         raise ValidationError(
             "The address must hold {z}, {x} and {y}, where the map puts zoom, column and row."

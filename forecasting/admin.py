@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from agencies import checklist
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin, administered_agencies
 from agencies.admin_runs import RunAdminMixin
+from agencies.lookups import pk_from_text
 from agencies.models import Agency, Shift, User
 from agencies.selectors import active_crime_types
 from forecasting.charts import model_label
@@ -49,8 +50,7 @@ class AgencyActionMixin:
     def action_view(self, request: HttpRequest) -> HttpResponse:
         meta = self.model._meta  # type: ignore[attr-defined]
         here = f"admin:{meta.app_label}_{meta.model_name}"
-        chosen = request.POST.get("agency", "")
-        agency = administered_agencies(request).filter(pk=chosen).first() if chosen.isdigit() else None
+        agency = administered_agencies(request).filter(pk=pk_from_text(request.POST.get("agency"))).first()
         if request.method != "POST" or agency is None:
             raise Http404("No such agency.")
         try:

@@ -10,6 +10,7 @@ from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET
 
 from agencies.access import EVERYONE, SEES_RISK, Access, agency_page
+from agencies.lookups import pk_from_text
 from agencies.models import CrimeType
 from forecasting.risk_page import HARM
 from forecasting.selectors import layers, succeeded_forecasts
@@ -80,7 +81,7 @@ def layer_incidents(request: HttpRequest, access: Access) -> HttpResponseBase:
     crime_type = None if slug == HARM else get_object_or_404(CrimeType, agency=access.agency, slug=slug)
     before = timezone.now()
     if run_id:
-        run = succeeded_forecasts(access.agency).filter(pk=run_id).first() if run_id.isdigit() else None
+        run = succeeded_forecasts(access.agency).filter(pk=pk_from_text(run_id)).first()
         if run is None:
             raise Http404("No such forecast.")
         before = run.as_of

@@ -211,6 +211,10 @@ def add(request: HttpRequest, access: Access, plan_id: int) -> HttpResponse:
     )
     form = MissionAddForm(request.POST, agency=access.agency, plan=plan)
     try:
+        if plan.grid is None:
+            raise MissionsError(
+                "This plan is not drawn yet.", next_step="wait for it, or look at its error and plan again."
+            )
         if form.is_valid():
             mission = mission_add(plan=plan, actor=access.user, **form.for_service())
             messages.success(request, f"Mission {mission.number} added.")

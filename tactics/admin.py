@@ -17,6 +17,7 @@ from agencies.admin_base import (
     administered_agencies,
 )
 from agencies.checklist import ChecklistItem, register
+from agencies.lookups import pk_from_text
 from agencies.models import Agency, CrimeType
 from agencies.services import audit_record
 from tactics.models import Tactic, TacticRule, TacticUse
@@ -96,8 +97,8 @@ class TacticAdmin(AuditedAdminMixin, AgencyScopedAdmin):
     def starter_view(self, request: HttpRequest) -> HttpResponse:
         """Add what is missing of the shipped set to one of the person's agencies."""
         if request.method == "POST":
-            pk = request.POST.get("agency", "")
-            agency = get_object_or_404(administered_agencies(request), pk=pk if pk.isdecimal() else 0)
+            pk = pk_from_text(request.POST.get("agency"))
+            agency = get_object_or_404(administered_agencies(request), pk=pk)
             result = starter_catalogue_create(agency=agency)
             audit_record(
                 agency=agency,

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from agencies.access import CARRIES_OUT, RUNS_SHIFTS, SEES_PLANS, Access, agency_page
+from agencies.lookups import pk_from_text
 from agencies.models import Unit
 from agencies.selectors import leaflet_settings
 from missions_project.lib.errors import MissionsError
@@ -160,7 +161,7 @@ def leave(request: HttpRequest, access: Access, mission_id: int) -> HttpResponse
 def tactic(request: HttpRequest, access: Access, mission_id: int) -> HttpResponse:
     """Tick a tactic off, or take the tick back; htmx gets the rows alone, a plain form the page."""
     acting, unit, mission = _own(request, access, mission_id)
-    chosen = get_object_or_404(Tactic, pk=_number(request.POST.get("tactic")), agency=access.agency)
+    chosen = get_object_or_404(Tactic, pk=pk_from_text(request.POST.get("tactic")), agency=access.agency)
     visit, is_used, now = (
         selectors.latest_visit(mission, unit),
         request.POST.get("used") == "1",
@@ -179,10 +180,6 @@ def tactic(request: HttpRequest, access: Access, mission_id: int) -> HttpRespons
     if error:
         messages.error(request, error)
     return redirect(acting.address(access, mission=mission_id) + "#tactics")
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 18 else 0
 
 
 @require_GET

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin, administered_agencies
 from agencies.admin_runs import TONES, RunAdminMixin
-from agencies.lookups import date_from_text
+from agencies.lookups import date_from_text, pk_from_text
 from agencies.models import Agency, Shift
 from agencies.selectors import current_or_next_shift_instance
 from agencies.services import audit_record
@@ -192,7 +192,7 @@ class MissionPlanAdmin(AgencyClockMixin, RunAdminMixin, ReadOnlyAdminMixin, Agen
 
 
 def _own_agency(request: HttpRequest, pk: str) -> Agency:
-    return get_object_or_404(administered_agencies(request), pk=pk if pk.isdecimal() else 0)
+    return get_object_or_404(administered_agencies(request), pk=pk_from_text(pk))
 
 
 def _line_steps(agency: Agency, shift: Shift, on: str, since: str) -> list[dict[str, Any]]:
