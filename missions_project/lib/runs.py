@@ -20,6 +20,8 @@ from django.utils import timezone
 from missions_project.lib.errors import MissionsError
 
 HEARTBEAT_LOST_AFTER = timedelta(minutes=5)
+MAX_ATTEMPTS = 3
+"""A run that kills its worker this often fails for good, instead of killing the next worker for ever."""
 PROGRESS_EVERY_SECONDS = 0.7
 
 
@@ -38,6 +40,7 @@ class AbstractRun(models.Model):
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True, editable=False)
     heartbeat_at = models.DateTimeField(null=True, blank=True, editable=False)
+    attempts = models.PositiveSmallIntegerField(default=0, editable=False)
     progress_done = models.PositiveIntegerField(default=0, editable=False)
     progress_total = models.PositiveIntegerField(default=0, editable=False)
     progress_label = models.CharField(max_length=200, blank=True, editable=False)
@@ -79,12 +82,18 @@ class AbstractRun(models.Model):
 
 
 class RunReporter:
-    """Writes a run's progress, log and counts to its row, at most every 0.7 s, as a heartbeat too."""
+    """Writes a run's progress, log and counts to its row, at most every 0.7 s, as a heartbeat too.
+
+    Writes only while the run is still this worker's: one that was given up for dead and comes back must not
+    overwrite what its successor says.
+    """
 
     def __init__(self, run: AbstractRun, also: Any = None) -> None:
         self.run = run
         self._also = also
-        self._rows: models.QuerySet[Any] = type(run)._default_manager.filter(pk=run.pk)
+        self._rows: models.QuerySet[Any] = type(run)._default_manager.filter(
+            pk=run.pk, status=RunStatus.RUNNING, started_at=run.started_at
+        )
         self._written = 0.0
 
     def progress(self, done: int, total: int, label: str) -> None:
@@ -109,6 +118,11 @@ class RunReporter:
             setattr(self.run, name, value)
         self._rows.update(**fields)
 
+    def close(self, *, status: RunStatus, error: str) -> None:
+        """End the run, if it is still this worker's."""
+        self._rows.update(status=status, error=error, finished_at=timezone.now())
+        self.run.refresh_from_db()
+
 
 class RunNotClaimed(MissionsError):
     """Somebody else already does, or has done, this run."""
@@ -125,7 +139,12 @@ def run_execution(run: AbstractRun, progress: Any = None) -> Iterator[RunReporte
     rows = type(run)._default_manager.filter(pk=run.pk)
     now = timezone.now()
     claimed = rows.filter(status=RunStatus.QUEUED).update(
-        status=RunStatus.RUNNING, started_at=now, heartbeat_at=now, error="", finished_at=None
+        status=RunStatus.RUNNING,
+        started_at=now,
+        heartbeat_at=now,
+        attempts=models.F("attempts") + 1,
+        error="",
+        finished_at=None,
     )
     if claimed != 1:
         raise RunNotClaimed(
@@ -140,14 +159,9 @@ def run_execution(run: AbstractRun, progress: Any = None) -> Iterator[RunReporte
         if not isinstance(exc, MissionsError):
             reporter.log(traceback.format_exc(limit=20))
         message = str(exc) if isinstance(exc, MissionsError) else f"{type(exc).__name__}: {exc}"
-        _close(run, rows, status=RunStatus.FAILED, error=message)
+        reporter.close(status=RunStatus.FAILED, error=message)
         raise
-    _close(run, rows, status=RunStatus.SUCCEEDED, error="")
-
-
-def _close(run: AbstractRun, rows: models.QuerySet[Any], *, status: RunStatus, error: str) -> None:
-    rows.filter(status=RunStatus.RUNNING).update(status=status, error=error, finished_at=timezone.now())
-    run.refresh_from_db()
+    reporter.close(status=RunStatus.SUCCEEDED, error="")
 
 
 class RunQuerySet(models.QuerySet[Any]):
@@ -156,7 +170,16 @@ class RunQuerySet(models.QuerySet[Any]):
         return self.filter(status=RunStatus.RUNNING, heartbeat_at__lt=timezone.now() - HEARTBEAT_LOST_AFTER)
 
     def requeue_abandoned(self) -> int:
-        """Put abandoned runs back in the queue; returns how many. One query."""
+        """Put abandoned runs back in the queue, those tried too often to the failed; returns how many queued.
+
+        Two queries.
+        """
+        self.abandoned().filter(attempts__gte=MAX_ATTEMPTS).update(
+            status=RunStatus.FAILED,
+            finished_at=timezone.now(),
+            error=f"The worker died {MAX_ATTEMPTS} times while doing this, most likely for lack of memory. Next step: "
+            "look at the worker's log, give it more memory or less data, then start a new run.",
+        )
         return self.abandoned().update(
             status=RunStatus.QUEUED, started_at=None, progress_done=0, heartbeat_at=timezone.now()
         )

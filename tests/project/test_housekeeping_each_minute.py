@@ -16,7 +16,7 @@ from django_celery_beat.schedulers import ModelEntry
 from agencies.models import Agency
 from forecasting.models import TrainingRun
 from missions_project import pipeline
-from missions_project.lib.runs import HEARTBEAT_LOST_AFTER, RunStatus
+from missions_project.lib.runs import HEARTBEAT_LOST_AFTER, MAX_ATTEMPTS, RunStatus, run_execution
 
 pytestmark = pytest.mark.django_db
 LONG_AGO = HEARTBEAT_LOST_AFTER + timedelta(minutes=1)
@@ -96,3 +96,39 @@ def test_a_finished_run_stays_finished(agency: Agency, sent: list[int]) -> None:
     pipeline.dispatch()
     assert sent == []
     assert not TrainingRun.objects.filter(status=RunStatus.QUEUED).exists()
+
+
+def _killed_at_work(run: TrainingRun) -> None:
+    with run_execution(run):
+        # Nothing closes a killed worker's row: another start instant hides it from this one.
+        TrainingRun.objects.filter(pk=run.pk).update(started_at=None)
+        raise KeyboardInterrupt
+
+
+def test_a_run_that_kills_its_worker_again_and_again_fails_for_good(agency: Agency) -> None:
+    run = training(agency, RunStatus.QUEUED)
+    for _ in range(MAX_ATTEMPTS):
+        run.refresh_from_db()
+        TrainingRun.objects.filter(pk=run.pk).update(status=RunStatus.QUEUED)
+        with pytest.raises(KeyboardInterrupt):
+            _killed_at_work(run)
+        TrainingRun.objects.filter(pk=run.pk).update(heartbeat_at=timezone.now() - 2 * HEARTBEAT_LOST_AFTER)
+        TrainingRun.objects.requeue_abandoned()
+    run.refresh_from_db()
+    assert run.status == RunStatus.FAILED
+    assert "memory" in run.error
+
+
+def test_a_worker_given_up_for_dead_does_not_overwrite_its_successor(agency: Agency) -> None:
+    run = training(agency, RunStatus.QUEUED)
+    with run_execution(run) as slow:
+        TrainingRun.objects.filter(pk=run.pk).update(heartbeat_at=timezone.now() - 2 * HEARTBEAT_LOST_AFTER)
+        assert TrainingRun.objects.requeue_abandoned() == 1
+        successor = TrainingRun.objects.get(pk=run.pk)
+        with run_execution(successor) as quick:
+            quick.log("done by the second")
+            slow.log("done by the first")
+    run.refresh_from_db()
+    assert run.status == RunStatus.SUCCEEDED
+    assert "second" in run.log
+    assert "first" not in TrainingRun.objects.get(pk=run.pk).log
