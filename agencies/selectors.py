@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.html import escape
 
 from agencies.engine.geometry import polygon_from_geojson
-from agencies.engine.shift_clock import shift_instance
+from agencies.engine.shift_clock import ShiftHours, current_or_next, instances_between, shift_instance
 from agencies.models import Agency, BaseMap, Beat, CrimeType, District, Membership, Shift, User
 from missions_project.lib.errors import MissionsError
 
@@ -97,19 +97,18 @@ def current_or_next_shift_instance(
 
     Raises ``MissionsError`` for an agency without shifts.
     """
-    today = now.astimezone(ZoneInfo(agency.time_zone)).date()
-    instances = [
-        (*shift_instance_of(agency, shift, on), shift, on)
-        for shift in shifts(agency)
-        for on in (today + dt.timedelta(days=days) for days in range(-2, 9))
-        if on.weekday() in shift.weekday_numbers
+    rows = {shift.slug: shift for shift in shifts(agency)}
+    hours = [
+        ShiftHours(row.slug, row.starts_at, row.duration_minutes, row.weekday_numbers)
+        for row in rows.values()
     ]
-    running = [row for row in instances if row[0] <= now < row[1]]
-    upcoming = [row for row in instances if row[0] > now]
-    if running and include_current:
-        chosen = max(running, key=lambda row: row[0])
-    elif upcoming:
-        chosen = min(upcoming, key=lambda row: row[0])
+    if include_current:
+        found = current_or_next(hours, now, agency.time_zone)
     else:
+        # From the next second on: a shift that starts at this very instant is running.
+        after = now + dt.timedelta(seconds=1)
+        coming = instances_between(hours, after, now + dt.timedelta(days=8), agency.time_zone)
+        found = coming[0] if coming else None
+    if found is None:
         raise MissionsError(f"Agency “{agency.slug}” has no shifts.", next_step="Admin → Shifts → Add.")
-    return chosen[2], chosen[3]
+    return rows[found.slug], found.on

@@ -3,9 +3,8 @@
 import datetime as dt
 
 import numpy as np
-import numpy.typing as npt
 
-from agencies.engine.local_time import local_to_utc
+from agencies.engine.shift_clock import ShiftHours, instances_array
 from agencies.models import Agency, Shift
 from agencies.selectors import current_or_next_shift_instance, shifts
 from forecasting.engine.train import Periods, ShiftWindow
@@ -57,25 +56,17 @@ def periods_between(
 
     Starts follow the wall clock through summer time, lengths are elapsed time. Ascending by start, then by shift.
     """
-    two_days = np.timedelta64(2, "D")
-    days = np.arange(
-        first_utc.astype("datetime64[D]") - two_days, last_utc.astype("datetime64[D]") + two_days
+    hours = [
+        ShiftHours(row.slug, dt.time(*divmod(row.start_minute, 60)), row.duration_minutes, row.weekdays)
+        for row in windows
+    ]
+    margin = dt.timedelta(days=2)
+    first, last = aware(first_utc).date() - margin, aware(last_utc).date() + margin
+    found = instances_array(hours, first, last, zone)
+    keep = np.flatnonzero((found.from_utc >= first_utc) & (found.to_utc <= last_utc))
+    return Periods(
+        found.from_utc[keep], found.to_utc[keep], found.local_from[keep], found.slot[keep].astype(np.int16)
     )
-    weekday = (days.astype(np.int64) + 3) % 7
-    starts: list[npt.NDArray[np.datetime64]] = []
-    slots: list[npt.NDArray[np.int16]] = []
-    for slot, window in enumerate(windows):
-        on = days[np.isin(weekday, window.weekdays)]
-        at: npt.NDArray[np.datetime64] = on.astype("datetime64[s]")
-        starts.append(at + np.timedelta64(60 * window.start_minute, "s"))
-        slots.append(np.full(len(on), slot, dtype=np.int16))
-    local, slot_of = np.concatenate(starts), np.concatenate(slots)
-    begins = local_to_utc(local, zone).utc
-    minutes = np.array([window.duration_minutes for window in windows])[slot_of]
-    ends = begins + (60 * minutes).astype("timedelta64[s]")
-    keep = np.flatnonzero((begins >= first_utc) & (ends <= last_utc))
-    order = keep[np.lexsort((slot_of[keep], begins[keep]))]
-    return Periods(begins[order], ends[order], local[order], slot_of[order])
 
 
 def period_of(
