@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from agencies.engine.free_text import text_about_person
 from agencies.fields import AreaField
 from agencies.models import Agency, Beat, CrimeType, Shift, Unit, User
 from forecasting.models import ForecastRun, Grid
@@ -157,6 +158,8 @@ class Suppression(models.Model):
         return self.reason
 
     def clean(self) -> None:
+        if about := text_about_person(self.reason):
+            raise ValidationError({"reason": f"This seems to hold {about}. Write about the place only."})
         if (self.beat is None) == (self.geometry is None):
             raise ValidationError("Choose a beat or draw an area: exactly one of them.")
         if self.beat and self.beat.agency_id != self.agency_id:

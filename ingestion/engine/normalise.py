@@ -8,6 +8,7 @@ kept, not even in the quarantine for another fault.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -154,21 +155,25 @@ def _decide_codes(
     keys = zip(
         *(texts.get(name, blank) for name in ("code", "nibrs_code", "ucr_code", "description")), strict=True
     )
+    # A national code for the whole file is a person's word, and no row's: it must not silence what the rows say.
+    is_declared = bool({"nibrs_code", "ucr_code"} & set(mapping.constants))
     outcome = _CodeOutcome([""] * n, [""] * n, np.zeros(0, np.int64), Counter(), {})
     refused: list[int] = []
     seen: dict[tuple[str, ...], Accepted | Rejection | Refusal] = {}
     for row, key in enumerate(keys):
         decision = seen.get(key)
         if decision is None:
-            decision = seen[key] = codes.decide(
+            decide = partial(
+                codes.decide,
                 code=key[0],
-                nibrs=key[1],
-                ucr=key[2],
                 description=key[3],
                 kind=mapping.record_kind,
                 separator=mapping.code_separator,
                 ignored=mapping.ignored_codes,
             )
+            by_words = decide(code=key[0] or key[3][:60]) if is_declared else None
+            decision = by_words if isinstance(by_words, Refusal) else decide(nibrs=key[1], ucr=key[2])
+            seen[key] = decision
         if isinstance(decision, Accepted):
             outcome.crime_type[row] = decision.crime_type
             outcome.code[row] = decision.code

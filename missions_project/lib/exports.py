@@ -1,12 +1,14 @@
 """Files that leave the product: streamed, and safe to open in a spreadsheet."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from django.http import StreamingHttpResponse
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA_IN_LINE = re.compile(r"([,;\t]\s*)(?=[=+\-@])")
 
 
 def plain_cell(value: Any) -> Any:
@@ -23,7 +25,8 @@ def csv_lines(about: Sequence[str], columns: Sequence[str], rows: Iterable[Seque
     """Yield a CSV file line by line: first what the file is, as comments, then the header, then the rows."""
     writer = csv.writer(_Echo())
     for line in about:
-        yield f"# {line}\r\n".replace("\n", " ", line.count("\n"))
+        # A line break would begin a row of its own, a comma a cell: an agency called "A,=cmd" must stay a comment.
+        yield "# " + _FORMULA_IN_LINE.sub(r"\1'", " ".join(line.splitlines())) + "\r\n"
     yield writer.writerow(columns)
     for row in rows:
         yield writer.writerow([plain_cell(value) for value in row])

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
+from agencies.engine.free_text import text_about_person
 from agencies.engine.geometry import polygon_from_geojson
 from agencies.models import Agency, Beat, CrimeType, District, Unit, User
 from agencies.selectors import district_ids_of
@@ -45,6 +46,16 @@ def _check_area(agency: Agency, actor: User, area: shapely.Geometry) -> None:
         )
 
 
+def _check_reason(reason: str, what: str) -> None:
+    """Raise ``MissionsError`` without a reason, or with one about a person: reasons are printed, exported and kept."""
+    if not reason.strip():
+        raise MissionsError(f"A mission is {what} only with a reason.", next_step="write why in a few words.")
+    if about := text_about_person(reason):
+        raise MissionsError(
+            f"The reason seems to hold {about}, which is never kept.", next_step="write about the place only."
+        )
+
+
 def mission_assign(*, mission: Mission, unit: Unit | None, actor: User) -> None:
     """Send another unit, or none. Raises ``MissionsError`` for another agency's unit, or outside the person's districts."""
     _check_district(mission.agency, actor, mission.beat)
@@ -77,10 +88,7 @@ def mission_withdraw(*, mission: Mission, reason: str, actor: User) -> None:
     Raises ``MissionsError`` without a reason, outside the person's districts, or if it is withdrawn already.
     """
     _check_district(mission.agency, actor, mission.beat)
-    if not reason.strip():
-        raise MissionsError(
-            "A mission is withdrawn only with a reason.", next_step="write why in a few words."
-        )
+    _check_reason(reason, "withdrawn")
     won = Mission.objects.filter(pk=mission.pk, withdrawn_at__isnull=True).update(
         withdrawn_at=timezone.now(), withdrawn_reason=reason.strip()[:300], withdrawn_by=actor
     )
@@ -111,8 +119,7 @@ def mission_add(
     Raises ``MissionsError`` without a reason, outside the shift, off the grid or beats, outside the person's districts,
     or where a mission is already.
     """
-    if not reason.strip():
-        raise MissionsError("A mission is added only with a reason.", next_step="write why in a few words.")
+    _check_reason(reason, "added")
     if plan.grid is None or not plan.period_from <= starts_at < plan.period_to:
         raise MissionsError("The start lies outside the shift.", next_step="choose a time within the shift.")
     spec = GridSpec.from_bytes(bytes(plan.grid.spec))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 from agencies.models import CrimeType
 from ingestion.engine.codes import Accepted, CodeEntry, CodeTable, Refusal
+from ingestion.engine.mapping import FeedMapping
+from ingestion.engine.normalise import NormaliseContext, NormalisedIncident, normalise
 from ingestion.models import GunfireAlert, Incident
 from ingestion.services import import_run_execute, import_run_queue
 from missions_project.lib.errors import MissionsError
@@ -78,3 +82,24 @@ def test_a_feed_mapped_as_gunfire_cannot_be_turned_into_a_feed_of_incidents(agen
         import_run_execute(run=type(run).objects.get(pk=run.pk))
     assert not Incident.objects.exists()
     assert not GunfireAlert.objects.exists()
+
+
+def test_a_national_code_for_a_whole_file_does_not_silence_its_rows() -> None:
+    mapping = FeedMapping(
+        columns={
+            "external_id": "id",
+            "occurred_from": "at",
+            "lon": "lon",
+            "lat": "lat",
+            "description": "what",
+        },
+        constants={"nibrs_code": "220"},
+    )
+    mapping.validate()
+    context = NormaliseContext(
+        zone="UTC", now=dt.datetime(2026, 1, 1, tzinfo=dt.UTC), codes=TABLE, boundary=None
+    )
+    row = {"id": "1", "at": "2025-06-01T10:00:00", "lon": "-87.65", "lat": "41.85"}
+    assert isinstance(normalise(row | {"what": "Cannabis possession"}, mapping, context), Refusal)
+    for what in ("", "Burglary of a shop"):
+        assert isinstance(normalise(row | {"what": what}, mapping, context), NormalisedIncident)
