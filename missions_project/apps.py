@@ -15,7 +15,7 @@ class MissionsProjectConfig(AppConfig):
         # The file transport does not make its own folders: the first task sent would fail.
         options = getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {})
         folders = [options[key] for key in ("data_folder_in", "control_folder") if key in options]
-        for folder in [*folders, settings.SPOOL_DIR, settings.ARTEFACT_DIR]:
+        for folder in [settings.VAR_DIR, *folders, settings.SPOOL_DIR, settings.ARTEFACT_DIR]:
             Path(folder).mkdir(parents=True, exist_ok=True, mode=0o700)
 
 

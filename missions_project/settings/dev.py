@@ -10,7 +10,8 @@ from .base import VAR_DIR
 
 def local_secret_key(path: Path) -> str:
     """The installation's own key, made once: a key in the repository would sign anybody's sessions."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # The database lies beside the key: on a machine with other accounts they must not read it.
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

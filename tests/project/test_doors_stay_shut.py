@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -25,6 +26,15 @@ def test_nobody_signs_in_by_the_admins_own_page(owner: User, sign_in: SignIn, is
     answer = client.post(reverse("admin:login"), {"username": operator.username, "password": PASSWORD})
     assert answer.status_code == 302
     assert client.session.get("_auth_user_id") != str(operator.pk)
+
+
+def test_only_this_account_reads_the_installations_own_folder(tmp_path: Path) -> None:
+    from missions_project.settings.dev import local_secret_key
+
+    key = tmp_path / "var" / "secret_key"
+    assert local_secret_key(key) == local_secret_key(key)
+    assert key.parent.stat().st_mode & 0o777 == 0o700
+    assert key.stat().st_mode & 0o777 == 0o600
 
 
 HOSTILE_DATES = ["9999-12-31", "0001-01-01", "2026-W10-6", "²", "1" * 5000]
