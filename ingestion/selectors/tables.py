@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyproj
+from django.core.exceptions import ValidationError
 from django.db.models import BigIntegerField, Count, F, Func, Max, Min, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce
 
@@ -17,6 +18,7 @@ from agencies.models import Agency, CrimeType
 from agencies.selectors import active_crime_types
 from ingestion.engine.tables import IncidentTable
 from ingestion.models import CallForService, Discovery, Feed, GunfireAlert, Incident, RecordKind
+from missions_project.lib.errors import MissionsError
 
 CALLS = "calls"
 """The category of calls for service: a feature, never a target."""
@@ -54,7 +56,7 @@ def incident_table(
     time of occurrence; ties by source, then by age of the row. Five queries; half a million rows take
     about two seconds.
     """
-    types = active_crime_types(agency)
+    types = forecastable_types(agency)
     categories = tuple(crime_type.slug for crime_type in types)
     if Feed.objects.filter(agency=agency, record_kind=RecordKind.CALLS).exists():
         categories = (*categories, CALLS)
@@ -82,7 +84,7 @@ def data_hash(agency: Agency, *, until: datetime | None = None, since: datetime 
 
     Kept with every training and forecast run: two runs with one mark saw the same incidents.
     """
-    types = active_crime_types(agency)
+    types = forecastable_types(agency)
     digest = hashlib.blake2b(agency.time_zone.encode(), digest_size=16)
     digest.update(repr(sorted((crime_type.pk, crime_type.slug) for crime_type in types)).encode())
     for rows in _sources(agency, types, since, until):
@@ -96,6 +98,24 @@ def data_hash(agency: Agency, *, until: datetime | None = None, since: datetime 
         )
         digest.update(repr([int(summary[name] or 0) for name in sorted(summary)]).encode())
     return digest.hexdigest()
+
+
+def forecastable_types(agency: Agency) -> list[CrimeType]:
+    """Return the agency's active crime types, each checked against the policy once more. One query.
+
+    The last door before the engines: a row that was written around the model's own check (a bulk update, the
+    database's shell) must not be trained on. Raises ``MissionsError`` that names it.
+    """
+    types = active_crime_types(agency)
+    for crime_type in types:
+        try:
+            crime_type.clean()
+        except ValidationError as exc:
+            raise MissionsError(
+                f"Crime type “{crime_type}” cannot be forecast: {' '.join(exc.messages)}",
+                next_step="correct it, or make it inactive (Admin → Crime types).",
+            ) from exc
+    return types
 
 
 def _sources(

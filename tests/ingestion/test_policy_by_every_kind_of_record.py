@@ -11,6 +11,7 @@ from ingestion.engine.codes import Accepted, CodeEntry, CodeTable, Refusal
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.normalise import NormaliseContext, NormalisedIncident, normalise
 from ingestion.models import GunfireAlert, Incident
+from ingestion.selectors import incident_table
 from ingestion.services import import_run_execute, import_run_queue
 from missions_project.lib.errors import MissionsError
 from tests.ingestion.files import good_row, plain_feed, write_rows
@@ -58,6 +59,14 @@ def test_a_call_mapped_to_gunfire_is_a_plain_call_where_the_row_says_otherwise(s
 def test_a_call_mapped_to_gunfire_is_gunfire_where_the_row_says_nothing_else() -> None:
     assert TABLE.decide(code="SHOTS", kind="calls") == Accepted("gunfire", "SHOTS")
     assert TABLE.decide(code="SHOTS", description="Shots heard", kind="calls") == Accepted("gunfire", "SHOTS")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("slipped", [{"nibrs_code": "35A"}, {"name": "Loitering"}])
+def test_a_refused_crime_type_that_slipped_into_the_table_reaches_no_engine(agency, slipped) -> None:
+    CrimeType.objects.filter(agency=agency, slug="burglary").update(**slipped)
+    with pytest.raises(MissionsError, match="cannot be forecast"):
+        incident_table(agency, epsg=32616)
 
 
 @pytest.mark.django_db
