@@ -1,8 +1,9 @@
 """Several crime types at a time, one core each."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -11,13 +12,15 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def single_threaded() -> threadpool_limits:
+@contextmanager
+def single_threaded() -> Iterator[None]:
     """Keep the numeric libraries to one thread inside this block.
 
     On a busy two-core server two OpenMP threads wait for each other: tree predictions were measured ten times
     slower with two threads than with one. Crime types in parallel lose nothing that way.
     """
-    return threadpool_limits(limits=1)
+    with threadpool_limits(limits=1):
+        yield
 
 
 def default_workers(n_tasks: int) -> int:
@@ -38,7 +41,7 @@ class TypePool:
         self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> "TypePool":
-        self._limit = single_threaded()
+        self._limit = threadpool_limits(limits=1)
         if self.workers > 1:
             # OpenMP's limit belongs to each thread: it must be set again inside the workers.
             self._pool = ThreadPoolExecutor(self.workers, initializer=threadpool_limits, initargs=(1,))

@@ -201,20 +201,20 @@ def forecast(
     shifts and context columns must be those of the training.
     """
     _check_trained(trained, grid, incidents, shifts, context_names, period)
-    with single_threaded():
-        (found,) = forecast_many(
-            trained=trained,
-            grid=grid,
-            incidents=incidents.known_before(as_of_utc.astype("datetime64[s]")),
-            periods=period,
-            shifts=shifts,
-            context=context,
-            context_names=context_names,
-            progress=progress,
-        )
+    (found,) = forecast_many(
+        trained=trained,
+        grid=grid,
+        incidents=incidents.known_before(as_of_utc.astype("datetime64[s]")),
+        periods=period,
+        shifts=shifts,
+        context=context,
+        context_names=context_names,
+        progress=progress,
+    )
     return found
 
 
+@single_threaded()
 def forecast_many(
     *,
     trained: Mapping[str, TrainedType],
