@@ -39,6 +39,8 @@
     const bounds = first.getBounds();
     const width = map.latLngToLayerPoint(bounds.getNorthEast()).x - map.latLngToLayerPoint(bounds.getSouthWest()).x;
     holder.classList.toggle("board__map--far", width < 26);
+    /* Hundreds of labels on a whole city hide it: there the boxes alone show where missions are. */
+    holder.classList.toggle("board__map--city", width < 8 && boxes.getLayers().length > 150);
   };
 
   const mark = () => {

@@ -189,9 +189,9 @@ ONES = np.ones(10)
             "saturation_hard_minutes",
             "5 of 10",
         ),
-        (design_of(ONES, 10), "cap_below_need", "cap_max", "set K to 9 or less"),
+        (design_of(ONES, 10), "cap_below_need", "cap_max", "to 9 in all"),
         (design_of(ONES, 9, suppressed=np.arange(10) < 1), "cap_below_need", "cap_max", "until 10 cells"),
-        (design_of([1.0], 1), "cap_below_need", "cap_max", "set K to 0 or less"),
+        (design_of([1.0], 1), "cap_below_need", "cap_max", "to 0 in all"),
         (
             design_of(ONES, 9, policy=replace(POLICY, exploration=1.0, cap_max=0.5)),
             "floor_above_cap",
