@@ -318,8 +318,8 @@ def _weight(harm: Floats, gamma: float) -> Floats:
 def _fewer(k: int, n: int, policy: DesignPolicy) -> str:
     most, cells = floor(n * policy.cap_max + SUM_TOLERANCE), ceil(k / policy.cap_max - SUM_TOLERANCE)
     return (
-        f"K is fixed before the draw and not lowered silently: lower the missions per shift of the beat's units to {most} in all, or lift suppressions until "
-        f"{cells} cells are candidates."
+        f"K is fixed before the draw and not lowered silently: lower the missions per shift of the beat's units to "
+        f"{most} in all, or lift suppressions until {cells} cells are candidates."
     )
 
 
@@ -361,6 +361,6 @@ def _caps_too_low(
         "cooldown_too_strong" if cooldown else "saturation_too_strong",
         setting,
         f"Beat {beat}: {what} leaves caps that add up to {cap.sum():.2f} over {len(cap)} candidate cell(s), below "
-        f"K = {k}. K is fixed before the draw and not lowered silently: lower the missions per shift of the beat's units to {floor(float(cap.sum()))} in all, "
-        f"or raise {setting}.",
+        f"K = {k}. K is fixed before the draw and not lowered silently: lower the missions per shift of the beat's "
+        f"units to {floor(float(cap.sum()))} in all, or raise {setting}.",
     )
