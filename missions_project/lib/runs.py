@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, Self
 
 from django.conf import settings
-from django.db import models
+from django.db import DatabaseError, models
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -156,12 +156,20 @@ def run_execution(run: AbstractRun, progress: Any = None) -> Iterator[RunReporte
     try:
         yield reporter
     except BaseException as exc:
+        message = _what_happened(exc)
         if not isinstance(exc, MissionsError):
-            reporter.log(traceback.format_exc(limit=20))
-        message = str(exc) if isinstance(exc, MissionsError) else f"{type(exc).__name__}: {exc}"
+            reporter.log("".join(traceback.format_tb(exc.__traceback__, limit=20)) + message)
         reporter.close(status=RunStatus.FAILED, error=message)
         raise
     reporter.close(status=RunStatus.SUCCEEDED, error="")
+
+
+def _what_happened(exc: BaseException) -> str:
+    if isinstance(exc, MissionsError):
+        return str(exc)
+    # A database's message quotes the row that it refused: mapped values do not belong in logs.
+    words = "" if isinstance(exc, DatabaseError) else f": {exc}"
+    return f"{type(exc).__name__}{words}. Next step: run it again; if it fails again, show this run's log to support."
 
 
 class RunQuerySet(models.QuerySet[Any]):

@@ -19,8 +19,11 @@ DEBUG = False
 SECRET_KEY = required("SECRET_KEY", "$(python -c 'import secrets; print(secrets.token_urlsafe(50))')")
 ALLOWED_HOSTS = required("ALLOWED_HOSTS", "missions.example.org").split(",")
 required("DATABASE_URL", "postgres://missions:PASSWORD@localhost/missions")
-required("CELERY_BROKER_URL", "redis://localhost:6379/0")
-CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]
+broker_url = required("CELERY_BROKER_URL", "redis://localhost:6379/0")
+if broker_url.startswith(("redis://", "rediss://")):
+    # Sign-in attempts are counted in the cache: a cache per process would give each server process its own count.
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": broker_url}}
+CSRF_TRUSTED_ORIGINS = [f"https://{host.strip().removeprefix('.')}" for host in ALLOWED_HOSTS]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
 SECURE_HSTS_SECONDS = 31536000
