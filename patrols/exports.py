@@ -1,7 +1,9 @@
 """Missions and visits as files, for analysts. Every file says whose it is, what was filtered, and when it was made."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -31,21 +33,49 @@ ENGAGEMENT_COLUMNS = (
 )  # fmt: skip
 
 
-def _period(request: HttpRequest) -> tuple[dt.date, dt.date]:
+@dataclass(frozen=True)
+class Export:
+    """What one export holds: whose, and of which local dates."""
+
+    agency: Agency
+    first: dt.date
+    last: dt.date
+
+    def about(self, what: str) -> list[str]:
+        """What stands at the head of the file."""
+        return [
+            f"{what}, {self.agency.name}",
+            f"Shifts from {self.first} to {self.last} (local dates); times in {self.agency.time_zone}",
+            f"Generated at {timezone.now():%Y-%m-%dT%H:%M:%SZ}",
+        ]
+
+    def file_name(self, what: str, ending: str) -> str:
+        return f"{self.agency.slug}-{what}-{self.first}-{self.last}.{ending}"
+
+
+def _asked(request: HttpRequest, agency: Agency) -> Export:
     today = timezone.now().date()
     first = date_from_text(request.GET.get("from") or (today - dt.timedelta(days=DEFAULT_DAYS)).isoformat())
     last = date_from_text(request.GET.get("to") or (today + dt.timedelta(days=1)).isoformat())
     if last < first:
         raise MissionsError("The period ends before it starts.", next_step="swap “from” and “to”.")
-    return first, last
+    return Export(agency, first, last)
 
 
-def _about(agency: Agency, what: str, first: dt.date, last: dt.date) -> list[str]:
-    return [
-        f"{what}, {agency.name}",
-        f"Shifts from {first} to {last} (local dates); times in {agency.time_zone}",
-        f"Generated at {timezone.now():%Y-%m-%dT%H:%M:%SZ}",
-    ]
+def export_page(view: Callable[[Export], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """A download for those who may export; a period that makes no sense gets a plain answer, not an empty file."""
+
+    @require_GET
+    @agency_page(EXPORTS)
+    @wraps(view)
+    def wrapped(request: HttpRequest, access: Access) -> HttpResponseBase:
+        try:
+            export = _asked(request, access.agency)
+        except MissionsError as exc:
+            return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
+        return view(export)
+
+    return wrapped
 
 
 def _mission_values(agency: Agency, missions: Iterator[Mission]) -> Iterator[tuple[Any, ...]]:
@@ -61,18 +91,13 @@ def _mission_values(agency: Agency, missions: Iterator[Mission]) -> Iterator[tup
         )  # fmt: skip
 
 
-@require_GET
-@agency_page(EXPORTS)
-def missions_csv(request: HttpRequest, access: Access) -> HttpResponseBase:
-    try:
-        first, last = _period(request)
-    except MissionsError as exc:
-        return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
+@export_page
+def missions_csv(export: Export) -> HttpResponseBase:
     return csv_response(
-        f"{access.agency.slug}-missions-{first}-{last}.csv",
-        about=_about(access.agency, "Missions of published plans", first, last),
+        export.file_name("missions", "csv"),
+        about=export.about("Missions of published plans"),
         columns=MISSION_COLUMNS,
-        rows=_mission_values(access.agency, missions_between(access.agency, first, last)),
+        rows=_mission_values(export.agency, missions_between(export.agency, export.first, export.last)),
     )
 
 
@@ -97,16 +122,12 @@ def _mission_features(agency: Agency, missions: Iterator[Mission]) -> list[dict[
     return features
 
 
-@require_GET
-@agency_page(EXPORTS)
-def missions_geojson(request: HttpRequest, access: Access) -> HttpResponse:
-    try:
-        first, last = _period(request)
-    except MissionsError as exc:
-        return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
-    features = _mission_features(access.agency, missions_between(access.agency, first, last))
-    about = _about(access.agency, "Missions of published plans", first, last)
-    return _geojson_response(f"{access.agency.slug}-missions-{first}-{last}.geojson", features, about)
+@export_page
+def missions_geojson(export: Export) -> HttpResponseBase:
+    features = _mission_features(export.agency, missions_between(export.agency, export.first, export.last))
+    return _geojson_response(
+        export.file_name("missions", "geojson"), features, export.about("Missions of published plans")
+    )
 
 
 def _geojson_response(name: str, features: list[dict[str, Any]], about: list[str]) -> HttpResponse:
@@ -130,36 +151,27 @@ def _engagement_values(agency: Agency, engagements: Iterator[Engagement]) -> Ite
         )  # fmt: skip
 
 
-@require_GET
-@agency_page(EXPORTS)
-def engagements_csv(request: HttpRequest, access: Access) -> HttpResponseBase:
-    try:
-        first, last = _period(request)
-    except MissionsError as exc:
-        return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
+@export_page
+def engagements_csv(export: Export) -> HttpResponseBase:
     return csv_response(
-        f"{access.agency.slug}-engagements-{first}-{last}.csv",
-        about=_about(access.agency, "Visits to missions", first, last),
+        export.file_name("engagements", "csv"),
+        about=export.about("Visits to missions"),
         columns=ENGAGEMENT_COLUMNS,
-        rows=_engagement_values(access.agency, engagements_between(access.agency, first, last)),
+        rows=_engagement_values(export.agency, engagements_between(export.agency, export.first, export.last)),
     )
 
 
-@require_GET
-@agency_page(EXPORTS)
-def engagements_geojson(request: HttpRequest, access: Access) -> HttpResponse:
-    try:
-        first, last = _period(request)
-    except MissionsError as exc:
-        return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
-    visits = list(engagements_between(access.agency, first, last))
+@export_page
+def engagements_geojson(export: Export) -> HttpResponseBase:
+    visits = list(engagements_between(export.agency, export.first, export.last))
     features = []
-    for visit, values in zip(visits, _engagement_values(access.agency, iter(visits)), strict=True):
+    for visit, values in zip(visits, _engagement_values(export.agency, iter(visits)), strict=True):
         grid = visit.mission.plan.grid
         assert grid is not None  # a published plan has a grid
         ring = board.box_rings(GridSpec.from_bytes(bytes(grid.spec)), [visit.mission.cell_id])[0]
         facts = {name: str(value) for name, value in zip(ENGAGEMENT_COLUMNS, values, strict=True)}
         geometry = {"type": "Polygon", "coordinates": [ring]}
         features.append({"type": "Feature", "id": visit.pk, "geometry": geometry, "properties": facts})
-    about = _about(access.agency, "Visits to missions", first, last)
-    return _geojson_response(f"{access.agency.slug}-engagements-{first}-{last}.geojson", features, about)
+    return _geojson_response(
+        export.file_name("engagements", "geojson"), features, export.about("Visits to missions")
+    )

@@ -105,6 +105,8 @@ def main() -> int:
             page.wait_for_load_state("networkidle")
             if first_click:
                 page.click(first_click)
+                # The first "why here" after a start reads the incidents: it takes seconds.
+                page.wait_for_selector("#drawer h3", timeout=60_000)
                 page.wait_for_load_state("networkidle")
             page.wait_for_timeout(800)
             page.screenshot(path=str(FOLDER / f"{name}.png"))
