@@ -145,6 +145,15 @@ def configuration_ensure(agency: Agency) -> None:
 def people_ensure(agency: Agency) -> None:
     known = {person.username: person.password for person in sign_ins()}
     first_unit = Unit.objects.filter(agency=agency).order_by("call_sign").first()
+    foreign = User.objects.filter(username__in=[name for name, *_ in PEOPLE]).exclude(
+        memberships__agency=agency
+    )
+    if foreign.exists():
+        # Somebody's own account of that name must not be let into the demo, nor get its printed password.
+        raise MissionsError(
+            f"Accounts of other people have the demo's user names: {', '.join(map(str, foreign))}.",
+            next_step="use another database for the demo: make demo DATABASE_URL=sqlite:///var/demo.sqlite3",
+        )
     for name, role, _ in PEOPLE:
         user, is_new = User.objects.get_or_create(
             username=name, defaults={"email": f"{name}@riverton.example"}

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from agencies.engine.offence_codes import OFFENCE_CLASSES
-from agencies.models import Agency, User
+from agencies.models import Agency, Membership, User
 from forecasting.models import ForecastRun, ModelVersion
 from ingestion.engine.codes import Accepted, CodeTable
 from missions_project.demo import setup
@@ -21,7 +21,7 @@ from missions_project.demo.codes import OFFENCE_CODES
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import no_progress
 from patrols.models import MissionPlan
-from tests.factories import make_agency
+from tests.factories import make_agency, make_user
 from tests.patrols.scenes import Scene, make_scene
 
 pytestmark = pytest.mark.django_db
@@ -90,3 +90,11 @@ def test_every_code_of_the_city_means_the_crime_type_that_it_says() -> None:
         decision = table.decide(code=code.code, nibrs=code.nibrs_code, description=code.description)
         meant = decision.crime_type if isinstance(decision, Accepted) else ""
         assert meant == code.crime_type, code
+
+
+def test_somebody_elses_account_of_a_demo_name_is_not_let_in(db: None) -> None:
+    agency = make_agency()
+    make_user("analyst")
+    with pytest.raises(MissionsError, match="analyst"):
+        setup.people_ensure(agency)
+    assert not Membership.objects.filter(user__username="analyst").exists()
