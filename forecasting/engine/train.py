@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.engine.backtest import League, LeagueRow, held_out, league_run
-from forecasting.engine.candidates import BASELINES, Candidate
+from forecasting.engine.candidates import Candidate
 from forecasting.engine.context import ContextScaler
 from forecasting.engine.design import calendar_columns
 from forecasting.engine.explain import Explanation, explain_cells
@@ -395,8 +395,3 @@ def _check_trained(
             )
         if one.model.shape.layout.context_names not in ((), context_names):
             raise ValueError(f"The model of '{slug}' knows other context layers. Train again.")
-
-
-def is_baseline(champion: str) -> bool:
-    """True for the plain counts and densities."""
-    return champion in BASELINES
