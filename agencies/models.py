@@ -189,7 +189,7 @@ class CrimeType(models.Model):
     )
     slug = models.SlugField(max_length=60, help_text="Used in exports and addresses, e.g. “burglary”.")
     nibrs_code = models.CharField(
-        max_length=12,
+        max_length=24,
         verbose_name="offence class",
         help_text="The national offence class (NIBRS) that this is, or is a part of. Only classes that are reported "
         "by the public and not prone to enforcement bias can be forecast.",

@@ -1,12 +1,19 @@
 """Every address. An agency's pages live under its slug."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from missions_project.views import home
 
 urlpatterns = [
     path("", home, name="home"),
+    # Browsers ask for it on the admin's pages too, which name no icon of their own.
+    path(
+        "favicon.ico",
+        RedirectView.as_view(url=f"/{settings.STATIC_URL.strip('/')}/missions_project/icon.svg"),
+    ),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("<slug:agency_slug>/", include("patrols.urls")),

@@ -38,9 +38,8 @@ def agency_defaults_create(
                 agency=agency,
                 slug=entry.key,
                 name=entry.label,
-                # A code, as the admin offers it: SQLite would store a longer name here, PostgreSQL refuses it.
-                # Where a class has several, the last is its "all other" one.
-                nibrs_code=(entry.nibrs or (entry.key,))[-1],
+                # The whole class: theft declared as 23H would leave all other thefts unmapped.
+                nibrs_code=entry.key,
                 weight=entry.default_weight,
                 letter=entry.letter,
                 colour=suggested_colour(entry.key),

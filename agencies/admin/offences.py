@@ -11,7 +11,7 @@ from django.utils.text import slugify
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
 from agencies.admin_maps import ProjectTemplateMixin
-from agencies.engine.offence_policy import OFFENCE_CLASSES, offence_class_of
+from agencies.engine.offence_policy import OFFENCE_CLASSES, OffenceClass, offence_class_of
 from agencies.engine.palette import OKABE_ITO, suggested_colour
 from agencies.models import CrimeType, DistrictPriority
 
@@ -37,12 +37,20 @@ def offence_choices(current: str = "") -> list[tuple[str, Any]]:
     known: set[str] = set()
     for entry in OFFENCE_CLASSES:
         codes = entry.nibrs or (entry.key,)
-        known.update(codes)
+        known.update((entry.key, *codes))
         suggested = f"suggested weight {entry.default_weight:g}, letter {entry.letter}"
-        groups.append((f"{entry.label} – {suggested}", [(code, f"{entry.label} ({code})") for code in codes]))
+        groups.append((f"{entry.label} – {suggested}", _class_options(entry)))
     if current and current not in known:
         groups.append(("As saved", [(current, current)]))
     return groups
+
+
+def _class_options(entry: OffenceClass) -> list[tuple[str, str]]:
+    """The whole class first, where it has parts: a type declared as one part takes that part's rows only."""
+    if len(entry.nibrs) > 1:
+        whole = [(entry.key, f"{entry.label}, all kinds ({entry.nibrs[0]}–{entry.nibrs[-1]})")]
+        return whole + [(code, f"{entry.label} ({code}) only") for code in entry.nibrs]
+    return [(code, f"{entry.label} ({code})") for code in entry.nibrs or (entry.key,)]
 
 
 class ColourInput(ProjectTemplateMixin, forms.TextInput):

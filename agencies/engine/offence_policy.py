@@ -32,7 +32,6 @@ __all__ = [
     "Refused",
     "Screening",
     "offence_class_of",
-    "offence_code_choices",
     "screen_code",
 ]
 
@@ -80,15 +79,6 @@ def offence_class_of(code: str) -> OffenceClass | None:
     ('aggravated_assault', 'burglary', None)
     """
     return CLASS_BY_KEY.get(code.strip().lower()) or CLASS_BY_CODE.get(tidy_code(code))
-
-
-def offence_code_choices() -> list[tuple[str, str]]:
-    """What a person may choose for a crime type: (code, label), class by class, gunfire by its key."""
-    choices: list[tuple[str, str]] = []
-    for entry in OFFENCE_CLASSES:
-        codes = entry.nibrs or (entry.key,)
-        choices += [(code, f"{entry.label} ({code})" if entry.nibrs else entry.label) for code in codes]
-    return choices
 
 
 def _refusal(subject: str, family: RefusedFamily) -> Refused:

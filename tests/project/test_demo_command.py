@@ -12,8 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from agencies.engine.offence_codes import OFFENCE_CLASSES
-from agencies.models import Agency, Membership, User
+from agencies.models import Agency, CrimeType, Membership, User
 from forecasting.models import ForecastRun, ModelVersion
 from ingestion.engine.codes import Accepted, CodeTable
 from missions_project.demo import setup
@@ -85,7 +84,11 @@ def test_everybody_of_the_demo_signs_in_with_this_installations_own_password(sce
 
 
 def test_every_code_of_the_city_means_the_crime_type_that_it_says() -> None:
-    table = CodeTable({entry.key: entry.key for entry in OFFENCE_CLASSES})
+    agency = Agency.objects.create(
+        slug="riverton", name="Riverton", time_zone="America/Chicago", is_demo=True
+    )
+    setup.configuration_ensure(agency)
+    table = CodeTable(dict(CrimeType.objects.filter(agency=agency).values_list("slug", "nibrs_code")))
     for code in OFFENCE_CODES:
         decision = table.decide(code=code.code, nibrs=code.nibrs_code, description=code.description)
         meant = decision.crime_type if isinstance(decision, Accepted) else ""
