@@ -79,7 +79,8 @@ def flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
             if isinstance(item, dict):
                 # A row of a table in the file: its words name it, its numbers are the figures.
                 words = [str(part) for part in item.values() if isinstance(part, str | bool)]
-                numbers = {key: part for key, part in item.items() if not isinstance(part, str | bool)}
+                # Tables inside tables stay in the file: a league of thousands of figures hides all others here.
+                numbers = {key: part for key, part in item.items() if not isinstance(part, str | bool | list)}
                 yield from flat(numbers, f"{path} · {' '.join(words) or number}")
     else:
         yield path, str(value)[:40]
