@@ -3,9 +3,6 @@
 from io import BytesIO
 from typing import Any
 
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
-
 from forecasting.models import ModelVersion
 
 VERSION = 1
@@ -30,6 +27,10 @@ def model_label(name: str) -> str:
 
 def hit_rate_svg(version: ModelVersion) -> bytes:
     """Draw the hit rate by flagged area: champion and best baseline with 95 % intervals, the others thin."""
+    # Not at the top: every command and worker would wait a third of a second for a library that only this page needs.
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
     league = version.summary.get("league", [])
     best_baseline = next((row["name"] for row in league if row["is_baseline"]), None)
     # White paper in both themes: a chart in <img> cannot follow the page's colours.

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 
-import matplotlib
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -93,6 +92,9 @@ def class_limits(values: npt.ArrayLike) -> Floats:
 
 def class_colours(n: int) -> list[str]:
     """One colour a class, from the low to the high end of cividis."""
+    # Not at the top: every command and worker would wait for a library that only this picture needs.
+    import matplotlib
+
     scale = matplotlib.colormaps["cividis"]
     return [matplotlib.colors.to_hex(scale(k / max(n - 1, 1))) for k in range(n)]
 
