@@ -67,6 +67,21 @@ def test_a_supervisor_reviews_publishes_and_changes_the_plan(signed_in_page: Cal
     assert page.locator("article.sheet").count() == 4
 
 
+def test_a_click_made_before_the_scripts_arrive_is_not_lost(signed_in_page: Callable[..., Any]) -> None:
+    scene = make_scene()
+    mission = scene.plan(publish=True).missions.order_by("number")[0]
+    page = signed_in_page("supervisor", scene.agency)
+    held: list[Any] = []
+    page.route("**/htmx*.js", lambda route: held.append(route))
+    page.goto(f"/{scene.agency.slug}/shifts/{ON}/{scene.shift.slug}/", wait_until="commit")
+    page.locator(f'[data-mission="{mission.pk}"]').click()
+    assert held, "the click must come before the script"
+    assert not page.locator("#drawer").is_visible()
+    for route in held:
+        route.continue_()
+    page.locator("#drawer").get_by_role("heading", name=f"Mission {mission.number}").wait_for()
+
+
 def test_on_a_phone_the_list_comes_first_and_nothing_overflows(signed_in_page: Callable[..., Any]) -> None:
     scene = make_scene()
     scene.plan(publish=True)
