@@ -13,6 +13,7 @@ Floats = npt.NDArray[np.float64]
 _SHORT, _MIDDLE, _LONG = (MEMORIES_DAYS.index(days) for days in (12.0, 45.0, 450.0))
 SEASON_NEEDS_DAYS = 420.0
 RECENCY_HALF_LIFE_DAYS = 400.0
+LONG_PERIOD_HOURS = 4 * 24.0
 
 
 class LevelModel:
@@ -29,6 +30,7 @@ class LevelModel:
         self.scale = 1.0
         self._model: PoissonRegressor | None = None
         self._season = False
+        self._long_periods = False
 
     def _long_rate(self, periods: Periods, totals: Floats) -> tuple[Floats, Floats]:
         """Smoothed incidents a day by memory (12, 45, 450 days): [S, 3], and the exposure in incidents, [S]."""
@@ -54,7 +56,8 @@ class LevelModel:
         both = (slot[:, :, None] * weekday[:, None, :]).reshape(n, -1) * 0.5
         safe = np.maximum(rate, 1e-12)
         recent = np.log(safe[:, :2] / safe[:, 2:])
-        parts = [slot, weekday, both, recent]
+        # A period of weeks holds every weekday: the one on which it starts is noise.
+        parts = [slot, recent] if self._long_periods else [slot, weekday, both, recent]
         if self._season:
             local = periods.local_from.astype("datetime64[s]")
             turn = (local - local.astype("datetime64[Y]")) / np.timedelta64(1, "s") / (365.25 * 86_400)
@@ -72,6 +75,7 @@ class LevelModel:
             self.scale = (seen + 1.0) / (expected + 1.0) if ok.any() else 1.0
             return self
         start = days_since_epoch(periods.from_utc)
+        self._long_periods = bool(np.median(periods.hours) > LONG_PERIOD_HOURS)
         self._season = bool(start[ok].max() - start[ok].min() >= SEASON_NEEDS_DAYS)
         weight = exposure[ok] * np.exp2((start[ok] - start[ok].max()) / RECENCY_HALF_LIFE_DAYS)
         # The ridge is worth ten incidents, whatever the sample's size.
