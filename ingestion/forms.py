@@ -28,7 +28,10 @@ class FeedForm(AgencyScopedForm):
 
     class Meta:
         model = Feed
-        fields = ("agency", "name", "slug", "record_kind", "kind", "params", "is_active")
+        fields = (
+            *("agency", "name", "slug", "record_kind", "kind", "params", "is_active"),
+            *("lag_median_hours", "lag_p90_hours"),
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -24,6 +24,9 @@ class Discovery(models.TextChoices):
     OFFICER_INITIATED = "officer_initiated", "Officer-initiated"
 
 
+LONGEST_LAG_HOURS = 4_380
+
+
 class Feed(models.Model):
     """A source of rows and how to read them."""
 
@@ -50,12 +53,38 @@ class Feed(models.Model):
         "name are never stored.",
     )
     is_active = models.BooleanField(default=True, help_text="Inactive feeds accept no imports.")
+    lag_median_hours = models.FloatField(
+        null=True,
+        blank=True,
+        verbose_name="reporting lag: half known after (hours)",
+        help_text="For feeds without report times: half of the rows reach you within so many hours after the incident. The forecast "
+        "raises the counts of the last days by what is still to come. Empty: everything is taken as known at once.",
+    )
+    lag_p90_hours = models.FloatField(
+        null=True,
+        blank=True,
+        verbose_name="reporting lag: 90 % known after (hours)",
+        help_text="Nine in ten rows reach you within so many hours. Set both or neither; ignored for rows that tell when they were "
+        "reported: there the lag is measured.",
+    )
     draft = models.JSONField(default=dict, blank=True, editable=False)
     """An upload on its way through the mapping wizard: its place in the spool and the mapping so far."""
 
     class Meta:
         ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["agency", "slug"], name="feed_slug_once_per_agency")]
+        constraints = [
+            models.UniqueConstraint(fields=["agency", "slug"], name="feed_slug_once_per_agency"),
+            models.CheckConstraint(
+                condition=Q(lag_median_hours__isnull=True, lag_p90_hours__isnull=True)
+                # A comparison with nothing is neither true nor false, and a check lets that pass.
+                | Q(
+                    lag_median_hours__gt=0,
+                    lag_p90_hours__isnull=False,
+                    lag_p90_hours__gte=F("lag_median_hours"),
+                ),
+                name="feed_lag_makes_sense",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -65,6 +94,23 @@ class Feed(models.Model):
         mapped_as = (self.mapping or {}).get("record_kind")
         if mapped_as and mapped_as != self.record_kind:
             raise ValidationError({"record_kind": self.kind_conflict(mapped_as)})
+        self._clean_lag()
+
+    def _clean_lag(self) -> None:
+        median, p90 = self.lag_median_hours, self.lag_p90_hours
+        if median is None and p90 is None:
+            return
+        if median is None or p90 is None:
+            empty = "lag_median_hours" if median is None else "lag_p90_hours"
+            raise ValidationError({empty: "Set both hours of the reporting lag, or neither."})
+        if not median > 0:
+            raise ValidationError({"lag_median_hours": "Must be above zero. Leave both empty for no lag."})
+        if not median <= p90 <= LONGEST_LAG_HOURS:
+            raise ValidationError(
+                {
+                    "lag_p90_hours": f"Must be between the first number and {LONGEST_LAG_HOURS:,} hours (half a year)."
+                }
+            )
 
     def kind_conflict(self, mapped_as: str) -> str:
         """What to say where the feed's kind of record is not that of its mapping."""

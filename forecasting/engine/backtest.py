@@ -9,6 +9,7 @@ import numpy.typing as npt
 from forecasting.engine.candidates import Candidate
 from forecasting.engine.design import calendar_columns
 from forecasting.engine.features import MEMORIES_DAYS, History, surfaces
+from forecasting.engine.lag import ReportingLag
 from forecasting.engine.metrics import (
     MAIN_AREA,
     AreaScore,
@@ -108,12 +109,14 @@ def league_run(
     rng: np.random.Generator,
     budget_cells: int | None = None,
     progress: Progress = no_progress,
+    lags: Sequence[ReportingLag] | None = None,
     *,
     pool: TypePool,
 ) -> list[League]:
     """Forecast every held-out period from what was known at its start, score all targets in one walk.
 
-    The models were fitted before the first period; only the counts they read roll forward.
+    The models were fitted before the first period; only the counts they read roll forward. An incident that may have
+    happened in several shifts counts in each with its share, as in training: over all shifts it counts once.
     """
     grid, events = workshop.grid, workshop.events
     areas = area_cells(len(grid), grid.cell_size_m, budget_cells)
@@ -129,7 +132,7 @@ def league_run(
     ]
     every_cell = np.arange(len(grid))
     by_source = {source: np.flatnonzero(events.source == source) for source in workshop.sources}
-    for number, rates, totals in surfaces(History(grid, events), periods):
+    for number, rates, totals in surfaces(History(grid, events, lags), periods):
         progress(number, n, "Testing models on recent weeks")
         slot, one = int(periods.slot[number]), periods.take([number])
 
@@ -154,9 +157,9 @@ def league_run(
             total = float(shape.level.predict(one, totals[None, source])[0])
             mine = by_source[source]
             at = events.occurred_days[mine]
-            happened = events.cell[mine[(at >= starts[number]) & (at < ends[number])]]
-            cells, counts = np.unique(happened, return_counts=True)
-            observed = counts.astype(np.float64)
+            happened = mine[(at >= starts[number]) & (at < ends[number])]
+            cells, place = np.unique(events.cell[happened], return_inverse=True)
+            observed: Floats = np.bincount(place, events.weight[happened], len(cells)).astype(np.float64)
             shared: dict[int, Floats] = {}
             for entrant, candidate in enumerate(candidates[target]):
                 expected = _expected(candidate, X, total, shared)
@@ -239,7 +242,7 @@ def _league(
         tuple(rows),
         champion.name,
         challenger is not None,
-        int(reference.observed.sum()),
+        round(float(reference.observed.sum())),
         len(reference.observed),
     )
 

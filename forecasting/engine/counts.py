@@ -49,12 +49,17 @@ class DecayedCounts:
             self._stored[:, low] *= self._scale[low].astype(np.float32)
             self._scale[low] = 1.0
 
-    def add(self, place: Ints, source: Ints, age_days: Floats) -> None:
-        """Count incidents of these ages (days before the present instant; order does not matter)."""
+    def add(self, place: Ints, source: Ints, age_days: Floats, mass: Floats | None = None) -> None:
+        """Count incidents of these ages (days before the present instant; order does not matter).
+
+        ``mass`` says how much of an incident each row is (one each if None).
+        """
         if len(place) == 0:
             return
         n = len(self.half_lives_days)
         weight = np.exp2(-age_days[:, None] / self.half_lives_days)
+        if mass is not None:
+            weight *= mass[:, None]
         column = source[:, None] * n + np.arange(n)
         np.add.at(self._stored, (place[:, None], column), (weight / self._scale[column]).astype(np.float32))
         np.add.at(self._totals, column, weight)

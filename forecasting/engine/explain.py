@@ -1,16 +1,18 @@
 """Why this cell: the real drivers of a forecast as numbers, and the words made from those numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.engine.aoristic import shift_shares
 from forecasting.engine.design import FAMILIES, calendar_columns
 from forecasting.engine.features import MEMORIES_DAYS, History, events_of
 from forecasting.engine.grid import GridSpec
-from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch, shift_membership
+from forecasting.engine.lag import ReportingLag
+from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
 from forecasting.engine.workshop import ShapeModel, matrix, surface
 from ingestion.engine.tables import IncidentTable
 
@@ -98,15 +100,17 @@ def explain_cells(
     context: Floats32 | None,
     context_names: tuple[str, ...],
     cells: Ints,
+    lags: Sequence[ReportingLag] | None = None,
+    issued_utc: np.datetime64 | None = None,
 ) -> list[Explanation]:
     """Explain these cells (positions in ``grid.cells``). ``incidents`` holds what was known at the issue."""
     if len(cells) and (cells.min() < 0 or cells.max() >= len(grid)):
         raise ValueError("A cell to explain is not in the grid. Give positions in grid.cells.")
     shape = model.shape
     source = shape.layout.source
-    history = History(grid, events_of(grid, incidents, shifts))
+    history = History(grid, events_of(grid, incidents, shifts), lags)
     start = float(days_since_epoch(period.from_utc)[0])
-    history.move_to(start, start)
+    history.move_to(start, start if issued_utc is None else float(days_since_epoch(issued_utc)))
     slot, n = int(period.slot[0]), len(grid)
     totals = history.totals()
     z = shape.scaler.transform(context) if shape.scaler is not None and context is not None else None
@@ -211,7 +215,7 @@ class _Numbers:
         self.span_days = float(np.clip(oldest, 1.0, LONG_RUN_DAYS))
         self.within = (self.age >= 0) & (self.age <= self.span_days)
         self.own = self.within & (incidents.category == source)
-        self.in_shift = shift_membership(incidents.occurred_local, shifts)[:, int(period.slot[0])]
+        self.in_shift = shift_shares(incidents, shifts)[:, int(period.slot[0])]
 
     def per_year(self) -> Floats:
         at = self.grid.locate(self.incidents.x_m[self.own], self.incidents.y_m[self.own])
@@ -251,7 +255,7 @@ class _Numbers:
             else self.own & self._close(cell, max(SHIFT_RADIUS_M, self.grid.cell_size_m))
         )
         total = int(use.sum())
-        return float((use & self.in_shift).sum()) / total if total else None
+        return float(self.in_shift[use].sum()) / total if total else None
 
 
 def words(explanation: Explanation, labels: Mapping[str, str] | None = None) -> list[str]:

@@ -5,16 +5,18 @@ pseudo-incident spread evenly over the city is added to each, so that an empty h
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.engine.aoristic import pieces_of
 from forecasting.engine.counts import DecayedCounts, Kernel, kernel_build, pooled_places
 from forecasting.engine.grid import GridSpec
-from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch, shift_membership
+from forecasting.engine.lag import CompletenessBook, ReportingLag
+from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
 from ingestion.engine.tables import IncidentTable
 from missions_project.lib.progress import Progress, no_progress
 
@@ -56,13 +58,17 @@ def rate_index(half_life_days: float, bandwidth_m: float, same_shift: bool = Fal
 
 @dataclass(frozen=True)
 class Events:
-    """Incidents inside the grid as plain columns, sorted by when they became known. All arrays [n]."""
+    """Incidents inside the grid as plain columns, sorted by when they became known. All arrays [n].
+
+    An incident that may have happened in several shifts is several rows, whose ``weight`` sums to one.
+    """
 
     cell: Ints
     source: Ints
     occurred_days: Floats
     known_days: Floats
     member: npt.NDArray[np.bool_]
+    weight: Floats
     n_sources: int
 
 
@@ -70,25 +76,31 @@ def events_of(grid: GridSpec, incidents: IncidentTable, shifts: tuple[ShiftWindo
     """Place the incidents on the grid. Those outside every cell, or with a category of -1, are left out."""
     cell = grid.locate(incidents.x_m, incidents.y_m)
     keep = np.flatnonzero((cell >= 0) & (incidents.category >= 0))
+    pieces = pieces_of(incidents, shifts, keep)
+    keep = keep[pieces.row]
     known = days_since_epoch(incidents.known_utc[keep])
-    occurred = days_since_epoch(incidents.occurred_utc[keep])
+    occurred = days_since_epoch(pieces.occurred_utc)
     # Whole order fixed by values: the same incidents in another order must give the same forecast.
-    order = np.lexsort((incidents.category[keep], cell[keep], occurred, known))
+    order = np.lexsort((pieces.weight, incidents.category[keep], cell[keep], occurred, known))
     keep = keep[order]
     return Events(
         cell=cell[keep],
         source=incidents.category[keep].astype(np.int64),
         occurred_days=occurred[order],
         known_days=known[order],
-        member=shift_membership(incidents.occurred_local[keep], shifts),
+        member=pieces.member(shifts)[order],
+        weight=pieces.weight[order],
         n_sources=len(incidents.categories),
     )
 
 
 class History:
-    """All states at one instant; walks forward through time. Nothing newer than the instant is inside."""
+    """All states at one instant; walks forward through time. Nothing newer than the instant is inside.
 
-    def __init__(self, grid: GridSpec, events: Events) -> None:
+    ``lags`` (one per source) say how late each source reports: counts are then raised by what is still to come.
+    """
+
+    def __init__(self, grid: GridSpec, events: Events, lags: Sequence[ReportingLag] | None = None) -> None:
         self.grid = grid
         self.events = events
         self.n_slots = events.member.shape[1]
@@ -104,6 +116,8 @@ class History:
         ]
         self._next = 0
         self._now: float | None = None
+        self._late = None if lags is None else CompletenessBook(lags, MEMORIES_DAYS)
+        self._slot_columns = [MEMORIES_DAYS.index(memory) for memory in SLOT_MEMORIES_DAYS]
 
     def move_to(self, now_days: float, known_before_days: float) -> None:
         """Go forward to this instant and take in what was known before the second one (not after the first)."""
@@ -116,17 +130,22 @@ class History:
         new = slice(self._next, max(end, self._next))
         self._next = new.stop
         cell, source = self.events.cell[new], self.events.source[new]
-        age = now_days - self.events.occurred_days[new]
+        age, mass = now_days - self.events.occurred_days[new], self.events.weight[new]
         for factor, place_of in self._place_of.items():
             place = place_of[cell]
-            self._all[factor].add(place, source, age)
+            self._all[factor].add(place, source, age, mass)
             for slot in range(self.n_slots):
                 at = np.flatnonzero(self.events.member[new, slot])
-                self._slot[slot][factor].add(place[at], source[at], age[at])
+                self._slot[slot][factor].add(place[at], source[at], age[at], mass[at])
+        if self._late is not None:
+            self._late.move_to(
+                now_days, min(known_before_days, now_days), source, self.events.occurred_days[new]
+            )
 
     def totals(self) -> Floats:
-        """Decayed counts of the whole city: [sources, memories]."""
-        return self._all[1].totals().copy()
+        """Decayed counts of the whole city, raised by what is not yet reported: [sources, memories]."""
+        totals = self._all[1].totals().copy()
+        return totals if self._late is None else totals * self._late.factors(totals)
 
     def level(self, sources: list[int]) -> Floats32:
         """Long-run counts per cell over several sources, [N]: where to look harder when sampling."""
@@ -141,11 +160,15 @@ class History:
         m = n_cells if cells is None else len(cells)
         out = np.empty((m, n_sources, len(RATES)), dtype=np.float32)
         column = 0
-        for states, memories, bandwidths in (
-            (self._all, MEMORIES_DAYS, BANDWIDTHS_M),
-            (self._slot[slot], SLOT_MEMORIES_DAYS, SLOT_BANDWIDTHS_M),
+        for states, memories, bandwidths, columns in (
+            (self._all, MEMORIES_DAYS, BANDWIDTHS_M, slice(None)),
+            (self._slot[slot], SLOT_MEMORIES_DAYS, SLOT_BANDWIDTHS_M, self._slot_columns),
         ):
             totals = states[1].totals().astype(np.float32)
+            raised: Floats32 | np.float32 = np.float32(n_cells)
+            if self._late is not None and not self._late.complete:
+                factors = self._late.factors(states[1].totals(), columns).astype(np.float32)
+                totals, raised = totals * factors, factors * np.float32(n_cells)
             for bandwidth in bandwidths:
                 if bandwidth:
                     kernel: Kernel = self._kernels[bandwidth]
@@ -154,7 +177,7 @@ class History:
                 else:
                     counts = states[1].values(cells)
                 block = out[:, :, column : column + len(memories)]
-                np.multiply(counts.reshape(m, n_sources, -1), np.float32(n_cells), out=block)
+                np.multiply(counts.reshape(m, n_sources, -1), raised, out=block)
                 block += np.float32(1.0)
                 block /= totals + np.float32(1.0)
                 column += len(memories)
@@ -173,18 +196,30 @@ def surfaces(
 
 
 def rates_by_brute_force(
-    grid: GridSpec, events: Events, now_days: float, known_before_days: float, slot: int
+    grid: GridSpec,
+    events: Events,
+    now_days: float,
+    known_before_days: float,
+    slot: int,
+    lags: Sequence[ReportingLag] | None = None,
 ) -> Floats32:
     """The same rates counted from scratch, [N, sources, rates]: slow, and what the carried states must equal."""
-    known = events.known_days < min(known_before_days, now_days)
+    issued = min(known_before_days, now_days)
+    known = events.known_days < issued
+    late = None if lags is None else CompletenessBook(lags, MEMORIES_DAYS)
+    if late is not None:
+        late.move_to(now_days, issued, events.source[known], events.occurred_days[known])
     kernels = {b: kernel_build(grid, b) for b in BANDWIDTHS_M if b}
     out = np.empty((len(grid), events.n_sources, len(RATES)), dtype=np.float32)
     for column, rate in enumerate(RATES):
         use = known & (events.member[:, slot] if rate.same_shift else True)
-        weight = np.exp2(-(now_days - events.occurred_days[use]) / rate.half_life_days)
+        weight = events.weight[use] * np.exp2(-(now_days - events.occurred_days[use]) / rate.half_life_days)
+        column_of = MEMORIES_DAYS.index(rate.half_life_days)
+        totals: Floats = np.bincount(events.source[use], weight, events.n_sources)[:, None].astype(np.float64)
+        factor = np.ones_like(totals) if late is None else late.factors(totals, [column_of])
         for source in range(events.n_sources):
             mine = events.source[use] == source
-            cell, part = events.cell[use][mine], weight[mine]
+            cell, part = events.cell[use][mine], weight[mine] * factor[source]
             if rate.bandwidth_m:
                 kernel = kernels[rate.bandwidth_m]
                 counts = kernel.operator @ np.bincount(kernel.place_of[cell], part, kernel.n_places)
@@ -202,7 +237,8 @@ class SampledRows:
     them, with ``weight`` = 1 / (expected number of draws). The other rows are pairs in which something did
     happen; ``kept`` [n, targets] is 1 / (probability of having been kept), 0 where the row does not stand for
     that target. For one target use background rows without an incident of it, and kept rows with one.
-    ``event_*``: each incident of a target in a sampled row, with the moment at which it became known.
+    ``event_*``: each incident of a target in a sampled row, how much of it falls there, and the moment at which it
+    became known.
     ``city_totals`` [periods, sources, memories] and ``city_counts`` [periods, targets] cover all cells.
     """
 
@@ -215,13 +251,15 @@ class SampledRows:
     event_row: Ints
     event_target: Ints
     event_known_days: Floats
+    event_weight: Floats
     periods: Periods
     city_totals: Floats
 
     def outcome(self, target: int, known_before_days: float) -> Floats32:
         """Incidents of a target per row, as far as known at an instant: [n]."""
         use = (self.event_target == target) & (self.event_known_days < known_before_days)
-        return np.bincount(self.event_row[use], minlength=len(self.cell)).astype(np.float32)
+        mass = np.bincount(self.event_row[use], self.event_weight[use], minlength=len(self.cell))
+        return mass.astype(np.float32)
 
     def for_target(
         self, target: int, ends_before_days: float, known_before_days: float
@@ -267,7 +305,7 @@ def rows_sample(
 
     n_cells, draws = len(history.grid), min(background_per_period, 4 * len(history.grid))
     parts: list[tuple[Floats32, Ints, Floats, npt.NDArray[np.bool_], Floats]] = []
-    links: list[tuple[Ints, Ints, Floats]] = []
+    links: list[tuple[Ints, Ints, Floats, Floats]] = []
     city = np.zeros((len(periods), events.n_sources, len(MEMORIES_DAYS)))
     sampling = np.full(n_cells, 1.0 / n_cells)
     offset = 0
@@ -303,10 +341,11 @@ def rows_sample(
             repeat = high - low
             who = np.repeat(np.arange(len(here)), repeat)
             position = np.arange(repeat.sum()) - np.repeat(np.cumsum(repeat) - repeat, repeat) + low[who]
-            links.append((offset + order[position], target[who], events.known_days[here][who]))
+            known, mass = events.known_days[here][who], events.weight[here][who]
+            links.append((offset + order[position], target[who], known, mass))
         offset += len(cells)
     n_targets, n_sources = len(target_sources), events.n_sources
-    empty = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+    empty = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
     linked = [np.concatenate(column) for column in zip(*(links or [empty]), strict=True)]
     sizes = [len(part[1]) for part in parts]
     rates = np.empty((offset, n_sources, len(RATES)), dtype=np.float32)
@@ -327,6 +366,7 @@ def rows_sample(
         event_row=linked[0],
         event_target=linked[1],
         event_known_days=linked[2],
+        event_weight=linked[3],
         periods=periods,
         city_totals=city,
     )

@@ -6,7 +6,6 @@ from sklearn.linear_model import PoissonRegressor
 
 from forecasting.engine.features import MEMORIES_DAYS
 from forecasting.engine.periods import Periods, days_since_epoch, weekday_of
-from ingestion.engine.tables import IncidentTable
 
 Floats = npt.NDArray[np.float64]
 
@@ -95,21 +94,3 @@ class LevelModel:
         # A level more than six times off its own long run is a fault in the data, not a forecast.
         result: Floats = exposure * np.clip(factor, 0.0, 6.0)
         return result
-
-
-def reporting_completeness(
-    incidents: IncidentTable, source: int, ages_days: Floats, as_of_days: float
-) -> Floats:
-    """Which share of a type's incidents is usually known this many days after they happened.
-
-    Estimated from incidents between 60 and 760 days old; 1 everywhere when there are fewer than 50 of them.
-    """
-    of_type = incidents.category == source
-    occurred = days_since_epoch(incidents.occurred_utc[of_type])
-    delay = days_since_epoch(incidents.known_utc[of_type]) - occurred
-    settled = np.sort(delay[(occurred < as_of_days - 60) & (occurred > as_of_days - 760)])
-    if len(settled) < 50:
-        return np.ones(len(ages_days))
-    share = np.searchsorted(settled, ages_days, side="right") / len(settled)
-    result: Floats = np.clip(share, 0.05, 1.0)
-    return result

@@ -10,6 +10,8 @@ from ingestion.engine.tables import IncidentTable
 Times = npt.NDArray[np.datetime64]
 EPOCH = np.datetime64("2000-01-01T00:00:00", "s")
 DAY_SECONDS = 86_400.0
+SPREAD_FROM_SECONDS = 3_600
+"""Incidents whose interval is shorter than this are taken to have happened at its start."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,34 @@ def shift_membership(local: Times, shifts: tuple[ShiftWindow, ...]) -> npt.NDArr
 def counts_per_period(
     incidents: IncidentTable, periods: Periods, targets: tuple[str, ...]
 ) -> npt.NDArray[np.float64]:
-    """Count each target's incidents in each period, anywhere in the table: [S, targets]. Half-open."""
+    """Count each target's incidents in each period, anywhere in the table: [S, targets]. Half-open.
+
+    An incident with an interval of an hour or more counts in each period with the share of its time that falls in it.
+    """
     counts = np.zeros((len(periods), len(targets)))
     for column, slug in enumerate(targets):
-        at = incidents.occurred_utc[incidents.category == incidents.categories.index(slug)]
+        mine = np.flatnonzero(incidents.category == incidents.categories.index(slug))
+        at = incidents.occurred_utc[mine]
+        length = (incidents.occurred_to_utc[mine] - at) / np.timedelta64(1, "s")
+        long = length >= SPREAD_FROM_SECONDS
+        at = at[~long]
         counts[:, column] = np.searchsorted(at, periods.to_utc) - np.searchsorted(at, periods.from_utc)
+        begin, width = days_since_epoch(incidents.occurred_utc[mine][long]), length[long] / DAY_SECONDS
+        counts[:, column] += _begun_share(begin, width, days_since_epoch(periods.to_utc))
+        counts[:, column] -= _begun_share(begin, width, days_since_epoch(periods.from_utc))
     return counts
+
+
+def _begun_share(
+    begin: npt.NDArray[np.float64], width: npt.NDArray[np.float64], at: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """The sum over intervals of the share that has passed at each instant."""
+    total = np.zeros(len(at))
+    # A ramp from zero to one is one rising line minus the same line begun where the interval ends.
+    for edge, sign in ((begin, 1.0), (begin + width, -1.0)):
+        order = np.argsort(edge)
+        slope = np.concatenate([[0.0], np.cumsum(1.0 / width[order])])
+        offset = np.concatenate([[0.0], np.cumsum(edge[order] / width[order])])
+        passed = np.searchsorted(edge[order], at)
+        total += sign * (slope[passed] * at - offset[passed])
+    return total

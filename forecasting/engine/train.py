@@ -1,8 +1,7 @@
 """The façade of the numeric core: train models, forecast a shift, say why. Arrays in, arrays out."""
 
-import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,13 +9,16 @@ import numpy.typing as npt
 
 from forecasting.engine.backtest import League, LeagueRow, held_out, league_run
 from forecasting.engine.candidates import Candidate
+from forecasting.engine.checks import MODEL_VERSION, check_trained, check_training
 from forecasting.engine.context import ContextScaler
 from forecasting.engine.design import calendar_columns
 from forecasting.engine.explain import Explanation, explain_cells
 from forecasting.engine.features import MEMORIES_DAYS, History, events_of, rows_sample
 from forecasting.engine.grid import GridSpec
+from forecasting.engine.lag import ReportingLag
 from forecasting.engine.parallel import TypePool, default_workers, single_threaded
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
+from forecasting.engine.steps import Steps
 from forecasting.engine.workshop import ShapeModel, Workshop, matrix, surface
 from ingestion.engine.tables import IncidentTable
 from missions_project.lib.progress import Progress, no_progress
@@ -27,6 +29,7 @@ __all__ = [
     "Explanation",
     "LeagueRow",
     "Periods",
+    "ReportingLag",
     "ShiftWindow",
     "TrainedType",
     "explain",
@@ -36,18 +39,28 @@ __all__ = [
 
 MAX_SAMPLED_PERIODS = 2_200
 MIN_PERIODS = 6
-MODEL_VERSION = 1
 
 
 @dataclass(frozen=True)
 class TypeModel:
-    """What joblib stores for one crime type: the champion, its columns, and how many cells it was made for."""
+    """What joblib stores for one crime type: the champion, its columns, and how many cells it was made for.
+
+    ``lags``: how late each source reports, as measured at the end of the training; ``said``: what came on top of it
+    by category, for feeds without report times.
+    """
 
     shape: ShapeModel
     estimator: Any
     n_cells: int
     categories: tuple[str, ...]
     version: int = MODEL_VERSION
+    lags: tuple[ReportingLag, ...] = ()
+    said: Mapping[str, ReportingLag] = field(default_factory=dict)
+
+    def live_lag(self, source: int, said: Mapping[str, ReportingLag] | None = None) -> ReportingLag:
+        """How late a source reports; ``said`` (that of the training if None) comes on top of what was measured."""
+        measured = self.lags[source] if self.lags else ReportingLag.none()
+        return measured.with_said((self.said if said is None else said).get(self.categories[source]))
 
 
 @dataclass(frozen=True)
@@ -83,6 +96,7 @@ class TrainedType:
             "tested_events": self.tested_events,
             "tested_periods": self.tested_periods,
             "league": [row.as_dict() for row in self.league],
+            "reporting_lag": self.model.live_lag(self.model.shape.layout.source).as_dict(),
         }
 
 
@@ -100,6 +114,7 @@ def train(
     progress: Progress = no_progress,
     budget_cells: int | None = None,
     workers: int | None = None,
+    lag: Mapping[str, ReportingLag] | None = None,
 ) -> dict[str, TrainedType]:
     """Train a model for every crime type, test it on recent weeks against plain counts, keep the better one.
 
@@ -108,10 +123,12 @@ def train(
     density of bars. ``budget_cells``: missions per shift, scored as an area of its own.
     ``workers``: crime types fitted at a time (one per core if None); it does not change the result. A type without any
     incident gets a flat surface of almost nothing. Fewer than six usable periods raise ``ValueError``.
+    ``lag`` by category: what an analyst says of feeds without report times; the lag that ``known_utc`` shows is
+    measured in any case. In the walk through the past only the measured one counts: there the late rows are present.
     """
     as_of_utc = as_of_utc.astype("datetime64[s]")
-    _check(grid, incidents, shifts, targets, context, context_names, periods)
-    workshop = _workshop(grid, incidents, shifts, targets, as_of_utc, context, context_names)
+    check_training(grid, incidents, shifts, targets, context, context_names, periods)
+    workshop = _workshop(grid, incidents, shifts, targets, as_of_utc, context, context_names, lag or {})
     usable = periods.take(np.flatnonzero(periods.to_utc <= as_of_utc))
     if len(usable) < MIN_PERIODS:
         raise ValueError(
@@ -120,17 +137,19 @@ def train(
         )
     usable = _after_burn_in(usable, workshop)
     origin, tested = held_out(usable, len(grid), rng)
+    origin_days = float(days_since_epoch(origin))
+    # Measured before the test begins: the league must not know how late the tested weeks were reported.
+    lags = workshop.lags(origin_days)
     chosen = np.sort(rng.permutation(len(usable))[:MAX_SAMPLED_PERIODS])
-    steps = _Steps(progress, len(targets))
+    steps = Steps(progress, len(targets))
     rows = rows_sample(
-        History(grid, workshop.events),
+        History(grid, workshop.events, lags),
         usable.take(chosen),
         workshop.sources,
         rng,
         inclusion=len(chosen) / len(usable),
         progress=steps.part(0.0, 0.2),
     )
-    origin_days = float(days_since_epoch(origin))
     said = steps.counter(0.2, 0.5, "Fitting models")
     said_again: list[Callable[[], None]] = []
 
@@ -141,7 +160,7 @@ def train(
         return shape, entrants
 
     def refitted(task: tuple[int, League]) -> TrainedType:
-        one = _refit(workshop, rows, *task, usable)
+        one = _refit(workshop, rows, *task, usable, lags)
         said_again[0]()
         return one
 
@@ -154,16 +173,25 @@ def train(
             [entrants for _, entrants in pairs],
             rng,
             budget_cells=budget_cells,
+            lags=lags,
             progress=steps.part(0.5, 0.85),
             pool=pool,
         )
         del pairs
+        lags = workshop.lags(workshop.as_of_days)
         said_again.append(steps.counter(0.85, 1.0, "Refitting the champions"))
         trained = pool.map(refitted, enumerate(leagues))
     return dict(zip(targets, trained, strict=True))
 
 
-def _refit(workshop: Workshop, rows: Any, target: int, league: League, usable: Periods) -> TrainedType:
+def _refit(
+    workshop: Workshop,
+    rows: Any,
+    target: int,
+    league: League,
+    usable: Periods,
+    lags: tuple[ReportingLag, ...],
+) -> TrainedType:
     """Fit the champion again on everything up to now."""
     slug, source = workshop.targets[target], workshop.sources[target]
     shape = workshop.shape_fit(rows, target, workshop.as_of_days)
@@ -173,11 +201,18 @@ def _refit(workshop: Workshop, rows: Any, target: int, league: League, usable: P
         champion=league.champion,
         beats_baseline=league.beats_baseline,
         league=league.rows,
-        model=TypeModel(shape, champion.estimator, len(workshop.grid), workshop.incidents.categories),
+        model=TypeModel(
+            shape,
+            champion.estimator,
+            len(workshop.grid),
+            workshop.incidents.categories,
+            lags=lags,
+            said=workshop.said,
+        ),
         trained_from=usable.from_utc[0],
         trained_to=usable.to_utc[-1],
         rows=len(rows.cell),
-        events=int((workshop.events.source == source).sum()),
+        events=round(float(workshop.events.weight[workshop.events.source == source].sum())),
         tested_events=league.events,
         tested_periods=league.periods,
     )
@@ -194,13 +229,15 @@ def forecast(
     context: Floats32 | None = None,
     context_names: tuple[str, ...] = (),
     progress: Progress = no_progress,
+    lag: Mapping[str, ReportingLag] | None = None,
 ) -> dict[str, Floats32]:
     """Expected incidents per cell in one shift instance, for each trained type: float32 [N].
 
     Uses only incidents known before ``as_of_utc`` (and before the shift begins). ``categories`` of the table,
-    shifts and context columns must be those of the training.
+    shifts and context columns must be those of the training. Counts are raised by what is not reported yet, and by
+    what will happen until the shift begins. ``lag`` by category: as for ``train``; None is what was said there.
     """
-    _check_trained(trained, grid, incidents, shifts, context_names, period)
+    check_trained(trained, grid, incidents, shifts, context_names, period)
     (found,) = forecast_many(
         trained=trained,
         grid=grid,
@@ -210,6 +247,8 @@ def forecast(
         context=context,
         context_names=context_names,
         progress=progress,
+        lag=lag,
+        issued_utc=as_of_utc.astype("datetime64[s]"),
     )
     return found
 
@@ -225,10 +264,17 @@ def forecast_many(
     context: Floats32 | None = None,
     context_names: tuple[str, ...] = (),
     progress: Progress = no_progress,
+    lag: Mapping[str, ReportingLag] | None = None,
+    issued_utc: np.datetime64 | None = None,
 ) -> list[dict[str, Floats32]]:
-    """Forecast ascending periods in one walk, each from what was known when it began (for tests and reports)."""
+    """Forecast ascending periods in one walk, each from what was known when it began (for tests and reports).
+
+    ``lag``: as for ``forecast``; give {} where the table holds rows that were late then: they need no correction.
+    ``issued_utc``: nothing later is known, whenever the periods begin.
+    """
     events = events_of(grid, incidents, shifts)
-    history = History(grid, events)
+    history = History(grid, events, lags_live(trained, incidents.categories, lag))
+    issued = np.inf if issued_utc is None else float(days_since_epoch(issued_utc))
     calendar = calendar_columns(periods, shifts)
     every_cell = np.arange(len(grid))
     scaled: dict[int, Floats32] = {}
@@ -236,7 +282,7 @@ def forecast_many(
     for number in range(len(periods)):
         progress(number, len(periods), "Forecasting")
         start = float(days_since_epoch(periods.from_utc[number : number + 1])[0])
-        history.move_to(start, start)
+        history.move_to(start, min(start, issued))
         slot = int(periods.slot[number])
         rates, totals = history.rates(slot), history.totals()
         found: dict[str, Floats32] = {}
@@ -274,43 +320,35 @@ def explain(
     context_names: tuple[str, ...] = (),
     cells: npt.NDArray[np.int64],
     target: str,
+    lag: Mapping[str, ReportingLag] | None = None,
 ) -> list[Explanation]:
     """Why these cells (positions in ``grid.cells``): the drivers as numbers, for one crime type and shift."""
-    _check_trained(trained, grid, incidents, shifts, context_names, period)
+    issued_utc = min(as_of_utc.astype("datetime64[s]"), period.from_utc[0])
+    check_trained(trained, grid, incidents, shifts, context_names, period)
     return explain_cells(
         model=trained[target].model,
         target=target,
         grid=grid,
-        incidents=incidents.known_before(min(as_of_utc.astype("datetime64[s]"), period.from_utc[0])),
+        incidents=incidents.known_before(issued_utc),
         period=period,
         shifts=shifts,
         context=context,
         context_names=context_names,
         cells=np.asarray(cells, dtype=np.int64),
+        lags=lags_live(trained, incidents.categories, lag),
+        issued_utc=issued_utc,
     )
 
 
-class _Steps:
-    """Several stages as one progress bar of a thousand steps."""
-
-    def __init__(self, progress: Progress, n_targets: int) -> None:
-        self._progress = progress
-        self._n_targets = n_targets
-
-    def at(self, share: float, label: str) -> None:
-        self._progress(round(1000 * share), 1000, label)
-
-    def counter(self, low: float, high: float, label: str) -> Callable[[], None]:
-        """Call once per finished crime type, from any worker."""
-        done = itertools.count(1)
-        self.at(low, label)
-        return lambda: self.at(low + (high - low) * next(done) / self._n_targets, label)
-
-    def part(self, low: float, high: float) -> Progress:
-        def report(done: int, total: int, label: str) -> None:
-            self.at(low + (high - low) * done / max(total, 1), label)
-
-        return report
+def lags_live(
+    trained: Mapping[str, TrainedType],
+    categories: tuple[str, ...],
+    said: Mapping[str, ReportingLag] | None = None,
+) -> tuple[ReportingLag, ...]:
+    """How late each source of a table reports: a crime type's own model says it, any other one for other sources."""
+    models = [one.model for one in trained.values()]
+    own = [trained[slug].model if slug in trained else models[0] for slug in categories] if models else []
+    return tuple(model.live_lag(source, said) for source, model in enumerate(own))
 
 
 def _workshop(
@@ -321,6 +359,7 @@ def _workshop(
     as_of_utc: np.datetime64,
     context: Floats32 | None,
     context_names: tuple[str, ...],
+    said: Mapping[str, ReportingLag],
 ) -> Workshop:
     known = incidents.known_before(as_of_utc)
     scaler = ContextScaler(context) if context is not None and context_names else None
@@ -334,6 +373,7 @@ def _workshop(
         scaler=scaler,
         z=scaler.transform(context) if scaler is not None and context is not None else None,
         as_of_days=float(days_since_epoch(as_of_utc)),
+        said=said,
     )
 
 
@@ -346,52 +386,3 @@ def _after_burn_in(periods: Periods, workshop: Workshop) -> Periods:
     wait = min(120.0, 0.2 * max(float(starts[-1]) - first, 0.0))
     late = np.flatnonzero(starts >= first + wait)
     return periods.take(late) if len(late) >= MIN_PERIODS else periods
-
-
-def _check(
-    grid: GridSpec,
-    incidents: IncidentTable,
-    shifts: tuple[ShiftWindow, ...],
-    targets: tuple[str, ...],
-    context: Floats32 | None,
-    context_names: tuple[str, ...],
-    periods: Periods,
-) -> None:
-    if not shifts or not targets:
-        raise ValueError("Training needs at least one shift and one crime type.")
-    missing = [slug for slug in targets if slug not in incidents.categories]
-    if missing:
-        raise ValueError(f"Crime types without a column in the incident table: {', '.join(missing)}.")
-    if context is not None and context.shape != (len(grid), len(context_names)):
-        raise ValueError(
-            f"Context has shape {context.shape}; expected {(len(grid), len(context_names))} (cells, names)."
-        )
-    if len(periods) and int(periods.slot.max()) >= len(shifts):
-        raise ValueError("A period's slot names a shift that does not exist.")
-
-
-def _check_trained(
-    trained: Mapping[str, TrainedType],
-    grid: GridSpec,
-    incidents: IncidentTable,
-    shifts: tuple[ShiftWindow, ...],
-    context_names: tuple[str, ...],
-    period: Periods,
-) -> None:
-    if len(period) != 1:
-        raise ValueError(f"A forecast is for one shift instance; {len(period)} were given.")
-    for slug, one in trained.items():
-        if one.model.version != MODEL_VERSION:
-            raise ValueError(f"The model of '{slug}' was made by another version. Train again.")
-        if one.model.n_cells != len(grid):
-            raise ValueError(
-                f"The model of '{slug}' was trained on {one.model.n_cells} cells, the grid has {len(grid)}. Train again."
-            )
-        if one.model.categories != incidents.categories:
-            raise ValueError(f"The model of '{slug}' knows other crime types or feeds. Train again.")
-        if one.model.shape.level.n_slots != len(shifts):
-            raise ValueError(
-                f"The model of '{slug}' knows {one.model.shape.level.n_slots} shifts. Train again."
-            )
-        if one.model.shape.layout.context_names not in ((), context_names):
-            raise ValueError(f"The model of '{slug}' knows other context layers. Train again.")

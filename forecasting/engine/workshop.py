@@ -1,8 +1,8 @@
 """What training and forecasting share: one place where events, rows and city totals become fitted models."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,8 @@ from forecasting.engine.context import ContextRate, ContextScaler
 from forecasting.engine.design import Layout, calendar_columns
 from forecasting.engine.features import MEMORIES_DAYS, Events, SampledRows
 from forecasting.engine.grid import GridSpec
-from forecasting.engine.level import LevelModel, reporting_completeness
+from forecasting.engine.lag import LOWEST_SHARE, ReportingLag, lag_measure, lags_measured
+from forecasting.engine.level import LevelModel
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
 from ingestion.engine.tables import IncidentTable
 
@@ -43,7 +44,10 @@ class ShapeModel:
 
 @dataclass(frozen=True)
 class Workshop:
-    """The material of one training run. ``incidents`` holds only what was known before ``as_of_days``."""
+    """The material of one training run. ``incidents`` holds only what was known before ``as_of_days``.
+
+    ``said`` are lags by category of which the table itself shows nothing: its report times are missing.
+    """
 
     grid: GridSpec
     incidents: IncidentTable
@@ -54,6 +58,7 @@ class Workshop:
     scaler: ContextScaler | None
     z: Floats32 | None
     as_of_days: float
+    said: Mapping[str, ReportingLag] = field(default_factory=dict)
 
     @property
     def sources(self) -> list[int]:
@@ -62,10 +67,19 @@ class Workshop:
     def counts(self, periods: Periods, source: int, known_before_days: float) -> Floats:
         """City-wide incidents inside the grid in each period, as known at an instant: [S]."""
         use = (self.events.source == source) & (self.events.known_days < known_before_days)
-        at = np.sort(self.events.occurred_days[use])
+        at, mass = self.events.occurred_days[use], self.events.weight[use]
+        order = np.argsort(at, kind="stable")
+        at, until = at[order], np.concatenate([[0.0], np.cumsum(mass[order])])
         low = np.searchsorted(at, days_since_epoch(periods.from_utc))
         high = np.searchsorted(at, days_since_epoch(periods.to_utc))
-        return (high - low).astype(np.float64)
+        counts: Floats = until[high] - until[low]
+        return counts
+
+    def lags(self, known_before_days: float) -> tuple[ReportingLag, ...]:
+        """How late each source reports, as far as the table showed it at an instant."""
+        events = self.events
+        columns = (events.source, events.occurred_days, events.known_days, events.weight)
+        return lags_measured(*columns, events.n_sources, known_before_days)
 
     def shape_fit(self, rows: SampledRows, target: int, cutoff_days: float) -> ShapeModel:
         """Fit the level and the context rate of one target from what was known before the cut-off."""
@@ -85,14 +99,22 @@ class Workshop:
             cells = np.zeros((len(self.grid), len(self.shifts)))
             for slot in range(len(self.shifts)):
                 at = mine & self.events.member[:, slot]
-                cells[:, slot] = np.bincount(self.events.cell[at], minlength=len(self.grid))
+                cells[:, slot] = np.bincount(self.events.cell[at], self.events.weight[at], len(self.grid))
             context_rate = ContextRate(len(self.shifts)).fit(self.z, cells)
         return ShapeModel(layout, level, context_rate, self.scaler)
 
     def _complete(self, periods: Periods, source: int, cutoff_days: float) -> Floats:
-        known = self.incidents.take(np.flatnonzero(days_since_epoch(self.incidents.known_utc) < cutoff_days))
-        age = cutoff_days - days_since_epoch(periods.to_utc)
-        return reporting_completeness(known, source, age, cutoff_days)
+        """Which share of each period's incidents is in the table and was known at the cut-off: [S]."""
+        events, ended = self.events, days_since_epoch(periods.to_utc)
+        mine = np.flatnonzero(events.source == source)
+        columns = (events.occurred_days[mine], events.known_days[mine])
+        share = lag_measure(*columns, cutoff_days, events.weight[mine]).known(cutoff_days - ended)
+        said = self.said.get(self.incidents.categories[source])
+        if said is not None:
+            # Rows without report times look known at once; those that are still to come are in no table.
+            share = share * said.known(self.as_of_days - ended)
+        complete: Floats = np.clip(share, LOWEST_SHARE, 1.0)
+        return complete
 
     def training_set(
         self, rows: SampledRows, target: int, shape: ShapeModel, cutoff_days: float
@@ -128,6 +150,8 @@ class Workshop:
         """Fit these entrants (all that may take part if None): (candidates, incidents in the sampled rows)."""
         X, y, weight = self.training_set(rows, target, shape, cutoff_days)
         n_events = int(np.count_nonzero(y * weight))
+        # An incident that is spread over twenty shifts is still one.
+        n_events = min(n_events, round(float(rows.for_target(target, cutoff_days, cutoff_days)[1].sum())))
         wanted = entrants(n_events) if names is None else tuple(names)
         single = [name for name in wanted if name != "blend"]
         if "blend" in wanted:

@@ -24,6 +24,7 @@ from forecasting.selectors.inputs import (
     table_for_categories,
     utc64,
 )
+from forecasting.selectors.lag import lags_recorded
 from ingestion.engine.tables import IncidentTable
 from missions_project.lib.errors import MissionsError
 
@@ -142,6 +143,8 @@ def _worked_out(
             context_names=block.names,
             cells=places,
             target=crime_type.slug,
+            # The run's own: what the analyst set since must not change why it says what it says.
+            lag=lags_recorded(run.config_snapshot.get("lag")),
         )
         values = stored[crime_type]
         out[crime_type] = [_plain(row, values, labels, block.labels) for row in rows]

@@ -28,6 +28,7 @@ from forecasting.selectors.inputs import (
     table_for_categories,
     utc64,
 )
+from forecasting.selectors.lag import lags_record, said_lags
 from ingestion.selectors import data_hash
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress
@@ -158,6 +159,8 @@ def _surfaces(
             if newest
             else "No incident is known at all. Next step: import incidents, then forecast again."
         )
+    # As set today: the analyst may have learnt since the training how late this feed is.
+    said, _ = said_lags(run.agency, as_of=as_of)
     values: dict[str, Floats32] = {}
     digests: dict[str, str] = {}
     for artefacts in groups.values():
@@ -175,6 +178,7 @@ def _surfaces(
                 context=block.values,
                 context_names=block.names,
                 progress=reporter.progress,
+                lag=said,
             )
         except ValueError as error:
             raise MissionsError(str(error), next_step=TRAIN_AGAIN) from error
@@ -182,6 +186,7 @@ def _surfaces(
         "grid": grid.hash,
         "incidents_known": len(table),
         "newest_incident": newest.isoformat() if newest else None,
+        "lag": lags_record(said),
         "shift": {
             "slug": run.shift.slug,
             "period_from": run.period_from.isoformat(),

@@ -30,6 +30,7 @@ from forecasting.selectors.inputs import (
     shift_windows,
     utc64,
 )
+from forecasting.selectors.lag import lags_record, said_lags
 from ingestion.engine.tables import IncidentTable
 from ingestion.models import Incident
 from ingestion.selectors import data_hash
@@ -79,11 +80,14 @@ def training_run_execute(*, run: TrainingRun, progress: Progress | None = None) 
         windows = shift_windows(found)
         periods = periods_between(windows, agency.time_zone, _first_instant(table, as_of), utc64(as_of))
         block = context_block(grid, as_of=as_of)
+        said, remarks = said_lags(agency, as_of=as_of)
         digest = data_hash(agency, until=as_of, since=as_of - dt.timedelta(days=HISTORY_DAYS))
         reporter.log(
             f"{len(table)} incidents and calls known before {as_of:%Y-%m-%d %H:%M} UTC, {len(periods)} shift instances, "
             f"{grid.n_cells} cells, {len(block.names)} context columns."
         )
+        for remark in remarks:
+            reporter.log(remark)
         try:
             learn = partial(
                 train,
@@ -97,6 +101,7 @@ def training_run_execute(*, run: TrainingRun, progress: Progress | None = None) 
                 context_names=block.names,
                 rng=np.random.default_rng(seed),
                 budget_cells=_missions_per_shift(agency, found),
+                lag=said,
             )
             trained = _beside_a_heartbeat(learn, reporter)
         except ValueError as error:
@@ -113,6 +118,7 @@ def training_run_execute(*, run: TrainingRun, progress: Progress | None = None) 
                 },
                 "context": {"columns": list(block.names), "digest": block.digest},
                 "library": library_version(),
+                "lag": lags_record(said),
             },
         )
         versions = _store(run, grid, crime_types, trained, windows, block.names, digest)

@@ -47,7 +47,10 @@ class FeedAdmin(WizardMixin, AuditedAdminMixin, AgencyScopedAdmin):
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}
     readonly_fields = ("how_it_is_read",)
-    fields = ("agency", "name", "slug", "record_kind", "kind", "params", "is_active", "how_it_is_read")
+    fields = (
+        *("agency", "name", "slug", "record_kind", "kind", "params", "is_active"),
+        *("lag_median_hours", "lag_p90_hours", "how_it_is_read"),
+    )
     change_form_template = "admin/ingestion/feed/change_form.html"
     audit_hidden_fields = ("params",)
 

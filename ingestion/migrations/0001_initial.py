@@ -27,6 +27,8 @@ class Migration(migrations.Migration):
                 ('params', models.JSONField(blank=True, default=dict, help_text="The kind's parameters. Secrets are never shown again.")),
                 ('mapping', models.JSONField(blank=True, default=dict, help_text='Columns → fields, date format, time zone, CRS. Made by the mapping wizard; columns that it does not name are never stored.')),
                 ('is_active', models.BooleanField(default=True, help_text='Inactive feeds accept no imports.')),
+                ('lag_median_hours', models.FloatField(blank=True, help_text='For feeds without report times: half of the rows reach you within so many hours after the incident. The forecast raises the counts of the last days by what is still to come. Empty: everything is taken as known at once.', null=True, verbose_name='reporting lag: half known after (hours)')),
+                ('lag_p90_hours', models.FloatField(blank=True, help_text='Nine in ten rows reach you within so many hours. Set both or neither; ignored for rows that tell when they were reported: there the lag is measured.', null=True, verbose_name='reporting lag: 90 % known after (hours)')),
                 ('draft', models.JSONField(blank=True, default=dict, editable=False)),
                 ('agency', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='agencies.agency')),
             ],
@@ -208,6 +210,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='feed',
             constraint=models.UniqueConstraint(fields=('agency', 'slug'), name='feed_slug_once_per_agency'),
+        ),
+        migrations.AddConstraint(
+            model_name='feed',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lag_median_hours__isnull', True), ('lag_p90_hours__isnull', True)), models.Q(('lag_median_hours__gt', 0), ('lag_p90_hours__gte', models.F('lag_median_hours')), ('lag_p90_hours__isnull', False)), _connector='OR'), name='feed_lag_makes_sense'),
         ),
         migrations.AddIndex(
             model_name='callforservice',

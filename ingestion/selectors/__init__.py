@@ -1,15 +1,18 @@
 """Reading what came in. The only door from stored incidents to numbers is ``incident_table``."""
 
 from ingestion.selectors.feeds import FeedHealth, QuarantineCount, feeds_with_health, quarantine_summary
+from ingestion.selectors.lateness import FeedLateness, feeds_lateness
 from ingestion.selectors.points import IncidentPoint, incident_points
 from ingestion.selectors.tables import CALLS, data_hash, incident_table
 
 __all__ = [
     "CALLS",
     "FeedHealth",
+    "FeedLateness",
     "IncidentPoint",
     "QuarantineCount",
     "data_hash",
+    "feeds_lateness",
     "feeds_with_health",
     "incident_points",
     "incident_table",

@@ -61,7 +61,7 @@ def incident_table(
     if Feed.objects.filter(agency=agency, record_kind=RecordKind.CALLS).exists():
         categories = (*categories, CALLS)
     number_of = {crime_type.pk: number for number, crime_type in enumerate(types)}
-    rows = np.concatenate([_rows(rows, number_of) for rows in _sources(agency, types, since, until)])
+    rows = np.concatenate([_rows(rows, number_of) for rows in stored_rows(agency, types, since, until)])
     rows = rows[rows[:, 5] < len(categories)]
     rows = rows[np.argsort(rows[:, 2], kind="stable")]
     projection = pyproj.Transformer.from_crs(4326, epsg, always_xy=True)
@@ -87,7 +87,7 @@ def data_hash(agency: Agency, *, until: datetime | None = None, since: datetime 
     types = forecastable_types(agency)
     digest = hashlib.blake2b(agency.time_zone.encode(), digest_size=16)
     digest.update(repr(sorted((crime_type.pk, crime_type.slug) for crime_type in types)).encode())
-    for rows in _sources(agency, types, since, until):
+    for rows in stored_rows(agency, types, since, until):
         summary = rows.order_by().aggregate(
             rows=Count("pk"),
             first=Min("pk"),
@@ -118,9 +118,10 @@ def forecastable_types(agency: Agency) -> list[CrimeType]:
     return types
 
 
-def _sources(
+def stored_rows(
     agency: Agency, types: list[CrimeType], since: datetime | None, until: datetime | None
 ) -> Iterator[QuerySet[Any]]:
+    """Yield the rows that may be learnt from: incidents, gunfire alerts, calls; never what officers initiated."""
     for model in (Incident, GunfireAlert, CallForService):
         rows: QuerySet[Any] = model._default_manager.filter(agency=agency)
         rows = rows.exclude(discovery=Discovery.OFFICER_INITIATED)
