@@ -177,7 +177,7 @@ class GridETAS(Declared):
             pooled = np.bincount(kernel.place_of, counts, minlength=kernel.n_places)
             # One incident spread evenly keeps quarters without any possible.
             share = (kernel.operator @ pooled + share) / (counts.sum() + 1.0)
-        return share * (counts.sum() / self.watch_days_)
+        return np.asarray(share * (counts.sum() / self.watch_days_), dtype=np.float64)
 
     def _em_step(self, moments: Moments, prior_rate: Floats) -> float:
         """One step of EM; gives the (penalised) log-likelihood of the parameters that it started from."""

@@ -148,7 +148,7 @@ def _patterns(table: Table, code: Ints, extra: int | None, trial: list[int]) -> 
     there = np.flatnonzero(exposure > 0)
     design = np.ones((len(there), 1 + len(trial)))
     design[:, 1:] = table.forms[one_of[there]][:, trial]
-    return design, events[there], exposure[there]
+    return design, np.asarray(events[there], np.float64), np.asarray(exposure[there], np.float64)
 
 
 def _fit(design: Floats, events: Floats, exposure: Floats) -> tuple[float, Floats]:
