@@ -108,9 +108,7 @@ def main() -> int:
     parser.add_argument("--target", default="burglary", choices=TYPES)
     parser.add_argument("--test-from", default="2018-08-01")
     parser.add_argument("--test-days", type=int, default=92)
-    parser.add_argument(
-        "--out", type=pathlib.Path, default=ROOT / "benchmarks" / "results" / "classics.json"
-    )
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "benchmarks" / "results" / "classics.json")
     args = parser.parse_args()
     folder = args.data / "chicago"
     if not (folder / "events_2013_2018.parquet").exists():
@@ -123,8 +121,13 @@ def main() -> int:
     )
     context, context_s, _ = measured(lambda: context_of(folder, grid, args.test_from))
     print(f"{len(grid):,} cells of {args.cell:g} m, {len(points):,} incidents of {args.target}")
-    first, end = float(days_since_epoch(np.datetime64(args.test_from, "s"))), float(points.known_days[-1]) + 1.0
-    print(f"{'method':22}{'fit s':>8}{'surface s':>11}{'peer s':>8}{'times faster':>14}{'nats/incident':>15}{'hit 1 %':>9}")
+    first, end = (
+        float(days_since_epoch(np.datetime64(args.test_from, "s"))),
+        float(points.known_days[-1]) + 1.0,
+    )
+    print(
+        f"{'method':22}{'fit s':>8}{'surface s':>11}{'peer s':>8}{'times faster':>14}{'nats/incident':>15}{'hit 1 %':>9}"
+    )
     methods: list[dict[str, Any]] = []
     entrants: list[tuple[str, str, Any]] = [(name, name, method()) for name, method in CLASSICS.items()]
     entrants += [
@@ -136,10 +139,17 @@ def main() -> int:
         # Timed on all incidents, as the peer was; scored by what was known when the test began.
         _, fit_s, fit_cpu_s = measured(lambda m=method: m.fit(points, grid, end, context))
         _, surface_s, _ = measured(lambda m=method: m.intensity(points, end, 1.0))
-        row: dict[str, Any] = {"method": label, "fit_s": fit_s, "fit_cpu_s": fit_cpu_s, "surface_s": surface_s}
+        row: dict[str, Any] = {
+            "method": label,
+            "fit_s": fit_s,
+            "fit_cpu_s": fit_cpu_s,
+            "surface_s": surface_s,
+        }
         if peer in PEER_SECONDS:
             row |= {"peer_s": PEER_SECONDS[peer], "times_faster": PEER_SECONDS[peer] / (fit_s + surface_s)}
-        row |= held_out(method.fit(points.known_before(first), grid, first, context), points, first, args.test_days)
+        row |= held_out(
+            method.fit(points.known_before(first), grid, first, context), points, first, args.test_days
+        )
         methods.append(row)
         print(
             f"{label:22}{fit_s:8.2f}{surface_s:11.4f}{row.get('peer_s', float('nan')):8.1f}"

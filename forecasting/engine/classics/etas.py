@@ -12,6 +12,7 @@ from forecasting.engine.classics.declared import Declared, Floats, Ints, must_be
 from forecasting.engine.classics.points import Points
 from forecasting.engine.counts import kernel_build
 from forecasting.engine.grid import GridSpec
+from missions_project.lib.progress import Progress, no_progress
 
 _TINY = 1e-300
 
@@ -141,7 +142,14 @@ class GridETAS(Declared):
         if self.prior_incidents < 0 or self.max_iter < 1:
             raise ValueError("prior_incidents must not be negative and max_iter must be at least 1.")
 
-    def fit(self, points: Points, grid: GridSpec, until_days: float, context: Any = None) -> Self:
+    def fit(
+        self,
+        points: Points,
+        grid: GridSpec,
+        until_days: float,
+        context: Any = None,
+        progress: Progress = no_progress,
+    ) -> Self:
         """Learn background, branching and memories by EM. ``context`` is not used: the method knows only incidents."""
         self._check()
         self.grid_ = grid
@@ -163,10 +171,12 @@ class GridETAS(Declared):
         self.background_ = (1.0 - self.initial_branching) * np.maximum(counts / self.watch_days_, prior_rate)
         moments = moments_of(known.cell, known.occurred_days, until_days)
         for step in range(self.max_iter):
+            progress(step, self.max_iter, "Fitting the self-exciting process")
             self.objective_.append(self._em_step(moments, prior_rate))
             self.n_iter_ = step + 1
             if step and self.objective_[-1] - self.objective_[-2] < self.tol * len(known):
                 break
+        progress(self.max_iter, self.max_iter, "Fitting the self-exciting process")
         return self
 
     def _prior_rate(self, grid: GridSpec, counts: Floats) -> Floats:

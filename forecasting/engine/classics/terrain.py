@@ -16,6 +16,7 @@ from forecasting.engine.grid import GridSpec
 from forecasting.engine.models import _RateEstimator
 
 _TINY = 1e-12
+_MOST_FACTORS = 60  # cells alike in all factors share a 64-bit number
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,15 @@ class RiskTerrainRegressor(_RateEstimator):
     """Counts per cell explained by a few yes-or-no facts of the place: near this, many of that.
 
     ``X`` [n, C] are columns of places (distances, densities; any scale), ``y`` [n] counts. Each column is tried in
-    several forms: above each of its ``quantiles``, and above its mean by ``spreads`` standard deviations, and above its lowest value. (1) A
-    Poisson regression with an elastic net keeps the useful forms; (2) from the null model, forms are added and
-    dropped as long as the BIC of a plain Poisson regression falls. Of each factor at most one form stays.
+    several forms: above each of its ``quantiles``, above its mean by ``spreads`` standard deviations, and above its
+    lowest value ("any at all"). (1) A Poisson regression with an elastic net keeps the useful forms; (2) from the
+    null model, forms are added and dropped as long as the BIC of a plain Poisson regression falls. Of each factor
+    at most one form stays; with ``one_form_per_factor`` False several may.
     ``factors`` [C] numbers the factor of each column, where several columns are forms of one thing (the same bars
     within 100 m and 200 m); None: every column is a factor. At most ``max_factors`` are chosen.
+
+    BIC with many forms to choose from lets a weak false factor through now and then, above all where incidents
+    cluster more than Poisson counts do: read ``times_risk`` near one with doubt.
 
     ``terms_`` lists the chosen ``RiskFactor``s, strongest first; ``predict`` gives the expected count. Without any
     count the prediction is next to nothing; without a useful factor it is the mean. ``sample_weight`` is exposure:
@@ -87,6 +92,8 @@ class RiskTerrainRegressor(_RateEstimator):
         X = np.asarray(X, dtype=np.float64)
         if not 0 < self.l1_ratio <= 1:
             raise ValueError(f"l1_ratio is {self.l1_ratio}; it must lie in (0, 1].")
+        if not 1 <= self.max_factors <= _MOST_FACTORS:
+            raise ValueError(f"max_factors is {self.max_factors}; it must be 1 to {_MOST_FACTORS}.")
         factors = np.arange(X.shape[1]) if self.factors is None else np.asarray(self.factors)
         if len(factors) != X.shape[1]:
             raise ValueError(f"factors names {len(factors)} columns, but X has {X.shape[1]}.")
