@@ -137,10 +137,12 @@ def stepwise_bic(table: Table, candidates: Ints, groups: Ints, most: int) -> tup
     chosen: list[int] = []
     penalty = float(np.log(max(table.exposure.sum(), 2.0)))
     code = np.zeros(len(table.events), dtype=np.int64)
-    best, coefficients = _fit(*_patterns(table, code, None, chosen))
+    level = float(np.log(max(float(table.events.sum()), _TINY) / float(table.exposure.sum())))
+    best, coefficients = _fit(*_patterns(table, code, None, chosen), np.array([level]))
     best = -2.0 * best + penalty
     for _ in range(4 * most + 4):
         code = _pattern_code(table, chosen)
+        known = dict(zip(chosen, coefficients[1:], strict=True))
         trials = [[form for form in chosen if form != out] for out in chosen]
         for form in candidates:
             rest = [other for other in chosen if groups[other] != groups[form]]
@@ -149,7 +151,8 @@ def stepwise_bic(table: Table, candidates: Ints, groups: Ints, most: int) -> tup
         step: tuple[float, list[int], Floats] | None = None
         for trial in trials:
             extra = trial[-1] if trial and trial[-1] not in chosen else None
-            likelihood, found = _fit(*_patterns(table, code, extra, trial))
+            start = np.array([coefficients[0], *(known.get(form, 0.0) for form in trial)])
+            likelihood, found = _fit(*_patterns(table, code, extra, trial), start)
             criterion = -2.0 * likelihood + penalty * (1 + len(trial))
             if criterion < (best if step is None else step[0]) - 1e-6:
                 step = criterion, trial, found
@@ -181,13 +184,12 @@ def _patterns(table: Table, code: Ints, extra: int | None, trial: list[int]) -> 
     return design, np.asarray(events[there], np.float64), np.asarray(exposure[there], np.float64)
 
 
-def _fit(design: Floats, events: Floats, exposure: Floats) -> tuple[float, Floats]:
-    """Poisson regression by Newton's method: (log-likelihood, coefficients).
+def _fit(design: Floats, events: Floats, exposure: Floats, start: Floats) -> tuple[float, Floats]:
+    """Poisson regression by Newton's method from ``start``: (log-likelihood, coefficients).
 
     A ridge of a thousandth of an incident keeps a form without any incident from running to minus infinity.
     """
-    beta = np.zeros(design.shape[1])
-    beta[0] = np.log(max(float(events.sum()), _TINY) / float(exposure.sum()))
+    beta = start
     ridge = np.full(len(beta), _RIDGE)
     ridge[0] = 0.0
 
