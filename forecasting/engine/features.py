@@ -4,15 +4,16 @@ A relative rate is a decayed (and blurred) count divided by its mean over all ce
 pseudo-incident spread evenly over the city is added to each, so that an empty history gives 1 and never NaN.
 """
 
+import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.engine.counts import DecayedCounts, Kernel, kernel_build, pooled_places
+from forecasting.engine.counts import DecayedCounts, Kernel, kernel_build, mass_of, pooled_places
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch, shift_membership
 from ingestion.engine.tables import IncidentTable
@@ -27,6 +28,7 @@ SLOT_MEMORIES_DAYS = (150.0, 450.0, math.inf)
 BANDWIDTHS_M = (0.0, 100.0, 200.0, 400.0, 900.0)
 SLOT_BANDWIDTHS_M = (0.0, 100.0, 200.0, 400.0)
 RECENT_DAYS = 45.0
+_SLOT_COLUMNS = [MEMORIES_DAYS.index(days) for days in SLOT_MEMORIES_DAYS]
 
 
 @dataclass(frozen=True)
@@ -103,30 +105,49 @@ class History:
             for _ in range(self.n_slots)
         ]
         self._next = 0
-        self._now: float | None = None
+
+    @property
+    def states(self) -> dict[str, DecayedCounts]:
+        """Every carried state by name: all hours and each shift of day, on cells and on wider squares."""
+        named = {f"all_{factor}": state for factor, state in self._all.items()}
+        for slot, states in enumerate(self._slot):
+            named |= {f"slot{slot}_{factor}": state for factor, state in states.items()}
+        return named
+
+    def seen_at(self, now_days: float) -> Self:
+        """The same knowledge as it will have faded by a later instant: for reading only, the states are shared."""
+        other = copy.copy(self)
+        other._all = {factor: state.seen_at(now_days) for factor, state in self._all.items()}
+        other._slot = [{f: state.seen_at(now_days) for f, state in slot.items()} for slot in self._slot]
+        return other
 
     def move_to(self, now_days: float, known_before_days: float) -> None:
         """Go forward to this instant and take in what was known before the second one (not after the first)."""
-        states = [*self._all.values(), *(state for slot in self._slot for state in slot.values())]
-        if self._now is not None:
-            for state in states:
-                state.advance(now_days - self._now)
-        self._now = now_days
+        for state in self.states.values():
+            state.move_to(now_days)
         end = int(np.searchsorted(self.events.known_days, min(known_before_days, now_days), side="left"))
         new = slice(self._next, max(end, self._next))
         self._next = new.stop
-        cell, source = self.events.cell[new], self.events.source[new]
-        age = now_days - self.events.occurred_days[new]
+        self.take_in(self.events, new)
+
+    def take_in(self, events: Events, new: slice) -> None:
+        """Count these incidents, whenever they happened."""
+        cell, source, member = events.cell[new], events.source[new], events.member[new]
+        mass = mass_of(events.occurred_days[new], MEMORIES_DAYS)
+        here = [np.flatnonzero(member[:, slot]) for slot in range(self.n_slots)]
+        slot_mass = [mass.take(at, _SLOT_COLUMNS) for at in here]
         for factor, place_of in self._place_of.items():
             place = place_of[cell]
-            self._all[factor].add(place, source, age)
-            for slot in range(self.n_slots):
-                at = np.flatnonzero(self.events.member[new, slot])
-                self._slot[slot][factor].add(place[at], source[at], age[at])
+            self._all[factor].add_mass(place, source, mass)
+            for slot, at in enumerate(here):
+                self._slot[slot][factor].add_mass(place[at], source[at], slot_mass[slot])
 
     def totals(self) -> Floats:
         """Decayed counts of the whole city: [sources, memories]."""
-        return self._all[1].totals().copy()
+        return self._all[1].totals()
+
+    def _blurred(self, states: dict[int, DecayedCounts], kernel: Kernel, cells: Ints | None) -> Floats32:
+        return states[kernel.factor].blurred(kernel.operator if cells is None else kernel.operator[cells])
 
     def level(self, sources: list[int]) -> Floats32:
         """Long-run counts per cell over several sources, [N]: where to look harder when sampling."""
@@ -135,26 +156,24 @@ class History:
         level: Floats32 = columns[:, sources, memory].sum(axis=1)
         return level
 
-    def rates(self, slot: int, cells: Ints | None = None) -> Floats32:
+    def rates(self, slot: int, cells: Ints | None = None, sources: slice = slice(None)) -> Floats32:
         """Every relative rate for a shift of this slot at these cells (all if None): [m, sources, rates]."""
         n_cells, n_sources = len(self.grid), self.events.n_sources
         m = n_cells if cells is None else len(cells)
-        out = np.empty((m, n_sources, len(RATES)), dtype=np.float32)
+        out = np.empty((m, len(range(n_sources)[sources]), len(RATES)), dtype=np.float32)
         column = 0
         for states, memories, bandwidths in (
             (self._all, MEMORIES_DAYS, BANDWIDTHS_M),
             (self._slot[slot], SLOT_MEMORIES_DAYS, SLOT_BANDWIDTHS_M),
         ):
-            totals = states[1].totals().astype(np.float32)
+            totals = states[1].totals()[sources].astype(np.float32)
             for bandwidth in bandwidths:
                 if bandwidth:
-                    kernel: Kernel = self._kernels[bandwidth]
-                    operator = kernel.operator if cells is None else kernel.operator[cells]
-                    counts = states[kernel.factor].blurred(operator)
+                    counts = self._blurred(states, self._kernels[bandwidth], cells)
                 else:
                     counts = states[1].values(cells)
                 block = out[:, :, column : column + len(memories)]
-                np.multiply(counts.reshape(m, n_sources, -1), np.float32(n_cells), out=block)
+                np.multiply(counts.reshape(m, n_sources, -1)[:, sources], np.float32(n_cells), out=block)
                 block += np.float32(1.0)
                 block /= totals + np.float32(1.0)
                 column += len(memories)
