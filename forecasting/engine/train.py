@@ -230,7 +230,6 @@ def forecast_many(
     events = events_of(grid, incidents, shifts)
     history = History(grid, events)
     calendar = calendar_columns(periods, shifts)
-    every_cell = np.arange(len(grid))
     scaled: dict[int, Floats32] = {}
     out: list[dict[str, Floats32]] = []
     for number in range(len(periods)):
@@ -241,25 +240,34 @@ def forecast_many(
         rates, totals = history.rates(slot), history.totals()
         found: dict[str, Floats32] = {}
         for slug, one in trained.items():
-            shape = one.model.shape
-            source = shape.layout.source
             z = None
-            if context is not None and shape.scaler is not None:
-                z = scaled.setdefault(id(shape.scaler), shape.scaler.transform(context))
-            X = matrix(
-                shape,
-                rates,
-                totals[source, len(MEMORIES_DAYS) - 1],
-                np.broadcast_to(calendar[number], (len(grid), calendar.shape[1])),
-                slot,
-                every_cell,
-                z,
-            )
-            total = float(shape.level.predict(periods.take([number]), totals[None, source])[0])
-            found[slug] = surface(one.model.estimator, X, total).astype(np.float32)
+            if context is not None and one.model.shape.scaler is not None:
+                scaler = one.model.shape.scaler
+                z = scaled.setdefault(id(scaler), scaler.transform(context))
+            found[slug] = shift_surface(one.model, rates, totals, periods.take([number]), calendar[number], z)
         out.append(found)
     progress(len(periods), len(periods), "Forecasting")
     return out
+
+
+def shift_surface(
+    model: TypeModel,
+    rates: Floats32,
+    totals: npt.NDArray[np.float64],
+    period: Periods,
+    calendar: Floats32,
+    z: Floats32 | None,
+) -> Floats32:
+    """One crime type's expected counts in one shift: float32 [N].
+
+    ``rates`` [N, sources, rates] and ``totals`` [sources, memories] as known then; ``calendar`` [6] of the shift.
+    """
+    shape, slot, n = model.shape, int(period.slot[0]), len(rates)
+    source = shape.layout.source
+    every_hour = np.broadcast_to(calendar, (n, len(calendar)))
+    X = matrix(shape, rates, totals[source, len(MEMORIES_DAYS) - 1], every_hour, slot, np.arange(n), z)
+    total = float(shape.level.predict(period, totals[None, source])[0])
+    return surface(model.estimator, X, total).astype(np.float32)
 
 
 def explain(
