@@ -73,16 +73,23 @@ class DecayedCounts:
         self._power = np.zeros(n, dtype=np.int64)
         self._now = 0.0
         self._began = False
+        self._rebase_at = -math.inf
+        self._factors: Floats | None = None
 
     def move_to(self, now_days: float) -> None:
         """Let time pass until this instant. Going backwards raises ``ValueError``."""
         if self._began and now_days < self._now:
             raise ValueError("A decayed count cannot go back in time: periods must be ascending.")
-        lives = np.floor(now_days / self.half_lives_days).astype(np.int64)
+        self._now, self._factors = now_days, None
+        if now_days >= self._rebase_at or not self._began:
+            self._rebase()
+
+    def _rebase(self) -> None:
+        """Bring what is stored in old units to units of the present."""
+        lives = np.floor(self._now / self.half_lives_days).astype(np.int64)
         if not self._began:
             # Nothing is stored yet: any unit will do, and one near the present keeps far-off years from underflow.
             self._power, self._began = lives, True
-        self._now = now_days
         old = np.flatnonzero(lives - self._power > _REBASE_AFTER)
         if len(old):
             factor = np.ones(len(self._power))
@@ -90,6 +97,10 @@ class DecayedCounts:
             self._stored *= np.tile(factor, self.n_sources).astype(np.float32)
             self._sums *= np.tile(factor, self.n_sources)
             self._power[old] = lives[old]
+        finite = np.isfinite(self.half_lives_days)
+        due = (self._power + _REBASE_AFTER + 1)[finite] * self.half_lives_days[finite]
+        # A little early: the product may be rounded up, and asking once too often costs nothing.
+        self._rebase_at = float(due.min(initial=math.inf)) - 1e-6
 
     def advance(self, days: float) -> None:
         """Let this much time pass. Going backwards raises ``ValueError``."""
@@ -100,7 +111,7 @@ class DecayedCounts:
     def seen_at(self, now_days: float) -> "DecayedCounts":
         """The same counts as they will have decayed by a later instant; shares the store, so only for reading."""
         other = copy.copy(self)
-        other._now = now_days
+        other._now, other._factors = now_days, None
         return other
 
     def add(self, place: Ints, source: Ints, age_days: Floats) -> None:
@@ -121,10 +132,12 @@ class DecayedCounts:
 
     def _scale(self) -> Floats:
         """What one unit of the store is worth now: [sources * half-lives]."""
-        lives = self._now / self.half_lives_days
-        whole = np.floor(lives)
-        exponent = np.maximum(self._power - whole.astype(np.int64), -2000).astype(np.int32)
-        return np.tile(np.ldexp(np.exp2(whole - lives), exponent), self.n_sources)
+        if self._factors is None:
+            lives = self._now / self.half_lives_days
+            whole = np.floor(lives)
+            exponent = np.maximum(self._power - whole.astype(np.int64), -2000).astype(np.int32)
+            self._factors = np.concatenate([np.ldexp(np.exp2(whole - lives), exponent)] * self.n_sources)
+        return self._factors
 
     def totals(self) -> Floats:
         """The sum over all places: [sources, half-lives]."""
@@ -172,7 +185,8 @@ class DecayedCounts:
                 raise ValueError(f"The saved counts '{name}' do not fit: {other.shape} {other.dtype}.")
         self._stored, self._sums = arrays["stored"], arrays["sums"]
         self._power, self._now = arrays["power"], float(arrays["now"][0])
-        self._began = True
+        self._began, self._factors = True, None
+        self._rebase()
 
 
 @dataclass(frozen=True)
@@ -212,9 +226,17 @@ def kernel_build(grid: GridSpec, bandwidth_m: float) -> Kernel:
     else:
         targets, mix = _interpolate(grid, factor, width)
         operator = sparse.csr_array(mix @ _spread(squares, targets, width, taps, reach))
-    mass = np.asarray(operator.sum(axis=0)).ravel()
-    scaled = operator @ sparse.dia_array((1.0 / mass[None, :], [0]), shape=(len(squares), len(squares)))
-    operator = sparse.csr_array(scaled, dtype=np.float32)
+    # In column order, and with small indices: a blur reads the counts in the order in which they lie in memory.
+    operator.sort_indices()
+    mass = np.bincount(operator.indices, operator.data, len(squares))
+    operator = sparse.csr_array(
+        (
+            (operator.data / mass[operator.indices]).astype(np.float32),
+            operator.indices.astype(np.int32),
+            operator.indptr.astype(np.int32),
+        ),
+        shape=operator.shape,
+    )
     # Two squares more than the bell curve reaches: interpolation looks at the next square's middle.
     return Kernel(bandwidth_m, factor, place_of, len(squares), operator, (reach + 2) * factor)
 
@@ -235,13 +257,13 @@ def _pool(grid: GridSpec, factor: int) -> tuple[Ints, Ints, int]:
 
 def _spread(sources: Ints, targets: Ints, width: int, taps: Floats, reach: int) -> sparse.csr_array:
     """The truncated Gaussian between squares given by flat ids: [targets, sources]."""
-    rows: list[Ints] = []
-    cols: list[Ints] = []
+    rows: list[npt.NDArray[np.int32]] = []
+    cols: list[npt.NDArray[np.int32]] = []
     data: list[Floats] = []
     row, col = sources // width, sources % width
-    table = np.full((int(targets.max()) // width + reach + 2) * width, -1, dtype=np.int64)
+    table = np.full((int(targets.max()) // width + reach + 2) * width, -1, dtype=np.int32)
     table[targets] = np.arange(len(targets))
-    number = np.arange(len(sources))
+    number = np.arange(len(sources), dtype=np.int32)
     for down in range(-reach, reach + 1):
         for along in range(-reach, reach + 1):
             to_row, to_col = row + down, col + along

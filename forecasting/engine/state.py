@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from forecasting.engine.counts import DecayedCounts, Kernel
 from forecasting.engine.design import calendar_columns
@@ -336,10 +337,12 @@ class _LiveHistory(History):
         super().__init__(grid, _no_events(n_sources, n_slots))
         self._blurs: dict[tuple[str, float], tuple[bytes, Floats32]] = {}
 
-    def _blurred(self, states: dict[int, DecayedCounts], kernel: Kernel, cells: Ints | None) -> Floats32:
+    def _blurred(
+        self, states: dict[int, DecayedCounts], kernel: Kernel, operator: sparse.csr_array | None
+    ) -> Floats32:
+        if operator is not None:
+            return super()._blurred(states, kernel, operator)
         state = states[kernel.factor]
-        if cells is not None:
-            return super()._blurred(states, kernel, cells)
         key = (self._name_of(state), kernel.bandwidth_m)
         # A store brought to newer units no longer fits its old blur.
         units = state.units
