@@ -4,16 +4,18 @@ A relative rate is a decayed (and blurred) count divided by its mean over all ce
 pseudo-incident spread evenly over the city is added to each, so that an empty history gives 1 and never NaN.
 """
 
+import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from forecasting.engine.aoristic import pieces_of
-from forecasting.engine.counts import DecayedCounts, Kernel, kernel_build, pooled_places
+from forecasting.engine.counts import DecayedCounts, Kernel, kernel_build, mass_of, pooled_places
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.lag import CompletenessBook, ReportingLag
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
@@ -29,6 +31,7 @@ SLOT_MEMORIES_DAYS = (150.0, 450.0, math.inf)
 BANDWIDTHS_M = (0.0, 100.0, 200.0, 400.0, 900.0)
 SLOT_BANDWIDTHS_M = (0.0, 100.0, 200.0, 400.0)
 RECENT_DAYS = 45.0
+_SLOT_COLUMNS = [MEMORIES_DAYS.index(days) for days in SLOT_MEMORIES_DAYS]
 
 
 @dataclass(frozen=True)
@@ -115,37 +118,63 @@ class History:
             for _ in range(self.n_slots)
         ]
         self._next = 0
-        self._now: float | None = None
         self._late = None if lags is None else CompletenessBook(lags, MEMORIES_DAYS)
-        self._slot_columns = [MEMORIES_DAYS.index(memory) for memory in SLOT_MEMORIES_DAYS]
+        self.first_days = np.full(events.n_sources, np.inf)
+        self._issued = -math.inf
+
+    @property
+    def states(self) -> dict[str, DecayedCounts]:
+        """Every carried state by name: all hours and each shift of day, on cells and on wider squares."""
+        named = {f"all_{factor}": state for factor, state in self._all.items()}
+        for slot, states in enumerate(self._slot):
+            named |= {f"slot{slot}_{factor}": state for factor, state in states.items()}
+        return named
+
+    def seen_at(self, now_days: float, lags: Sequence[ReportingLag] | None = None) -> Self:
+        """The same knowledge as it will have faded by a later instant: for reading only, the states are shared."""
+        other = copy.copy(self)
+        other._all = {factor: state.seen_at(now_days) for factor, state in self._all.items()}
+        other._slot = [{f: state.seen_at(now_days) for f, state in slot.items()} for slot in self._slot]
+        if lags is not None:
+            other._late = CompletenessBook(lags, MEMORIES_DAYS)
+            other._late.move_to(now_days, min(self._issued, now_days), self.first_days)
+        return other
 
     def move_to(self, now_days: float, known_before_days: float) -> None:
         """Go forward to this instant and take in what was known before the second one (not after the first)."""
-        states = [*self._all.values(), *(state for slot in self._slot for state in slot.values())]
-        if self._now is not None:
-            for state in states:
-                state.advance(now_days - self._now)
-        self._now = now_days
+        for state in self.states.values():
+            state.move_to(now_days)
         end = int(np.searchsorted(self.events.known_days, min(known_before_days, now_days), side="left"))
         new = slice(self._next, max(end, self._next))
         self._next = new.stop
-        cell, source = self.events.cell[new], self.events.source[new]
-        age, mass = now_days - self.events.occurred_days[new], self.events.weight[new]
+        self._issued = min(known_before_days, now_days)
+        self.take_in(self.events, new)
+        if self._late is not None:
+            self._late.move_to(now_days, self._issued, self.first_days)
+
+    def take_in(self, events: Events, new: slice) -> None:
+        """Count these incidents, whenever they happened."""
+        cell, source, member = events.cell[new], events.source[new], events.member[new]
+        np.minimum.at(self.first_days, source, events.occurred_days[new])
+        mass = mass_of(events.occurred_days[new], MEMORIES_DAYS, events.weight[new])
+        here = [np.flatnonzero(member[:, slot]) for slot in range(self.n_slots)]
+        slot_mass = [mass.take(at, _SLOT_COLUMNS) for at in here]
         for factor, place_of in self._place_of.items():
             place = place_of[cell]
-            self._all[factor].add(place, source, age, mass)
-            for slot in range(self.n_slots):
-                at = np.flatnonzero(self.events.member[new, slot])
-                self._slot[slot][factor].add(place[at], source[at], age[at], mass[at])
-        if self._late is not None:
-            self._late.move_to(
-                now_days, min(known_before_days, now_days), source, self.events.occurred_days[new]
-            )
+            self._all[factor].add_mass(place, source, mass)
+            for slot, at in enumerate(here):
+                self._slot[slot][factor].add_mass(place[at], source[at], slot_mass[slot])
 
     def totals(self) -> Floats:
         """Decayed counts of the whole city, raised by what is not yet reported: [sources, memories]."""
-        totals = self._all[1].totals().copy()
+        totals = self._all[1].totals()
         return totals if self._late is None else totals * self._late.factors(totals)
+
+    def _blurred(
+        self, states: dict[int, DecayedCounts], kernel: Kernel, operator: sparse.csr_array | None
+    ) -> Floats32:
+        """The blur of one bandwidth by the operator's rows for some cells, or for all if None."""
+        return states[kernel.factor].blurred(kernel.operator if operator is None else operator)
 
     def level(self, sources: list[int]) -> Floats32:
         """Long-run counts per cell over several sources, [N]: where to look harder when sampling."""
@@ -154,32 +183,39 @@ class History:
         level: Floats32 = columns[:, sources, memory].sum(axis=1)
         return level
 
-    def rates(self, slot: int, cells: Ints | None = None) -> Floats32:
+    def rates(self, slot: int, cells: Ints | None = None, sources: slice = slice(None)) -> Floats32:
         """Every relative rate for a shift of this slot at these cells (all if None): [m, sources, rates]."""
         n_cells, n_sources = len(self.grid), self.events.n_sources
         m = n_cells if cells is None else len(cells)
-        out = np.empty((m, n_sources, len(RATES)), dtype=np.float32)
+        out = np.empty((m, len(range(n_sources)[sources]), len(RATES)), dtype=np.float32)
         column = 0
-        for states, memories, bandwidths, columns in (
-            (self._all, MEMORIES_DAYS, BANDWIDTHS_M, slice(None)),
-            (self._slot[slot], SLOT_MEMORIES_DAYS, SLOT_BANDWIDTHS_M, self._slot_columns),
-        ):
-            totals = states[1].totals().astype(np.float32)
+        groups = (
+            (self._all, MEMORIES_DAYS, BANDWIDTHS_M, list(range(len(MEMORIES_DAYS)))),
+            (self._slot[slot], SLOT_MEMORIES_DAYS, SLOT_BANDWIDTHS_M, _SLOT_COLUMNS),
+        )
+        # Cut out once for all states: cutting costs as much as blurring a few cells.
+        operators = (
+            {} if cells is None else {b: kernel.operator[cells] for b, kernel in self._kernels.items()}
+        )
+        for states, memories, bandwidths, columns in groups:
+            known = states[1].totals()
+            totals = known[sources].astype(np.float32)
             raised: Floats32 | np.float32 = np.float32(n_cells)
             if self._late is not None and not self._late.complete:
-                factors = self._late.factors(states[1].totals(), columns).astype(np.float32)
-                totals, raised = totals * factors, factors * np.float32(n_cells)
+                factors = self._late.factors(known, columns)[sources].astype(np.float32)
+                totals, raised = totals * factors, (factors * np.float32(n_cells)).reshape(-1)
             for bandwidth in bandwidths:
                 if bandwidth:
-                    kernel: Kernel = self._kernels[bandwidth]
-                    operator = kernel.operator if cells is None else kernel.operator[cells]
-                    counts = states[kernel.factor].blurred(operator)
+                    counts = self._blurred(states, self._kernels[bandwidth], operators.get(bandwidth))
                 else:
                     counts = states[1].values(cells)
-                block = out[:, :, column : column + len(memories)]
-                np.multiply(counts.reshape(m, n_sources, -1), raised, out=block)
-                block += np.float32(1.0)
-                block /= totals + np.float32(1.0)
+                if sources != slice(None):
+                    counts = counts.reshape(m, n_sources, -1)[:, sources].reshape(m, -1)
+                # Whole rows at a time: the last axis alone, a handful of memories, is too short to be fast.
+                counts *= raised
+                counts += np.float32(1.0)
+                counts /= (totals + np.float32(1.0)).reshape(-1)
+                out[:, :, column : column + len(memories)] = counts.reshape(m, -1, len(memories))
                 column += len(memories)
         return out
 
@@ -208,7 +244,9 @@ def rates_by_brute_force(
     known = events.known_days < issued
     late = None if lags is None else CompletenessBook(lags, MEMORIES_DAYS)
     if late is not None:
-        late.move_to(now_days, issued, events.source[known], events.occurred_days[known])
+        first_days = np.full(events.n_sources, np.inf)
+        np.minimum.at(first_days, events.source[known], events.occurred_days[known])
+        late.move_to(now_days, issued, first_days)
     kernels = {b: kernel_build(grid, b) for b in BANDWIDTHS_M if b}
     out = np.empty((len(grid), events.n_sources, len(RATES)), dtype=np.float32)
     for column, rate in enumerate(RATES):

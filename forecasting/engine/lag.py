@@ -214,7 +214,6 @@ class CompletenessBook:
 
     def __init__(self, lags: Sequence[ReportingLag], half_lives_days: Sequence[float]) -> None:
         self._half = np.asarray(half_lives_days, dtype=np.float64)
-        self._first = np.full(len(lags), np.inf)
         self.shares = np.ones((len(lags), len(self._half)))
         decay = np.exp2(-_FINE[:, None] / self._half)
         steps = np.diff(_FINE)[:, None]
@@ -228,10 +227,12 @@ class CompletenessBook:
         """Nothing is missing anywhere: every factor is exactly one."""
         return bool((self.shares == 1.0).all())
 
-    def move_to(self, now_days: float, issued_days: float, source: Ints, occurred_days: Floats) -> None:
-        """Say what the time is, when the forecast is issued (not later), and which incidents became known."""
-        np.minimum.at(self._first, source, occurred_days)
-        age = np.where(np.isfinite(self._first), now_days - self._first, 0.0)
+    def move_to(self, now_days: float, issued_days: float, first_days: Floats) -> None:
+        """Say what the time is, when the forecast is issued (not later), and when each source's incidents began.
+
+        ``first_days`` [sources]: the earliest of its known incidents, infinite where there is none.
+        """
+        age = np.where(np.isfinite(first_days), now_days - first_days, 0.0)
         gap = max(now_days - issued_days, 0.0)
         x = np.clip(age - gap, 0.0, _FINE[-1])
         low = np.minimum(np.searchsorted(_FINE, x, side="right") - 1, len(_FINE) - 2)

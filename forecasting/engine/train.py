@@ -128,14 +128,14 @@ def train(
     """
     as_of_utc = as_of_utc.astype("datetime64[s]")
     check_training(grid, incidents, shifts, targets, context, context_names, periods)
-    workshop = _workshop(grid, incidents, shifts, targets, as_of_utc, context, context_names, lag or {})
+    workshop = workshop_of(grid, incidents, shifts, targets, as_of_utc, context, context_names, lag or {})
     usable = periods.take(np.flatnonzero(periods.to_utc <= as_of_utc))
     if len(usable) < MIN_PERIODS:
         raise ValueError(
             f"Only {len(usable)} shift instances end before {as_of_utc}; training needs {MIN_PERIODS}. "
             "Import older incidents or train from an earlier date."
         )
-    usable = _after_burn_in(usable, workshop)
+    usable = after_burn_in(usable, workshop)
     origin, tested = held_out(usable, len(grid), rng)
     origin_days = float(days_since_epoch(origin))
     # Measured before the test begins: the league must not know how late the tested weeks were reported.
@@ -160,7 +160,7 @@ def train(
         return shape, entrants
 
     def refitted(task: tuple[int, League]) -> TrainedType:
-        one = _refit(workshop, rows, *task, usable, lags)
+        one = refit(workshop, rows, *task, usable, lags)
         said_again[0]()
         return one
 
@@ -184,7 +184,7 @@ def train(
     return dict(zip(targets, trained, strict=True))
 
 
-def _refit(
+def refit(
     workshop: Workshop,
     rows: Any,
     target: int,
@@ -276,7 +276,6 @@ def forecast_many(
     history = History(grid, events, lags_live(trained, incidents.categories, lag))
     issued = np.inf if issued_utc is None else float(days_since_epoch(issued_utc))
     calendar = calendar_columns(periods, shifts)
-    every_cell = np.arange(len(grid))
     scaled: dict[int, Floats32] = {}
     out: list[dict[str, Floats32]] = []
     for number in range(len(periods)):
@@ -287,25 +286,34 @@ def forecast_many(
         rates, totals = history.rates(slot), history.totals()
         found: dict[str, Floats32] = {}
         for slug, one in trained.items():
-            shape = one.model.shape
-            source = shape.layout.source
             z = None
-            if context is not None and shape.scaler is not None:
-                z = scaled.setdefault(id(shape.scaler), shape.scaler.transform(context))
-            X = matrix(
-                shape,
-                rates,
-                totals[source, len(MEMORIES_DAYS) - 1],
-                np.broadcast_to(calendar[number], (len(grid), calendar.shape[1])),
-                slot,
-                every_cell,
-                z,
-            )
-            total = float(shape.level.predict(periods.take([number]), totals[None, source])[0])
-            found[slug] = surface(one.model.estimator, X, total).astype(np.float32)
+            if context is not None and one.model.shape.scaler is not None:
+                scaler = one.model.shape.scaler
+                z = scaled.setdefault(id(scaler), scaler.transform(context))
+            found[slug] = shift_surface(one.model, rates, totals, periods.take([number]), calendar[number], z)
         out.append(found)
     progress(len(periods), len(periods), "Forecasting")
     return out
+
+
+def shift_surface(
+    model: TypeModel,
+    rates: Floats32,
+    totals: npt.NDArray[np.float64],
+    period: Periods,
+    calendar: Floats32,
+    z: Floats32 | None,
+) -> Floats32:
+    """One crime type's expected counts in one shift: float32 [N].
+
+    ``rates`` [N, sources, rates] and ``totals`` [sources, memories] as known then; ``calendar`` [6] of the shift.
+    """
+    shape, slot, n = model.shape, int(period.slot[0]), len(rates)
+    source = shape.layout.source
+    every_hour = np.broadcast_to(calendar, (n, len(calendar)))
+    X = matrix(shape, rates, totals[source, len(MEMORIES_DAYS) - 1], every_hour, slot, np.arange(n), z)
+    total = float(shape.level.predict(period, totals[None, source])[0])
+    return surface(model.estimator, X, total).astype(np.float32)
 
 
 def explain(
@@ -351,7 +359,7 @@ def lags_live(
     return tuple(model.live_lag(source, said) for source, model in enumerate(own))
 
 
-def _workshop(
+def workshop_of(
     grid: GridSpec,
     incidents: IncidentTable,
     shifts: tuple[ShiftWindow, ...],
@@ -377,7 +385,7 @@ def _workshop(
     )
 
 
-def _after_burn_in(periods: Periods, workshop: Workshop) -> Periods:
+def after_burn_in(periods: Periods, workshop: Workshop) -> Periods:
     """Leave out the first shifts: long memories are still empty there and would teach the wrong weights."""
     starts = days_since_epoch(periods.from_utc)
     occurred = workshop.events.occurred_days

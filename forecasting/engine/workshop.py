@@ -30,6 +30,7 @@ Floats = npt.NDArray[np.float64]
 
 ROW_RECENCY_HALF_LIFE_DAYS = 900.0
 _ALL = len(MEMORIES_DAYS) - 1
+_PIECE = 4_096
 
 
 @dataclass
@@ -128,15 +129,20 @@ class Workshop:
         exposure = np.maximum(expected[period] / len(self.grid), 1e-12)
         age = cutoff_days - days_since_epoch(rows.periods.to_utc)[period]
         recency = np.exp2(-age / ROW_RECENCY_HALF_LIFE_DAYS)
-        X = matrix(
-            shape,
-            rows.rates[at],
-            rows.city_totals[period, source, _ALL],
-            calendar_columns(rows.periods, self.shifts)[period],
-            rows.periods.slot[period].astype(np.int64),
-            rows.cell[at].astype(np.int64),
-            self.z,
-        )
+        X = np.empty((len(at), len(shape.layout.names)), dtype=np.float32)
+        calendar, slot = calendar_columns(rows.periods, self.shifts), rows.periods.slot.astype(np.int64)
+        # In pieces: the rates of all sources for all of a type's rows would be several times the matrix itself.
+        for low in range(0, len(at), _PIECE):
+            some, when = at[low : low + _PIECE], period[low : low + _PIECE]
+            X[low : low + _PIECE] = matrix(
+                shape,
+                rows.rates[some],
+                rows.city_totals[when, source, _ALL],
+                calendar[when],
+                slot[when],
+                rows.cell[some].astype(np.int64),
+                self.z,
+            )
         return X, y / exposure, weight.astype(np.float64) * exposure * recency
 
     def fit(

@@ -145,7 +145,7 @@ def test_two_feeds_of_one_type_mix_and_two_delays_of_one_feed_multiply() -> None
 @given(st.floats(0.1, 500.0), st.floats(1.0, 20.0), st.floats(0.01, 2_000.0), st.floats(0.0, 30.0))
 def test_no_count_is_more_than_complete(median: float, times: float, age: float, gap: float) -> None:
     book = CompletenessBook([ReportingLag.from_quantiles(median, median * times)], MEMORIES_DAYS)
-    book.move_to(age, age - gap, np.zeros(1, np.int64), np.zeros(1))
+    book.move_to(age, age - gap, np.zeros(1))
     assert (book.shares > 0).all()
     assert (book.shares <= 1).all()
     if gap == 0 and age > 50:

@@ -1,0 +1,409 @@
+"""What the engine remembers between shifts: kept in one file, carried forward, read in well under a second.
+
+A ``ForecastState`` holds the decayed counts of every crime type as they stood at one instant. Nothing has to be
+counted from the beginning for the next shift, and one new gunfire alert changes only what lies within its reach.
+"""
+
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from forecasting.engine.checks import check_trained
+from forecasting.engine.counts import DecayedCounts, Kernel
+from forecasting.engine.design import calendar_columns
+from forecasting.engine.features import (
+    BANDWIDTHS_M,
+    MEMORIES_DAYS,
+    SLOT_MEMORIES_DAYS,
+    Events,
+    History,
+    events_of,
+)
+from forecasting.engine.grid import GridSpec
+from forecasting.engine.lag import ReportingLag
+from forecasting.engine.parallel import TypePool, default_workers
+from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
+from forecasting.engine.train import TrainedType, lags_live, shift_surface
+from ingestion.engine.tables import IncidentTable
+from missions_project.lib.progress import Progress, no_progress
+
+Floats32 = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Lags = tuple[ReportingLag, ...]
+
+MAGIC = "place-based forecast state"
+VERSION = 1
+REBUILD = "Build the state again from the incidents."
+FEW_EVENTS = 64
+"""Up to so many new incidents only the cells around them are blurred again; with more, all cells are."""
+
+
+class StateError(ValueError):
+    """The saved state cannot be used; the message says why and what to do."""
+
+
+class ForecastState:
+    """All decayed counts at one instant, without the incidents that they came from.
+
+    Built once from the incidents, then only advanced with what became known since. An incident that happened long
+    ago and is known only now is an ordinary advance. One that was *edited or deleted*, or that turns up with a report
+    time before ``as_of_utc``, cannot be taken back out of a sum: the state therefore carries ``data_hash``, whatever
+    fingerprint of the incidents known before ``as_of_utc`` the caller gave it, and a caller whose fingerprint is
+    another one builds anew (``check`` and ``load`` refuse it). Surfaces equal those of ``train.forecast`` from the
+    same knowledge bit for bit: see ``DecayedCounts``. What is not reported yet is made up for as there.
+
+    Not for several threads at a time.
+    """
+
+    def __init__(
+        self,
+        grid: GridSpec,
+        shifts: tuple[ShiftWindow, ...],
+        categories: tuple[str, ...],
+        as_of_utc: np.datetime64,
+        data_hash: str = "",
+    ) -> None:
+        self.grid = grid
+        self.shifts = shifts
+        self.categories = categories
+        self.as_of_utc = as_of_utc.astype("datetime64[s]")
+        self.data_hash = data_hash
+        self.n_events = 0
+        self._history = _LiveHistory(grid, len(categories), len(shifts))
+        self._history.move_to(_days(self.as_of_utc), _days(self.as_of_utc))
+        self._rates: tuple[tuple[int, float, Lags], Floats32] | None = None
+
+    @classmethod
+    def build(
+        cls,
+        *,
+        grid: GridSpec,
+        incidents: IncidentTable,
+        shifts: tuple[ShiftWindow, ...],
+        as_of_utc: np.datetime64,
+        data_hash: str = "",
+    ) -> Self:
+        """Count everything that was known before this instant, from scratch."""
+        state = cls(grid, shifts, incidents.categories, as_of_utc, data_hash)
+        state._take_in(incidents.known_before(state.as_of_utc))
+        return state
+
+    def advance(self, incidents: IncidentTable, as_of_utc: np.datetime64, data_hash: str = "") -> int:
+        """Move to a later instant with the incidents that became known on the way; returns how many count.
+
+        Of ``incidents`` (the whole table or only the new part of it) the rows known in [old instant, new instant) are
+        taken. Going back, or a table of other crime types, raises ``StateError``.
+        """
+        as_of_utc = as_of_utc.astype("datetime64[s]")
+        if as_of_utc < self.as_of_utc:
+            raise StateError(
+                f"The state stands at {self.as_of_utc} and cannot go back to {as_of_utc}. {REBUILD}"
+            )
+        if incidents.categories != self.categories:
+            raise StateError(f"The state knows other crime types or feeds. {REBUILD}")
+        known = incidents.known_utc
+        new = incidents.take(np.flatnonzero((known >= self.as_of_utc) & (known < as_of_utc)))
+        self._history.move_to(_days(as_of_utc), _days(as_of_utc))
+        self.as_of_utc, self.data_hash = as_of_utc, data_hash
+        if self._rates is not None and self._rates[0][1] < _days(as_of_utc):
+            self._rates = None
+        return self._take_in(new)
+
+    def _take_in(self, incidents: IncidentTable) -> int:
+        events = events_of(self.grid, incidents, self.shifts)
+        n = len(events.cell)
+        self.n_events += n
+        if n:
+            self._history.take_in(events, slice(0, n))
+            self._renew_rates(np.unique(events.source))
+        return n
+
+    def _renew_rates(self, changed: Ints) -> None:
+        """Only the crime types that gained an incident look different at the instant that was read last."""
+        if self._rates is None:
+            return
+        (slot, at_days, lags), rates = self._rates
+        seen = self._history.seen_at(at_days, lags)
+        for source in changed.tolist():
+            rates[:, source : source + 1] = seen.rates(slot, sources=slice(source, source + 1))
+
+    def forecast(
+        self,
+        *,
+        trained: Mapping[str, TrainedType],
+        period: Periods,
+        context: Floats32 | None = None,
+        context_names: tuple[str, ...] = (),
+        targets: Sequence[str] | None = None,
+        under_way: bool = False,
+        workers: int | None = None,
+        progress: Progress = no_progress,
+        lag: Mapping[str, ReportingLag] | None = None,
+    ) -> dict[str, Floats32]:
+        """Expected incidents per cell in one shift instance, for these trained types (all if None): float32 [N].
+
+        The same surfaces as ``train.forecast`` gives from the incidents known before ``as_of_utc``. A shift that began
+        before ``as_of_utc`` raises ``StateError``, because the state knows what its start did not; with ``under_way``
+        it is forecast as things stand at ``as_of_utc`` (never judge accuracy by such a surface).
+        """
+        start = period.from_utc[0].astype("datetime64[s]")
+        if self.as_of_utc > start and not under_way:
+            raise StateError(
+                f"The shift began at {start}, but the state knows everything up to {self.as_of_utc}. "
+                "Ask for a later shift, or for this one as under way."
+            )
+        chosen = {slug: trained[slug] for slug in (trained if targets is None else targets)}
+        check_trained(chosen, self.grid, _no_incidents(self.categories), self.shifts, context_names, period)
+        at_days = max(_days(start), _days(self.as_of_utc))
+        with TypePool(default_workers(len(chosen)) if workers is None else workers) as pool:
+            lags = lags_live(trained, self.categories, lag)
+            rates = self._rates_at(int(period.slot[0]), at_days, lags)
+            totals = self._history.seen_at(at_days, lags).totals()
+            calendar = calendar_columns(period, self.shifts)[0]
+            scaled: dict[int, Floats32] = {}
+            for one in chosen.values():
+                scaler = one.model.shape.scaler
+                if context is not None and scaler is not None and id(scaler) not in scaled:
+                    scaled[id(scaler)] = scaler.transform(context)
+            done = iter(range(1, len(chosen) + 1))
+
+            def surface_of(one: TrainedType) -> Floats32:
+                z = scaled.get(id(one.model.shape.scaler))
+                found = shift_surface(one.model, rates, totals, period, calendar, z)
+                progress(next(done), len(chosen), "Forecasting")
+                return found
+
+            return dict(zip(chosen, pool.map(surface_of, chosen.values()), strict=True))
+
+    def surface_after(
+        self,
+        incidents: IncidentTable,
+        *,
+        trained: Mapping[str, TrainedType],
+        period: Periods,
+        context: Floats32 | None = None,
+        context_names: tuple[str, ...] = (),
+        targets: Sequence[str] | None = None,
+        under_way: bool = False,
+        lag: Mapping[str, ReportingLag] | None = None,
+    ) -> dict[str, Floats32]:
+        """Take in new alerts and forecast again, for their own crime types (or ``targets``).
+
+        The state moves to one second after the newest report. The other types see the alert only through their
+        columns of other types; ask for them too where that matters. No alert at all leaves everything as it was.
+        """
+        mine = sorted({self.categories[code] for code in incidents.category.tolist() if code >= 0})
+        wanted = [slug for slug in mine if slug in trained] if targets is None else list(targets)
+        if len(incidents):
+            self.advance(incidents, incidents.known_utc.max() + np.timedelta64(1, "s"))
+        if not wanted:
+            return {}
+        return self.forecast(
+            trained=trained,
+            period=period,
+            context=context,
+            context_names=context_names,
+            targets=wanted,
+            under_way=under_way,
+            lag=lag,
+        )
+
+    def _rates_at(self, slot: int, at_days: float, lags: Lags) -> Floats32:
+        if self._rates is None or self._rates[0] != (slot, at_days, lags):
+            self._rates = (slot, at_days, lags), self._history.seen_at(at_days, lags).rates(slot)
+        return self._rates[1]
+
+    def check(
+        self,
+        *,
+        grid: GridSpec | None = None,
+        shifts: tuple[ShiftWindow, ...] | None = None,
+        categories: tuple[str, ...] | None = None,
+        data_hash: str | None = None,
+    ) -> None:
+        """Refuse a state that was made for something else: ``StateError`` names what differs. None is not checked."""
+        pairs: tuple[tuple[str, Any, Any], ...] = (
+            ("another grid", grid and grid.hash, self.grid.hash),
+            ("other shifts", shifts, self.shifts),
+            ("other crime types or feeds", categories, self.categories),
+            ("incidents that were edited, deleted or reported late since", data_hash, self.data_hash),
+        )
+        for what, wanted, mine in pairs:
+            if wanted is not None and wanted != mine:
+                raise StateError(f"The saved state was made for {what}. {REBUILD}")
+
+    def save(self, path: Path) -> None:
+        """Write everything to one file; a reader sees the old file or the new one, never half of one."""
+        header = self._terms() | {
+            "as_of_utc": str(self.as_of_utc),
+            "data_hash": self.data_hash,
+            "n_events": self.n_events,
+        }
+        arrays = {
+            "first_days": self._history.first_days,
+            "header": np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
+            "grid": np.frombuffer(self.grid.to_bytes(), dtype=np.uint8),
+        }
+        for name, state in self._history.states.items():
+            arrays |= {f"{name}.{part}": column for part, column in state.to_arrays().items()}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False)  # noqa: SIM115 - closed below
+        try:
+            with handle:
+                np.savez(handle, allow_pickle=False, **arrays)
+                handle.flush()
+                os.fsync(handle.fileno())
+            os.replace(handle.name, path)
+        except BaseException:
+            Path(handle.name).unlink(missing_ok=True)
+            raise
+
+    @classmethod
+    def load(
+        cls,
+        path: Path,
+        *,
+        grid: GridSpec | None = None,
+        shifts: tuple[ShiftWindow, ...] | None = None,
+        categories: tuple[str, ...] | None = None,
+        data_hash: str | None = None,
+    ) -> Self:
+        """Read what ``save`` wrote, and ``check`` it. A missing, damaged or foreign file raises ``StateError``.
+
+        Nothing in the file is executed (no pickles); every part is checksummed.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as found:
+                arrays = {name: found[name] for name in found.files}
+            header = json.loads(arrays["header"].tobytes())
+            if header["magic"] != MAGIC:
+                raise StateError(f"{path.name} is not a saved forecast state. {REBUILD}")
+            if header["version"] != VERSION:
+                raise StateError(
+                    f"The saved state has version {header['version']}; this program reads {VERSION}. {REBUILD}"
+                )
+            state = cls._from_parts(header, arrays)
+        except StateError:
+            raise
+        except OSError as error:
+            raise StateError(
+                f"The saved state cannot be read ({error.strerror or error}). {REBUILD}"
+            ) from error
+        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise StateError(f"The saved state {path.name} is damaged ({error}). {REBUILD}") from error
+        state.check(grid=grid, shifts=shifts, categories=categories, data_hash=data_hash)
+        return state
+
+    @classmethod
+    def _from_parts(cls, header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Self:
+        shifts = tuple(
+            ShiftWindow(slug, start, minutes, tuple(days)) for slug, start, minutes, days in header["shifts"]
+        )
+        state = cls(
+            GridSpec.from_bytes(arrays["grid"].tobytes()),
+            shifts,
+            tuple(header["categories"]),
+            np.datetime64(header["as_of_utc"], "s"),
+            str(header["data_hash"]),
+        )
+        mine = state._terms()
+        different = [name for name, value in mine.items() if header[name] != value]
+        if different:
+            raise StateError(f"The saved state has another {different[0].replace('_', ' ')}. {REBUILD}")
+        state.n_events = int(header["n_events"])
+        state._history.first_days = np.array(arrays["first_days"])
+        for name, counts in state._history.states.items():
+            counts.from_arrays({part: arrays[f"{name}.{part}"] for part in counts.to_arrays()})
+        return state
+
+    def _terms(self) -> dict[str, Any]:
+        """What a reader must agree on, made of JSON's own types only."""
+        return {
+            "magic": MAGIC,
+            "version": VERSION,
+            "grid_hash": self.grid.hash,
+            "categories": list(self.categories),
+            "shifts": [[s.slug, s.start_minute, s.duration_minutes, list(s.weekdays)] for s in self.shifts],
+            # As text: JSON has no infinity.
+            "memories": [str(days) for days in (*MEMORIES_DAYS, *SLOT_MEMORIES_DAYS)],
+            "bandwidths": [str(metres) for metres in BANDWIDTHS_M],
+        }
+
+
+class _LiveHistory(History):
+    """A history without incidents that keeps its blurs, and renews them only around what is new."""
+
+    def __init__(self, grid: GridSpec, n_sources: int, n_slots: int) -> None:
+        super().__init__(grid, _no_events(n_sources, n_slots))
+        self._blurs: dict[tuple[str, float], tuple[bytes, Floats32]] = {}
+
+    def _blurred(
+        self, states: dict[int, DecayedCounts], kernel: Kernel, operator: sparse.csr_array | None
+    ) -> Floats32:
+        if operator is not None:
+            return super()._blurred(states, kernel, operator)
+        state = states[kernel.factor]
+        key = (self._name_of(state), kernel.bandwidth_m)
+        # A store brought to newer units no longer fits its old blur.
+        units = state.units
+        if key not in self._blurs or self._blurs[key][0] != units:
+            self._blurs[key] = units, kernel.operator @ state.stored
+        return state.scaled(self._blurs[key][1].copy())
+
+    def _name_of(self, state: DecayedCounts) -> str:
+        return next(name for name, mine in self.states.items() if mine.stored is state.stored)
+
+    def take_in(self, events: Events, new: slice) -> None:
+        """Count these incidents; the cells that feel them are blurred anew from the store, not added to.
+
+        Adding to a blur would round otherwise than blurring from scratch does.
+        """
+        super().take_in(events, new)
+        cells = np.unique(events.cell[new])
+        if len(cells) > FEW_EVENTS:
+            self._blurs.clear()
+        near = {b: self._within_reach(cells, kernel.reach_cells) for b, kernel in self._kernels.items()}
+        sources = np.unique(events.source[new])
+        states = self.states
+        for (name, bandwidth), (_, blur) in self._blurs.items():
+            kernel, state, rows = self._kernels[bandwidth], states[name], near[bandwidth]
+            n = len(state.half_lives_days)
+            operator = kernel.operator[rows]
+            for source in sources.tolist():
+                columns = slice(source * n, (source + 1) * n)
+                blur[rows, columns] = operator @ np.ascontiguousarray(state.stored[:, columns])
+
+    def _within_reach(self, cells: Ints, reach_cells: int) -> Ints:
+        if len(cells) > FEW_EVENTS:
+            return np.zeros(0, dtype=np.int64)
+        near = np.zeros(len(self.grid), dtype=bool)
+        for cell in cells.tolist():
+            near |= (abs(self.grid.rows - self.grid.rows[cell]) <= reach_cells) & (
+                abs(self.grid.cols - self.grid.cols[cell]) <= reach_cells
+            )
+        return np.flatnonzero(near)
+
+
+def _days(instant: np.datetime64) -> float:
+    return float(days_since_epoch(instant))
+
+
+def _no_events(n_sources: int, n_slots: int) -> Events:
+    nothing, never = np.zeros(0, dtype=np.int64), np.zeros(0)
+    return Events(nothing, nothing, never, never, np.zeros((0, n_slots), dtype=bool), never, n_sources)
+
+
+def _no_incidents(categories: tuple[str, ...]) -> IncidentTable:
+    nowhere, never = np.zeros(0), np.zeros(0, dtype="datetime64[s]")
+    return IncidentTable(
+        nowhere, nowhere, never, never, never, never, np.zeros(0, dtype=np.int16), categories
+    )
