@@ -114,8 +114,8 @@ class ForecastState:
         new = incidents.take(np.flatnonzero((known >= self.as_of_utc) & (known < as_of_utc)))
         self._history.move_to(_days(as_of_utc), _days(as_of_utc))
         self.as_of_utc, self.data_hash = as_of_utc, data_hash
-        if self._rates is not None and self._rates[0][1] < _days(as_of_utc):
-            self._rates = None
+        # Even what gained no incident is raised by less: the time between the issue and the shift is shorter.
+        self._rates = None
         return self._take_in(new)
 
     def _take_in(self, incidents: IncidentTable) -> int:
@@ -124,17 +124,7 @@ class ForecastState:
         self.n_events += n
         if n:
             self._history.take_in(events, slice(0, n))
-            self._renew_rates(np.unique(events.source))
         return n
-
-    def _renew_rates(self, changed: Ints) -> None:
-        """Only the crime types that gained an incident look different at the instant that was read last."""
-        if self._rates is None:
-            return
-        (slot, at_days, lags), rates = self._rates
-        seen = self._history.seen_at(at_days, lags)
-        for source in changed.tolist():
-            rates[:, source : source + 1] = seen.rates(slot, sources=slice(source, source + 1))
 
     def forecast(
         self,
@@ -298,7 +288,7 @@ class ForecastState:
             raise StateError(
                 f"The saved state cannot be read ({error.strerror or error}). {REBUILD}"
             ) from error
-        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
             raise StateError(f"The saved state {path.name} is damaged ({error}). {REBUILD}") from error
         state.check(grid=grid, shifts=shifts, categories=categories, data_hash=data_hash)
         return state
