@@ -30,6 +30,7 @@ __all__ = [
     "ShiftWindow",
     "TrainedType",
     "explain",
+    "explain_many",
     "forecast",
     "train",
 ]
@@ -262,7 +263,7 @@ def forecast_many(
     return out
 
 
-def explain(
+def explain_many(
     *,
     trained: Mapping[str, TrainedType],
     grid: GridSpec,
@@ -272,22 +273,25 @@ def explain(
     as_of_utc: np.datetime64,
     context: Floats32 | None = None,
     context_names: tuple[str, ...] = (),
-    cells: npt.NDArray[np.int64],
-    target: str,
-) -> list[Explanation]:
-    """Why these cells (positions in ``grid.cells``): the drivers as numbers, for one crime type and shift."""
+    cells: Mapping[str, npt.NDArray[np.int64]],
+) -> dict[str, list[Explanation]]:
+    """Why these cells (positions in ``grid.cells``), type by type: the drivers as numbers, for one shift."""
     _check_trained(trained, grid, incidents, shifts, context_names, period)
     return explain_cells(
-        model=trained[target].model,
-        target=target,
+        models={slug: trained[slug].model for slug in cells},
         grid=grid,
         incidents=incidents.known_before(min(as_of_utc.astype("datetime64[s]"), period.from_utc[0])),
         period=period,
         shifts=shifts,
         context=context,
         context_names=context_names,
-        cells=np.asarray(cells, dtype=np.int64),
+        cells={slug: np.asarray(places, dtype=np.int64) for slug, places in cells.items()},
     )
+
+
+def explain(*, cells: npt.NDArray[np.int64], target: str, **given: Any) -> list[Explanation]:
+    """The same for one crime type."""
+    return explain_many(cells={target: cells}, **given)[target]
 
 
 class _Steps:
