@@ -206,8 +206,9 @@ class WhyBar:
 
 @dataclass(frozen=True)
 class WhyHere:
-    """Why the forecast sent a car: sentences made from the numbers, and the drivers as bars."""
+    """Why the forecast sent a car: the three strongest reasons, everything in words, and the drivers as bars."""
 
+    reasons: list[str]
     words: list[str]
     bars: list[WhyBar]
 
@@ -228,4 +229,4 @@ def why_here_of(mission: Mission) -> WhyHere | None:
         bars.append(
             WhyBar(bar["label"], math.exp(bar["value"]), 50.0 if bar["value"] > 0 else 50.0 - width, width)
         )
-    return WhyHere(found["sentences"], bars)
+    return WhyHere(found["clauses"] or [found["headline"]], found["sentences"], bars)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from agencies.models import CrimeType
-from forecasting.artefacts import Artefact
+from forecasting.artefacts import TRAIN_AGAIN, Artefact
 from forecasting.engine.explain import Explanation
 from forecasting.engine.train import explain_many
 from forecasting.engine.wording import Labels, headline, mission_clauses, words
@@ -131,19 +131,23 @@ def _worked_out(
             )
         block = context_block(grid, as_of=run.as_of, names=one.context_names)
         # One walk through the history for all types that were trained on the same terms.
-        told = explain_many(
-            trained={crime_type.slug: artefact.trained for crime_type, artefact in artefacts.items()},
-            grid=spec,
-            incidents=table_for_categories(_table(run, grid.epsg), one.categories),
-            period=period,
-            shifts=windows,
-            as_of_utc=utc64(run.as_of),
-            context=block.values,
-            context_names=block.names,
-            cells={
-                crime_type.slug: np.asarray(wanted[crime_type], dtype=np.int64) for crime_type in artefacts
-            },
-        )
+        try:
+            told = explain_many(
+                trained={crime_type.slug: artefact.trained for crime_type, artefact in artefacts.items()},
+                grid=spec,
+                incidents=table_for_categories(_table(run, grid.epsg), one.categories),
+                period=period,
+                shifts=windows,
+                as_of_utc=utc64(run.as_of),
+                context=block.values,
+                context_names=block.names,
+                cells={
+                    crime_type.slug: np.asarray(wanted[crime_type], dtype=np.int64) for crime_type in artefacts
+                },
+            )
+        except ValueError as error:
+            # The same complaint as when forecasting: a page that explains must not break on it.
+            raise MissionsError(str(error), next_step=TRAIN_AGAIN) from error
         labels = Labels(types, {slug: layer.name for slug, layer in block.layers.items()}, shift)
         for crime_type in artefacts:
             rows = told[crime_type.slug]
