@@ -142,7 +142,8 @@ def _worked_out(
                 context=block.values,
                 context_names=block.names,
                 cells={
-                    crime_type.slug: np.asarray(wanted[crime_type], dtype=np.int64) for crime_type in artefacts
+                    crime_type.slug: np.asarray(wanted[crime_type], dtype=np.int64)
+                    for crime_type in artefacts
                 },
             )
         except ValueError as error:
