@@ -243,7 +243,8 @@ class Mission(models.Model):
         default=dict,
         blank=True,
         editable=False,
-        help_text="The forecast's reasons in words: one line, and the three strongest.",
+        help_text="The forecast's reasons when the plan was made: one line, the three strongest, all in words, and each "
+        "driver's share.",
     )
     source = models.CharField(max_length=8, choices=Source, default=Source.DRAWN)
     reason = models.CharField(max_length=300, blank=True, help_text="Why a person added it.")

@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-ORDERS = 8
+ORDERS = 32
 """Orders in which parts are exchanged, half of them the other half reversed."""
 _ROWS_AT_A_TIME = 20_000
 _LEAST_RISK = 1e-12
@@ -135,7 +135,7 @@ def explain_cells(
         )
         per_year = nearby.per_year(source)
         around = nearby.recent(places, reference)
-        in_shift = nearby.in_shift(source, places)
+        in_shift, city_share = nearby.in_shift(source, places), nearby.city_shift_share(source)
         out[target] = [
             Explanation(
                 target=target,
@@ -154,7 +154,7 @@ def explain_cells(
                 weekday=int(weekday_of(period.local_from)[0]),
                 shift_radius_m=nearby.shift_radius_m,
                 shift_share=in_shift[row].share,
-                city_shift_share=nearby.city_shift_share(source),
+                city_shift_share=city_share,
                 shift_per_year=in_shift[row].per_year,
                 context=columns.at(int(cell)),
                 contributions={name: float(parts[row, k]) for k, name in enumerate(names)},

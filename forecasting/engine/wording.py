@@ -131,7 +131,13 @@ def _long_run(told: Explanation, named: Labels, group: str, raises: bool) -> _Sa
     if raises and max(here, around) < 0.05:
         return None
     text = f"long run: {here:.1f} a year here, {around:.1f} in the cells around"
-    return text, f"{here:.1f} a year here" if here >= 0.05 else f"{around:.1f} a year in the cells around"
+    name = _many(named.type(told.target))
+    return (
+        text,
+        f"{here:.1f} {name} a year here"
+        if here >= 0.05
+        else f"{around:.1f} {name} a year in the cells around",
+    )
 
 
 def _time_of_day(told: Explanation, named: Labels, group: str, raises: bool) -> _Said:
@@ -217,7 +223,8 @@ def _amount(row: LayerAmount, reference: bool = False) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.1f}"
+    # Nought times the middle cell is never what is meant.
+    return f"{value:.1f}" if value >= 0.95 else f"{value:.2g}"
 
 
 def _sentence(text: str) -> str:

@@ -8,6 +8,7 @@ from forecasting.selectors import why_here_many
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress, no_progress
 from patrols.models import Mission, MissionPlan
+from patrols.selectors import mission_why
 
 
 def plan_reasons_write(*, plan: MissionPlan, progress: Progress | None = None) -> int:
@@ -33,7 +34,7 @@ def plan_reasons_write(*, plan: MissionPlan, progress: Progress | None = None) -
     say(1, 2, "Storing reasons")
     for row in missions:
         told = why[row.crime_type][position[row.pk]]
-        row.why = {"headline": told["headline"], "clauses": told["clauses"]}
+        row.why = mission_why(told)
     Mission.objects.bulk_update(missions, ["why"], batch_size=500)
     say(2, 2, "Done")
     return len(missions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from html import unescape
 
@@ -46,7 +47,12 @@ def test_every_drawn_mission_carries_the_reasons_that_the_forecast_gives(
     for mission in missions:
         position = int(spec.index_of([mission.cell_id])[0])
         (told,) = why_here(scene.run, [position], mission.crime_type)
-        assert mission.why == {"headline": told["headline"], "clauses": told["clauses"]}
+        assert mission.why["headline"] == told["headline"]
+        assert mission.why["clauses"] == told["clauses"]
+        assert mission.why["words"] == told["sentences"]
+        assert f"{mission.expected:.4f}" in mission.why["words"][0]
+        shares = sum(value for _, value in mission.why["bars"])
+        assert shares == pytest.approx(math.log(told["times_typical"]), abs=0.012)
         assert 0 < len(mission.headline) <= 110
     assert len({mission.headline for mission in missions}) > 1
 
@@ -77,12 +83,26 @@ def test_without_its_model_the_drawer_keeps_the_reasons_written_with_the_plan(
     mission = next(row for row in plan.missions.all() if row.why["clauses"])
     address = reverse("patrols:drawer", args=[scene.agency.slug, mission.pk])
     client = sign_in(make_member(scene.agency, "supervisor"))
-    # Another forecast's data, so that nothing is answered from memory.
-    type(scene.run).objects.filter(pk=scene.run.pk).update(data_hash="other")
     page = unescape(client.get(address).content.decode())
     first = mission.why["clauses"][0]
     assert first[:1].upper() + first[1:] in page
+    assert "note--warn" not in page
+
+
+def test_where_no_reasons_were_written_the_drawer_works_them_out_or_says_what_is_missing(
+    scene: Scene, plan: MissionPlan, sign_in: SignIn
+) -> None:
+    mission = next(row for row in plan.missions.all() if row.why["clauses"])
+    plan.missions.update(why={})
+    address = reverse("patrols:drawer", args=[scene.agency.slug, mission.pk])
+    client = sign_in(make_member(scene.agency, "supervisor"))
+    assert mission.why["words"][0] in unescape(client.get(address).content.decode())
+    ModelVersion.objects.filter(agency=scene.agency).update(artefact="gone.joblib", artefact_hash="0" * 64)
+    # Another forecast's data, so that nothing is answered from memory.
+    type(scene.run).objects.filter(pk=scene.run.pk).update(data_hash="other")
+    page = unescape(client.get(address).content.decode())
     assert "note--warn" in page
+    assert mission.why["words"][0] not in page
 
 
 def test_the_list_and_the_print_sheet_show_the_one_line(
