@@ -11,6 +11,7 @@ import numpy as np
 
 from agencies.models import CrimeType
 from forecasting.artefacts import TRAIN_AGAIN, Artefact
+from forecasting.engine.design import context_family
 from forecasting.engine.explain import Explanation
 from forecasting.engine.train import explain_many
 from forecasting.engine.wording import Labels, headline, mission_clauses, words
@@ -194,7 +195,9 @@ def _plain(row: Explanation, values: np.ndarray[Any, Any], labels: Labels) -> di
         rank=int((values >= values[row.cell]).sum()),
         # Back from log(1 + amount): "2.1 bars" is a sentence, "log 1.13" is not.
         context=tuple(
-            replace(item, value=_amount(item.value), city_mean=_amount(item.city_mean))
+            replace(item, value=math.expm1(item.value), city_mean=math.expm1(item.city_mean))
+            if context_family(item.name) == "context"
+            else item
             for item in row.context
         ),
     )
@@ -241,7 +244,3 @@ def _label(part: str, labels: Labels) -> str:
     if not name:
         return label
     return f"{label}: {labels.type(name) if kind == 'other' else labels.layer(name)}"
-
-
-def _amount(log_value: float) -> float:
-    return math.expm1(log_value)
