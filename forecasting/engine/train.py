@@ -37,7 +37,7 @@ __all__ = [
 
 MAX_SAMPLED_PERIODS = 2_200
 MIN_PERIODS = 6
-MODEL_VERSION = 1
+MODEL_VERSION = 2
 
 
 @dataclass(frozen=True)
