@@ -88,7 +88,7 @@ def headline(told: Explanation, labels: Labels | None = None) -> str:
         elif not line:
             line = f"{longer[: HEADLINE_LENGTH - 1]}…"
     if not line and told.reference_expected > 0:
-        line = f"{_number(told.expected / told.reference_expected)} times the city's middle cell"
+        line = f"expected count {_number(told.expected / told.reference_expected)} times the middle cell's"
     return line[:1].upper() + line[1:]
 
 
@@ -104,7 +104,7 @@ def words(told: Explanation, labels: Labels | None = None) -> list[str]:
             f"That is {_number(told.expected / told.reference_expected)} times the city's middle cell."
         )
     for one in clauses(told, named):
-        lines.append(_sentence(one.text if one.value > 0 else f"lowers it: {one.text}"))
+        lines.append(_sentence(one.text if one.value > 0 else f"{one.text}: lowers the expected count"))
     return lines
 
 

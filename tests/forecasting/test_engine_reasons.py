@@ -159,8 +159,9 @@ def test_clauses_speak_only_of_parts_that_matter_and_strongest_first() -> None:
         assert raising == sorted(raising, reverse=True)
         assert mission_clauses(one, LABELS) == [clause.text for clause in found if clause.value > 0][:3]
         for clause in found:
-            said = f"Lowers it: {clause.text}." in words(one, LABELS)
-            assert said == (clause.value < 0)
+            said = clause.text[:1].upper() + clause.text[1:]
+            ending = "." if clause.value > 0 else ": lowers the expected count."
+            assert f"{said}{ending}" in words(one, LABELS)
 
 
 def test_the_first_sentences_repeat_the_forecast() -> None:
@@ -233,7 +234,10 @@ def test_what_the_counts_do_not_bear_out_is_left_to_the_table() -> None:
     assert [row.text for row in clauses(equal, LABELS)] == [
         "Friday evening: 9.1 robberies a year within 400 m in this shift"
     ]
-    assert headline(made_up(contributions={"calendar": 0.5}), LABELS) == "4.0 times the city's middle cell"
+    assert (
+        headline(made_up(contributions={"calendar": 0.5}), LABELS)
+        == "Expected count 4.0 times the middle cell's"
+    )
 
 
 def test_layers_of_lines_and_areas_say_their_unit_and_what_is_missing_is_said() -> None:
