@@ -215,7 +215,10 @@ class MissionPlan(AbstractRun):
 
 
 class Mission(models.Model):
-    """A directed patrol to one cell. Drawn ones are made by ``patrols.services.plan_missions`` and never change."""
+    """A directed patrol to one cell. Drawn ones are made by ``patrols.services.plan_missions`` and never change.
+
+    ``why`` is written once, when the plan is done, by ``patrols.services.plan_reasons_write``.
+    """
 
     class Source(models.TextChoices):
         DRAWN = "drawn", "Drawn"
@@ -236,6 +239,13 @@ class Mission(models.Model):
     expected = models.FloatField(help_text="Expected count of the crime type in the cell in this shift.")
     harm = models.FloatField(help_text="Sum over crime types of weight × expected count.")
     probability = models.FloatField(help_text="Inclusion probability π of the cell in the draw.")
+    why = models.JSONField(
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text="The forecast's reasons when the plan was made: one line, the three strongest, all in words, and each "
+        "driver's share.",
+    )
     source = models.CharField(max_length=8, choices=Source, default=Source.DRAWN)
     reason = models.CharField(max_length=300, blank=True, help_text="Why a person added it.")
     author = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
@@ -249,6 +259,11 @@ class Mission(models.Model):
 
     def __str__(self) -> str:
         return f"Mission {self.number} ({self.crime_type})"
+
+    @property
+    def headline(self) -> str:
+        """Why here, in one line of at most 110 characters. Empty until the reasons are written."""
+        return str(self.why.get("headline", ""))
 
 
 class Assignment(models.Model):

@@ -5,6 +5,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -206,26 +207,39 @@ class WhyBar:
 
 @dataclass(frozen=True)
 class WhyHere:
-    """Why the forecast sent a car: sentences made from the numbers, and the drivers as bars."""
+    """Why the forecast sent a car: the three strongest reasons, everything in words, and the drivers as bars."""
 
+    reasons: list[str]
     words: list[str]
     bars: list[WhyBar]
+
+
+def mission_why(told: dict[str, Any]) -> dict[str, Any]:
+    """Return what a mission keeps of an answer of ``why_here``: about a kilobyte of words and shares. No query."""
+    return {
+        "headline": told["headline"],
+        "clauses": told["clauses"],
+        "words": told["sentences"],
+        "bars": [[bar["label"], round(bar["value"], 4)] for bar in told["bars"]],
+    }
 
 
 def why_here_of(mission: Mission) -> WhyHere | None:
     """Return why the plan's forecast rates this mission's box as it does; None for a mission that a person added.
 
-    About ten queries; the first question about a forecast loads its incidents, later ones find them in memory.
+    No query where the reasons were written with the plan. Otherwise they are worked out now: about ten queries and
+    the agency's incidents, which are kept in memory for the next question about the same forecast.
     """
     run, grid = mission.plan.forecast_run, mission.plan.grid
     if mission.source != Mission.Source.DRAWN or run is None or grid is None:
         return None
-    position = int(GridSpec.from_bytes(bytes(grid.spec)).index_of([mission.cell_id])[0])
-    found = why_here(run, [position], mission.crime_type)[0]
+    why = mission.why
+    if not why:
+        position = int(GridSpec.from_bytes(bytes(grid.spec)).index_of([mission.cell_id])[0])
+        why = mission_why(why_here(run, [position], mission.crime_type)[0])
+    largest = max((abs(value) for _, value in why["bars"]), default=0.0) or 1.0
     bars = []
-    for bar in found["bars"]:
-        width = round(48 * bar["share"], 1)
-        bars.append(
-            WhyBar(bar["label"], math.exp(bar["value"]), 50.0 if bar["value"] > 0 else 50.0 - width, width)
-        )
-    return WhyHere(found["sentences"], bars)
+    for label, value in why["bars"]:
+        width = round(48 * abs(value) / largest, 1)
+        bars.append(WhyBar(label, math.exp(value), 50.0 if value > 0 else 50.0 - width, width))
+    return WhyHere(why["clauses"] or [why["headline"]], why["words"], bars)

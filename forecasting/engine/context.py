@@ -35,6 +35,7 @@ class ContextRate:
     def __init__(self, n_slots: int) -> None:
         self.n_slots = n_slots
         self.rates: Floats32 = np.ones((n_slots, 1), dtype=np.float32)
+        self.coef: Floats = np.zeros((n_slots, 0))
 
     @staticmethod
     def _terms(z: Floats32) -> Floats:
@@ -47,21 +48,37 @@ class ContextRate:
         terms = self._terms(z)
         total = counts.sum(axis=1)
         self.rates = np.ones((self.n_slots, n_cells), dtype=np.float32)
+        self.coef = np.zeros((self.n_slots, terms.shape[1]))
         if total.sum() < 50:
             return self
-        overall = self._rate(terms, total, np.ones(n_cells), ridge_events=2.0)
+        overall, shared = self._rate(terms, total, np.ones(n_cells), ridge_events=2.0)
         for slot in range(self.n_slots):
-            rate = overall
+            rate, self.coef[slot] = overall, shared
             if counts[:, slot].sum() >= 50:
-                rate = overall * self._rate(terms, counts[:, slot], overall, ridge_events=20.0)
+                own, more = self._rate(terms, counts[:, slot], overall, ridge_events=20.0)
+                rate, self.coef[slot] = overall * own, shared + more
             self.rates[slot] = (rate / rate.mean()).astype(np.float32)
         return self
 
+    def log_terms(self, z: Floats32, slot: int) -> Floats:
+        """What each column adds to the log rate in this shift, up to a constant: [m, C].
+
+        Their sum differs from the log rate by the same number in every cell, unless a rate was cut off at a
+        thousandth or a thousand of the average.
+        """
+        m, n_columns = z.shape
+        if not self.coef[slot].size:
+            return np.zeros((m, n_columns))
+        terms: Floats = (self._terms(z) * self.coef[slot]).reshape(m, -1, n_columns).sum(axis=1)
+        return terms
+
     @staticmethod
-    def _rate(terms: Floats, counts: Floats, base: Floats, ridge_events: float) -> Floats:
+    def _rate(
+        terms: Floats, counts: Floats, base: Floats, ridge_events: float
+    ) -> tuple[Floats, npt.NDArray[np.float64]]:
         exposure = base * counts.sum() / base.sum()
         alpha = ridge_events / counts.sum()
         model = PoissonRegressor(alpha=alpha, solver="newton-cholesky", max_iter=60)
         model.fit(terms, counts / exposure, sample_weight=exposure)
         rate: Floats = np.clip(model.predict(terms), 1e-3, 1e3)
-        return rate
+        return rate, np.asarray(model.coef_, dtype=np.float64)

@@ -1,6 +1,7 @@
 """The design matrix of one crime type: which columns there are, what family each belongs to, who uses which."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,8 +34,43 @@ FAMILIES = (
     "time_of_day",
     "other_types",
     "context",
+    "events",
+    "weather",
     "calendar",
 )
+"""Every column belongs to one of these. ``events`` and ``weather`` have columns only where an agency feeds them."""
+_PREFIXES = {"event:": "events", "weather:": "weather"}
+_KIND = {"context": "context", "events": "event", "weather": "weather"}
+_RADIUS = re.compile(r"_\d+(?:\.\d+)?m$")
+
+
+def context_family(name: str) -> str:
+    """The family of a column of the context block, by the start of its name.
+
+    >>> context_family("event:stadium_400m"), context_family("weather:rain"), context_family("bars_150m")
+    ('events', 'weather', 'context')
+    """
+    return next((family for prefix, family in _PREFIXES.items() if name.startswith(prefix)), "context")
+
+
+def context_layer(name: str) -> str:
+    """The layer that a column of the context block tells of: its name without family and radius.
+
+    >>> context_layer("bars_150m"), context_layer("event:stadium_400m"), context_layer("weather:rain")
+    ('bars', 'stadium', 'rain')
+    """
+    return _RADIUS.sub("", name.split(":", 1)[1] if context_family(name) != "context" else name)
+
+
+def context_part(name: str) -> str:
+    """The part of an explanation that a column of the context block belongs to, such as ``context:bars``."""
+    return f"{_KIND[context_family(name)]}:{context_layer(name)}"
+
+
+def part_family(part: str) -> str:
+    """The family that a part of an explanation belongs to: ``other:robbery`` → ``other_types``."""
+    kind = part.split(":", 1)[0] if ":" in part else part
+    return {"other": "other_types", "event": "events"}.get(kind, kind)
 
 
 def _family(half_life_days: float, bandwidth_m: float, same_shift: bool) -> str:
@@ -75,11 +111,28 @@ class Layout:
         ]
         shrunk = [(f"shrunk_{strength:g}", "long_run_here") for strength in PRIOR_STRENGTHS]
         if self.context_names:
-            shrunk += [(f"context_shrunk_{strength:g}", "long_run_here") for strength in PRIOR_STRENGTHS]
+            shrunk += [(f"context_shrunk_{strength:g}", "context") for strength in PRIOR_STRENGTHS]
             shrunk += [("context_rate", "context")]
         calendar = [(name, "calendar") for name in CALENDAR]
-        static = [(f"context:{name}", "context") for name in self.context_names]
+        static = [(f"context:{name}", context_family(name)) for name in self.context_names]
         return tuple(own + others + shrunk + calendar + static)
+
+    @cached_property
+    def parts(self) -> tuple[str, ...]:
+        """What each column says in an explanation: its family, one other crime type, or one layer by name.
+
+        Empty for the columns that are worked out from others (``derive``): they speak for those.
+        """
+        parts = list(self.families[: len(RATES)])
+        parts += [f"other:{self.sources[other]}" for other in self.others for _ in OTHER_RATES]
+        parts += [""] * (self.n_rates - len(parts)) + ["calendar"] * len(CALENDAR)
+        return (*parts, *(context_part(name) for name in self.context_names))
+
+    @cached_property
+    def part_names(self) -> tuple[str, ...]:
+        """Every part once, families in the order of ``FAMILIES``."""
+        names = dict.fromkeys(part for part in self.parts if part)
+        return tuple(sorted(names, key=lambda part: FAMILIES.index(part_family(part))))
 
     @property
     def others(self) -> tuple[int, ...]:
@@ -150,25 +203,32 @@ class Layout:
         for other in self.others:
             out[:, column : column + len(OTHER_RATES)] = rates[:, other, :][:, list(OTHER_RATES)]
             column += len(OTHER_RATES)
+        out[:, self.n_rates : self.n_rates + len(CALENDAR)] = calendar
+        if self.context_names:
+            # Without the block an average place: whatever lies in fresh memory would pass for a rate.
+            out[:, self.n_rates - 1] = 1 if context_rate is None else context_rate
+            out[:, self.n_rates + len(CALENDAR) :] = 0 if context is None else context
+        self.derive(out, all_time_total)
+        return out
+
+    def derive(self, X: Floats32, all_time_total: npt.ArrayLike) -> None:
+        """Work out the shrunk rates from the other columns, in place.
+
+        They must follow whenever a column that they are made of is changed: a row whose shrunk rate contradicts its
+        own count exists nowhere.
+        """
         total = np.asarray(all_time_total, dtype=np.float32)
         n_cells = np.float32(self.n_cells)
         # Undo the relative scale: incidents in this cell so far, and what the prior expected there.
-        count = np.maximum((own[:, rate_index(math.inf, 0.0)] * (total + 1) - 1) / n_cells, 0)
-        priors = [own[:, rate_index(math.inf, 400.0)]]
-        if self.context_names and context_rate is not None:
-            priors.append(context_rate)
+        count = np.maximum((X[:, rate_index(math.inf, 0.0)] * (total + 1) - 1) / n_cells, 0)
+        column = len(self.mean_one)
+        priors = [X[:, rate_index(math.inf, 400.0)]]
+        if self.context_names:
+            priors.append(X[:, self.n_rates - 1])
         for prior in priors:
             for strength in PRIOR_STRENGTHS:
-                out[:, column] = prior * (strength + count) / (strength + prior * total / n_cells)
+                X[:, column] = prior * (strength + count) / (strength + prior * total / n_cells)
                 column += 1
-        if self.context_names and context_rate is not None and context is not None:
-            out[:, column] = context_rate
-            column += 1
-        out[:, column : column + len(CALENDAR)] = calendar
-        column += len(CALENDAR)
-        if self.context_names and context is not None:
-            out[:, column:] = context
-        return out
 
 
 def calendar_columns(periods: Periods, shifts: tuple[ShiftWindow, ...]) -> Floats32:

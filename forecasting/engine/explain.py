@@ -1,4 +1,4 @@
-"""Why this cell: the real drivers of a forecast as numbers, and the words made from those numbers."""
+"""Why this cell: the real drivers of a forecast as numbers. The words are made in ``forecasting.engine.wording``."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -7,23 +7,25 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.engine.aoristic import shift_shares
-from forecasting.engine.design import FAMILIES, calendar_columns
+from forecasting.engine.design import Layout, calendar_columns
 from forecasting.engine.features import MEMORIES_DAYS, History, events_of
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.lag import ReportingLag
-from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
+from forecasting.engine.nearby import LayerAmount, NearbyCounts, RecentCount
+from forecasting.engine.parallel import single_threaded
+from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch, weekday_of
 from forecasting.engine.workshop import ShapeModel, matrix, surface
 from ingestion.engine.tables import IncidentTable
 
 Floats32 = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
-RECENT_WINDOW_DAYS = 14
-RECENT_RADIUS_M = 250.0
-LONG_RUN_DAYS = 3 * 365.25
-SHIFT_RADIUS_M = 400.0
+ORDERS = 32
+"""Orders in which parts are exchanged, half of them the other half reversed."""
+_ROWS_AT_A_TIME = 20_000
+_LEAST_RISK = 1e-12
 
 
 class _Model(Protocol):
@@ -33,17 +35,6 @@ class _Model(Protocol):
     def shape(self) -> ShapeModel: ...
     @property
     def estimator(self) -> Any: ...
-
-
-@dataclass(frozen=True)
-class RecentCount:
-    """Incidents of one type near the cell in the last days, and how many are usual in as many days there."""
-
-    category: str
-    days: int
-    radius_m: float
-    count: int
-    usual: float
 
 
 @dataclass(frozen=True)
@@ -60,17 +51,20 @@ class ContextValue:
 class Explanation:
     """The drivers of one cell's forecast.
 
-    ``expected`` incidents in this shift; ``reference_expected`` those of the middle cell of the city; ``rank`` 1 is
-    the highest of ``n_cells``. ``per_year_here`` and ``per_year_neighbours`` (mean of the surrounding cells) are
-    reported counts over the last three years at most. ``shift_share``: the part of the incidents within 400 m that
-    fell in this shift of day, ``city_shift_share`` the city's. ``contributions``: how much each family of drivers
-    adds to log(expected / reference_expected); they sum to it.
+    ``expected`` incidents in this shift; ``reference_expected`` those of the middle cell of the city, which lies at
+    ``reference_cell``; ``rank`` 1 is the highest of ``n_cells``. ``per_year_here`` and ``per_year_neighbours`` (mean
+    of the surrounding cells) are reported counts over the last three years at most. ``shift_share``: the part of the
+    incidents within ``shift_radius_m`` that fell in this shift of day (``shift_per_year`` of them a year),
+    ``city_shift_share`` the city's. ``weekday`` of the shift's start, Monday 0. ``contributions``: how much each part
+    (a family, ``other:<type>``, ``context:<layer>``, ``event:<name>``, ``weather:<name>``) adds to
+    log(expected / reference_expected); they sum to it. ``layers``: what stands near, where somebody counted it.
     """
 
     target: str
     cell: int
     cell_id: int
     expected: float
+    reference_cell: int
     reference_expected: float
     rank: int
     n_cells: int
@@ -79,215 +73,219 @@ class Explanation:
     per_year_neighbours: float
     per_year_city_mean: float
     shift_slug: str
+    weekday: int
+    shift_radius_m: float
     shift_share: float | None
     city_shift_share: float | None
+    shift_per_year: float
     context: tuple[ContextValue, ...]
     contributions: dict[str, float]
+    layers: tuple[LayerAmount, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
 
 
+@single_threaded()
 def explain_cells(
     *,
-    model: _Model,
-    target: str,
+    models: Mapping[str, _Model],
     grid: GridSpec,
     incidents: IncidentTable,
     period: Periods,
     shifts: tuple[ShiftWindow, ...],
     context: Floats32 | None,
     context_names: tuple[str, ...],
-    cells: Ints,
+    cells: Mapping[str, Ints],
     lags: Sequence[ReportingLag] | None = None,
     issued_utc: np.datetime64 | None = None,
-) -> list[Explanation]:
-    """Explain these cells (positions in ``grid.cells``). ``incidents`` holds what was known at the issue."""
-    if len(cells) and (cells.min() < 0 or cells.max() >= len(grid)):
-        raise ValueError("A cell to explain is not in the grid. Give positions in grid.cells.")
-    shape = model.shape
-    source = shape.layout.source
+) -> dict[str, list[Explanation]]:
+    """Explain these cells (positions in ``grid.cells``) for each type, in the order given.
+
+    ``incidents`` holds what was known at the issue. The walk through the history is made once for all types.
+    """
+    for places in cells.values():
+        if len(places) and (places.min() < 0 or places.max() >= len(grid)):
+            raise ValueError("A cell to explain is not in the grid. Give positions in grid.cells.")
     history = History(grid, events_of(grid, incidents, shifts), lags)
     start = float(days_since_epoch(period.from_utc)[0])
     history.move_to(start, start if issued_utc is None else float(days_since_epoch(issued_utc)))
     slot, n = int(period.slot[0]), len(grid)
-    totals = history.totals()
-    z = shape.scaler.transform(context) if shape.scaler is not None and context is not None else None
+    totals, rates = history.totals(), history.rates(slot)
     calendar = np.broadcast_to(calendar_columns(period, shifts)[0], (n, 6))
-    total = totals[source, len(MEMORIES_DAYS) - 1]
-    X = matrix(shape, history.rates(slot), total, calendar, slot, np.arange(n), z)
-    expected = surface(model.estimator, X, float(shape.level.predict(period, totals[None, source])[0]))
-    order = np.argsort(expected, kind="stable")
-    reference = int(order[n // 2])
-    rank = np.empty(n, dtype=np.int64)
-    # Ties share the worst rank, as in the scores.
-    rank[:] = n - np.searchsorted(expected[order], expected, side="left")
-    parts = contributions(model.estimator, X[cells], X[reference], shape.layout.families, expected[cells])
-    numbers = _Numbers(grid, incidents, period, shifts, source)
-    per_year = numbers.per_year()
-    city_share = numbers.shift_share(None)
-    return [
-        Explanation(
-            target=target,
-            cell=int(cell),
-            cell_id=int(grid.cells[cell]),
-            expected=float(expected[cell]),
-            reference_expected=float(expected[reference]),
-            rank=int(rank[cell]),
-            n_cells=n,
-            recent=numbers.recent(int(cell)),
-            per_year_here=float(per_year[cell]),
-            per_year_neighbours=float(numbers.neighbours(per_year, int(cell))),
-            per_year_city_mean=float(per_year.mean()),
-            shift_slug=shifts[slot].slug,
-            shift_share=numbers.shift_share(int(cell)),
-            city_shift_share=city_share,
-            context=_context(context, context_names, int(cell)),
-            contributions={family: float(parts[row, k]) for k, family in enumerate(FAMILIES)},
+    nearby = NearbyCounts(grid, incidents, period, shifts)
+    columns = _Columns(context, context_names)
+    out: dict[str, list[Explanation]] = {}
+    for target, places in cells.items():
+        model = models[target]
+        shape = model.shape
+        source = shape.layout.source
+        z = shape.scaler.transform(context) if shape.scaler is not None and context is not None else None
+        total = totals[source, len(MEMORIES_DAYS) - 1]
+        X = matrix(shape, rates, total, calendar, slot, np.arange(n), z)
+        expected = surface(model.estimator, X, float(shape.level.predict(period, totals[None, source])[0]))
+        order = np.argsort(expected, kind="stable")
+        reference = int(order[n // 2])
+        # Ties share the worst rank, as in the scores.
+        rank = n - np.searchsorted(expected[order], expected, side="left")
+        layer_logs = None
+        if shape.context_rate is not None and z is not None:
+            terms = shape.context_rate.log_terms(z[np.append(places, reference)], slot)
+            layer_logs = terms[:-1] - terms[-1]
+        names, parts = contributions(
+            model.estimator, shape.layout, X[places], X[reference], total, layer_logs
         )
-        for row, cell in enumerate(cells)
-    ]
+        per_year = nearby.per_year(source)
+        around = nearby.recent(places, reference)
+        in_shift, city_share = nearby.in_shift(source, places), nearby.city_shift_share(source)
+        out[target] = [
+            Explanation(
+                target=target,
+                cell=int(cell),
+                cell_id=int(grid.cells[cell]),
+                expected=float(expected[cell]),
+                reference_cell=reference,
+                reference_expected=float(expected[reference]),
+                rank=int(rank[cell]),
+                n_cells=n,
+                recent=around[row],
+                per_year_here=float(per_year[cell]),
+                per_year_neighbours=nearby.neighbours(per_year, int(cell)),
+                per_year_city_mean=float(per_year.mean()),
+                shift_slug=shifts[slot].slug,
+                weekday=int(weekday_of(period.local_from)[0]),
+                shift_radius_m=nearby.shift_radius_m,
+                shift_share=in_shift[row].share,
+                city_shift_share=city_share,
+                shift_per_year=in_shift[row].per_year,
+                context=columns.at(int(cell)),
+                contributions={name: float(parts[row, k]) for k, name in enumerate(names)},
+            )
+            for row, cell in enumerate(places)
+        ]
+    return out
 
 
 def contributions(
     estimator: Any,
+    layout: Layout,
     X: Floats32,
     reference: Floats32,
-    families: tuple[str, ...],
-    expected: Floats | None = None,
-) -> Floats:
-    """Split log(risk / the reference cell's risk) into families of columns: [k, families], rows add up exactly.
+    all_time_total: float,
+    layer_logs: Floats | None = None,
+) -> tuple[tuple[str, ...], Floats]:
+    """Split log(risk / the reference cell's risk) into parts: (their names, [k, parts]); rows add up exactly.
 
-    The reference cell's values are replaced by the cell's family by family, once in the order of ``FAMILIES``
-    and once in reverse; each family gets the mean of its two changes. For a log-linear model these are its terms;
-    for trees and mixtures the sum is exact and the split a two-order Shapley value.
+    ``X`` [k, columns] and ``reference`` [columns] are rows of the layout's matrix; ``layer_logs`` [k, C] what each
+    context column adds to the log of the context's own rate, against the reference. A part that is equal in both rows
+    (season, weekday, weather) gets exactly 0: it sets the city's level and says nothing about the place.
+
+    Notes
+    -----
+    Shapley values (Lundberg & Lee, NIPS 2017, with one reference cell as background). The reference's values are
+    replaced by the cell's, part by part, in ``ORDERS`` orders; each part gets its mean change. Orders come in pairs,
+    one the reverse of the other (Mitchell et al., JMLR 23, 2022): any interaction of two parts is then halved
+    between them, as in the exact values, so that only interactions of three and more parts are approximated; terms of
+    a log-linear model come out exactly. Columns worked out from others (shrunk rates, the context's rate) are worked
+    out anew in each mixed row, so that no row contradicts itself and each layer answers for its own share of them.
     """
-    k, n_families = len(X), len(FAMILIES)
-    if k == 0:
-        return np.zeros((0, n_families))
-    member = [np.flatnonzero(np.array(families) == family) for family in FAMILIES]
-    states = []
-    for order in (range(n_families), range(n_families - 1, -1, -1)):
-        now = np.repeat(reference[None, :], k, axis=0)
-        states.append(now.copy())
-        for family in order:
-            now[:, member[family]] = X[:, member[family]]
-            states.append(now.copy())
-    # One batch: blends bring each batch to mean one, so only risks of the same batch may be compared.
-    risk = np.asarray(estimator.predict(np.concatenate(states)), dtype=np.float64)
-    logs = np.log(np.maximum(risk, 1e-12)).astype(np.float64).reshape(2, n_families + 1, k)
-    forward: Floats = np.diff(logs[0], axis=0)
-    backward: Floats = np.diff(logs[1], axis=0)[::-1]
-    both: Floats = 0.5 * (forward + backward)
-    return both.T
+    names = layout.part_names
+    k = len(X)
+    out = np.zeros((k, len(names)))
+    part_of = np.array([names.index(part) if part else -1 for part in layout.parts])
+    differs = (reference != X).any(axis=0)
+    players = [part for part in range(len(names)) if differs[part_of == part].any()]
+    if k == 0 or not players:
+        return names, out
+    states, paths = _states(len(players))
+    player_of = np.array([players.index(part) if part in players else -1 for part in part_of])
+    # A column of no player is worked out from others, or equal in every row.
+    taken = np.where(player_of >= 0, states[:, player_of], False)
+    logs = None
+    if layout.context_names:
+        logs = _layer_shares(layout, X, reference, layer_logs)
+        column_of = player_of[-len(layout.context_names) :]
+        in_state = np.where(column_of >= 0, states[:, column_of], False).astype(np.float64)
+    step = max(1, _ROWS_AT_A_TIME // len(states))
+    for first in range(0, k, step):
+        own = X[first : first + step]
+        mixed = np.where(taken[None], own[:, None], reference)
+        rows = mixed.reshape(-1, mixed.shape[2])
+        if logs is not None:
+            moved = logs[first : first + step] @ in_state.T
+            rate = float(reference[layout.n_rates - 1]) * np.exp(moved)
+            rows[:, layout.n_rates - 1] = rate.reshape(-1)
+        layout.derive(rows, all_time_total)
+        # The two ends are the rows themselves: rounding on the way must not show in the sum.
+        mixed[:, 0], mixed[:, 1] = reference, own
+        # All states of a cell in one call: a model that scales each batch would else compare unlike risks.
+        risk = np.asarray(estimator.predict(rows), dtype=np.float64).reshape(len(own), -1)
+        log_risk = np.log(np.maximum(risk, _LEAST_RISK))
+        for path, order in paths:
+            out[first : first + step, np.array(players)[order]] += np.diff(log_risk[:, path], axis=1)
+    return names, out / len(paths)
 
 
-def _context(context: Floats32 | None, names: tuple[str, ...], cell: int) -> tuple[ContextValue, ...]:
-    if context is None:
-        return ()
-    out = []
-    for column, name in enumerate(names):
-        values = context[:, column]
-        finite = values[np.isfinite(values)]
-        if len(finite) == 0 or not np.isfinite(values[cell]):
-            continue
-        below = float((finite < values[cell]).mean())
-        out.append(ContextValue(name, float(values[cell]), float(finite.mean()), below))
-    return tuple(out)
+def _layer_shares(layout: Layout, X: Floats32, reference: Floats32, layer_logs: Floats | None) -> Floats:
+    """What each context column adds to the log of the context's rate, so that the sum is that rate's: [k, C]."""
+    rate = layout.n_rates - 1
+    truth = np.log(np.maximum(X[:, rate], _LEAST_RISK) / max(float(reference[rate]), _LEAST_RISK))
+    shares = np.zeros((len(X), len(layout.context_names))) if layer_logs is None else layer_logs
+    # A rate cut off at its bounds moved less than its terms say: the rest is spread by size.
+    size = np.abs(shares) + 1e-9
+    rest: Floats = truth - shares.sum(axis=1)
+    whole: Floats = shares + rest[:, None] * size / size.sum(axis=1, keepdims=True)
+    return whole
 
 
-class _Numbers:
-    """Plain counts around a cell, straight from the incidents: no model in between."""
+def _states(n_players: int) -> tuple[Bools, list[tuple[Ints, Ints]]]:
+    """Which players have moved in each distinct state, [states, players], and each order as a path through them.
 
-    def __init__(
-        self,
-        grid: GridSpec,
-        incidents: IncidentTable,
-        period: Periods,
-        shifts: tuple[ShiftWindow, ...],
-        source: int,
-    ) -> None:
-        self.grid, self.incidents, self.source = grid, incidents, source
-        self.x_m, self.y_m = grid.centres()
-        self.age = (period.from_utc[0] - incidents.occurred_utc) / np.timedelta64(1, "s") / 86_400.0
-        oldest = float(self.age.max()) if len(self.age) else 0.0
-        self.span_days = float(np.clip(oldest, 1.0, LONG_RUN_DAYS))
-        self.within = (self.age >= 0) & (self.age <= self.span_days)
-        self.own = self.within & (incidents.category == source)
-        self.in_shift = shift_shares(incidents, shifts)[:, int(period.slot[0])]
+    State 0 is nobody, state 1 everybody. The orders are the same in every run.
+    """
+    rng = np.random.default_rng(20_190_612)
+    number: dict[bytes, int] = {}
+    states: list[Bools] = []
 
-    def per_year(self) -> Floats:
-        at = self.grid.locate(self.incidents.x_m[self.own], self.incidents.y_m[self.own])
-        counts = np.bincount(at[at >= 0], minlength=len(self.grid))
-        result: Floats = counts.astype(np.float64) * (365.25 / self.span_days)
-        return result
+    def at(state: Bools) -> int:
+        if (key := state.tobytes()) not in number:
+            number[key] = len(states)
+            states.append(state.copy())
+        return number[key]
 
-    def neighbours(self, per_year: Floats, cell: int) -> float:
-        """Mean of the surrounding cells that the grid keeps (up to eight); 0 if there is none."""
-        near = (abs(self.grid.rows - self.grid.rows[cell]) <= 1) & (
-            abs(self.grid.cols - self.grid.cols[cell]) <= 1
+    at(np.zeros(n_players, dtype=np.bool_))
+    at(np.ones(n_players, dtype=np.bool_))
+    paths: list[tuple[Ints, Ints]] = []
+    for _ in range(ORDERS // 2):
+        one = rng.permutation(n_players)
+        for order in (one, one[::-1]):
+            now = np.zeros(n_players, dtype=np.bool_)
+            path = [at(now)]
+            for player in order:
+                now[player] = True
+                path.append(at(now))
+            paths.append((np.array(path, dtype=np.int64), order.astype(np.int64)))
+    return np.array(states), paths
+
+
+class _Columns:
+    """The context columns as anyone would read them, sorted once for all cells."""
+
+    def __init__(self, context: Floats32 | None, names: tuple[str, ...]) -> None:
+        self._context = context
+        self._columns: list[tuple[int, str, Floats32, float]] = []
+        for column, name in enumerate(names if context is not None else ()):
+            assert context is not None
+            finite = np.sort(context[np.isfinite(context[:, column]), column])
+            if len(finite):
+                self._columns.append((column, name, finite, float(finite.mean(dtype=np.float64))))
+
+    def at(self, cell: int) -> tuple[ContextValue, ...]:
+        if self._context is None:
+            return ()
+        return tuple(
+            ContextValue(name, value, mean, float(np.searchsorted(finite, value, "left")) / len(finite))
+            for column, name, finite, mean in self._columns
+            if np.isfinite(value := float(self._context[cell, column]))
         )
-        near[cell] = False
-        return float(per_year[near].mean()) if near.any() else 0.0
-
-    def _close(self, cell: int, radius_m: float) -> npt.NDArray[np.bool_]:
-        dx, dy = self.incidents.x_m - self.x_m[cell], self.incidents.y_m - self.y_m[cell]
-        close: npt.NDArray[np.bool_] = dx * dx + dy * dy <= radius_m * radius_m
-        return close
-
-    def recent(self, cell: int) -> tuple[RecentCount, ...]:
-        radius = max(RECENT_RADIUS_M, self.grid.cell_size_m)
-        near = self._close(cell, radius) & self.within
-        out = []
-        for number, category in enumerate(self.incidents.categories):
-            mine = near & (self.incidents.category == number)
-            count = int((mine & (self.age <= RECENT_WINDOW_DAYS)).sum())
-            usual = float(mine.sum()) * min(RECENT_WINDOW_DAYS / self.span_days, 1.0)
-            out.append(RecentCount(category, RECENT_WINDOW_DAYS, radius, count, usual))
-        return tuple(out)
-
-    def shift_share(self, cell: int | None) -> float | None:
-        """None where nothing happened: a share of nothing is not a number."""
-        use = (
-            self.own
-            if cell is None
-            else self.own & self._close(cell, max(SHIFT_RADIUS_M, self.grid.cell_size_m))
-        )
-        total = int(use.sum())
-        return float(self.in_shift[use].sum()) / total if total else None
-
-
-def words(explanation: Explanation, labels: Mapping[str, str] | None = None) -> list[str]:
-    """Say the numbers in plain sentences, the strongest first. Every number comes from the explanation."""
-    named = labels or {}
-    name = named.get(explanation.target, explanation.target.replace("_", " "))
-    lines = [
-        f"Expected in this shift: {explanation.expected:.4f} {name}; rank {explanation.rank:,} of "
-        f"{explanation.n_cells:,} cells."
-    ]
-    if explanation.reference_expected > 0:
-        times = explanation.expected / explanation.reference_expected
-        lines.append(f"That is {times:.1f} times the city's middle cell.")
-    for item in explanation.recent:
-        if item.count and (item.category == explanation.target or item.count > item.usual):
-            kind = named.get(item.category, item.category.replace("_", " "))
-            lines.append(
-                f"{kind}: {item.count} within {item.radius_m:.0f} m in the last {item.days} days "
-                f"(usual: {item.usual:.1f})."
-            )
-    lines.append(
-        f"Long run: {explanation.per_year_here:.1f} a year in this cell, {explanation.per_year_neighbours:.1f} in the "
-        f"cells around it, {explanation.per_year_city_mean:.2f} in the average cell."
-    )
-    if explanation.shift_share is not None and explanation.city_shift_share is not None:
-        lines.append(
-            f"{explanation.shift_share:.0%} of the incidents nearby fall in this shift of day; "
-            f"city-wide it is {explanation.city_shift_share:.0%}."
-        )
-    for value in sorted(explanation.context, key=lambda one: -one.share_below)[:2]:
-        if value.share_below >= 0.9:
-            lines.append(
-                f"{value.name}: {value.value:.3g}, more than in {value.share_below:.0%} of the cells."
-            )
-    return lines

@@ -33,6 +33,7 @@ __all__ = [
     "ShiftWindow",
     "TrainedType",
     "explain",
+    "explain_many",
     "forecast",
     "train",
 ]
@@ -316,7 +317,7 @@ def shift_surface(
     return surface(model.estimator, X, total).astype(np.float32)
 
 
-def explain(
+def explain_many(
     *,
     trained: Mapping[str, TrainedType],
     grid: GridSpec,
@@ -326,26 +327,29 @@ def explain(
     as_of_utc: np.datetime64,
     context: Floats32 | None = None,
     context_names: tuple[str, ...] = (),
-    cells: npt.NDArray[np.int64],
-    target: str,
+    cells: Mapping[str, npt.NDArray[np.int64]],
     lag: Mapping[str, ReportingLag] | None = None,
-) -> list[Explanation]:
-    """Why these cells (positions in ``grid.cells``): the drivers as numbers, for one crime type and shift."""
+) -> dict[str, list[Explanation]]:
+    """Why these cells (positions in ``grid.cells``), type by type: the drivers as numbers, for one shift."""
     issued_utc = min(as_of_utc.astype("datetime64[s]"), period.from_utc[0])
     check_trained(trained, grid, incidents, shifts, context_names, period)
     return explain_cells(
-        model=trained[target].model,
-        target=target,
+        models={slug: trained[slug].model for slug in cells},
         grid=grid,
         incidents=incidents.known_before(issued_utc),
         period=period,
         shifts=shifts,
         context=context,
         context_names=context_names,
-        cells=np.asarray(cells, dtype=np.int64),
+        cells={slug: np.asarray(places, dtype=np.int64) for slug, places in cells.items()},
         lags=lags_live(trained, incidents.categories, lag),
         issued_utc=issued_utc,
     )
+
+
+def explain(*, cells: npt.NDArray[np.int64], target: str, **given: Any) -> list[Explanation]:
+    """The same for one crime type."""
+    return explain_many(cells={target: cells}, **given)[target]
 
 
 def lags_live(

@@ -4,7 +4,7 @@ import datetime as dt
 import hashlib
 import json
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,10 @@ import shapely.geometry
 from django.db.models import TextField
 from django.db.models.functions import Cast
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from forecasting.engine.grid import GridSpec
+from forecasting.engine.nearby import LayerAmount
 from forecasting.models import Grid
 from forecasting.selectors.grids import grid_spec, to_metres
 from ingestion.models import ContextLayer
@@ -26,18 +28,70 @@ RADII_M = (150, 400)
 """Around the corner, and a few blocks. Standard deviations of the blur."""
 _PAD_M = 1200
 _KEPT = 32
-_columns: dict[str, Floats32] = {}
+
+
+@dataclass(frozen=True)
+class LayerOnGrid:
+    """One layer as the grid knows it: its columns float32[N, radii], and its places in metres if it has nothing else.
+
+    ``unit``: ``places``, ``km`` (lines only), ``ha`` (areas only), or empty for a layer of mixed kinds.
+    """
+
+    name: str
+    columns: Floats32
+    unit: str
+    points: Floats
+
+
+_layers: dict[str, LayerOnGrid] = {}
 _lock = threading.Lock()
 
 
 @dataclass(frozen=True)
 class ContextBlock:
-    """Static columns of every cell: ``values`` float32[N, C] with their ``names`` and a digest of what went in."""
+    """Static columns of every cell: ``values`` float32[N, C] with their ``names`` and a digest of what went in.
+
+    ``layers`` by slug, for those who tell what stands near a cell.
+    """
 
     values: Floats32 | None
     names: tuple[str, ...]
     labels: dict[str, str]
     digest: str
+    layers: dict[str, LayerOnGrid]
+
+
+def amounts_near(
+    block: ContextBlock, spec: GridSpec, cells: list[int], reference: int
+) -> list[tuple[LayerAmount, ...]]:
+    """Return how much of each layer lies near these cells, against the city's middle cell. No query.
+
+    Places are counted within the radius of the cell's centre (of half the cell where that is more); lines and areas are
+    what the model's own column says, in kilometres and hectares.
+    """
+    x_m, y_m = spec.centres()
+    wanted = [*cells, reference]
+    out: list[list[LayerAmount]] = [[] for _ in cells]
+    for slug, layer in block.layers.items():
+        for number, radius in enumerate(RADII_M):
+            within = max(float(radius), spec.cell_size_m / 2)
+            if layer.unit == "places":
+                amounts = _places_within(layer.points, x_m[wanted], y_m[wanted], within)
+            elif layer.unit:
+                area_ha = spec.cell_size_m**2 / 10_000 if layer.unit == "ha" else 1.0
+                amounts = np.expm1(layer.columns[wanted, number].astype(np.float64)) * area_ha
+            else:
+                continue
+            for row, amount in zip(out, amounts[:-1], strict=True):
+                row.append(LayerAmount(slug, within, layer.unit, float(amount), float(amounts[-1])))
+    return [tuple(row) for row in out]
+
+
+def _places_within(points: Floats, x_m: Floats, y_m: Floats, radius_m: float) -> Floats:
+    if not len(points):
+        return np.zeros(len(x_m))
+    found = cKDTree(points).query_ball_point(np.column_stack([x_m, y_m]), radius_m, return_length=True)
+    return np.asarray(found, dtype=np.float64)
 
 
 def column_names(slug: str) -> tuple[str, ...]:
@@ -66,13 +120,14 @@ def context_block(grid: Grid, *, as_of: dt.datetime, names: tuple[str, ...] | No
     spec = grid_spec(grid)
     digest = hashlib.sha256(grid.hash.encode())
     columns: dict[str, Floats32] = {}
-    for slug, (text, _, _) in known.items():
+    found: dict[str, LayerOnGrid] = {}
+    for slug, (text, _, name) in known.items():
         if names is not None and not set(column_names(slug)) & set(names):
             continue
         fingerprint = hashlib.sha256(f"{grid.hash}\n{text}".encode()).hexdigest()
         digest.update(f"{slug}:{fingerprint}".encode())
-        values = _layer_columns(fingerprint, spec, text)
-        columns |= {name: values[:, number] for number, name in enumerate(column_names(slug))}
+        layer = found[slug] = _layer(fingerprint, spec, text, name)
+        columns |= {column: layer.columns[:, number] for number, column in enumerate(column_names(slug))}
     wanted = tuple(columns) if names is None else names
     nothing = np.full(len(spec), np.nan, dtype=np.float32)
     labels = {
@@ -85,30 +140,47 @@ def context_block(grid: Grid, *, as_of: dt.datetime, names: tuple[str, ...] | No
         names=wanted,
         labels={name: labels.get(name, name) for name in wanted},
         digest=digest.hexdigest(),
+        layers=found,
     )
 
 
-def _layer_columns(fingerprint: str, spec: GridSpec, text: str) -> Floats32:
+def _layer(fingerprint: str, spec: GridSpec, text: str, name: str) -> LayerOnGrid:
     with _lock:
-        if (known := _columns.get(fingerprint)) is not None:
-            return known
-    found = layer_density(spec, json.loads(text))
+        if (known := _layers.get(fingerprint)) is not None:
+            return replace(known, name=name)
+    made = _layer_on_grid(spec, json.loads(text), name)
     with _lock:
-        if len(_columns) >= _KEPT:
-            _columns.pop(next(iter(_columns)))
-        _columns[fingerprint] = found
-    return found
+        if len(_layers) >= _KEPT:
+            _layers.pop(next(iter(_layers)))
+        _layers[fingerprint] = made
+    return made
+
+
+def _layer_on_grid(spec: GridSpec, collection: dict[str, object], name: str) -> LayerOnGrid:
+    parts = _parts(spec, collection)
+    kinds = set(shapely.get_dimensions(parts).tolist())
+    unit = {frozenset({0}): "places", frozenset({1}): "km", frozenset({2}): "ha"}.get(frozenset(kinds), "")
+    points = shapely.get_coordinates(parts) if unit == "places" else np.zeros((0, 2))
+    return LayerOnGrid(name, _density(spec, parts), unit, points)
 
 
 def layer_density(spec: GridSpec, collection: dict[str, object]) -> Floats32:
     """Return one layer's columns, float32[N, radii]. Features without a usable geometry count nothing. No query."""
-    shapes = np.array(
-        [shape for shape in map(_shape, _features(collection)) if shape is not None], dtype=object
-    )
+    return _density(spec, _parts(spec, collection))
+
+
+def _parts(spec: GridSpec, collection: dict[str, object]) -> npt.NDArray[np.object_]:
+    """Every point, line and area of the collection on its own, in metres."""
+    shapes = [shape for shape in map(_shape, _features(collection)) if shape is not None]
+    metres = np.array([to_metres(shape, spec.epsg) for shape in shapes], dtype=object)
+    parts: npt.NDArray[np.object_] = shapely.get_parts(metres)
+    return parts
+
+
+def _density(spec: GridSpec, parts: npt.NDArray[np.object_]) -> Floats32:
     pad = -(-_PAD_M // int(spec.cell_size_m)) + 1
     raster = np.zeros((spec.n_rows + 2 * pad, spec.n_cols + 2 * pad))
-    if len(shapes):
-        parts = shapely.get_parts(np.array([to_metres(shape, spec.epsg) for shape in shapes]))
+    if len(parts):
         kind = shapely.get_dimensions(parts)
         points = shapely.get_coordinates(parts[kind == 0])
         _add(raster, spec, pad, points, np.ones(len(points)))

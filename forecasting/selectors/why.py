@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 
 from agencies.models import CrimeType
-from forecasting.engine.explain import Explanation, words
-from forecasting.engine.train import explain
-from forecasting.models import ForecastRun
-from forecasting.selectors.context import ContextBlock, context_block
+from forecasting.artefacts import TRAIN_AGAIN, Artefact
+from forecasting.engine.design import context_family
+from forecasting.engine.explain import Explanation
+from forecasting.engine.train import explain_many
+from forecasting.engine.wording import Labels, headline, mission_clauses, words
+from forecasting.models import ForecastRun, ModelVersion
+from forecasting.selectors.context import amounts_near, context_block
 from forecasting.selectors.forecasts import expected_by_type, model_artefact, run_grid, run_models
 from forecasting.selectors.grids import grid_spec
 from forecasting.selectors.inputs import (
@@ -34,10 +37,14 @@ FAMILY_LABELS = {
     "long_run_here": "Long-run level here",
     "long_run_nearby": "Long-run level nearby",
     "time_of_day": "Time of day",
-    "other_types": "Other crime types",
+    "other": "Other type",
     "context": "Places nearby",
+    "event": "Event",
+    "weather": "Weather",
     "calendar": "Season and weekday",
 }
+"""How each kind of part is called on pages; parts of one type or layer add its name."""
+_SMALL = 0.005
 _KEPT_TABLES = 2
 _KEPT_ANSWERS = 2000
 _answers: OrderedDict[tuple[int, str, int, int], dict[str, Any]] = OrderedDict()
@@ -49,9 +56,10 @@ def why_here(run: ForecastRun, cells: Iterable[int], crime_type: CrimeType) -> l
     """Say why these cells (positions in the run's grid) are as risky as they are, for one crime type.
 
     One dict a cell, in the order given, made of JSON's own types: ``cell``, ``cell_id``, ``expected``, ``rank``,
-    ``n_cells``, ``times_typical`` (against the middle cell), ``sentences`` (list of str), ``bars`` (label, value
-    in natural-log points, share of the largest) and ``numbers`` (the engine's whole record). About ten queries;
-    the incident table is kept in memory for the next question about the same forecast.
+    ``n_cells``, ``times_typical`` (against the middle cell), ``headline`` (one line), ``clauses`` (the three strongest
+    reasons), ``sentences`` (everything in words), ``bars`` (label, value in natural-log points, share of the largest;
+    together they are the log of ``times_typical``) and ``numbers`` (the engine's whole record). About ten queries; the
+    incident table is kept in memory for the next question about the same forecast.
     """
     return _explained(run, {crime_type: list(cells)})[crime_type]
 
@@ -113,42 +121,58 @@ def _worked_out(
     spec, found, stored = grid_spec(grid), agency_shifts(run.agency), expected_by_type(run)
     period = period_of(found, run.shift_id, run.on, run.period_from, run.period_to)
     windows = shift_windows(found)
-    labels = {row.slug: row.name for row in stored} | {"calls": "Calls for service"}
-    out: dict[CrimeType, list[dict[str, Any]]] = {}
-    blocks: dict[tuple[str, ...], ContextBlock] = {}
-    for crime_type, cells in wanted.items():
-        if not cells:
-            out[crime_type] = []
-            continue
-        artefact = model_artefact(versions[crime_type.pk])
-        if artefact.shifts != windows:
+    types = {row.slug: row.name for row in stored} | {"calls": "Calls for service"}
+    shift = next(row.name for row in found if row.pk == run.shift_id)
+    out: dict[CrimeType, list[dict[str, Any]]] = {crime_type: [] for crime_type in wanted}
+    for artefacts in _by_terms(wanted, versions):
+        one = next(iter(artefacts.values()))
+        if one.shifts != windows:
             raise MissionsError(
                 "The agency's shifts were changed since this forecast's models were trained.",
                 next_step="train and forecast again.",
             )
-        names = artefact.context_names
-        block = blocks.get(names) or blocks.setdefault(
-            names, context_block(grid, as_of=run.as_of, names=names)
-        )
-        table = table_for_categories(_table(run, grid.epsg), artefact.categories)
-        places = np.asarray(cells, dtype=np.int64)
-        rows = explain(
-            trained={crime_type.slug: artefact.trained},
-            grid=spec,
-            incidents=table,
-            period=period,
-            shifts=windows,
-            as_of_utc=utc64(run.as_of),
-            context=block.values,
-            context_names=block.names,
-            cells=places,
-            target=crime_type.slug,
-            # The run's own: what the analyst set since must not change why it says what it says.
-            lag=lags_recorded(run.config_snapshot.get("lag")),
-        )
-        values = stored[crime_type]
-        out[crime_type] = [_plain(row, values, labels, block.labels) for row in rows]
+        block = context_block(grid, as_of=run.as_of, names=one.context_names)
+        # One walk through the history for all types that were trained on the same terms.
+        try:
+            told = explain_many(
+                trained={crime_type.slug: artefact.trained for crime_type, artefact in artefacts.items()},
+                grid=spec,
+                incidents=table_for_categories(_table(run, grid.epsg), one.categories),
+                period=period,
+                shifts=windows,
+                as_of_utc=utc64(run.as_of),
+                context=block.values,
+                context_names=block.names,
+                cells={
+                    crime_type.slug: np.asarray(wanted[crime_type], dtype=np.int64)
+                    for crime_type in artefacts
+                },
+                # The run's own: what the analyst set since must not change why it says what it says.
+                lag=lags_recorded(run.config_snapshot.get("lag")),
+            )
+        except ValueError as error:
+            # The same complaint as when forecasting: a page that explains must not break on it.
+            raise MissionsError(str(error), next_step=TRAIN_AGAIN) from error
+        labels = Labels(types, {slug: layer.name for slug, layer in block.layers.items()}, shift)
+        for crime_type in artefacts:
+            rows = told[crime_type.slug]
+            near = amounts_near(block, spec, wanted[crime_type], rows[0].reference_cell)
+            out[crime_type] = [
+                _plain(replace(row, layers=layers), stored[crime_type], labels)
+                for row, layers in zip(rows, near, strict=True)
+            ]
     return out
+
+
+def _by_terms(
+    wanted: Mapping[CrimeType, list[int]], versions: Mapping[int, ModelVersion]
+) -> list[dict[CrimeType, Artefact]]:
+    groups: dict[tuple[Any, ...], dict[CrimeType, Artefact]] = {}
+    for crime_type, cells in wanted.items():
+        if cells:
+            artefact = model_artefact(versions[crime_type.pk])
+            groups.setdefault(artefact.terms, {})[crime_type] = artefact
+    return list(groups.values())
 
 
 def _table(run: ForecastRun, epsg: int) -> IncidentTable:
@@ -165,25 +189,21 @@ def _table(run: ForecastRun, epsg: int) -> IncidentTable:
     return table
 
 
-def _plain(
-    row: Explanation, values: np.ndarray[Any, Any], labels: dict[str, str], context_labels: dict[str, str]
-) -> dict[str, Any]:
+def _plain(row: Explanation, values: np.ndarray[Any, Any], labels: Labels) -> dict[str, Any]:
     # The page shows the stored forecast: a row imported since must not make its own explanation disagree.
-    row = replace(row, expected=float(values[row.cell]), rank=int((values >= values[row.cell]).sum()))
-    known = tuple(
+    row = replace(
+        row,
+        expected=float(values[row.cell]),
+        reference_expected=float(values[row.reference_cell]),
+        rank=int((values >= values[row.cell]).sum()),
         # Back from log(1 + amount): "2.1 bars" is a sentence, "log 1.13" is not.
-        replace(
-            item,
-            name=context_labels.get(item.name, item.name),
-            value=_amount(item.value),
-            city_mean=_amount(item.city_mean),
-        )
-        for item in row.context
-        if math.isfinite(item.value)
+        context=tuple(
+            replace(item, value=math.expm1(item.value), city_mean=math.expm1(item.city_mean))
+            if context_family(item.name) == "context"
+            else item
+            for item in row.context
+        ),
     )
-    row = replace(row, context=known)
-    parts = sorted(row.contributions.items(), key=lambda item: -abs(item[1]))
-    largest = max((abs(value) for _, value in parts), default=0.0) or 1.0
     return {
         "cell": row.cell,
         "cell_id": row.cell_id,
@@ -191,20 +211,39 @@ def _plain(
         "rank": row.rank,
         "n_cells": row.n_cells,
         "times_typical": row.expected / row.reference_expected if row.reference_expected > 0 else None,
+        "headline": headline(row, labels),
+        "clauses": mission_clauses(row, labels),
         "sentences": words(row, labels),
-        "bars": [
-            {
-                "family": family,
-                "label": FAMILY_LABELS.get(family, family.replace("_", " ").capitalize()),
-                "value": value,
-                "share": abs(value) / largest,
-            }
-            for family, value in parts
-            if abs(value) >= 0.005
-        ],
+        "bars": _bars(row, labels),
         "numbers": row.as_dict(),
     }
 
 
-def _amount(log_value: float) -> float:
-    return math.expm1(log_value) if math.isfinite(log_value) else log_value
+def _bars(row: Explanation, labels: Labels) -> list[dict[str, Any]]:
+    """The parts by size. What is too small to show is one row at the end, so that the factors still multiply."""
+    parts = {part: value for part, value in row.contributions.items() if abs(value) >= _SMALL}
+    shown = sorted(parts.items(), key=lambda item: -abs(item[1]))
+    rest = sum(row.contributions.values()) - sum(parts.values())
+    if abs(rest) >= _SMALL:
+        shown.append(("small", rest))
+    if row.expected > 0 and row.reference_expected > 0:
+        since = math.log(row.expected / row.reference_expected) - sum(row.contributions.values())
+        if abs(since) >= _SMALL:
+            shown.append(("changed", since))
+    largest = max((abs(value) for _, value in shown), default=0.0) or 1.0
+    return [
+        {"family": part, "label": _label(part, labels), "value": value, "share": abs(value) / largest}
+        for part, value in shown
+    ]
+
+
+def _label(part: str, labels: Labels) -> str:
+    if part == "small":
+        return "All else, each under 0.5 %"
+    if part == "changed":
+        return "Incidents changed since the forecast"
+    kind, _, name = part.partition(":")
+    label = FAMILY_LABELS.get(kind, kind.replace("_", " ").capitalize())
+    if not name:
+        return label
+    return f"{label}: {labels.type(name) if kind == 'other' else labels.layer(name)}"

@@ -32,6 +32,7 @@ class Migration(migrations.Migration):
                 ('expected', models.FloatField(help_text='Expected count of the crime type in the cell in this shift.')),
                 ('harm', models.FloatField(help_text='Sum over crime types of weight × expected count.')),
                 ('probability', models.FloatField(help_text='Inclusion probability π of the cell in the draw.')),
+                ('why', models.JSONField(blank=True, default=dict, editable=False, help_text="The forecast's reasons when the plan was made: one line, the three strongest, all in words, and each driver's share.")),
                 ('source', models.CharField(choices=[('drawn', 'Drawn'), ('added', 'Added by a person')], default='drawn', max_length=8)),
                 ('reason', models.CharField(blank=True, help_text='Why a person added it.', max_length=300)),
                 ('withdrawn_at', models.DateTimeField(blank=True, null=True)),

@@ -1,6 +1,7 @@
 """From a forecast to a plan: capacity, design, draw, missions; and a plan's publication."""
 
 import datetime as dt
+import logging
 import secrets
 from dataclasses import asdict
 from typing import Any
@@ -32,7 +33,9 @@ from patrols.selectors import (
     planned_history,
     suppressed_cells,
 )
+from patrols.services.reasons import plan_reasons_write
 
+logger = logging.getLogger(__name__)
 CODE_VERSION = "1"
 """Raised whenever the design's meaning changes, so that an auditor knows which rules a plan was drawn under."""
 
@@ -119,6 +122,11 @@ def plan_missions(*, plan: MissionPlan, progress: Progress | None = None) -> Mis
             data_hash=forecast.data_hash,
         )
         reporter.progress(4, 4, "Done")
+    # After the plan is closed: a supervisor need not wait for words, and words that fail must not fail the plan.
+    try:
+        plan_reasons_write(plan=plan, progress=progress)
+    except MissionsError as exc:
+        logger.warning("Plan %s: the reasons for its missions could not be written. %s", plan.pk, exc)
     return plan
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from forecasting.engine.grid import project
 from forecasting.models import ForecastRun, Grid, RiskSurface
 from forecasting.selectors import (
     cell_beats,
+    context_block,
     expected_by_type,
     grid_spec,
     harm,
@@ -25,6 +27,7 @@ from forecasting.selectors import (
     why_here,
     why_here_many,
 )
+from forecasting.selectors.context import amounts_near
 from forecasting.services import forecast_run, forecast_run_queue
 from ingestion.models import ContextLayer, Incident
 from missions_project.lib.errors import MissionsError
@@ -177,17 +180,79 @@ def test_what_was_changed_since_the_training_asks_for_training(scene: Scene, cha
 def test_why_here_gives_plain_data_that_agrees_with_the_forecast(scene: Scene) -> None:
     position, burglary = hot_position(scene), scene.crime_type()
     (row,) = why_here(scene.run, [position], burglary)
-    assert row["expected"] == pytest.approx(float(expected_by_type(scene.run)[burglary][position]))
+    values = expected_by_type(scene.run)[burglary]
+    assert row["expected"] == pytest.approx(float(values[position]))
+    assert row["times_typical"] == pytest.approx(float(values[position] / np.sort(values)[len(values) // 2]))
     assert row["rank"] == 1
     assert row["cell_id"] == int(grid_spec(scene.grid).cells[position])
     assert any("rank 1 of" in sentence for sentence in row["sentences"])
-    assert any("Bars within about 150 m" in sentence for sentence in row["sentences"])
-    assert sum(row["numbers"]["contributions"].values()) == pytest.approx(
-        np.log(row["times_typical"]), abs=1e-3
-    )
+    assert 1 <= len(row["clauses"]) <= 3
+    assert 0 < len(row["headline"]) <= 110
     many = why_here_many(scene.run, {burglary: [position, 0], scene.crime_type("robbery"): []})
     assert many[burglary][position]["sentences"] == row["sentences"]
     assert set(many[burglary]) == {position, 0}
+
+
+def test_the_factors_on_the_page_multiply_to_the_times_that_it_tells(scene: Scene) -> None:
+    burglary, robbery = scene.crime_type(), scene.crime_type("robbery")
+    places = range(scene.grid.n_cells)
+    for rows in why_here_many(scene.run, {burglary: places, robbery: places}).values():
+        for row in rows.values():
+            shown = sum(bar["value"] for bar in row["bars"])
+            # Two things under 0.5 % may be left out: the parts too small to show, and rounding since the forecast.
+            assert shown == pytest.approx(math.log(row["times_typical"]), abs=0.011)
+            assert sum(row["numbers"]["contributions"].values()) == pytest.approx(
+                math.log(row["times_typical"]), abs=1e-3
+            )
+
+
+def test_incidents_corrected_since_the_forecast_are_named_as_a_factor(scene: Scene) -> None:
+    position, burglary = hot_position(scene), scene.crime_type()
+    Incident.objects.filter(agency=scene.agency, crime_type=burglary, pk__in=_first_half(burglary)).delete()
+    ForecastRun.objects.filter(pk=scene.run.pk).update(data_hash="another")
+    scene.run.refresh_from_db()
+    (row,) = why_here(scene.run, [position], burglary)
+    assert any(bar["label"] == "Incidents changed since the forecast" for bar in row["bars"])
+    assert sum(bar["value"] for bar in row["bars"]) == pytest.approx(
+        math.log(row["times_typical"]), abs=0.011
+    )
+
+
+def _first_half(crime_type: CrimeType) -> list[int]:
+    found = list(Incident.objects.filter(crime_type=crime_type).order_by("pk").values_list("pk", flat=True))
+    return found[: len(found) // 2]
+
+
+def test_places_near_a_cell_are_counted_one_by_one(scene: Scene) -> None:
+    ContextLayer.objects.create(
+        agency=scene.agency, name="Tracks", slug="tracks",
+        geojson={"type": "FeatureCollection", "features": [
+            {"type": "Feature", "properties": {}, "geometry": {"type": "LineString", "coordinates": [
+                list(degrees(HOT_M[0] - 100, HOT_M[1])), list(degrees(HOT_M[0] + 100, HOT_M[1]))]}}]},
+    )  # fmt: skip
+    spec, position = grid_spec(scene.grid), hot_position(scene)
+    block = context_block(scene.grid, as_of=scene.run.as_of)
+    x, y = spec.centres()
+    bars = [
+        project([feature["geometry"]["coordinates"][0]], [feature["geometry"]["coordinates"][1]], spec.epsg)
+        for feature in ContextLayer.objects.get(slug="bars").geojson["features"]
+    ]
+    everywhere = list(range(len(spec)))
+    near = amounts_near(block, spec, everywhere, 0)
+    for cell in everywhere:
+        for row in near[cell]:
+            if row.layer == "bars":
+                distance = [math.hypot(float(bx[0]) - x[cell], float(by[0]) - y[cell]) for bx, by in bars]
+                assert row.amount == sum(one <= row.radius_m for one in distance)
+                assert row.unit == "places"
+            else:
+                column = block.names.index(f"tracks_{150 if row.radius_m < 400 else 400}m")
+                assert row.amount == pytest.approx(math.expm1(block.values[cell, column]))  # type: ignore[index]
+                assert row.unit == "km"
+            assert row.reference_amount == next(
+                one.amount for one in near[0] if (one.layer, one.radius_m) == (row.layer, row.radius_m)
+            )
+    assert max(row.amount for row in near[position] if row.layer == "bars") == 3
 
 
 def test_places_not_yet_known_at_the_issue_are_not_seen(scene: Scene) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from forecasting.engine.candidates import BASELINES
-from forecasting.engine.explain import words
 from forecasting.engine.periods import Periods, counts_per_period
 from forecasting.engine.train import TrainedType, explain, forecast, forecast_many, train
 from ingestion.engine.tables import IncidentTable
@@ -184,49 +183,6 @@ def test_context_is_used_and_explained() -> None:
     )
     assert [one.context[0].name for one in told] == ["bars"] * 3
     assert told[0].context[0].value == pytest.approx(float(context_layer()[cells[0], 0]))
-
-
-@pytest.mark.parametrize("champion", ["champion", "log_linear", "boosted_mixture", "blend"])
-def test_contributions_add_up_to_the_forecast(champion: str) -> None:
-    from forecasting.engine.explain import contributions
-
-    rng = np.random.default_rng(0)
-    one = live()["burglary"]
-    cells = np.array([0, 50, 100])
-    told = explain(trained=live(), period=TONIGHT, cells=cells, target="burglary", **given(incidents()))
-    for item in told:
-        truth = np.log(item.expected / item.reference_expected)
-        assert sum(item.contributions.values()) == pytest.approx(truth, abs=1e-3)
-        assert 1 <= item.rank <= item.n_cells
-    X = rng.gamma(0.5, 2.0, (6, len(one.model.shape.layout.names))).astype(np.float32)
-    parts = contributions(one.model.estimator, X[1:], X[0], one.model.shape.layout.families)
-    risk = one.model.estimator.predict(X)
-    assert np.allclose(parts.sum(axis=1), np.log(risk[1:] / risk[0]), atol=1e-5)
-
-
-def test_the_numbers_of_an_explanation_are_counts_of_incidents_and_the_words_repeat_them() -> None:
-    table = incidents()
-    surface = forecast(trained=live(), period=TONIGHT, **given(table))["burglary"]
-    cell = int(np.argmax(surface))
-    (told,) = explain(
-        trained=live(), period=TONIGHT, cells=np.array([cell]), target="burglary", **given(table)
-    )
-    x, y = GRID.centres()
-    known = table.known_utc < AS_OF
-    age = (TONIGHT.from_utc[0] - table.occurred_utc) / np.timedelta64(1, "D")
-    near = np.hypot(table.x_m - x[cell], table.y_m - y[cell]) <= told.recent[0].radius_m
-    for number, recent in enumerate(told.recent):
-        truth = int((known & near & (age <= recent.days) & (table.category == number)).sum())
-        assert recent.count == truth
-    assert told.expected == pytest.approx(float(surface[cell]), rel=1e-5)
-    assert told.rank == 1
-    assert told.cell_id == GRID.cells[cell]
-    text = " ".join(words(told, {"burglary": "burglaries"}))
-    assert f"{told.expected:.4f} burglaries" in text
-    assert f"{told.recent[0].count} within {told.recent[0].radius_m:.0f} m" in text
-    assert f"{told.per_year_here:.1f} a year in this cell" in text
-    assert f"{told.shift_share:.0%} of the incidents nearby" in text
-    json.dumps(told.as_dict())
 
 
 def test_a_model_is_not_used_where_it_was_not_trained() -> None:

@@ -173,7 +173,8 @@ def test_a_click_tells_counts_and_reasons_and_outside_says_so(
     assert "rank 1 of" in page
     assert "Why here: Burglary" in page
     assert "Robbery" in page
-    assert "Bars within about 150 m" in page
+    assert "a year here" in page
+    assert "the factors multiply" in page
     assert "outside the grid" in client.get(url(scene, "risk_cell"), {"lon": 0, "lat": 0}).content.decode()
     for bad in ({}, {"lon": "x", "lat": "1"}, {"cell": "x"}, {"cell": "9" * 30}):
         assert client.get(url(scene, "risk_cell"), bad).status_code == 404

@@ -1,0 +1,148 @@
+"""Plain counts around cells, straight from the incidents and layers: no model in between."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+
+from forecasting.engine.aoristic import shift_shares
+from forecasting.engine.grid import GridSpec
+from forecasting.engine.periods import Periods, ShiftWindow
+from ingestion.engine.tables import IncidentTable
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+WINDOWS_DAYS = (14, 45)
+RECENT_RADIUS_M = 250.0
+LONG_RUN_DAYS = 3 * 365.25
+SHIFT_RADIUS_M = 400.0
+
+
+@dataclass(frozen=True)
+class RecentCount:
+    """Incidents of one type near the cell in the last days, and how many are usual in as many days there.
+
+    ``per_year``: the same place over three years at most; ``reference_per_year``: around the city's middle cell.
+    """
+
+    category: str
+    days: int
+    radius_m: float
+    count: int
+    usual: float
+    per_year: float
+    reference_per_year: float
+
+
+@dataclass(frozen=True)
+class ShiftCount:
+    """Incidents near a cell that fell in this shift of day: a year, and as a share (None where nothing happened)."""
+
+    per_year: float
+    share: float | None
+
+
+@dataclass(frozen=True)
+class LayerAmount:
+    """How much of a layer lies near the cell, and near the city's middle cell.
+
+    ``unit`` is ``places`` (whole places within the radius of the cell's centre), ``km`` of line or ``ha`` of area
+    (both within about that distance, as the model knows them).
+    """
+
+    layer: str
+    radius_m: float
+    unit: str
+    amount: float
+    reference_amount: float
+
+
+class NearbyCounts:
+    """Counts incidents of the last three years around cell centres. Distances include the radius itself."""
+
+    def __init__(
+        self, grid: GridSpec, incidents: IncidentTable, period: Periods, shifts: tuple[ShiftWindow, ...]
+    ) -> None:
+        self.grid, self.categories = grid, incidents.categories
+        self.centres = np.column_stack(grid.centres())
+        self.recent_radius_m = max(RECENT_RADIUS_M, grid.cell_size_m)
+        self.shift_radius_m = max(SHIFT_RADIUS_M, grid.cell_size_m)
+        age = (period.from_utc[0] - incidents.occurred_utc) / np.timedelta64(1, "s") / 86_400.0
+        oldest = float(age.max()) if len(age) else 0.0
+        self.span_days = float(np.clip(oldest, 1.0, LONG_RUN_DAYS))
+        use = np.flatnonzero((age >= 0) & (age <= self.span_days) & (incidents.category >= 0))
+        self.age, self.category = age[use], incidents.category[use]
+        self.x_m, self.y_m = incidents.x_m[use], incidents.y_m[use]
+        # Of an incident with a long interval only a part.
+        self.in_shift_now = shift_shares(incidents.take(use), shifts)[:, int(period.slot[0])]
+        # A tree: 800 missions against 200,000 incidents one by one would take most of a minute.
+        self._tree = cKDTree(np.column_stack([self.x_m, self.y_m])) if len(use) else None
+
+    def _near(self, cells: Ints, radius_m: float) -> list[Ints]:
+        if self._tree is None:
+            return [np.zeros(0, dtype=np.int64) for _ in cells]
+        found = self._tree.query_ball_point(self.centres[cells], radius_m)
+        return [np.asarray(one, dtype=np.int64) for one in found]
+
+    def _per_year(self, count: float) -> float:
+        return float(count) * (365.25 / self.span_days)
+
+    def per_year(self, source: int) -> Floats:
+        """Incidents of one type a year in each cell: [N]."""
+        own = self.category == source
+        at = self.grid.locate(self.x_m[own], self.y_m[own])
+        counts = np.bincount(at[at >= 0], minlength=len(self.grid))
+        result: Floats = counts.astype(np.float64) * (365.25 / self.span_days)
+        return result
+
+    def neighbours(self, per_year: Floats, cell: int) -> float:
+        """Mean of the surrounding cells that the grid keeps (up to eight); 0 if there is none."""
+        near = (abs(self.grid.rows - self.grid.rows[cell]) <= 1) & (
+            abs(self.grid.cols - self.grid.cols[cell]) <= 1
+        )
+        near[cell] = False
+        return float(per_year[near].mean()) if near.any() else 0.0
+
+    def recent(self, cells: Ints, reference: int) -> list[tuple[RecentCount, ...]]:
+        """For each cell every type in every window, types in the table's order."""
+        n = len(self.categories)
+        near = self._near(np.append(cells, reference), self.recent_radius_m)
+        all_time = [np.bincount(self.category[rows], minlength=n) for rows in near]
+        out = []
+        for rows, total in zip(near[:-1], all_time[:-1], strict=True):
+            made = []
+            for days in WINDOWS_DAYS:
+                late = rows[self.age[rows] <= days]
+                count = np.bincount(self.category[late], minlength=n)
+                part = min(days / self.span_days, 1.0)
+                made += [
+                    RecentCount(
+                        category,
+                        days,
+                        self.recent_radius_m,
+                        int(count[number]),
+                        float(total[number]) * part,
+                        self._per_year(total[number]),
+                        self._per_year(all_time[-1][number]),
+                    )
+                    for number, category in enumerate(self.categories)
+                ]
+            out.append(tuple(sorted(made, key=lambda one: self.categories.index(one.category))))
+        return out
+
+    def in_shift(self, source: int, cells: Ints) -> list[ShiftCount]:
+        """For each cell the incidents of one type within ``shift_radius_m`` that fell in this shift of day."""
+        out = []
+        for rows in self._near(cells, self.shift_radius_m):
+            own = rows[self.category[rows] == source]
+            inside = float(self.in_shift_now[own].sum())
+            out.append(ShiftCount(self._per_year(inside), inside / len(own) if len(own) else None))
+        return out
+
+    def city_shift_share(self, source: int) -> float | None:
+        """The share of the whole city's incidents that fell in this shift. None where there are none."""
+        own = self.category == source
+        total = int(own.sum())
+        return float(self.in_shift_now[own].sum()) / total if total else None
