@@ -15,7 +15,7 @@ from forecasting.engine.design import Layout, context_family, context_layer, par
 from forecasting.engine.explain import Explanation, contributions, explain_cells
 from forecasting.engine.features import History, rows_sample
 from forecasting.engine.periods import days_since_epoch
-from forecasting.engine.train import TypeModel, _workshop
+from forecasting.engine.train import TypeModel, workshop_of
 from tests.forecasting.engine_city import SHIFTS, city, shift_instances, square_grid
 
 DAYS = 120
@@ -41,7 +41,7 @@ def models(with_context: bool) -> dict[str, TypeModel]:
     """Every entrant of the league for burglary, fitted on the whole history."""
     table = city(np.random.default_rng(42), n=4_000, days=DAYS)
     context, names = (layers(), LAYERS) if with_context else (None, ())
-    workshop = _workshop(GRID, table, SHIFTS, TARGETS, AS_OF, context, names)
+    workshop = workshop_of(GRID, table, SHIFTS, TARGETS, AS_OF, context, names)
     periods = shift_instances(DAYS).take(np.arange(60, DAYS * 3))
     rows = rows_sample(
         History(GRID, workshop.events), periods, workshop.sources, np.random.default_rng(3), 60
