@@ -31,8 +31,9 @@ from benchmarks.city import (
     peak_mb,
     shift_instances,
 )
-from forecasting.engine.features import History, events_of, rows_sample, surfaces
+from forecasting.engine.features import History, events_of, surfaces
 from forecasting.engine.fit import fit_champions
+from forecasting.engine.sampling import rows_sample
 from forecasting.engine.train import forecast
 
 STEPS = (1, 2, 4, 8, 16)

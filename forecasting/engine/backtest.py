@@ -162,7 +162,8 @@ def league_run(
             observed: Floats = np.bincount(place, events.weight[happened], len(cells)).astype(np.float64)
             shared: dict[int, Floats] = {}
             for entrant, candidate in enumerate(candidates[target]):
-                expected = _expected(candidate, X, total, shared)
+                watched = events.watch.cells(source, float(starts[number]))
+                expected = _expected(candidate, X, total, shared, watched)
                 scores = book[target][entrant]
                 scores.hits[number] = hits_at(expected, cells, observed, areas)
                 scores.ideal[number] = ideal_hits(observed, areas)
@@ -181,13 +182,18 @@ def league_run(
 
 
 def _expected(
-    candidate: Candidate, X: npt.NDArray[np.float32], total: float, shared: dict[int, Floats]
+    candidate: Candidate,
+    X: npt.NDArray[np.float32],
+    total: float,
+    shared: dict[int, Floats],
+    watched: npt.NDArray[np.bool_] | None = None,
 ) -> Floats:
     """The surface; parts of a blend that were predicted already are not predicted twice."""
     parts = getattr(candidate.estimator, "estimators", None)
     if parts is not None and all(id(part) in shared for part in parts):
-        return surface(_Given(candidate.estimator.combine([shared[id(part)] for part in parts])), X, total)
-    expected = surface(candidate.estimator, X, total)
+        blended = candidate.estimator.combine([shared[id(part)] for part in parts])
+        return surface(_Given(blended), X, total, watched)
+    expected = surface(candidate.estimator, X, total, watched)
     shared[id(candidate.estimator)] = expected
     return expected
 

@@ -124,9 +124,12 @@ def explain_cells(
         z = shape.scaler.transform(context) if shape.scaler is not None and context is not None else None
         total = totals[source, len(MEMORIES_DAYS) - 1]
         X = matrix(shape, rates, total, calendar, slot, np.arange(n), z)
-        expected = surface(model.estimator, X, float(shape.level.predict(period, totals[None, source])[0]))
+        level = float(shape.level.predict(period, totals[None, source])[0])
+        expected = surface(model.estimator, X, level, history.watched(source))
         order = np.argsort(expected, kind="stable")
-        reference = int(order[n // 2])
+        # The middle one of the cells that can be seen: elsewhere nothing is expected.
+        seen = order[expected[order] > 0] if (expected > 0).any() else order
+        reference = int(seen[len(seen) // 2])
         # Ties share the worst rank, as in the scores.
         rank = n - np.searchsorted(expected[order], expected, side="left")
         layer_logs = None

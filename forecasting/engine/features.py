@@ -7,7 +7,7 @@ pseudo-incident spread evenly over the city is added to each, so that an empty h
 import copy
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -19,8 +19,8 @@ from forecasting.engine.counts import DecayedCounts, Kernel, kernel_build, mass_
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.lag import CompletenessBook, ReportingLag
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
+from forecasting.engine.watch import Watch, watch_of
 from ingestion.engine.tables import IncidentTable
-from missions_project.lib.progress import Progress, no_progress
 
 Floats32 = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
@@ -31,6 +31,7 @@ SLOT_MEMORIES_DAYS = (150.0, 450.0, math.inf)
 BANDWIDTHS_M = (0.0, 100.0, 200.0, 400.0, 900.0)
 SLOT_BANDWIDTHS_M = (0.0, 100.0, 200.0, 400.0)
 RECENT_DAYS = 45.0
+_LEAST_CITY = 1e-9
 _SLOT_COLUMNS = [MEMORIES_DAYS.index(days) for days in SLOT_MEMORIES_DAYS]
 
 
@@ -73,6 +74,7 @@ class Events:
     member: npt.NDArray[np.bool_]
     weight: Floats
     n_sources: int
+    watch: Watch = field(default_factory=Watch)
 
 
 def events_of(grid: GridSpec, incidents: IncidentTable, shifts: tuple[ShiftWindow, ...]) -> Events:
@@ -94,6 +96,7 @@ def events_of(grid: GridSpec, incidents: IncidentTable, shifts: tuple[ShiftWindo
         member=pieces.member(shifts)[order],
         weight=pieces.weight[order],
         n_sources=len(incidents.categories),
+        watch=watch_of(grid, incidents.watched, incidents.categories),
     )
 
 
@@ -121,6 +124,8 @@ class History:
         self._late = None if lags is None else CompletenessBook(lags, MEMORIES_DAYS)
         self.first_days = np.full(events.n_sources, np.inf)
         self._issued = -math.inf
+        self.now_days = -math.inf
+        self.watch = events.watch
 
     @property
     def states(self) -> dict[str, DecayedCounts]:
@@ -133,6 +138,7 @@ class History:
     def seen_at(self, now_days: float, lags: Sequence[ReportingLag] | None = None) -> Self:
         """The same knowledge as it will have faded by a later instant: for reading only, the states are shared."""
         other = copy.copy(self)
+        other.now_days = now_days
         other._all = {factor: state.seen_at(now_days) for factor, state in self._all.items()}
         other._slot = [{f: state.seen_at(now_days) for f, state in slot.items()} for slot in self._slot]
         if lags is not None:
@@ -147,7 +153,7 @@ class History:
         end = int(np.searchsorted(self.events.known_days, min(known_before_days, now_days), side="left"))
         new = slice(self._next, max(end, self._next))
         self._next = new.stop
-        self._issued = min(known_before_days, now_days)
+        self._issued, self.now_days = min(known_before_days, now_days), now_days
         self.take_in(self.events, new)
         if self._late is not None:
             self._late.move_to(now_days, self._issued, self.first_days)
@@ -168,7 +174,36 @@ class History:
     def totals(self) -> Floats:
         """Decayed counts of the whole city, raised by what is not yet reported: [sources, memories]."""
         totals = self._all[1].totals()
-        return totals if self._late is None else totals * self._late.factors(totals)
+        totals = totals if self._late is None else totals * self._late.factors(totals)
+        for source in self.watch.since_days:
+            # As if every cell that is watched now had been watched all along: new sensors are no crime wave.
+            share = self._exposure(source, MEMORIES_DAYS)
+            now = self.watch.n_watched(source, np.array([self.now_days]), len(self.grid))
+            totals[source] *= now[0] / np.maximum(share.sum(axis=0), 1.0)
+        return totals
+
+    def watched(self, source: int) -> npt.NDArray[np.bool_] | None:
+        """The cells in which this source can see at present, [N]; None where it sees everywhere."""
+        return self.watch.cells(source, self.now_days)
+
+    def _exposure(self, source: int, memories: tuple[float, ...]) -> Floats:
+        first = float(self.first_days[source])
+        return self.watch.exposure(source, self.now_days, first, np.asarray(memories))
+
+    def _seen(
+        self, counts: Floats32, sources: slice, raised: Any
+    ) -> list[tuple[int, int, npt.NDArray[np.float32]]]:
+        """(column, source, counts so far) of the sources that do not see everywhere, before they are scaled."""
+        if not self.watch:
+            return []
+        chosen = list(range(self.events.n_sources)[sources])
+        factors = np.broadcast_to(np.asarray(raised).reshape(-1) / len(self.grid), (counts[0].size,))
+        lifted = factors.reshape(counts.shape[1:])
+        return [
+            (number, source, counts[:, number] * lifted[number])
+            for number, source in enumerate(chosen)
+            if source in self.watch.since_days
+        ]
 
     def _blurred(
         self, states: dict[int, DecayedCounts], kernel: Kernel, operator: sparse.csr_array | None
@@ -211,11 +246,25 @@ class History:
                     counts = states[1].values(cells)
                 if sources != slice(None):
                     counts = counts.reshape(m, n_sources, -1)[:, sources].reshape(m, -1)
+                block = out[:, :, column : column + len(memories)]
+                seen = self._seen(counts.reshape(block.shape), sources, raised)
                 # Whole rows at a time: the last axis alone, a handful of memories, is too short to be fast.
                 counts *= raised
                 counts += np.float32(1.0)
                 counts /= (totals + np.float32(1.0)).reshape(-1)
-                out[:, :, column : column + len(memories)] = counts.reshape(m, -1, len(memories))
+                block[:] = counts.reshape(block.shape)
+                for number, source, mine in seen:
+                    kernel = self._kernels.get(bandwidth)
+                    share = self._exposure(source, memories)
+                    even, city = 1.0 / max(float((share[:, -1] > 0).sum()), 1.0), share.sum(axis=0)
+                    if kernel is not None:
+                        squares = np.zeros((kernel.n_places, len(memories)))
+                        np.add.at(squares, kernel.place_of, share)
+                        share = (kernel.operator if cells is None else operators[bandwidth]) @ squares
+                    elif cells is not None:
+                        share = share[cells]
+                    usual = totals[number] * share / np.maximum(city, _LEAST_CITY)
+                    block[:, number] = (mine + even) / (usual + even)
                 column += len(memories)
         return out
 
@@ -265,151 +314,3 @@ def rates_by_brute_force(
                 counts = np.bincount(cell, part, len(grid))
             out[:, source, column] = (counts * len(grid) + 1.0) / (part.sum() + 1.0)
     return out
-
-
-@dataclass(frozen=True)
-class SampledRows:
-    """Sampled (period, cell) pairs whose weighted sums are unbiased for sums over all cells and periods.
-
-    ``rates`` [n, sources, rates]; ``period`` and ``cell`` [n]. Background rows are drawn whatever happened in
-    them, with ``weight`` = 1 / (expected number of draws). The other rows are pairs in which something did
-    happen; ``kept`` [n, targets] is 1 / (probability of having been kept), 0 where the row does not stand for
-    that target. For one target use background rows without an incident of it, and kept rows with one.
-    ``event_*``: each incident of a target in a sampled row, how much of it falls there, and the moment at which it
-    became known.
-    ``city_totals`` [periods, sources, memories] and ``city_counts`` [periods, targets] cover all cells.
-    """
-
-    rates: Floats32
-    period: npt.NDArray[np.int32]
-    cell: npt.NDArray[np.int32]
-    weight: Floats32
-    background: npt.NDArray[np.bool_]
-    kept: Floats32
-    event_row: Ints
-    event_target: Ints
-    event_known_days: Floats
-    event_weight: Floats
-    periods: Periods
-    city_totals: Floats
-
-    def outcome(self, target: int, known_before_days: float) -> Floats32:
-        """Incidents of a target per row, as far as known at an instant: [n]."""
-        use = (self.event_target == target) & (self.event_known_days < known_before_days)
-        mass = np.bincount(self.event_row[use], self.event_weight[use], minlength=len(self.cell))
-        return mass.astype(np.float32)
-
-    def for_target(
-        self, target: int, ends_before_days: float, known_before_days: float
-    ) -> tuple[Ints, Floats32, Floats32]:
-        """The rows that stand for one target: (row numbers, incidents, weights)."""
-        y = self.outcome(target, known_before_days)
-        ended = days_since_epoch(self.periods.to_utc)[self.period] <= ends_before_days
-        weight = np.where(
-            self.background, np.where(y == 0, self.weight, 0), np.where(y > 0, self.kept[:, target], 0)
-        )
-        rows = np.flatnonzero(ended & (weight > 0))
-        return rows, y[rows], weight[rows].astype(np.float32)
-
-
-def rows_sample(
-    history: History,
-    periods: Periods,
-    target_sources: list[int],
-    rng: np.random.Generator,
-    background_per_period: int = 60,
-    max_kept_per_target: int = 20_000,
-    inclusion: float = 1.0,
-    progress: Progress = no_progress,
-) -> SampledRows:
-    """Walk once through the periods and sample rows for all targets together.
-
-    Background cells are drawn with replacement, half evenly, half in proportion to the long-run level known at
-    the time; the weights are exact whatever the level is. ``inclusion`` is the probability with which a period
-    itself was chosen from a longer list. Memory: about 1.1 kB a row for six sources.
-    """
-    events = history.events
-    target_of = np.full(events.n_sources, -1, dtype=np.int64)
-    target_of[target_sources] = np.arange(len(target_sources))
-    by_time = np.argsort(events.occurred_days, kind="stable")
-    by_time = by_time[target_of[events.source[by_time]] >= 0]
-    occurred = events.occurred_days[by_time]
-    starts, ends = days_since_epoch(periods.from_utc), days_since_epoch(periods.to_utc)
-    first, last = np.searchsorted(occurred, starts), np.searchsorted(occurred, ends)
-    totals = np.zeros(len(target_sources))
-    for low, high in zip(first, last, strict=True):
-        totals += np.bincount(target_of[events.source[by_time[low:high]]], minlength=len(target_sources))
-    chance = np.minimum(1.0, max_kept_per_target / np.maximum(totals, 1.0))
-
-    n_cells, draws = len(history.grid), min(background_per_period, 4 * len(history.grid))
-    parts: list[tuple[Floats32, Ints, Floats, npt.NDArray[np.bool_], Floats]] = []
-    links: list[tuple[Ints, Ints, Floats, Floats]] = []
-    city = np.zeros((len(periods), events.n_sources, len(MEMORIES_DAYS)))
-    sampling = np.full(n_cells, 1.0 / n_cells)
-    offset = 0
-    for number in range(len(periods)):
-        history.move_to(float(starts[number]), float(starts[number]))
-        city[number] = history.totals()
-        if number % 25 == 0:
-            level = history.level(target_sources).astype(np.float64) + 1.0 / n_cells
-            sampling = 0.5 / n_cells + 0.5 * level / level.sum()
-            cumulative = np.cumsum(sampling)
-            progress(number, len(periods), "Collecting history")
-        drawn = np.minimum(
-            np.searchsorted(cumulative, rng.random(draws) * cumulative[-1], side="right"), n_cells - 1
-        )
-        here = by_time[first[number] : last[number]]
-        cell, target = events.cell[here], target_of[events.source[here]]
-        pairs = np.unique(cell * len(target_sources) + target)
-        pairs = pairs[rng.random(len(pairs)) < chance[pairs % len(target_sources)]]
-        positive = np.unique(pairs // len(target_sources))
-        kept = np.zeros((draws + len(positive), len(target_sources)))
-        at = draws + np.searchsorted(positive, pairs // len(target_sources))
-        kept[at, pairs % len(target_sources)] = 1.0 / (chance[pairs % len(target_sources)] * inclusion)
-        cells = np.concatenate([drawn, positive])
-        weight = np.zeros(len(cells))
-        weight[:draws] = 1.0 / (draws * sampling[drawn] / cumulative[-1] * inclusion)
-        background = np.arange(len(cells)) < draws
-        parts.append((history.rates(int(periods.slot[number]), cells), cells, weight, background, kept))
-        if len(here):
-            # Every incident is linked to every sampled row of its cell: background rows must know theirs too.
-            order = np.argsort(cells, kind="stable")
-            low = np.searchsorted(cells[order], cell, "left")
-            high = np.searchsorted(cells[order], cell, "right")
-            repeat = high - low
-            who = np.repeat(np.arange(len(here)), repeat)
-            position = np.arange(repeat.sum()) - np.repeat(np.cumsum(repeat) - repeat, repeat) + low[who]
-            known, mass = events.known_days[here][who], events.weight[here][who]
-            links.append((offset + order[position], target[who], known, mass))
-        offset += len(cells)
-    n_targets, n_sources = len(target_sources), events.n_sources
-    empty = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
-    linked = [np.concatenate(column) for column in zip(*(links or [empty]), strict=True)]
-    sizes = [len(part[1]) for part in parts]
-    rates = np.empty((offset, n_sources, len(RATES)), dtype=np.float32)
-    at_row = 0
-    for number, part in enumerate(parts):
-        rates[at_row : at_row + sizes[number]] = part[0]
-        at_row += sizes[number]
-        # Freed one by one: the blocks and the whole would otherwise lie in memory together.
-        parts[number] = (np.empty((0, 0, 0), np.float32), *part[1:])
-    progress(len(periods), len(periods), "Collecting history")
-    return SampledRows(
-        rates=rates,
-        period=np.repeat(np.arange(len(periods)), sizes).astype(np.int32),
-        cell=_stacked([part[1] for part in parts], (0,)).astype(np.int32),
-        weight=_stacked([part[2] for part in parts], (0,)).astype(np.float32),
-        background=_stacked([part[3] for part in parts], (0,)).astype(np.bool_),
-        kept=_stacked([part[4] for part in parts], (0, n_targets)).astype(np.float32),
-        event_row=linked[0],
-        event_target=linked[1],
-        event_known_days=linked[2],
-        event_weight=linked[3],
-        periods=periods,
-        city_totals=city,
-    )
-
-
-def _stacked(parts: list[npt.NDArray[Any]], empty: tuple[int, ...]) -> npt.NDArray[Any]:
-    # np.concatenate refuses an empty list: no period at all is a valid, empty sample.
-    return np.concatenate(parts) if parts else np.zeros(empty)

@@ -9,10 +9,11 @@ import numpy.typing as npt
 from forecasting.engine.backtest import League
 from forecasting.engine.candidates import LEARNED_NEEDS_EVENTS
 from forecasting.engine.checks import check_training
-from forecasting.engine.features import History, rows_sample
+from forecasting.engine.features import History
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.parallel import TypePool, default_workers
 from forecasting.engine.periods import Periods, ShiftWindow
+from forecasting.engine.sampling import rows_sample
 from forecasting.engine.steps import Steps
 from forecasting.engine.train import (
     MAX_SAMPLED_PERIODS,

@@ -32,6 +32,7 @@ from forecasting.engine.lag import ReportingLag
 from forecasting.engine.parallel import TypePool, default_workers
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
 from forecasting.engine.train import TrainedType, lags_live, shift_surface
+from forecasting.engine.watch import Watch, watch_of
 from ingestion.engine.tables import IncidentTable
 from missions_project.lib.progress import Progress, no_progress
 
@@ -94,6 +95,7 @@ class ForecastState:
     ) -> Self:
         """Count everything that was known before this instant, from scratch."""
         state = cls(grid, shifts, incidents.categories, as_of_utc, data_hash)
+        state._history.watch = watch_of(grid, incidents.watched, incidents.categories)
         state._take_in(incidents.known_before(state.as_of_utc))
         return state
 
@@ -157,7 +159,8 @@ class ForecastState:
         with TypePool(default_workers(len(chosen)) if workers is None else workers) as pool:
             lags = lags_live(trained, self.categories, lag)
             rates = self._rates_at(int(period.slot[0]), at_days, lags)
-            totals = self._history.seen_at(at_days, lags).totals()
+            seen = self._history.seen_at(at_days, lags)
+            totals = seen.totals()
             calendar = calendar_columns(period, self.shifts)[0]
             scaled: dict[int, Floats32] = {}
             for one in chosen.values():
@@ -168,7 +171,8 @@ class ForecastState:
 
             def surface_of(one: TrainedType) -> Floats32:
                 z = scaled.get(id(one.model.shape.scaler))
-                found = shift_surface(one.model, rates, totals, period, calendar, z)
+                watched = seen.watched(one.model.shape.layout.source)
+                found = shift_surface(one.model, rates, totals, period, calendar, z, watched)
                 progress(next(done), len(chosen), "Forecasting")
                 return found
 
@@ -240,6 +244,9 @@ class ForecastState:
         }
         arrays = {
             "first_days": self._history.first_days,
+        }
+        arrays |= {f"watched.{source}": since for source, since in self._history.watch.since_days.items()}
+        arrays |= {
             "header": np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
             "grid": np.frombuffer(self.grid.to_bytes(), dtype=np.uint8),
         }
@@ -311,6 +318,9 @@ class ForecastState:
             raise StateError(f"The saved state has another {different[0].replace('_', ' ')}. {REBUILD}")
         state.n_events = int(header["n_events"])
         state._history.first_days = np.array(arrays["first_days"])
+        state._history.watch = Watch(
+            {int(name[8:]): since for name, since in arrays.items() if name.startswith("watched.")}
+        )
         for name, counts in state._history.states.items():
             counts.from_arrays({part: arrays[f"{name}.{part}"] for part in counts.to_arrays()})
         return state

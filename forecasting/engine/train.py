@@ -13,11 +13,12 @@ from forecasting.engine.checks import MODEL_VERSION, check_trained, check_traini
 from forecasting.engine.context import ContextScaler
 from forecasting.engine.design import calendar_columns
 from forecasting.engine.explain import Explanation, explain_cells
-from forecasting.engine.features import MEMORIES_DAYS, History, events_of, rows_sample
+from forecasting.engine.features import MEMORIES_DAYS, History, events_of
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.lag import ReportingLag
 from forecasting.engine.parallel import TypePool, default_workers, single_threaded
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
+from forecasting.engine.sampling import rows_sample
 from forecasting.engine.steps import Steps
 from forecasting.engine.workshop import ShapeModel, Workshop, matrix, surface
 from ingestion.engine.tables import IncidentTable
@@ -291,7 +292,15 @@ def forecast_many(
             if context is not None and one.model.shape.scaler is not None:
                 scaler = one.model.shape.scaler
                 z = scaled.setdefault(id(scaler), scaler.transform(context))
-            found[slug] = shift_surface(one.model, rates, totals, periods.take([number]), calendar[number], z)
+            found[slug] = shift_surface(
+                one.model,
+                rates,
+                totals,
+                periods.take([number]),
+                calendar[number],
+                z,
+                history.watched(one.model.shape.layout.source),
+            )
         out.append(found)
     progress(len(periods), len(periods), "Forecasting")
     return out
@@ -304,6 +313,7 @@ def shift_surface(
     period: Periods,
     calendar: Floats32,
     z: Floats32 | None,
+    watched: npt.NDArray[np.bool_] | None = None,
 ) -> Floats32:
     """One crime type's expected counts in one shift: float32 [N].
 
@@ -314,7 +324,7 @@ def shift_surface(
     every_hour = np.broadcast_to(calendar, (n, len(calendar)))
     X = matrix(shape, rates, totals[source, len(MEMORIES_DAYS) - 1], every_hour, slot, np.arange(n), z)
     total = float(shape.level.predict(period, totals[None, source])[0])
-    return surface(model.estimator, X, total).astype(np.float32)
+    return surface(model.estimator, X, total, watched).astype(np.float32)
 
 
 def explain_many(

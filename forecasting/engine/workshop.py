@@ -18,11 +18,12 @@ from forecasting.engine.candidates import (
 )
 from forecasting.engine.context import ContextRate, ContextScaler
 from forecasting.engine.design import Layout, calendar_columns
-from forecasting.engine.features import MEMORIES_DAYS, Events, SampledRows
+from forecasting.engine.features import MEMORIES_DAYS, Events
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.lag import LOWEST_SHARE, ReportingLag, lag_measure, lags_measured
 from forecasting.engine.level import LevelModel
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
+from forecasting.engine.sampling import SampledRows
 from ingestion.engine.tables import IncidentTable
 
 Floats32 = npt.NDArray[np.float32]
@@ -122,11 +123,12 @@ class Workshop:
     ) -> tuple[Floats32, Floats, Floats]:
         """The design matrix, rates (count / exposure) and weights of one target up to a cut-off."""
         source = self.sources[target]
-        at, y, weight = rows.for_target(target, cutoff_days, cutoff_days)
+        at, y, weight = rows.for_target(target, cutoff_days, cutoff_days, source)
         expected = shape.level.predict(rows.periods, rows.city_totals[:, source])
         expected = expected * self._complete(rows.periods, source, cutoff_days)
         period = rows.period[at]
-        exposure = np.maximum(expected[period] / len(self.grid), 1e-12)
+        n_watched = rows.watch.n_watched(source, days_since_epoch(rows.periods.from_utc), len(self.grid))
+        exposure = np.maximum((expected / n_watched)[period], 1e-12)
         age = cutoff_days - days_since_epoch(rows.periods.to_utc)[period]
         recency = np.exp2(-age / ROW_RECENCY_HALF_LIFE_DAYS)
         X = np.empty((len(at), len(shape.layout.names)), dtype=np.float32)
@@ -157,7 +159,8 @@ class Workshop:
         X, y, weight = self.training_set(rows, target, shape, cutoff_days)
         n_events = int(np.count_nonzero(y * weight))
         # An incident that is spread over twenty shifts is still one.
-        n_events = min(n_events, round(float(rows.for_target(target, cutoff_days, cutoff_days)[1].sum())))
+        mine = rows.for_target(target, cutoff_days, cutoff_days, self.sources[target])[1]
+        n_events = min(n_events, round(float(mine.sum())))
         wanted = entrants(n_events) if names is None else tuple(names)
         single = [name for name in wanted if name != "blend"]
         if "blend" in wanted:
@@ -190,10 +193,18 @@ def matrix(
     return shape.layout.matrix(rates, all_time_total, calendar, context_rate, context)
 
 
-def surface(estimator: Any, X: Floats32, expected_total: float) -> Floats:
-    """Expected counts of every cell: relative risk spread over the city so that the sum is the level. [N]"""
+def surface(
+    estimator: Any, X: Floats32, expected_total: float, watched: npt.NDArray[np.bool_] | None = None
+) -> Floats:
+    """Expected counts of every cell: relative risk spread over the city so that the sum is the level. [N]
+
+    Where ``watched`` [N] is False nothing is expected: nothing could be seen there.
+    """
     risk = np.maximum(np.asarray(estimator.predict(X), dtype=np.float64), 0.0)
+    if watched is not None:
+        risk = np.where(watched, risk, 0.0)
     total = float(risk.sum())
     if not np.isfinite(total) or total <= 0:
-        return np.full(len(X), expected_total / max(len(X), 1))
+        even = np.ones(len(X)) if watched is None or not watched.any() else watched.astype(np.float64)
+        return even * (expected_total / max(float(even.sum()), 1.0))
     return risk * (expected_total / total)

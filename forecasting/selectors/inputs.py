@@ -117,4 +117,5 @@ def table_for_categories(table: IncidentTable, categories: tuple[str, ...]) -> I
         known_utc=kept.known_utc,
         category=renamed[renamed >= 0],
         categories=categories,
+        watched=kept.watched,
     )

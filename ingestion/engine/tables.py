@@ -4,10 +4,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from shapely.geometry.base import BaseGeometry
 
 Floats = npt.NDArray[np.float64]
 Times = npt.NDArray[np.datetime64]
 Codes = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True, eq=False)
+class WatchedArea:
+    """Where one category can be seen (``area_m``, in the table's CRS), and since when: the reach of sensors."""
+
+    category: str
+    area_m: BaseGeometry
+    since_utc: np.datetime64
 
 
 @dataclass(frozen=True)
@@ -19,6 +29,7 @@ class IncidentTable:
     naive wall clock in the agency's zone: the only thing that may decide hour and weekday.
     ``known_utc`` is never before ``occurred_utc``. ``category`` indexes ``categories``: the
     agency's crime types (targets) first, then sources that only serve as features.
+    ``watched`` names the areas outside which a category is unknown; one without any is seen everywhere.
     An empty table is valid.
     """
 
@@ -30,6 +41,7 @@ class IncidentTable:
     known_utc: Times
     category: Codes
     categories: tuple[str, ...]
+    watched: tuple[WatchedArea, ...] = ()
 
     def __len__(self) -> int:
         return len(self.x_m)
@@ -62,4 +74,5 @@ class IncidentTable:
             known_utc=self.known_utc[rows],
             category=self.category[rows],
             categories=self.categories,
+            watched=self.watched,
         )

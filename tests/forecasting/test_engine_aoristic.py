@@ -8,13 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecasting.engine.aoristic import LONG_SECONDS, pieces_of, shift_shares
-from forecasting.engine.features import (
-    History,
-    events_of,
-    rates_by_brute_force,
-    rows_sample,
-    surfaces,
-)
+from forecasting.engine.features import History, events_of, rates_by_brute_force, surfaces
 from forecasting.engine.periods import (
     Periods,
     ShiftWindow,
@@ -22,6 +16,7 @@ from forecasting.engine.periods import (
     days_since_epoch,
     shift_membership,
 )
+from forecasting.engine.sampling import rows_sample
 from forecasting.engine.train import forecast, train
 from ingestion.engine.tables import IncidentTable
 from tests.forecasting.engine_city import BEGIN, SHIFTS, city, shift_instances, square_grid, table

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from forecasting.engine.candidates import BASELINES, LEARNED
 from forecasting.engine.design import Layout, context_family, context_layer, part_family
 from forecasting.engine.explain import Explanation, contributions, explain_cells
-from forecasting.engine.features import History, rows_sample
+from forecasting.engine.features import History
 from forecasting.engine.periods import days_since_epoch
+from forecasting.engine.sampling import rows_sample
 from forecasting.engine.train import TypeModel, workshop_of
 from tests.forecasting.engine_city import SHIFTS, city, shift_instances, square_grid
 

@@ -16,11 +16,11 @@ from forecasting.engine.features import (
     History,
     events_of,
     rates_by_brute_force,
-    rows_sample,
     surfaces,
 )
 from forecasting.engine.grid import grid_build
 from forecasting.engine.periods import ShiftWindow, days_since_epoch, shift_membership
+from forecasting.engine.sampling import rows_sample
 from tests.forecasting.engine_city import SHIFTS, city, shift_instances, square_grid, table
 
 RIVER_CITY = shapely.box(0, 0, 4_000, 3_000).difference(shapely.box(1_500, 400, 1_900, 3_100))

@@ -133,7 +133,7 @@ def test_one_new_alert_gives_the_surface_of_a_full_recomputation(
         columns = {
             name: np.concatenate([getattr(rows, name), getattr(new, name)])
             for name in IncidentTable.__dataclass_fields__
-            if name != "categories"
+            if name not in ("categories", "watched")
         }
         order = np.argsort(columns["occurred_utc"], kind="stable")
         rows = IncidentTable(**{k: v[order] for k, v in columns.items()}, categories=rows.categories)
