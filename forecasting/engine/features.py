@@ -116,7 +116,6 @@ class History:
         ]
         self._next = 0
         self._now: float | None = None
-        self._spread = bool((events.weight != 1.0).any())
         self._late = None if lags is None else CompletenessBook(lags, MEMORIES_DAYS)
         self._slot_columns = [MEMORIES_DAYS.index(memory) for memory in SLOT_MEMORIES_DAYS]
 
@@ -131,16 +130,13 @@ class History:
         new = slice(self._next, max(end, self._next))
         self._next = new.stop
         cell, source = self.events.cell[new], self.events.source[new]
-        age = now_days - self.events.occurred_days[new]
-        mass = self.events.weight[new] if self._spread else None
+        age, mass = now_days - self.events.occurred_days[new], self.events.weight[new]
         for factor, place_of in self._place_of.items():
             place = place_of[cell]
             self._all[factor].add(place, source, age, mass)
             for slot in range(self.n_slots):
                 at = np.flatnonzero(self.events.member[new, slot])
-                self._slot[slot][factor].add(
-                    place[at], source[at], age[at], None if mass is None else mass[at]
-                )
+                self._slot[slot][factor].add(place[at], source[at], age[at], mass[at])
         if self._late is not None:
             self._late.move_to(
                 now_days, min(known_before_days, now_days), source, self.events.occurred_days[new]
