@@ -232,8 +232,9 @@ class CompletenessBook:
         """Say what the time is, when the forecast is issued (not later), and which incidents became known."""
         np.minimum.at(self._first, source, occurred_days)
         age = np.where(np.isfinite(self._first), now_days - self._first, 0.0)
+        gap = max(now_days - issued_days, 0.0)
         # Whole hours: two forecasts issued minutes apart from the same incidents should be the same.
-        gap = max(math.floor((now_days - issued_days) * 24.0 + 1e-6) / 24.0, 0.0)
+        gap = math.floor(gap * 24.0 + 1e-6) / 24.0
         x = np.clip(age - gap, 0.0, _FINE[-1])
         low = np.minimum(np.searchsorted(_FINE, x, side="right") - 1, len(_FINE) - 2)
         part = ((x - _FINE[low]) / (_FINE[low + 1] - _FINE[low]))[:, None]
