@@ -116,7 +116,8 @@ def league_run(
     """Forecast every held-out period from what was known at its start, score all targets in one walk.
 
     The models were fitted before the first period; only the counts they read roll forward. An incident that may have
-    happened in several shifts counts in each with its share, as in training: over all shifts it counts once.
+    happened in several shifts counts in each with its share, as in training: over all shifts it counts once. Expected
+    counts are compared with what is known so far: they are lowered by what is still to come of the last days.
     """
     grid, events = workshop.grid, workshop.events
     areas = area_cells(len(grid), grid.cell_size_m, budget_cells)
@@ -132,6 +133,8 @@ def league_run(
     ]
     every_cell = np.arange(len(grid))
     by_source = {source: np.flatnonzero(events.source == source) for source in workshop.sources}
+    # The last tested days are not all reported yet: a forecast of all incidents would look too high.
+    complete = {source: workshop.complete(periods, source, workshop.as_of_days) for source in by_source}
     for number, rates, totals in surfaces(History(grid, events, lags), periods):
         progress(number, n, "Testing models on recent weeks")
         slot, one = int(periods.slot[number]), periods.take([number])
@@ -154,7 +157,7 @@ def league_run(
                 every_cell,
                 workshop.z,
             )
-            total = float(shape.level.predict(one, totals[None, source])[0])
+            total = float(shape.level.predict(one, totals[None, source])[0]) * float(complete[source][number])
             mine = by_source[source]
             at = events.occurred_days[mine]
             happened = mine[(at >= starts[number]) & (at < ends[number])]

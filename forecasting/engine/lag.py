@@ -209,7 +209,7 @@ class CompletenessBook:
     """How much of each decayed count is known at one instant, for all sources and half-lives; walks forward.
 
     R = (sum of decay x share known) / (sum of decay), over the time since the source's first known incident. What
-    happened between the issue of a forecast and the instant it is for is not known at all.
+    happened between the issue of a forecast and the instant it is for is not known at all (counted in whole hours).
     """
 
     def __init__(self, lags: Sequence[ReportingLag], half_lives_days: Sequence[float]) -> None:
@@ -234,6 +234,8 @@ class CompletenessBook:
         """
         age = np.where(np.isfinite(first_days), now_days - first_days, 0.0)
         gap = max(now_days - issued_days, 0.0)
+        # Whole hours: two forecasts issued minutes apart from the same incidents should be the same.
+        gap = math.floor(gap * 24.0 + 1e-6) / 24.0
         x = np.clip(age - gap, 0.0, _FINE[-1])
         low = np.minimum(np.searchsorted(_FINE, x, side="right") - 1, len(_FINE) - 2)
         part = ((x - _FINE[low]) / (_FINE[low + 1] - _FINE[low]))[:, None]

@@ -94,7 +94,7 @@ class Workshop:
         level = LevelModel(len(self.shifts), first)
         counts = self.counts(periods, source, cutoff_days)
         level.fit(
-            periods, rows.city_totals[ended, source], counts, self._complete(periods, source, cutoff_days)
+            periods, rows.city_totals[ended, source], counts, self.complete(periods, source, cutoff_days)
         )
         context_rate = None
         if self.z is not None:
@@ -105,7 +105,7 @@ class Workshop:
             context_rate = ContextRate(len(self.shifts)).fit(self.z, cells)
         return ShapeModel(layout, level, context_rate, self.scaler)
 
-    def _complete(self, periods: Periods, source: int, cutoff_days: float) -> Floats:
+    def complete(self, periods: Periods, source: int, cutoff_days: float) -> Floats:
         """Which share of each period's incidents is in the table and was known at the cut-off: [S]."""
         events, ended = self.events, days_since_epoch(periods.to_utc)
         mine = np.flatnonzero(events.source == source)
@@ -125,7 +125,7 @@ class Workshop:
         source = self.sources[target]
         at, y, weight = rows.for_target(target, cutoff_days, cutoff_days, source)
         expected = shape.level.predict(rows.periods, rows.city_totals[:, source])
-        expected = expected * self._complete(rows.periods, source, cutoff_days)
+        expected = expected * self.complete(rows.periods, source, cutoff_days)
         period = rows.period[at]
         n_watched = rows.watch.n_watched(source, days_since_epoch(rows.periods.from_utc), len(self.grid))
         exposure = np.maximum((expected / n_watched)[period], 1e-12)
