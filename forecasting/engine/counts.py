@@ -174,7 +174,7 @@ class DecayedCounts:
             "stored": self._stored,
             "sums": self._sums,
             "power": self._power,
-            "now": np.array([self._now]),
+            "instant": np.array([self._now]),
         }
 
     def from_arrays(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -184,7 +184,7 @@ class DecayedCounts:
             if other.shape != mine.shape or other.dtype != mine.dtype or not np.isfinite(other).all():
                 raise ValueError(f"The saved counts '{name}' do not fit: {other.shape} {other.dtype}.")
         self._stored, self._sums = arrays["stored"], arrays["sums"]
-        self._power, self._now = arrays["power"], float(arrays["now"][0])
+        self._power, self._now = arrays["power"], float(arrays["instant"][0])
         self._began, self._factors = True, None
         self._rebase()
 

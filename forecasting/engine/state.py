@@ -4,31 +4,24 @@ A ``ForecastState`` holds the decayed counts of every crime type as they stood a
 counted from the beginning for the next shift, and one new gunfire alert changes only what lies within its reach.
 """
 
+import hashlib
 import json
 import os
 import tempfile
-import zipfile
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from forecasting.engine.checks import check_trained
-from forecasting.engine.counts import DecayedCounts, Kernel
 from forecasting.engine.design import calendar_columns
-from forecasting.engine.features import (
-    BANDWIDTHS_M,
-    MEMORIES_DAYS,
-    SLOT_MEMORIES_DAYS,
-    Events,
-    History,
-    events_of,
-)
+from forecasting.engine.features import BANDWIDTHS_M, MEMORIES_DAYS, SLOT_MEMORIES_DAYS, events_of
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.lag import ReportingLag
+from forecasting.engine.live import LiveHistory
 from forecasting.engine.parallel import TypePool, default_workers
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
 from forecasting.engine.train import TrainedType, lags_live, shift_surface
@@ -41,11 +34,10 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Lags = tuple[ReportingLag, ...]
 
-MAGIC = "place-based forecast state"
-VERSION = 1
+MAGIC = b"Forecast state\n"
+VERSION = b"0001"
+_DIGEST_BYTES = 32
 REBUILD = "Build the state again from the incidents."
-FEW_EVENTS = 64
-"""Up to so many new incidents only the cells around them are blurred again; with more, all cells are."""
 
 
 class StateError(ValueError):
@@ -79,7 +71,7 @@ class ForecastState:
         self.as_of_utc = as_of_utc.astype("datetime64[s]")
         self.data_hash = data_hash
         self.n_events = 0
-        self._history = _LiveHistory(grid, len(categories), len(shifts))
+        self._history = LiveHistory(grid, len(categories), len(shifts))
         self._history.move_to(_days(self.as_of_utc), _days(self.as_of_utc))
         self._rates: tuple[tuple[int, float, Lags], Floats32] | None = None
 
@@ -252,11 +244,15 @@ class ForecastState:
         }
         for name, state in self._history.states.items():
             arrays |= {f"{name}.{part}": column for part, column in state.to_arrays().items()}
+        packed = BytesIO()
+        np.savez(packed, allow_pickle=False, **arrays)
+        data = packed.getbuffer()
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False)  # noqa: SIM115 - closed below
         try:
             with handle:
-                np.savez(handle, allow_pickle=False, **arrays)
+                handle.write(MAGIC + VERSION + _digest(data))
+                handle.write(data)
                 handle.flush()
                 os.fsync(handle.fileno())
             os.replace(handle.name, path)
@@ -276,27 +272,26 @@ class ForecastState:
     ) -> Self:
         """Read what ``save`` wrote, and ``check`` it. A missing, damaged or foreign file raises ``StateError``.
 
-        Nothing in the file is executed (no pickles); every part is checksummed.
+        Nothing in the file is executed (no pickles). The fingerprint of the whole is compared before any of it is read:
+        an archive with one wrong byte can ask for any amount of memory.
         """
         try:
-            with np.load(path, allow_pickle=False) as found:
-                arrays = {name: found[name] for name in found.files}
-            header = json.loads(arrays["header"].tobytes())
-            if header["magic"] != MAGIC:
-                raise StateError(f"{path.name} is not a saved forecast state. {REBUILD}")
-            if header["version"] != VERSION:
-                raise StateError(
-                    f"The saved state has version {header['version']}; this program reads {VERSION}. {REBUILD}"
-                )
-            state = cls._from_parts(header, arrays)
-        except StateError:
-            raise
+            content = memoryview(path.read_bytes())
         except OSError as error:
             raise StateError(
                 f"The saved state cannot be read ({error.strerror or error}). {REBUILD}"
             ) from error
-        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
-            raise StateError(f"The saved state {path.name} is damaged ({error}). {REBUILD}") from error
+        start = len(MAGIC) + len(VERSION)
+        if content[: len(MAGIC)] != MAGIC:
+            raise StateError(f"{path.name} is not a saved forecast state. {REBUILD}")
+        if content[len(MAGIC) : start] != VERSION:
+            raise StateError(f"{path.name} was saved by another version of this program. {REBUILD}")
+        data = content[start + _DIGEST_BYTES :]
+        if content[start : start + _DIGEST_BYTES] != _digest(data):
+            raise StateError(f"The saved state {path.name} is damaged or cut short. {REBUILD}")
+        with np.load(BytesIO(data), allow_pickle=False) as found:
+            arrays = {name: found[name] for name in found.files}
+        state = cls._from_parts(json.loads(arrays["header"].tobytes()), arrays)
         state.check(grid=grid, shifts=shifts, categories=categories, data_hash=data_hash)
         return state
 
@@ -328,8 +323,6 @@ class ForecastState:
     def _terms(self) -> dict[str, Any]:
         """What a reader must agree on, made of JSON's own types only."""
         return {
-            "magic": MAGIC,
-            "version": VERSION,
             "grid_hash": self.grid.hash,
             "categories": list(self.categories),
             "shifts": [[s.slug, s.start_minute, s.duration_minutes, list(s.weekdays)] for s in self.shifts],
@@ -339,67 +332,12 @@ class ForecastState:
         }
 
 
-class _LiveHistory(History):
-    """A history without incidents that keeps its blurs, and renews them only around what is new."""
-
-    def __init__(self, grid: GridSpec, n_sources: int, n_slots: int) -> None:
-        super().__init__(grid, _no_events(n_sources, n_slots))
-        self._blurs: dict[tuple[str, float], tuple[bytes, Floats32]] = {}
-
-    def _blurred(
-        self, states: dict[int, DecayedCounts], kernel: Kernel, operator: sparse.csr_array | None
-    ) -> Floats32:
-        if operator is not None:
-            return super()._blurred(states, kernel, operator)
-        state = states[kernel.factor]
-        key = (self._name_of(state), kernel.bandwidth_m)
-        # A store brought to newer units no longer fits its old blur.
-        units = state.units
-        if key not in self._blurs or self._blurs[key][0] != units:
-            self._blurs[key] = units, kernel.operator @ state.stored
-        return state.scaled(self._blurs[key][1].copy())
-
-    def _name_of(self, state: DecayedCounts) -> str:
-        return next(name for name, mine in self.states.items() if mine.stored is state.stored)
-
-    def take_in(self, events: Events, new: slice) -> None:
-        """Count these incidents; the cells that feel them are blurred anew from the store, not added to.
-
-        Adding to a blur would round otherwise than blurring from scratch does.
-        """
-        super().take_in(events, new)
-        cells = np.unique(events.cell[new])
-        if len(cells) > FEW_EVENTS:
-            self._blurs.clear()
-        near = {b: self._within_reach(cells, kernel.reach_cells) for b, kernel in self._kernels.items()}
-        sources = np.unique(events.source[new])
-        states = self.states
-        for (name, bandwidth), (_, blur) in self._blurs.items():
-            kernel, state, rows = self._kernels[bandwidth], states[name], near[bandwidth]
-            n = len(state.half_lives_days)
-            operator = kernel.operator[rows]
-            for source in sources.tolist():
-                columns = slice(source * n, (source + 1) * n)
-                blur[rows, columns] = operator @ np.ascontiguousarray(state.stored[:, columns])
-
-    def _within_reach(self, cells: Ints, reach_cells: int) -> Ints:
-        if len(cells) > FEW_EVENTS:
-            return np.zeros(0, dtype=np.int64)
-        near = np.zeros(len(self.grid), dtype=bool)
-        for cell in cells.tolist():
-            near |= (abs(self.grid.rows - self.grid.rows[cell]) <= reach_cells) & (
-                abs(self.grid.cols - self.grid.cols[cell]) <= reach_cells
-            )
-        return np.flatnonzero(near)
+def _digest(data: memoryview) -> bytes:
+    return hashlib.blake2b(data, digest_size=_DIGEST_BYTES).digest()
 
 
 def _days(instant: np.datetime64) -> float:
     return float(days_since_epoch(instant))
-
-
-def _no_events(n_sources: int, n_slots: int) -> Events:
-    nothing, never = np.zeros(0, dtype=np.int64), np.zeros(0)
-    return Events(nothing, nothing, never, never, np.zeros((0, n_slots), dtype=bool), never, n_sources)
 
 
 def _no_incidents(categories: tuple[str, ...]) -> IncidentTable:
