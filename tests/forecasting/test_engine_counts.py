@@ -152,7 +152,7 @@ def test_sampled_rows_stand_exactly_for_all_cells_and_periods() -> None:
         rows = rows_sample(
             History(grid, events), periods, [0, 1], np.random.default_rng(seed), 40, max_kept_per_target=200
         )
-        at, y, weight = rows.for_target(0, 1e9, 1e9)
+        at, y, weight = rows.for_target(0, 1e9, 1e9, 0)
         here = value[rows.period[at], rows.cell[at]]
         assert (y == counts[rows.period[at], rows.cell[at]]).all()
         found.append((weight @ here, weight @ (y * here), weight @ y))
@@ -171,7 +171,7 @@ def test_rows_know_only_what_was_known_at_the_cut_off() -> None:
     early, late = rows.outcome(0, cutoff), rows.outcome(0, 1e9)
     assert (early <= late).all()
     assert early.sum() < late.sum()
-    at, _, _ = rows.for_target(0, cutoff, cutoff)
+    at, _, _ = rows.for_target(0, cutoff, cutoff, 0)
     assert days_since_epoch(periods.to_utc)[rows.period[at]].max() <= cutoff
 
 

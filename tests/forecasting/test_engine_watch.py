@@ -19,10 +19,10 @@ from tests.forecasting.engine_city import SHIFTS, city, shift_instances, square_
 GRID = square_grid(400.0)
 X_M, Y_M = GRID.centres()
 DAYS = 300
-WEST = X_M < X_M.mean()
+WEST = X_M.mean() > X_M
 OLD = shapely.box(X_M.min() - 300, Y_M.min() - 300, X_M.mean(), Y_M.max() + 300)
 NEW = shapely.box(X_M.mean(), Y_M.min() - 300, X_M.max() + 300, Y_M.mean())
-NEW_CELLS = (X_M > X_M.mean()) & (Y_M < Y_M.mean())
+NEW_CELLS = (X_M.mean() < X_M) & (Y_M.mean() > Y_M)
 NEVER = ~WEST & ~NEW_CELLS
 START = shift_instances(DAYS).from_utc[0]
 NEW_FROM = START + np.timedelta64(250 * 86_400, "s")
