@@ -51,10 +51,10 @@ class Setting:
         """Chance of one stage: independent of what ran before, so that a resumed run goes on alike."""
         return np.random.default_rng([self.seed, *path])
 
-    @property
-    def first(self) -> np.datetime64:
-        """When the file's first event happened."""
-        begin: np.datetime64 = self.incidents.occurred_utc[0]
+    def first(self, origin: np.datetime64) -> np.datetime64:
+        """When the first event happened of which one knew at the origin (the origin itself if of none)."""
+        known = self.incidents.occurred_utc[self.incidents.known_utc < origin]
+        begin: np.datetime64 = known[0] if len(known) else origin.astype("datetime64[s]")
         return begin
 
     @property
@@ -97,7 +97,7 @@ def points_of(setting: Setting, incidents: IncidentTable, target: int) -> Points
 
 def learnable(setting: Setting, origin: np.datetime64) -> Periods:
     """The periods that models fitted at this origin may learn from, first weeks left out: [P]."""
-    return after_burn_in(setting.plan.history(setting.first, origin))
+    return after_burn_in(setting.plan.history(setting.first(origin), origin))
 
 
 def contest_fit(

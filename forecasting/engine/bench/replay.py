@@ -124,7 +124,7 @@ def choices_make(setting: Setting, pool: TypePool, progress: Progress) -> Choice
     begin = plan.test.from_utc[0]
     tried = validation(
         plan,
-        plan.history(setting.first, begin),
+        plan.history(setting.first(begin), begin),
         _rarest_daily_rate(setting, begin),
         setting.rng(0, 0),
     )
@@ -236,6 +236,14 @@ class _Outcomes:
         return cells, counts.astype(np.float64), int((cell < 0).sum())
 
 
+def outcomes_of(setting: Setting, target: int) -> list[tuple[Ints, Floats]]:
+    """Where the type's events fell in each period of the test: [(distinct cells, counts)]."""
+    outcomes, test = _Outcomes(setting, None), setting.plan.test
+    return [
+        outcomes.of(target, begin, end)[:2] for begin, end in zip(test.from_utc, test.to_utc, strict=True)
+    ]
+
+
 def _walk(
     setting: Setting,
     contest: Contest,
@@ -293,6 +301,6 @@ def _rarest_daily_rate(setting: Setting, begin: np.datetime64) -> float:
     """Events a day of the rarest type over the year before the test."""
     table = setting.incidents.known_before(begin)
     recent = table.occurred_utc >= begin - np.timedelta64(365, "D")
-    days = min(365.0, float((begin - setting.first) / np.timedelta64(1, "D")))
+    days = min(365.0, float((begin - setting.first(begin)) / np.timedelta64(1, "D")))
     counts = [int((table.category[recent] == target).sum()) for target in range(len(setting.targets))]
     return min(counts) / max(days, 1.0)
