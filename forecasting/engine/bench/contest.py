@@ -1,5 +1,6 @@
 """The contest at one origin: every method fitted on what was known then, and every method's surface for a period."""
 
+import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from missions_project.lib.progress import Progress
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
 
-EVEN_SHARES = (0.02, 0.05, 0.1, 0.2, 0.4)
+EVEN_SHARES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 """Shares spread evenly over the city that a point-process method may be given; the log score needs one."""
 CHAMPION = "blend"
 _BACKGROUND_ROWS = 60 * MAX_SAMPLED_PERIODS
@@ -107,10 +108,11 @@ def contest_fit(
     rng: np.random.Generator,
     pool: TypePool,
     progress: Progress,
+    stage: str,
 ) -> Contest:
     """Fit these models for every crime type on what was known before the origin. One walk through the history.
 
-    A learned model without enough events (``LEARNED_NEEDS_EVENTS``) is left out for that type. With fewer than
+    ``stage`` is how the progress calls this fit. A learned model without enough events (``LEARNED_NEEDS_EVENTS``) is left out for that type. With fewer than
     six periods to learn from ``ValueError`` is raised.
     """
     begun = time.perf_counter()
@@ -141,12 +143,16 @@ def contest_fit(
         # As many background rows in all, however few the periods are.
         background_per_period=int(np.clip(_BACKGROUND_ROWS // len(chosen), 60, 600)),
         inclusion=len(chosen) / len(usable),
-        progress=progress,
+        progress=lambda done, total, _: progress(done, total, f"{stage}: collecting history"),
     )
     walked = time.perf_counter() - begun
+    n_types, fitted = len(setting.targets), itertools.count(1)
+    progress(0, n_types, f"{stage}: fitting models")
 
     def fit(target: int) -> Contestants:
-        return _fit(setting, workshop, rows, target, models)
+        one = _fit(setting, workshop, rows, target, models)
+        progress(next(fitted), n_types, f"{stage}: fitting models")
+        return one
 
     return Contest(origin, pool.map(fit, range(len(setting.targets))), workshop.z, walked)
 

@@ -24,11 +24,13 @@ from forecasting.engine.candidates import BASELINES
 from forecasting.engine.classics.points import Points
 from forecasting.engine.design import calendar_columns
 from forecasting.engine.features import MEMORIES_DAYS, History, events_of, surfaces
+from forecasting.engine.grid import GridSpec
 from forecasting.engine.metrics import area_cells, hits_at, ideal_hits, log_score
 from forecasting.engine.parallel import TypePool
 from forecasting.engine.periods import Periods, days_since_epoch
 from forecasting.engine.train import MIN_PERIODS
 from forecasting.engine.workshop import matrix
+from ingestion.engine.tables import IncidentTable
 from missions_project.lib.progress import Progress
 
 Floats = npt.NDArray[np.float64]
@@ -133,7 +135,8 @@ def choices_make(setting: Setting, pool: TypePool, progress: Progress) -> Choice
         stand = np.full(n_types, BASELINES.index(FALLBACK))
         return Choices(stand, np.repeat(stand[:, None], len(areas), 1), even, 0, np.zeros(n_types, np.int64))
     models = [name for name in setting.models if name in BASELINES or name in setting.classics]
-    contest = contest_fit(setting, tried.from_utc[0], models, setting.rng(0, 1), pool, progress)
+    stage = "Before the test"
+    contest = contest_fit(setting, tried.from_utc[0], models, setting.rng(0, 1), pool, progress, stage)
     double = {f"{label} twice": min(2 * k, len(grid)) for label, k in areas.items()}
     hits = np.zeros((n_types, len(BASELINES), len(areas)))
     logs = np.zeros((n_types, len(BASELINES)))
@@ -153,8 +156,9 @@ def choices_make(setting: Setting, pool: TypePool, progress: Progress) -> Choice
             for choice, share in enumerate(EVEN_SHARES):
                 even_logs[target, which, choice] += log_score(with_even_share(plain, share), cells, counts)
 
-    # What is known about the validation periods: nothing that became known after the test began.
-    _walk(setting, contest, tried, pool, progress, "Choosing the best baseline before the test", book, begin)
+    # Scored by what was known when the test began: an event reported later must not choose a baseline.
+    outcomes = _Outcomes(setting.incidents.known_before(begin), grid)
+    _walk(setting, contest, tried, pool, progress, f"{stage}: choosing the best baseline", outcomes, book)
     even[:, classics] = np.array(EVEN_SHARES)[even_logs[:, classics].argmax(axis=2)]
     return Choices(logs.argmax(axis=1), hits.argmax(axis=1), even, len(tried), events)
 
@@ -168,9 +172,9 @@ def block_run(
     periods = setting.plan.test.take(np.arange(first, last))
     areas = area_cells(len(grid), grid.cell_size_m)
     n_types, n_models = len(setting.targets), len(setting.models)
-    contest = contest_fit(
-        setting, setting.plan.origin(number), setting.models, setting.rng(1, number), pool, progress
-    )
+    origin = setting.plan.origin(number)
+    stage = f"Fit {number + 1} of {len(setting.plan.blocks)} ({origin.astype('datetime64[D]')})"
+    contest = contest_fit(setting, origin, setting.models, setting.rng(1, number), pool, progress, stage)
     block = Block.empty(n_types, n_models, len(periods), len(areas))
     written = setting.models.index(setting.written)
     kept = [np.zeros((len(periods), len(grid)), dtype=np.float32) for _ in setting.targets]
@@ -199,8 +203,8 @@ def block_run(
             block.expected[target, model, at] = wide.sum()
             block.forecast_seconds[target, model] += found.seconds.get(name, 0.0)
 
-    label = f"Forecasting from {setting.plan.origin(number).astype('datetime64[D]')}"
-    _walk(setting, contest, periods, pool, progress, label, book, periods.to_utc[-1], outcomes_known=False)
+    outcomes = _Outcomes(setting.incidents, grid)
+    _walk(setting, contest, periods, pool, progress, f"{stage}: forecasting", outcomes, book)
     return _with_walk(block, contest.walk_seconds), kept
 
 
@@ -223,10 +227,9 @@ class _Found:
 class _Outcomes:
     """What happened in each period, by type: distinct cells with counts, and events beyond the cells."""
 
-    def __init__(self, setting: Setting, known_before: np.datetime64 | None) -> None:
-        table = setting.incidents if known_before is None else setting.incidents.known_before(known_before)
+    def __init__(self, table: IncidentTable, grid: GridSpec) -> None:
         self.at = table.occurred_utc
-        self.cell = setting.ground.grid.locate(table.x_m, table.y_m)
+        self.cell = grid.locate(table.x_m, table.y_m)
         self.category = table.category
 
     def of(self, target: int, begin: np.datetime64, end: np.datetime64) -> tuple[Ints, Floats, int]:
@@ -238,7 +241,7 @@ class _Outcomes:
 
 def outcomes_of(setting: Setting, target: int) -> list[tuple[Ints, Floats]]:
     """Where the type's events fell in each period of the test: [(distinct cells, counts)]."""
-    outcomes, test = _Outcomes(setting, None), setting.plan.test
+    outcomes, test = _Outcomes(setting.incidents, setting.ground.grid), setting.plan.test
     return [
         outcomes.of(target, begin, end)[:2] for begin, end in zip(test.from_utc, test.to_utc, strict=True)
     ]
@@ -251,17 +254,15 @@ def _walk(
     pool: TypePool,
     progress: Progress,
     label: str,
+    outcomes: "_Outcomes",
     book: "_Book",
-    known_before: np.datetime64,
-    outcomes_known: bool = True,
 ) -> None:
     """Walk through the periods once; all types share the counts, all models of a type its design matrix."""
     grid, plan = setting.ground.grid, setting.plan
-    # Only what was known before the last period began is ever taken in; History looks at each period's own start.
-    known = setting.incidents.known_before(known_before)
+    # The methods are not even given what was not known yet when the last period began.
+    known = setting.incidents.known_before(periods.from_utc[-1])
     history = History(grid, events_of(grid, known, plan.shifts))
     points: Sequence[Points] = [points_of(setting, known, target) for target in range(len(setting.targets))]
-    outcomes = _Outcomes(setting, known_before if outcomes_known else None)
     calendar = calendar_columns(periods, plan.shifts)
     every_cell = np.arange(len(grid))
     starts, ends = days_since_epoch(periods.from_utc), days_since_epoch(periods.to_utc)
@@ -281,7 +282,8 @@ def _walk(
             )
             total = float(mine.shape.level.predict(periods.take([number]), totals[None, target])[0])
             begin = float(starts[number])
-            instant = Instant(X, total, points[target], begin, float(ends[number]) - begin)
+            past = points[target].known_before(begin)
+            instant = Instant(X, total, past, begin, float(ends[number]) - begin)
             seconds: dict[str, float] = {}
             learned, processes = surfaces_of(mine, instant, seconds)
             happened = outcomes.of(target, periods.from_utc[number], periods.to_utc[number])
