@@ -1,4 +1,4 @@
-"""A small made-up city as an events file, for the backtest bench: a hot corner, evenings, a year and a half."""
+"""A small made-up city as an events file, for the backtest bench: a hot corner, evenings, half a year."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from forecasting.engine.classics import CLASSICS
 from missions_project.lib.progress import Progress, no_progress
 
 BEGIN = pd.Timestamp("2020-01-01")
-TEST_FROM, TEST_TO = np.datetime64("2021-04-01"), np.datetime64("2021-04-15")
+TEST_FROM, TEST_TO = np.datetime64("2020-06-20"), np.datetime64("2020-07-04")
 WEST, SOUTH, SIDE = -87.70, 41.80, 0.03
 HOT = (WEST + 0.3 * SIDE, SOUTH + 0.3 * SIDE)
 QUICK = ("prospective_hotspot", "etas", "log_linear")
 """Models that are fitted in no time; the last one's forecast is written."""
 
 
-def events_frame(n: int = 1_600, days: int = 470, seed: int = 5, reported: bool = False) -> pd.DataFrame:
+def events_frame(n: int = 900, days: int = 186, seed: int = 5, reported: bool = False) -> pd.DataFrame:
     """Incidents of which half fall around one corner, mostly in the evening; the rest anywhere, any time."""
     rng = np.random.default_rng(seed)
     hot = rng.random(n) < 0.5
@@ -38,7 +38,9 @@ def events_frame(n: int = 1_600, days: int = 470, seed: int = 5, reported: bool 
         }
     )
     if reported:
-        frame["reported_at"] = frame.occurred_at + pd.to_timedelta(rng.exponential(4.0, n), unit="D").round("s")
+        frame["reported_at"] = frame.occurred_at + pd.to_timedelta(rng.exponential(4.0, n), unit="D").round(
+            "s"
+        )
     return frame.sort_values("occurred_at", ignore_index=True)
 
 
@@ -54,13 +56,25 @@ def written(frame: pd.DataFrame, folder: Path, name: str = "events.parquet") -> 
 def boundary(folder: Path) -> Path:
     """A boundary with a notch and a hole, so that edge cells and outside events exist."""
     east, north = WEST + SIDE, SOUTH + SIDE
-    outline = [[WEST, SOUTH], [east, SOUTH], [east, north - 0.004], [east - 0.005, north], [WEST, north], [WEST, SOUTH]]
+    outline = [
+        [WEST, SOUTH],
+        [east, SOUTH],
+        [east, north - 0.004],
+        [east - 0.005, north],
+        [WEST, north],
+        [WEST, SOUTH],
+    ]
     x, y = WEST + 0.7 * SIDE, SOUTH + 0.6 * SIDE
     hole = [[x, y], [x, y + 0.003], [x + 0.003, y + 0.004], [x + 0.003, y], [x, y]]
     area = {"type": "Polygon", "coordinates": [outline, hole]}
     path = folder / "boundary.geojson"
     path.write_text(
-        json.dumps({"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}, "geometry": area}]})
+        json.dumps(
+            {
+                "type": "FeatureCollection",
+                "features": [{"type": "Feature", "properties": {}, "geometry": area}],
+            }
+        )
     )
     return path
 
@@ -74,6 +88,7 @@ def options(events: Path, out: Path, **changed: object) -> Options:
         "horizon": "day",
         "cell_size_m": 200.0,
         "models": QUICK,
+        "categories": ("burglary",),
         "jobs": 1,
         "refit_weeks": 1,
     }

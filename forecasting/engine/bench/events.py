@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import warnings
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -169,11 +170,15 @@ def _parquet(name: str, data: bytes) -> pd.DataFrame:
 
 def _csv(name: str, data: bytes) -> pd.DataFrame:
     try:
-        header = pd.read_csv(io.BytesIO(data), nrows=0, encoding="utf-8-sig")
-        columns = _wanted(name, [str(column) for column in header.columns])
+        with warnings.catch_warnings():
+            # Looked at with all its columns: a field too many in every row would shift or cut them without a word.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            head = pd.read_csv(io.BytesIO(data), nrows=100, index_col=False, dtype=str, encoding="utf-8-sig")
+        columns = _wanted(name, [str(column) for column in head.columns])
         frame = pd.read_csv(
             io.BytesIO(data),
             usecols=list(columns),
+            index_col=False,
             dtype=str,
             encoding="utf-8-sig",
             keep_default_na=False,
@@ -181,7 +186,7 @@ def _csv(name: str, data: bytes) -> pd.DataFrame:
         )
     except UnicodeDecodeError as exc:
         raise BenchProblem(f"{name} is not UTF-8 text ({exc}).", next_step="save the CSV as UTF-8.") from exc
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as exc:
+    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as exc:
         raise BenchProblem(
             f"{name} cannot be read as CSV ({str(exc).strip()}).",
             next_step="mend that line: every row needs as many fields as the header, with commas between.",
