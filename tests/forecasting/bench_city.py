@@ -65,7 +65,7 @@ def boundary(folder: Path) -> Path:
         [WEST, SOUTH],
     ]
     x, y = WEST + 0.7 * SIDE, SOUTH + 0.6 * SIDE
-    hole = [[x, y], [x, y + 0.003], [x + 0.003, y + 0.004], [x + 0.003, y], [x, y]]
+    hole = [[x, y], [x, y + 0.009], [x + 0.007, y + 0.01], [x + 0.007, y], [x, y]]
     area = {"type": "Polygon", "coordinates": [outline, hole]}
     path = folder / "boundary.geojson"
     path.write_text(
