@@ -27,6 +27,7 @@ IN_ORDER_OF_USE = (
     "forecast",
     "plan",
     "run_shift",
+    "backtest",
 )
 COMMANDS_INTRO = """\
 # Commands

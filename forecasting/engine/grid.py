@@ -175,6 +175,11 @@ def unproject(x_m: npt.ArrayLike, y_m: npt.ArrayLike, epsg: int) -> tuple[Floats
     return np.asarray(lon, np.float64), np.asarray(lat, np.float64)
 
 
+def to_metres(shape: shapely.Geometry, epsg: int) -> shapely.Geometry:
+    """A WGS84 shape in metres of ``epsg``."""
+    return shapely.transform(shape, lambda p: np.column_stack(project(p[:, 0], p[:, 1], epsg)))
+
+
 def grid_build(boundary_m: BaseGeometry, cell_size_m: float, epsg: int, min_inside: float = 0.25) -> GridSpec:
     """Cover the jurisdiction with square cells, keeping those at least a quarter inside it.
 

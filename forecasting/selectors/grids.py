@@ -13,7 +13,7 @@ from django.db.models.functions import Cast
 
 from agencies.engine.geometry import polygon_from_geojson
 from agencies.models import Agency, Beat
-from forecasting.engine.grid import GridSpec, project
+from forecasting.engine.grid import GridSpec, to_metres
 from forecasting.models import Grid
 from missions_project.lib.errors import MissionsError
 
@@ -43,11 +43,6 @@ def active_grid(agency: Agency) -> Grid:
     if grid is None:
         raise MissionsError(f"Agency “{agency.slug}” has no active grid.", next_step=BUILD_A_GRID)
     return grid
-
-
-def to_metres(shape: shapely.Geometry, epsg: int) -> shapely.Geometry:
-    """Return a WGS84 shape in metres of ``epsg``."""
-    return shapely.transform(shape, lambda p: np.column_stack(project(p[:, 0], p[:, 1], epsg)))
 
 
 _beats: dict[tuple[str, str], Ints] = {}

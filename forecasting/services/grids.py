@@ -7,8 +7,8 @@ from django.db import transaction
 from agencies.models import Agency
 from agencies.selectors import agency_area
 from forecasting.engine import grid as engine
+from forecasting.engine.grid import to_metres
 from forecasting.models import Grid
-from forecasting.selectors.grids import to_metres
 from missions_project.lib.errors import MissionsError
 
 

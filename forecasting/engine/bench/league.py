@@ -1,0 +1,263 @@
+"""The league table of a backtest: every model's figures with intervals, beside the best plain count."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.engine.bench.contest import Setting
+from forecasting.engine.bench.protocol import bootstrap_blocks
+from forecasting.engine.bench.replay import Block, Choices
+from forecasting.engine.candidates import BASELINES
+from forecasting.engine.metrics import (
+    Estimate,
+    Scores,
+    area_cells,
+    area_scores,
+    bootstrap_weeks,
+    ratio_estimate,
+)
+
+Floats = npt.NDArray[np.float64]
+Floats32 = npt.NDArray[np.float32]
+
+RISK_BANDS = 10
+CSV_COLUMNS = (
+    *("category", "model", "is_baseline", "is_best_baseline", "is_written"),
+    *("area", "cells", "hit_rate", "hit_rate_low", "hit_rate_high", "pai", "pai_low", "pai_high"),
+    *("pei_star", "pei_star_low", "pei_star_high", "lift", "lift_low", "lift_high"),
+    *("log_score", "log_skill", "log_skill_low", "log_skill_high"),
+    *("calibration", "calibration_low", "calibration_high"),
+    *("fit_seconds", "forecast_seconds", "stood_in_fits", "events", "outside_cells", "periods"),
+)
+
+
+@dataclass(frozen=True)
+class AreaFigures:
+    """What a model reaches when this many cells are flagged; ``lift`` is against the area's best baseline."""
+
+    area: str
+    cells: int
+    hit_rate: Estimate
+    pai: Estimate
+    pei_star: Estimate
+    lift: Estimate
+
+    def as_dict(self) -> dict[str, Any]:
+        figures = {name: getattr(self, name).as_dict() for name in ("hit_rate", "pai", "pei_star", "lift")}
+        return {"area": self.area, "cells": self.cells, **figures}
+
+
+@dataclass(frozen=True)
+class ModelFigures:
+    """One model's record. ``log_score`` is the mean per cell and period, ``log_skill`` nats per event."""
+
+    name: str
+    is_baseline: bool
+    is_best_baseline: bool
+    is_written: bool
+    areas: tuple[AreaFigures, ...]
+    log_score: float
+    log_skill: Estimate
+    calibration: Estimate
+    fit_seconds: float
+    forecast_seconds: float
+    stood_in_fits: int
+
+    def as_dict(self) -> dict[str, Any]:
+        plain = ("name", "is_baseline", "is_best_baseline", "is_written", "log_score")
+        seconds = ("fit_seconds", "forecast_seconds", "stood_in_fits")
+        return {
+            **{name: getattr(self, name) for name in plain},
+            "log_skill": self.log_skill.as_dict(),
+            "calibration": self.calibration.as_dict(),
+            **{name: getattr(self, name) for name in seconds},
+            "areas": [area.as_dict() for area in self.areas],
+        }
+
+
+@dataclass(frozen=True)
+class CategoryLeague:
+    """One crime type: models best first by log score, what was observed, and the written forecast's reliability.
+
+    ``blocks`` are the bootstrap's blocks (weeks, or periods as long as a week), with expected and observed
+    events of the written forecast. ``reliability`` are ten bands of equal expected counts, riskiest cells first.
+    """
+
+    category: str
+    events: int
+    outside_cells: int
+    cells: int
+    periods: int
+    models: tuple[ModelFigures, ...]
+    best_by_area: Mapping[str, str]
+    blocks: tuple[Mapping[str, Any], ...]
+    reliability: tuple[Mapping[str, float], ...]
+
+    def model(self, name: str) -> ModelFigures:
+        return next(model for model in self.models if model.name == name)
+
+    @property
+    def written(self) -> ModelFigures:
+        return next(model for model in self.models if model.is_written)
+
+    @property
+    def best_baseline(self) -> ModelFigures:
+        return next(model for model in self.models if model.is_best_baseline)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "events": self.events,
+            "outside_cells": self.outside_cells,
+            "cells": self.cells,
+            "periods": self.periods,
+            "best_baseline": self.best_baseline.name,
+            "best_baseline_by_area": dict(self.best_by_area),
+            "models": [model.as_dict() for model in self.models],
+            "expected_and_observed": [dict(block) for block in self.blocks],
+            "reliability": [dict(band) for band in self.reliability],
+        }
+
+
+def blocks_joined(blocks: Sequence[Block]) -> Block:
+    """The scores of all origins as one, along the periods; seconds add up, stand-ins become "in any"."""
+    along = {"hits": 2, "ideal": 1, "log_scores": 2, "expected": 2, "inside": 1, "outside": 1}
+    joined = {
+        name: np.concatenate([getattr(block, name) for block in blocks], axis=axis)
+        for name, axis in along.items()
+    }
+    sums = {
+        name: sum(getattr(block, name) for block in blocks) for name in ("fit_seconds", "forecast_seconds")
+    }
+    return Block(
+        **joined,
+        **sums,
+        stand_in=np.any([block.stand_in for block in blocks], axis=0),
+        walk_seconds=sum(block.walk_seconds for block in blocks),
+    )
+
+
+def league_table(
+    setting: Setting, choices: Choices, blocks: Sequence[Block], target: int, reliability: Floats
+) -> CategoryLeague:
+    """Every model's figures for one type, all from the same bootstrap draws. ``reliability`` [bands, 2].
+
+    Events beyond the cells count in hit rates, PAI, lift and calibration, where they can only be missed; PEI* and
+    the log score are about the cells.
+    """
+    grid, plan = setting.ground.grid, setting.plan
+    areas = area_cells(len(grid), grid.cell_size_m)
+    all_of = blocks_joined(blocks)
+    blocks_of = bootstrap_blocks(plan.test)
+    draws = bootstrap_weeks(blocks_of, setting.rng(2))
+    inside, outside = all_of.inside[target], all_of.outside[target]
+    observed = inside + outside
+    reference = int(choices.by_log[target])
+    best_hits = np.stack(
+        [all_of.hits[target, best, :, column] for column, best in enumerate(choices.by_area[target])], axis=1
+    )
+    models = []
+    for number, name in enumerate(setting.models):
+        scores = Scores(
+            hits=all_of.hits[target, number],
+            ideal=all_of.ideal[target],
+            log_scores=all_of.log_scores[target, number],
+            expected=all_of.expected[target, number],
+            observed=observed,
+        )
+        gain = scores.log_scores - all_of.log_scores[target, reference]
+        figures = []
+        for column, one in enumerate(area_scores(scores, best_hits, areas, len(grid), blocks_of, draws)):
+            pei = ratio_estimate(scores.hits[:, column], scores.ideal[:, column], blocks_of, draws)
+            pai = _scaled(one.hit_rate, len(grid) / one.cells)
+            figures.append(AreaFigures(one.area, one.cells, one.hit_rate, pai, pei, one.lift))
+        models.append(
+            ModelFigures(
+                name=name,
+                is_baseline=name in BASELINES,
+                is_best_baseline=number == reference,
+                is_written=name == setting.written,
+                areas=tuple(figures),
+                log_score=float(scores.log_scores.sum() / (len(plan.test) * len(grid))),
+                log_skill=ratio_estimate(gain, inside, blocks_of, draws),
+                calibration=ratio_estimate(scores.expected, observed, blocks_of, draws),
+                fit_seconds=float(all_of.fit_seconds[target, number]),
+                forecast_seconds=float(all_of.forecast_seconds[target, number]),
+                stood_in_fits=sum(int(block.stand_in[target, number]) for block in blocks),
+            )
+        )
+    models.sort(key=lambda model: -model.log_score)
+    written = setting.models.index(setting.written)
+    return CategoryLeague(
+        category=setting.targets[target],
+        events=int(observed.sum()),
+        outside_cells=int(outside.sum()),
+        cells=len(grid),
+        periods=len(plan.test),
+        models=tuple(models),
+        best_by_area={
+            label: BASELINES[int(best)] for label, best in zip(areas, choices.by_area[target], strict=True)
+        },
+        blocks=tuple(
+            {
+                "from": str(plan.test.from_utc[blocks_of == block][0].astype("datetime64[D]")),
+                "expected": float(all_of.expected[target, written][blocks_of == block].sum()),
+                "observed": int(observed[blocks_of == block].sum()),
+            }
+            for block in np.unique(blocks_of)
+        ),
+        reliability=tuple({"expected": float(a), "observed": float(b)} for a, b in reliability),
+    )
+
+
+def _scaled(estimate: Estimate, factor: float) -> Estimate:
+    return Estimate(estimate.value * factor, estimate.low * factor, estimate.high * factor)
+
+
+def reliability_bands(surfaces: Floats32, events: Sequence[tuple[npt.NDArray[np.int64], Floats]]) -> Floats:
+    """Expected and observed events in ten bands of equal expected counts, riskiest cells first: [10, 2].
+
+    ``surfaces`` [S, N]; ``events`` each period's distinct cells with their counts.
+    """
+    bands = np.zeros((RISK_BANDS, 2))
+    for surface, (cells, counts) in zip(surfaces, events, strict=True):
+        wide = surface.astype(np.float64)
+        order = np.argsort(-wide, kind="stable")
+        before = np.concatenate([[0.0], np.cumsum(wide[order])[:-1]])
+        total = max(float(wide.sum()), 1e-300)
+        band = np.empty(len(wide), dtype=np.int64)
+        band[order] = np.minimum((RISK_BANDS * before / total).astype(np.int64), RISK_BANDS - 1)
+        bands[:, 0] += np.bincount(band, wide, RISK_BANDS)
+        bands[:, 1] += np.bincount(band[cells], counts, RISK_BANDS)
+    return bands
+
+
+def league_csv(leagues: Sequence[CategoryLeague]) -> str:
+    """One row for each category, model and area; numbers that do not exist are empty."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for league in leagues:
+        for model in league.models:
+            flags = (model.is_baseline, model.is_best_baseline, model.is_written)
+            for area in model.areas:
+                estimates = (area.hit_rate, area.pai, area.pei_star, area.lift)
+                row: list[Any] = [league.category, model.name, *(int(flag) for flag in flags)]
+                row += [area.area, area.cells, *(value for one in estimates for value in _three(one))]
+                row += [_number(model.log_score), *_three(model.log_skill), *_three(model.calibration)]
+                row += [f"{model.fit_seconds:.3f}", f"{model.forecast_seconds:.3f}", model.stood_in_fits]
+                writer.writerow([*row, league.events, league.outside_cells, league.periods])
+    return out.getvalue()
+
+
+def _three(estimate: Estimate) -> tuple[str, str, str]:
+    return _number(estimate.value), _number(estimate.low), _number(estimate.high)
+
+
+def _number(value: float) -> str:
+    return repr(float(value)) if math.isfinite(value) else ""
