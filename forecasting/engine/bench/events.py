@@ -22,7 +22,7 @@ Times = npt.NDArray[np.datetime64]
 Flags = npt.NDArray[np.bool_]
 
 REQUIRED = ("id", "occurred_at", "category", "lat", "lon")
-OPTIONAL = ("occurred_to", "reported_at", "discovery")
+OPTIONAL = ("occurred_to", "reported_at", "discovery", "coverage")
 OFFICER_INITIATED = "officer_initiated"
 _WRITE_DATES = "write dates as 2018-01-31 or 2018-01-31 14:30:00, local time, without a zone."
 
@@ -39,6 +39,7 @@ class EventsFile:
 
     All times are the file's own wall clock: no zone is applied anywhere. ``category`` indexes ``names``.
     ``known`` is ``reported_at``, never before ``occurred``; equal to it where the file does not say.
+    ``coverage`` names the sensor area that heard it, empty where there is none.
     ``dropped`` counts the rows left out by reason; ``rows`` are all rows; ``digest`` is the file's SHA-256.
     """
 
@@ -48,6 +49,7 @@ class EventsFile:
     occurred_to: Times = field(repr=False)
     known: Times = field(repr=False)
     category: npt.NDArray[np.int64] = field(repr=False)
+    coverage: npt.NDArray[np.str_] = field(repr=False)
     names: tuple[str, ...]
     rows: int
     dropped: Mapping[str, int]
@@ -67,6 +69,7 @@ class EventsFile:
             self.occurred_to[at],
             self.known[at],
             self.category[at],
+            self.coverage[at],
             self.names,
             self.rows,
             self.dropped,
@@ -78,7 +81,7 @@ class EventsFile:
 def events_read(path: Path) -> EventsFile:
     """Read events from CSV or Parquet (either may be gzipped), told apart by their content.
 
-    Columns: id, occurred_at, category, lat, lon; optionally occurred_to, reported_at, discovery. Others are not
+    Columns: id, occurred_at, category, lat, lon; optionally occurred_to, reported_at, discovery, coverage. Others are not
     read. Rows without a place, a time or a category, rows found by officers and repeated ids (the earliest known
     stays) are left out and counted. A missing column, a date or number that cannot be read, a time zone, places
     that are not on the globe or look swapped, an empty or foreign file raise ``BenchProblem``.
@@ -91,6 +94,10 @@ def events_read(path: Path) -> EventsFile:
     nowhere = ~np.isfinite(lat) | ~np.isfinite(lon) | ((lat == 0) & (lon == 0))
     _check_globe(frame, lat, lon, ~nowhere)
     category = frame["category"].astype("string").str.strip().fillna("").to_numpy(dtype=object)
+    coverage = np.full(len(frame), "", dtype=object)
+    if "coverage" in frame:
+        coverage = frame["coverage"].astype("string").str.strip().fillna("").to_numpy(dtype=object)
+    coverage = coverage.astype(str)
     dropped: dict[str, int] = {}
     keep = np.ones(len(frame), dtype=bool)
 
@@ -125,6 +132,7 @@ def events_read(path: Path) -> EventsFile:
         occurred_to=until[rows],
         known=known[rows],
         category=codes.astype(np.int64),
+        coverage=coverage[rows],
         names=tuple(str(name) for name in names),
         rows=len(frame),
         dropped={reason: count for reason, count in dropped.items() if count},

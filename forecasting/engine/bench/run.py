@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from forecasting.engine.bench.checkpoint import Checkpoint, program_digest
 from forecasting.engine.bench.contest import Makers, Setting, learnable, models_choose
+from forecasting.engine.bench.coverage import coverage_digest, coverage_of_events, coverage_read
 from forecasting.engine.bench.events import EventsFile, events_read
 from forecasting.engine.bench.ground import (
     Ground,
@@ -28,8 +29,10 @@ from forecasting.engine.bench.replay import Choices, block_run, choices_make, ou
 from forecasting.engine.bench.report import About, report_html
 from forecasting.engine.grid import GridSpec, project
 from forecasting.engine.parallel import TypePool, default_workers
+from forecasting.engine.periods import days_since_epoch
 from forecasting.engine.train import MIN_PERIODS
-from ingestion.engine.tables import IncidentTable
+from forecasting.engine.watch import watch_of
+from ingestion.engine.tables import IncidentTable, WatchedArea
 from missions_project.lib.progress import Progress, no_progress
 
 _DAY = np.timedelta64(1, "D")
@@ -47,6 +50,7 @@ class Options:
     horizon: str
     cell_size_m: float = 150.0
     boundary: Path | None = None
+    coverage: Path | None = None
     categories: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     offences: Mapping[str, str] = field(default_factory=dict)
@@ -86,6 +90,7 @@ def backtest(
     _check_window(usable, plan)
     grid = _grid(options, usable, plan)
     targets, incidents, unseen = _incidents(usable, grid, chosen, plan, named=bool(options.categories))
+    incidents = replace(incidents, watched=_watched(options, usable, grid, plan, targets))
     setting = Setting(Ground(grid, layers), incidents, plan, targets, models, classics, options.seed)
     _check_history(setting)
     checkpoint = Checkpoint(options.out, _fingerprint(options, events, layers, grid, setting))
@@ -208,6 +213,15 @@ def _incidents(
     return targets, table, unseen
 
 
+def _watched(
+    options: Options, events: EventsFile, grid: GridSpec, plan: Timetable, targets: tuple[str, ...]
+) -> tuple[WatchedArea, ...]:
+    """Where sensors reach: the file that was given, else the events' own column; nothing means everywhere."""
+    if options.coverage is not None:
+        return coverage_read(options.coverage, grid.epsg, targets)
+    return coverage_of_events(events, grid.epsg, plan.test.from_utc[0], targets)
+
+
 def _check_history(setting: Setting) -> None:
     begin = setting.plan.test.from_utc[0]
     found = len(learnable(setting, begin))
@@ -230,6 +244,7 @@ def _fingerprint(
         "shift_hours": options.shift_hours if options.horizon == "shift" else None,
         "cell_size_m": options.cell_size_m,
         "grid": grid.hash,
+        "coverage": coverage_digest(options.coverage),
         "layers": [[one.slug, str(one.valid_from or ""), one.digest] for one in layers],
         "categories": list(setting.targets),
         "offences": dict(sorted(options.offences.items())),
@@ -304,6 +319,7 @@ def _about(
         ("Jurisdiction", f"{ground}: {len(grid):,} cells of {grid.cell_size_m:g} m, EPSG:{grid.epsg}"),
         ("Best baseline chosen", chosen_on),
         ("Known when", "reported_at, where it is given" if events.has_reported else "as soon as it happened: the file has no reported_at"),
+        ("Watched by sensors", _watched_text(setting)),
         ("Layers", ", ".join(_layer_text(one) for one in layers) or "none"),
         ("Other types used as features", ", ".join(setting.incidents.categories[len(setting.targets) :]) or "none"),
         ("Seed", str(options.seed)),
@@ -326,6 +342,17 @@ def _about(
     left += list(without)
     title = f"Backtest: {', '.join(setting.targets)}, {plan.horizon} by {plan.horizon}"
     return About(title, facts, left, setting.written)
+
+
+def _watched_text(setting: Setting) -> str:
+    """How much of the grid the first type can be heard in when the test begins."""
+    grid, incidents = setting.ground.grid, setting.incidents
+    if not incidents.watched:
+        return "everywhere (no coverage was given)"
+    watch = watch_of(grid, incidents.watched, incidents.categories)
+    begin = days_since_epoch(setting.plan.test.from_utc[:1])
+    cells = int(watch.n_watched(0, begin, len(grid))[0])
+    return f"{cells:,} of {len(grid):,} cells when the test begins; the others are unknown, and nothing is expected there"
 
 
 def _layer_text(layer: Layer) -> str:

@@ -63,6 +63,13 @@ class Command(MissionsCommand):
             help="the jurisdiction, GeoJSON in WGS84; else the events' hull",
         )
         add(
+            "--coverage",
+            type=Path,
+            metavar="FILE",
+            help="where sensors reach, GeoJSON with an optional valid_from a feature; else the events' column coverage, "
+            "else everywhere",
+        )
+        add(
             "--layers",
             nargs="+",
             action="extend",
@@ -176,6 +183,7 @@ def options_from(options: dict[str, Any]) -> Options:
         horizon=options["horizon"],
         cell_size_m=options["cell_size_m"],
         boundary=options["boundary"],
+        coverage=options["coverage"],
         categories=words(options["categories"]),
         models=words(options["models"]),
         offences=offences,
