@@ -66,6 +66,25 @@ def artefact_store(artefact: Artefact, *, agency_slug: str, type_slug: str) -> t
     return name, digest
 
 
+def artefact_check(*, name: str, sha256: str) -> bytes:
+    """Read a model file and compare its fingerprint; nothing is opened. Raises ``MissionsError`` with the next step."""
+    if not name:
+        raise MissionsError("The version has no model file.", next_step=TRAIN_AGAIN)
+    path = Path(settings.ARTEFACT_DIR) / name
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MissionsError(
+            f"The model file {name} cannot be read ({error.strerror}).", next_step=TRAIN_AGAIN
+        ) from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise MissionsError(
+            f"The model file {name} is not the one that was trained: its fingerprint differs. It was not opened.",
+            next_step=f"restore it from a backup, or train again: {TRAIN_AGAIN}",
+        )
+    return data
+
+
 def artefact_load(*, name: str, sha256: str, library: str = "") -> Artefact:
     """Read a model file, or the copy in this process's memory. Raises ``MissionsError`` with the next step.
 
@@ -80,18 +99,7 @@ def artefact_load(*, name: str, sha256: str, library: str = "") -> Artefact:
             f"The model was made with {library}; this installation has {library_version()}.",
             next_step=TRAIN_AGAIN,
         )
-    path = Path(settings.ARTEFACT_DIR) / name
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise MissionsError(
-            f"The model file {name} cannot be read ({error.strerror}).", next_step=TRAIN_AGAIN
-        ) from error
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise MissionsError(
-            f"The model file {name} is not the one that was trained: its fingerprint differs. It was not opened.",
-            next_step=f"restore it from a backup, or train again: {TRAIN_AGAIN}",
-        )
+    data = artefact_check(name=name, sha256=sha256)
     content = joblib.load(BytesIO(data))
     if content.get("format") != FORMAT:
         raise MissionsError(f"The model file {name} has another format.", next_step=TRAIN_AGAIN)

@@ -190,7 +190,7 @@ def _empty(agency: Agency, chosen: Chosen) -> dict[str, Any]:
             "last_run": last,
             "waiting": True,
         }
-    if not ModelVersion.objects.filter(agency=agency, is_live=True).exists():
+    if not ModelVersion.objects.live().filter(agency=agency).exists():
         return {"why_empty": "No model has been trained yet.", "can_forecast": False, "needs_training": True}
     return {"why_empty": "This shift has not been forecast yet.", "can_forecast": True}
 

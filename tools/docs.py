@@ -27,6 +27,7 @@ IN_ORDER_OF_USE = (
     "forecast",
     "plan",
     "run_shift",
+    "drift",
 )
 COMMANDS_INTRO = """\
 # Commands

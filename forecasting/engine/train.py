@@ -1,8 +1,7 @@
 """The façade of the numeric core: train models, forecast a shift, say why. Arrays in, arrays out."""
 
-import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy.typing as npt
 
 from forecasting.engine.backtest import League, LeagueRow, held_out, league_run
 from forecasting.engine.candidates import Candidate
+from forecasting.engine.card import Groups
 from forecasting.engine.context import ContextScaler
 from forecasting.engine.design import calendar_columns
 from forecasting.engine.explain import Explanation, explain_cells
@@ -17,6 +17,7 @@ from forecasting.engine.features import MEMORIES_DAYS, History, events_of, rows_
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.parallel import TypePool, default_workers, single_threaded
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
+from forecasting.engine.steps import Steps
 from forecasting.engine.workshop import ShapeModel, Workshop, matrix, surface
 from ingestion.engine.tables import IncidentTable
 from missions_project.lib.progress import Progress, no_progress
@@ -25,6 +26,7 @@ Floats32 = npt.NDArray[np.float32]
 
 __all__ = [
     "Explanation",
+    "Groups",
     "LeagueRow",
     "Periods",
     "ShiftWindow",
@@ -48,6 +50,9 @@ class TypeModel:
     n_cells: int
     categories: tuple[str, ...]
     version: int = MODEL_VERSION
+    baseline: Any = None
+    """The best plain count, fitted on the same incidents: what the model in service is watched against. None where the
+    champion is that plain count."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class TrainedType:
     events: int
     tested_events: int
     tested_periods: int
+    card: dict[str, Any] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
         """The record for the model page, made of JSON's own types only."""
@@ -83,7 +89,14 @@ class TrainedType:
             "tested_events": self.tested_events,
             "tested_periods": self.tested_periods,
             "league": [row.as_dict() for row in self.league],
+            "card": self.card,
         }
+
+    def plain(self) -> "TrainedType | None":
+        """The best plain count as a model of its own, to forecast beside the champion; None where it is the champion."""
+        if self.model.baseline is None:
+            return None
+        return replace(self, model=replace(self.model, estimator=self.model.baseline, baseline=None))
 
 
 def train(
@@ -100,6 +113,7 @@ def train(
     progress: Progress = no_progress,
     budget_cells: int | None = None,
     workers: int | None = None,
+    groups: Groups | None = None,
 ) -> dict[str, TrainedType]:
     """Train a model for every crime type, test it on recent weeks against plain counts, keep the better one.
 
@@ -107,7 +121,8 @@ def train(
     out. Incidents not yet known at ``as_of_utc`` are not looked at. ``context`` [N, C]: static columns such as the
     density of bars. ``budget_cells``: missions per shift, scored as an area of its own.
     ``workers``: crime types fitted at a time (one per core if None); it does not change the result. A type without any
-    incident gets a flat surface of almost nothing. Fewer than six usable periods raise ``ValueError``.
+    incident gets a flat surface of almost nothing. Fewer than six usable periods raise ``ValueError``. ``groups``: areas
+    such as beats, for the model card.
     """
     as_of_utc = as_of_utc.astype("datetime64[s]")
     _check(grid, incidents, shifts, targets, context, context_names, periods)
@@ -121,7 +136,7 @@ def train(
     usable = _after_burn_in(usable, workshop)
     origin, tested = held_out(usable, len(grid), rng)
     chosen = np.sort(rng.permutation(len(usable))[:MAX_SAMPLED_PERIODS])
-    steps = _Steps(progress, len(targets))
+    steps = Steps(progress, len(targets))
     rows = rows_sample(
         History(grid, workshop.events),
         usable.take(chosen),
@@ -156,6 +171,7 @@ def train(
             budget_cells=budget_cells,
             progress=steps.part(0.5, 0.85),
             pool=pool,
+            groups=groups,
         )
         del pairs
         said_again.append(steps.counter(0.85, 1.0, "Refitting the champions"))
@@ -167,19 +183,27 @@ def _refit(workshop: Workshop, rows: Any, target: int, league: League, usable: P
     """Fit the champion again on everything up to now."""
     slug, source = workshop.targets[target], workshop.sources[target]
     shape = workshop.shape_fit(rows, target, workshop.as_of_days)
-    (champion,), _ = workshop.fit(rows, target, shape, workshop.as_of_days, [league.champion])
+    names = list(dict.fromkeys([league.champion, league.best_baseline]))
+    (champion, *plain), _ = workshop.fit(rows, target, shape, workshop.as_of_days, names)
     return TrainedType(
         slug=slug,
         champion=league.champion,
         beats_baseline=league.beats_baseline,
         league=league.rows,
-        model=TypeModel(shape, champion.estimator, len(workshop.grid), workshop.incidents.categories),
+        model=TypeModel(
+            shape,
+            champion.estimator,
+            len(workshop.grid),
+            workshop.incidents.categories,
+            baseline=plain[0].estimator if plain else None,
+        ),
         trained_from=usable.from_utc[0],
         trained_to=usable.to_utc[-1],
         rows=len(rows.cell),
         events=int((workshop.events.source == source).sum()),
         tested_events=league.events,
         tested_periods=league.periods,
+        card=league.card,
     )
 
 
@@ -288,29 +312,6 @@ def explain(
         context_names=context_names,
         cells=np.asarray(cells, dtype=np.int64),
     )
-
-
-class _Steps:
-    """Several stages as one progress bar of a thousand steps."""
-
-    def __init__(self, progress: Progress, n_targets: int) -> None:
-        self._progress = progress
-        self._n_targets = n_targets
-
-    def at(self, share: float, label: str) -> None:
-        self._progress(round(1000 * share), 1000, label)
-
-    def counter(self, low: float, high: float, label: str) -> Callable[[], None]:
-        """Call once per finished crime type, from any worker."""
-        done = itertools.count(1)
-        self.at(low, label)
-        return lambda: self.at(low + (high - low) * next(done) / self._n_targets, label)
-
-    def part(self, low: float, high: float) -> Progress:
-        def report(done: int, total: int, label: str) -> None:
-            self.at(low + (high - low) * done / max(total, 1), label)
-
-        return report
 
 
 def _workshop(

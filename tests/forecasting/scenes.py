@@ -42,7 +42,7 @@ class Scene:
         return CrimeType.objects.get(agency=self.agency, slug=slug)
 
     def version(self, slug: str = "burglary") -> ModelVersion:
-        return ModelVersion.objects.get(agency=self.agency, crime_type__slug=slug, is_live=True)
+        return ModelVersion.objects.live().get(agency=self.agency, crime_type__slug=slug)
 
 
 def last_midnight() -> dt.datetime:
@@ -115,6 +115,10 @@ def make_scene(slug: str = "riverton") -> Scene:
                     "number",
                     "champion",
                     "beats_baseline",
+                    "is_baseline",
+                    "state",
+                    "approved_at",
+                    "approval_note",
                     "artefact",
                     "artefact_hash",
                     "summary",
