@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import platform
 import tempfile
 import threading
 from collections import OrderedDict
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
+import scipy
 import sklearn
 from django.conf import settings
 
@@ -46,6 +49,12 @@ class Artefact:
 def library_version() -> str:
     """What the pickled estimators depend on: another scikit-learn may read them wrongly without saying so."""
     return f"scikit-learn {sklearn.__version__}"
+
+
+def library_versions() -> str:
+    """Everything whose version could change a number: for the model card."""
+    parts = [f"Python {platform.python_version()}", f"numpy {np.__version__}", f"scipy {scipy.__version__}"]
+    return ", ".join([*parts, library_version(), f"joblib {joblib.__version__}"])
 
 
 def artefact_store(artefact: Artefact, *, agency_slug: str, type_slug: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from agencies.models import Agency, Beat, CrimeType, Shift, Unit, User
 from agencies.selectors import active_crime_types
-from forecasting.artefacts import Artefact, artefact_store, library_version
+from forecasting.artefacts import Artefact, artefact_store, library_version, library_versions
 from forecasting.engine.train import Groups, ShiftWindow, TrainedType, train
 from forecasting.models import Grid, ModelVersion, TrainingRun
 from forecasting.selectors.context import context_block
@@ -248,7 +248,7 @@ def _store(
                 is_baseline=any(row.is_baseline for row in one.league if row.name == one.champion),
                 artefact=files[crime_type.slug][0],
                 artefact_hash=files[crime_type.slug][1],
-                summary=one.summary() | {"library": library_version()},
+                summary=one.summary() | {"library": library_version(), "libraries": library_versions()},
                 trained_from=aware(one.trained_from),
                 trained_to=aware(one.trained_to),
                 n_incidents=one.events,
