@@ -63,7 +63,16 @@ class ModelPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     change_form_template: ClassVar[Any] = "forecasting/admin/version_change.html"
-    list_display = ("__str__", "agency", "state", "drift", "beats_baseline", "n_incidents", "approved_at", "created_at")
+    list_display = (
+        "__str__",
+        "agency",
+        "state",
+        "drift",
+        "beats_baseline",
+        "n_incidents",
+        "approved_at",
+        "created_at",
+    )
     list_filter = ("agency", "state", "crime_type", "beats_baseline")
     list_select_related = ("agency", "crime_type")
     fields = (
@@ -77,7 +86,9 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
         css = {"all": ("forecasting/admin.css",)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("agency", "crime_type", "grid").defer("grid__spec")
+        return (
+            super().get_queryset(request).select_related("agency", "crime_type", "grid").defer("grid__spec")
+        )
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)
@@ -101,7 +112,9 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
                 return self.decision_view(request, object_id, decide)
 
             return path(
-                f"<path:object_id>/{route}/", self.admin_site.admin_view(view), name=f"forecasting_modelversion_{name}"
+                f"<path:object_id>/{route}/",
+                self.admin_site.admin_view(view),
+                name=f"forecasting_modelversion_{name}",
             )
 
         return [

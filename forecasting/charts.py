@@ -61,13 +61,19 @@ def curve_svg(version: ModelVersion) -> bytes:
     figure = paper(7.2, 3.4)
     hits, pai = figure.subplots(1, 2)
     names = {"champion": version.champion, "baseline": version.summary.get("card", {}).get("baseline", "")}
-    drawn = [("baseline", BASELINE), ("champion", CHAMPION)] if not version.is_baseline else [("champion", CHAMPION)]
+    drawn = (
+        [("baseline", BASELINE), ("champion", CHAMPION)]
+        if not version.is_baseline
+        else [("champion", CHAMPION)]
+    )
     for who, colour in drawn:
         known = [(x, row) for x, row in zip(share, curve[who], strict=True) if row["value"] is not None]
         label = model_label(names[who]) + (" (best plain count)" if who == "baseline" else "")
         for axes, scale in ((hits, lambda x: 100.0), (pai, lambda x: 100.0 / x)):
             x = [x for x, _ in known]
-            axes.plot(x, [row["value"] * scale(x) for x, row in known], color=colour, linewidth=1.8, label=label)
+            axes.plot(
+                x, [row["value"] * scale(x) for x, row in known], color=colour, linewidth=1.8, label=label
+            )
             if who == "champion":
                 bounds = [[(row[end] if row[end] is not None else row["value"]) * scale(x) for x, row in known]
                           for end in ("low", "high")]  # fmt: skip
@@ -83,7 +89,7 @@ def curve_svg(version: ModelVersion) -> bytes:
         axes.set_ylim(bottom=0)
         plain_axes(axes)
     if share:
-        hits.legend(loc="upper left", frameon=False, fontsize=8)
+        hits.legend(loc="best", frameon=False, fontsize=8)
     return svg(figure)
 
 
@@ -98,9 +104,13 @@ def reliability_svg(version: ModelVersion) -> bytes:
     for row in rows:
         low = row["low_per_cell"] if row["low_per_cell"] > 0 else row["high_per_cell"] / 100
         axes.plot([row["expected_per_cell"]] * 2, [low, row["high_per_cell"]], color=CHAMPION, linewidth=1.4)
-    axes.plot([r["expected_per_cell"] for r in seen], [r["observed_per_cell"] for r in seen], "o", color=CHAMPION)
+    axes.plot(
+        [r["expected_per_cell"] for r in seen], [r["observed_per_cell"] for r in seen], "o", color=CHAMPION
+    )
     empty = [row for row in rows if row["observed"] <= 0]
-    axes.plot([r["expected_per_cell"] for r in empty], [r["high_per_cell"] for r in empty], "v", color=CHAMPION)
+    axes.plot(
+        [r["expected_per_cell"] for r in empty], [r["high_per_cell"] for r in empty], "v", color=CHAMPION
+    )
     if x:
         span = [min(x) / 2, max(x) * 2]
         axes.plot(span, span, color=OTHER, linewidth=1, zorder=0)
@@ -118,7 +128,9 @@ def ablation_svg(version: ModelVersion) -> bytes:
     """Draw what the log score loses when one family of columns is held at its neutral value, largest first."""
     from forecasting.selectors.why import FAMILY_LABELS
 
-    rows = [row for row in version.summary.get("card", {}).get("ablation", []) if row["lost"]["value"] is not None]
+    rows = [
+        row for row in version.summary.get("card", {}).get("ablation", []) if row["lost"]["value"] is not None
+    ]
     rows.sort(key=lambda row: row["lost"]["value"])
     figure = paper(4.6, 3.8)
     axes = figure.subplots()

@@ -15,6 +15,8 @@ def etag(version: ModelVersion, drift: Drift) -> str:
 
 def drift_svg(drift: Drift) -> bytes:
     """Draw expected counts with the band of 95 % of the weeks, observed counts, and the log skill below."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
     figure = paper(7.2, 4.6)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
     on = [week.week_from for week in drift.weeks]
@@ -42,12 +44,16 @@ def drift_svg(drift: Drift) -> bytes:
     below.axhline(0, color="black", linewidth=0.8)
     below.set_ylabel("Log skill\nper crime")
     if not known:
-        below.text(0.5, 0.5, "no plain count to compare with", transform=below.transAxes, ha="center", va="center")
+        below.text(
+            0.5, 0.5, "no plain count to compare with", transform=below.transAxes, ha="center", va="center"
+        )
         below.set_yticks([])
     for axes in (above, below):
         plain_axes(axes)
     if drift.weeks:
         above.legend(loc="upper left", frameon=False, fontsize=8, ncols=2)
         above.set_ylim(top=1.35 * max(max(w.high, w.observed) for w in drift.weeks) + 1)
-    figure.autofmt_xdate(rotation=0, ha="center")
+    places = AutoDateLocator(minticks=3, maxticks=8)
+    below.xaxis.set_major_locator(places)
+    below.xaxis.set_major_formatter(ConciseDateFormatter(places))
     return svg(figure)

@@ -29,7 +29,10 @@ def never_sees() -> list[tuple[str, list[str]]]:
             "From patrol itself",
             ["incidents and calls that officers initiated", "where cars were, and where missions were sent"],
         ),
-        ("From the future", ["anything reported after the forecast was issued", "layers before their date of validity"]),
+        (
+            "From the future",
+            ["anything reported after the forecast was issued", "layers before their date of validity"],
+        ),
     ]
 
 
@@ -39,9 +42,12 @@ def card_context(crime_type: CrimeType, version: ModelVersion) -> dict[str, Any]
     drift = drift_of(version)
     areas = _areas(version, card)
     return {
-        "league": [row | {"label": charts.model_label(row["name"])} for row in version.summary.get("league", [])],
+        "league": [
+            row | {"label": charts.model_label(row["name"])} for row in version.summary.get("league", [])
+        ],
         "card": card,
-        "curve": _curve_rows(card),
+        "curve": (curve := _curve_rows(card)),
+        "curve_short": curve[:: max(1, len(curve) // 10)],
         "reliability": card.get("reliability", []),
         "shift_rows": _shift_rows(crime_type, card),
         "areas": areas[:SHOWN_AREAS],

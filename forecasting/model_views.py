@@ -35,7 +35,13 @@ def model(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
     chosen = next((row for row in versions if (str(row.number) == asked if asked else row.is_live)), None)
     if asked and chosen is None:
         raise Http404("No such model.")
-    context = {"tab": "risk", "access": access, "crime_type": crime_type, "versions": versions, "version": None}
+    context = {
+        "tab": "risk",
+        "access": access,
+        "crime_type": crime_type,
+        "versions": versions,
+        "version": None,
+    }
     context["waiting"] = [row for row in versions if row.state == ModelVersion.State.TRAINED]
     if chosen is not None:
         full = ModelVersion.objects.select_related("agency", "crime_type", "grid", "run", "approved_by")

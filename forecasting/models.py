@@ -154,12 +154,18 @@ class ModelVersion(models.Model):
     n_incidents = models.PositiveIntegerField()
     data_hash = models.CharField(max_length=64)
     dispersion = models.FloatField(
-        default=1.0, help_text="How much more the held-out weeks varied than pure chance; the drift alarm allows for it."
+        default=1.0,
+        help_text="How much more the held-out weeks varied than pure chance; the drift alarm allows for it.",
     )
     created_at = models.DateTimeField(default=timezone.now)
     state = models.CharField(max_length=8, choices=State, default=State.TRAINED)
     approved_by = models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", help_text="Empty: automatically."
+        User,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="Empty: automatically.",
     )
     approved_at = models.DateTimeField(
         null=True, blank=True, help_text="When it last went live; for a refused one, when it was refused."
@@ -264,7 +270,8 @@ class RiskSurface(models.Model):
     model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT)
     values = models.BinaryField()
     baseline_values = models.BinaryField(
-        null=True, help_text="The best plain count's expected counts, rounded; empty where the model is that count."
+        null=True,
+        help_text="The best plain count's expected counts, rounded; empty where the model is that count.",
     )
     dtype = models.CharField(max_length=8, default="<f4")
     codec = models.PositiveSmallIntegerField(default=1)

@@ -23,7 +23,9 @@ urlpatterns = [
     path("models/<slug:slug>/", model_views.model, name="model"),
     path(f"{MODEL}/hit-rate.svg", model_views.model_svg, {"chart": "hit-rate"}, name="model_svg"),
     path(f"{MODEL}/curve.svg", model_views.model_svg, {"chart": "curve"}, name="model_curve"),
-    path(f"{MODEL}/reliability.svg", model_views.model_svg, {"chart": "reliability"}, name="model_reliability"),
+    path(
+        f"{MODEL}/reliability.svg", model_views.model_svg, {"chart": "reliability"}, name="model_reliability"
+    ),
     path(f"{MODEL}/ablation.svg", model_views.model_svg, {"chart": "ablation"}, name="model_ablation"),
     path(f"{MODEL}/drift.svg", model_views.model_drift_svg, name="model_drift"),
 ]

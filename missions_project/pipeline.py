@@ -41,7 +41,9 @@ def drift_due() -> int:
     due = Q(drift_measured_at=None) | Q(drift_measured_at__lt=now - DRIFT_EVERY)
     in_service = ModelVersion.objects.live().filter(agency=OuterRef("agency"))
     found = 0
-    for pk, agency_id in list(ModelPolicy.objects.filter(due, Exists(in_service)).values_list("pk", "agency_id")):
+    for pk, agency_id in list(
+        ModelPolicy.objects.filter(due, Exists(in_service)).values_list("pk", "agency_id")
+    ):
         # Marked before it is sent: the next minute's dispatcher must not send it again.
         if ModelPolicy.objects.filter(due, pk=pk).update(drift_measured_at=now) == 1:
             drift_measure_task.delay(agency_id)

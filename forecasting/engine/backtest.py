@@ -8,7 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.engine.candidates import Candidate
-from forecasting.engine.card import Entrant, Groups, KeptRows, ablation, card, curve_cells, hits_within, tallies
+from forecasting.engine.card import (
+    Entrant,
+    Groups,
+    KeptRows,
+    ablation,
+    card,
+    curve_cells,
+    hits_within,
+    tallies,
+)
 from forecasting.engine.design import calendar_columns
 from forecasting.engine.features import MEMORIES_DAYS, History, surfaces
 from forecasting.engine.metrics import (

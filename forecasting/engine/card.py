@@ -196,7 +196,9 @@ def ablation(
             rest = slice(events.stop, start + sizes[number])
             gain = float(kept.counts[number] @ np.log(full[events] / risk[events]))
             weight = kept.weight[number]
-            lost[number] = gain - per_period[number] * float(np.log((weight @ full[rest]) / (weight @ risk[rest])))
+            lost[number] = gain - per_period[number] * float(
+                np.log((weight @ full[rest]) / (weight @ risk[rest]))
+            )
         out.append({"family": family, "lost": ratio_estimate(lost, per_period, weeks, draws).as_dict()})
     return out
 
@@ -278,7 +280,8 @@ def _reliability(tally: Tally) -> list[dict[str, Any]]:
     for number in range(RISK_GROUPS):
         mine = (group == number) & (tally.fine_cells > 0)
         expected, observed, cells = (
-            float(column[mine].sum()) for column in (tally.fine_expected, tally.fine_observed, tally.fine_cells)
+            float(column[mine].sum())
+            for column in (tally.fine_expected, tally.fine_observed, tally.fine_cells)
         )
         if cells == 0 or expected <= 0:
             continue
@@ -320,7 +323,9 @@ def _by_shift(
                 "periods": int(here.sum()),
                 "expected": float(champion.scores.expected @ here),
                 "observed": float(observed.sum()),
-                "calibration": ratio_estimate(champion.scores.expected * here, observed, blocks, draws).as_dict(),
+                "calibration": ratio_estimate(
+                    champion.scores.expected * here, observed, blocks, draws
+                ).as_dict(),
                 "hit_rate": rate.as_dict(),
                 "log_skill": ratio_estimate(gain, observed, blocks, draws).as_dict(),
             }
@@ -338,7 +343,10 @@ def _by_area(
     weeks = np.arange(len(observed))
     out = []
     for number, name in enumerate(groups.names):
-        expected, seen = float(champion.tally.group_expected[:, number].sum()), float(observed[:, number].sum())
+        expected, seen = (
+            float(champion.tally.group_expected[:, number].sum()),
+            float(observed[:, number].sum()),
+        )
         low, high = poisson_interval(seen)
         skill = ratio_estimate(gain[:, number], observed[:, number], weeks, draws)
         out.append(
@@ -374,7 +382,9 @@ def _by_week(champion: Entrant, baseline: Entrant, periods: Periods, blocks: Int
     return out
 
 
-def tallies(n_entrants: Sequence[int], periods: int, weeks: int, n_cells: int, groups: Groups | None) -> list[list[Tally]]:
+def tallies(
+    n_entrants: Sequence[int], periods: int, weeks: int, n_cells: int, groups: Groups | None
+) -> list[list[Tally]]:
     """An empty tally for every entrant of every target."""
     points, n_groups = len(curve_cells(n_cells)), len(groups.names) if groups is not None else 0
     return [[Tally.empty(periods, weeks, points, n_groups) for _ in range(n)] for n in n_entrants]

@@ -63,7 +63,9 @@ class Drift:
         return sum(week.expected for week in self.weeks if week.settled) / observed if observed else None
 
 
-def drift_of(version: ModelVersion, *, policy: ModelPolicy | None = None, now: dt.datetime | None = None) -> Drift:
+def drift_of(
+    version: ModelVersion, *, policy: ModelPolicy | None = None, now: dt.datetime | None = None
+) -> Drift:
     """Return what became of one version's forecasts. Two queries."""
     rows = list(ModelWeek.objects.filter(version=version).order_by("week_from"))
     return _drift(version, rows, policy or model_policy(version.agency), now or timezone.now())
@@ -83,7 +85,9 @@ def alarms_of(
     for week in ModelWeek.objects.filter(version__in=versions).order_by("week_from"):
         by_version.setdefault(week.version_id, []).append(week)
     measured = [row for row in versions if row.pk in by_version]
-    policies = {row.agency_id: row for row in ModelPolicy.objects.filter(agency__in={v.agency_id for v in measured})}
+    policies = {
+        row.agency_id: row for row in ModelPolicy.objects.filter(agency__in={v.agency_id for v in measured})
+    }
     now = now or timezone.now()
     found = {}
     for row in measured:
@@ -118,7 +122,9 @@ def _drift(version: ModelVersion, rows: list[ModelWeek], policy: ModelPolicy, no
         for number, row in enumerate(rows)
     )
     settled = [number for number, week in enumerate(weeks) if week.settled]
-    return Drift(weeks, _alarms([rows[number] for number in settled], version, limits), limits, policy.settle_days)
+    return Drift(
+        weeks, _alarms([rows[number] for number in settled], version, limits), limits, policy.settle_days
+    )
 
 
 def _gain(row: ModelWeek) -> float:
@@ -131,7 +137,9 @@ def _skill(row: ModelWeek) -> float | None:
 
 
 def _alarms(rows: list[ModelWeek], version: ModelVersion, limits: engine.Limits) -> tuple[DriftAlarm, ...]:
-    expected, observed = (np.array([getattr(row, name) for row in rows], float) for name in ("expected", "observed"))
+    expected, observed = (
+        np.array([getattr(row, name) for row in rows], float) for name in ("expected", "observed")
+    )
     gain = None if version.is_baseline else np.array([_gain(row) for row in rows])
     found, sums = engine.alarms(expected, observed, gain, limits)
     out = []
@@ -144,7 +152,9 @@ def _alarms(rows: list[ModelWeek], version: ModelVersion, limits: engine.Limits)
 
 def _sentence(rule: str, part: list[ModelWeek]) -> str:
     first, last = part[0].week_from, part[-1].week_from
-    when = f"in the week of {_day(first)}" if first == last else f"in the weeks of {_day(first)} to {_day(last)}"
+    when = (
+        f"in the week of {_day(first)}" if first == last else f"in the weeks of {_day(first)} to {_day(last)}"
+    )
     observed, expected = sum(row.observed for row in part), sum(row.expected for row in part)
     if rule == "skill":
         lost = -sum(_gain(row) for row in part if row.baseline_log_score is not None)

@@ -29,7 +29,9 @@ def live_version(crime_type: CrimeType) -> ModelVersion | None:
 
 def waiting_versions(agency: Agency) -> dict[int, ModelVersion]:
     """Return the newest version that waits for approval, by crime type id. One query."""
-    rows = ModelVersion.objects.filter(agency=agency, state=ModelVersion.State.TRAINED, crime_type__is_active=True)
+    rows = ModelVersion.objects.filter(
+        agency=agency, state=ModelVersion.State.TRAINED, crime_type__is_active=True
+    )
     newest: dict[int, ModelVersion] = {}
     for row in rows.select_related("crime_type").defer("summary").order_by("number"):
         newest[row.crime_type_id] = row
@@ -57,7 +59,9 @@ def why_not_live(version: ModelVersion) -> MissionsError | None:
         artefact_check(name=version.artefact, sha256=version.artefact_hash)
         artefact = model_artefact(version)
         if artefact.grid_hash != grid.hash or artefact.shifts != shift_windows(agency_shifts(version.agency)):
-            return MissionsError(f"The shifts were changed since {version} was trained.", next_step=TRAIN_AGAIN)
+            return MissionsError(
+                f"The shifts were changed since {version} was trained.", next_step=TRAIN_AGAIN
+            )
     except MissionsError as problem:
         return problem
     known = {row.slug for row in active_crime_types(version.agency)}

@@ -52,7 +52,11 @@ class _Week:
 
 
 def drift_measure(
-    *, agency: Agency, now: dt.datetime | None = None, everything: bool = False, progress: Progress = no_progress
+    *,
+    agency: Agency,
+    now: dt.datetime | None = None,
+    everything: bool = False,
+    progress: Progress = no_progress,
 ) -> int:
     """Compare each model's stored forecasts with the incidents that are known now, week by week; returns weeks written.
 

@@ -121,7 +121,9 @@ def _go_live(
             next_step=LOOK_AGAIN,
         )
     if present is not None:
-        ModelVersion.objects.filter(pk=present.pk, state=State.LIVE).update(state=State.RETIRED, retired_at=now)
+        ModelVersion.objects.filter(pk=present.pk, state=State.LIVE).update(
+            state=State.RETIRED, retired_at=now
+        )
     changed = ModelVersion.objects.filter(pk=version.pk, state=seen).update(
         state=State.LIVE, approved_by=actor, approved_at=now, approval_note=note[:500], retired_at=None
     )

@@ -120,7 +120,9 @@ def training_run_execute(*, run: TrainingRun, progress: Progress | None = None) 
         )
         versions = _store(run, grid, crime_types, trained, windows, block.names, digest)
         for version in versions:
-            verdict = "beats the best plain count" if version.beats_baseline else "nothing beats the plain count"
+            verdict = (
+                "beats the best plain count" if version.beats_baseline else "nothing beats the plain count"
+            )
             reporter.log(
                 f"{version}: {verdict}. {version.get_state_display()}. {version.n_incidents} incidents."
             )

@@ -85,7 +85,6 @@ _PERSON_RULES: tuple[tuple[str, str, str], ...] = (
 _PERSON_PATTERNS = tuple((rule, what, re.compile(rf"\b(?:{words})\b")) for rule, what, words in _PERSON_RULES)
 
 
-
 def refused_traits() -> tuple[str, ...]:
     """What is never accepted about persons, in words, in the order of the rules.
 

@@ -26,6 +26,7 @@ HOT_M = (1_130.0, 2_870.0)
 DAYS = 70
 CELL_SIZE_M = 400
 _trained: dict[str, dict[str, Any]] = {}
+_snapshot: dict[str, Any] = {}
 
 
 @dataclass
@@ -108,6 +109,7 @@ def make_scene(slug: str = "riverton") -> Scene:
         _restore(agency, grid, training)
     else:
         training_run_execute(run=training)
+        _snapshot.update(training.config_snapshot)
         for version in ModelVersion.objects.filter(run=training).select_related("crime_type"):
             _trained[version.crime_type.slug] = {
                 name: getattr(version, name)
@@ -136,7 +138,9 @@ def make_scene(slug: str = "riverton") -> Scene:
 
 def _restore(agency: Agency, grid: Grid, training: TrainingRun) -> None:
     now = timezone.now()
-    TrainingRun.objects.filter(pk=training.pk).update(status="succeeded", started_at=now, finished_at=now)
+    TrainingRun.objects.filter(pk=training.pk).update(
+        status="succeeded", started_at=now, finished_at=now, config_snapshot=_snapshot
+    )
     training.refresh_from_db()
     for slug, fields in _trained.items():
         ModelVersion.objects.create(

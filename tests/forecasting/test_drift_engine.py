@@ -35,7 +35,7 @@ def false_alarm_share(draw: object, limits: Limits, weekly: float) -> float:
 def cells(weekly: float, n: int = 40) -> tuple[np.ndarray, np.ndarray]:
     """A model's expected counts in n cells, and a plain count's that spreads the same total otherwise."""
     shape = np.random.default_rng(1).gamma(0.6, 1.0, n) + 0.05
-    plain = shape ** 0.7
+    plain = shape**0.7
     return weekly * shape / shape.sum(), weekly * plain / plain.sum()
 
 
@@ -110,7 +110,7 @@ def test_limits_hold_as_much_of_the_weeks_as_they_say(mean: float) -> None:
     assert chance[low : high + 1].sum() >= 0.95 - 1e-9
     # One count narrower at either end would leave more than 2.5 % beyond it.
     assert low == 0 or chance[: low + 1].sum() >= 0.025
-    assert chance[: low].sum() < 0.025
+    assert chance[:low].sum() < 0.025
     assert chance[high + 1 :].sum() <= 0.025 + 1e-9
     assert high == 0 or chance[high:].sum() > 0.025
 

@@ -195,7 +195,9 @@ def test_measuring_again_takes_in_late_reports_and_leaves_old_weeks_alone(
     assert ModelWeek.objects.count() == 2
 
 
-def weeks(version: ModelVersion, ratios: list[float], *, ends_days_ago: int = 21, gain: float | None = None) -> None:
+def weeks(
+    version: ModelVersion, ratios: list[float], *, ends_days_ago: int = 21, gain: float | None = None
+) -> None:
     """Stored weeks with 50 crimes expected each, the last of them so many days ago."""
     last = monday((timezone.now() - dt.timedelta(days=ends_days_ago + 7)).date())
     for number, ratio in enumerate(ratios):
@@ -261,15 +263,23 @@ def test_alarms_show_on_the_card_the_risk_map_and_the_admin_list(
     scene: Scene, version: ModelVersion, analyst: User, member: Callable[[str], User], sign_in: SignIn
 ) -> None:
     weeks(version, [1.0, 1.0, 1.7, 1.8, 1.2])
-    card = sign_in(analyst).get(reverse("forecasting:model", args=[scene.agency.slug, "burglary"])).content.decode()
+    card = (
+        sign_in(analyst)
+        .get(reverse("forecasting:model", args=[scene.agency.slug, "burglary"]))
+        .content.decode()
+    )
     assert "Drift alarm." in card
     assert "More than expected" in card
     risk = reverse("forecasting:risk", args=[scene.agency.slug])
     where = {"shift": scene.shift.slug, "date": scene.run.on.isoformat()}
     for kind in ("burglary", "harm"):
         assert "More than expected" in sign_in(analyst).get(risk, where | {"type": kind}).content.decode()
-    assert "More than expected" not in sign_in(analyst).get(risk, where | {"type": "robbery"}).content.decode()
-    listed = sign_in(member("admin")).get(reverse("admin:forecasting_modelversion_changelist")).content.decode()
+    assert (
+        "More than expected" not in sign_in(analyst).get(risk, where | {"type": "robbery"}).content.decode()
+    )
+    listed = (
+        sign_in(member("admin")).get(reverse("admin:forecasting_modelversion_changelist")).content.decode()
+    )
     assert 'class="drift-alarm"' in listed
 
 
@@ -314,14 +324,18 @@ def test_measuring_and_reading_cost_few_queries(
     cell_beats(scene.grid)
     with django_assert_max_num_queries(16):
         drift_measure(agency=scene.agency)
-    versions = list(ModelVersion.objects.live().filter(agency=scene.agency).select_related("agency", "crime_type"))
+    versions = list(
+        ModelVersion.objects.live().filter(agency=scene.agency).select_related("agency", "crime_type")
+    )
     with django_assert_num_queries(2):
         drift_of(versions[0])
     with django_assert_num_queries(2):
         alarms_of(versions)
 
 
-def test_a_real_forecast_of_a_past_evening_is_measured_end_to_end(scene: Scene, version: ModelVersion) -> None:
+def test_a_real_forecast_of_a_past_evening_is_measured_end_to_end(
+    scene: Scene, version: ModelVersion
+) -> None:
     on = (timezone.now() - dt.timedelta(days=30)).date()
     run = forecast_run(run=forecast_run_queue(agency=scene.agency, shift=scene.shift, on=on))
     drift_measure(agency=scene.agency)

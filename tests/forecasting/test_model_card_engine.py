@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from forecasting.engine.card import Groups, KeptRows, Tally, ablation, curve_cells, hits_within, neutral_columns
+from forecasting.engine.card import (
+    Groups,
+    KeptRows,
+    Tally,
+    ablation,
+    curve_cells,
+    hits_within,
+    neutral_columns,
+)
 from forecasting.engine.design import CALENDAR, FAMILIES, Layout
 from forecasting.engine.metrics import log_score, worst_ranks
 from forecasting.engine.train import TrainedType, forecast, train
@@ -128,7 +136,9 @@ class OneColumn:
         return X[:, self.column].astype(np.float64) + 0.1
 
 
-def kept_rows(n_periods: int = 6, n: int = 30) -> tuple[KeptRows, list[tuple[np.ndarray, np.ndarray, np.ndarray]]]:
+def kept_rows(
+    n_periods: int = 6, n: int = 30
+) -> tuple[KeptRows, list[tuple[np.ndarray, np.ndarray, np.ndarray]]]:
     rng = np.random.default_rng(0)
     kept, blocks = KeptRows(), []
     for number in range(n_periods):
@@ -139,7 +149,9 @@ def kept_rows(n_periods: int = 6, n: int = 30) -> tuple[KeptRows, list[tuple[np.
     return kept, blocks
 
 
-@pytest.mark.parametrize("name", ["450d_here", "3d_400m", "450d_200m_same_shift", "context:bars", "context_rate"])
+@pytest.mark.parametrize(
+    "name", ["450d_here", "3d_400m", "450d_200m_same_shift", "context:bars", "context_rate"]
+)
 def test_ablation_of_a_small_city_equals_the_difference_of_log_scores(name: str) -> None:
     column = LAYOUT.names.index(name)
     family = LAYOUT.families[column]

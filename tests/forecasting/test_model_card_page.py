@@ -100,7 +100,12 @@ def test_versions_are_linked_with_who_decided_and_why(scene: Scene, analyst: Use
     boss = make_member(scene.agency, "admin", username="boss")
     now = timezone.now()
     another(
-        scene.version(), 2, state=ModelVersion.State.REFUSED, approved_at=now, approved_by=boss, approval_note="Odd weeks."
+        scene.version(),
+        2,
+        state=ModelVersion.State.REFUSED,
+        approved_at=now,
+        approved_by=boss,
+        approval_note="Odd weeks.",
     )
     page = sign_in(analyst).get(card(scene)).content.decode()
     assert '<a href="?v=2">v2</a>' in page
@@ -111,7 +116,9 @@ def test_versions_are_linked_with_who_decided_and_why(scene: Scene, analyst: Use
 
 
 def test_a_type_whose_first_model_waits_says_so(scene: Scene, analyst: User, sign_in: SignIn) -> None:
-    ModelVersion.objects.filter(agency=scene.agency).update(state=ModelVersion.State.TRAINED, approved_at=None)
+    ModelVersion.objects.filter(agency=scene.agency).update(
+        state=ModelVersion.State.TRAINED, approved_at=None
+    )
     page = sign_in(analyst).get(card(scene)).content.decode()
     assert "v1 was trained and waits for approval" in page
     assert sign_in(analyst).get(card(scene), {"v": 1}).status_code == 200
@@ -172,7 +179,9 @@ def test_the_card_costs_the_same_for_many_versions(
 
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
-def test_the_card_fits_a_desk_and_a_phone(transactional_db: None, signed_in_page: Callable[..., Page]) -> None:
+def test_the_card_fits_a_desk_and_a_phone(
+    transactional_db: None, signed_in_page: Callable[..., Page]
+) -> None:
     SHOTS.mkdir(exist_ok=True)
     made = make_scene()
     weeks(made.version(), [1.0, 0.9, 1.1, 1.0, 1.2, 1.6, 1.7], gain=1.0)
@@ -183,7 +192,9 @@ def test_the_card_fits_a_desk_and_a_phone(transactional_db: None, signed_in_page
         for chart in page.locator(".model__chart").all():
             chart.scroll_into_view_if_needed()
             chart.wait_for()
-        assert page.evaluate("[...document.querySelectorAll('.model__chart')].every(i => i.complete && i.naturalWidth > 0)")
+        assert page.evaluate(
+            "[...document.querySelectorAll('.model__chart')].every(i => i.complete && i.naturalWidth > 0)"
+        )
         # The page itself never scrolls sideways; wide tables scroll within.
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         page.screenshot(path=str(SHOTS / f"model-card-{label}.png"), full_page=True)

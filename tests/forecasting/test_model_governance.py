@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -95,7 +94,9 @@ def test_by_default_the_better_of_champion_and_plain_count_goes_live_by_itself(s
 def test_under_approval_a_training_changes_nothing_until_a_person_decides(
     scene: Scene, admin_person: User
 ) -> None:
-    ModelPolicy.objects.update_or_create(agency=scene.agency, defaults={"go_live": ModelPolicy.GoLive.APPROVAL})
+    ModelPolicy.objects.update_or_create(
+        agency=scene.agency, defaults={"go_live": ModelPolicy.GoLive.APPROVAL}
+    )
     run = training_run_execute(run=training_run_queue(agency=scene.agency, seed=2))
     assert {row.state for row in run.versions.all()} == {State.TRAINED}
     assert scene.version().number == 1
@@ -145,7 +146,9 @@ def test_a_learned_model_that_lost_to_the_plain_count_never_goes_live(scene: Sce
         with pytest.raises(MissionsError, match=r"no better than the best plain count.* Next step: "):
             model_approve(version=loser, actor=None, replaces=scene.version())
     else:
-        ModelVersion.objects.filter(pk=scene.version().pk).update(state=State.RETIRED, retired_at=timezone.now())
+        ModelVersion.objects.filter(pk=scene.version().pk).update(
+            state=State.RETIRED, retired_at=timezone.now()
+        )
         with pytest.raises(IntegrityError, match="no_losing_model_live"), transaction.atomic():
             ModelVersion.objects.filter(pk=loser.pk).update(state=State.LIVE, approved_at=timezone.now())
     loser.refresh_from_db()
@@ -221,7 +224,9 @@ def test_a_roll_back_returns_to_an_earlier_version_and_says_why(scene: Scene, ad
         model_roll_back(version=another(old, 5), actor=None, note="x", replaces=back)
 
 
-@pytest.mark.parametrize(("how", "words"), [("missing", "cannot be read"), ("changed", "fingerprint differs")])
+@pytest.mark.parametrize(
+    ("how", "words"), [("missing", "cannot be read"), ("changed", "fingerprint differs")]
+)
 def test_a_roll_back_to_a_file_that_is_missing_or_was_changed_is_refused_with_the_next_step(
     scene: Scene, damaged_file: Callable[[str], None], how: str, words: str
 ) -> None:
@@ -307,7 +312,9 @@ def test_a_decision_costs_few_queries(scene: Scene, django_assert_max_num_querie
 
 
 def press(client: Client, version: ModelVersion, button: str, **data: Any) -> Any:
-    return client.post(reverse(f"admin:forecasting_modelversion_{button}", args=[version.pk]), data, follow=True)
+    return client.post(
+        reverse(f"admin:forecasting_modelversion_{button}", args=[version.pk]), data, follow=True
+    )
 
 
 def test_the_owner_approves_refuses_and_rolls_back_on_the_versions_page(
@@ -358,7 +365,11 @@ def test_only_administrators_press_the_buttons_and_strangers_find_nothing(
     for person, wanted in ((stranger, 404), (colleague_like, 403), (analyst, 403), (None, 302)):
         answer = sign_in(person).post(address, data)
         # Somebody signed in without the role is sent to the admin's own door, which refuses them.
-        final = sign_in(person).post(address, data, follow=True) if person and answer.status_code == 302 else answer
+        final = (
+            sign_in(person).post(address, data, follow=True)
+            if person and answer.status_code == 302
+            else answer
+        )
         assert final.status_code == wanted, person
     assert sign_in(stranger).get(address).status_code == 404
     version.refresh_from_db()

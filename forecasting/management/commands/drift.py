@@ -19,7 +19,9 @@ class Command(MissionsCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--agency", required=True, help="The agency's slug.")
         parser.add_argument(
-            "--all", action="store_true", help="Measure every week again, not only the last ones; may take minutes."
+            "--all",
+            action="store_true",
+            help="Measure every week again, not only the last ones; may take minutes.",
         )
 
     def work(self, **options: Any) -> None:
