@@ -86,9 +86,12 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
         css = {"all": ("forecasting/admin.css",)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return (
+        rows = (
             super().get_queryset(request).select_related("agency", "crime_type", "grid").defer("grid__spec")
         )
+        match = request.resolver_match
+        # A card is 50 kB: a list of a hundred versions must not read them.
+        return rows.defer("summary") if match and str(match.url_name).endswith("_changelist") else rows
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)

@@ -42,7 +42,11 @@ def model(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
         "versions": versions,
         "version": None,
     }
-    context["waiting"] = [row for row in versions if row.state == ModelVersion.State.TRAINED]
+    newest_decided = max((row.number for row in versions if row.is_live), default=0)
+    # An older one that was never approved is no news beside a newer model in service.
+    context["waiting"] = [
+        row for row in versions if row.state == ModelVersion.State.TRAINED and row.number > newest_decided
+    ]
     if chosen is not None:
         full = ModelVersion.objects.select_related("agency", "crime_type", "grid", "run", "approved_by")
         context["version"] = version = full.defer("grid__spec").get(pk=chosen.pk)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from math import ceil
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -107,7 +108,8 @@ def _drift(version: ModelVersion, rows: list[ModelWeek], policy: ModelPolicy, no
     today = now.astimezone(ZoneInfo(version.agency.time_zone)).date()
     settle = dt.timedelta(days=7 + policy.settle_days)
     expected = np.array([row.expected for row in rows])
-    low, high = engine.poisson_limits(expected, 0.95)
+    # Weeks that vary more than chance have wider limits: counts over the dispersion are about Poisson.
+    low, high = (limits.dispersion * end for end in engine.poisson_limits(expected / limits.dispersion, 0.95))
     weeks = tuple(
         DriftWeek(
             week_from=row.week_from,
@@ -115,7 +117,7 @@ def _drift(version: ModelVersion, rows: list[ModelWeek], policy: ModelPolicy, no
             expected=row.expected,
             observed=row.observed,
             low=int(low[number]),
-            high=int(high[number]),
+            high=ceil(high[number]),
             skill=_skill(row),
             settled=row.week_from + settle <= today,
         )

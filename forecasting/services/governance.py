@@ -82,7 +82,9 @@ def training_approve(*, run: TrainingRun, actor: User | None, note: str = "") ->
 
     Raises ``MissionsError`` where none waits, or where one of them cannot go live. Refused ones stay refused.
     """
-    waiting = list(run.versions.filter(state=State.TRAINED).select_related("agency", "crime_type", "grid"))
+    # In the order in which a training locks the types: two orders could wait for each other for ever.
+    rows = run.versions.filter(state=State.TRAINED).order_by("crime_type_id")
+    waiting = list(rows.select_related("agency", "crime_type", "grid"))
     if not waiting:
         raise MissionsError(f"{run} has no version that waits for approval.", next_step=LOOK_AGAIN)
     with transaction.atomic():

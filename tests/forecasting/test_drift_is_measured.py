@@ -252,6 +252,17 @@ def test_weeks_younger_than_the_settle_time_are_shown_but_never_alarm(
     assert calmer.limits.departure == 2.0
 
 
+def test_weeks_that_vary_more_than_chance_have_wider_limits(scene: Scene, version: ModelVersion) -> None:
+    weeks(version, [1.0])
+    (narrow,) = drift_of(version).weeks
+    version.dispersion = 2.0
+    (wide,) = drift_of(version).weeks
+    assert (narrow.low, narrow.high) == (37, 64)
+    assert wide.low < narrow.low
+    assert wide.high > narrow.high
+    assert not wide.is_outside
+
+
 def test_a_plain_count_in_service_is_not_compared_with_itself(scene: Scene, version: ModelVersion) -> None:
     ModelVersion.objects.filter(pk=version.pk).update(is_baseline=True)
     version.refresh_from_db()

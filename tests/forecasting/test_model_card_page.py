@@ -124,6 +124,16 @@ def test_a_type_whose_first_model_waits_says_so(scene: Scene, analyst: User, sig
     assert sign_in(analyst).get(card(scene), {"v": 1}).status_code == 200
 
 
+def test_a_newer_version_that_waits_is_named_on_the_live_ones_card(
+    scene: Scene, analyst: User, sign_in: SignIn
+) -> None:
+    page = sign_in(analyst).get(card(scene)).content.decode()
+    assert "newer version waits" not in page
+    another(scene.version(), 2)
+    page = sign_in(analyst).get(card(scene)).content.decode()
+    assert 'A newer version waits for approval: <a href="?v=2">v2</a>' in page
+
+
 def test_charts_are_drawn_for_each_version_and_kept_by_the_browser(
     scene: Scene, analyst: User, sign_in: SignIn
 ) -> None:
