@@ -36,8 +36,27 @@ def never_sees() -> list[tuple[str, list[str]]]:
     ]
 
 
-def card_context(crime_type: CrimeType, version: ModelVersion) -> dict[str, Any]:
-    """Everything below the heading. Three queries beyond those for the version itself."""
+def listed_versions(crime_type: CrimeType) -> list[ModelVersion]:
+    """All versions of the type, newest first, without their figures. One query."""
+    rows = ModelVersion.objects.filter(crime_type=crime_type).select_related("approved_by")
+    return list(rows.defer("summary").order_by("-number"))
+
+
+def waiting_newer(versions: list[ModelVersion]) -> list[ModelVersion]:
+    """Those that wait for approval and are newer than the live one: an older one is no news beside it. No query."""
+    live = max((row.number for row in versions if row.is_live), default=0)
+    return [row for row in versions if row.state == ModelVersion.State.TRAINED and row.number > live]
+
+
+def card_context(crime_type: CrimeType, version_id: int) -> dict[str, Any]:
+    """Everything below the heading. Four queries."""
+    rows = ModelVersion.objects.select_related("agency", "crime_type", "grid", "run", "approved_by")
+    version = rows.defer("grid__spec").get(pk=version_id)
+    return {"version": version, **figures(crime_type, version)}
+
+
+def figures(crime_type: CrimeType, version: ModelVersion) -> dict[str, Any]:
+    """One version's record, ready for the template. Three queries."""
     card = version.summary.get("card", {})
     drift = drift_of(version)
     areas = _areas(version, card)

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 from agencies.access import SEES_RISK, Access, agency_page
 from agencies.models import CrimeType
 from forecasting import charts, drift_chart
-from forecasting.model_card import card_context
+from forecasting.model_card import card_context, listed_versions, waiting_newer
 from forecasting.models import ModelVersion
 from forecasting.selectors import drift_of
 from forecasting.views import conditional
@@ -29,28 +29,14 @@ CHARTS: dict[str, Callable[[ModelVersion], bytes]] = {
 def model(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
     """The model card of one crime type: what is live, how it was tested, how it has done since. At most ten queries."""
     crime_type = get_object_or_404(CrimeType, agency=access.agency, slug=slug)
-    rows = ModelVersion.objects.filter(crime_type=crime_type).select_related("approved_by").defer("summary")
-    versions = list(rows)
+    versions = listed_versions(crime_type)
     asked = request.GET.get("v", "")
     chosen = next((row for row in versions if (str(row.number) == asked if asked else row.is_live)), None)
     if asked and chosen is None:
         raise Http404("No such model.")
-    context = {
-        "tab": "risk",
-        "access": access,
-        "crime_type": crime_type,
-        "versions": versions,
-        "version": None,
-    }
-    newest_decided = max((row.number for row in versions if row.is_live), default=0)
-    # An older one that was never approved is no news beside a newer model in service.
-    context["waiting"] = [
-        row for row in versions if row.state == ModelVersion.State.TRAINED and row.number > newest_decided
-    ]
-    if chosen is not None:
-        full = ModelVersion.objects.select_related("agency", "crime_type", "grid", "run", "approved_by")
-        context["version"] = version = full.defer("grid__spec").get(pk=chosen.pk)
-        context |= card_context(crime_type, version)
+    context = {"tab": "risk", "access": access, "crime_type": crime_type, "versions": versions}
+    context |= {"waiting": waiting_newer(versions)}
+    context |= card_context(crime_type, chosen.pk) if chosen else {"version": None}
     return render(request, "forecasting/model.html", context)
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from agencies.models import User
 from forecasting.charts import ablation_svg, curve_svg, reliability_svg
-from forecasting.model_card import FEW_CRIMES, card_context, never_sees
+from forecasting.model_card import FEW_CRIMES, figures, never_sees
 from forecasting.models import ModelVersion
 from ingestion.engine.privacy import refused_traits
 from tests.factories import make_member
@@ -65,11 +65,11 @@ def test_beats_stand_worst_first_and_those_with_few_crimes_last(scene: Scene) ->
         )
     ]  # fmt: skip
     version.is_baseline = False
-    rows = card_context(version.crime_type, version)["areas"]
+    rows = figures(version.crime_type, version)["areas"]
     assert [row["name"] for row in rows] == ["bad", "middling", "good", "few"]
     assert [row["is_off"] for row in rows] == [True, False, False, False]
     version.is_baseline = True
-    assert card_context(version.crime_type, version)["areas"][0]["name"] == "bad"
+    assert figures(version.crime_type, version)["areas"][0]["name"] == "bad"
 
 
 def test_every_figure_of_the_beats_and_shifts_is_on_the_page(
