@@ -69,7 +69,6 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
         "state",
         "drift",
         "beats_baseline",
-        "n_incidents",
         "approved_at",
         "created_at",
     )
