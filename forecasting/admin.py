@@ -8,20 +8,18 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
 
 from agencies import checklist
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin, administered_agencies
 from agencies.admin_runs import RunAdminMixin
 from agencies.lookups import pk_from_text
-from agencies.models import Agency, Shift, User
+from agencies.models import Agency, Shift
 from agencies.selectors import active_crime_types
-from forecasting.charts import model_label
+from forecasting.admin_governance import person_of
 from forecasting.models import ForecastRun, Grid, ModelVersion, RiskSurface, TrainingRun
 from forecasting.overlay import short
-from forecasting.selectors import next_shift_instance
-from forecasting.services import forecast_run_queue, grid_build, training_run_queue
+from forecasting.selectors import next_shift_instance, waiting_versions
+from forecasting.services import forecast_run_queue, grid_build, training_approve, training_run_queue
 from forecasting.tasks import forecast_run_task, training_run_task
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import AbstractRun
@@ -70,11 +68,6 @@ class AgencyActionMixin:
         return super().changelist_view(request, extra | (extra_context or {}))  # type: ignore[misc,no-any-return]
 
 
-def _person(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # the admin lets nobody else in
-    return request.user
-
-
 @admin.register(Grid)
 class GridAdmin(AgencyActionMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # type: ignore[misc]  # mixins before the base
     action_label = "Build grid"
@@ -97,12 +90,29 @@ class GridAdmin(AgencyActionMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # ty
 @admin.register(TrainingRun)
 class TrainingRunAdmin(AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # type: ignore[misc]  # mixins before the base
     action_label = "Train now"
-    action_help = "Trains and tests every active crime type in the background; champions go live together."
+    action_help = (
+        "Trains and tests every active crime type in the background. Champions go live together, or wait for approval: see "
+        "Model policies."
+    )
+    actions = ["approve_all"]
 
     def action(self, request: HttpRequest, agency: Agency) -> AbstractRun:
-        run = training_run_queue(agency=agency, requested_by=_person(request))
+        run = training_run_queue(agency=agency, requested_by=person_of(request))
         training_run_task.delay_on_commit(run.pk)
         return run
+
+    @admin.action(description="Approve all waiting models of the chosen trainings")
+    def approve_all(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
+        # Oldest first: of two chosen trainings the newer one's models end up live.
+        for run in queryset.order_by("pk"):
+            try:
+                versions = training_approve(
+                    run=run, actor=person_of(request), note=f"Approved together, training {run.pk}."
+                )
+            except MissionsError as exc:
+                messages.error(request, str(exc))
+            else:
+                messages.success(request, f"Live now: {', '.join(map(str, versions))}.")
 
     def run_counts(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
         return [(f"{name}: incidents learned from", f"{n:,}") for name, n in run.counts.items()]
@@ -117,77 +127,6 @@ class TrainingRunAdmin(AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, Age
         ]
 
 
-@admin.register(ModelVersion)
-class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
-    list_display = ("__str__", "agency", "is_live", "beats_baseline", "n_incidents", "created_at")
-    list_filter = ("is_live", "beats_baseline")
-    list_select_related = ("agency", "crime_type")
-    fields = (
-        "agency", "crime_type", "number", "is_live", "verdict", "league", "card", "trained_from", "trained_to",
-        "n_incidents", "grid", "run", "data_hash", "artefact", "artefact_hash", "created_at",
-    )  # fmt: skip
-    readonly_fields = ("verdict", "league", "card")
-
-    class Media:
-        css = {"all": ("forecasting/admin.css",)}
-
-    @admin.display(description="verdict")
-    def verdict(self, version: ModelVersion) -> str:
-        if version.beats_baseline:
-            return format_html(
-                '<span class="league-verdict">{} beats the best plain count.</span>',
-                model_label(version.champion),
-            )
-        return format_html(
-            '<span class="league-verdict">Nothing beats the baseline: the baseline ({}) is live.</span>',
-            model_label(version.champion),
-        )
-
-    @admin.display(description="league")
-    def league(self, version: ModelVersion) -> str:
-        rows = format_html_join(
-            "", "{}", ((_league_row(row, version.champion),) for row in version.summary.get("league", []))
-        )
-        head = mark_safe(
-            '<tr><th>Model</th><th class="num">Hit rate at 1 %</th><th class="num">95 %</th><th class="num">PAI</th>'
-            '<th class="num">Log skill</th><th class="num">Expected / observed</th></tr>'
-        )
-        return format_html(
-            '<table class="league-table"><thead>{}</thead><tbody>{}</tbody></table>', head, rows
-        )
-
-    @admin.display(description="model card")
-    def card(self, version: ModelVersion) -> str:
-        url = reverse("forecasting:model", args=[version.agency.slug, version.crime_type.slug])
-        return format_html('<a href="{}?v={}">Open the model card</a>', url, version.number)
-
-
-def _league_row(row: dict[str, Any], champion: str) -> SafeString:
-    area = next((item for item in row["areas"] if item["area"] == "1%"), None)
-    rate = area["hit_rate"] if area else {"value": None, "low": None, "high": None}
-    return format_html(
-        '<tr class="{}"><td>{}{}</td><td class="num">{}</td><td class="num">{} – {}</td><td class="num">{}</td>'
-        '<td class="num">{}</td><td class="num">{}</td></tr>',
-        "league-table__champion" if row["name"] == champion else "",
-        model_label(row["name"]),
-        " (plain count)" if row["is_baseline"] else "",
-        _percent(rate["value"]),
-        _percent(rate["low"]),
-        _percent(rate["high"]),
-        _fixed(area["pai"] if area else None, 1),
-        _fixed(row["log_skill"]["value"], 3),
-        _fixed(row["calibration"]["value"], 2),
-    )
-
-
-def _percent(value: float | None) -> str:
-    return "n/a" if value is None else f"{100 * value:.1f} %"
-
-
-def _fixed(value: float | None, digits: int) -> str:
-    return "n/a" if value is None else f"{value:.{digits}f}"
-
-
 @admin.register(ForecastRun)
 class ForecastRunAdmin(AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # type: ignore[misc]  # mixins before the base
     action_label = "Forecast next shift"
@@ -196,7 +135,7 @@ class ForecastRunAdmin(AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, Age
 
     def action(self, request: HttpRequest, agency: Agency) -> AbstractRun:
         shift, on = next_shift_instance(agency, timezone.now())
-        run = forecast_run_queue(agency=agency, shift=shift, on=on, requested_by=_person(request))
+        run = forecast_run_queue(agency=agency, shift=shift, on=on, requested_by=person_of(request))
         forecast_run_task.delay_on_commit(run.pk)
         return run
 
@@ -215,14 +154,15 @@ class RiskSurfaceAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     fields = ("agency", "run", "crime_type", "model_version", "expected_total", "dtype", "codec", "grid_hash")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).defer("values")
+        return super().get_queryset(request).defer("values", "baseline_values")
 
 
 def forecasting_checklist(agency: Agency) -> list[checklist.ChecklistItem]:
-    """What forecasts need: a grid, and a live model for each active crime type. Five queries at most."""
+    """What forecasts need: a grid, and a live model for each active crime type. Six queries at most."""
     grid = Grid.objects.filter(agency=agency, is_active=True).defer("spec").first()
     crime_types = active_crime_types(agency)
-    live = ModelVersion.objects.filter(agency=agency, is_live=True, crime_type__in=crime_types).count()
+    live = ModelVersion.objects.live().filter(agency=agency, crime_type__in=crime_types).count()
+    waiting = 0 if live else len(waiting_versions(agency))
     last = ForecastRun.objects.filter(agency=agency, status="succeeded").order_by("-finished_at").first()
     return [
         checklist.ChecklistItem(
@@ -236,8 +176,9 @@ def forecasting_checklist(agency: Agency) -> list[checklist.ChecklistItem]:
             label="Train the models",
             done=bool(crime_types) and live == len(crime_types),
             why="Each crime type needs a model that was tested against plain counts.",
-            url=reverse("admin:forecasting_trainingrun_changelist"),
-            detail=f"{live} of {len(crime_types)} crime types have a live model",
+            url=reverse(f"admin:forecasting_{'modelversion' if waiting else 'trainingrun'}_changelist"),
+            detail=f"{live} of {len(crime_types)} crime types have a live model"
+            + (f", {waiting} wait for approval" if waiting else ""),
         ),
         checklist.ChecklistItem(
             label="Forecast a shift",

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import platform
 import tempfile
 import threading
 from collections import OrderedDict
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
+import scipy
 import sklearn
 from django.conf import settings
 
@@ -48,6 +51,12 @@ def library_version() -> str:
     return f"scikit-learn {sklearn.__version__}"
 
 
+def library_versions() -> str:
+    """Everything whose version could change a number: for the model card."""
+    parts = [f"Python {platform.python_version()}", f"numpy {np.__version__}", f"scipy {scipy.__version__}"]
+    return ", ".join([*parts, library_version(), f"joblib {joblib.__version__}"])
+
+
 def artefact_store(artefact: Artefact, *, agency_slug: str, type_slug: str) -> tuple[str, str]:
     """Write the file and return its name under the artefact folder, and its sha256."""
     buffer = BytesIO()
@@ -66,6 +75,25 @@ def artefact_store(artefact: Artefact, *, agency_slug: str, type_slug: str) -> t
     return name, digest
 
 
+def artefact_check(*, name: str, sha256: str) -> bytes:
+    """Read a model file and compare its fingerprint; nothing is opened. Raises ``MissionsError`` with the next step."""
+    if not name:
+        raise MissionsError("The version has no model file.", next_step=TRAIN_AGAIN)
+    path = Path(settings.ARTEFACT_DIR) / name
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MissionsError(
+            f"The model file {name} cannot be read ({error.strerror}).", next_step=TRAIN_AGAIN
+        ) from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise MissionsError(
+            f"The model file {name} is not the one that was trained: its fingerprint differs. It was not opened.",
+            next_step=f"restore it from a backup, or train again: {TRAIN_AGAIN}",
+        )
+    return data
+
+
 def artefact_load(*, name: str, sha256: str, library: str = "") -> Artefact:
     """Read a model file, or the copy in this process's memory. Raises ``MissionsError`` with the next step.
 
@@ -80,18 +108,7 @@ def artefact_load(*, name: str, sha256: str, library: str = "") -> Artefact:
             f"The model was made with {library}; this installation has {library_version()}.",
             next_step=TRAIN_AGAIN,
         )
-    path = Path(settings.ARTEFACT_DIR) / name
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise MissionsError(
-            f"The model file {name} cannot be read ({error.strerror}).", next_step=TRAIN_AGAIN
-        ) from error
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise MissionsError(
-            f"The model file {name} is not the one that was trained: its fingerprint differs. It was not opened.",
-            next_step=f"restore it from a backup, or train again: {TRAIN_AGAIN}",
-        )
+    data = artefact_check(name=name, sha256=sha256)
     content = joblib.load(BytesIO(data))
     if content.get("format") != FORMAT:
         raise MissionsError(f"The model file {name} has another format.", next_step=TRAIN_AGAIN)

@@ -21,6 +21,19 @@ def surface_encode(values: npt.NDArray[Any]) -> bytes:
     return zlib.compress(vector.view(np.uint8).reshape(-1, 4).T.tobytes(), 6)
 
 
+def surface_round(values: npt.NDArray[Any], bits: int = 11) -> npt.NDArray[np.float32]:
+    """Round to so many bits of mantissa (11: to one part in 4,096), so that the two low bytes are mostly zero and pack away.
+
+    >>> surface_round(np.array([0.1, 1.0, 0.0])).tolist()
+    [0.100006103515625, 1.0, 0.0]
+    """
+    vector = np.ascontiguousarray(values, dtype=DTYPE)
+    drop = 23 - bits
+    half = np.uint32(1 << (drop - 1))
+    kept = (vector.view(np.uint32) + half) & np.uint32(0xFFFFFFFF << drop & 0xFFFFFFFF)
+    return kept.astype(np.uint32).view(np.float32)
+
+
 def surface_decode(data: bytes, n_cells: int) -> npt.NDArray[np.float32]:
     """Unpack what ``surface_encode`` wrote. Damaged bytes or another number of cells raise ``ValueError``."""
     try:

@@ -1,11 +1,14 @@
 """Grids, trained models, and forecasts."""
 
+from typing import Any, Self
+
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
-from agencies.models import Agency, CrimeType, Shift
+from agencies.models import Agency, CrimeType, Shift, User
 from missions_project.lib.runs import AbstractRun, RunQuerySet
 
 
@@ -58,8 +61,80 @@ class TrainingRun(AbstractRun):
         return f"Training {self.pk}"
 
 
+class ModelPolicy(models.Model):
+    """How the agency puts new models into service, and when it wants to be warned about one.
+
+    One per agency, created with these defaults by ``forecasting.services.model_policy_ensure``; changed in the admin.
+    """
+
+    class GoLive(models.TextChoices):
+        AUTOMATIC = "automatic", "By themselves, when they beat the best plain count"
+        APPROVAL = "approval", "Only after a person's approval"
+
+    agency = models.OneToOneField(Agency, on_delete=models.CASCADE)
+    go_live = models.CharField(
+        "new models go live",
+        max_length=10,
+        choices=GoLive,
+        default=GoLive.AUTOMATIC,
+        help_text="A learned model that does not beat the best plain count never goes live, whatever is chosen here.",
+    )
+    settle_days = models.PositiveSmallIntegerField(
+        default=14,
+        validators=[MaxValueValidator(120)],
+        help_text="Days after a week's end until its reports count as complete. Younger weeks are shown but never raise "
+        "the alarm.",
+    )
+    departure_percent = models.PositiveSmallIntegerField(
+        default=25,
+        validators=[MinValueValidator(5), MaxValueValidator(200)],
+        help_text="The error of the expected count that the alarm is tuned to find soon.",
+    )
+    tolerated_percent = models.PositiveSmallIntegerField(
+        default=5,
+        validators=[MaxValueValidator(100)],
+        help_text="A model this far off still counts as sound.",
+    )
+    false_alarm_percent = models.FloatField(
+        "false alarms, per cent",
+        default=5.0,
+        validators=[MinValueValidator(0.1), MaxValueValidator(50.0)],
+        help_text="Chance that a sound model raises an alarm within a year. Lower is calmer and slower.",
+    )
+    drift_measured_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name_plural = "model policies"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(tolerated_percent__lt=F("departure_percent")),
+                name="tolerated_below_departure",
+                violation_error_message="The tolerated error must be smaller than the departure to be found.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Model policy of {self.agency}"
+
+
+class ModelVersionQuerySet(models.QuerySet[Any]):
+    def live(self) -> Self:
+        """The versions that forecasts use: at most one a crime type."""
+        return self.filter(state=ModelVersion.State.LIVE)
+
+
 class ModelVersion(models.Model):
-    """One trained model of one crime type: the champion of its league. Written by ``forecasting.services`` only."""
+    """One trained model of one crime type: the champion of its league.
+
+    Written by ``forecasting.services`` only: training makes it, ``model_approve``, ``model_refuse`` and
+    ``model_roll_back`` move it from state to state: trained → live → retired (→ live again by a roll-back), or refused.
+    """
+
+    class State(models.TextChoices):
+        TRAINED = "trained", "Trained, waits for approval"
+        LIVE = "live", "Approved, live"
+        RETIRED = "retired", "Retired"
+        REFUSED = "refused", "Refused"
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     crime_type = models.ForeignKey(CrimeType, on_delete=models.CASCADE)
@@ -68,27 +143,101 @@ class ModelVersion(models.Model):
     number = models.PositiveIntegerField()
     champion = models.CharField(max_length=60)
     beats_baseline = models.BooleanField()
+    is_baseline = models.BooleanField(default=False, help_text="The champion is itself a plain count.")
     artefact = models.CharField(max_length=200, help_text="File under the artefact folder.")
     artefact_hash = models.CharField(max_length=64)
-    summary = models.JSONField(default=dict, help_text="League table against the baselines, with intervals.")
+    summary = models.JSONField(
+        default=dict, help_text="League table against the baselines, and the model card's figures."
+    )
     trained_from = models.DateTimeField()
     trained_to = models.DateTimeField()
     n_incidents = models.PositiveIntegerField()
     data_hash = models.CharField(max_length=64)
-    is_live = models.BooleanField(default=True)
+    dispersion = models.FloatField(
+        default=1.0,
+        help_text="How much more the held-out weeks varied than pure chance; the drift alarm allows for it.",
+    )
     created_at = models.DateTimeField(default=timezone.now)
+    state = models.CharField(max_length=8, choices=State, default=State.TRAINED)
+    approved_by = models.ForeignKey(
+        User,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="Empty: automatically.",
+    )
+    approved_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it last went live; for a refused one, when it was refused."
+    )
+    approval_note = models.CharField(max_length=500, blank=True)
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ModelVersionQuerySet.as_manager()
 
     class Meta:
         ordering = ["crime_type", "-number"]
         constraints = [
             models.UniqueConstraint(fields=["crime_type", "number"], name="model_number_once_per_type"),
             models.UniqueConstraint(
-                fields=["crime_type"], condition=Q(is_live=True), name="one_live_model_per_type"
+                fields=["crime_type"], condition=Q(state="live"), name="one_live_model_per_type"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["live", "retired"]) | Q(beats_baseline=True) | Q(is_baseline=True),
+                name="no_losing_model_live",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="trained", approved_at__isnull=True)
+                | (~Q(state="trained") & Q(approved_at__isnull=False)),
+                name="model_decision_has_a_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="retired", retired_at__isnull=False)
+                | (~Q(state="retired") & Q(retired_at__isnull=True)),
+                name="model_retired_has_a_time",
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.crime_type} v{self.number} ({self.champion})"
+
+    @property
+    def is_live(self) -> bool:
+        return self.state == self.State.LIVE
+
+    @property
+    def may_go_live(self) -> bool:
+        """A learned model that lost to the best plain count never may; the plain count itself may."""
+        return self.beats_baseline or self.is_baseline
+
+
+class ModelWeek(models.Model):
+    """What one model expected in one week of shifts, and what has become known to have happened.
+
+    Written by ``forecasting.services.drift_measure`` only. Sums over the shift instances that this version forecast from
+    what was known before they began.
+    """
+
+    agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="weeks")
+    week_from = models.DateField(help_text="The Monday on or before the shifts' local dates.")
+    n_shifts = models.PositiveIntegerField()
+    expected = models.FloatField()
+    observed = models.PositiveIntegerField()
+    log_score = models.FloatField(help_text="Poisson log-likelihood over all cells and shifts, in nats.")
+    baseline_log_score = models.FloatField(
+        null=True, help_text="The same of the best plain count; empty where it was not stored."
+    )
+    measured_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["version", "week_from"]
+        constraints = [
+            models.UniqueConstraint(fields=["version", "week_from"], name="model_week_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version}, week of {self.week_from:%Y-%m-%d}"
 
 
 class ForecastRun(AbstractRun):
@@ -120,6 +269,10 @@ class RiskSurface(models.Model):
     crime_type = models.ForeignKey(CrimeType, on_delete=models.CASCADE)
     model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT)
     values = models.BinaryField()
+    baseline_values = models.BinaryField(
+        null=True,
+        help_text="The best plain count's expected counts, rounded; empty where the model is that count.",
+    )
     dtype = models.CharField(max_length=8, default="<f4")
     codec = models.PositiveSmallIntegerField(default=1)
     grid_hash = models.CharField(max_length=64)

@@ -22,6 +22,7 @@ from forecasting.engine.grid import GridSpec, unproject
 from forecasting.models import ForecastRun, ModelVersion
 from forecasting.overlay import VERSION, legend_rows
 from forecasting.selectors import (
+    alarms_of,
     cell_beats,
     expected_by_type,
     grid_spec,
@@ -152,6 +153,9 @@ def risk_context(agency: Agency, chosen: Chosen) -> dict[str, Any]:
     weights = None if crime_type else type_weights(chosen.run, list(expected))
     surface = Surface(chosen.run, crime_type.slug if crime_type else HARM, expected, weights, crime_type)
     models = run_models(chosen.run)
+    shown = [models[crime_type.pk]] if crime_type and crime_type.pk in models else list(models.values())
+    for version in shown:
+        version.agency = agency
     return context | {
         "slug": surface.slug,
         "surface": surface,
@@ -163,6 +167,7 @@ def risk_context(agency: Agency, chosen: Chosen) -> dict[str, Any]:
         "total": float(surface.values.sum()),
         "version": models.get(crime_type.pk) if crime_type else None,
         "lift": model_lift(models[crime_type.pk]) if crime_type and crime_type.pk in models else None,
+        "alarms": [alarm for alarms in alarms_of(shown).values() for alarm in alarms],
         "stale_days": stale_days(chosen.run),
         "looked_ahead": any(row.trained_to > chosen.run.period_from for row in models.values()),
     }
@@ -190,7 +195,7 @@ def _empty(agency: Agency, chosen: Chosen) -> dict[str, Any]:
             "last_run": last,
             "waiting": True,
         }
-    if not ModelVersion.objects.filter(agency=agency, is_live=True).exists():
+    if not ModelVersion.objects.live().filter(agency=agency).exists():
         return {"why_empty": "No model has been trained yet.", "can_forecast": False, "needs_training": True}
     return {"why_empty": "This shift has not been forecast yet.", "can_forecast": True}
 

@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from agencies.models import Agency
 from forecasting import services
 from forecasting.models import ForecastRun, TrainingRun
 
@@ -14,3 +15,8 @@ def training_run_task(run_id: int) -> None:
 @shared_task  # type: ignore[untyped-decorator]  # celery ships no types
 def forecast_run_task(run_id: int) -> None:
     services.forecast_run(run=ForecastRun.objects.get(pk=run_id))
+
+
+@shared_task  # type: ignore[untyped-decorator]  # celery ships no types
+def drift_measure_task(agency_id: int) -> None:
+    services.drift_measure(agency=Agency.objects.get(pk=agency_id))

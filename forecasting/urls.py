@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from forecasting import layer_views, views
+from forecasting import layer_views, model_views, views
 
 app_name = "forecasting"
+MODEL = "models/<slug:slug>/<int:number>"
 urlpatterns = [
     path("risk/", views.risk, name="risk"),
     path("risk/forecast/", views.risk_forecast, name="risk_forecast"),
@@ -19,6 +20,12 @@ urlpatterns = [
     path("layers/beats.geojson", layer_views.layer_beats, name="layer_beats"),
     path("layers/incidents.geojson", layer_views.layer_incidents, name="layer_incidents"),
     path("layers/context/<slug:slug>.geojson", layer_views.layer_context, name="layer_context"),
-    path("models/<slug:slug>/", views.model, name="model"),
-    path("models/<slug:slug>/<int:number>/hit-rate.svg", views.model_svg, name="model_svg"),
+    path("models/<slug:slug>/", model_views.model, name="model"),
+    path(f"{MODEL}/hit-rate.svg", model_views.model_svg, {"chart": "hit-rate"}, name="model_svg"),
+    path(f"{MODEL}/curve.svg", model_views.model_svg, {"chart": "curve"}, name="model_curve"),
+    path(
+        f"{MODEL}/reliability.svg", model_views.model_svg, {"chart": "reliability"}, name="model_reliability"
+    ),
+    path(f"{MODEL}/ablation.svg", model_views.model_svg, {"chart": "ablation"}, name="model_ablation"),
+    path(f"{MODEL}/drift.svg", model_views.model_drift_svg, name="model_drift"),
 ]

@@ -1,4 +1,4 @@
-"""The analyst's pages: risk map, a cell's drawer, exports, model card."""
+"""The analyst's pages: risk map, a cell's drawer, exports."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,18 +6,17 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_GET, require_POST
 
 from agencies.access import EXPORTS, RUNS_SHIFTS, SEES_RISK, Access, agency_page
 from agencies.lookups import date_from_text, shift_by_slug
-from agencies.models import Beat, CrimeType
+from agencies.models import Beat
 from agencies.selectors import leaflet_settings
-from forecasting import charts, exports
+from forecasting import exports
 from forecasting.engine.grid import project
-from forecasting.models import ModelVersion
 from forecasting.overlay import mercator_frame, overlay_png
 from forecasting.risk_page import (
     Surface,
@@ -75,7 +74,7 @@ def risk_forecast(request: HttpRequest, access: Access) -> HttpResponse:
 def risk_png(request: HttpRequest, access: Access, run_id: int, slug: str) -> HttpResponseBase:
     """The surface as one picture. At most six queries."""
     surface = surface_or_404(access.agency, run_id, slug)
-    return _conditional(request, surface.etag, lambda: overlay_png(surface.spec, surface.values), "image/png")
+    return conditional(request, surface.etag, lambda: overlay_png(surface.spec, surface.values), "image/png")
 
 
 @require_GET
@@ -162,40 +161,7 @@ def _file_name(access: Access, surface: Surface) -> str:
     return f"{access.agency.slug}-risk-{surface.slug}-{surface.run.on:%Y-%m-%d}-{surface.run.shift.slug}"
 
 
-@require_GET
-@agency_page(SEES_RISK)
-def model(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
-    """The model card of one crime type: what is live, how it was tested, what it was tested against."""
-    crime_type = get_object_or_404(CrimeType, agency=access.agency, slug=slug)
-    versions = list(
-        ModelVersion.objects.filter(crime_type=crime_type).select_related("grid", "run").defer("grid__spec")
-    )
-    asked = request.GET.get("v", "")
-    shown = next((row for row in versions if (str(row.number) == asked if asked else row.is_live)), None)
-    if asked and shown is None:
-        raise Http404("No such model.")
-    league = [
-        row | {"label": charts.model_label(row["name"])} for row in (shown.summary["league"] if shown else [])
-    ]
-    context = {
-        "tab": "risk",
-        "access": access,
-        "crime_type": crime_type,
-        "versions": versions,
-        "version": shown,
-    }
-    return render(request, "forecasting/model.html", context | {"league": league})
-
-
-@require_GET
-@agency_page(SEES_RISK)
-def model_svg(request: HttpRequest, access: Access, slug: str, number: int) -> HttpResponseBase:
-    version = get_object_or_404(ModelVersion, agency=access.agency, crime_type__slug=slug, number=number)
-    etag = f'"{charts.VERSION}-{version.artefact_hash[:24]}-{version.pk}"'
-    return _conditional(request, etag, lambda: charts.hit_rate_svg(version), "image/svg+xml")
-
-
-def _conditional(
+def conditional(
     request: HttpRequest, etag: str, make: Callable[[], bytes], content_type: str
 ) -> HttpResponseBase:
     """304 where the browser's copy is still right; otherwise the body. Each use asks again: access may have ended."""

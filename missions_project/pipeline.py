@@ -1,13 +1,15 @@
 """The line's housekeeping: one dispatcher, each minute, that finds what is due and what was abandoned."""
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from forecasting.models import ForecastRun, TrainingRun
-from forecasting.tasks import forecast_run_task, training_run_task
+from forecasting.models import ForecastRun, ModelPolicy, ModelVersion, TrainingRun
+from forecasting.tasks import drift_measure_task, forecast_run_task, training_run_task
 from ingestion.models import ImportRun
 from ingestion.services import spool_expire
 from ingestion.tasks import import_task
@@ -16,6 +18,8 @@ from patrols.models import MissionPlan
 from patrols.tasks import plan_task
 
 logger = logging.getLogger(__name__)
+DRIFT_EVERY = timedelta(hours=20)
+"""Less than a day: each run would otherwise come a little later than the one before."""
 
 
 @shared_task(name="missions_project.pipeline.dispatch")  # type: ignore[untyped-decorator]  # celery ships no types
@@ -24,10 +28,27 @@ def dispatch() -> None:
 
 
 def housekeeping() -> None:
-    """What is due each minute: abandoned and forgotten runs sent again, uploads past their time deleted."""
+    """What is due each minute: abandoned and forgotten runs sent again, uploads past their time deleted, models measured."""
     requeue_abandoned()
     resend_forgotten()
     spool_expire()
+    drift_due()
+
+
+def drift_due() -> int:
+    """Measure once a day how the models in service do. Returns how many agencies were sent. One query where none is due."""
+    now = timezone.now()
+    due = Q(drift_measured_at=None) | Q(drift_measured_at__lt=now - DRIFT_EVERY)
+    in_service = ModelVersion.objects.live().filter(agency=OuterRef("agency"))
+    found = 0
+    for pk, agency_id in list(
+        ModelPolicy.objects.filter(due, Exists(in_service)).values_list("pk", "agency_id")
+    ):
+        # Marked before it is sent: the next minute's dispatcher must not send it again.
+        if ModelPolicy.objects.filter(due, pk=pk).update(drift_measured_at=now) == 1:
+            drift_measure_task.delay(agency_id)
+            found += 1
+    return found
 
 
 def requeue_abandoned() -> int:

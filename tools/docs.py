@@ -28,6 +28,7 @@ IN_ORDER_OF_USE = (
     "plan",
     "run_shift",
     "backtest",
+    "drift",
 )
 COMMANDS_INTRO = """\
 # Commands

@@ -1,12 +1,23 @@
 """The league: every model forecasts held-out recent weeks, shift by shift, and the best plain count must be beaten."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from forecasting.engine.candidates import Candidate
+from forecasting.engine.card import (
+    Entrant,
+    Groups,
+    KeptRows,
+    ablation,
+    card,
+    curve_cells,
+    hits_within,
+    tallies,
+)
 from forecasting.engine.design import calendar_columns
 from forecasting.engine.features import MEMORIES_DAYS, History, surfaces
 from forecasting.engine.lag import ReportingLag
@@ -18,11 +29,11 @@ from forecasting.engine.metrics import (
     area_cells,
     area_scores,
     bootstrap_weeks,
-    hits_at,
     ideal_hits,
     log_score,
     ratio_estimate,
     week_blocks,
+    worst_ranks,
 )
 from forecasting.engine.parallel import TypePool
 from forecasting.engine.periods import Periods, days_since_epoch
@@ -73,13 +84,22 @@ class LeagueRow:
 
 @dataclass(frozen=True)
 class League:
-    """All rows, best first; the champion; and whether it is a learned model that beat the best baseline."""
+    """All rows, best first; the champion; and whether it is a learned model that beat the best baseline.
+
+    ``card`` holds the figures of the model card (``forecasting.engine.card``).
+    """
 
     rows: tuple[LeagueRow, ...]
     champion: str
     beats_baseline: bool
     events: int
     periods: int
+    card: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def best_baseline(self) -> str:
+        """The plain count with the best log score."""
+        return next(row.name for row in self.rows if row.is_baseline)
 
 
 def held_out(periods: Periods, n_cells: int, rng: np.random.Generator) -> tuple[np.datetime64, Periods]:
@@ -112,12 +132,14 @@ def league_run(
     lags: Sequence[ReportingLag] | None = None,
     *,
     pool: TypePool,
+    groups: Groups | None = None,
 ) -> list[League]:
     """Forecast every held-out period from what was known at its start, score all targets in one walk.
 
     The models were fitted before the first period; only the counts they read roll forward. An incident that may have
     happened in several shifts counts in each with its share, as in training: over all shifts it counts once. Expected
     counts are compared with what is known so far: they are lowered by what is still to come of the last days.
+    ``groups``: areas such as beats, for the accuracy of each on the model card.
     """
     grid, events = workshop.grid, workshop.events
     areas = area_cells(len(grid), grid.cell_size_m, budget_cells)
@@ -131,6 +153,15 @@ def league_run(
         ]
         for entrants in candidates
     ]
+    blocks = week_blocks(periods)
+    weeks = int(blocks.max()) + 1 if n else 0
+    points = curve_cells(len(grid))
+    main_areas = np.array(list(areas.values()))
+    sums = tallies([len(entrants) for entrants in candidates], n, weeks, len(grid), groups)
+    group_observed = [np.zeros((weeks, len(groups.names) if groups else 0)) for _ in candidates]
+    kept = [KeptRows() for _ in candidates]
+    # Spawned: the bootstrap's own draws stay what they were, and each target's do not wait for another's.
+    luck = rng.spawn(len(candidates))
     every_cell = np.arange(len(grid))
     by_source = {source: np.flatnonzero(events.source == source) for source in workshop.sources}
     # The last tested days are not all reported yet: a forecast of all incidents would look too high.
@@ -164,24 +195,56 @@ def league_run(
             cells, place = np.unique(events.cell[happened], return_inverse=True)
             observed: Floats = np.bincount(place, events.weight[happened], len(cells)).astype(np.float64)
             shared: dict[int, Floats] = {}
+            week = int(blocks[number])
+            if groups is not None:
+                at_area = np.bincount(groups.of_cell[cells] + 1, observed, len(groups.names) + 1)
+                group_observed[target][week] += at_area[1:]
             for entrant, candidate in enumerate(candidates[target]):
                 watched = events.watch.cells(source, float(starts[number]))
                 expected = _expected(candidate, X, total, shared, watched)
                 scores = book[target][entrant]
-                scores.hits[number] = hits_at(expected, cells, observed, areas)
+                ranks = worst_ranks(expected, cells, observed)
+                scores.hits[number] = hits_within(ranks, observed, main_areas)
+                within = hits_within(ranks, observed, points)
+                sums[target][entrant].add(number, week, expected, cells, observed, within, groups)
                 scores.ideal[number] = ideal_hits(observed, areas)
                 scores.log_scores[number] = log_score(expected, cells, observed)
                 scores.expected[number] = expected.sum()
                 scores.observed[number] = observed.sum()
+            kept[target].add(number, n, X, expected, cells, observed, luck[target])
 
         pool.map(score, range(len(candidates)))
     progress(n, n, "Testing models on recent weeks")
-    blocks = week_blocks(periods)
     draws = bootstrap_weeks(blocks, rng)
-    return [
-        _league(entrants, scores, areas, len(grid), blocks, draws)
-        for entrants, scores in zip(candidates, book, strict=True)
-    ]
+
+    def judged(target: int) -> League:
+        entrants, scores = candidates[target], book[target]
+        league = _league(entrants, scores, areas, len(grid), blocks, draws)
+        place = {candidate.name: number for number, candidate in enumerate(entrants)}
+
+        def of(name: str) -> Entrant:
+            return Entrant(name, scores[place[name]], sums[target][place[name]])
+
+        figures = card(
+            champion=of(league.champion),
+            baseline=of(league.best_baseline),
+            n_cells=len(grid),
+            periods=periods,
+            shifts=workshop.shifts,
+            main_column=list(areas).index(MAIN_AREA) if MAIN_AREA in areas else None,
+            groups=groups,
+            group_observed=group_observed[target],
+            blocks=blocks,
+            draws=draws,
+            ablated=ablation(
+                entrants[place[league.champion]].estimator, shapes[target].layout, kept[target],
+                calendar, blocks, draws, luck[target],
+            ),
+        )  # fmt: skip
+        kept[target] = KeptRows()
+        return replace(league, card=figures)
+
+    return pool.map(judged, range(len(candidates)))
 
 
 def _expected(

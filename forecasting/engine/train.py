@@ -1,7 +1,7 @@
 """The façade of the numeric core: train models, forecast a shift, say why. Arrays in, arrays out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from forecasting.engine.backtest import League, LeagueRow, held_out, league_run
 from forecasting.engine.candidates import Candidate
+from forecasting.engine.card import Groups
 from forecasting.engine.checks import MODEL_VERSION, check_trained, check_training
 from forecasting.engine.context import ContextScaler
 from forecasting.engine.design import calendar_columns
@@ -28,6 +29,7 @@ Floats32 = npt.NDArray[np.float32]
 
 __all__ = [
     "Explanation",
+    "Groups",
     "LeagueRow",
     "Periods",
     "ReportingLag",
@@ -59,6 +61,10 @@ class TypeModel:
     lags: tuple[ReportingLag, ...] = ()
     said: Mapping[str, ReportingLag] = field(default_factory=dict)
 
+    baseline: Any = None
+    """The best plain count, fitted on the same incidents: what the model in service is watched against. None where the
+    champion is that plain count."""
+
     def live_lag(self, source: int, said: Mapping[str, ReportingLag] | None = None) -> ReportingLag:
         """How late a source reports; ``said`` (that of the training if None) comes on top of what was measured."""
         measured = self.lags[source] if self.lags else ReportingLag.none()
@@ -84,6 +90,7 @@ class TrainedType:
     events: int
     tested_events: int
     tested_periods: int
+    card: dict[str, Any] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
         """The record for the model page, made of JSON's own types only."""
@@ -99,7 +106,14 @@ class TrainedType:
             "tested_periods": self.tested_periods,
             "league": [row.as_dict() for row in self.league],
             "reporting_lag": self.model.live_lag(self.model.shape.layout.source).as_dict(),
+            "card": self.card,
         }
+
+    def plain(self) -> "TrainedType | None":
+        """The best plain count as a model of its own, to forecast beside the champion; None where it is the champion."""
+        if self.model.baseline is None:
+            return None
+        return replace(self, model=replace(self.model, estimator=self.model.baseline, baseline=None))
 
 
 def train(
@@ -117,6 +131,7 @@ def train(
     budget_cells: int | None = None,
     workers: int | None = None,
     lag: Mapping[str, ReportingLag] | None = None,
+    groups: Groups | None = None,
 ) -> dict[str, TrainedType]:
     """Train a model for every crime type, test it on recent weeks against plain counts, keep the better one.
 
@@ -127,6 +142,7 @@ def train(
     incident gets a flat surface of almost nothing. Fewer than six usable periods raise ``ValueError``.
     ``lag`` by category: what an analyst says of feeds without report times; the lag that ``known_utc`` shows is
     measured in any case. In the walk through the past only the measured one counts: there the late rows are present.
+    ``groups``: areas such as beats, for the model card.
     """
     as_of_utc = as_of_utc.astype("datetime64[s]")
     check_training(grid, incidents, shifts, targets, context, context_names, periods)
@@ -178,6 +194,7 @@ def train(
             lags=lags,
             progress=steps.part(0.5, 0.85),
             pool=pool,
+            groups=groups,
         )
         del pairs
         lags = workshop.lags(workshop.as_of_days)
@@ -197,7 +214,8 @@ def refit(
     """Fit the champion again on everything up to now."""
     slug, source = workshop.targets[target], workshop.sources[target]
     shape = workshop.shape_fit(rows, target, workshop.as_of_days)
-    (champion,), _ = workshop.fit(rows, target, shape, workshop.as_of_days, [league.champion])
+    names = list(dict.fromkeys([league.champion, league.best_baseline]))
+    (champion, *plain), _ = workshop.fit(rows, target, shape, workshop.as_of_days, names)
     return TrainedType(
         slug=slug,
         champion=league.champion,
@@ -210,6 +228,7 @@ def refit(
             workshop.incidents.categories,
             lags=lags,
             said=workshop.said,
+            baseline=plain[0].estimator if plain else None,
         ),
         trained_from=usable.from_utc[0],
         trained_to=usable.to_utc[-1],
@@ -217,6 +236,7 @@ def refit(
         events=round(float(workshop.events.weight[workshop.events.source == source].sum())),
         tested_events=league.events,
         tested_periods=league.periods,
+        card=league.card,
     )
 
 

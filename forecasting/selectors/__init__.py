@@ -1,7 +1,9 @@
 """Reading grids, models and forecasts."""
 
 from forecasting.selectors.context import ContextBlock, context_block
+from forecasting.selectors.drift import Drift, DriftAlarm, DriftWeek, alarms_of, drift_of, live_alarms
 from forecasting.selectors.forecasts import (
+    baseline_values,
     expected_by_type,
     harm,
     latest_forecast,
@@ -13,27 +15,39 @@ from forecasting.selectors.forecasts import (
     surface_values,
     type_weights,
 )
+from forecasting.selectors.governance import live_version, model_policy, waiting_versions, why_not_live
 from forecasting.selectors.grids import active_grid, cell_beats, grid_spec
 from forecasting.selectors.inputs import next_shift_instance
 from forecasting.selectors.why import why_here, why_here_many
 
 __all__ = [
     "ContextBlock",
+    "Drift",
+    "DriftAlarm",
+    "DriftWeek",
     "active_grid",
+    "alarms_of",
+    "baseline_values",
     "cell_beats",
     "context_block",
+    "drift_of",
     "expected_by_type",
     "grid_spec",
     "harm",
     "latest_forecast",
+    "live_alarms",
     "live_models",
+    "live_version",
     "model_artefact",
+    "model_policy",
     "next_shift_instance",
     "run_grid",
     "run_models",
     "succeeded_forecasts",
     "surface_values",
     "type_weights",
+    "waiting_versions",
     "why_here",
     "why_here_many",
+    "why_not_live",
 ]

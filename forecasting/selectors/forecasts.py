@@ -25,6 +25,19 @@ def surface_values(surface: RiskSurface, grid: Grid) -> Floats32:
     Raises ``MissionsError`` for another grid, an unknown codec or damaged bytes: a vector laid over the wrong
     cells would send cars to the wrong streets.
     """
+    return _decoded(surface, bytes(surface.values), grid)
+
+
+def baseline_values(surface: RiskSurface, grid: Grid) -> Floats32 | None:
+    """Return the best plain count's surface beside a model's, float32[N], to one part in 4,096; None where there is none.
+
+    No query. Raises as ``surface_values`` does.
+    """
+    data = surface.baseline_values
+    return None if data is None else _decoded(surface, bytes(data), grid)
+
+
+def _decoded(surface: RiskSurface, data: bytes, grid: Grid) -> Floats32:
     if surface.grid_hash != grid.hash:
         raise MissionsError(
             f"The surface of {surface.crime_type} was made on another grid than the one given.",
@@ -37,7 +50,7 @@ def surface_values(surface: RiskSurface, grid: Grid) -> Floats32:
             next_step=FORECAST_AGAIN,
         )
     try:
-        return codec.surface_decode(bytes(surface.values), grid.n_cells)
+        return codec.surface_decode(data, grid.n_cells)
     except ValueError as error:
         raise MissionsError(f"{surface.crime_type}: {error}", next_step=FORECAST_AGAIN) from error
 
@@ -66,6 +79,7 @@ def expected_by_type(run: ForecastRun) -> dict[CrimeType, Floats32]:
     grid = run_grid(run)
     surfaces = (
         RiskSurface.objects.filter(run=run)
+        .defer("baseline_values")
         .select_related("crime_type")
         .order_by("-crime_type__weight", "crime_type__name")
     )
@@ -110,7 +124,7 @@ def harm(run: ForecastRun) -> Floats:
 
 def live_models(agency: Agency, crime_types: list[CrimeType]) -> dict[int, ModelVersion]:
     """Return the live model of each of these types by the type's id. One query."""
-    rows = ModelVersion.objects.filter(agency=agency, is_live=True, crime_type__in=crime_types)
+    rows = ModelVersion.objects.live().filter(agency=agency, crime_type__in=crime_types)
     return {row.crime_type_id: row for row in rows.select_related("crime_type")}
 
 

@@ -1,13 +1,27 @@
-"""Building grids, training models, forecasting shifts."""
+"""Building grids, training models, governing them, forecasting shifts, measuring what became of the forecasts."""
 
+from forecasting.services.drift import drift_measure
 from forecasting.services.forecasts import forecast_run, forecast_run_queue
+from forecasting.services.governance import (
+    model_approve,
+    model_policy_ensure,
+    model_refuse,
+    model_roll_back,
+    training_approve,
+)
 from forecasting.services.grids import grid_build
 from forecasting.services.training import training_run_execute, training_run_queue
 
 __all__ = [
+    "drift_measure",
     "forecast_run",
     "forecast_run_queue",
     "grid_build",
+    "model_approve",
+    "model_policy_ensure",
+    "model_refuse",
+    "model_roll_back",
+    "training_approve",
     "training_run_execute",
     "training_run_queue",
 ]

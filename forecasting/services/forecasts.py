@@ -17,6 +17,7 @@ from forecasting.engine.train import forecast
 from forecasting.models import ForecastRun, Grid, ModelVersion, RiskSurface
 from forecasting.selectors.context import context_block
 from forecasting.selectors.forecasts import live_models, model_artefact
+from forecasting.selectors.governance import waiting_versions
 from forecasting.selectors.grids import active_grid, grid_spec
 from forecasting.selectors.inputs import (
     HISTORY_DAYS,
@@ -35,6 +36,8 @@ from missions_project.lib.progress import Progress
 from missions_project.lib.runs import RunReporter, run_execution
 
 Floats32 = npt.NDArray[np.float32]
+_PLAIN = " (plain count)"
+APPROVE = "Admin → Model versions: approve it, or approve the whole training under Admin → Training runs."
 STALE_AFTER = dt.timedelta(days=4)
 """A gap between the newest incident and the shift that is more than a slow feed."""
 
@@ -75,7 +78,7 @@ def forecast_run(*, run: ForecastRun, progress: Progress | None = None) -> Forec
                 "The models saw incidents of this shift or later ones when they were trained: this forecast must not be "
                 "used to judge their accuracy."
             )
-        values = _surfaces(run, grid, as_of, versions, reporter)
+        values, plain = _surfaces(run, grid, as_of, versions, reporter)
         reporter.progress(90, 100, "Storing surfaces")
         surfaces = [
             RiskSurface(
@@ -84,6 +87,7 @@ def forecast_run(*, run: ForecastRun, progress: Progress | None = None) -> Forec
                 crime_type=crime_type,
                 model_version=version,
                 values=codec.surface_encode(values[crime_type.slug]),
+                baseline_values=_plain_bytes(plain.get(crime_type.slug)),
                 dtype=codec.DTYPE,
                 codec=codec.CODEC,
                 grid_hash=grid.hash,
@@ -106,6 +110,11 @@ def forecast_run(*, run: ForecastRun, progress: Progress | None = None) -> Forec
     return run
 
 
+def _plain_bytes(values: Floats32 | None) -> bytes | None:
+    """The plain count's surface for storage: rounded, for it is only ever a yardstick, and half as long then."""
+    return None if values is None else codec.surface_encode(codec.surface_round(values))
+
+
 def _usable_models(agency: Agency, grid: Grid, reporter: RunReporter) -> dict[CrimeType, ModelVersion]:
     """The live model of each active type. A type that has none yet is left out and named in the log."""
     crime_types = active_crime_types(agency)
@@ -113,11 +122,15 @@ def _usable_models(agency: Agency, grid: Grid, reporter: RunReporter) -> dict[Cr
         raise MissionsError(
             f"Agency “{agency.slug}” has no active crime type.", next_step="Admin → Crime types → Add."
         )
-    live = live_models(agency, crime_types)
+    live, waiting = live_models(agency, crime_types), waiting_versions(agency)
     usable: dict[CrimeType, ModelVersion] = {}
     for crime_type in crime_types:
         version = live.get(crime_type.pk)
-        if version is None:
+        if version is None and crime_type.pk in waiting:
+            reporter.log(
+                f"{crime_type} is not forecast: {waiting[crime_type.pk]} waits for approval. Next step: {APPROVE}"
+            )
+        elif version is None:
             reporter.log(f"{crime_type} has no model yet and is not forecast. Next step: {TRAIN_AGAIN}")
         elif version.grid_id != grid.pk:
             raise MissionsError(
@@ -126,6 +139,10 @@ def _usable_models(agency: Agency, grid: Grid, reporter: RunReporter) -> dict[Cr
             )
         else:
             usable[crime_type] = version
+    if not usable and waiting:
+        raise MissionsError(
+            f"Agency “{agency.slug}” has trained models, and none of them is approved.", next_step=APPROVE
+        )
     if not usable:
         raise MissionsError(f"Agency “{agency.slug}” has no trained model.", next_step=TRAIN_AGAIN)
     return usable
@@ -137,7 +154,8 @@ def _surfaces(
     as_of: dt.datetime,
     versions: dict[CrimeType, ModelVersion],
     reporter: RunReporter,
-) -> dict[str, Floats32]:
+) -> tuple[dict[str, Floats32], dict[str, Floats32]]:
+    """The champions' surfaces by crime type, and those of the best plain counts where they are not the champions."""
     found = agency_shifts(run.agency)
     windows = shift_windows(found)
     groups: dict[tuple[Any, ...], dict[str, Artefact]] = defaultdict(dict)
@@ -162,14 +180,22 @@ def _surfaces(
     # As set today: the analyst may have learnt since the training how late this feed is.
     said, _ = said_lags(run.agency, as_of=as_of)
     values: dict[str, Floats32] = {}
+    plain: dict[str, Floats32] = {}
     digests: dict[str, str] = {}
     for artefacts in groups.values():
         one = next(iter(artefacts.values()))
         block = context_block(grid, as_of=as_of, names=one.context_names)
         digests |= dict.fromkeys(artefacts, block.digest)
+        models = {slug: artefact.trained for slug, artefact in artefacts.items()}
+        # In the same walk under names that no crime type can have: the counts behind both are made once.
+        models |= {
+            f"{slug}{_PLAIN}": plain_model
+            for slug, model in models.items()
+            if (plain_model := model.plain()) is not None
+        }
         try:
-            values |= forecast(
-                trained={slug: artefact.trained for slug, artefact in artefacts.items()},
+            made = forecast(
+                trained=models,
                 grid=grid_spec(grid),
                 incidents=table_for_categories(table, one.categories),
                 period=period_of(found, run.shift_id, run.on, run.period_from, run.period_to),
@@ -182,6 +208,8 @@ def _surfaces(
             )
         except ValueError as error:
             raise MissionsError(str(error), next_step=TRAIN_AGAIN) from error
+        values |= {slug: made[slug] for slug in artefacts}
+        plain |= {slug: made[f"{slug}{_PLAIN}"] for slug in artefacts if f"{slug}{_PLAIN}" in made}
     run.config_snapshot = {
         "grid": grid.hash,
         "incidents_known": len(table),
@@ -203,4 +231,4 @@ def _surfaces(
             for crime_type, version in versions.items()
         },
     }
-    return values
+    return values, plain

@@ -13,13 +13,13 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from agencies.models import Agency, CrimeType, Shift, Unit, User
+from agencies.models import Agency, Beat, CrimeType, Shift, Unit, User
 from agencies.selectors import active_crime_types
-from forecasting.artefacts import Artefact, artefact_store, library_version
-from forecasting.engine.train import ShiftWindow, TrainedType, train
+from forecasting.artefacts import Artefact, artefact_store, library_version, library_versions
+from forecasting.engine.train import Groups, ShiftWindow, TrainedType, train
 from forecasting.models import Grid, ModelVersion, TrainingRun
 from forecasting.selectors.context import context_block
-from forecasting.selectors.grids import active_grid, grid_spec
+from forecasting.selectors.grids import active_grid, cell_beats, grid_spec
 from forecasting.selectors.inputs import (
     HISTORY_DAYS,
     TRAINING_YEARS,
@@ -31,6 +31,7 @@ from forecasting.selectors.inputs import (
     utc64,
 )
 from forecasting.selectors.lag import lags_record, said_lags
+from forecasting.services.governance import model_policy_ensure, trained_enters
 from ingestion.engine.tables import IncidentTable
 from ingestion.models import Incident
 from ingestion.selectors import data_hash
@@ -63,7 +64,8 @@ def training_run_queue(
 def training_run_execute(*, run: TrainingRun, progress: Progress | None = None) -> TrainingRun:
     """Train every active crime type, test against plain counts, and make the champions live together.
 
-    Nothing goes live unless all of it succeeds. Raises ``MissionsError`` naming what is missing (grid, shifts,
+    Under the agency's policy "only after approval" the new versions wait instead. Nothing goes live unless all of it
+    succeeds. Raises ``MissionsError`` naming what is missing (grid, shifts,
     crime types, incidents).
     """
     with run_execution(run, progress) as reporter:
@@ -102,6 +104,7 @@ def training_run_execute(*, run: TrainingRun, progress: Progress | None = None) 
                 rng=np.random.default_rng(seed),
                 budget_cells=_missions_per_shift(agency, found),
                 lag=said,
+                groups=_beat_groups(agency, grid),
             )
             trained = _beside_a_heartbeat(learn, reporter)
         except ValueError as error:
@@ -124,11 +127,11 @@ def training_run_execute(*, run: TrainingRun, progress: Progress | None = None) 
         versions = _store(run, grid, crime_types, trained, windows, block.names, digest)
         for version in versions:
             verdict = (
-                "beats the best plain count"
-                if version.beats_baseline
-                else "nothing beats the plain count: it is live"
+                "beats the best plain count" if version.beats_baseline else "nothing beats the plain count"
             )
-            reporter.log(f"{version}: {verdict}. {version.n_incidents} incidents.")
+            reporter.log(
+                f"{version}: {verdict}. {version.get_state_display()}. {version.n_incidents} incidents."
+            )
         reporter.record(counts={row.crime_type.slug: row.n_incidents for row in versions})
         reporter.progress(1000, 1000, "Done")
     return run
@@ -194,6 +197,16 @@ def _missions_per_shift(agency: Agency, found: list[Shift]) -> int | None:
     return round(total / len(found)) or None
 
 
+def _beat_groups(agency: Agency, grid: Grid) -> Groups | None:
+    """The beats as areas to report on: the model card tells the accuracy of each. Two queries."""
+    beats = list(Beat.objects.filter(agency=agency).order_by("code").values_list("pk", "code"))
+    if not beats:
+        return None
+    place = {pk: number for number, (pk, _) in enumerate(beats)}
+    of_cell = np.array([place.get(int(pk), -1) for pk in cell_beats(grid)], dtype=np.int64)
+    return Groups(of_cell, tuple(code for _, code in beats))
+
+
 def _shifts_snapshot(windows: tuple[ShiftWindow, ...]) -> list[dict[str, Any]]:
     return [
         {"slug": row.slug, "start_minute": row.start_minute, "duration_minutes": row.duration_minutes}
@@ -220,6 +233,7 @@ def _store(
         for slug, one in trained.items()
     }
     versions = []
+    policy, now = model_policy_ensure(agency=run.agency), timezone.now()
     with transaction.atomic():
         # Locked in one order: two trainings at once would otherwise give the same number twice.
         list(
@@ -231,7 +245,6 @@ def _store(
             one = trained[crime_type.slug]
             rows = ModelVersion.objects.filter(crime_type=crime_type)
             number = (rows.aggregate(last=Max("number"))["last"] or 0) + 1
-            rows.filter(is_live=True).update(is_live=False)
             version = ModelVersion(
                 agency=run.agency,
                 crime_type=crime_type,
@@ -240,15 +253,16 @@ def _store(
                 number=number,
                 champion=one.champion,
                 beats_baseline=one.beats_baseline,
+                is_baseline=any(row.is_baseline for row in one.league if row.name == one.champion),
                 artefact=files[crime_type.slug][0],
                 artefact_hash=files[crime_type.slug][1],
-                summary=one.summary() | {"library": library_version()},
+                summary=one.summary() | {"library": library_version(), "libraries": library_versions()},
                 trained_from=aware(one.trained_from),
                 trained_to=aware(one.trained_to),
                 n_incidents=one.events,
                 data_hash=digest,
+                dispersion=one.card.get("dispersion", 1.0),
             )
-            version.full_clean()
-            version.save()
+            trained_enters(version=version, policy=policy, now=now)
             versions.append(version)
     return versions

@@ -84,6 +84,16 @@ _PERSON_RULES: tuple[tuple[str, str, str], ...] = (
 )
 _PERSON_PATTERNS = tuple((rule, what, re.compile(rf"\b(?:{words})\b")) for rule, what, words in _PERSON_RULES)
 
+
+def refused_traits() -> tuple[str, ...]:
+    """What is never accepted about persons, in words, in the order of the rules.
+
+    >>> refused_traits()[0]
+    'race, ethnicity or origin'
+    """
+    return tuple(what.split(" (")[0] for _, what, _ in _PERSON_RULES)
+
+
 _CASE_PERSON = re.compile(
     r"victim|suspect|offender|arrestee|complain[ae]nt|witness|defendant|juvenile|inmate"
 )

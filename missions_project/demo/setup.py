@@ -90,7 +90,7 @@ def city_ensure(*, now: dt.datetime, seed: int, progress: Progress) -> Agency:
             f"An agency “{SLUG}” exists and is not the demo.",
             next_step="use another database for the demo: make demo DATABASE_URL=sqlite:///var/demo.sqlite3",
         )
-    if agency and ModelVersion.objects.filter(agency=agency, is_live=True).exists():
+    if agency and ModelVersion.objects.live().filter(agency=agency).exists():
         people_ensure(agency)
         return agency
     folder = Path(settings.VAR_DIR) / "demo-city"

@@ -26,6 +26,7 @@ HOT_M = (1_130.0, 2_870.0)
 DAYS = 70
 CELL_SIZE_M = 400
 _trained: dict[str, dict[str, Any]] = {}
+_snapshot: dict[str, Any] = {}
 
 
 @dataclass
@@ -42,7 +43,7 @@ class Scene:
         return CrimeType.objects.get(agency=self.agency, slug=slug)
 
     def version(self, slug: str = "burglary") -> ModelVersion:
-        return ModelVersion.objects.get(agency=self.agency, crime_type__slug=slug, is_live=True)
+        return ModelVersion.objects.live().get(agency=self.agency, crime_type__slug=slug)
 
 
 def last_midnight() -> dt.datetime:
@@ -108,6 +109,7 @@ def make_scene(slug: str = "riverton") -> Scene:
         _restore(agency, grid, training)
     else:
         training_run_execute(run=training)
+        _snapshot.update(training.config_snapshot)
         for version in ModelVersion.objects.filter(run=training).select_related("crime_type"):
             _trained[version.crime_type.slug] = {
                 name: getattr(version, name)
@@ -115,6 +117,10 @@ def make_scene(slug: str = "riverton") -> Scene:
                     "number",
                     "champion",
                     "beats_baseline",
+                    "is_baseline",
+                    "state",
+                    "approved_at",
+                    "approval_note",
                     "artefact",
                     "artefact_hash",
                     "summary",
@@ -132,7 +138,9 @@ def make_scene(slug: str = "riverton") -> Scene:
 
 def _restore(agency: Agency, grid: Grid, training: TrainingRun) -> None:
     now = timezone.now()
-    TrainingRun.objects.filter(pk=training.pk).update(status="succeeded", started_at=now, finished_at=now)
+    TrainingRun.objects.filter(pk=training.pk).update(
+        status="succeeded", started_at=now, finished_at=now, config_snapshot=_snapshot
+    )
     training.refresh_from_db()
     for slug, fields in _trained.items():
         ModelVersion.objects.create(

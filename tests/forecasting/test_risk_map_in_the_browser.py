@@ -91,5 +91,7 @@ def test_a_shift_without_a_forecast_is_forecast_from_the_page(
     # The model card is one click away, and its chart loads.
     page.locator(".risk__types a", has_text="Robbery").click()
     page.locator(".risk__badge a").click()
+    # On the new page: the old one has no chart to ask about.
+    page.locator(".model__chart").first.wait_for(state="attached")
     until(page, "document.querySelector('.model__chart').naturalWidth > 0")
     page.screenshot(path=SHOTS / "model-card.png", full_page=True)

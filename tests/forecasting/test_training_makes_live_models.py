@@ -26,7 +26,7 @@ from tests.forecasting.scenes import Scene, make_incidents
 
 
 def test_every_active_type_gets_one_live_model_with_its_league(scene: Scene) -> None:
-    live = ModelVersion.objects.filter(agency=scene.agency, is_live=True)
+    live = ModelVersion.objects.live().filter(agency=scene.agency)
     assert {row.crime_type.slug for row in live} == {"robbery", "burglary", "motor-vehicle-theft"}
     for row in live:
         assert row.champion in {entry["name"] for entry in row.summary["league"]}
@@ -40,9 +40,9 @@ def test_training_again_replaces_the_live_models_together(scene: Scene) -> None:
     run = training_run_execute(run=training_run_queue(agency=scene.agency, seed=3))
     assert run.status == RunStatus.SUCCEEDED
     assert run.config_snapshot["seed"] == 3
-    live = ModelVersion.objects.filter(agency=scene.agency, is_live=True)
+    live = ModelVersion.objects.live().filter(agency=scene.agency)
     assert {(row.run_id, row.number) for row in live} == {(run.pk, 2)}
-    assert ModelVersion.objects.filter(agency=scene.agency, is_live=False).count() == 3
+    assert ModelVersion.objects.filter(agency=scene.agency, state=ModelVersion.State.RETIRED).count() == 3
 
 
 def test_the_same_seed_gives_the_same_surface(scene: Scene) -> None:

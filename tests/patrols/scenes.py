@@ -61,7 +61,8 @@ def make_forecast(agency: Agency, grid: Grid, shift: Shift, on: dt.date) -> Fore
         version, _ = ModelVersion.objects.get_or_create(
             agency=agency, crime_type=crime_type, number=1,
             defaults={
-                "run": training, "grid": grid, "champion": "made up", "beats_baseline": False, "artefact": "",
+                "run": training, "grid": grid, "champion": "made up", "beats_baseline": False, "is_baseline": True,
+                "state": ModelVersion.State.LIVE, "approved_at": now, "artefact": "",
                 "artefact_hash": "", "trained_from": period_from, "trained_to": period_from, "n_incidents": 0,
                 "data_hash": "",
             },

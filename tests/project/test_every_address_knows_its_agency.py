@@ -93,7 +93,8 @@ def test_the_admins_own_pages_know_another_agencys_rows_no_better(sign_in: SignI
     feed = plain_feed(scene.agency)
     run = ImportRun.objects.create(agency=scene.agency, feed=feed)
     objects = {"missionplan": plan.pk, "importrun": run.pk, "forecastrun": scene.run.pk,
-               "trainingrun": scene.agency.trainingrun_set.get().pk}  # fmt: skip
+               "trainingrun": scene.agency.trainingrun_set.get().pk,
+               "modelversion": scene.agency.modelversion_set.all()[0].pk}  # fmt: skip
     stranger = make_member(make_agency("lakeside"), "admin")
     supervisor = make_member(scene.agency, "supervisor")
     walked = 0

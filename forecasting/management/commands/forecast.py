@@ -32,7 +32,9 @@ class Command(MissionsCommand):
             f"{run.as_of:%Y-%m-%d %H:%M} UTC on, {run.seconds or 0:.1f} s. Expected in the shift:"
         )
         surfaces = RiskSurface.objects.filter(run=run).select_related("crime_type", "model_version")
-        for surface in surfaces.defer("values").order_by("-crime_type__weight", "crime_type__name"):
+        for surface in surfaces.defer("values", "baseline_values").order_by(
+            "-crime_type__weight", "crime_type__name"
+        ):
             self.stdout.write(
                 f"  {surface.crime_type.name:<30} {surface.expected_total:9.3f}   "
                 f"v{surface.model_version.number} {surface.model_version.champion}"

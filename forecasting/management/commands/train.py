@@ -13,7 +13,10 @@ from missions_project.lib.commands import MissionsCommand
 
 
 class Command(MissionsCommand):
-    help = "Train every active crime type, test it against plain counts, and make the better one live."
+    help = (
+        "Train every active crime type, test it against plain counts, and make the better one live, or let it wait for "
+        "approval where the agency's model policy says so."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--agency", required=True, help="The agency's slug.")
@@ -42,9 +45,10 @@ class Command(MissionsCommand):
         verdict = (
             "beats the best plain count."
             if version.beats_baseline
-            else "nothing beats the plain count, so the plain count is live."
+            else "nothing beats the plain count, so the plain count is the champion."
         )
         self.stdout.write(f"\n{version}, {version.n_incidents} incidents: {verdict}")
+        self.stdout.write(f"  {version.get_state_display()}. {version.approval_note}".rstrip())
         self.stdout.write(
             f"  {'model':<20} {'hit rate at 1 %':>22} {'PAI':>6} {'log skill':>10} {'exp/obs':>8}"
         )
