@@ -11,7 +11,7 @@ from forecasting.engine.periods import Periods, ShiftWindow
 from ingestion.engine.tables import IncidentTable
 
 if TYPE_CHECKING:
-    from forecasting.engine.train import TrainedType
+    from forecasting.engine.trained import TrainedType
 
 Floats32 = npt.NDArray[np.float32]
 

@@ -24,7 +24,8 @@ from forecasting.engine.lag import ReportingLag
 from forecasting.engine.live import LiveHistory
 from forecasting.engine.parallel import TypePool, default_workers
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
-from forecasting.engine.train import TrainedType, lags_live, shift_surface
+from forecasting.engine.predict import lags_live, shift_surface
+from forecasting.engine.trained import TrainedType
 from forecasting.engine.watch import Watch, watch_of
 from ingestion.engine.tables import IncidentTable
 from missions_project.lib.progress import Progress, no_progress

@@ -1,7 +1,6 @@
 """The façade of the numeric core: train models, forecast a shift, say why. Arrays in, arrays out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,18 +9,19 @@ import numpy.typing as npt
 from forecasting.engine.backtest import League, LeagueRow, held_out, league_run
 from forecasting.engine.candidates import Candidate
 from forecasting.engine.card import Groups
-from forecasting.engine.checks import MODEL_VERSION, check_trained, check_training
+from forecasting.engine.checks import check_training
 from forecasting.engine.context import ContextScaler
-from forecasting.engine.design import calendar_columns
-from forecasting.engine.explain import Explanation, explain_cells
-from forecasting.engine.features import MEMORIES_DAYS, History, events_of
+from forecasting.engine.explain import Explanation
+from forecasting.engine.features import History, events_of
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.lag import ReportingLag
-from forecasting.engine.parallel import TypePool, default_workers, single_threaded
+from forecasting.engine.parallel import TypePool, default_workers
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
+from forecasting.engine.predict import explain, explain_many, forecast, forecast_many
 from forecasting.engine.sampling import rows_sample
 from forecasting.engine.steps import Steps
-from forecasting.engine.workshop import ShapeModel, Workshop, matrix, surface
+from forecasting.engine.trained import TrainedType, TypeModel
+from forecasting.engine.workshop import ShapeModel, Workshop
 from ingestion.engine.tables import IncidentTable
 from missions_project.lib.progress import Progress, no_progress
 
@@ -38,82 +38,12 @@ __all__ = [
     "explain",
     "explain_many",
     "forecast",
+    "forecast_many",
     "train",
 ]
 
 MAX_SAMPLED_PERIODS = 2_200
 MIN_PERIODS = 6
-
-
-@dataclass(frozen=True)
-class TypeModel:
-    """What joblib stores for one crime type: the champion, its columns, and how many cells it was made for.
-
-    ``lags``: how late each source reports, as measured at the end of the training; ``said``: what came on top of it
-    by category, for feeds without report times.
-    """
-
-    shape: ShapeModel
-    estimator: Any
-    n_cells: int
-    categories: tuple[str, ...]
-    version: int = MODEL_VERSION
-    lags: tuple[ReportingLag, ...] = ()
-    said: Mapping[str, ReportingLag] = field(default_factory=dict)
-
-    baseline: Any = None
-    """The best plain count, fitted on the same incidents: what the model in service is watched against. None where the
-    champion is that plain count."""
-
-    def live_lag(self, source: int, said: Mapping[str, ReportingLag] | None = None) -> ReportingLag:
-        """How late a source reports; ``said`` (that of the training if None) comes on top of what was measured."""
-        measured = self.lags[source] if self.lags else ReportingLag.none()
-        return measured.with_said((self.said if said is None else said).get(self.categories[source]))
-
-
-@dataclass(frozen=True)
-class TrainedType:
-    """The model that goes live for one crime type, and the league that chose it.
-
-    ``beats_baseline`` False means that no learned model was better: the best plain count is live instead.
-    ``rows`` are the sampled training rows, ``events`` the type's incidents inside the grid.
-    """
-
-    slug: str
-    champion: str
-    beats_baseline: bool
-    league: tuple[LeagueRow, ...]
-    model: TypeModel
-    trained_from: np.datetime64
-    trained_to: np.datetime64
-    rows: int
-    events: int
-    tested_events: int
-    tested_periods: int
-    card: dict[str, Any] = field(default_factory=dict)
-
-    def summary(self) -> dict[str, Any]:
-        """The record for the model page, made of JSON's own types only."""
-        return {
-            "slug": self.slug,
-            "champion": self.champion,
-            "beats_baseline": self.beats_baseline,
-            "trained_from": str(self.trained_from),
-            "trained_to": str(self.trained_to),
-            "rows": self.rows,
-            "events": self.events,
-            "tested_events": self.tested_events,
-            "tested_periods": self.tested_periods,
-            "league": [row.as_dict() for row in self.league],
-            "reporting_lag": self.model.live_lag(self.model.shape.layout.source).as_dict(),
-            "card": self.card,
-        }
-
-    def plain(self) -> "TrainedType | None":
-        """The best plain count as a model of its own, to forecast beside the champion; None where it is the champion."""
-        if self.model.baseline is None:
-            return None
-        return replace(self, model=replace(self.model, estimator=self.model.baseline, baseline=None))
 
 
 def train(
@@ -238,159 +168,6 @@ def refit(
         tested_periods=league.periods,
         card=league.card,
     )
-
-
-def forecast(
-    *,
-    trained: Mapping[str, TrainedType],
-    grid: GridSpec,
-    incidents: IncidentTable,
-    period: Periods,
-    shifts: tuple[ShiftWindow, ...],
-    as_of_utc: np.datetime64,
-    context: Floats32 | None = None,
-    context_names: tuple[str, ...] = (),
-    progress: Progress = no_progress,
-    lag: Mapping[str, ReportingLag] | None = None,
-) -> dict[str, Floats32]:
-    """Expected incidents per cell in one shift instance, for each trained type: float32 [N].
-
-    Uses only incidents known before ``as_of_utc`` (and before the shift begins). ``categories`` of the table,
-    shifts and context columns must be those of the training. Counts are raised by what is not reported yet, and by
-    what will happen until the shift begins. ``lag`` by category: as for ``train``; None is what was said there.
-    """
-    check_trained(trained, grid, incidents, shifts, context_names, period)
-    (found,) = forecast_many(
-        trained=trained,
-        grid=grid,
-        incidents=incidents.known_before(as_of_utc.astype("datetime64[s]")),
-        periods=period,
-        shifts=shifts,
-        context=context,
-        context_names=context_names,
-        progress=progress,
-        lag=lag,
-        issued_utc=as_of_utc.astype("datetime64[s]"),
-    )
-    return found
-
-
-@single_threaded()
-def forecast_many(
-    *,
-    trained: Mapping[str, TrainedType],
-    grid: GridSpec,
-    incidents: IncidentTable,
-    periods: Periods,
-    shifts: tuple[ShiftWindow, ...],
-    context: Floats32 | None = None,
-    context_names: tuple[str, ...] = (),
-    progress: Progress = no_progress,
-    lag: Mapping[str, ReportingLag] | None = None,
-    issued_utc: np.datetime64 | None = None,
-) -> list[dict[str, Floats32]]:
-    """Forecast ascending periods in one walk, each from what was known when it began (for tests and reports).
-
-    ``lag``: as for ``forecast``; give {} where the table holds rows that were late then: they need no correction.
-    ``issued_utc``: nothing later is known, whenever the periods begin.
-    """
-    events = events_of(grid, incidents, shifts)
-    history = History(grid, events, lags_live(trained, incidents.categories, lag))
-    issued = np.inf if issued_utc is None else float(days_since_epoch(issued_utc))
-    calendar = calendar_columns(periods, shifts)
-    scaled: dict[int, Floats32] = {}
-    out: list[dict[str, Floats32]] = []
-    for number in range(len(periods)):
-        progress(number, len(periods), "Forecasting")
-        start = float(days_since_epoch(periods.from_utc[number : number + 1])[0])
-        history.move_to(start, min(start, issued))
-        slot = int(periods.slot[number])
-        rates, totals = history.rates(slot), history.totals()
-        found: dict[str, Floats32] = {}
-        for slug, one in trained.items():
-            z = None
-            if context is not None and one.model.shape.scaler is not None:
-                scaler = one.model.shape.scaler
-                z = scaled.setdefault(id(scaler), scaler.transform(context))
-            found[slug] = shift_surface(
-                one.model,
-                rates,
-                totals,
-                periods.take([number]),
-                calendar[number],
-                z,
-                history.watched(one.model.shape.layout.source),
-            )
-        out.append(found)
-    progress(len(periods), len(periods), "Forecasting")
-    return out
-
-
-def shift_surface(
-    model: TypeModel,
-    rates: Floats32,
-    totals: npt.NDArray[np.float64],
-    period: Periods,
-    calendar: Floats32,
-    z: Floats32 | None,
-    watched: npt.NDArray[np.bool_] | None = None,
-) -> Floats32:
-    """One crime type's expected counts in one shift: float32 [N].
-
-    ``rates`` [N, sources, rates] and ``totals`` [sources, memories] as known then; ``calendar`` [6] of the shift.
-    """
-    shape, slot, n = model.shape, int(period.slot[0]), len(rates)
-    source = shape.layout.source
-    every_hour = np.broadcast_to(calendar, (n, len(calendar)))
-    X = matrix(shape, rates, totals[source, len(MEMORIES_DAYS) - 1], every_hour, slot, np.arange(n), z)
-    total = float(shape.level.predict(period, totals[None, source])[0])
-    return surface(model.estimator, X, total, watched).astype(np.float32)
-
-
-def explain_many(
-    *,
-    trained: Mapping[str, TrainedType],
-    grid: GridSpec,
-    incidents: IncidentTable,
-    period: Periods,
-    shifts: tuple[ShiftWindow, ...],
-    as_of_utc: np.datetime64,
-    context: Floats32 | None = None,
-    context_names: tuple[str, ...] = (),
-    cells: Mapping[str, npt.NDArray[np.int64]],
-    lag: Mapping[str, ReportingLag] | None = None,
-) -> dict[str, list[Explanation]]:
-    """Why these cells (positions in ``grid.cells``), type by type: the drivers as numbers, for one shift."""
-    issued_utc = min(as_of_utc.astype("datetime64[s]"), period.from_utc[0])
-    check_trained(trained, grid, incidents, shifts, context_names, period)
-    return explain_cells(
-        models={slug: trained[slug].model for slug in cells},
-        grid=grid,
-        incidents=incidents.known_before(issued_utc),
-        period=period,
-        shifts=shifts,
-        context=context,
-        context_names=context_names,
-        cells={slug: np.asarray(places, dtype=np.int64) for slug, places in cells.items()},
-        lags=lags_live(trained, incidents.categories, lag),
-        issued_utc=issued_utc,
-    )
-
-
-def explain(*, cells: npt.NDArray[np.int64], target: str, **given: Any) -> list[Explanation]:
-    """The same for one crime type."""
-    return explain_many(cells={target: cells}, **given)[target]
-
-
-def lags_live(
-    trained: Mapping[str, TrainedType],
-    categories: tuple[str, ...],
-    said: Mapping[str, ReportingLag] | None = None,
-) -> tuple[ReportingLag, ...]:
-    """How late each source of a table reports: a crime type's own model says it, any other one for other sources."""
-    models = [one.model for one in trained.values()]
-    own = [trained[slug].model if slug in trained else models[0] for slug in categories] if models else []
-    return tuple(model.live_lag(source, said) for source, model in enumerate(own))
 
 
 def workshop_of(

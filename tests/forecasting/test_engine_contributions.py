@@ -16,7 +16,8 @@ from forecasting.engine.explain import Explanation, contributions, explain_cells
 from forecasting.engine.features import History
 from forecasting.engine.periods import days_since_epoch
 from forecasting.engine.sampling import rows_sample
-from forecasting.engine.train import TypeModel, workshop_of
+from forecasting.engine.train import workshop_of
+from forecasting.engine.trained import TypeModel
 from tests.forecasting.engine_city import SHIFTS, city, shift_instances, square_grid
 
 DAYS = 120
