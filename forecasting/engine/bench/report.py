@@ -140,7 +140,7 @@ def _few_blocks(n: int) -> str:
     if n >= FEW_BLOCKS:
         return ""
     return (
-        f"<p><b>Only {n} weeks (or periods as long) were tested: intervals from so few are far too narrow. "
+        f"<p><b>Weeks (or longer periods) tested: {n}. Intervals from so few are far too narrow. "
         "Test 13 or more before you conclude anything.</b></p>"
     )
 
@@ -201,6 +201,8 @@ def _estimate(estimate: Estimate, digits: int, *, percent: bool = False, sign: b
     middle = _number(factor * estimate.value, digits, sign)
     if not math.isfinite(estimate.value):
         return middle
+    if not math.isfinite(estimate.low):
+        return f"{middle}{unit} <small>[no interval]</small>"
     low, high = _number(factor * estimate.low, digits, sign), _number(factor * estimate.high, digits, sign)
     return f"{middle}{unit} <small>[{low}, {high}]</small>"
 

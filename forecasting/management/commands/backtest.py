@@ -141,7 +141,7 @@ class Command(MissionsCommand):
         )
         if len(league.blocks) < FEW_BLOCKS:
             self.stdout.write(
-                f"  Only {len(league.blocks)} weeks or long periods: the intervals are far too narrow."
+                f"  Weeks (or longer periods): {len(league.blocks)}; intervals from so few are far too narrow."
             )
         self.stdout.write(
             f"  {'model':<24} {'hit rate at 1 %':>22} {'PAI':>6} {'PEI*':>6} {'log skill':>25} {'exp/obs':>8} "
