@@ -107,14 +107,19 @@ class Estimate:
 
 
 def ratio_estimate(top: Floats, bottom: Floats, blocks: Ints, draws: Ints) -> Estimate:
-    """A ratio of sums over periods, with weeks as bootstrap blocks. 0 / 0 is NaN: nothing was there to measure."""
+    """A ratio of sums over periods, with weeks as bootstrap blocks. 0 / 0 is NaN: nothing was there to measure.
+
+    A single week has no interval: drawn again and again it would claim to be exact.
+    """
     if len(top) == 0 or bottom.sum() <= 0:
         return Estimate(float("nan"), float("nan"), float("nan"))
     weekly_top, weekly_bottom = np.bincount(blocks, top), np.bincount(blocks, bottom)
     tops, bottoms = weekly_top[draws].sum(axis=1), weekly_bottom[draws].sum(axis=1)
     usable = bottoms > 0
     low, high = (
-        np.quantile(tops[usable] / bottoms[usable], [0.025, 0.975]) if usable.any() else (np.nan, np.nan)
+        np.quantile(tops[usable] / bottoms[usable], [0.025, 0.975])
+        if usable.any() and draws.shape[1] > 1
+        else (np.nan, np.nan)
     )
     return Estimate(float(top.sum() / bottom.sum()), float(low), float(high))
 

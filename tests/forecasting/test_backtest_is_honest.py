@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from forecasting.engine.bench.ground import Layer
+from forecasting.engine.bench.replay import Choices
 from tests.forecasting import bench_city as bench
 
 LAST_DAY = 6
@@ -27,6 +28,43 @@ def unchanged(events: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) ->
     out = folder / "out"
     bench.run(bench.options(bench.written(events, folder), out))
     return bench.forecast(out)
+
+
+@pytest.fixture(scope="module")
+def chosen(events: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Choices:
+    """What the time before the test decides."""
+    return choices_of(events, tmp_path_factory.mktemp("chosen"))
+
+
+def choices_of(events: pd.DataFrame, folder: Path) -> Choices:
+    """The run is stopped as soon as the baselines are chosen."""
+
+    class Chosen(Exception):
+        pass
+
+    def stop(done: int, total: int, label: str) -> None:
+        if label.startswith("Fit 1"):
+            raise Chosen
+
+    options = bench.options(bench.written(events, folder), folder / "out")
+    with pytest.raises(Chosen):
+        bench.run(options, progress=stop)
+    return Choices.load(folder / "out" / "checkpoint" / "choices.npz")
+
+
+def test_the_best_baseline_is_not_chosen_on_the_test(
+    events: pd.DataFrame, chosen: Choices, tmp_path: Path
+) -> None:
+    changed, later = events.copy(), events.reported_at >= pd.Timestamp(bench.TEST_FROM)
+    # Everything that is known during the test happens in the quiet corner: all other baselines would win there.
+    changed.loc[later, "lat"] = bench.SOUTH + 0.9 * bench.SIDE
+    changed.loc[later, "lon"] = bench.WEST + 0.9 * bench.SIDE
+    found = choices_of(changed, tmp_path)
+    assert found.by_log.tolist() == chosen.by_log.tolist()
+    assert found.by_area.tolist() == chosen.by_area.tolist()
+    assert found.even.tolist() == chosen.even.tolist()
+    assert found.events.tolist() == chosen.events.tolist()
+    assert found.periods > 20
 
 
 def known_later(events: pd.DataFrame) -> pd.Series:

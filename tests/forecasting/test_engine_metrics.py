@@ -90,3 +90,12 @@ def test_a_share_of_nothing_is_not_a_number_and_null_in_json() -> None:
     assert np.isnan(nothing.value)
     assert nothing.as_dict() == {"value": None, "low": None, "high": None}
     assert Estimate(1.0, 0.5, 2.0).as_dict() == {"value": 1.0, "low": 0.5, "high": 2.0}
+
+
+def test_one_week_has_no_interval() -> None:
+    blocks = np.zeros(5, dtype=np.int64)
+    found = ratio_estimate(
+        np.ones(5), np.full(5, 2.0), blocks, bootstrap_weeks(blocks, np.random.default_rng(1))
+    )
+    assert found.value == 0.5
+    assert found.as_dict() == {"value": 0.5, "low": None, "high": None}

@@ -96,6 +96,7 @@ class CategoryLeague:
     periods: int
     models: tuple[ModelFigures, ...]
     best_by_area: Mapping[str, str]
+    even_shares: Mapping[str, float]
     blocks: tuple[Mapping[str, Any], ...]
     reliability: tuple[Mapping[str, float], ...]
 
@@ -118,6 +119,7 @@ class CategoryLeague:
             "periods": self.periods,
             "best_baseline": self.best_baseline.name,
             "best_baseline_by_area": dict(self.best_by_area),
+            "even_shares": dict(self.even_shares),
             "models": [model.as_dict() for model in self.models],
             "expected_and_observed": [dict(block) for block in self.blocks],
             "reliability": [dict(band) for band in self.reliability],
@@ -202,6 +204,11 @@ def league_table(
         models=tuple(models),
         best_by_area={
             label: BASELINES[int(best)] for label, best in zip(areas, choices.by_area[target], strict=True)
+        },
+        even_shares={
+            name: float(choices.even[target, number])
+            for number, name in enumerate(setting.models)
+            if name in setting.classics
         },
         blocks=tuple(
             {

@@ -14,7 +14,7 @@ from forecasting.engine.bench.charts import (
     weekly_svg,
 )
 from forecasting.engine.bench.league import CategoryLeague, ModelFigures
-from forecasting.engine.metrics import Estimate
+from forecasting.engine.metrics import MAIN_AREA, Estimate
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:68rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
@@ -24,7 +24,8 @@ th:first-child,td:first-child{text-align:left}td small{color:#555}tr.written td{
 figure{display:inline-block;margin:.5rem 1rem .5rem 0;vertical-align:top}figcaption{font-size:.9em;color:#444;max-width:34rem}
 img{max-width:100%}dt{font-weight:600}dd{margin:0 0 .5rem 0}
 """
-_SHOWN_AREAS = ("0.25 sq mi", "0.2%", "1%", "5%")
+FEW_BLOCKS = 8
+"""Fewer weeks than this, drawn with replacement, say little of how much they differ."""
 DEFINITIONS = (
     (
         "Hit rate",
@@ -116,43 +117,83 @@ def _category(league: CategoryLeague) -> str:
         (weekly_svg, "Crimes expected and observed."),
     )
     name = league.category
-    areas = [area for area in _SHOWN_AREAS if any(one.area == area for one in league.models[0].areas)]
-    head = "".join(
-        f"<th>Hit rate at {_text(area)}</th><th>PAI</th><th>PEI*</th><th>Lift</th>" for area in areas
-    )
-    by_area = ", ".join(f"{area}: {label(best)}" for area, best in league.best_by_area.items())
+    baselines: dict[str, list[str]] = {}
+    for area, best in league.best_by_area.items():
+        baselines.setdefault(best, []).append(area)
+    by_area = "; ".join(f"{label(best)} ({', '.join(areas)})" for best, areas in baselines.items())
+    even = ", ".join(f"{label(model)} {share:.0%}" for model, share in league.even_shares.items())
     return "\n".join(
         [
             f"<h2>{_text(name)}</h2>",
             f"<p>{league.events:,} crimes in {league.periods:,} periods over {league.cells:,} cells; {league.outside_cells:,} of "
             f"them outside every cell. Best baseline before the test, by log score: {_text(label(league.best_baseline.name))}; "
-            f"by area: {_text(by_area)}.</p>",
-            f"<table><caption>League, {_text(name)} (best log score first)</caption><tr><th>Model</th><th>Log skill</th>"
-            f"<th>Log score</th><th>Expected / observed</th>{head}<th>Fit, s</th><th>Forecast, s</th></tr>",
-            *(_row(model, areas) for model in league.models),
-            "</table>",
+            f"by area: {_text(by_area)}." + (f" Spread evenly: {_text(even)}." if even else "") + "</p>",
+            _few_blocks(len(league.blocks)),
+            _league(league),
+            *(_area(league, area) for area in league.best_by_area),
             *(_figure(draw(league), f"{name}: {caption}") for draw, caption in pictures),
         ]
     )
 
 
-def _row(model: ModelFigures, areas: Sequence[str]) -> str:
-    mark = ' class="written"' if model.is_written else ' class="best"' if model.is_best_baseline else ""
-    note = " (best baseline)" if model.is_best_baseline else " (written)" if model.is_written else ""
+def _few_blocks(n: int) -> str:
+    if n >= FEW_BLOCKS:
+        return ""
+    return (
+        f"<p><b>Weeks (or longer periods) tested: {n}. Intervals from so few are far too narrow. "
+        "Test 13 or more before you conclude anything.</b></p>"
+    )
+
+
+def _league(league: CategoryLeague) -> str:
+    rows = [
+        [
+            _estimate(model.log_skill, 3, sign=True),
+            _number(model.log_score, 6),
+            _estimate(model.calibration, 3),
+            _number(model.fit_seconds, 1),
+            _number(model.forecast_seconds, 1),
+        ]
+        for model in league.models
+    ]
+    head = ("Log skill, nats a crime", "Log score", "Expected / observed", "Fit, s", "Forecast, s")
+    return _table(f"League, {league.category} (best log score first)", head, league.models, rows)
+
+
+def _area(league: CategoryLeague, area: str) -> str:
+    found = [next(one for one in model.areas if one.area == area) for model in league.models]
+    rows = [
+        [
+            _estimate(one.hit_rate, 1, percent=True),
+            _estimate(one.pai, 1),
+            _estimate(one.pei_star, 3),
+            _estimate(one.lift, 2),
+        ]
+        for one in found
+    ]
+    caption = f"{league.category} at {area} ({found[0].cells:,} cells)"
+    table = _table(caption, ("Hit rate", "PAI", "PEI*", "Lift over the best baseline"), league.models, rows)
+    mark = " open" if area == MAIN_AREA else ""
+    return f"<details{mark}><summary>Hit rate, PAI, PEI* and lift at {_text(area)}</summary>{table}</details>"
+
+
+def _table(
+    caption: str, head: Sequence[str], models: Sequence[ModelFigures], rows: Sequence[Sequence[str]]
+) -> str:
+    lines = [f"<table><caption>{_text(caption)}</caption><tr><th>Model</th>"]
+    lines += [*(f"<th>{_text(word)}</th>" for word in head), "</tr>"]
+    for model, cells in zip(models, rows, strict=True):
+        mark = ' class="written"' if model.is_written else ' class="best"' if model.is_best_baseline else ""
+        lines.append(f"<tr{mark}><td>{_text(label(model.name) + _note(model))}</td>")
+        lines += [*(f"<td>{cell}</td>" for cell in cells), "</tr>"]
+    return "".join([*lines, "</table>"])
+
+
+def _note(model: ModelFigures) -> str:
+    note = " (written)" if model.is_written else " (best baseline)" if model.is_best_baseline else ""
     if model.stood_in_fits:
         note += f"; best baseline stood in at {model.stood_in_fits} fit(s): too few crimes to learn from"
-    cells = [
-        _text(label(model.name) + note),
-        _estimate(model.log_skill, 3, sign=True),
-        _number(model.log_score, 6),
-        _estimate(model.calibration, 3),
-    ]
-    for area in areas:
-        one = next(figures for figures in model.areas if figures.area == area)
-        cells += [_estimate(one.hit_rate, 1, percent=True), _estimate(one.pai, 1)]
-        cells += [_estimate(one.pei_star, 3), _estimate(one.lift, 2)]
-    cells += [_number(model.fit_seconds, 1), _number(model.forecast_seconds, 1)]
-    return f"<tr{mark}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    return note
 
 
 def _estimate(estimate: Estimate, digits: int, *, percent: bool = False, sign: bool = False) -> str:
@@ -160,6 +201,8 @@ def _estimate(estimate: Estimate, digits: int, *, percent: bool = False, sign: b
     middle = _number(factor * estimate.value, digits, sign)
     if not math.isfinite(estimate.value):
         return middle
+    if not math.isfinite(estimate.low):
+        return f"{middle}{unit} <small>[no interval]</small>"
     low, high = _number(factor * estimate.low, digits, sign), _number(factor * estimate.high, digits, sign)
     return f"{middle}{unit} <small>[{low}, {high}]</small>"
 

@@ -314,8 +314,8 @@ def _about(
     )
     facts = [
         ("Events", f"{options.events.name}, {events.rows:,} rows, SHA-256 {events.digest[:16]}…"),
-        ("Test", f"{len(plan.test)} periods of one {plan.horizon}, {before.astype('datetime64[D]')} to {plan.ends.astype('datetime64[D]')}"),
-        ("Fits", f"{fits}, each on what was known at its origin" + (f"; anew every {plan.refit_weeks} weeks" if fits > 1 else "")),
+        ("Test", f"{len(plan.test)} {plan.horizon}s, {before.astype('datetime64[D]')} to {plan.ends.astype('datetime64[D]')}"),
+        ("Fits", "one, on what was known at its origin" if fits == 1 else f"{fits}, each on what was known at its origin; anew every {plan.refit_weeks} weeks"),
         ("Jurisdiction", f"{ground}: {len(grid):,} cells of {grid.cell_size_m:g} m, EPSG:{grid.epsg}"),
         ("Best baseline chosen", chosen_on),
         ("Known when", "reported_at, where it is given" if events.has_reported else "as soon as it happened: the file has no reported_at"),

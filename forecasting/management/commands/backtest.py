@@ -11,6 +11,7 @@ from forecasting.engine.bench.charts import label
 from forecasting.engine.bench.league import CategoryLeague
 from forecasting.engine.bench.problems import BenchProblem
 from forecasting.engine.bench.protocol import HORIZONS
+from forecasting.engine.bench.report import FEW_BLOCKS
 from forecasting.engine.bench.run import Options, backtest
 from forecasting.engine.classics import CLASSICS
 from forecasting.engine.metrics import MAIN_AREA, Estimate
@@ -32,7 +33,7 @@ class Command(MissionsCommand):
             "events",
             type=Path,
             metavar="EVENTS",
-            help="CSV or Parquet: id, occurred_at, category, lat, lon, ...",
+            help="CSV or Parquet: id, occurred_at, category, lat, lon",
         )
         add("--test-from", required=True, metavar="YYYY-MM-DD", help="the first day that is forecast")
         add(
@@ -145,6 +146,10 @@ class Command(MissionsCommand):
             f"\n{league.category}: {league.events:,} events ({league.outside_cells:,} outside every cell), "
             f"{league.cells:,} cells, {league.periods:,} periods"
         )
+        if len(league.blocks) < FEW_BLOCKS:
+            self.stdout.write(
+                f"  Weeks (or longer periods): {len(league.blocks)}; intervals from so few are far too narrow."
+            )
         self.stdout.write(
             f"  {'model':<24} {'hit rate at 1 %':>22} {'PAI':>6} {'PEI*':>6} {'log skill':>25} {'exp/obs':>8} "
             f"{'fit s':>7} {'fc. s':>7}"
