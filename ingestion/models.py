@@ -293,6 +293,7 @@ class ContextLayer(models.Model):
     class Kind(models.TextChoices):
         RISK = "risk", "Feeds the forecast and is shown on maps"
         REFERENCE = "reference", "Shown on maps only"
+        COVERAGE = "coverage", "Where gunfire sensors reach: gunfire elsewhere is unknown, not zero"
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     name = models.CharField(
@@ -303,7 +304,9 @@ class ContextLayer(models.Model):
         max_length=12,
         choices=Kind,
         default=Kind.RISK,
-        help_text="Risk layers become features: the number of places near each cell. Reference layers never do.",
+        help_text="Risk layers become features: the number of places near each cell. Reference layers never do. A coverage "
+        "layer holds the areas that gunfire sensors hear: nothing is learnt from silence elsewhere, and no gunfire is forecast "
+        "there, unless calls about shots tell of it too. “Valid from” is the day on which the sensors began.",
     )
     geojson = models.JSONField(help_text="A FeatureCollection in WGS84.")
     valid_from = models.DateField(

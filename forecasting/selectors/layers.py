@@ -40,11 +40,11 @@ class MapLayer:
 
 def layer_rows(agency: Agency) -> list[dict[str, Any]]:
     """Return what a map can show, in drawing order: slug, name, kind, and whether it starts switched on. Two queries."""
-    reference = ContextLayer.Kind.REFERENCE
+    reference, coverage = ContextLayer.Kind.REFERENCE, ContextLayer.Kind.COVERAGE
     context = ContextLayer.objects.filter(agency=agency).defer("geojson").order_by("-kind", "name")
     rows = [{"slug": "boundary", "name": "Boundary", "kind": "boundary", "on": True}]
     rows += [
-        {"slug": row.slug, "name": row.name, "kind": str(row.kind), "on": row.kind == reference}
+        {"slug": row.slug, "name": row.name, "kind": str(row.kind), "on": row.kind in (reference, coverage)}
         for row in sorted(context, key=lambda row: row.kind != reference)
     ]
     rows += [{"slug": "districts", "name": "Districts", "kind": "districts", "on": False}]

@@ -197,7 +197,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(help_text='Shown in the layer switch and in “why here”, e.g. “bars”.', max_length=60)),
                 ('slug', models.SlugField(help_text="Used in addresses and as the feature's name in models.", max_length=60)),
-                ('kind', models.CharField(choices=[('risk', 'Feeds the forecast and is shown on maps'), ('reference', 'Shown on maps only')], default='risk', help_text='Risk layers become features: the number of places near each cell. Reference layers never do.', max_length=12)),
+                ('kind', models.CharField(choices=[('risk', 'Feeds the forecast and is shown on maps'), ('reference', 'Shown on maps only'), ('coverage', 'Where gunfire sensors reach: gunfire elsewhere is unknown, not zero')], default='risk', help_text='Risk layers become features: the number of places near each cell. Reference layers never do. A coverage layer holds the areas that gunfire sensors hear: nothing is learnt from silence elsewhere, and no gunfire is forecast there, unless calls about shots tell of it too. “Valid from” is the day on which the sensors began.', max_length=12)),
                 ('geojson', models.JSONField(help_text='A FeatureCollection in WGS84.')),
                 ('valid_from', models.DateField(blank=True, help_text='Date from which the places are known; forecasts issued earlier do not see them.', null=True)),
                 ('agency', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='agencies.agency')),

@@ -50,7 +50,7 @@ def context_layer_import(
     slug: str,
     name: str,
     path: Path,
-    is_risk: bool = True,
+    kind: str = ContextLayer.Kind.RISK,
     valid_from: date | None = None,
 ) -> ContextLayer:
     """Load places from GeoJSON, GeoPackage or a zipped Shapefile; an existing layer of the slug is replaced.
@@ -68,7 +68,7 @@ def context_layer_import(
         agency=agency, slug=slug
     )
     layer.name = name
-    layer.kind = ContextLayer.Kind.RISK if is_risk else ContextLayer.Kind.REFERENCE
+    layer.kind = kind
     layer.valid_from = valid_from
     layer.geojson = layer_geojson(path)
     layer.full_clean()

@@ -45,14 +45,15 @@ from tactics.defaults import agency_defaults_create
 CITY_SEED = 2026
 SLUG = "riverton"
 LAYERS = (
-    # file stem, name, whether it feeds the forecast
-    ("bars", "Bars", True),
-    ("transit", "Transit stops", True),
-    ("vacant_parcels", "Vacant parcels", True),
-    ("schools", "Schools", True),
-    ("streets", "Streets", False),
-    ("river", "River", False),
-    ("parks", "Parks", False),
+    # file stem, name, what it is for
+    ("bars", "Bars", ContextLayer.Kind.RISK),
+    ("transit", "Transit stops", ContextLayer.Kind.RISK),
+    ("vacant_parcels", "Vacant parcels", ContextLayer.Kind.RISK),
+    ("schools", "Schools", ContextLayer.Kind.RISK),
+    ("streets", "Streets", ContextLayer.Kind.REFERENCE),
+    ("river", "River", ContextLayer.Kind.REFERENCE),
+    ("parks", "Parks", ContextLayer.Kind.REFERENCE),
+    ("gunfire_coverage", "Gunfire sensors", ContextLayer.Kind.COVERAGE),
 )
 PEOPLE = (
     ("admin", Role.ADMIN, "Agency administrator: the admin, all pages"),
@@ -184,8 +185,8 @@ def imports_ensure(agency: Agency, folder: Path, progress: Progress) -> None:
             codes_import(feed=feed, path=folder / "codes.csv")
         if not ImportRun.objects.filter(feed=feed, status=RunStatus.SUCCEEDED).exists():
             import_run_execute(run=import_run_queue(feed=feed, path=folder / file_name), progress=progress)
-    for stem, name, feeds_forecast in LAYERS:
+    for stem, name, layer_kind in LAYERS:
         if not ContextLayer.objects.filter(agency=agency, slug=stem).exists():
             context_layer_import(
-                agency=agency, slug=stem, name=name, path=folder / f"{stem}.geojson", is_risk=feeds_forecast
+                agency=agency, slug=stem, name=name, path=folder / f"{stem}.geojson", kind=layer_kind
             )

@@ -13,6 +13,7 @@ window.MissionsMap = (() => {
   const styles = {
     boundary: () => ({ color: token("--ink-2"), weight: 2, fill: true, fillColor: token("--paper"), fillOpacity: 0.75 }),
     districts: () => ({ color: token("--ink-2"), weight: 2, opacity: 0.8, fill: false }),
+    coverage: () => ({ color: token("--accent"), weight: 1.5, dashArray: "6 4", fill: false }),
     beats: () => ({ color: token("--ink-3"), weight: 1, opacity: 0.75, fill: false }),
     water: () => ({ color: dark.matches ? "#24465c" : "#a9c8dc", weight: 1, fillColor: dark.matches ? "#1b3546" : "#c5dcea", fillOpacity: 1 }),
     streets: () => ({ color: dark.matches ? "#3a454d" : "#d2d8dc", weight: 1, opacity: 1 }),

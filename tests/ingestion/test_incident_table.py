@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agencies.models import CrimeType
-from ingestion.models import CallForService, Feed, GunfireAlert, Incident
+from agencies.models import Agency, CrimeType
+from ingestion.models import CallForService, ContextLayer, Feed, GunfireAlert, Incident
 from ingestion.selectors import data_hash, incident_points, incident_table
-from tests.factories import degrees
+from tests.factories import degrees, rectangle
 
 EPSG = 32616
 NOON = datetime(2025, 7, 1, 17, 0, 30, tzinfo=UTC)
@@ -161,3 +161,39 @@ def test_points_are_the_newest_ones_of_the_type_without_identifiers(agency, feed
     assert points[0].crime_type == "robbery"
     burglary = CrimeType.objects.get(agency=agency, slug="burglary")
     assert incident_points(agency, crime_type=burglary, **window) == []
+
+
+COVERED = {
+    "type": "FeatureCollection",
+    "features": [{"type": "Feature", "properties": {}, "geometry": rectangle(0, 0, 2000, 4000)}],
+}
+
+
+def test_gunfire_is_known_only_where_sensors_hear_it_unless_people_call_too(agency: Agency) -> None:
+    shots = CrimeType.objects.create(
+        agency=agency,
+        name="Gunfire",
+        slug="gunfire",
+        nibrs_code="gunfire",
+        letter="G",
+        colour="#000000",
+        weight=4,
+    )
+    assert incident_table(agency, epsg=EPSG).watched == ()
+    before = data_hash(agency)
+    ContextLayer.objects.create(
+        agency=agency,
+        name="Sensors",
+        slug="sensors",
+        kind="coverage",
+        geojson=COVERED,
+        valid_from=date(2025, 3, 1),
+    )
+    assert data_hash(agency) != before
+    (area,) = incident_table(agency, epsg=EPSG).watched
+    assert area.category == "gunfire"
+    assert area.since_utc == np.datetime64("2025-03-01")
+    assert area.area_m.area == pytest.approx(2000 * 4000, rel=0.01)
+    feed = Feed.objects.create(agency=agency, name="CAD", slug="cad", record_kind="calls")
+    fact(CallForService, agency, feed, crime_type=shots, discovery="reported")
+    assert incident_table(agency, epsg=EPSG).watched == ()

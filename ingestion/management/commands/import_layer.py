@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from agencies.lookups import agency_by_slug, date_from_text
+from ingestion.models import ContextLayer
 from ingestion.services import context_layer_import, layer_slug
 from missions_project.lib.commands import MissionsCommand
 
@@ -20,8 +21,14 @@ class Command(MissionsCommand):
         parser.add_argument(
             "--slug", default="", help="used in addresses and features; made from the name if absent"
         )
-        parser.add_argument(
+        what = parser.add_mutually_exclusive_group()
+        what.add_argument(
             "--reference", action="store_true", help="shown on maps only; feeds no forecast (streets, water)"
+        )
+        what.add_argument(
+            "--coverage",
+            action="store_true",
+            help="the areas that gunfire sensors hear: gunfire elsewhere is unknown, not zero",
         )
         parser.add_argument(
             "--valid-from",
@@ -31,12 +38,15 @@ class Command(MissionsCommand):
         )
 
     def work(self, **options: Any) -> str:
+        kind = ContextLayer.Kind.RISK
+        if options["reference"] or options["coverage"]:
+            kind = ContextLayer.Kind.REFERENCE if options["reference"] else ContextLayer.Kind.COVERAGE
         layer = context_layer_import(
             agency=agency_by_slug(options["agency"]),
             slug=options["slug"] or layer_slug(options["name"]),
             name=options["name"],
             path=options["file"],
-            is_risk=not options["reference"],
+            kind=kind,
             valid_from=date_from_text(options["valid_from"]) if options["valid_from"] else None,
         )
         return f"{layer.feature_count:,} places in layer “{layer.name}” ({layer.slug}; {layer.get_kind_display().lower()})."
