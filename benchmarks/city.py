@@ -15,8 +15,8 @@ import shapely
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.bench_forecast import SHIFTS, TYPES, boundary, incidents_of, shift_instances  # noqa: E402
-from forecasting.engine.grid import GridSpec, grid_build  # noqa: E402 - the path above must come first
+from benchmarks.bench_forecast import SHIFTS, TYPES, boundary, incidents_of, shift_instances  # noqa: E402 - the path above must come first
+from forecasting.engine.grid import GridSpec, grid_build  # noqa: E402
 from forecasting.engine.periods import Periods  # noqa: E402
 from ingestion.engine.tables import IncidentTable  # noqa: E402
 

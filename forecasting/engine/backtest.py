@@ -97,9 +97,9 @@ class League:
     card: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def best_baseline(self) -> str:
-        """The plain count with the best log score."""
-        return next(row.name for row in self.rows if row.is_baseline)
+    def best_baseline(self) -> str | None:
+        """The plain count with the best log score; None where nothing was compared."""
+        return next((row.name for row in self.rows if row.is_baseline), None)
 
 
 def held_out(periods: Periods, n_cells: int, rng: np.random.Generator) -> tuple[np.datetime64, Periods]:

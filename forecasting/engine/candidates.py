@@ -21,7 +21,7 @@ from forecasting.engine.models import (
 BASELINES = ("all_history_counts", "decayed_counts", "kernel_density", "counts_and_kernel")
 LEARNED = ("log_linear", "boosting", "mixture", "boosted_mixture", "blend")
 BLENDED = ("log_linear", "boosted_mixture")
-BLEND_WEIGHTS = (0.35, 0.65)
+BLEND_WEIGHTS = (0.2, 0.8)
 LEARNED_NEEDS_EVENTS = 50
 
 Spec = tuple[tuple[int, float], ...]
@@ -102,10 +102,12 @@ def candidate_estimator(name: str, layout: Layout, n_events: int) -> Any:
         residual = BoostedPoisson(
             columns=(*layout.tree_columns, len(layout.names)),
             ratios=layout.tree_ratios,
-            learning_rate=0.06,
+            max_iter=100,
+            learning_rate=0.05,
             max_leaf_nodes=8,
             min_samples_leaf=200,
             l2_events=40.0,
+            max_rows=100_000,
         )
         return BoostedMixture(mixture=mixture, trees=residual)
     raise ValueError(f"Unknown model '{name}'. Known: {', '.join(BASELINES + LEARNED)}.")

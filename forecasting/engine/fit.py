@@ -57,7 +57,7 @@ def fit_champions(
     """
     as_of_utc = as_of_utc.astype("datetime64[s]")
     check_training(grid, incidents, shifts, targets, context, context_names, periods)
-    workshop = workshop_of(grid, incidents, shifts, targets, as_of_utc, context, context_names, {})
+    workshop = workshop_of(grid, incidents, shifts, targets, as_of_utc, context, context_names)
     usable = periods.take(np.flatnonzero(periods.to_utc <= as_of_utc))
     if len(usable) < MIN_PERIODS:
         raise ValueError(

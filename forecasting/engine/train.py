@@ -76,7 +76,7 @@ def train(
     """
     as_of_utc = as_of_utc.astype("datetime64[s]")
     check_training(grid, incidents, shifts, targets, context, context_names, periods)
-    workshop = workshop_of(grid, incidents, shifts, targets, as_of_utc, context, context_names, lag or {})
+    workshop = workshop_of(grid, incidents, shifts, targets, as_of_utc, context, context_names, lag)
     usable = periods.take(np.flatnonzero(periods.to_utc <= as_of_utc))
     if len(usable) < MIN_PERIODS:
         raise ValueError(
@@ -144,7 +144,9 @@ def refit(
     """Fit the champion again on everything up to now."""
     slug, source = workshop.targets[target], workshop.sources[target]
     shape = workshop.shape_fit(rows, target, workshop.as_of_days)
-    names = list(dict.fromkeys([league.champion, league.best_baseline]))
+    names = [league.champion]
+    if league.best_baseline not in (None, league.champion):
+        names.append(str(league.best_baseline))
     (champion, *plain), _ = workshop.fit(rows, target, shape, workshop.as_of_days, names)
     return TrainedType(
         slug=slug,
@@ -178,8 +180,9 @@ def workshop_of(
     as_of_utc: np.datetime64,
     context: Floats32 | None,
     context_names: tuple[str, ...],
-    said: Mapping[str, ReportingLag],
+    said: Mapping[str, ReportingLag] | None = None,
 ) -> Workshop:
+    """Everything that a training reads, as known at this instant. ``said``: as ``lag`` of ``train``."""
     known = incidents.known_before(as_of_utc)
     scaler = ContextScaler(context) if context is not None and context_names else None
     return Workshop(
@@ -192,7 +195,7 @@ def workshop_of(
         scaler=scaler,
         z=scaler.transform(context) if scaler is not None and context is not None else None,
         as_of_days=float(days_since_epoch(as_of_utc)),
-        said=said,
+        said=said or {},
     )
 
 

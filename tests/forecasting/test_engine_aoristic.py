@@ -184,7 +184,7 @@ def test_over_back_to_back_shifts_the_outcomes_add_up_to_the_incidents() -> None
     events = events_of(grid, incidents, SHIFTS)
     rows = rows_sample(History(grid, events), periods, [0, 1], np.random.default_rng(0), 64, 10**9)
     for target in (0, 1):
-        at, y, weight = rows.for_target(target, np.inf, np.inf)
+        at, y, weight = rows.for_target(target, np.inf, np.inf, target)
         inside = events.weight[events.source == target].sum()
         assert (weight[y > 0] @ y[y > 0]) == pytest.approx(inside, rel=1e-5)
         per_period = np.bincount(rows.period[at], weight * y, len(periods))

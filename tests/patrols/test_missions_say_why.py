@@ -70,7 +70,8 @@ def test_the_drawer_shows_three_reasons_everything_in_words_and_the_table(
         assert reason[:1].upper() + reason[1:] in page
     for sentence in why.words:
         assert sentence in page
-    assert len(why.bars) >= 2
+    # A plain count has one driver, a learned model several.
+    assert why.bars
     for bar in why.bars:
         assert bar.label in page
         assert f"× {bar.factor:.2f}" in page
