@@ -227,7 +227,7 @@ def league_run(
 
         figures = card(
             champion=of(league.champion),
-            baseline=of(league.best_baseline),
+            baseline=of(str(league.best_baseline)),
             n_cells=len(grid),
             periods=periods,
             shifts=workshop.shifts,
