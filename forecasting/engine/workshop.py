@@ -21,6 +21,7 @@ from forecasting.engine.design import Layout, calendar_columns
 from forecasting.engine.features import MEMORIES_DAYS, Events
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.lag import LOWEST_SHARE, ReportingLag, lag_measure, lags_measured
+from forecasting.engine.leftout import PREFIX, WithoutFamily
 from forecasting.engine.level import LevelModel
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
 from forecasting.engine.sampling import SampledRows
@@ -168,13 +169,21 @@ class Workshop:
         fitted: dict[str, Candidate] = {}
         for name in single:
             started = time.perf_counter()
-            estimator = candidate_estimator(name, shape.layout, n_events).fit(X, y, sample_weight=weight)
+            estimator = entrant(name, shape.layout, n_events).fit(X, y, sample_weight=weight)
             fitted[name] = Candidate(name, estimator, time.perf_counter() - started)
         if "blend" in wanted:
             parts = [fitted[name] for name in BLENDED]
             estimator = FittedBlend([part.estimator for part in parts], BLEND_WEIGHTS)
             fitted["blend"] = Candidate("blend", estimator, sum(part.seconds for part in parts))
         return [fitted[name] for name in wanted], n_events
+
+
+def entrant(name: str, layout: Layout, n_events: int) -> Any:
+    """An unfitted entrant by name, those with a family left out too."""
+    if not name.startswith(PREFIX):
+        return candidate_estimator(name, layout, n_events)
+    parts = [candidate_estimator(part, layout, n_events) for part in BLENDED]
+    return WithoutFamily(layout, name.removeprefix(PREFIX), parts, BLEND_WEIGHTS)
 
 
 def matrix(

@@ -15,6 +15,7 @@ from forecasting.engine.candidates import BASELINES, LEARNED, Candidate, entrant
 from forecasting.engine.classics.points import PointProcess, Points
 from forecasting.engine.features import History
 from forecasting.engine.lag import ReportingLag
+from forecasting.engine.leftout import LEFT_OUT
 from forecasting.engine.parallel import TypePool
 from forecasting.engine.periods import Periods, days_since_epoch
 from forecasting.engine.sampling import SampledRows, rows_sample
@@ -157,6 +158,7 @@ def _fit(
     shape = workshop.shape_fit(rows, target, cutoff)
     n_events = int(np.count_nonzero(rows.for_target(target, cutoff, cutoff, workshop.sources[target])[1]))
     able = entrants(n_events)
+    able = (*able, *LEFT_OUT) if set(able) >= set(LEARNED) else able
     # Those that the contest knows beside the published methods: baselines, learned, and whatever is added there.
     names = [name for name in models if name in able]
     candidates, _ = workshop.fit(rows, target, shape, cutoff, names)
@@ -239,11 +241,14 @@ class _Given:
 def models_choose(wanted: Sequence[str], classics: Sequence[str]) -> tuple[str, ...]:
     """The entrants of a run in the league's order: baselines always, then those asked for (all if none is).
 
+    The blend without a family of columns (``without_recent_here`` …) takes part only where it is asked for.
+
     >>> models_choose(["etas"], ["etas"])
     ('all_history_counts', 'decayed_counts', 'kernel_density', 'counts_and_kernel', 'etas')
     """
-    known = (*BASELINES, *classics, *LEARNED)
+    known = (*BASELINES, *classics, *LEARNED, *LEFT_OUT)
     unknown = [name for name in wanted if name not in known]
     if unknown:
         raise ValueError(f"Unknown model {', '.join(unknown)}. Known: {', '.join(known)}.")
-    return tuple(name for name in known if name in BASELINES or not wanted or name in wanted)
+    of_all = (*classics, *LEARNED)
+    return tuple(name for name in known if name in BASELINES or name in (wanted or of_all))

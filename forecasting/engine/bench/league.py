@@ -32,6 +32,7 @@ CSV_COLUMNS = (
     *("area", "cells", "hit_rate", "hit_rate_low", "hit_rate_high", "pai", "pai_low", "pai_high"),
     *("pei_star", "pei_star_low", "pei_star_high", "lift", "lift_low", "lift_high"),
     *("log_score", "log_skill", "log_skill_low", "log_skill_high"),
+    *("against_written", "against_written_low", "against_written_high"),
     *("calibration", "calibration_low", "calibration_high"),
     *("fit_seconds", "forecast_seconds", "stood_in_fits", "events", "outside_cells", "periods"),
 )
@@ -55,7 +56,8 @@ class AreaFigures:
 
 @dataclass(frozen=True)
 class ModelFigures:
-    """One model's record. ``log_score`` is the mean per cell and period, ``log_skill`` nats per event."""
+    """One model's record. ``log_score`` is the mean per cell and period, ``log_skill`` nats per event against
+    the best baseline, ``against_written`` against the model whose forecast is written."""
 
     name: str
     is_baseline: bool
@@ -64,6 +66,7 @@ class ModelFigures:
     areas: tuple[AreaFigures, ...]
     log_score: float
     log_skill: Estimate
+    against_written: Estimate
     calibration: Estimate
     fit_seconds: float
     forecast_seconds: float
@@ -75,6 +78,7 @@ class ModelFigures:
         return {
             **{name: getattr(self, name) for name in plain},
             "log_skill": self.log_skill.as_dict(),
+            "against_written": self.against_written.as_dict(),
             "calibration": self.calibration.as_dict(),
             **{name: getattr(self, name) for name in seconds},
             "areas": [area.as_dict() for area in self.areas],
@@ -164,6 +168,7 @@ def league_table(
         [all_of.hits[target, best, :, column] for column, best in enumerate(choices.by_area[target])], axis=1
     )
     models = []
+    written = setting.models.index(setting.written)
     for number, name in enumerate(setting.models):
         scores = Scores(
             hits=all_of.hits[target, number],
@@ -187,6 +192,9 @@ def league_table(
                 areas=tuple(figures),
                 log_score=float(scores.log_scores.sum() / (len(plan.test) * len(grid))),
                 log_skill=ratio_estimate(gain, inside, blocks_of, draws),
+                against_written=ratio_estimate(
+                    scores.log_scores - all_of.log_scores[target, written], inside, blocks_of, draws
+                ),
                 calibration=ratio_estimate(scores.expected, observed, blocks_of, draws),
                 fit_seconds=float(all_of.fit_seconds[target, number]),
                 forecast_seconds=float(all_of.forecast_seconds[target, number]),
@@ -194,7 +202,6 @@ def league_table(
             )
         )
     models.sort(key=lambda model: -model.log_score)
-    written = setting.models.index(setting.written)
     return CategoryLeague(
         category=setting.targets[target],
         events=int(observed.sum()),
@@ -256,7 +263,12 @@ def league_csv(leagues: Sequence[CategoryLeague]) -> str:
                 estimates = (area.hit_rate, area.pai, area.pei_star, area.lift)
                 row: list[Any] = [league.category, model.name, *(int(flag) for flag in flags)]
                 row += [area.area, area.cells, *(value for one in estimates for value in _three(one))]
-                row += [_number(model.log_score), *_three(model.log_skill), *_three(model.calibration)]
+                row += [
+                    _number(model.log_score),
+                    *_three(model.log_skill),
+                    *_three(model.against_written),
+                    *_three(model.calibration),
+                ]
                 row += [f"{model.fit_seconds:.3f}", f"{model.forecast_seconds:.3f}", model.stood_in_fits]
                 writer.writerow([*row, league.events, league.outside_cells, league.periods])
     return out.getvalue()
