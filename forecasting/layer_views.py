@@ -14,6 +14,7 @@ from agencies.lookups import pk_from_text
 from agencies.models import CrimeType
 from forecasting.risk_page import HARM
 from forecasting.selectors import layers, succeeded_forecasts
+from ingestion.models import ContextLayer
 
 GEOJSON = "application/geo+json"
 
@@ -34,7 +35,7 @@ def layer_index(request: HttpRequest, access: Access) -> HttpResponse:
     slug = access.agency.slug
     rows = layers.layer_rows(access.agency)
     for row in rows:
-        if row["kind"] in ("risk", "reference"):
+        if row["kind"] in ContextLayer.Kind.values:
             row["url"] = reverse("forecasting:layer_context", args=[slug, row["slug"]])
         else:
             row["url"] = reverse(f"forecasting:layer_{row['kind']}", args=[slug])

@@ -81,6 +81,15 @@ class Surface:
         return grid_spec(run_grid(self.run))
 
     @property
+    def is_partly_unknown(self) -> bool:
+        """Whether cells lie beyond the sensors' reach: a forecast is exactly zero only where nobody could hear."""
+        return (
+            self.crime_type is not None
+            and self.crime_type.nibrs_code == "gunfire"
+            and bool((self.values == 0).any())
+        )
+
+    @property
     def etag(self) -> str:
         """Changes with the numbers and with the way of drawing them. Harm follows weights and priorities."""
         digest = hashlib.sha256(f"{VERSION}:{self.run.pk}:{self.slug}:{self.spec.hash}".encode())

@@ -123,6 +123,9 @@ def _recent_words(row: RecentCount, name: str) -> tuple[str, str]:
     short = (
         f"{counted(row.count, name)} within {row.radius_m:.0f} m in {_DAYS.get(row.days, f'{row.days} days')}"
     )
+    if row.count < row.usual and (middle := row.reference_per_year * row.days / 365.25) < row.count:
+        # Fewer than usual for this place and still a reason: what counts is how quiet the middle cell is.
+        return f"{short} (middle cell {middle:.1f})", short
     return f"{short} (usual {row.usual:.1f})", short
 
 

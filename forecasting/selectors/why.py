@@ -38,6 +38,7 @@ FAMILY_LABELS = {
     "long_run_nearby": "Long-run level nearby",
     "time_of_day": "Time of day",
     "other": "Other type",
+    "other_types": "Other types",
     "context": "Places nearby",
     "event": "Event",
     "weather": "Weather",

@@ -25,7 +25,7 @@
   const showSurface = () => {
     const overlay = L.imageOverlay(holder.dataset.overlay, read("risk-bounds"), { pane: "risk-surface", opacity: 0.9 }).addTo(map);
     document.getElementById("opacity").addEventListener("input", (event) => overlay.setOpacity(event.target.value / 100));
-    MissionsMap.legend(map, holder.dataset.legendTitle, read("risk-legend"), "Quantile classes of the cells; clear where nothing is expected.");
+    MissionsMap.legend(map, holder.dataset.legendTitle, read("risk-legend"), holder.dataset.legendNote);
     return overlay;
   };
 

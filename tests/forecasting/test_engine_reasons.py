@@ -91,13 +91,16 @@ def checked(one: Explanation, text: str) -> bool:
     middle = Recount(one.reference_cell)
     for slug in TARGETS:
         if found := re.fullmatch(
-            rf"(\d+) {plural(slug)} within (\d+) m in (two weeks|45 days)(?: \(usual ([\d.]+)\))?", text
+            rf"(\d+) {plural(slug)} within (\d+) m in (two weeks|45 days)"
+            r"(?: \((usual|middle cell) ([\d.]+)\))?",
+            text,
         ):
             days = 14 if found[3] == "two weeks" else 45
             assert int(found[1]) == again.near(slug, float(found[2]), days).sum()
             if found[4]:
-                usual = again.near(slug, float(found[2])).sum() * days / (again.years * 365.25)
-                assert found[4] == f"{usual:.1f}"
+                where = again if found[4] == "usual" else middle
+                usual = where.near(slug, float(found[2])).sum() * days / (again.years * 365.25)
+                assert found[5] == f"{usual:.1f}"
             return True
         if found := re.fullmatch(
             rf"([\d.]+) {plural(slug)} a year within (\d+) m(?: \(middle cell ([\d.]+)\))?", text

@@ -21,6 +21,7 @@ from forecasting.engine.grid import GridSpec
 from forecasting.models import ForecastRun, ModelVersion
 from forecasting.overlay import class_limits, legend_rows, mercator_frame, overlay_png
 from forecasting.selectors import expected_by_type, grid_spec, harm
+from ingestion.models import ContextLayer
 from missions_project.lib.runs import RunStatus
 from tests.factories import degrees, rectangle
 from tests.forecasting.scenes import HOT_M, Scene
@@ -284,3 +285,20 @@ def test_pages_cost_few_queries(
 def test_a_failed_run_is_not_shown_as_a_forecast(scene: Scene, analyst: User, sign_in: SignIn) -> None:
     ForecastRun.objects.filter(pk=scene.run.pk).update(status=RunStatus.FAILED)
     assert sign_in(analyst).get(url(scene, "risk_png")).status_code == 404
+
+
+def test_the_sensors_reach_is_a_layer_that_starts_switched_on(
+    scene: Scene, analyst: User, sign_in: SignIn
+) -> None:
+    ContextLayer.objects.create(
+        agency=scene.agency,
+        name="Gunfire sensors",
+        slug="sensors",
+        kind=ContextLayer.Kind.COVERAGE,
+        geojson={"type": "FeatureCollection", "features": []},
+    )
+    client = sign_in(analyst)
+    rows = client.get(reverse("forecasting:layer_index", args=[scene.agency.slug])).json()["layers"]
+    (row,) = [row for row in rows if row["kind"] == "coverage"]
+    assert row["on"]
+    assert client.get(row["url"]).status_code == 200
