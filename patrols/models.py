@@ -191,6 +191,11 @@ class MissionPlan(AbstractRun):
     )
     design_hash = models.CharField(max_length=64, blank=True, editable=False)
     code_version = models.CharField(max_length=40, blank=True, editable=False)
+    reasons_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="When the forecast's reasons were last written beside the missions.",
+    )
     state = models.CharField(max_length=12, choices=State, default=State.DRAFT, editable=False)
     published_at = models.DateTimeField(null=True, blank=True, editable=False)
     published_by = models.ForeignKey(

@@ -12,5 +12,10 @@ def plan_task(plan_id: int) -> None:
 
 
 @shared_task  # type: ignore[untyped-decorator]
+def plan_reasons_task(plan_id: int) -> None:
+    services.plan_reasons_write(plan=MissionPlan.objects.get(pk=plan_id))
+
+
+@shared_task  # type: ignore[untyped-decorator]
 def run_shift_task(agency_id: int, shift_id: int, on: str, requested_by_id: int | None) -> None:
     services.shift_run(agency_id=agency_id, shift_id=shift_id, on=on, requested_by_id=requested_by_id)

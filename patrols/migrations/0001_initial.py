@@ -83,6 +83,7 @@ class Migration(migrations.Migration):
                 ('design', models.BinaryField(default=b'', help_text="Every candidate's harm, floor, cap, π, Z, start times and dose.")),
                 ('design_hash', models.CharField(blank=True, editable=False, max_length=64)),
                 ('code_version', models.CharField(blank=True, editable=False, max_length=40)),
+                ('reasons_at', models.DateTimeField(editable=False, help_text="When the forecast's reasons were last written beside the missions.", null=True)),
                 ('state', models.CharField(choices=[('draft', 'Draft'), ('published', 'Published'), ('superseded', 'Superseded')], default='draft', editable=False, max_length=12)),
                 ('published_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('agency', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='agencies.agency')),

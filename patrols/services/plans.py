@@ -60,7 +60,9 @@ def plan_queue(
     return plan
 
 
-def plan_missions(*, plan: MissionPlan, progress: Progress | None = None) -> MissionPlan:
+def plan_missions(
+    *, plan: MissionPlan, progress: Progress | None = None, with_reasons: bool = True
+) -> MissionPlan:
     """Draw the plan's missions from the newest forecast of its shift instance; the result is a draft.
 
     Everything that the draw depends on is fixed before it and stored with it. Raises ``MissionsError`` naming
@@ -122,6 +124,8 @@ def plan_missions(*, plan: MissionPlan, progress: Progress | None = None) -> Mis
             data_hash=forecast.data_hash,
         )
         reporter.progress(4, 4, "Done")
+    if not with_reasons:
+        return plan
     # After the plan is closed: a supervisor need not wait for words, and words that fail must not fail the plan.
     try:
         plan_reasons_write(plan=plan, progress=progress)

@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 
+from django.utils import timezone
+
 from agencies.models import CrimeType
 from forecasting.engine.grid import GridSpec
 from forecasting.selectors import why_here_many
@@ -24,6 +26,8 @@ def plan_reasons_write(*, plan: MissionPlan, progress: Progress | None = None) -
     missions = list(
         Mission.objects.filter(plan=plan, source=Mission.Source.DRAWN).select_related("crime_type")
     )
+    # Marked at the start: reasons that cannot be given are not tried again each minute.
+    MissionPlan.objects.filter(pk=plan.pk).update(reasons_at=timezone.now())
     say(0, 2, "Working out reasons")
     found = GridSpec.from_bytes(bytes(grid.spec)).index_of([row.cell_id for row in missions])
     position = dict(zip((row.pk for row in missions), found.tolist(), strict=True))

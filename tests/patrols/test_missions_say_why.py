@@ -14,10 +14,12 @@ from agencies.models import User
 from forecasting.engine.grid import GridSpec
 from forecasting.models import ModelVersion
 from forecasting.selectors import why_here
+from missions_project import pipeline
 from missions_project.lib.errors import MissionsError
 from patrols.models import Mission, MissionPlan, PatrolPolicy
 from patrols.selectors import mission_of, missions_for_unit, why_here_of
 from patrols.services import plan_missions, plan_publish, plan_queue, plan_reasons_write
+from patrols.tasks import plan_reasons_task
 from tests.factories import make_member
 from tests.forecasting.scenes import Scene, make_scene
 from tests.patrols.scenes import make_scene as make_scene_without_models
@@ -145,3 +147,17 @@ def test_writing_the_reasons_costs_few_queries_however_many_missions(
     plan.forecast_run.refresh_from_db()  # type: ignore[union-attr]
     with django_assert_max_num_queries(25):  # type: ignore[attr-defined]
         assert plan_reasons_write(plan=plan) == Mission.objects.filter(plan=plan).count()
+
+
+def test_reasons_left_to_a_worker_are_sent_for_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[int] = []
+    monkeypatch.setattr(pipeline.plan_reasons_task, "delay", sent.append)
+    PatrolPolicy.objects.create(agency=scene.agency)
+    plan = plan_queue(agency=scene.agency, shift=scene.shift, on=scene.run.on)
+    plan_missions(plan=plan, with_reasons=False)
+    assert {mission.headline for mission in plan.missions.all()} == {""}
+    assert pipeline.reasons_due() == 1
+    assert pipeline.reasons_due() == 0
+    assert sent == [plan.pk]
+    plan_reasons_task(plan.pk)
+    assert "" not in {mission.headline for mission in plan.missions.all()}

@@ -17,6 +17,11 @@ class Command(MissionsCommand):
         parser.add_argument("--shift", required=True, help="The shift's slug.")
         parser.add_argument("--date", required=True, help="Local date on which the shift starts, YYYY-MM-DD.")
         parser.add_argument("--seed", type=int, help="Seed of the draw; a random one is stored otherwise.")
+        parser.add_argument(
+            "--reasons",
+            action="store_true",
+            help="Write why the forecast rates each box so, too; else a worker does within a minute.",
+        )
         parser.add_argument("--publish", action="store_true", help="Publish the plan at once.")
 
     def work(self, **options: Any) -> None:
@@ -27,7 +32,7 @@ class Command(MissionsCommand):
             on=date_from_text(options["date"]),
             seed=options["seed"],
         )
-        plan_missions(plan=plan, progress=self.progress)
+        plan_missions(plan=plan, progress=self.progress, with_reasons=options["reasons"])
         if options["publish"]:
             plan_publish(plan=plan, actor=None)
         self.stdout.write(f"Plan {plan.pk} ({plan.get_state_display().lower()}) for {plan.shift}, {plan.on}:")
