@@ -17,9 +17,8 @@ from forecasting.engine.sampling import rows_sample
 from forecasting.engine.steps import Steps
 from forecasting.engine.train import (
     MAX_SAMPLED_PERIODS,
-    MIN_PERIODS,
     TrainedType,
-    after_burn_in,
+    learnable_periods,
     refit,
     workshop_of,
 )
@@ -58,13 +57,7 @@ def fit_champions(
     as_of_utc = as_of_utc.astype("datetime64[s]")
     check_training(grid, incidents, shifts, targets, context, context_names, periods)
     workshop = workshop_of(grid, incidents, shifts, targets, as_of_utc, context, context_names)
-    usable = periods.take(np.flatnonzero(periods.to_utc <= as_of_utc))
-    if len(usable) < MIN_PERIODS:
-        raise ValueError(
-            f"Only {len(usable)} shift instances end before {as_of_utc}; training needs {MIN_PERIODS}. "
-            "Import older incidents or train from an earlier date."
-        )
-    usable = after_burn_in(usable, workshop)
+    usable = learnable_periods(periods, workshop, as_of_utc)
     chosen = np.sort(rng.permutation(len(usable))[:max_periods])
     steps = Steps(progress, len(targets))
     lags = workshop.lags(workshop.as_of_days)

@@ -10,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.engine.bench.ground import Ground
-from forecasting.engine.bench.protocol import Timetable, after_burn_in
+from forecasting.engine.bench.protocol import Timetable
 from forecasting.engine.candidates import BASELINES, LEARNED, Candidate, entrants
 from forecasting.engine.classics.points import PointProcess, Points
 from forecasting.engine.features import History
 from forecasting.engine.lag import ReportingLag
 from forecasting.engine.parallel import TypePool
-from forecasting.engine.periods import Periods, days_since_epoch
+from forecasting.engine.periods import MIN_PERIODS, Periods, after_burn_in, days_since_epoch
 from forecasting.engine.sampling import SampledRows, rows_sample
-from forecasting.engine.train import MAX_SAMPLED_PERIODS, MIN_PERIODS, workshop_of
+from forecasting.engine.train import MAX_SAMPLED_PERIODS, workshop_of
 from forecasting.engine.workshop import ShapeModel, Workshop, surface
 from ingestion.engine.tables import IncidentTable
 from missions_project.lib.progress import Progress
@@ -100,7 +100,8 @@ def points_of(setting: Setting, incidents: IncidentTable, target: int) -> Points
 
 def learnable(setting: Setting, origin: np.datetime64) -> Periods:
     """The periods that models fitted at this origin may learn from, first weeks left out: [P]."""
-    return after_burn_in(setting.plan.history(setting.first(origin), origin))
+    history = setting.plan.history(setting.first(origin), origin)
+    return after_burn_in(history, float(days_since_epoch(history.from_utc[0]))) if len(history) else history
 
 
 def contest_fit(

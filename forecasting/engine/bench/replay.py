@@ -27,8 +27,7 @@ from forecasting.engine.features import MEMORIES_DAYS, History, events_of, surfa
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.metrics import area_cells, hits_at, ideal_hits, log_score
 from forecasting.engine.parallel import TypePool
-from forecasting.engine.periods import Periods, days_since_epoch
-from forecasting.engine.train import MIN_PERIODS
+from forecasting.engine.periods import MIN_PERIODS, Periods, days_since_epoch
 from forecasting.engine.workshop import matrix
 from ingestion.engine.tables import IncidentTable
 from missions_project.lib.progress import Progress

@@ -29,8 +29,7 @@ from forecasting.engine.bench.replay import Choices, block_run, choices_make, ou
 from forecasting.engine.bench.report import About, report_html
 from forecasting.engine.grid import GridSpec, project
 from forecasting.engine.parallel import TypePool, default_workers
-from forecasting.engine.periods import days_since_epoch
-from forecasting.engine.train import MIN_PERIODS
+from forecasting.engine.periods import MIN_PERIODS, days_since_epoch
 from forecasting.engine.watch import watch_of
 from ingestion.engine.tables import IncidentTable, WatchedArea
 from missions_project.lib.progress import Progress, no_progress
