@@ -1,7 +1,6 @@
 """The façade of the numeric core: train models, forecast a shift, say why. Arrays in, arrays out."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,7 @@ from forecasting.engine.lag import ReportingLag
 from forecasting.engine.parallel import TypePool, default_workers
 from forecasting.engine.periods import MIN_PERIODS, Periods, ShiftWindow, after_burn_in, days_since_epoch
 from forecasting.engine.predict import explain, explain_many, forecast, forecast_many
-from forecasting.engine.sampling import rows_sample
+from forecasting.engine.sampling import SampledRows, rows_sample
 from forecasting.engine.steps import Steps
 from forecasting.engine.trained import TrainedType, TypeModel
 from forecasting.engine.workshop import ShapeModel, Workshop
@@ -128,7 +127,7 @@ def train(
 
 def refit(
     workshop: Workshop,
-    rows: Any,
+    rows: SampledRows,
     target: int,
     league: League,
     usable: Periods,

@@ -25,6 +25,7 @@ from missions_project.lib.progress import Progress
 
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
 
 EVEN_SHARES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 """Shares spread evenly over the city that a point-process method may be given; the log score needs one."""
@@ -115,8 +116,8 @@ def contest_fit(
 ) -> Contest:
     """Fit these models for every crime type on what was known before the origin. One walk through the history.
 
-    ``stage`` is how the progress calls this fit. A learned model without enough events (``LEARNED_NEEDS_EVENTS``) is left out for that type. With fewer than
-    six periods to learn from ``ValueError`` is raised.
+    ``stage`` is how the progress calls this fit. A learned model without enough events (``LEARNED_NEEDS_EVENTS``) is
+    left out for that type. With fewer than six periods to learn from ``ValueError`` is raised.
     """
     begun = time.perf_counter()
     grid = setting.ground.grid
@@ -156,9 +157,7 @@ def _fit(
 ) -> Contestants:
     cutoff = workshop.as_of_days
     shape = workshop.shape_fit(rows, target, cutoff)
-    n_events = int(np.count_nonzero(rows.for_target(target, cutoff, cutoff, workshop.sources[target])[1]))
-    able = entrants(n_events)
-    # Those that the contest knows beside the published methods: baselines, learned, and whatever is added there.
+    able = entrants(workshop.n_events(rows, target, cutoff))
     names = [name for name in models if name in able]
     candidates, _ = workshop.fit(rows, target, shape, cutoff, names)
     seconds = {candidate.name: candidate.seconds for candidate in candidates}
@@ -181,7 +180,7 @@ class Instant:
     points: Points = field(repr=False)
     at_days: float
     length_days: float
-    watched: npt.NDArray[np.bool_] | None = field(default=None, repr=False)
+    watched: Bools | None = field(default=None, repr=False)
 
 
 def surfaces_of(
@@ -221,9 +220,10 @@ def surfaces_of(
     return learned, processes
 
 
-def with_even_share(expected: Floats, share: float) -> Floats:
-    """A surface of which this share is spread evenly over the city: no cell is ruled out, the sum stays. [N]"""
-    mixed: Floats = (1.0 - share) * expected + share * expected.sum() / len(expected)
+def with_even_share(expected: Floats, share: float, watched: Bools | None = None) -> Floats:
+    """A surface of which this share is spread evenly: no cell is ruled out but those not watched, the sum stays. [N]"""
+    even = np.ones(len(expected)) if watched is None or not watched.any() else watched.astype(np.float64)
+    mixed: Floats = (1.0 - share) * expected + share * expected.sum() * even / even.sum()
     return mixed
 
 

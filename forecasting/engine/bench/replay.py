@@ -153,7 +153,9 @@ def choices_make(setting: Setting, pool: TypePool, progress: Progress) -> Choice
         for which in classics:
             plain = found.processes[setting.models[which]]
             for choice, share in enumerate(EVEN_SHARES):
-                even_logs[target, which, choice] += log_score(with_even_share(plain, share), cells, counts)
+                even_logs[target, which, choice] += log_score(
+                    with_even_share(plain, share, found.watched), cells, counts
+                )
 
     # Scored by what was known when the test began: an event reported later must not choose a baseline.
     outcomes = _Outcomes(setting.incidents.known_before(begin), grid)
@@ -189,7 +191,7 @@ def block_run(
         block.ideal[target, at] = ideal_hits(found.counts, areas)
         for model, name in enumerate(setting.models):
             if name in found.processes:
-                expected = with_even_share(found.processes[name], choices.even[target, model])
+                expected = with_even_share(found.processes[name], choices.even[target, model], found.watched)
             else:
                 expected = found.learned.get(name, found.learned[best])
             # Scored as written: a float64 surface has fewer ties than the file that others will score.
@@ -221,6 +223,7 @@ class _Found:
     counts: Floats
     outside: int
     seconds: dict[str, float]
+    watched: npt.NDArray[np.bool_] | None
 
 
 class _Outcomes:
@@ -287,7 +290,7 @@ def _walk(
             seconds: dict[str, float] = {}
             learned, processes = surfaces_of(mine, instant, seconds)
             happened = outcomes.of(target, periods.from_utc[number], periods.to_utc[number])
-            book(target, number, _Found(learned, processes, *happened, seconds))
+            book(target, number, _Found(learned, processes, *happened, seconds, watched))
 
         pool.map(one, range(len(setting.targets)))
     progress(len(periods), len(periods), label)
