@@ -16,7 +16,7 @@ from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin, administered_agencies
 from agencies.lookups import pk_from_text
 from agencies.models import User
-from forecasting.charts import model_label
+from forecasting.engine.drawing import model_label
 from forecasting.models import ModelPolicy, ModelVersion
 from forecasting.selectors import alarms_of, live_version, why_not_live
 from forecasting.services import model_approve, model_policy_ensure, model_refuse, model_roll_back

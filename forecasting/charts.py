@@ -1,57 +1,22 @@
 """Charts of the model page, drawn on the server as SVG and shown through <img>."""
 
-from io import BytesIO
 from typing import Any
 
+from forecasting.engine.drawing import (
+    BASELINE,
+    CHAMPION,
+    OTHER,
+    area_axis,
+    legend,
+    model_label,
+    paper,
+    plain_axes,
+    svg,
+)
 from forecasting.models import ModelVersion
+from forecasting.selectors.why import family_label
 
-VERSION = 2
-LABELS = {
-    "all_history_counts": "All-history counts",
-    "decayed_counts": "Decayed counts",
-    "kernel_density": "Kernel density",
-    "counts_and_kernel": "Counts + kernel density",
-    "log_linear": "Log-linear",
-    "boosting": "Boosting",
-    "mixture": "Mixture of counts",
-    "boosted_mixture": "Boosted mixture",
-    "blend": "Blend of the learned",
-}
-CHAMPION, BASELINE, OTHER = "#0072B2", "#D55E00", "#999999"
-
-
-def model_label(name: str) -> str:
-    """What a league entrant is called on pages."""
-    return LABELS.get(name, name.replace("_", " ").capitalize())
-
-
-def paper(width: float, height: float) -> Any:
-    """An empty figure of this size in hundreds of pixels."""
-    # Not at the top: every command and worker would wait a third of a second for a library that only these pages need.
-    from matplotlib.figure import Figure
-
-    # White paper in both themes: a chart in <img> cannot follow the page's colours.
-    return Figure(figsize=(width, height), facecolor="white", layout="constrained")
-
-
-def plain_axes(axes: Any) -> None:
-    """A light grid and no frame."""
-    axes.grid(alpha=0.3)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-
-
-def svg(figure: Any) -> bytes:
-    """The figure's file."""
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    figure.canvas = FigureCanvasSVG(figure)
-    out = BytesIO()
-    # No date and no random ids inside: the same model gives the same bytes, so the browser's copy stays valid.
-    with rc_context({"svg.hashsalt": "missions"}):
-        figure.savefig(out, format="svg", metadata={"Date": None})
-    return out.getvalue()
+VERSION = 3
 
 
 def curve_svg(version: ModelVersion) -> bytes:
@@ -126,15 +91,13 @@ def reliability_svg(version: ModelVersion) -> bytes:
 
 def ablation_svg(version: ModelVersion) -> bytes:
     """Draw what the log score loses when one family of columns is held at its neutral value, largest first."""
-    from forecasting.selectors.why import FAMILY_LABELS
-
     rows = [
         row for row in version.summary.get("card", {}).get("ablation", []) if row["lost"]["value"] is not None
     ]
     rows.sort(key=lambda row: row["lost"]["value"])
     figure = paper(4.6, 3.8)
     axes = figure.subplots()
-    names = [FAMILY_LABELS.get(row["family"], row["family"]) for row in rows]
+    names = [family_label(row["family"]) for row in rows]
     values = [row["lost"]["value"] for row in rows]
     axes.barh(names, values, color=[CHAMPION if value >= 0 else BASELINE for value in values], height=0.6)
     for place, row in enumerate(rows):
@@ -158,7 +121,7 @@ def hit_rate_svg(version: ModelVersion) -> bytes:
         colour = CHAMPION if champion else BASELINE if baseline else OTHER
         label = None
         if champion or baseline:
-            label = model_label(row["name"]) + (" (live)" if champion else " (best plain count)")
+            label = model_label(row["name"]) + (" (champion)" if champion else " (best plain count)")
             axes.fill_between(share, low, high, color=colour, alpha=0.15, linewidth=0)
         width = 2.2 if champion or baseline else 0.8
         axes.plot(
@@ -170,15 +133,9 @@ def hit_rate_svg(version: ModelVersion) -> bytes:
             markersize=4,
             label=label,
         )
-    axes.set_xscale("log")
-    axes.set_xticks([0.2, 0.5, 1, 2, 5, 10], labels=["0.2", "0.5", "1", "2", "5", "10"])
-    axes.minorticks_off()
-    axes.set_xlabel("Flagged area, % of the jurisdiction")
-    axes.set_ylabel("Crimes inside, %")
-    axes.set_ylim(bottom=0)
+    area_axis(axes)
     plain_axes(axes)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="upper left", frameon=False)
+    legend(axes, loc="upper left")
     return svg(figure)
 
 

@@ -2,7 +2,8 @@
 
 import hashlib
 
-from forecasting.charts import BASELINE, CHAMPION, OTHER, VERSION, paper, plain_axes, svg
+from forecasting.charts import VERSION
+from forecasting.engine.drawing import BASELINE, CHAMPION, OTHER, paper, plain_axes, svg
 from forecasting.models import ModelVersion
 from forecasting.selectors import Drift
 

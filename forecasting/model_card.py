@@ -4,11 +4,11 @@ from typing import Any
 
 from agencies.engine.offence_codes import ENFORCEMENT_BIAS, REFUSED_BY_CODE
 from agencies.models import CrimeType, Shift
-from forecasting import charts
+from forecasting.engine.drawing import model_label
 from forecasting.engine.metrics import MAIN_AREA
 from forecasting.models import ModelVersion
 from forecasting.selectors import drift_of
-from forecasting.selectors.why import FAMILY_LABELS
+from forecasting.selectors.why import family_label
 from ingestion.engine.privacy import refused_traits
 
 FEW_CRIMES = 10
@@ -61,9 +61,7 @@ def figures(crime_type: CrimeType, version: ModelVersion) -> dict[str, Any]:
     drift = drift_of(version)
     areas = _areas(version, card)
     return {
-        "league": [
-            row | {"label": charts.model_label(row["name"])} for row in version.summary.get("league", [])
-        ],
+        "league": [row | {"label": model_label(row["name"])} for row in version.summary.get("league", [])],
         "card": card,
         "curve": (curve := _curve_rows(card)),
         "curve_short": curve[:: max(1, len(curve) // 10)],
@@ -133,7 +131,7 @@ def _areas(version: ModelVersion, card: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _ablation_rows(card: dict[str, Any]) -> list[dict[str, Any]]:
     rows = [
-        row | {"label": FAMILY_LABELS.get(row["family"], row["family"].replace("_", " ").capitalize())}
+        row | {"label": family_label(row["family"])}
         for row in card.get("ablation", [])
         if row["lost"]["value"] is not None
     ]

@@ -199,8 +199,8 @@ def league_run(
             if groups is not None:
                 at_area = np.bincount(groups.of_cell[cells] + 1, observed, len(groups.names) + 1)
                 group_observed[target][week] += at_area[1:]
+            watched = events.watch.cells(source, float(starts[number]))
             for entrant, candidate in enumerate(candidates[target]):
-                watched = events.watch.cells(source, float(starts[number]))
                 expected = _expected(candidate, X, total, shared, watched)
                 scores = book[target][entrant]
                 ranks = worst_ranks(expected, cells, observed)
@@ -211,7 +211,7 @@ def league_run(
                 scores.log_scores[number] = log_score(expected, cells, observed)
                 scores.expected[number] = expected.sum()
                 scores.observed[number] = observed.sum()
-            kept[target].add(number, n, X, expected, cells, observed, luck[target])
+            kept[target].add(number, n, X, expected, cells, observed, luck[target], watched)
 
         pool.map(score, range(len(candidates)))
     progress(n, n, "Testing models on recent weeks")

@@ -9,14 +9,8 @@ import numpy as np
 
 from forecasting.engine.design import Layout
 from forecasting.engine.features import rate_index
-from forecasting.engine.models import (
-    BestShare,
-    BoostedMixture,
-    BoostedPoisson,
-    LogLinearPoisson,
-    NonNegativeMixture,
-    blend,
-)
+from forecasting.engine.mixture import BoostedMixture, NonNegativeMixture
+from forecasting.engine.models import BestShare, BoostedPoisson, LogLinearPoisson, blend
 
 BASELINES = ("all_history_counts", "decayed_counts", "kernel_density", "counts_and_kernel")
 LEARNED = ("log_linear", "boosting", "mixture", "boosted_mixture", "blend")

@@ -116,8 +116,19 @@ class KeptRows:
     weight: list[Floats] = field(default_factory=list)
 
     def add(
-        self, number: int, n_periods: int, X: Floats32, expected: Floats, cells: Ints, counts: Floats, rng: np.random.Generator
-    ) -> None:  # fmt: skip
+        self,
+        number: int,
+        n_periods: int,
+        X: Floats32,
+        expected: Floats,
+        cells: Ints,
+        counts: Floats,
+        rng: np.random.Generator,
+        watched: npt.NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Take in one shift. Where ``watched`` [N] is False nothing is expected, whatever the columns say: left out."""
+        if watched is not None and not watched.any():
+            return
         n, draws = len(X), max(40, KEPT_ROWS // max(n_periods, 1))
         if draws >= n:
             drawn, weight = np.arange(n), np.ones(n)
@@ -127,6 +138,9 @@ class KeptRows:
             total = np.cumsum(chance)
             drawn = np.minimum(np.searchsorted(total, rng.random(draws) * total[-1], side="right"), n - 1)
             weight = total[-1] / (draws * chance[drawn])
+        if watched is not None:
+            weight = weight * watched[drawn]
+            cells, counts = cells[watched[cells]], counts[watched[cells]]
         self.X.append(X[np.concatenate([cells, drawn])])
         self.period.append(number)
         self.n_events.append(len(cells))

@@ -42,8 +42,11 @@ class ContextRate:
         wide = z.astype(np.float64)
         return np.hstack([wide, np.sign(wide) * np.log1p(np.abs(wide)), np.minimum(wide, 3.0) ** 2 / 3.0])
 
-    def fit(self, z: Floats32, counts: Floats) -> "ContextRate":
-        """``z`` [N, C] standardised; ``counts`` [N, slots], each cell's incidents by shift of day."""
+    def fit(self, z: Floats32, counts: Floats, seen: Floats | None = None) -> "ContextRate":
+        """``z`` [N, C] standardised; ``counts`` [N, slots], each cell's incidents by shift of day.
+
+        ``seen`` [N]: for which share of the time each cell was watched (always if None); silence elsewhere teaches nothing.
+        """
         n_cells = len(z)
         terms = self._terms(z)
         total = counts.sum(axis=1)
@@ -51,13 +54,14 @@ class ContextRate:
         self.coef = np.zeros((self.n_slots, terms.shape[1]))
         if total.sum() < 50:
             return self
-        overall, shared = self._rate(terms, total, np.ones(n_cells), ridge_events=2.0)
+        seen = np.ones(n_cells) if seen is None else seen
+        overall, shared = self._rate(terms, total, seen, ridge_events=2.0)
         for slot in range(self.n_slots):
             rate, self.coef[slot] = overall, shared
             if counts[:, slot].sum() >= 50:
-                own, more = self._rate(terms, counts[:, slot], overall, ridge_events=20.0)
+                own, more = self._rate(terms, counts[:, slot], overall * seen, ridge_events=20.0)
                 rate, self.coef[slot] = overall * own, shared + more
-            self.rates[slot] = (rate / rate.mean()).astype(np.float32)
+            self.rates[slot] = (rate / rate[seen > 0].mean()).astype(np.float32)
         return self
 
     def log_terms(self, z: Floats32, slot: int) -> Floats:
@@ -79,6 +83,7 @@ class ContextRate:
         exposure = base * counts.sum() / base.sum()
         alpha = ridge_events / counts.sum()
         model = PoissonRegressor(alpha=alpha, solver="newton-cholesky", max_iter=60)
-        model.fit(terms, counts / exposure, sample_weight=exposure)
+        at = np.flatnonzero(exposure > 0)
+        model.fit(terms[at], counts[at] / exposure[at], sample_weight=exposure[at])
         rate: Floats = np.clip(model.predict(terms), 1e-3, 1e3)
         return rate, np.asarray(model.coef_, dtype=np.float64)

@@ -58,6 +58,7 @@ class Explanation:
     ``city_shift_share`` the city's. ``weekday`` of the shift's start, Monday 0. ``contributions``: how much each part
     (a family, ``other:<type>``, ``context:<layer>``, ``event:<name>``, ``weather:<name>``) adds to
     log(expected / reference_expected); they sum to it. ``layers``: what stands near, where somebody counted it.
+    ``is_watched`` False: no sensor covers the cell, so nothing is expected, and nothing contributes.
     """
 
     target: str
@@ -81,6 +82,7 @@ class Explanation:
     context: tuple[ContextValue, ...]
     contributions: dict[str, float]
     layers: tuple[LayerAmount, ...] = ()
+    is_watched: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -125,7 +127,8 @@ def explain_cells(
         total = totals[source, len(MEMORIES_DAYS) - 1]
         X = matrix(shape, rates, total, calendar, slot, np.arange(n), z)
         level = float(shape.level.predict(period, totals[None, source])[0])
-        expected = surface(model.estimator, X, level, history.watched(source))
+        watched = history.watched(source)
+        expected = surface(model.estimator, X, level, watched)
         order = np.argsort(expected, kind="stable")
         # The middle one of the cells that can be seen: elsewhere nothing is expected.
         seen = order[expected[order] > 0] if (expected > 0).any() else order
@@ -139,6 +142,8 @@ def explain_cells(
         names, parts = contributions(
             model.estimator, shape.layout, X[places], X[reference], total, layer_logs
         )
+        seen_here = np.ones(len(places), dtype=bool) if watched is None else watched[places]
+        parts[~seen_here] = 0.0
         per_year = nearby.per_year(source)
         around = nearby.recent(places, reference)
         in_shift, city_share = nearby.in_shift(source, places), nearby.city_shift_share(source)
@@ -164,6 +169,7 @@ def explain_cells(
                 shift_per_year=in_shift[row].per_year,
                 context=columns.at(int(cell)),
                 contributions={name: float(parts[row, k]) for k, name in enumerate(names)},
+                is_watched=bool(seen_here[row]),
             )
             for row, cell in enumerate(places)
         ]

@@ -1,8 +1,5 @@
 """Fit one named model for every crime type without a contest: for speed figures, drills and saved states."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -13,13 +10,12 @@ from forecasting.engine.features import History
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.parallel import TypePool, default_workers
 from forecasting.engine.periods import Periods, ShiftWindow
-from forecasting.engine.sampling import rows_sample
+from forecasting.engine.sampling import SampledRows, rows_sample
 from forecasting.engine.steps import Steps
 from forecasting.engine.train import (
     MAX_SAMPLED_PERIODS,
-    MIN_PERIODS,
     TrainedType,
-    after_burn_in,
+    learnable_periods,
     refit,
     workshop_of,
 )
@@ -58,13 +54,7 @@ def fit_champions(
     as_of_utc = as_of_utc.astype("datetime64[s]")
     check_training(grid, incidents, shifts, targets, context, context_names, periods)
     workshop = workshop_of(grid, incidents, shifts, targets, as_of_utc, context, context_names)
-    usable = periods.take(np.flatnonzero(periods.to_utc <= as_of_utc))
-    if len(usable) < MIN_PERIODS:
-        raise ValueError(
-            f"Only {len(usable)} shift instances end before {as_of_utc}; training needs {MIN_PERIODS}. "
-            "Import older incidents or train from an earlier date."
-        )
-    usable = after_burn_in(usable, workshop)
+    usable = learnable_periods(periods, workshop, as_of_utc)
     chosen = np.sort(rng.permutation(len(usable))[:max_periods])
     steps = Steps(progress, len(targets))
     lags = workshop.lags(workshop.as_of_days)
@@ -79,7 +69,8 @@ def fit_champions(
     said = steps.counter(0.4, 1.0, "Fitting models")
 
     def fitted(target: int) -> TrainedType:
-        one = refit(workshop, rows, target, _untested(_who(rows, target, champion)), usable, lags)
+        enough = workshop.n_events(rows, target, workshop.as_of_days) >= LEARNED_NEEDS_EVENTS
+        one = refit(workshop, rows, target, _untested(champion if enough else RARE_CHAMPION), usable, lags)
         said()
         return one
 
@@ -90,15 +81,10 @@ def fit_champions(
     return {slug: trained[target] for target, slug in enumerate(targets)}
 
 
-def _kept_events(rows: Any, target: int) -> int:
+def _kept_events(rows: SampledRows, target: int) -> int:
     return int(np.count_nonzero(rows.kept[:, target]))
-
-
-def _who(rows: Any, target: int, champion: str) -> str:
-    return champion if _kept_events(rows, target) >= LEARNED_NEEDS_EVENTS else RARE_CHAMPION
 
 
 def _untested(champion: str) -> League:
     """What stands where a league's verdict would: nothing was compared, so nothing was beaten."""
-    rows: Sequence[Any] = ()
-    return League(champion=champion, beats_baseline=False, rows=tuple(rows), events=0, periods=0)
+    return League(champion=champion, beats_baseline=False, rows=(), events=0, periods=0)

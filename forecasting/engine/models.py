@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import PoissonRegressor
 from sklearn.utils import Tags
@@ -18,7 +18,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 Floats = npt.NDArray[np.floating[Any]]
 Matrix = npt.NDArray[np.float32]
-_TINY = 1e-12
+TINY = 1e-12
 _STEPS = 63
 
 
@@ -34,7 +34,7 @@ else:
         pass
 
 
-class _RateEstimator(_Regressor):
+class RateEstimator(_Regressor):
     """What the estimators share: counts and rates are never negative."""
 
     def __sklearn_tags__(self) -> Tags:
@@ -58,7 +58,8 @@ class _RateEstimator(_Regressor):
             raise ValueError("Negative values in data passed to X: rates cannot be below zero.")
 
 
-def _take(X: Matrix, columns: Sequence[int] | None) -> Matrix:
+def columns_of(X: Matrix, columns: Sequence[int] | None) -> Matrix:
+    """These columns of a matrix, all if None."""
     if columns is None:
         return X
     first = columns[0] if len(columns) else 0
@@ -68,7 +69,7 @@ def _take(X: Matrix, columns: Sequence[int] | None) -> Matrix:
     return X[:, list(columns)]
 
 
-class BestShare(_RateEstimator):
+class BestShare(RateEstimator):
     """A plain baseline: one fixed mix of counts, the best of a short list, plus an even share for all cells.
 
     ``specs`` is a tuple of mixes, each a tuple of (column, share); None tries each column alone. The mix and the
@@ -94,10 +95,10 @@ class BestShare(_RateEstimator):
         for spec in specs:
             rate = _mix(X[happened], spec)
             for share in self.uniform_shares:
-                score = float(events @ np.log(np.maximum((1 - share) * rate + share, _TINY)))
+                score = float(events @ np.log(np.maximum((1 - share) * rate + share, TINY)))
                 if score > best + 1e-9:
                     best, self.spec_, self.uniform_share_ = score, spec, share
-        self.level_ = float((y @ weight) / max(weight.sum(), _TINY))
+        self.level_ = float((y @ weight) / max(weight.sum(), TINY))
         return self
 
     def predict(self, X: Any) -> Floats:
@@ -115,7 +116,7 @@ def _mix(X: Matrix, spec: tuple[tuple[int, float], ...]) -> npt.NDArray[np.float
     return total
 
 
-class LogLinearPoisson(_RateEstimator):
+class LogLinearPoisson(RateEstimator):
     """Log-linear Poisson regression on the logs of the rates: risk is a product of powers of what was counted.
 
     ``columns`` are logged as log(x + floor), ``plain`` enter as they are; all are standardised before a ridge
@@ -138,9 +139,9 @@ class LogLinearPoisson(_RateEstimator):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         X, y, weight = self._checked(X, y, sample_weight)
-        self._nonnegative(_take(X, self.columns))
+        self._nonnegative(columns_of(X, self.columns))
         # Zero-weight rows carry no information but would shift the scaling.
-        scale_by = weight + _TINY * (weight.sum() <= 0)
+        scale_by = weight + TINY * (weight.sum() <= 0)
         Z = self._logs(X)
         scale_by = scale_by / scale_by.sum()
         self.mean_ = scale_by @ Z
@@ -151,7 +152,7 @@ class LogLinearPoisson(_RateEstimator):
         Z /= self.spread_
         # Poisson likelihood needs a positive mean; an empty history predicts (almost) nothing everywhere.
         if float(y @ weight) <= 0:
-            self.coef_, self.intercept_ = np.zeros(Z.shape[1]), float(np.log(_TINY))
+            self.coef_, self.intercept_ = np.zeros(Z.shape[1]), float(np.log(TINY))
             return self
         alpha = self.ridge_events / max(float(y @ weight), 1.0)
         inner = PoissonRegressor(alpha=alpha, solver="newton-cholesky", max_iter=self.max_iter, tol=1e-5)
@@ -161,7 +162,7 @@ class LogLinearPoisson(_RateEstimator):
         return self
 
     def _logs(self, X: Matrix) -> npt.NDArray[np.float64]:
-        taken = _take(X, self.columns)
+        taken = columns_of(X, self.columns)
         n = taken.shape[1]
         logs = np.empty((len(X), n + len(self.plain)), dtype=np.float64)
         np.add(taken, self.floor, out=logs[:, :n], dtype=np.float64)
@@ -172,13 +173,13 @@ class LogLinearPoisson(_RateEstimator):
     def predict(self, X: Any) -> Floats:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
-        self._nonnegative(_take(X, self.columns))
+        self._nonnegative(columns_of(X, self.columns))
         eta = ((self._logs(X) - self.mean_) / self.spread_) @ self.coef_ + self.intercept_
         result: Floats = np.exp(np.clip(eta, -50.0, 20.0))
         return result
 
 
-class BoostedPoisson(_RateEstimator):
+class BoostedPoisson(RateEstimator):
     """Gradient-boosted trees with Poisson loss, straight on the rates.
 
     ``ratios`` adds column pairs a / b. ``l2_events`` shrinks each leaf as if that many expected incidents had
@@ -211,7 +212,7 @@ class BoostedPoisson(_RateEstimator):
         X, y, weight = self._checked(X, y, sample_weight)
         self.trees_, self.n_iter_ = None, 1
         events, happened = float(y @ weight), int(np.count_nonzero(y * weight))
-        self.level_ = events / max(float(weight.sum()), _TINY)
+        self.level_ = events / max(float(weight.sum()), TINY)
         if events <= 0:
             return self
         if len(X) > self.max_rows:
@@ -246,7 +247,7 @@ class BoostedPoisson(_RateEstimator):
         return tags
 
     def _inputs(self, X: Matrix) -> Matrix:
-        plain = _take(X, self.columns)
+        plain = columns_of(X, self.columns)
         if not len(self.ratios):
             return plain
         extra = [(X[:, a] + 0.1) / (X[:, b] + 0.1) for a, b in self.ratios]
@@ -284,117 +285,6 @@ def _step_edges(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floatin
     return edges
 
 
-class NonNegativeMixture(_RateEstimator):
-    """Risk as a sum of rates with shares that are never negative, plus an even share for every cell.
-
-    The shares maximise the Poisson likelihood with identity link by EM (each step is the expected number of
-    incidents that each rate explains, over its exposure). ``mean_one`` names columns whose mean over all cells
-    is exactly one: their exposure is then known and not estimated from the sample. ``pseudo_events`` are spread
-    evenly over the columns beforehand, so that few incidents do not bet all on one rate.
-
-    Notes
-    -----
-    EM for a mixture of known intensities: Veen & Schoenberg, JASA 103 (2008); also Richardson-Lucy.
-
-    >>> X = np.array([[1.0, 0.0], [0.0, 1.0]]); y = np.array([3.0, 1.0])
-    >>> NonNegativeMixture(uniform=False, pseudo_events=0).fit(X, y).shares_.round(6).tolist()
-    [3.0, 1.0]
-    """
-
-    def __init__(
-        self,
-        columns: Sequence[int] | None = None,
-        mean_one: Sequence[int] = (),
-        uniform: bool = True,
-        pseudo_events: float = 10.0,
-        max_iter: int = 150,
-        tol: float = 1e-7,
-    ) -> None:
-        self.columns = columns
-        self.mean_one = mean_one
-        self.uniform = uniform
-        self.pseudo_events = pseudo_events
-        self.max_iter = max_iter
-        self.tol = tol
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        X, y, weight = self._checked(X, y, sample_weight)
-        columns = list(range(X.shape[1])) if self.columns is None else list(self.columns)
-        R = _take(X, self.columns)
-        self._nonnegative(R)
-        exposure = weight @ R
-        known = np.isin(columns, list(self.mean_one))
-        exposure[known] = weight.sum()
-        happened = np.flatnonzero(y * weight > 0)
-        A, events = R[happened], (y * weight)[happened]
-        if self.uniform:
-            A = np.hstack([A, np.ones((len(A), 1), dtype=A.dtype)])
-            exposure = np.append(exposure, weight.sum())
-        exposure = np.maximum(exposure, _TINY)
-        n = A.shape[1]
-        prior = self.pseudo_events / n
-        shares = np.full(n, events.sum() / n) / exposure
-        last = -np.inf
-        for step in range(self.max_iter):
-            rate = np.maximum(A @ shares.astype(A.dtype), _TINY)
-            explained = shares * ((events / rate).astype(A.dtype) @ A)
-            shares = (explained + prior) * (events.sum() / max(events.sum() + prior * n, _TINY)) / exposure
-            if step % 10 == 9:
-                score = float(events @ np.log(rate)) / max(events.sum(), _TINY)
-                if score - last < self.tol:
-                    break
-                last = score
-        self.n_iter_ = step + 1
-        self.shares_ = np.where(np.isfinite(shares), shares, 0.0)
-        return self
-
-    def predict(self, X: Any) -> Floats:
-        R = _take(self._rows(X), self.columns)
-        self._nonnegative(R)
-        shares = self.shares_.astype(R.dtype)
-        return R @ shares[: R.shape[1]] + (shares[-1] if self.uniform else 0.0)
-
-    def _rows(self, X: Any) -> Matrix:
-        check_is_fitted(self)
-        return validate_data(self, X, dtype=[np.float32, np.float64], reset=False)  # type: ignore[no-any-return]
-
-
-class BoostedMixture(_RateEstimator):
-    """A mixture of rates, corrected by small trees where it is regularly too high or too low.
-
-    The trees are fitted to count / mixture with the mixture as exposure; ``strength`` (0 to 1) is the power of
-    their correction that is used.
-    """
-
-    def __init__(
-        self, mixture: Any = None, trees: BoostedPoisson | None = None, strength: float = 1.0
-    ) -> None:
-        self.mixture = mixture
-        self.trees = trees
-        self.strength = strength
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        X, y, weight = self._checked(X, y, sample_weight)
-        self._nonnegative(X if self.mixture is None else X[:, :0])
-        self.mixture_ = clone(self.mixture or NonNegativeMixture()).fit(X, y, sample_weight=weight)
-        base = np.maximum(self.mixture_.predict(X), _TINY)
-        self.trees_ = clone(self.trees or BoostedPoisson())
-        self.trees_.fit(self._with_base(X, base), y / base, sample_weight=weight * base)
-        return self
-
-    @staticmethod
-    def _with_base(X: Matrix, base: Floats) -> Matrix:
-        return np.hstack([X, base[:, None].astype(X.dtype)])
-
-    def predict(self, X: Any) -> Floats:
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
-        base = np.maximum(self.mixture_.predict(X), _TINY)
-        correction = self.trees_.predict(self._with_base(X, base))
-        result: Floats = base * np.maximum(correction, _TINY) ** self.strength
-        return result
-
-
 def blend(risks: Sequence[Floats], weights: Sequence[float] | None = None) -> Floats:
     """Several opinions as one: the weighted geometric mean of their risks. Equal weights if None."""
     share = (
@@ -402,6 +292,6 @@ def blend(risks: Sequence[Floats], weights: Sequence[float] | None = None) -> Fl
     )
     total = np.zeros(len(risks[0]))
     for part, risk in zip(share / share.sum(), risks, strict=True):
-        total += part * np.log(np.maximum(risk, _TINY))
+        total += part * np.log(np.maximum(risk, TINY))
     result: Floats = np.exp(total)
     return result

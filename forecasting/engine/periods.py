@@ -12,6 +12,10 @@ EPOCH = np.datetime64("2000-01-01T00:00:00", "s")
 DAY_SECONDS = 86_400.0
 SPREAD_FROM_SECONDS = 3_600
 """Incidents whose interval is shorter than this are taken to have happened at its start."""
+MIN_PERIODS = 6
+"""Fewer periods than this teach nothing."""
+BURN_IN_DAYS = 120.0
+_LONGEST_HISTORY_DAYS = 3_650.0
 
 
 @dataclass(frozen=True)
@@ -138,3 +142,18 @@ def _begun_share(
         passed = np.searchsorted(edge[order], at)
         total += sign * (slope[passed] * at - offset[passed])
     return total
+
+
+def after_burn_in(periods: Periods, first_days: float) -> Periods:
+    """Leave out the first periods: long memories are still empty there and would teach the wrong weights.
+
+    ``first_days``: when the first known incident happened. 120 days are waited for, a fifth of the span at most; if
+    that left fewer than six periods, all are kept.
+    """
+    starts = days_since_epoch(periods.from_utc)
+    if len(starts) == 0:
+        return periods
+    first = max(first_days, float(starts[0]) - _LONGEST_HISTORY_DAYS)
+    wait = min(BURN_IN_DAYS, 0.2 * max(float(starts[-1]) - first, 0.0))
+    late = np.flatnonzero(starts >= first + wait)
+    return periods.take(late) if len(late) >= MIN_PERIODS else periods

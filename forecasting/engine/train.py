@@ -1,7 +1,6 @@
 """The façade of the numeric core: train models, forecast a shift, say why. Arrays in, arrays out."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +15,9 @@ from forecasting.engine.features import History, events_of
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.lag import ReportingLag
 from forecasting.engine.parallel import TypePool, default_workers
-from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
+from forecasting.engine.periods import MIN_PERIODS, Periods, ShiftWindow, after_burn_in, days_since_epoch
 from forecasting.engine.predict import explain, explain_many, forecast, forecast_many
-from forecasting.engine.sampling import rows_sample
+from forecasting.engine.sampling import SampledRows, rows_sample
 from forecasting.engine.steps import Steps
 from forecasting.engine.trained import TrainedType, TypeModel
 from forecasting.engine.workshop import ShapeModel, Workshop
@@ -43,7 +42,6 @@ __all__ = [
 ]
 
 MAX_SAMPLED_PERIODS = 2_200
-MIN_PERIODS = 6
 
 
 def train(
@@ -77,13 +75,7 @@ def train(
     as_of_utc = as_of_utc.astype("datetime64[s]")
     check_training(grid, incidents, shifts, targets, context, context_names, periods)
     workshop = workshop_of(grid, incidents, shifts, targets, as_of_utc, context, context_names, lag)
-    usable = periods.take(np.flatnonzero(periods.to_utc <= as_of_utc))
-    if len(usable) < MIN_PERIODS:
-        raise ValueError(
-            f"Only {len(usable)} shift instances end before {as_of_utc}; training needs {MIN_PERIODS}. "
-            "Import older incidents or train from an earlier date."
-        )
-    usable = after_burn_in(usable, workshop)
+    usable = learnable_periods(periods, workshop, as_of_utc)
     origin, tested = held_out(usable, len(grid), rng)
     origin_days = float(days_since_epoch(origin))
     # Measured before the test begins: the league must not know how late the tested weeks were reported.
@@ -135,7 +127,7 @@ def train(
 
 def refit(
     workshop: Workshop,
-    rows: Any,
+    rows: SampledRows,
     target: int,
     league: League,
     usable: Periods,
@@ -199,12 +191,14 @@ def workshop_of(
     )
 
 
-def after_burn_in(periods: Periods, workshop: Workshop) -> Periods:
-    """Leave out the first shifts: long memories are still empty there and would teach the wrong weights."""
-    starts = days_since_epoch(periods.from_utc)
+def learnable_periods(periods: Periods, workshop: Workshop, as_of_utc: np.datetime64) -> Periods:
+    """The shift instances that have ended, without the first ones; fewer than six ended ones raise ``ValueError``."""
+    ended = periods.take(np.flatnonzero(periods.to_utc <= as_of_utc))
+    if len(ended) < MIN_PERIODS:
+        raise ValueError(
+            f"Only {len(ended)} shift instances end before {as_of_utc}; training needs {MIN_PERIODS}. "
+            "Import older incidents or train from an earlier date."
+        )
     occurred = workshop.events.occurred_days
-    first = float(occurred.min()) if len(occurred) else float(starts[0])
-    first = max(first, float(starts[0]) - 3650.0)
-    wait = min(120.0, 0.2 * max(float(starts[-1]) - first, 0.0))
-    late = np.flatnonzero(starts >= first + wait)
-    return periods.take(late) if len(late) >= MIN_PERIODS else periods
+    first = occurred.min() if len(occurred) else days_since_epoch(ended.from_utc[0])
+    return after_burn_in(ended, float(first))

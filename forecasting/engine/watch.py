@@ -38,6 +38,11 @@ class Watch:
         since = self.since_days.get(source)
         return None if since is None else since <= at_days
 
+    def reaches_any(self, source: int, at_days: float) -> bool:
+        """Whether any cell is watched at this instant."""
+        cells = self.cells(source, at_days)
+        return cells is None or bool(cells.any())
+
     def n_watched(self, source: int, at_days: Floats, n_cells: int) -> Floats:
         """How many cells are watched at each instant, at least one: [len(at_days)]."""
         since = self.since_days.get(source)

@@ -87,6 +87,8 @@ def headline(told: Explanation, labels: Labels | None = None) -> str:
             line = longer
         elif not line:
             line = f"{longer[: HEADLINE_LENGTH - 1]}…"
+    if not told.is_watched:
+        return "No sensor covers this cell"
     if not line and told.reference_expected > 0:
         line = f"expected count {_number(told.expected / told.reference_expected)} times the middle cell's"
     return line[:1].upper() + line[1:]
@@ -95,6 +97,9 @@ def headline(told: Explanation, labels: Labels | None = None) -> str:
 def words(told: Explanation, labels: Labels | None = None) -> list[str]:
     """Everything worth saying in plain sentences: the rank, every reason, and what speaks against."""
     named = labels or Labels()
+    if not told.is_watched:
+        name = _many(named.type(told.target))
+        return [f"No sensor covers this cell: {name} here are unknown, which is not the same as none."]
     lines = [
         f"Expected in this shift: {told.expected:.4f} {_many(named.type(told.target))}; rank {told.rank:,} of "
         f"{told.n_cells:,} cells."

@@ -103,8 +103,17 @@ class Workshop:
             for slot in range(len(self.shifts)):
                 at = mine & self.events.member[:, slot]
                 cells[:, slot] = np.bincount(self.events.cell[at], self.events.weight[at], len(self.grid))
-            context_rate = ContextRate(len(self.shifts)).fit(self.z, cells)
+            context_rate = ContextRate(len(self.shifts)).fit(
+                self.z, cells, self._seen(source, cutoff_days, first)
+            )
         return ShapeModel(layout, level, context_rate, self.scaler)
+
+    def _seen(self, source: int, at_days: float, first_days: float) -> Floats | None:
+        """For which share of the time since the first incident each cell was watched, [N]; None where all were."""
+        if source not in self.events.watch.since_days:
+            return None
+        seen: Floats = self.events.watch.exposure(source, at_days, first_days, np.array([np.inf]))[:, 0]
+        return seen if seen.any() else None
 
     def complete(self, periods: Periods, source: int, cutoff_days: float) -> Floats:
         """Which share of each period's incidents is in the table and was known at the cut-off: [S]."""
@@ -148,6 +157,12 @@ class Workshop:
             )
         return X, y / exposure, weight.astype(np.float64) * exposure * recency
 
+    def n_events(self, rows: SampledRows, target: int, cutoff_days: float) -> int:
+        """How many incidents of one target the sampled rows hold: those in one cell and shift count once."""
+        counts = rows.for_target(target, cutoff_days, cutoff_days, self.sources[target])[1]
+        # An incident that is spread over twenty shifts is still one.
+        return min(int(np.count_nonzero(counts)), round(float(counts.sum())))
+
     def fit(
         self,
         rows: SampledRows,
@@ -158,10 +173,7 @@ class Workshop:
     ) -> tuple[list[Candidate], int]:
         """Fit these entrants (all that may take part if None): (candidates, incidents in the sampled rows)."""
         X, y, weight = self.training_set(rows, target, shape, cutoff_days)
-        n_events = int(np.count_nonzero(y * weight))
-        # An incident that is spread over twenty shifts is still one.
-        mine = rows.for_target(target, cutoff_days, cutoff_days, self.sources[target])[1]
-        n_events = min(n_events, round(float(mine.sum())))
+        n_events = self.n_events(rows, target, cutoff_days)
         wanted = entrants(n_events) if names is None else tuple(names)
         single = [name for name in wanted if name != "blend"]
         if "blend" in wanted:

@@ -41,16 +41,22 @@ FAMILY_LABELS = {
     "other_types": "Other types",
     "context": "Places nearby",
     "event": "Event",
+    "events": "Events",
     "weather": "Weather",
     "calendar": "Season and weekday",
 }
-"""How each kind of part is called on pages; parts of one type or layer add its name."""
+"""How each family and kind of part is called on pages; parts of one type or layer add its name."""
 _SMALL = 0.005
 _KEPT_TABLES = 2
 _KEPT_ANSWERS = 2000
 _answers: OrderedDict[tuple[int, str, int, int], dict[str, Any]] = OrderedDict()
 _tables: OrderedDict[tuple[int, str], IncidentTable] = OrderedDict()
 _lock = threading.Lock()
+
+
+def family_label(name: str) -> str:
+    """What a family of columns, or a kind of part, is called on pages and charts. No query."""
+    return FAMILY_LABELS.get(name, name.replace("_", " ").capitalize())
 
 
 def why_here(run: ForecastRun, cells: Iterable[int], crime_type: CrimeType) -> list[dict[str, Any]]:
@@ -244,7 +250,7 @@ def _label(part: str, labels: Labels) -> str:
     if part == "changed":
         return "Incidents changed since the forecast"
     kind, _, name = part.partition(":")
-    label = FAMILY_LABELS.get(kind, kind.replace("_", " ").capitalize())
+    label = family_label(kind)
     if not name:
         return label
     return f"{label}: {labels.type(name) if kind == 'other' else labels.layer(name)}"

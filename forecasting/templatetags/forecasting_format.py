@@ -5,7 +5,7 @@ from typing import Any
 
 from django import template
 
-from forecasting.charts import model_label as label_of
+from forecasting.engine.drawing import model_label as label_of
 from forecasting.overlay import short
 
 register = template.Library()

@@ -61,7 +61,7 @@ def test_it_needs_no_database_and_writes_everything(folder: Path) -> None:
         "run.json",
     ]
     said = (folder / "said.txt").read_text()
-    assert "Champion blend" in said
+    assert "Blend of the learned" in said
     assert "written" in said
 
 

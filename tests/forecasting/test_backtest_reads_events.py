@@ -10,7 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecasting.engine.bench import files
+from forecasting.engine.bench.coverage import coverage_of_events
 from forecasting.engine.bench.events import BY_OFFICERS, NO_PLACE, NO_TIME, REPEATED, events_read
+from forecasting.engine.bench.ground import layer_from_csv
 from forecasting.engine.bench.offences import categories_choose, screen, without_refused
 from forecasting.engine.bench.problems import BenchProblem
 from tests.forecasting import bench_city as bench
@@ -181,3 +184,69 @@ def test_a_boundary_that_does_not_fit_is_refused(
     events = bench.written(bench.events_frame(), tmp_path)
     with pytest.raises(BenchProblem, match=said):
         bench.run(bench.options(events, tmp_path / "out", boundary=boundary))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a/b",
+        "..",
+        "a\0b",
+        "a\nburglary",
+        "x" * 200,
+        "é" * 101,
+        "=cmd()",
+        "+burglary",
+        "-burglary",
+        "@SUM(A1)",
+    ],
+)
+def test_a_category_that_cannot_name_a_file_or_would_run_in_a_spreadsheet_is_refused(
+    name: str, frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    frame["category"] = name
+    events = events_read(bench.written(frame, tmp_path))
+    with pytest.raises(BenchProblem, match=r"cannot be the name of a file.*rename it"):
+        categories_choose(events, (), {name: "13A"})
+
+
+def test_a_file_made_to_fill_the_memory_is_refused_before_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "".join(f"{number},2020-01-01,burglary,41.8,-87.6\n" for number in range(20_000))
+    bomb = tmp_path / "events.csv.gz"
+    bomb.write_bytes(gzip.compress((HEADER + "\n" + rows + " " * 3_000_000).encode()))
+    monkeypatch.setattr(files, "RATIO_FREE_BYTES", 1_000_000)
+    monkeypatch.setattr(files, "MAX_RATIO", 20)
+    with pytest.raises(BenchProblem, match="more than 20 times its size"):
+        events_read(bomb)
+    with pytest.raises(BenchProblem, match="more than 20 times its size"):
+        layer_from_csv(bomb, "bars", None)
+    monkeypatch.setattr(files, "MAX_BYTES", 1_000_000)
+    plain = text(tmp_path, rows + " " * 1_000_000)
+    with pytest.raises(BenchProblem, match="larger than"):
+        events_read(plain)
+
+
+def test_a_damaged_layer_is_told_from_a_good_one(tmp_path: Path) -> None:
+    damaged = tmp_path / "bars.csv.gz"
+    damaged.write_bytes(gzip.compress(b"lat,lon\n41.8,-87.6\n")[:-9])
+    with pytest.raises(BenchProblem, match="cannot be unpacked"):
+        layer_from_csv(damaged, "bars", None)
+
+
+def test_a_coverage_that_reaches_no_cell_is_refused(tmp_path: Path) -> None:
+    coverage = bench.boundary(tmp_path)
+    coverage.write_text(coverage.read_text().replace("-87.", "-17."))
+    events = bench.written(bench.events_frame(), tmp_path)
+    with pytest.raises(BenchProblem, match="no cell"):
+        bench.run(bench.options(events, tmp_path / "out", coverage=coverage))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_coverage_column_speaks_of_those_categories_only_whose_events_it_names(tmp_path: Path) -> None:
+    frame = bench.events_frame()
+    frame["coverage"] = np.where(frame.category == "robbery", "north", "")
+    events = events_read(bench.written(frame, tmp_path))
+    found = coverage_of_events(events, 32616, bench.TEST_FROM, ("burglary", "robbery"))
+    assert {area.category for area in found} == {"robbery"}

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from forecasting.engine.bench.protocol import (
-    after_burn_in,
     bootstrap_blocks,
     is_dated_only,
     timetable,
     validation,
 )
+from forecasting.engine.periods import after_burn_in, days_since_epoch
 
 BEGIN = np.datetime64("2016-02-29T00:00:00")
 
@@ -87,7 +87,7 @@ def test_the_baseline_is_chosen_before_the_test_and_in_the_later_half_of_the_his
 def test_the_first_weeks_are_not_learned_from() -> None:
     made = plan("day", "2017-01-01", "2017-02-01")
     history = made.history(BEGIN, made.origin(0))
-    kept = after_burn_in(history)
+    kept = after_burn_in(history, float(days_since_epoch(history.from_utc[0])))
     assert kept.to_utc[-1] == history.to_utc[-1]
     assert 0.75 < len(kept) / len(history) < 0.85
 

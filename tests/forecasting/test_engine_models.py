@@ -6,14 +6,8 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
-from forecasting.engine.models import (
-    BestShare,
-    BoostedMixture,
-    BoostedPoisson,
-    LogLinearPoisson,
-    NonNegativeMixture,
-    blend,
-)
+from forecasting.engine.mixture import BoostedMixture, NonNegativeMixture
+from forecasting.engine.models import BestShare, BoostedPoisson, LogLinearPoisson, blend
 from forecasting.engine.parallel import single_threaded
 
 SMALL_TREES = BoostedPoisson(max_iter=3, min_samples_leaf=5)

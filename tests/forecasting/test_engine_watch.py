@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import shapely
 
+from forecasting.engine.bench.contest import with_even_share
 from forecasting.engine.design import calendar_columns
 from forecasting.engine.features import MEMORIES_DAYS, RATES, History, events_of, rate_index
 from forecasting.engine.fit import fit_champions
 from forecasting.engine.periods import days_since_epoch
 from forecasting.engine.sampling import rows_sample
-from forecasting.engine.train import forecast
+from forecasting.engine.train import explain, forecast
 from forecasting.engine.watch import watch_of
+from forecasting.engine.wording import clauses, headline, words
 from ingestion.engine.tables import IncidentTable, WatchedArea
 from tests.forecasting.engine_city import SHIFTS, city, shift_instances, square_grid
 
@@ -116,3 +118,53 @@ def test_a_forecast_expects_nothing_unwatched_and_the_right_level_where_sensors_
     assert gunfire[NEW_CELLS].mean() == pytest.approx(gunfire[WEST].mean(), rel=0.3)
     assert (surfaces["robbery"] > 0).all()
     assert calendar_columns(tonight, SHIFTS).shape == (1, 6)
+
+
+def test_the_even_share_of_a_published_method_stays_where_sensors_reach() -> None:
+    risk = np.array([0.0, 3.0, 1.0, 0.0])
+    watched = np.array([True, True, True, False])
+    assert with_even_share(risk, 0.3, watched).tolist() == pytest.approx([0.4, 2.5, 1.1, 0.0])
+    assert with_even_share(risk, 0.3).tolist() == pytest.approx([0.3, 2.4, 1.0, 0.3])
+
+
+def test_a_cell_without_sensors_is_said_to_be_unknown_and_gets_no_reasons() -> None:
+    table = even_city(True)
+    as_of = shift_instances(DAYS).to_utc[-1]
+    given = {"grid": GRID, "incidents": table, "shifts": SHIFTS, "as_of_utc": as_of}
+    trained = fit_champions(
+        periods=shift_instances(DAYS), targets=("burglary", "robbery"), rng=np.random.default_rng(1), **given
+    )
+    tonight = shift_instances(DAYS + 1).take([DAYS * 3 + 2])
+    cells = np.array([int(np.flatnonzero(NEVER)[0]), int(np.flatnonzero(WEST)[0])])
+    unknown, heard = explain(trained=trained, period=tonight, cells=cells, target="burglary", **given)
+    assert (unknown.expected, unknown.is_watched, heard.is_watched) == (0.0, False, True)
+    assert not any(unknown.contributions.values())
+    assert any(heard.contributions.values())
+    assert clauses(unknown) == []
+    (said,) = words(unknown)
+    assert "sensor" in said
+    assert "unknown" in said
+    assert "sensor" in headline(unknown)
+    assert len(words(heard)) > 1
+
+
+def test_the_context_does_not_learn_from_silence_where_nobody_listens() -> None:
+    """Bars stand in the unwatched part only: the silence there must not make bars look safe."""
+    table = even_city(True)
+    as_of = shift_instances(DAYS).to_utc[-1]
+    rng = np.random.default_rng(2)
+    bars = np.where(NEVER, 1.0, 0.0) + rng.uniform(0.0, 0.5, len(GRID))
+    trained = fit_champions(
+        grid=GRID,
+        incidents=table,
+        shifts=SHIFTS,
+        as_of_utc=as_of,
+        periods=shift_instances(DAYS),
+        targets=("burglary", "robbery"),
+        context=bars[:, None].astype(np.float32),
+        context_names=("bars_150m",),
+        rng=np.random.default_rng(1),
+    )
+    rates = trained["burglary"].model.shape.context_rate.rates
+    assert rates[:, NEVER].mean() > 0.6 * rates[:, ~NEVER].mean()
+    assert rates[:, NEW_CELLS].mean() == pytest.approx(rates[:, WEST].mean(), rel=0.15)

@@ -177,6 +177,31 @@ def test_ablation_of_a_small_city_equals_the_difference_of_log_scores(name: str)
         assert other == family or value == pytest.approx(0.0, abs=1e-9)
 
 
+def test_ablation_leaves_out_what_no_sensor_covers() -> None:
+    """There nothing is expected, with any family or without it, and an alert there tells nothing of either."""
+    column, watched = LAYOUT.names.index("450d_here"), np.arange(30) % 3 != 0
+    rng = np.random.default_rng(0)
+    kept, lost, seen = KeptRows(), 0.0, 0.0
+    cells, counts = np.array([1, 4, 9]), np.array([1.0, 2.0, 1.0])
+    model = OneColumn(column)
+    for number in range(6):
+        X = rng.gamma(1.0, 1.0, (30, len(LAYOUT.names))).astype(np.float32)
+        kept.add(number, 6, X, np.where(watched, 0.1, 0.0), cells, counts, rng, watched)
+        changed = X.copy()
+        for place, (kind, what) in neutral_columns(LAYOUT, LAYOUT.families[column]).items():
+            changed[:, place] = X[:, what] if kind == "column" else what
+        full, without = (watched * model.predict(rows) for rows in (X, changed))
+        lost += log_score(5.0 * full / full.sum(), cells, counts) - log_score(
+            5.0 * without / without.sum(), cells, counts
+        )
+        seen += counts[watched[cells]].sum()
+    found = ablation(
+        model, LAYOUT, kept, np.zeros((6, len(CALENDAR)), np.float32), np.arange(6), np.zeros((1, 6), np.int64), rng
+    )  # fmt: skip
+    by_family = {row["family"]: row["lost"]["value"] for row in found}
+    assert by_family[LAYOUT.families[column]] == pytest.approx(lost / seen, abs=1e-9)
+
+
 def test_sums_over_a_large_city_are_estimated_from_few_cells() -> None:
     rng = np.random.default_rng(3)
     column, n = LAYOUT.names.index("450d_here"), 30_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agencies.models import User
-from forecasting.charts import ablation_svg, curve_svg, reliability_svg
+from forecasting.charts import ablation_svg, curve_svg, hit_rate_svg, reliability_svg
+from forecasting.engine.design import FAMILIES
 from forecasting.model_card import FEW_CRIMES, figures, never_sees
 from forecasting.models import ModelVersion
 from ingestion.engine.privacy import refused_traits
@@ -151,6 +153,16 @@ def test_charts_are_drawn_for_each_version_and_kept_by_the_browser(
     before = client.get(drift)["ETag"]
     scene.version().weeks.update(observed=80)
     assert client.get(drift)["ETag"] != before
+
+
+def test_charts_name_families_in_words_and_call_no_version_live_that_is_not(scene: Scene) -> None:
+    version = scene.version()
+    losses = {"value": 0.1, "low": 0.05, "high": 0.2}
+    version.summary["card"]["ablation"] = [{"family": name, "lost": losses} for name in FAMILIES]
+    drawn = ablation_svg(version).decode()
+    assert "_" not in "".join(re.findall(r"<!--(.*?)-->", drawn))
+    assert "<!-- Other types -->" in drawn
+    assert "live" not in "".join(re.findall(r"<!--(.*?)-->", hit_rate_svg(version).decode()))
 
 
 @pytest.mark.parametrize("name", ["model", *CHARTS])

@@ -1,35 +1,21 @@
 """The pictures of a backtest's report, as SVG: hit rate by area, reliability, log skill, expected and observed."""
 
 import math
-from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from forecasting.engine.bench.league import CategoryLeague, ModelFigures
+from forecasting.engine.drawing import (
+    BASELINE,
+    CHAMPION,
+    OTHER,
+    area_axis,
+    legend,
+    model_label,
+    paper,
+    plain_axes,
+    svg,
+)
 from forecasting.engine.metrics import Estimate
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-LABELS = {
-    "all_history_counts": "All-history counts",
-    "decayed_counts": "Decayed counts",
-    "kernel_density": "Kernel density",
-    "counts_and_kernel": "Counts + kernel density",
-    "prospective_hotspot": "Prospective hot spot",
-    "etas": "Self-exciting (ETAS)",
-    "risk_terrain": "Risk terrain",
-    "log_linear": "Log-linear",
-    "boosting": "Boosting",
-    "mixture": "Mixture of counts",
-    "boosted_mixture": "Boosted mixture",
-    "blend": "Champion blend",
-}
-_WRITTEN, _BASELINE, _OTHER = "#0072B2", "#D55E00", "#999999"
-
-
-def label(name: str) -> str:
-    """What a model is called in the report."""
-    return LABELS.get(name, name.replace("_", " ").capitalize())
 
 
 def hit_rate_svg(league: CategoryLeague) -> bytes:
@@ -50,16 +36,11 @@ def hit_rate_svg(league: CategoryLeague) -> bytes:
             linewidth=2.2 if named else 0.8,
             marker="o" if named else None,
             markersize=4,
-            label=label(model.name) if named else None,
+            label=model_label(model.name) if named else None,
         )
-    axes.set_xscale("log")
-    axes.set_xticks([0.2, 0.5, 1, 2, 5, 10], labels=["0.2", "0.5", "1", "2", "5", "10"])
-    axes.minorticks_off()
-    axes.set_xlabel("Flagged area, % of the jurisdiction")
-    axes.set_ylabel("Crimes inside, %")
-    axes.set_ylim(bottom=0)
-    _legend(axes)
-    return _svg(figure)
+    area_axis(axes)
+    legend(axes)
+    return svg(figure)
 
 
 def reliability_svg(league: CategoryLeague) -> bytes:
@@ -68,17 +49,17 @@ def reliability_svg(league: CategoryLeague) -> bytes:
     expected = [band["expected"] for band in league.reliability]
     observed = [band["observed"] for band in league.reliability]
     top = max([*expected, *observed, 1.0]) * 1.1
-    axes.plot([0, top], [0, top], color=_OTHER, linewidth=1)
+    axes.plot([0, top], [0, top], color=OTHER, linewidth=1)
     # The spread that chance alone gives to a count of this size.
     spread = [1.96 * math.sqrt(max(count, 1.0)) for count in observed]
     axes.errorbar(
-        expected, observed, yerr=spread, fmt="o", color=_WRITTEN, markersize=4, linewidth=0.8, capsize=2
+        expected, observed, yerr=spread, fmt="o", color=CHAMPION, markersize=4, linewidth=0.8, capsize=2
     )
     axes.set_xlim(0, top)
     axes.set_ylim(0, top)
     axes.set_xlabel("Expected in the band")
     axes.set_ylabel("Observed in the band")
-    return _svg(figure)
+    return svg(figure)
 
 
 def log_skill_svg(league: CategoryLeague) -> bytes:
@@ -90,10 +71,10 @@ def log_skill_svg(league: CategoryLeague) -> bytes:
         axes.errorbar(
             [skill.value], [row], xerr=_bars(skill), fmt="o", color=_colour(model), markersize=4, capsize=2
         )
-    axes.axvline(0.0, color=_OTHER, linewidth=1)
-    axes.set_yticks(range(len(models)), labels=[label(model.name) for model in models])
+    axes.axvline(0.0, color=OTHER, linewidth=1)
+    axes.set_yticks(range(len(models)), labels=[model_label(model.name) for model in models])
     axes.set_xlabel("Log skill, nats per crime")
-    return _svg(figure)
+    return svg(figure)
 
 
 def weekly_svg(league: CategoryLeague) -> bytes:
@@ -106,7 +87,7 @@ def weekly_svg(league: CategoryLeague) -> bytes:
     axes.plot(
         weeks,
         [block["expected"] for block in league.blocks],
-        color=_WRITTEN,
+        color=CHAMPION,
         marker="o",
         markersize=4,
         label="Expected",
@@ -115,8 +96,8 @@ def weekly_svg(league: CategoryLeague) -> bytes:
     axes.set_xticks(weeks[::step], labels=[str(block["from"]) for block in league.blocks][::step], fontsize=7)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("Crimes")
-    _legend(axes)
-    return _svg(figure)
+    legend(axes)
+    return svg(figure)
 
 
 def _bars(estimate: Estimate) -> list[list[float]]:
@@ -126,33 +107,11 @@ def _bars(estimate: Estimate) -> list[list[float]]:
 
 
 def _colour(model: ModelFigures) -> str:
-    return _WRITTEN if model.is_written else _BASELINE if model.is_best_baseline else _OTHER
+    return CHAMPION if model.is_written else BASELINE if model.is_best_baseline else OTHER
 
 
-def _figure(width: float = 7.2, height: float = 3.4) -> "tuple[Figure, Any]":
-    # Not at the top: every command would wait a third of a second for a library that only the report needs.
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), facecolor="white", layout="constrained")
+def _figure(width: float = 7.2, height: float = 3.4) -> tuple[Any, Any]:
+    figure = paper(width, height)
     axes = figure.subplots()
-    axes.grid(alpha=0.3)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    plain_axes(axes)
     return figure, axes
-
-
-def _legend(axes: Any) -> None:
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="best", frameon=False)
-
-
-def _svg(figure: "Figure") -> bytes:
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    figure.canvas = FigureCanvasSVG(figure)
-    out = BytesIO()
-    # Without date and random ids the same run gives the same bytes.
-    with rc_context({"svg.hashsalt": "backtest"}):
-        figure.savefig(out, format="svg", metadata={"Date": None})
-    return out.getvalue()

@@ -10,22 +10,23 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.engine.bench.ground import Ground
-from forecasting.engine.bench.protocol import Timetable, after_burn_in
+from forecasting.engine.bench.protocol import Timetable
 from forecasting.engine.candidates import BASELINES, LEARNED, Candidate, entrants
 from forecasting.engine.classics.points import PointProcess, Points
 from forecasting.engine.features import History
 from forecasting.engine.lag import ReportingLag
 from forecasting.engine.leftout import LEFT_OUT
 from forecasting.engine.parallel import TypePool
-from forecasting.engine.periods import Periods, days_since_epoch
+from forecasting.engine.periods import MIN_PERIODS, Periods, after_burn_in, days_since_epoch
 from forecasting.engine.sampling import SampledRows, rows_sample
-from forecasting.engine.train import MAX_SAMPLED_PERIODS, MIN_PERIODS, workshop_of
+from forecasting.engine.train import MAX_SAMPLED_PERIODS, workshop_of
 from forecasting.engine.workshop import ShapeModel, Workshop, surface
 from ingestion.engine.tables import IncidentTable
 from missions_project.lib.progress import Progress
 
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
 
 EVEN_SHARES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 """Shares spread evenly over the city that a point-process method may be given; the log score needs one."""
@@ -101,7 +102,8 @@ def points_of(setting: Setting, incidents: IncidentTable, target: int) -> Points
 
 def learnable(setting: Setting, origin: np.datetime64) -> Periods:
     """The periods that models fitted at this origin may learn from, first weeks left out: [P]."""
-    return after_burn_in(setting.plan.history(setting.first(origin), origin))
+    history = setting.plan.history(setting.first(origin), origin)
+    return after_burn_in(history, float(days_since_epoch(history.from_utc[0]))) if len(history) else history
 
 
 def contest_fit(
@@ -115,8 +117,8 @@ def contest_fit(
 ) -> Contest:
     """Fit these models for every crime type on what was known before the origin. One walk through the history.
 
-    ``stage`` is how the progress calls this fit. A learned model without enough events (``LEARNED_NEEDS_EVENTS``) is left out for that type. With fewer than
-    six periods to learn from ``ValueError`` is raised.
+    ``stage`` is how the progress calls this fit. A learned model without enough events (``LEARNED_NEEDS_EVENTS``) is
+    left out for that type. With fewer than six periods to learn from ``ValueError`` is raised.
     """
     begun = time.perf_counter()
     grid = setting.ground.grid
@@ -156,10 +158,8 @@ def _fit(
 ) -> Contestants:
     cutoff = workshop.as_of_days
     shape = workshop.shape_fit(rows, target, cutoff)
-    n_events = int(np.count_nonzero(rows.for_target(target, cutoff, cutoff, workshop.sources[target])[1]))
-    able = entrants(n_events)
+    able = entrants(workshop.n_events(rows, target, cutoff))
     able = (*able, *LEFT_OUT) if set(able) >= set(LEARNED) else able
-    # Those that the contest knows beside the published methods: baselines, learned, and whatever is added there.
     names = [name for name in models if name in able]
     candidates, _ = workshop.fit(rows, target, shape, cutoff, names)
     seconds = {candidate.name: candidate.seconds for candidate in candidates}
@@ -182,7 +182,7 @@ class Instant:
     points: Points = field(repr=False)
     at_days: float
     length_days: float
-    watched: npt.NDArray[np.bool_] | None = field(default=None, repr=False)
+    watched: Bools | None = field(default=None, repr=False)
 
 
 def surfaces_of(
@@ -222,9 +222,10 @@ def surfaces_of(
     return learned, processes
 
 
-def with_even_share(expected: Floats, share: float) -> Floats:
-    """A surface of which this share is spread evenly over the city: no cell is ruled out, the sum stays. [N]"""
-    mixed: Floats = (1.0 - share) * expected + share * expected.sum() / len(expected)
+def with_even_share(expected: Floats, share: float, watched: Bools | None = None) -> Floats:
+    """A surface of which this share is spread evenly: no cell is ruled out but those not watched, the sum stays. [N]"""
+    even = np.ones(len(expected)) if watched is None or not watched.any() else watched.astype(np.float64)
+    mixed: Floats = (1.0 - share) * expected + share * expected.sum() * even / even.sum()
     return mixed
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import shapely
 
 from forecasting.engine.bench.events import EventsFile
+from forecasting.engine.bench.files import bytes_read
 from forecasting.engine.bench.problems import BenchProblem
 from forecasting.engine.grid import project, to_metres
 from ingestion.engine.tables import WatchedArea
@@ -28,12 +29,18 @@ def coverage_digest(path: Path | None) -> str | None:
 
 def coverage_read(path: Path, epsg: int, categories: tuple[str, ...]) -> tuple[WatchedArea, ...]:
     """The areas of a GeoJSON file, for every category that is forecast. Raises ``BenchProblem`` with what is wrong."""
+    data = bytes_read(path)
     try:
-        features = json.loads(path.read_text(encoding="utf-8-sig"))["features"]
+        features = json.loads(data.decode("utf-8-sig"))["features"]
         found = [_area(feature, epsg) for feature in features]
-    except OSError as exc:
-        raise BenchProblem(f"{path} cannot be read ({exc.strerror}).", next_step="check --coverage.") from exc
-    except (ValueError, KeyError, TypeError, AttributeError, shapely.errors.GEOSException) as exc:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        shapely.errors.GEOSException,
+    ) as exc:
         raise BenchProblem(f"{path.name} is no coverage file ({exc}).", next_step=_NEXT) from exc
     if not found:
         raise BenchProblem(f"{path.name} holds no area.", next_step=_NEXT)
@@ -53,9 +60,15 @@ def coverage_of_events(
 ) -> tuple[WatchedArea, ...]:
     """What the file's ``coverage`` column says: each named area reaches 600 m around its alerts, from its first one on.
 
-    Only alerts known before the test are looked at. No column, or names with fewer than twenty alerts: nothing.
+    Only alerts known before the test are looked at. No column, or names with fewer than twenty alerts: nothing. A
+    category most of whose events carry no name is not heard by sensors, but known everywhere.
     """
     known = events.known < before
+    heard = [
+        name
+        for name in categories
+        if _is_heard(events, known & (events.category == events.names.index(name)))
+    ]
     areas: list[WatchedArea] = []
     for name in np.unique(events.coverage[known]):
         mine = np.flatnonzero(known & (events.coverage == name))
@@ -63,8 +76,12 @@ def coverage_of_events(
             continue
         area = _around(*project(events.lon[mine], events.lat[mine], epsg))
         first = events.occurred[mine].min().astype("datetime64[D]").astype("datetime64[s]")
-        areas += [WatchedArea(category, area, first) for category in categories]
+        areas += [WatchedArea(category, area, first) for category in heard]
     return tuple(areas)
+
+
+def _is_heard(events: EventsFile, mine: npt.NDArray[np.bool_]) -> bool:
+    return bool(mine.any() and (events.coverage[mine] != "").mean() >= 0.5)
 
 
 def _around(x_m: npt.NDArray[np.float64], y_m: npt.NDArray[np.float64]) -> Any:

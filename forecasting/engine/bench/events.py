@@ -1,10 +1,8 @@
 """A file of past events, read and checked: what happened, where and when, and when it could be known."""
 
-import gzip
 import hashlib
 import io
 import warnings
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from forecasting.engine.bench.files import bytes_read, unpacked
 from forecasting.engine.bench.problems import BenchProblem
 
 Floats = npt.NDArray[np.float64]
@@ -143,17 +142,9 @@ def events_read(path: Path) -> EventsFile:
 
 def _frame(path: Path) -> tuple[pd.DataFrame, str]:
     """The file's known columns, as text (CSV) or as stored (Parquet), and its SHA-256."""
-    if not path.is_file():
-        raise BenchProblem(f"There is no file {path}.", next_step="check the path of EVENTS.")
-    data = path.read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
-    if data[:2] == b"\x1f\x8b":
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as exc:
-            raise BenchProblem(
-                f"{path.name} cannot be unpacked ({exc}).", next_step="copy it again."
-            ) from exc
+    stored = bytes_read(path)
+    digest = hashlib.sha256(stored).hexdigest()
+    data = unpacked(path, stored)
     if not data.strip():
         raise BenchProblem(f"{path.name} is empty.", next_step="export the events again.")
     if data[:4] == b"PAR1":

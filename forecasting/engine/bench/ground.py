@@ -1,6 +1,5 @@
 """The ground of a backtest: the jurisdiction, its cells, and the layers of places that forecasts may see."""
 
-import gzip
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ import shapely.geometry
 from agencies.engine.geometry import GeometryProblem
 from agencies.engine.geometry_files import areas_from_file, polygons_only
 from forecasting.engine.bench.events import EventsFile
+from forecasting.engine.bench.files import bytes_read, unpacked
 from forecasting.engine.bench.problems import BenchProblem
 from forecasting.engine.grid import GridSpec, grid_build, project, to_metres, utm_epsg
 from forecasting.engine.places import column_names, layer_density
@@ -46,9 +46,7 @@ def boundary_read(path: Path) -> shapely.Geometry:
     Crossing outlines are mended (``make_valid``), parts are joined. Raises ``BenchProblem`` for a file without
     areas or with coordinates that are no degrees.
     """
-    if not path.is_file():
-        raise BenchProblem(f"There is no file {path}.", next_step="check the path of --boundary.")
-    data = path.read_bytes()
+    data = bytes_read(path)
     try:
         if data.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
             shapes = _geojson_shapes(json.loads(data.decode("utf-8-sig")))
@@ -61,6 +59,7 @@ def boundary_read(path: Path) -> shapely.Geometry:
         KeyError,
         TypeError,
         AttributeError,
+        RecursionError,
         shapely.errors.GEOSException,
     ) as exc:
         raise BenchProblem(
@@ -129,8 +128,7 @@ def _grid(area_m: shapely.Geometry, cell_size_m: float, epsg: int) -> GridSpec:
 
 def layer_from_csv(path: Path, slug: str, valid_from: np.datetime64 | None) -> Layer:
     """Read a CSV (may be gzipped) with lat and lon columns as points. Nothing else of it is kept."""
-    data = path.read_bytes()
-    plain = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    plain = unpacked(path, bytes_read(path))
     try:
         header = [str(name) for name in pd.read_csv(BytesIO(plain), nrows=0, encoding="utf-8-sig").columns]
         found = {name.strip().lower(): name for name in reversed(header)}
@@ -146,7 +144,12 @@ def layer_from_csv(path: Path, slug: str, valid_from: np.datetime64 | None) -> L
         raise BenchProblem(
             f"{path.name}: {violations[0].message}", next_step="give places, not people: drop that column."
         )
-    frame = pd.read_csv(BytesIO(plain), usecols=[lat, lon], encoding="utf-8-sig")
+    try:
+        frame = pd.read_csv(BytesIO(plain), usecols=[lat, lon], encoding="utf-8-sig")
+    except ValueError as exc:
+        raise BenchProblem(
+            f"{path.name} cannot be read as CSV ({str(exc).strip()}).", next_step="mend that line."
+        ) from exc
     y, x = (pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64) for name in (lat, lon))
     ok = np.isfinite(x) & np.isfinite(y) & (np.abs(y) <= 90) & (np.abs(x) <= 180) & ((x != 0) | (y != 0))
     if not ok.any():

@@ -9,7 +9,10 @@ from agencies.engine.offence_policy import Allowed, offence_class_of, screen_cod
 from forecasting.engine.bench.events import EventsFile
 from forecasting.engine.bench.problems import BenchProblem
 
-_IN_FILE_NAMES = frozenset('/\\\0:*?"<>|')
+_NOT_IN_FILE_NAMES = frozenset('/\\:*?"<>|')
+_NOT_FIRST = (".", "=", "+", "-", "@")
+"""A dot hides a file or climbs out of the folder; the others make a spreadsheet run the name as a formula."""
+_LONGEST_NAME_BYTES = 150
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,19 @@ def categories_choose(
         )
     chosen = wanted or screened.allowed
     for name in chosen:
-        if set(name) & _IN_FILE_NAMES or name.startswith("."):
+        if not _may_name_a_file(name):
             raise BenchProblem(
-                f"Category “{name}” cannot be the name of a file.", next_step="rename it in the events file."
+                f"Category “{name[:60]}” cannot be the name of a file.",
+                next_step=f"rename it in the events file: at most {_LONGEST_NAME_BYTES} bytes, beginning with a letter or "
+                'a digit, without line breaks and any of / \\ : * ? " < > |.',
             )
     return tuple(dict.fromkeys(chosen)), screened
+
+
+def _may_name_a_file(name: str) -> bool:
+    """Said before the first fit: a run of hours must not fail when it writes its forecast."""
+    plain = name.isprintable() and not set(name) & _NOT_IN_FILE_NAMES and not name.startswith(_NOT_FIRST)
+    return plain and len(name.encode()) <= _LONGEST_NAME_BYTES
 
 
 def without_refused(events: EventsFile, screened: Screened) -> tuple[EventsFile, dict[str, int]]:

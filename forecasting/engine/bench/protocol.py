@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from forecasting.engine.bench.problems import BenchProblem
 from forecasting.engine.metrics import week_blocks
-from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch, minute_of_day
+from forecasting.engine.periods import Periods, ShiftWindow, minute_of_day
 
 Ints = npt.NDArray[np.int64]
 Days = np.datetime64
@@ -18,7 +18,6 @@ _SECOND = "datetime64[s]"
 MONTH_WINDOW_DAYS = 30
 MONTH_STEP_DAYS = 7
 MAX_VALIDATION_PERIODS = 80
-BURN_IN_DAYS = 120.0
 
 
 @dataclass(frozen=True)
@@ -130,15 +129,6 @@ def validation(plan: Timetable, history: Periods, daily_rate: float, rng: np.ran
         edges = np.linspace(0, len(after), MAX_VALIDATION_PERIODS + 1)
         after = after[np.floor(edges[:-1] + rng.random(MAX_VALIDATION_PERIODS) * np.diff(edges)).astype(int)]
     return history.take(np.unique(after))
-
-
-def after_burn_in(periods: Periods) -> Periods:
-    """Leave out the first periods: long memories are still empty there and would teach the wrong weights."""
-    starts = days_since_epoch(periods.from_utc)
-    if len(starts) == 0:
-        return periods
-    late = np.flatnonzero(starts >= starts[0] + min(BURN_IN_DAYS, 0.2 * (starts[-1] - starts[0])))
-    return periods.take(late)
 
 
 def bootstrap_blocks(periods: Periods) -> Ints:

@@ -27,8 +27,7 @@ from forecasting.engine.features import MEMORIES_DAYS, History, events_of, surfa
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.metrics import area_cells, hits_at, ideal_hits, log_score
 from forecasting.engine.parallel import TypePool
-from forecasting.engine.periods import Periods, days_since_epoch
-from forecasting.engine.train import MIN_PERIODS
+from forecasting.engine.periods import MIN_PERIODS, Periods, days_since_epoch
 from forecasting.engine.workshop import matrix
 from ingestion.engine.tables import IncidentTable
 from missions_project.lib.progress import Progress
@@ -154,7 +153,9 @@ def choices_make(setting: Setting, pool: TypePool, progress: Progress) -> Choice
         for which in classics:
             plain = found.processes[setting.models[which]]
             for choice, share in enumerate(EVEN_SHARES):
-                even_logs[target, which, choice] += log_score(with_even_share(plain, share), cells, counts)
+                even_logs[target, which, choice] += log_score(
+                    with_even_share(plain, share, found.watched), cells, counts
+                )
 
     # Scored by what was known when the test began: an event reported later must not choose a baseline.
     outcomes = _Outcomes(setting.incidents.known_before(begin), grid)
@@ -190,7 +191,7 @@ def block_run(
         block.ideal[target, at] = ideal_hits(found.counts, areas)
         for model, name in enumerate(setting.models):
             if name in found.processes:
-                expected = with_even_share(found.processes[name], choices.even[target, model])
+                expected = with_even_share(found.processes[name], choices.even[target, model], found.watched)
             else:
                 expected = found.learned.get(name, found.learned[best])
             # Scored as written: a float64 surface has fewer ties than the file that others will score.
@@ -222,6 +223,7 @@ class _Found:
     counts: Floats
     outside: int
     seconds: dict[str, float]
+    watched: npt.NDArray[np.bool_] | None
 
 
 class _Outcomes:
@@ -288,7 +290,7 @@ def _walk(
             seconds: dict[str, float] = {}
             learned, processes = surfaces_of(mine, instant, seconds)
             happened = outcomes.of(target, periods.from_utc[number], periods.to_utc[number])
-            book(target, number, _Found(learned, processes, *happened, seconds))
+            book(target, number, _Found(learned, processes, *happened, seconds, watched))
 
         pool.map(one, range(len(setting.targets)))
     progress(len(periods), len(periods), label)

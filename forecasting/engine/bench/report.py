@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from forecasting.engine.bench.charts import (
     hit_rate_svg,
-    label,
     log_skill_svg,
     reliability_svg,
     weekly_svg,
 )
 from forecasting.engine.bench.league import CategoryLeague, ModelFigures
+from forecasting.engine.drawing import model_label
 from forecasting.engine.metrics import MAIN_AREA, Estimate
 
 _STYLE = """
@@ -92,7 +92,7 @@ def report_html(about: About, leagues: Sequence[CategoryLeague]) -> str:
         f"<title>{_text(about.title)}</title><style>{_STYLE}</style></head><body>",
         f"<h1>{_text(about.title)}</h1>",
         _pairs("The run", about.facts),
-        f"<p>The forecast that is written beside this report is that of <b>{_text(label(about.written))}</b>. "
+        f"<p>The forecast that is written beside this report is that of <b>{_text(model_label(about.written))}</b>. "
         "The same figures, unrounded, are in league.csv and league.json.</p>",
         _pairs("Left out, and why", about.left_out or [("Nothing", "every row of the file was used")]),
         *(_category(league) for league in leagues),
@@ -120,13 +120,13 @@ def _category(league: CategoryLeague) -> str:
     baselines: dict[str, list[str]] = {}
     for area, best in league.best_by_area.items():
         baselines.setdefault(best, []).append(area)
-    by_area = "; ".join(f"{label(best)} ({', '.join(areas)})" for best, areas in baselines.items())
-    even = ", ".join(f"{label(model)} {share:.0%}" for model, share in league.even_shares.items())
+    by_area = "; ".join(f"{model_label(best)} ({', '.join(areas)})" for best, areas in baselines.items())
+    even = ", ".join(f"{model_label(model)} {share:.0%}" for model, share in league.even_shares.items())
     return "\n".join(
         [
             f"<h2>{_text(name)}</h2>",
             f"<p>{league.events:,} crimes in {league.periods:,} periods over {league.cells:,} cells; {league.outside_cells:,} of "
-            f"them outside every cell. Best baseline before the test, by log score: {_text(label(league.best_baseline.name))}; "
+            f"them outside every cell. Best baseline before the test, by log score: {_text(model_label(league.best_baseline.name))}; "
             f"by area: {_text(by_area)}." + (f" Spread evenly: {_text(even)}." if even else "") + "</p>",
             _few_blocks(len(league.blocks)),
             _league(league),
@@ -184,7 +184,7 @@ def _table(
     lines += [*(f"<th>{_text(word)}</th>" for word in head), "</tr>"]
     for model, cells in zip(models, rows, strict=True):
         mark = ' class="written"' if model.is_written else ' class="best"' if model.is_best_baseline else ""
-        lines.append(f"<tr{mark}><td>{_text(label(model.name) + _note(model))}</td>")
+        lines.append(f"<tr{mark}><td>{_text(model_label(model.name) + _note(model))}</td>")
         lines += [*(f"<td>{cell}</td>" for cell in cells), "</tr>"]
     return "".join([*lines, "</table>"])
 

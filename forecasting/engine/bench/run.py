@@ -29,8 +29,7 @@ from forecasting.engine.bench.replay import Choices, block_run, choices_make, ou
 from forecasting.engine.bench.report import About, report_html
 from forecasting.engine.grid import GridSpec, project
 from forecasting.engine.parallel import TypePool, default_workers
-from forecasting.engine.periods import days_since_epoch
-from forecasting.engine.train import MIN_PERIODS
+from forecasting.engine.periods import MIN_PERIODS, days_since_epoch
 from forecasting.engine.watch import watch_of
 from ingestion.engine.tables import IncidentTable, WatchedArea
 from missions_project.lib.progress import Progress, no_progress
@@ -217,9 +216,16 @@ def _watched(
     options: Options, events: EventsFile, grid: GridSpec, plan: Timetable, targets: tuple[str, ...]
 ) -> tuple[WatchedArea, ...]:
     """Where sensors reach: the file that was given, else the events' own column; nothing means everywhere."""
-    if options.coverage is not None:
-        return coverage_read(options.coverage, grid.epsg, targets)
-    return coverage_of_events(events, grid.epsg, plan.test.from_utc[0], targets)
+    begin = plan.test.from_utc[0]
+    if options.coverage is None:
+        return coverage_of_events(events, grid.epsg, begin, targets)
+    areas = coverage_read(options.coverage, grid.epsg, targets)
+    if not watch_of(grid, areas, targets).reaches_any(0, float(days_since_epoch(begin))):
+        raise BenchProblem(
+            f"{options.coverage.name} covers no cell when the test begins: everything would be unknown.",
+            next_step="give the sensors' areas of the place that the events are from, in WGS84, valid before --test-from.",
+        )
+    return areas
 
 
 def _check_history(setting: Setting) -> None:

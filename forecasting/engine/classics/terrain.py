@@ -13,7 +13,7 @@ from forecasting.engine.classics.declared import Declared, Floats, Ints, must_be
 from forecasting.engine.classics.points import Points
 from forecasting.engine.classics.selection import Table, penalised_screen, stepwise_bic
 from forecasting.engine.grid import GridSpec
-from forecasting.engine.models import _RateEstimator
+from forecasting.engine.models import RateEstimator
 
 _TINY = 1e-12
 _MOST_FACTORS = 60  # cells alike in all factors share a 64-bit number
@@ -32,7 +32,7 @@ class RiskFactor:
     times_risk: float
 
 
-class RiskTerrainRegressor(_RateEstimator):
+class RiskTerrainRegressor(RateEstimator):
     """Counts per cell explained by a few yes-or-no facts of the place: near this, many of that.
 
     ``X`` [n, C] are columns of places (distances, densities; any scale), ``y`` [n] counts. Each column is tried in

@@ -7,13 +7,13 @@ import numpy as np
 from django.core.management.base import CommandParser
 
 from agencies.lookups import date_from_text
-from forecasting.engine.bench.charts import label
 from forecasting.engine.bench.league import CategoryLeague
 from forecasting.engine.bench.problems import BenchProblem
 from forecasting.engine.bench.protocol import HORIZONS
 from forecasting.engine.bench.report import FEW_BLOCKS
 from forecasting.engine.bench.run import Options, backtest
 from forecasting.engine.classics import CLASSICS
+from forecasting.engine.drawing import model_label
 from forecasting.engine.metrics import MAIN_AREA, Estimate
 from forecasting.services.backtests import backtest_layers_read
 from missions_project.lib.commands import MissionsCommand
@@ -158,7 +158,7 @@ class Command(MissionsCommand):
             area = next((one for one in model.areas if one.area == MAIN_AREA), None)
             mark = " written" if model.is_written else " best baseline" if model.is_best_baseline else ""
             self.stdout.write(
-                f"  {label(model.name):<24} {interval(area.hit_rate if area else None, 1, 100):>22} "
+                f"  {model_label(model.name):<24} {interval(area.hit_rate if area else None, 1, 100):>22} "
                 f"{number(area.pai if area else None, 1):>6} {number(area.pei_star if area else None, 2):>6} "
                 f"{interval(model.log_skill, 3):>25} {number(model.calibration, 2):>8} "
                 f"{model.fit_seconds:>7.1f} {model.forecast_seconds:>7.1f}{mark}"
