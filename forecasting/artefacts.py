@@ -9,6 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import joblib
@@ -109,7 +110,14 @@ def artefact_load(*, name: str, sha256: str, library: str = "") -> Artefact:
             next_step=TRAIN_AGAIN,
         )
     data = artefact_check(name=name, sha256=sha256)
-    content = joblib.load(BytesIO(data))
+    try:
+        content = joblib.load(BytesIO(data))
+    except (AttributeError, ImportError, TypeError, ValueError, KeyError, EOFError, UnpicklingError) as error:
+        # Pickles name classes: one of an older program names what is not here any more.
+        raise MissionsError(
+            f"The model file {name} was made by another version of this program ({error}).",
+            next_step=TRAIN_AGAIN,
+        ) from error
     if content.get("format") != FORMAT:
         raise MissionsError(f"The model file {name} has another format.", next_step=TRAIN_AGAIN)
     artefact: Artefact = content["artefact"]

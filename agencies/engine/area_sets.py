@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import geopandas
 import numpy as np
 import numpy.typing as npt
 import shapely
@@ -147,12 +146,17 @@ def _dissolved(shapes: Sequence[shapely.MultiPolygon]) -> shapely.MultiPolygon:
 
 def in_metres(shapes: Sequence[shapely.Geometry]) -> npt.NDArray[np.object_]:
     """The shapes (WGS84) in the UTM zone of their middle: areas and distances in metres."""
+    # Here, not above: loading it takes a third of a second, for which every command would wait.
+    import geopandas
+
     series = geopandas.GeoSeries(list(shapes), crs=4326)
     return np.asarray(series.to_crs(series.estimate_utm_crs()).values, dtype=object)
 
 
 def union_without_slivers(shapes: Sequence[shapely.Geometry]) -> shapely.MultiPolygon:
     """The area that the shapes (WGS84) cover together; gaps between neighbours narrower than two metres are closed."""
+    import geopandas
+
     series = geopandas.GeoSeries(list(shapes), crs=4326)
     utm = series.estimate_utm_crs()
     # Grown and shrunk by the same metre: hand-drawn neighbours leave hairline holes in a plain union.

@@ -5,9 +5,8 @@ import warnings
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import geopandas
 import numpy as np
 import pyogrio
 import pyproj
@@ -16,6 +15,9 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from shapely.validation import explain_validity
 
 from agencies.engine.geometry import GeometryProblem
+
+if TYPE_CHECKING:
+    import geopandas
 
 MAX_FILE_BYTES = 100 * 1024**2
 # A zip of a few kilobytes can unpack to a full disk.
@@ -191,7 +193,8 @@ def _read(kind: str, source: Path, *, layer: str, crs: str) -> AreaFile:
         raise GeometryProblem(
             f"The {label} file cannot be read: {_plain(str(exc), source)} Export it again."
         ) from exc
-    if not isinstance(frame, geopandas.GeoDataFrame) or len(frame) == 0:
+    # A file without geometry comes back as a plain table.
+    if not hasattr(frame, "geometry") or len(frame) == 0:
         raise GeometryProblem(f"The {label} file holds no areas. Export the layer of polygons.")
     if len(frame) > MAX_AREAS:
         raise GeometryProblem(
@@ -239,7 +242,9 @@ def _layer(layers: list[tuple[str, str]], wanted: str) -> str:
     return polygons[0]
 
 
-def _to_wgs84(frame: geopandas.GeoDataFrame, *, label: str, crs: str) -> tuple[geopandas.GeoDataFrame, str]:
+def _to_wgs84(
+    frame: "geopandas.GeoDataFrame", *, label: str, crs: str
+) -> "tuple[geopandas.GeoDataFrame, str]":
     if frame.crs is None:
         if not crs:
             raise GeometryProblem(

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 
 from forecasting.engine.aoristic import shift_shares
 from forecasting.engine.grid import GridSpec
@@ -65,6 +64,9 @@ class NearbyCounts:
     def __init__(
         self, grid: GridSpec, incidents: IncidentTable, period: Periods, shifts: tuple[ShiftWindow, ...]
     ) -> None:
+        # Here, not above: loading it takes a third of a second, for which every command would wait.
+        from scipy.spatial import cKDTree
+
         self.grid, self.categories = grid, incidents.categories
         self.centres = np.column_stack(grid.centres())
         self.recent_radius_m = max(RECENT_RADIUS_M, grid.cell_size_m)

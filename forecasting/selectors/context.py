@@ -11,7 +11,6 @@ import numpy.typing as npt
 import shapely
 from django.db.models import TextField
 from django.db.models.functions import Cast
-from scipy.spatial import cKDTree
 
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.nearby import LayerAmount
@@ -84,6 +83,9 @@ def amounts_near(
 
 
 def _places_within(points: Floats, x_m: Floats, y_m: Floats, radius_m: float) -> Floats:
+    # Here, not above: loading it takes a third of a second, for which every command would wait.
+    from scipy.spatial import cKDTree
+
     if not len(points):
         return np.zeros(len(x_m))
     found = cKDTree(points).query_ball_point(np.column_stack([x_m, y_m]), radius_m, return_length=True)

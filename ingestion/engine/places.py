@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import shapely
 from pyproj import Transformer
 from shapely.geometry import shape
@@ -96,6 +95,9 @@ def _transformer(epsg: int) -> Transformer:
 
 
 def _numbers(texts: Sequence[str]) -> Floats:
+    # Here, not above: loading it takes a third of a second, for which every command would wait.
+    import pandas as pd
+
     values: Floats = pd.to_numeric(pd.Series(list(texts), dtype=object), errors="coerce").to_numpy(
         dtype=np.float64
     )

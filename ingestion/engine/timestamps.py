@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from agencies.engine.local_time import local_to_utc
 
@@ -89,6 +88,9 @@ def _offset_seconds(text: str) -> int | None:
 
 
 def _strptime(values: Sequence[str], date_format: str) -> Times:
+    # Here, not above: loading it takes a third of a second, for which every command would wait.
+    import pandas as pd
+
     parsed = pd.to_datetime(pd.Series(list(values), dtype=object), format=date_format, errors="coerce")
     seconds: Times = parsed.to_numpy().astype("datetime64[s]")
     return seconds
@@ -156,6 +158,8 @@ def _read_declared(
 
 
 def _read_epoch(values: Sequence[str], per_second: int, wall: _Wall, where: npt.NDArray[np.int64]) -> None:
+    import pandas as pd
+
     numbers = pd.to_numeric(pd.Series([values[index] for index in where], dtype=object), errors="coerce")
     seconds = np.floor(numbers.to_numpy(dtype=np.float64) / per_second)
     # Beyond year 9999 a number is not a time; casting it would wrap around to a plausible one.
@@ -191,6 +195,8 @@ def parse_times(values: Sequence[str], *, date_format: str, zone: str) -> Parsed
     ``date_format`` is "iso", "epoch", "epoch_ms" or a strptime format; ``zone`` an IANA name. Returns arrays
     of the same length. Unreadable text is a status, never an exception.
     """
+    import pandas as pd
+
     codes, uniques = pd.factorize(np.asarray(values, dtype=object))
     texts: list[str] = [str(text) for text in uniques]
     wall = _read(texts, date_format)

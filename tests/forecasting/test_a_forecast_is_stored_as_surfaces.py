@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from agencies.models import CrimeType, District, DistrictPriority, Shift
 from forecasting import codec
+from forecasting.artefacts import artefact_load, artefacts_forget
 from forecasting.engine.grid import project
 from forecasting.models import ForecastRun, Grid, RiskSurface
 from forecasting.selectors import (
@@ -277,3 +278,17 @@ def test_reading_a_forecast_costs_few_queries(scene: Scene, django_assert_num_qu
         expected_by_type(run)
     with django_assert_num_queries(2):  # type: ignore[operator]
         harm(run)
+
+
+def test_a_model_file_of_an_older_program_is_refused_with_the_next_step(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing_class(_: object) -> None:
+        raise AttributeError("Can't get attribute 'Gone' on <module 'forecasting.engine.models'>")
+
+    artefacts_forget()
+    monkeypatch.setattr("forecasting.artefacts.joblib.load", missing_class)
+    version = scene.version()
+    with pytest.raises(MissionsError, match="another version of this program") as caught:
+        artefact_load(name=version.artefact, sha256=version.artefact_hash)
+    assert "rain" in caught.value.next_step

@@ -11,6 +11,8 @@ from patrols.services import plan_missions, plan_publish, plan_queue, plan_summa
 
 class Command(MissionsCommand):
     help = "Draw the missions of one shift instance from its newest forecast."
+    # Run each shift: the checks are for migrate and for the servers, and take half a second.
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--agency", required=True, help="The agency's slug.")
