@@ -11,11 +11,9 @@ so and ends with exit code 0.
 
 import argparse
 import json
-import os
 import pathlib
-import platform
-import resource
 import sys
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,15 +21,14 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.spatial import cKDTree
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from benchmarks.bench_forecast import TYPES, boundary, incidents_of, measured  # noqa: E402 - needs the path above
-from forecasting.engine.classics import CLASSICS, GridETAS, ProspectiveHotspot  # noqa: E402
-from forecasting.engine.classics.points import Points  # noqa: E402
-from forecasting.engine.context import ContextScaler  # noqa: E402
-from forecasting.engine.grid import GridSpec, grid_build, project  # noqa: E402
-from forecasting.engine.periods import days_since_epoch  # noqa: E402
+from benchmarks.city import DATA, ROOT, TYPES, chicago, machine, measured, peak_mb
+from forecasting.engine.classics import CLASSICS, GridETAS, ProspectiveHotspot
+from forecasting.engine.classics.points import Points
+from forecasting.engine.context import ContextScaler
+from forecasting.engine.grid import GridSpec, project
+from forecasting.engine.periods import days_since_epoch
 
 # As the shared protocol P3 records them for Chicago burglary at 150 m on two cores: open_cp's ETAS with 20 EM
 # iterations, and its prospective hot spot. They are not measured again here.
@@ -102,9 +99,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--data", type=pathlib.Path, default=ROOT.parent / "shared" / "data", help="public data folder"
-    )
+    parser.add_argument("--data", type=pathlib.Path, default=DATA, help="public data folder")
     parser.add_argument("--cell", type=float, default=150.0, help="cell size in metres")
     parser.add_argument("--target", default="burglary", choices=TYPES)
     parser.add_argument("--test-from", default="2018-08-01")
@@ -112,15 +107,12 @@ def main() -> int:
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "benchmarks" / "results" / "classics.json")
     args = parser.parse_args()
     folder = args.data / "chicago"
-    if not (folder / "events_2013_2018.parquet").exists():
-        print(f"Skipped: no public data in {folder}. Point --data at the folder that holds chicago/.")
+    found = chicago(args.data, args.cell)
+    if found is None:
         return 0
-    area, epsg = boundary(folder / "districts.geojson")
-    grid = grid_build(area, args.cell, epsg)
-    points = points_of(
-        grid, incidents_of(folder / "events_2013_2018.parquet", "2013-01-01", epsg), args.target
-    )
-    context, context_s, _ = measured(lambda: context_of(folder, grid, args.test_from))
+    grid, incidents = found
+    points = points_of(grid, incidents, args.target)
+    context, context_cost = measured(lambda: context_of(folder, grid, args.test_from))
     print(f"{len(grid):,} cells of {args.cell:g} m, {len(points):,} incidents of {args.target}")
     first, end = (
         float(days_since_epoch(np.datetime64(args.test_from, "s"))),
@@ -138,12 +130,13 @@ def main() -> int:
     ]
     for label, peer, method in entrants:
         # Timed on all incidents, as the peer was; scored by what was known when the test began.
-        _, fit_s, fit_cpu_s = measured(lambda m=method: m.fit(points, grid, end, context))
-        _, surface_s, _ = measured(lambda m=method: m.intensity(points, end, 1.0))
+        _, fit = measured(partial(method.fit, points, grid, end, context))
+        _, surface = measured(partial(method.intensity, points, end, 1.0))
+        fit_s, surface_s = fit["wall_s"], surface["wall_s"]
         row: dict[str, Any] = {
             "method": label,
             "fit_s": fit_s,
-            "fit_cpu_s": fit_cpu_s,
+            "fit_cpu_s": fit["cpu_s"],
             "surface_s": surface_s,
         }
         if peer in PEER_SECONDS:
@@ -163,30 +156,29 @@ def main() -> int:
         many = repeated(points, times, np.random.default_rng(1))
         last = float(many.known_days[-1]) + 1.0
         # Processor time: neighbours on the machine would bend the line.
-        _, _, etas_s = measured(lambda m=many, e=last: GridETAS(max_iter=10, tol=0.0).fit(m, grid, e))
+        _, etas = measured(partial(GridETAS(max_iter=10, tol=0.0).fit, many, grid, last))
         spots = ProspectiveHotspot(even_share=0.1).fit(many, grid, last)
-        _, _, spot_s = measured(lambda m=many, e=last, s=spots: s.intensity(m, e, 1.0))
+        _, spot = measured(partial(spots.intensity, many, last, 1.0))
         growth.append(
             {
                 "times": times,
                 "incidents": len(many),
-                "etas_cpu_s_per_em_step": etas_s / 10,
-                "hotspot_cpu_s": spot_s,
+                "etas_cpu_s_per_em_step": etas["cpu_s"] / 10,
+                "hotspot_cpu_s": spot["cpu_s"],
             }
         )
-        print(f"{times:6}{len(many):11,}{etas_s / 10:22.4f}{spot_s:26.4f}")
+        print(f"{times:6}{len(many):11,}{etas['cpu_s'] / 10:22.4f}{spot['cpu_s']:26.4f}")
     result = {
         "cells": len(grid),
         "cell_size_m": args.cell,
         "target": args.target,
         "incidents": len(points),
         "context_columns": context.shape[1],
-        "context_s": context_s,
+        "context_s": context_cost["wall_s"],
         "methods": methods,
         "growth": growth,
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
+        "peak_memory_mb": peak_mb(),
+        **machine(),
     }
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(result, indent=1) + "\n")

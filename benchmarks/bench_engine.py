@@ -25,20 +25,19 @@ import numpy as np
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from benchmarks.city import (
-    BEGIN,
     DATA,
     ROOT,
     SHIFTS,
     TYPES,
     best_of,
+    champions,
     chicago,
     machine,
     measured,
     peak_mb,
-    shift_instances,
+    tonight,
 )
 from forecasting.engine.features import events_of
-from forecasting.engine.fit import fit_champions
 from forecasting.engine.state import ForecastState
 from forecasting.engine.train import forecast
 from ingestion.engine.tables import IncidentTable
@@ -110,8 +109,7 @@ def main() -> int:
     if found is None:
         return 0
     grid, incidents = found
-    now = incidents.occurred_utc[-1].astype("datetime64[D]").astype("datetime64[s]")
-    period = shift_instances(now, now + np.timedelta64(8, "h"))
+    now, period = tonight(incidents)
     inside = len(events_of(grid, incidents, SHIFTS).cell)
     print(
         f"{len(grid):,} cells of {args.cell:g} m, {len(incidents):,} incidents ({inside:,} inside the grid)"
@@ -120,16 +118,7 @@ def main() -> int:
     if args.profile:
         profile.enable()
     trained, fit = measured(
-        lambda: fit_champions(
-            grid=grid,
-            incidents=incidents,
-            periods=shift_instances(BEGIN, now),
-            shifts=SHIFTS,
-            targets=TYPES,
-            as_of_utc=now,
-            rng=np.random.default_rng(1),
-            workers=1 if args.profile else args.workers,
-        )
+        lambda: champions(grid, incidents, now, workers=1 if args.profile else args.workers)
     )
     given: dict[str, Any] = {"trained": trained, "period": period}
     scratch, first = measured(

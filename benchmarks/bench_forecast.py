@@ -12,71 +12,19 @@ benchmarks/results/. Without the public data folder it says so and ends with exi
 import argparse
 import json
 import pathlib
-import platform
-import resource
 import subprocess
 import sys
-import time
+from functools import partial
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
-import shapely
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from forecasting.engine.features import events_of  # noqa: E402 - the path above must come first
-from forecasting.engine.grid import GridSpec, grid_build, project, utm_epsg  # noqa: E402
-from forecasting.engine.train import (  # noqa: E402
-    Periods,
-    ShiftWindow,
-    explain,
-    explain_many,
-    forecast,
-    forecast_many,
-    train,
-)
-from ingestion.engine.tables import IncidentTable  # noqa: E402
-
-TYPES = ("theft", "aggravated_assault", "burglary", "motor_vehicle_theft", "robbery", "homicide")
-SHIFTS = (ShiftWindow("night", 0, 480), ShiftWindow("day", 480, 480), ShiftWindow("evening", 960, 480))
-
-
-def boundary(path: pathlib.Path) -> tuple[shapely.Geometry, int]:
-    """The districts' union in metres, made as the scorer makes it, and its UTM zone."""
-    features = json.loads(path.read_text())["features"]
-    shapes = shapely.make_valid(np.array([shapely.geometry.shape(one["geometry"]) for one in features]))
-    union = shapely.union_all(shapes)
-    epsg = utm_epsg(union.centroid.x, union.centroid.y)
-    return shapely.make_valid(
-        shapely.transform(union, lambda p: np.column_stack(project(p[:, 0], p[:, 1], epsg)))
-    ), epsg
-
-
-def incidents_of(path: pathlib.Path, since: str, epsg: int) -> IncidentTable:
-    """Events on their own naive clock (the scorer's), known when they happened."""
-    frame = pd.read_parquet(path).dropna(subset=["lat", "lon"])
-    frame = frame[frame.occurred_at >= since].sort_values("occurred_at", kind="stable")
-    x_m, y_m = project(frame.lon.to_numpy(), frame.lat.to_numpy(), epsg)
-    at = frame.occurred_at.to_numpy().astype("datetime64[s]")
-    code = (
-        frame.category.map({slug: k for k, slug in enumerate(TYPES)}).fillna(-1).to_numpy().astype(np.int16)
-    )
-    return IncidentTable(x_m, y_m, at, at, at, at, code, TYPES)
-
-
-def shift_instances(first: np.datetime64, end: np.datetime64) -> Periods:
-    """Eight-hour shifts from midnight."""
-    at: npt.NDArray[np.datetime64] = np.arange(first, end, np.timedelta64(8, "h")).astype("datetime64[s]")
-    return Periods(at, at + np.timedelta64(8, "h"), at, (np.arange(len(at)) % 3).astype(np.int16))
-
-
-def measured(work):  # type: ignore[no-untyped-def]
-    """(result, wall seconds, processor seconds)."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    result = work()
-    return result, time.perf_counter() - wall, time.process_time() - cpu
+from benchmarks.city import DATA, ROOT, SHIFTS, TYPES, chicago, machine, measured, peak_mb, shift_instances
+from forecasting.engine.features import events_of
+from forecasting.engine.grid import GridSpec
+from forecasting.engine.train import Periods, explain, explain_many, forecast, forecast_many, train
+from ingestion.engine.tables import IncidentTable
 
 
 def league_table(trained) -> list[dict[str, object]]:  # type: ignore[no-untyped-def]
@@ -106,13 +54,13 @@ def scored_window(args, grid: GridSpec, incidents: IncidentTable, data: pathlib.
     origin = begin
     while origin < end:
         until = min(origin + step, end)
-        trained, wall, cpu = measured(lambda at=origin: trained_at(args, grid, incidents, at))
-        costs.append({"origin": str(origin), "wall_seconds": wall, "cpu_seconds": cpu})
+        trained, cost = measured(partial(trained_at, args, grid, incidents, origin))
+        costs.append({"origin": str(origin), **cost})
         league_table(trained)
         window = shift_instances(origin, until)
-        found = forecast_many(trained=trained, grid=grid, incidents=incidents, periods=window, shifts=SHIFTS)
+        made = forecast_many(trained=trained, grid=grid, incidents=incidents, periods=window, shifts=SHIFTS)
         for slug in TYPES:
-            collected[slug] += [one[slug] for one in found]
+            collected[slug] += [one[slug] for one in made]
         windows.append(window)
         origin = until
     starts = np.concatenate([one.from_utc for one in windows])
@@ -153,9 +101,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--data", type=pathlib.Path, default=ROOT.parent / "shared" / "data", help="public data folder"
-    )
+    parser.add_argument("--data", type=pathlib.Path, default=DATA, help="public data folder")
     parser.add_argument("--cell", type=float, default=250.0, help="cell size in metres")
     parser.add_argument(
         "--from", dest="since", default="2017-01-01", help="first day of incidents and shifts"
@@ -171,13 +117,10 @@ def main() -> int:
         "--out", type=pathlib.Path, help="file for the figures (default: named by the options)"
     )
     args = parser.parse_args()
-    events = args.data / "chicago" / "events_2013_2018.parquet"
-    if not events.exists():
-        print(f"Skipped: no public data at {events}. Point --data at the folder that holds chicago/.")
+    found = chicago(args.data, args.cell, args.since)
+    if found is None:
         return 0
-    area, epsg = boundary(args.data / "chicago" / "districts.geojson")
-    grid, grid_wall, _ = measured(lambda: grid_build(area, args.cell, epsg))
-    incidents = incidents_of(events, args.since, epsg)
+    grid, incidents = found
     print(f"{len(grid):,} cells of {args.cell:g} m, {len(incidents):,} incidents since {args.since}")
     name = f"forecast_{args.cell:g}m_{args.since}" + (f"_score_{args.score[0]}" if args.score else "")
     out = ROOT / "benchmarks" / "results" / name
@@ -187,15 +130,13 @@ def main() -> int:
         "cell_size_m": args.cell,
         "incidents": len(incidents),
         "inside": len(events_of(grid, incidents, SHIFTS).cell),
-        "grid_seconds": grid_wall,
-        "python": platform.python_version(),
-        "cores": __import__("os").cpu_count(),
+        **machine(),
     }
     if args.score:
         result |= scored_window(args, grid, incidents, args.data, out)
     else:
         now = incidents.occurred_utc[-1].astype("datetime64[D]").astype("datetime64[s]")
-        trained, wall, cpu = measured(lambda: trained_at(args, grid, incidents, now))
+        trained, training = measured(lambda: trained_at(args, grid, incidents, now))
         shift = shift_instances(now, now + np.timedelta64(8, "h"))
         given = {
             "trained": trained,
@@ -205,23 +146,23 @@ def main() -> int:
             "shifts": SHIFTS,
             "as_of_utc": now,
         }
-        found, one_wall, one_cpu = measured(lambda: forecast(**given))
-        top = np.argsort(-found["burglary"])[:10]
-        _, why_wall, why_cpu = measured(lambda: explain(**given, cells=top, target="burglary"))
+        surfaces, one = measured(lambda: forecast(**given))
+        top = np.argsort(-surfaces["burglary"])[:10]
+        _, why = measured(lambda: explain(**given, cells=top, target="burglary"))
         # As when a whole plan is explained: every type, 800 boxes together.
-        boxes = {slug: np.argsort(-found[slug])[: 800 // len(TYPES)] for slug in TYPES}
-        _, plan_wall, plan_cpu = measured(lambda: explain_many(**given, cells=boxes))
+        boxes = {slug: np.argsort(-surfaces[slug])[: 800 // len(TYPES)] for slug in TYPES}
+        _, plan = measured(lambda: explain_many(**given, cells=boxes))
         result |= {
-            "train": {"wall_seconds": wall, "cpu_seconds": cpu},
-            "forecast_one_shift": {"wall_seconds": one_wall, "cpu_seconds": one_cpu},
-            "explain_ten_cells": {"wall_seconds": why_wall, "cpu_seconds": why_cpu},
-            "explain_a_plan": {"wall_seconds": plan_wall, "cpu_seconds": plan_cpu},
+            "train": training,
+            "forecast_one_shift": one,
+            "explain_ten_cells": why,
+            "explain_a_plan": plan,
             "league": league_table(trained),
         }
         for label in ("train", "forecast_one_shift", "explain_ten_cells", "explain_a_plan"):
             cost = result[label]
-            print(f"{label:20} {cost['wall_seconds']:8.1f} s wall {cost['cpu_seconds']:8.1f} s processor")  # type: ignore[index]
-    result["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            print(f"{label:20} {cost['wall_s']:8.1f} s wall {cost['cpu_s']:8.1f} s processor")  # type: ignore[index]
+    result["peak_memory_mb"] = peak_mb()
     print(f"peak memory {result['peak_memory_mb']:.0f} MB")
     (args.out or out.with_suffix(".json")).write_text(json.dumps(result, indent=1))
     return 0

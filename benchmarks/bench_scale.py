@@ -25,14 +25,15 @@ from benchmarks.city import (
     ROOT,
     SHIFTS,
     TYPES,
+    champions,
     machine,
     made_up,
     measured,
     peak_mb,
     shift_instances,
+    tonight,
 )
 from forecasting.engine.features import History, events_of, surfaces
-from forecasting.engine.fit import fit_champions
 from forecasting.engine.sampling import rows_sample
 from forecasting.engine.train import forecast
 
@@ -80,22 +81,11 @@ def big(n_events: int) -> dict[str, float]:
     (grid, incidents), made = measured(
         lambda: made_up(np.random.default_rng(1), n_events, BIG_CELLS, BIG_DAYS)
     )
-    now = incidents.occurred_utc[-1].astype("datetime64[D]").astype("datetime64[s]")
-    trained, fit = measured(
-        lambda: fit_champions(
-            grid=grid,
-            incidents=incidents,
-            periods=shift_instances(BEGIN, now),
-            shifts=SHIFTS,
-            targets=TYPES,
-            as_of_utc=now,
-            rng=np.random.default_rng(1),
-        )
-    )
-    tonight = shift_instances(now, now + np.timedelta64(8, "h"))
+    now, shift = tonight(incidents)
+    trained, fit = measured(lambda: champions(grid, incidents, now))
     found, one = measured(
         lambda: forecast(
-            trained=trained, grid=grid, incidents=incidents, period=tonight, shifts=SHIFTS, as_of_utc=now
+            trained=trained, grid=grid, incidents=incidents, period=shift, shifts=SHIFTS, as_of_utc=now
         )
     )
     return {

@@ -1,5 +1,6 @@
 """What the engine's benchmarks share: Chicago, or a made-up city of any size, and how a cost is taken."""
 
+import json
 import os
 import pathlib
 import platform
@@ -10,20 +11,53 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 import shapely
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.bench_forecast import SHIFTS, TYPES, boundary, incidents_of, shift_instances  # noqa: E402 - the path above must come first
-from forecasting.engine.grid import GridSpec, grid_build  # noqa: E402
-from forecasting.engine.periods import Periods  # noqa: E402
+from forecasting.engine.fit import fit_champions  # noqa: E402 - the path above must come first
+from forecasting.engine.grid import GridSpec, grid_build, project, utm_epsg  # noqa: E402
+from forecasting.engine.periods import Periods, ShiftWindow  # noqa: E402
+from forecasting.engine.trained import TrainedType  # noqa: E402
 from ingestion.engine.tables import IncidentTable  # noqa: E402
 
-__all__ = ["ROOT", "SHIFTS", "TYPES", "Periods", "shift_instances"]
 R = TypeVar("R")
 DATA = ROOT.parent / "shared" / "data"
 BEGIN = np.datetime64("2013-01-01", "s")
+TYPES = ("theft", "aggravated_assault", "burglary", "motor_vehicle_theft", "robbery", "homicide")
+SHIFTS = (ShiftWindow("night", 0, 480), ShiftWindow("day", 480, 480), ShiftWindow("evening", 960, 480))
+
+
+def boundary(path: pathlib.Path) -> tuple[shapely.Geometry, int]:
+    """The districts' union in metres, made as the scorer makes it, and its UTM zone."""
+    features = json.loads(path.read_text())["features"]
+    shapes = shapely.make_valid(np.array([shapely.geometry.shape(one["geometry"]) for one in features]))
+    union = shapely.union_all(shapes)
+    epsg = utm_epsg(union.centroid.x, union.centroid.y)
+    return shapely.make_valid(
+        shapely.transform(union, lambda p: np.column_stack(project(p[:, 0], p[:, 1], epsg)))
+    ), epsg
+
+
+def incidents_of(path: pathlib.Path, since: str, epsg: int) -> IncidentTable:
+    """Events on their own naive clock (the scorer's), known when they happened."""
+    frame = pd.read_parquet(path).dropna(subset=["lat", "lon"])
+    frame = frame[frame.occurred_at >= since].sort_values("occurred_at", kind="stable")
+    x_m, y_m = project(frame.lon.to_numpy(), frame.lat.to_numpy(), epsg)
+    at = frame.occurred_at.to_numpy().astype("datetime64[s]")
+    code = (
+        frame.category.map({slug: k for k, slug in enumerate(TYPES)}).fillna(-1).to_numpy().astype(np.int16)
+    )
+    return IncidentTable(x_m, y_m, at, at, at, at, code, TYPES)
+
+
+def shift_instances(first: np.datetime64, end: np.datetime64) -> Periods:
+    """Eight-hour shifts from midnight."""
+    at: npt.NDArray[np.datetime64] = np.arange(first, end, np.timedelta64(8, "h")).astype("datetime64[s]")
+    return Periods(at, at + np.timedelta64(8, "h"), at, (np.arange(len(at)) % 3).astype(np.int16))
 
 
 def chicago(
@@ -62,6 +96,28 @@ def made_up(
     weights = np.array([0.5, 0.14, 0.12, 0.11, 0.115, 0.015])
     category = rng.choice(len(TYPES), n_events, p=weights).astype(np.int16)
     return grid, IncidentTable(x_m, y_m, at, at, at, at, category, TYPES)
+
+
+def champions(
+    grid: GridSpec, incidents: IncidentTable, now: np.datetime64, workers: int | None = None
+) -> dict[str, TrainedType]:
+    """The usual champion of all six types, fitted on everything until now without a contest."""
+    return fit_champions(
+        grid=grid,
+        incidents=incidents,
+        periods=shift_instances(BEGIN, now),
+        shifts=SHIFTS,
+        targets=TYPES,
+        as_of_utc=now,
+        rng=np.random.default_rng(1),
+        workers=workers,
+    )
+
+
+def tonight(incidents: IncidentTable) -> tuple[np.datetime64, Periods]:
+    """The midnight before the last incident, and the shift that begins then."""
+    now = incidents.occurred_utc[-1].astype("datetime64[D]").astype("datetime64[s]")
+    return now, shift_instances(now, now + np.timedelta64(8, "h"))
 
 
 def measured(work: Callable[[], R]) -> tuple[R, dict[str, float]]:

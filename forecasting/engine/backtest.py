@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.engine.ablation import KeptRows, ablation
 from forecasting.engine.candidates import Candidate
 from forecasting.engine.card import (
     Entrant,
     Groups,
-    KeptRows,
-    ablation,
     card,
     curve_cells,
     hits_within,
@@ -206,7 +205,7 @@ def league_run(
                 ranks = worst_ranks(expected, cells, observed)
                 scores.hits[number] = hits_within(ranks, observed, main_areas)
                 within = hits_within(ranks, observed, points)
-                sums[target][entrant].add(number, week, expected, cells, observed, within, groups)
+                sums[target][entrant].add(number, week, expected, cells, observed, within, groups, watched)
                 scores.ideal[number] = ideal_hits(observed, areas)
                 scores.log_scores[number] = log_score(expected, cells, observed)
                 scores.expected[number] = expected.sum()

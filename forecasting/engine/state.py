@@ -27,7 +27,7 @@ from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
 from forecasting.engine.predict import lags_live, shift_surface
 from forecasting.engine.trained import TrainedType
 from forecasting.engine.watch import Watch, watch_of
-from ingestion.engine.tables import IncidentTable
+from ingestion.engine.tables import IncidentTable, WatchedArea
 from missions_project.lib.progress import Progress, no_progress
 
 Floats32 = npt.NDArray[np.float32]
@@ -75,6 +75,7 @@ class ForecastState:
         self._history = LiveHistory(grid, len(categories), len(shifts))
         self._history.move_to(_days(self.as_of_utc), _days(self.as_of_utc))
         self._rates: tuple[tuple[int, float, Lags], Floats32] | None = None
+        self._watched: tuple[WatchedArea, ...] = ()
 
     @classmethod
     def build(
@@ -89,6 +90,7 @@ class ForecastState:
         """Count everything that was known before this instant, from scratch."""
         state = cls(grid, shifts, incidents.categories, as_of_utc, data_hash)
         state._history.watch = watch_of(grid, incidents.watched, incidents.categories)
+        state._watched = incidents.watched
         state._take_in(incidents.known_before(state.as_of_utc))
         return state
 
@@ -96,7 +98,8 @@ class ForecastState:
         """Move to a later instant with the incidents that became known on the way; returns how many count.
 
         Of ``incidents`` (the whole table or only the new part of it) the rows known in [old instant, new instant) are
-        taken. Going back, or a table of other crime types, raises ``StateError``.
+        taken. Going back, or a table of other crime types or of other watched areas, raises ``StateError``; one that names
+        no watched area speaks of none.
         """
         as_of_utc = as_of_utc.astype("datetime64[s]")
         if as_of_utc < self.as_of_utc:
@@ -105,6 +108,7 @@ class ForecastState:
             )
         if incidents.categories != self.categories:
             raise StateError(f"The state knows other crime types or feeds. {REBUILD}")
+        self._check_watched(incidents.watched)
         known = incidents.known_utc
         new = incidents.take(np.flatnonzero((known >= self.as_of_utc) & (known < as_of_utc)))
         self._history.move_to(_days(as_of_utc), _days(as_of_utc))
@@ -112,6 +116,14 @@ class ForecastState:
         # Even what gained no incident is raised by less: the time between the issue and the shift is shorter.
         self._rates = None
         return self._take_in(new)
+
+    def _check_watched(self, watched: tuple[WatchedArea, ...]) -> None:
+        # The same areas as last time, as a rule: laying them over the grid takes longer than an alert may.
+        if not watched or watched is self._watched:
+            return
+        if not watch_of(self.grid, watched, self.categories).same_as(self._history.watch):
+            raise StateError(f"The state knows another reach of the sensors. {REBUILD}")
+        self._watched = watched
 
     def _take_in(self, incidents: IncidentTable) -> int:
         events = events_of(self.grid, incidents, self.shifts)
@@ -236,13 +248,11 @@ class ForecastState:
             "n_events": self.n_events,
         }
         arrays = {
+            "header": np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
+            "grid": np.frombuffer(self.grid.to_bytes(), dtype=np.uint8),
             "first_days": self._history.first_days,
         }
         arrays |= {f"watched.{source}": since for source, since in self._history.watch.since_days.items()}
-        arrays |= {
-            "header": np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
-            "grid": np.frombuffer(self.grid.to_bytes(), dtype=np.uint8),
-        }
         for name, state in self._history.states.items():
             arrays |= {f"{name}.{part}": column for part, column in state.to_arrays().items()}
         packed = BytesIO()

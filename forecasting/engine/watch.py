@@ -38,6 +38,13 @@ class Watch:
         since = self.since_days.get(source)
         return None if since is None else since <= at_days
 
+    def same_as(self, other: "Watch") -> bool:
+        """Whether both know the same cells watched from the same days."""
+        mine, theirs = self.since_days, other.since_days
+        return mine.keys() == theirs.keys() and all(
+            np.array_equal(since, theirs[source]) for source, since in mine.items()
+        )
+
     def reaches_any(self, source: int, at_days: float) -> bool:
         """Whether any cell is watched at this instant."""
         cells = self.cells(source, at_days)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ from forecasting.engine.fit import fit_champions
 from forecasting.engine.periods import days_since_epoch
 from forecasting.engine.state import VERSION, ForecastState, StateError
 from forecasting.engine.train import TrainedType, forecast
-from ingestion.engine.tables import IncidentTable
+from ingestion.engine.tables import IncidentTable, WatchedArea
 from tests.forecasting.engine_city import BEGIN, SHIFTS, city, shift_instances, square_grid, table
 
 DAYS = 120
@@ -256,3 +257,39 @@ def test_a_save_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyte
         built(BEGIN + 50 * DAY).save(path)
     assert path.read_bytes() == old
     assert os.listdir(tmp_path) == ["state"]
+
+
+def listening(east_from: np.datetime64) -> IncidentTable:
+    """Burglaries are heard in the west always, in the east since a day, in the north never."""
+    x, y = GRID.centres()
+    middle, top = float(x.mean()), float(np.quantile(y, 0.8))
+    west = shapely.box(x.min() - 300, y.min() - 300, middle, top)
+    east = shapely.box(middle, y.min() - 300, x.max() + 300, top)
+    areas = WatchedArea("burglary", west, BEGIN), WatchedArea("burglary", east, east_from)
+    return replace(incidents(), watched=areas)
+
+
+def test_a_state_knows_where_sensors_reach_and_since_when(tmp_path: Path) -> None:
+    rows = listening(AS_OF - np.timedelta64(30, "D"))
+    state = built(AS_OF - DAY, incidents=rows)
+    state.save(tmp_path / "city.state")
+    state = ForecastState.load(tmp_path / "city.state")
+    state.advance(rows, AS_OF)
+    mine, theirs = state.forecast(trained=live(), period=TONIGHT), from_scratch(rows, AS_OF)
+    assert_same(mine, theirs)
+    assert (mine["burglary"] == 0).any()
+    assert not np.array_equal(mine["burglary"], from_scratch(incidents(), AS_OF)["burglary"])
+    heard = alert(900.0, 900.0, AS_OF, 0)
+    both = replace(rows, **{
+        name: np.concatenate([getattr(rows, name), getattr(heard, name)])
+        for name in ("x_m", "y_m", "occurred_utc", "occurred_to_utc", "occurred_local", "known_utc", "category")
+    })  # fmt: skip
+    after = state.surface_after(heard, trained=live(), period=TONIGHT)
+    assert_same(after, {"burglary": from_scratch(both, AS_OF + np.timedelta64(31, "s"))["burglary"]})
+
+
+def test_a_state_of_other_sensors_is_refused() -> None:
+    state = built(AS_OF - DAY, incidents=listening(AS_OF - np.timedelta64(30, "D")))
+    with pytest.raises(StateError, match=r"sensors.*Build the state again"):
+        state.advance(listening(AS_OF - np.timedelta64(60, "D")), AS_OF)
+    assert state.as_of_utc == AS_OF - DAY

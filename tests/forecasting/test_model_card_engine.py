@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from forecasting.engine.ablation import KeptRows, ablation, neutral_columns
 from forecasting.engine.card import (
     Groups,
-    KeptRows,
     Tally,
-    ablation,
     curve_cells,
     hits_within,
-    neutral_columns,
 )
 from forecasting.engine.design import CALENDAR, FAMILIES, Layout
 from forecasting.engine.metrics import log_score, worst_ranks
@@ -252,3 +250,13 @@ def test_a_tally_takes_in_a_shift_without_any_crime() -> None:
 def test_an_area_without_a_name_is_refused() -> None:
     with pytest.raises(ValueError, match="no name"):
         Groups(np.array([0, 2]), ("A", "B"))
+
+
+def test_groups_of_risk_hold_watched_cells_only() -> None:
+    """Cells that no sensor covers are no cells of low risk, and what happened there tests no forecast."""
+    tally = Tally.empty(1, 1, 3, 0)
+    expected = np.array([0.0, 0.0, 0.2, 0.4])
+    watched = expected > 0
+    tally.add(0, 0, expected, np.array([0, 3]), np.array([5.0, 1.0]), np.zeros(3), None, watched)
+    assert (tally.fine_cells.sum(), tally.fine_observed.sum()) == (2, 1)
+    assert tally.fine_expected.sum() == pytest.approx(0.6)

@@ -18,6 +18,7 @@ _SECOND = "datetime64[s]"
 MONTH_WINDOW_DAYS = 30
 MONTH_STEP_DAYS = 7
 MAX_VALIDATION_PERIODS = 80
+MOST_REFIT_WEEKS = 5_200
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,11 @@ def timetable(
         raise BenchProblem(
             f"The test ends ({end}) before it begins ({first}).",
             next_step="--test-to is the day after the last.",
+        )
+    if refit_weeks > MOST_REFIT_WEEKS:
+        raise BenchProblem(
+            f"Models cannot be fit anew every {refit_weeks:,} weeks.",
+            next_step="use --refit-weeks 0 to fit once.",
         )
     if horizon == "shift":
         if not 1 <= shift_hours <= 24 or 24 % shift_hours:

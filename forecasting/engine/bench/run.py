@@ -165,6 +165,11 @@ def _before(events: EventsFile, plan: Timetable) -> EventsFile:
 
 
 def _grid(options: Options, events: EventsFile, plan: Timetable) -> GridSpec:
+    if not 0 < options.cell_size_m < np.inf:
+        raise BenchProblem(
+            f"A cell size of {options.cell_size_m:g} m is not a positive length.",
+            next_step="give metres, e.g. --cell-size-m 150.",
+        )
     before = _before(events, plan)
     if len(before) == 0:
         raise BenchProblem(
