@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.engine.card import neutral_columns
+from forecasting.engine.ablation import neutral_columns
 from forecasting.engine.design import CALENDAR, FAMILIES, Layout
 from forecasting.engine.models import blend
 
