@@ -109,7 +109,13 @@ def artefact_load(*, name: str, sha256: str, library: str = "") -> Artefact:
             next_step=TRAIN_AGAIN,
         )
     data = artefact_check(name=name, sha256=sha256)
-    content = joblib.load(BytesIO(data))
+    try:
+        content = joblib.load(BytesIO(data))
+    except (AttributeError, ImportError) as error:
+        # A pickle names its classes: one that has moved since would break every page that shows a forecast.
+        raise MissionsError(
+            f"The model file {name} was made by another version of this program.", next_step=TRAIN_AGAIN
+        ) from error
     if content.get("format") != FORMAT:
         raise MissionsError(f"The model file {name} has another format.", next_step=TRAIN_AGAIN)
     artefact: Artefact = content["artefact"]
