@@ -34,9 +34,10 @@ from forecasting.engine.metrics import (
     week_blocks,
     worst_ranks,
 )
+from forecasting.engine.mixture import Blend
 from forecasting.engine.parallel import TypePool
 from forecasting.engine.periods import Periods, days_since_epoch
-from forecasting.engine.workshop import ShapeModel, Workshop, matrix, surface
+from forecasting.engine.workshop import ShapeModel, Workshop, matrix, spread, surface
 from missions_project.lib.progress import Progress, no_progress
 
 Floats = npt.NDArray[np.float64]
@@ -254,21 +255,12 @@ def _expected(
     watched: npt.NDArray[np.bool_] | None = None,
 ) -> Floats:
     """The surface; parts of a blend that were predicted already are not predicted twice."""
-    parts = getattr(candidate.estimator, "estimators", None)
-    if parts is not None and all(id(part) in shared for part in parts):
-        blended = candidate.estimator.combine([shared[id(part)] for part in parts])
-        return surface(_Given(blended), X, total, watched)
+    blended = candidate.estimator
+    if isinstance(blended, Blend) and all(id(part) in shared for part in blended.estimators_):
+        return spread(blended.combine([shared[id(part)] for part in blended.estimators_]), total, watched)
     expected = surface(candidate.estimator, X, total, watched)
     shared[id(candidate.estimator)] = expected
     return expected
-
-
-@dataclass(frozen=True)
-class _Given:
-    risk: Floats
-
-    def predict(self, X: npt.NDArray[np.float32]) -> Floats:
-        return self.risk
 
 
 def _league(

@@ -1,16 +1,13 @@
 """Who takes part in the league: four plain baselines, and the learned models that must beat them."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from forecasting.engine.design import Layout
 from forecasting.engine.features import rate_index
 from forecasting.engine.mixture import BoostedMixture, NonNegativeMixture
-from forecasting.engine.models import BestShare, BoostedPoisson, LogLinearPoisson, blend
+from forecasting.engine.models import BestShare, BoostedPoisson, LogLinearPoisson
 
 BASELINES = ("all_history_counts", "decayed_counts", "kernel_density", "counts_and_kernel")
 LEARNED = ("log_linear", "boosting", "mixture", "boosted_mixture", "blend")
@@ -110,18 +107,3 @@ def candidate_estimator(name: str, layout: Layout, n_events: int) -> Any:
 def entrants(n_events: int) -> tuple[str, ...]:
     """Who may take part: with fewer than 50 incidents the learned models have nothing to learn from."""
     return BASELINES if n_events < LEARNED_NEEDS_EVENTS else BASELINES + LEARNED
-
-
-class FittedBlend:
-    """The geometric mean of estimators that are fitted already. Picklable."""
-
-    def __init__(self, estimators: Sequence[Any], weights: Sequence[float]) -> None:
-        self.estimators = list(estimators)
-        self.weights = list(weights)
-
-    def predict(self, X: np.ndarray[Any, np.dtype[np.float32]]) -> np.ndarray[Any, np.dtype[np.float64]]:
-        return self.combine([one.predict(X) for one in self.estimators])
-
-    def combine(self, risks: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """The mean of predictions that were made already."""
-        return np.asarray(blend(risks, self.weights), dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Risk as a sum of rates, and the trees that correct it: the estimators behind the champion blend.
+"""Risk as a sum of rates, the trees that correct it, and the blend with other opinions that is the usual champion.
 
 Rules, targets and weights are those of ``forecasting.engine.models``.
 """
@@ -10,7 +10,16 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from forecasting.engine.models import TINY, BoostedPoisson, Floats, Matrix, RateEstimator, columns_of
+from forecasting.engine.models import (
+    TINY,
+    BoostedPoisson,
+    Floats,
+    LogLinearPoisson,
+    Matrix,
+    RateEstimator,
+    blend,
+    columns_of,
+)
 
 
 class NonNegativeMixture(RateEstimator):
@@ -122,3 +131,38 @@ class BoostedMixture(RateEstimator):
         correction = self.trees_.predict(self._with_base(X, base))
         result: Floats = base * np.maximum(correction, TINY) ** self.strength
         return result
+
+
+class Blend(RateEstimator):
+    """Several estimators as one: the weighted geometric mean of their risks (``blend``).
+
+    ``estimators``: None stands for a log-linear model and a mixture; ``weights``: equal if None.
+    """
+
+    def __init__(
+        self, estimators: Sequence[Any] | None = None, weights: Sequence[float] | None = None
+    ) -> None:
+        self.estimators = estimators
+        self.weights = weights
+
+    @classmethod
+    def of_fitted(cls, estimators: Sequence[Any], weights: Sequence[float]) -> Self:
+        """A blend of estimators that are fitted already, so that none is fitted twice."""
+        made = cls(tuple(estimators), tuple(weights))
+        made.estimators_, made.n_features_in_ = list(estimators), estimators[0].n_features_in_
+        return made
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        X, y, weight = self._checked(X, y, sample_weight)
+        parts = (LogLinearPoisson(), NonNegativeMixture()) if self.estimators is None else self.estimators
+        self.estimators_ = [clone(part).fit(X, y, sample_weight=weight) for part in parts]
+        return self
+
+    def predict(self, X: Any) -> Floats:
+        check_is_fitted(self)
+        # Each part checks X itself: a copy here would be the largest array of a forecast.
+        return self.combine([part.predict(X) for part in self.estimators_])
+
+    def combine(self, risks: Sequence[Any]) -> Floats:
+        """The mean of predictions that were made already."""
+        return np.asarray(blend(risks, self.weights), dtype=np.float64)

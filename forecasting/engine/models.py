@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     class _Regressor:
         """scikit-learn ships no types: as Any its bases would switch off the checks of every estimator here."""
 
+        n_features_in_: int
+
         def __sklearn_tags__(self) -> Tags: ...
 else:
 

@@ -12,7 +12,6 @@ from forecasting.engine.candidates import (
     BLEND_WEIGHTS,
     BLENDED,
     Candidate,
-    FittedBlend,
     candidate_estimator,
     entrants,
 )
@@ -23,6 +22,7 @@ from forecasting.engine.grid import GridSpec
 from forecasting.engine.lag import LOWEST_SHARE, ReportingLag, lag_measure, lags_measured
 from forecasting.engine.leftout import PREFIX, WithoutFamily
 from forecasting.engine.level import LevelModel
+from forecasting.engine.mixture import Blend
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
 from forecasting.engine.sampling import SampledRows
 from ingestion.engine.tables import IncidentTable
@@ -185,7 +185,7 @@ class Workshop:
             fitted[name] = Candidate(name, estimator, time.perf_counter() - started)
         if "blend" in wanted:
             parts = [fitted[name] for name in BLENDED]
-            estimator = FittedBlend([part.estimator for part in parts], BLEND_WEIGHTS)
+            estimator = Blend.of_fitted([part.estimator for part in parts], BLEND_WEIGHTS)
             fitted["blend"] = Candidate("blend", estimator, sum(part.seconds for part in parts))
         return [fitted[name] for name in wanted], n_events
 
@@ -217,15 +217,23 @@ def matrix(
 def surface(
     estimator: Any, X: Floats32, expected_total: float, watched: npt.NDArray[np.bool_] | None = None
 ) -> Floats:
+    """Expected counts of every cell, by an estimator's relative risk: ``spread`` of what it predicts. [N]"""
+    return spread(estimator.predict(X), expected_total, watched)
+
+
+def spread(
+    predicted: npt.ArrayLike, expected_total: float, watched: npt.NDArray[np.bool_] | None = None
+) -> Floats:
     """Expected counts of every cell: relative risk spread over the city so that the sum is the level. [N]
 
-    Where ``watched`` [N] is False nothing is expected: nothing could be seen there.
+    Where ``watched`` [N] is False nothing is expected: nothing could be seen there. A risk of nothing anywhere is an
+    even one.
     """
-    risk = np.maximum(np.asarray(estimator.predict(X), dtype=np.float64), 0.0)
+    risk = np.maximum(np.asarray(predicted, dtype=np.float64), 0.0)
     if watched is not None:
         risk = np.where(watched, risk, 0.0)
     total = float(risk.sum())
     if not np.isfinite(total) or total <= 0:
-        even = np.ones(len(X)) if watched is None or not watched.any() else watched.astype(np.float64)
+        even = np.ones(len(risk)) if watched is None or not watched.any() else watched.astype(np.float64)
         return even * (expected_total / max(float(even.sum()), 1.0))
     return risk * (expected_total / total)

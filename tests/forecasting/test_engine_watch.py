@@ -1,6 +1,8 @@
 """Where sensors do not reach, gunfire is unknown: never learnt as peace, never forecast, and new sensors are no wave."""
 
 from dataclasses import replace
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +12,9 @@ from forecasting.engine.bench.contest import with_even_share
 from forecasting.engine.design import calendar_columns
 from forecasting.engine.features import MEMORIES_DAYS, RATES, History, events_of, rate_index
 from forecasting.engine.fit import fit_champions
-from forecasting.engine.periods import days_since_epoch
+from forecasting.engine.periods import Periods, days_since_epoch
 from forecasting.engine.sampling import rows_sample
-from forecasting.engine.train import explain, forecast
+from forecasting.engine.train import TrainedType, explain, forecast
 from forecasting.engine.watch import watch_of
 from forecasting.engine.wording import clauses, headline, words
 from ingestion.engine.tables import IncidentTable, WatchedArea
@@ -42,6 +44,17 @@ def even_city(watched: bool, seed: int = 3) -> IncidentTable:
     table = table.take(np.flatnonzero(heard | (table.category != 0)))
     areas = (WatchedArea("burglary", OLD, START), WatchedArea("burglary", NEW, NEW_FROM))
     return replace(table, watched=areas if watched else ())
+
+
+@cache
+def fitted() -> tuple[dict[str, TrainedType], Periods, dict[str, Any]]:
+    """Champions of the watched city, the next evening, and what a forecast of it is given."""
+    as_of = shift_instances(DAYS).to_utc[-1]
+    given = {"grid": GRID, "incidents": even_city(True), "shifts": SHIFTS, "as_of_utc": as_of}
+    trained = fit_champions(
+        periods=shift_instances(DAYS), targets=("burglary", "robbery"), rng=np.random.default_rng(1), **given
+    )
+    return trained, shift_instances(DAYS + 1).take([DAYS * 3 + 2]), given
 
 
 def test_a_cell_is_watched_from_the_first_day_on_which_an_area_covers_it() -> None:
@@ -104,13 +117,7 @@ def test_nothing_is_learnt_where_nothing_could_be_heard() -> None:
 
 
 def test_a_forecast_expects_nothing_unwatched_and_the_right_level_where_sensors_are_new() -> None:
-    table = even_city(True)
-    as_of = shift_instances(DAYS).to_utc[-1]
-    given = {"grid": GRID, "incidents": table, "shifts": SHIFTS, "as_of_utc": as_of}
-    trained = fit_champions(
-        periods=shift_instances(DAYS), targets=("burglary", "robbery"), rng=np.random.default_rng(1), **given
-    )
-    tonight = shift_instances(DAYS + 1).take([DAYS * 3 + 2])
+    trained, tonight, given = fitted()
     surfaces = forecast(trained=trained, period=tonight, **given)
     gunfire = surfaces["burglary"]
     assert (gunfire[NEVER] == 0).all()
@@ -128,13 +135,7 @@ def test_the_even_share_of_a_published_method_stays_where_sensors_reach() -> Non
 
 
 def test_a_cell_without_sensors_is_said_to_be_unknown_and_gets_no_reasons() -> None:
-    table = even_city(True)
-    as_of = shift_instances(DAYS).to_utc[-1]
-    given = {"grid": GRID, "incidents": table, "shifts": SHIFTS, "as_of_utc": as_of}
-    trained = fit_champions(
-        periods=shift_instances(DAYS), targets=("burglary", "robbery"), rng=np.random.default_rng(1), **given
-    )
-    tonight = shift_instances(DAYS + 1).take([DAYS * 3 + 2])
+    trained, tonight, given = fitted()
     cells = np.array([int(np.flatnonzero(NEVER)[0]), int(np.flatnonzero(WEST)[0])])
     unknown, heard = explain(trained=trained, period=tonight, cells=cells, target="burglary", **given)
     assert (unknown.expected, unknown.is_watched, heard.is_watched) == (0.0, False, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,24 @@ def test_a_model_file_that_was_changed_or_is_missing_is_not_opened(scene: Scene,
     finally:
         path.write_bytes(kept)
         artefacts_forget()
+
+
+@pytest.mark.parametrize(
+    "names", ["forecasting.engine.candidates\nFittedBlend", "forecasting.engine.gone\nModel"]
+)
+def test_a_model_of_an_older_version_of_this_program_asks_for_training(scene: Scene, names: str) -> None:
+    """Its file names classes that have moved since: words, and not a page that breaks."""
+    version = scene.version()
+    content = f"c{names}\n.".encode()
+    name = "an-older-one.joblib"
+    path = Path(settings.ARTEFACT_DIR) / name
+    path.write_bytes(content)
+    version.artefact, version.artefact_hash = name, hashlib.sha256(content).hexdigest()
+    try:
+        with pytest.raises(MissionsError, match=r"another version of this program.* Next step: .*Train now"):
+            model_artefact(version)
+    finally:
+        path.unlink()
 
 
 def test_a_model_of_another_library_version_asks_for_training(scene: Scene) -> None:

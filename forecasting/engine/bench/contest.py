@@ -16,11 +16,12 @@ from forecasting.engine.classics.points import PointProcess, Points
 from forecasting.engine.features import History
 from forecasting.engine.lag import ReportingLag
 from forecasting.engine.leftout import LEFT_OUT
+from forecasting.engine.mixture import Blend
 from forecasting.engine.parallel import TypePool
 from forecasting.engine.periods import MIN_PERIODS, Periods, after_burn_in, days_since_epoch
 from forecasting.engine.sampling import SampledRows, rows_sample
 from forecasting.engine.train import MAX_SAMPLED_PERIODS, workshop_of
-from forecasting.engine.workshop import ShapeModel, Workshop, surface
+from forecasting.engine.workshop import ShapeModel, Workshop, spread
 from ingestion.engine.tables import IncidentTable
 from missions_project.lib.progress import Progress
 
@@ -198,9 +199,8 @@ def surfaces_of(
     def risk_of(estimator: Any) -> tuple[Floats, float]:
         if id(estimator) not in done:
             begun = time.perf_counter()
-            parts = getattr(estimator, "estimators", None)
-            if parts and hasattr(estimator, "combine"):
-                found = [risk_of(part) for part in parts]
+            if isinstance(estimator, Blend):
+                found = [risk_of(part) for part in estimator.estimators_]
                 begun = time.perf_counter() - sum(taken for _, taken in found)
                 risk = estimator.combine([part for part, _ in found])
             else:
@@ -211,13 +211,13 @@ def surfaces_of(
     learned: dict[str, Floats] = {}
     for candidate in contestants.candidates:
         risk, taken = risk_of(candidate.estimator)
-        learned[candidate.name] = surface(_Given(risk), instant.X, instant.total, instant.watched)
+        learned[candidate.name] = spread(risk, instant.total, instant.watched)
         seconds[candidate.name] = seconds.get(candidate.name, 0.0) + taken
     processes: dict[str, Floats] = {}
     for name, process in contestants.processes.items():
         begun = time.perf_counter()
         risk = process.intensity(instant.points, instant.at_days, instant.length_days)
-        processes[name] = surface(_Given(risk), instant.X, instant.total, instant.watched)
+        processes[name] = spread(risk, instant.total, instant.watched)
         seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - begun
     return learned, processes
 
@@ -227,16 +227,6 @@ def with_even_share(expected: Floats, share: float, watched: Bools | None = None
     even = np.ones(len(expected)) if watched is None or not watched.any() else watched.astype(np.float64)
     mixed: Floats = (1.0 - share) * expected + share * expected.sum() * even / even.sum()
     return mixed
-
-
-@dataclass(frozen=True)
-class _Given:
-    """A risk that was predicted already, for ``workshop.surface``."""
-
-    risk: Floats
-
-    def predict(self, X: Floats32) -> Floats:
-        return self.risk
 
 
 def models_choose(wanted: Sequence[str], classics: Sequence[str]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import shapely
 
 from forecasting.engine.bench.events import EventsFile
-from forecasting.engine.bench.files import bytes_read
+from forecasting.engine.bench.files import NO_GEOJSON, bytes_read
 from forecasting.engine.bench.problems import BenchProblem
 from forecasting.engine.grid import project, to_metres
 from ingestion.engine.tables import WatchedArea
@@ -33,14 +33,7 @@ def coverage_read(path: Path, epsg: int, categories: tuple[str, ...]) -> tuple[W
     try:
         features = json.loads(data.decode("utf-8-sig"))["features"]
         found = [_area(feature, epsg) for feature in features]
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-        shapely.errors.GEOSException,
-    ) as exc:
+    except NO_GEOJSON as exc:
         raise BenchProblem(f"{path.name} is no coverage file ({exc}).", next_step=_NEXT) from exc
     if not found:
         raise BenchProblem(f"{path.name} holds no area.", next_step=_NEXT)

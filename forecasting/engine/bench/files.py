@@ -5,11 +5,15 @@ import zlib
 from io import BytesIO
 from pathlib import Path
 
+import shapely
+
 from forecasting.engine.bench.problems import BenchProblem
 
 MAX_BYTES = 4 * 1024**3
 MAX_RATIO = 200
 RATIO_FREE_BYTES = 64 * 1024**2
+NO_GEOJSON = (ValueError, KeyError, TypeError, AttributeError, RecursionError, shapely.errors.GEOSException)
+"""What reading a damaged or foreign file as GeoJSON raises."""
 _CHUNK = 4 * 1024**2
 
 

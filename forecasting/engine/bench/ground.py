@@ -17,7 +17,7 @@ import shapely.geometry
 from agencies.engine.geometry import GeometryProblem
 from agencies.engine.geometry_files import areas_from_file, polygons_only
 from forecasting.engine.bench.events import EventsFile
-from forecasting.engine.bench.files import bytes_read, unpacked
+from forecasting.engine.bench.files import NO_GEOJSON, bytes_read, unpacked
 from forecasting.engine.bench.problems import BenchProblem
 from forecasting.engine.grid import GridSpec, grid_build, project, to_metres, utm_epsg
 from forecasting.engine.places import column_names, layer_density
@@ -53,15 +53,7 @@ def boundary_read(path: Path) -> shapely.Geometry:
         else:
             shapes = [area.repaired or area.shape for area in areas_from_file(path).areas if area.shape]
         area = polygons_only(shapely.union_all(shapely.make_valid(np.array(shapes, dtype=object))))
-    except (
-        GeometryProblem,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-        shapely.errors.GEOSException,
-    ) as exc:
+    except (GeometryProblem, *NO_GEOJSON) as exc:
         raise BenchProblem(
             f"{path.name} cannot be read as a boundary ({exc}).",
             next_step="give the areas as GeoJSON in WGS84 (a FeatureCollection of polygons).",
