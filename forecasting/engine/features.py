@@ -6,8 +6,9 @@ pseudo-incident spread evenly over the city is added to each, so that an empty h
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -18,6 +19,7 @@ from forecasting.engine.aoristic import pieces_of
 from forecasting.engine.counts import DecayedCounts, Kernel, kernel_build, mass_of, pooled_places
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.lag import CompletenessBook, ReportingLag
+from forecasting.engine.parallel import shared_map
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
 from forecasting.engine.watch import Watch, watch_of
 from ingestion.engine.tables import IncidentTable
@@ -223,7 +225,6 @@ class History:
         n_cells, n_sources = len(self.grid), self.events.n_sources
         m = n_cells if cells is None else len(cells)
         out = np.empty((m, len(range(n_sources)[sources]), len(RATES)), dtype=np.float32)
-        column = 0
         groups = (
             (self._all, MEMORIES_DAYS, BANDWIDTHS_M, list(range(len(MEMORIES_DAYS)))),
             (self._slot[slot], SLOT_MEMORIES_DAYS, SLOT_BANDWIDTHS_M, _SLOT_COLUMNS),
@@ -232,6 +233,8 @@ class History:
         operators = (
             {} if cells is None else {b: kernel.operator[cells] for b, kernel in self._kernels.items()}
         )
+        jobs: list[Callable[[], None]] = []
+        column = 0
         for states, memories, bandwidths, columns in groups:
             known = states[1].totals()
             totals = known[sources].astype(np.float32)
@@ -240,33 +243,48 @@ class History:
                 factors = self._late.factors(known, columns)[sources].astype(np.float32)
                 totals, raised = totals * factors, (factors * np.float32(n_cells)).reshape(-1)
             for bandwidth in bandwidths:
-                if bandwidth:
-                    counts = self._blurred(states, self._kernels[bandwidth], operators.get(bandwidth))
-                else:
-                    counts = states[1].values(cells)
-                if sources != slice(None):
-                    counts = counts.reshape(m, n_sources, -1)[:, sources].reshape(m, -1)
                 block = out[:, :, column : column + len(memories)]
-                seen = self._seen(counts.reshape(block.shape), sources, raised)
-                # Whole rows at a time: the last axis alone, a handful of memories, is too short to be fast.
-                counts *= raised
-                counts += np.float32(1.0)
-                counts /= (totals + np.float32(1.0)).reshape(-1)
-                block[:] = counts.reshape(block.shape)
-                for number, source, mine in seen:
-                    kernel = self._kernels.get(bandwidth)
-                    share = self._exposure(source, memories)
-                    even, city = 1.0 / max(float((share[:, -1] > 0).sum()), 1.0), share.sum(axis=0)
-                    if kernel is not None:
-                        squares = np.zeros((kernel.n_places, len(memories)))
-                        np.add.at(squares, kernel.place_of, share)
-                        share = (kernel.operator if cells is None else operators[bandwidth]) @ squares
-                    elif cells is not None:
-                        share = share[cells]
-                    usual = totals[number] * share / np.maximum(city, _LEAST_CITY)
-                    block[:, number] = (mine + even) / (usual + even)
+                parts = (block, states, memories, bandwidth, totals, raised, sources, cells)
+                jobs.append(partial(self._fill, *parts, operators.get(bandwidth)))
                 column += len(memories)
+        shared_map(lambda job: job(), jobs)
         return out
+
+    def _fill(
+        self,
+        block: Floats32,
+        states: dict[int, DecayedCounts],
+        memories: tuple[float, ...],
+        bandwidth: float,
+        totals: Floats32,
+        raised: Floats32 | np.float32,
+        sources: slice,
+        cells: Ints | None,
+        operator: sparse.csr_array | None,
+    ) -> None:
+        """The relative rates of one bandwidth, written into their place: [m, sources, memories]."""
+        m, n_sources = len(block), self.events.n_sources
+        kernel = self._kernels.get(bandwidth)
+        counts = states[1].values(cells) if kernel is None else self._blurred(states, kernel, operator)
+        if sources != slice(None):
+            counts = counts.reshape(m, n_sources, -1)[:, sources].reshape(m, -1)
+        seen = self._seen(counts.reshape(block.shape), sources, raised)
+        # Whole rows at a time: the last axis alone, a handful of memories, is too short to be fast.
+        counts *= raised
+        counts += np.float32(1.0)
+        counts /= (totals + np.float32(1.0)).reshape(-1)
+        block[:] = counts.reshape(block.shape)
+        for number, source, mine in seen:
+            share = self._exposure(source, memories)
+            even, city = 1.0 / max(float((share[:, -1] > 0).sum()), 1.0), share.sum(axis=0)
+            if kernel is not None:
+                squares = np.zeros((kernel.n_places, len(memories)))
+                np.add.at(squares, kernel.place_of, share)
+                share = (kernel.operator if operator is None else operator) @ squares
+            elif cells is not None:
+                share = share[cells]
+            usual = totals[number] * share / np.maximum(city, _LEAST_CITY)
+            block[:, number] = (mine + even) / (usual + even)
 
 
 def surfaces(

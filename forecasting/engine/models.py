@@ -16,6 +16,8 @@ from sklearn.linear_model import PoissonRegressor
 from sklearn.utils import Tags
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from forecasting.engine.parallel import in_parts
+
 Floats = npt.NDArray[np.floating[Any]]
 Matrix = npt.NDArray[np.float32]
 TINY = 1e-12
@@ -260,8 +262,9 @@ class BoostedPoisson(RateEstimator):
         X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
         if self.trees_ is None:
             return np.zeros(len(X))
-        result: Floats = self.trees_.predict(self._steps(self._inputs(X)))
-        return result
+        inputs, trees = self._inputs(X), self.trees_
+        # Each row is read on its own: parts give the same bits as the whole.
+        return in_parts(lambda rows: trees.predict(self._steps(inputs[rows])), len(inputs))
 
     def _steps(self, inputs: Matrix) -> npt.NDArray[np.float64]:
         """Each value's step among its column's quantiles: what the trees see."""

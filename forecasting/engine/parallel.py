@@ -4,8 +4,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 T = TypeVar("T")
@@ -58,3 +61,35 @@ class TypePool:
         if self._pool is None:
             return [work(item) for item in items]
         return list(self._pool.map(work, items))
+
+
+_ROWS_PER_PART = 4_096
+_sharing: ContextVar[TypePool | None] = ContextVar("sharing", default=None)
+
+
+@contextmanager
+def rows_shared(pool: TypePool) -> Iterator[None]:
+    """Inside this block work on one crime type is divided among the workers: for when there is only one type.
+
+    Workers themselves do not see the block: a part is never divided again.
+    """
+    token = _sharing.set(pool)
+    try:
+        yield
+    finally:
+        _sharing.reset(token)
+
+
+def in_parts(work: Callable[[slice], npt.NDArray[np.float64]], n: int) -> npt.NDArray[np.float64]:
+    """``work(slice(0, n))``, in parts where rows are shared and there are enough of them; parts keep their order."""
+    pool = _sharing.get()
+    if pool is None or pool.workers < 2 or n < 2 * _ROWS_PER_PART:
+        return work(slice(0, n))
+    edges = np.linspace(0, n, pool.workers + 1).astype(int).tolist()
+    return np.concatenate(pool.map(work, map(slice, edges[:-1], edges[1:])))
+
+
+def shared_map(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """``[work(item) for item in items]``, several at a time where work is shared."""
+    pool = _sharing.get()
+    return [work(item) for item in items] if pool is None else pool.map(work, items)

@@ -22,7 +22,7 @@ from forecasting.engine.features import BANDWIDTHS_M, MEMORIES_DAYS, SLOT_MEMORI
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.lag import ReportingLag
 from forecasting.engine.live import LiveHistory
-from forecasting.engine.parallel import TypePool, default_workers
+from forecasting.engine.parallel import TypePool, default_workers, rows_shared
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
 from forecasting.engine.predict import lags_live, shift_surface
 from forecasting.engine.trained import TrainedType
@@ -161,9 +161,10 @@ class ForecastState:
         chosen = {slug: trained[slug] for slug in (trained if targets is None else targets)}
         check_trained(chosen, self.grid, _no_incidents(self.categories), self.shifts, context_names, period)
         at_days = max(_days(start), _days(self.as_of_utc))
-        with TypePool(default_workers(len(chosen)) if workers is None else workers) as pool:
+        with TypePool(default_workers(max(len(chosen), 2)) if workers is None else workers) as pool:
             lags = lags_live(trained, self.categories, lag)
-            rates = self._rates_at(int(period.slot[0]), at_days, lags)
+            with rows_shared(pool):
+                rates = self._rates_at(int(period.slot[0]), at_days, lags)
             seen = self._history.seen_at(at_days, lags)
             totals = seen.totals()
             calendar = calendar_columns(period, self.shifts)[0]
@@ -181,6 +182,9 @@ class ForecastState:
                 progress(next(done), len(chosen), "Forecasting")
                 return found
 
+            if len(chosen) == 1:
+                with rows_shared(pool):
+                    return {slug: surface_of(one) for slug, one in chosen.items()}
             return dict(zip(chosen, pool.map(surface_of, chosen.values()), strict=True))
 
     def surface_after(
