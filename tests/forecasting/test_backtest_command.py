@@ -166,7 +166,8 @@ def league_without_seconds(out: Path) -> list[dict[str, str]]:
     with (out / "league.csv").open() as file:
         rows = list(csv.DictReader(file))
     for row in rows:
-        del row["fit_seconds"], row["forecast_seconds"]
+        for name in [name for name in row if "_seconds" in name]:
+            del row[name]
     return rows
 
 

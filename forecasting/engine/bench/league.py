@@ -31,16 +31,24 @@ CSV_COLUMNS = (
     *("category", "model", "is_baseline", "is_best_baseline", "is_written"),
     *("area", "cells", "hit_rate", "hit_rate_low", "hit_rate_high", "pai", "pai_low", "pai_high"),
     *("pei_star", "pei_star_low", "pei_star_high", "lift", "lift_low", "lift_high"),
-    *("log_score", "log_skill", "log_skill_low", "log_skill_high"),
+    *("log_score", "log_score_low", "log_score_high", "log_gain", "log_gain_low", "log_gain_high"),
+    *("log_skill", "log_skill_low", "log_skill_high"),
     *("against_written", "against_written_low", "against_written_high"),
     *("calibration", "calibration_low", "calibration_high"),
-    *("fit_seconds", "forecast_seconds", "stood_in_fits", "events", "outside_cells", "periods"),
+    *("calibration_gap", "calibration_gap_low", "calibration_gap_high"),
+    *("fit_seconds", "fit_seconds_low", "fit_seconds_high"),
+    *("forecast_seconds", "forecast_seconds_low", "forecast_seconds_high"),
+    *("fits", "stood_in_fits", "events", "outside_cells", "periods"),
 )
 
 
 @dataclass(frozen=True)
 class AreaFigures:
-    """What a model reaches when this many cells are flagged; ``lift`` is against the area's best baseline."""
+    """What a model reaches when this many cells are flagged; ``lift`` is against the area's best baseline.
+
+    PAI is the hit rate times N / k, a constant, so its interval is the hit rate's times the same. The lift is the paired
+    comparison of all three: N / k cancels in PAI's ratio, the best possible count in that of PEI*.
+    """
 
     area: str
     cells: int
@@ -56,33 +64,41 @@ class AreaFigures:
 
 @dataclass(frozen=True)
 class ModelFigures:
-    """One model's record. ``log_score`` is the mean per cell and period, ``log_skill`` nats per event against
-    the best baseline, ``against_written`` against the model whose forecast is written."""
+    """One model's record. ``log_score`` is the mean per cell and period, ``log_gain`` its difference to the best baseline's,
+    ``log_skill`` the same difference in nats per event, ``against_written`` against the model whose forecast is
+    written. ``calibration_gap`` is expected / observed minus the best baseline's. Seconds are those of all fits
+    together; their intervals draw whole fits, and do not exist where there was one."""
 
     name: str
     is_baseline: bool
     is_best_baseline: bool
     is_written: bool
     areas: tuple[AreaFigures, ...]
-    log_score: float
+    log_score: Estimate
+    log_gain: Estimate
     log_skill: Estimate
     against_written: Estimate
     calibration: Estimate
-    fit_seconds: float
-    forecast_seconds: float
+    calibration_gap: Estimate
+    fit_seconds: Estimate
+    forecast_seconds: Estimate
+    fits: int
     stood_in_fits: int
 
     def as_dict(self) -> dict[str, Any]:
-        plain = ("name", "is_baseline", "is_best_baseline", "is_written", "log_score")
-        seconds = ("fit_seconds", "forecast_seconds", "stood_in_fits")
+        plain = ("name", "is_baseline", "is_best_baseline", "is_written", "fits", "stood_in_fits")
         return {
             **{name: getattr(self, name) for name in plain},
-            "log_skill": self.log_skill.as_dict(),
-            "against_written": self.against_written.as_dict(),
-            "calibration": self.calibration.as_dict(),
-            **{name: getattr(self, name) for name in seconds},
+            **{name: getattr(self, name).as_dict() for name in _ESTIMATES},
             "areas": [area.as_dict() for area in self.areas],
         }
+
+
+_ESTIMATES = (
+    *("log_score", "log_gain", "log_skill", "against_written", "calibration", "calibration_gap"),
+    *("fit_seconds", "forecast_seconds"),
+)
+"""In the order of ``CSV_COLUMNS``."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +180,8 @@ def league_table(
     inside, outside = all_of.inside[target], all_of.outside[target]
     observed = inside + outside
     reference = int(choices.by_log[target])
+    cells = np.full(len(plan.test), float(len(grid)))
+    fit_draws = bootstrap_weeks(np.arange(len(blocks)), setting.rng(3))
     best_hits = np.stack(
         [all_of.hits[target, best, :, column] for column, best in enumerate(choices.by_area[target])], axis=1
     )
@@ -190,18 +208,29 @@ def league_table(
                 is_best_baseline=number == reference,
                 is_written=name == setting.written,
                 areas=tuple(figures),
-                log_score=float(scores.log_scores.sum() / (len(plan.test) * len(grid))),
+                log_score=ratio_estimate(scores.log_scores, cells, blocks_of, draws),
+                log_gain=ratio_estimate(gain, cells, blocks_of, draws),
                 log_skill=ratio_estimate(gain, inside, blocks_of, draws),
                 against_written=ratio_estimate(
                     scores.log_scores - all_of.log_scores[target, written], inside, blocks_of, draws
                 ),
                 calibration=ratio_estimate(scores.expected, observed, blocks_of, draws),
-                fit_seconds=float(all_of.fit_seconds[target, number]),
-                forecast_seconds=float(all_of.forecast_seconds[target, number]),
+                calibration_gap=ratio_estimate(
+                    scores.expected - all_of.expected[target, reference], observed, blocks_of, draws
+                ),
+                fit_seconds=seconds_estimate(
+                    [block.fit_seconds[target, number] for block in blocks], [1.0] * len(blocks), fit_draws
+                ),
+                forecast_seconds=seconds_estimate(
+                    [block.forecast_seconds[target, number] for block in blocks],
+                    [block.inside.shape[1] for block in blocks],
+                    fit_draws,
+                ),
+                fits=len(blocks),
                 stood_in_fits=sum(int(block.stand_in[target, number]) for block in blocks),
             )
         )
-    models.sort(key=lambda model: -model.log_score)
+    models.sort(key=lambda model: -model.log_score.value)
     return CategoryLeague(
         category=setting.targets[target],
         events=int(observed.sum()),
@@ -227,6 +256,21 @@ def league_table(
         ),
         reliability=tuple({"expected": float(a), "observed": float(b)} for a, b in reliability),
     )
+
+
+def seconds_estimate(
+    seconds: Sequence[float], work: Sequence[float], draws: npt.NDArray[np.int64]
+) -> Estimate:
+    """Seconds of all fits together, with an interval from drawing whole fits: ``draws`` [draws, fits].
+
+    ``seconds`` and ``work`` (fits, or periods forecast) have one value for each fit; the interval is that of the seconds
+    for each piece of work, times all the work, so that a short last block counts as short. One fit has no interval.
+
+    >>> seconds_estimate([2.0], [1.0], np.zeros((10, 1), dtype=np.int64))
+    Estimate(value=2.0, low=nan, high=nan)
+    """
+    taken, done = np.asarray(seconds, np.float64), np.asarray(work, np.float64)
+    return _scaled(ratio_estimate(taken, done, np.arange(len(taken)), draws), float(done.sum()))
 
 
 def _scaled(estimate: Estimate, factor: float) -> Estimate:
@@ -263,13 +307,8 @@ def league_csv(leagues: Sequence[CategoryLeague]) -> str:
                 estimates = (area.hit_rate, area.pai, area.pei_star, area.lift)
                 row: list[Any] = [league.category, model.name, *(int(flag) for flag in flags)]
                 row += [area.area, area.cells, *(value for one in estimates for value in _three(one))]
-                row += [
-                    _number(model.log_score),
-                    *_three(model.log_skill),
-                    *_three(model.against_written),
-                    *_three(model.calibration),
-                ]
-                row += [f"{model.fit_seconds:.3f}", f"{model.forecast_seconds:.3f}", model.stood_in_fits]
+                row += [value for name in _ESTIMATES for value in _three(getattr(model, name))]
+                row += [model.fits, model.stood_in_fits]
                 writer.writerow([*row, league.events, league.outside_cells, league.periods])
     return out.getvalue()
 

@@ -54,7 +54,13 @@ DEFINITIONS = (
     (
         "Intervals",
         "95 %, by drawing whole weeks (or periods, where these are as long) 1,000 times with replacement, the same draws for "
-        "all models. With 13 weeks they cover a little less than they say.",
+        "all models. With 13 weeks they cover a little less than they say. PAI is the hit rate times a constant, and so is "
+        "its interval; the lift compares hit rate, PAI and PEI* at once, for what they are divided by cancels.",
+    ),
+    (
+        "Seconds",
+        "Of all fits, and of all forecasts, together. Their intervals draw whole fits with replacement, the same for all models: "
+        "one fit has none, and a few fits tell little. Other work on the machine is in them.",
     ),
     (
         "Ties",
@@ -149,14 +155,18 @@ def _league(league: CategoryLeague) -> str:
     rows = [
         [
             _estimate(model.log_skill, 3, sign=True),
-            _number(model.log_score, 6),
+            _estimate(model.log_score, 6),
+            _estimate(model.log_gain, 6, sign=True),
             _estimate(model.calibration, 3),
-            _number(model.fit_seconds, 1),
-            _number(model.forecast_seconds, 1),
+            _seconds(model.fit_seconds, model.fits),
+            _seconds(model.forecast_seconds, model.fits),
         ]
         for model in league.models
     ]
-    head = ("Log skill, nats a crime", "Log score", "Expected / observed", "Fit, s", "Forecast, s")
+    head = (
+        *("Log skill, nats a crime", "Log score", "Log score minus the best baseline’s"),
+        *("Expected / observed", "Fit, s", "Forecast, s"),
+    )
     return _table(f"League, {league.category} (best log score first)", head, league.models, rows)
 
 
@@ -205,6 +215,12 @@ def _estimate(estimate: Estimate, digits: int, *, percent: bool = False, sign: b
         return f"{middle}{unit} <small>[no interval]</small>"
     low, high = _number(factor * estimate.low, digits, sign), _number(factor * estimate.high, digits, sign)
     return f"{middle}{unit} <small>[{low}, {high}]</small>"
+
+
+def _seconds(estimate: Estimate, fits: int) -> str:
+    return _estimate(estimate, 1).replace(
+        "no interval", "one fit, no interval" if fits == 1 else "no interval"
+    )
 
 
 def _number(value: float, digits: int, sign: bool = False) -> str:

@@ -161,7 +161,7 @@ class Command(MissionsCommand):
                 f"  {model_label(model.name):<24} {interval(area.hit_rate if area else None, 1, 100):>22} "
                 f"{number(area.pai if area else None, 1):>6} {number(area.pei_star if area else None, 2):>6} "
                 f"{interval(model.log_skill, 3):>25} {number(model.calibration, 2):>8} "
-                f"{model.fit_seconds:>7.1f} {model.forecast_seconds:>7.1f}{mark}"
+                f"{model.fit_seconds.value:>7.1f} {model.forecast_seconds.value:>7.1f}{mark}"
             )
 
 
