@@ -2,38 +2,18 @@
 
 from typing import Any
 
-from agencies.engine.offence_codes import ENFORCEMENT_BIAS, REFUSED_BY_CODE
 from agencies.models import CrimeType, Shift
 from forecasting.engine.drawing import model_label
 from forecasting.engine.metrics import MAIN_AREA
 from forecasting.models import ModelVersion
 from forecasting.selectors import drift_of
 from forecasting.selectors.why import family_label
-from ingestion.engine.privacy import refused_traits
+from ingestion.engine.withheld import withheld
 
 FEW_CRIMES = 10
 """Below this an area's figures say more about luck than about the model."""
 SHOWN_AREAS = 12
 LIBRARIES_UNKNOWN = "not recorded"
-
-
-def never_sees() -> list[tuple[str, list[str]]]:
-    """What no model is ever given, from the rules that enforce it: (kind, what)."""
-    offences = dict.fromkeys(
-        family.label for family in REFUSED_BY_CODE.values() if family.reason == ENFORCEMENT_BIAS
-    )
-    return [
-        ("Offences prone to enforcement bias", list(offences)),
-        ("About persons", list(refused_traits())),
-        (
-            "From patrol itself",
-            ["incidents and calls that officers initiated", "where cars were, and where missions were sent"],
-        ),
-        (
-            "From the future",
-            ["anything reported after the forecast was issued", "layers before their date of validity"],
-        ),
-    ]
 
 
 def listed_versions(crime_type: CrimeType) -> list[ModelVersion]:
@@ -73,7 +53,7 @@ def figures(crime_type: CrimeType, version: ModelVersion) -> dict[str, Any]:
         "ablation": _ablation_rows(card),
         "drift": drift,
         "newest_weeks": list(reversed(drift.weeks))[:16],
-        "never_sees": never_sees(),
+        "never_sees": withheld(),
         "libraries": version.summary.get("libraries") or version.summary.get("library", LIBRARIES_UNKNOWN),
         "seen": version.run.config_snapshot,
         "lift": _lift(version),

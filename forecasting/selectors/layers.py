@@ -18,7 +18,8 @@ from django.db.models.functions import Cast
 from agencies.engine.geometry import polygon_from_geojson
 from agencies.models import Agency, Beat, CrimeType, District
 from agencies.selectors import agency_area
-from ingestion.models import ContextLayer, Discovery, Incident
+from ingestion.engine.withheld import UNTAUGHT_DISCOVERIES
+from ingestion.models import ContextLayer, Incident
 
 INCIDENT_DAYS = 28
 _TOLERANCE_DEGREES = 3.0 / 111_320
@@ -155,7 +156,7 @@ def incidents_layer(agency: Agency, crime_type: CrimeType | None, before: dt.dat
     )
     rows = rows.filter(crime_type=crime_type) if crime_type else rows.filter(crime_type__is_active=True)
     # Officer-initiated ones train nothing, so they explain nothing on this map.
-    rows = rows.exclude(discovery=Discovery.OFFICER_INITIATED)
+    rows = rows.exclude(discovery__in=tuple(UNTAUGHT_DISCOVERIES))
     # A corrected place changes the row's hash, whether or not its feed says when it was updated.
     state = rows.aggregate(n=Count("pk"), last=Max("pk"), changed=Sum(F("content_hash") % 1_000_003))
     etag = _etag(

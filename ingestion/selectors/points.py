@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agencies.models import Agency, CrimeType
-from ingestion.models import Discovery, GunfireAlert, Incident
+from ingestion.engine.withheld import UNTAUGHT_DISCOVERIES
+from ingestion.models import GunfireAlert, Incident
 
 MAX_POINTS = 5_000
 """A browser draws five thousand points in a blink and fifty thousand in seconds."""
@@ -36,7 +37,7 @@ def incident_points(
     found: list[IncidentPoint] = []
     for model in (Incident, GunfireAlert):
         rows = model.objects.filter(agency=agency, occurred_from__gte=since, occurred_from__lt=until).exclude(
-            discovery=Discovery.OFFICER_INITIATED
+            discovery__in=tuple(UNTAUGHT_DISCOVERIES)
         )
         rows = (
             rows.filter(crime_type=crime_type)

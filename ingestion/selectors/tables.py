@@ -19,10 +19,10 @@ from agencies.engine.local_time import utc_to_local
 from agencies.models import Agency, CrimeType
 from agencies.selectors import active_crime_types
 from ingestion.engine.tables import IncidentTable, WatchedArea
+from ingestion.engine.withheld import UNTAUGHT_DISCOVERIES
 from ingestion.models import (
     CallForService,
     ContextLayer,
-    Discovery,
     Feed,
     GunfireAlert,
     Incident,
@@ -106,7 +106,7 @@ def watched_areas(agency: Agency, types: list[CrimeType], *, epsg: int) -> tuple
         return ()
     called = set(
         CallForService.objects.filter(agency=agency, crime_type__in=heard)
-        .exclude(discovery=Discovery.OFFICER_INITIATED)
+        .exclude(discovery__in=tuple(UNTAUGHT_DISCOVERIES))
         .values_list("crime_type_id", flat=True)
         .distinct()
     )
@@ -172,7 +172,7 @@ def stored_rows(
     """Yield the rows that may be learnt from: incidents, gunfire alerts, calls; never what officers initiated."""
     for model in (Incident, GunfireAlert, CallForService):
         rows: QuerySet[Any] = model._default_manager.filter(agency=agency)
-        rows = rows.exclude(discovery=Discovery.OFFICER_INITIATED)
+        rows = rows.exclude(discovery__in=tuple(UNTAUGHT_DISCOVERIES))
         if model is not CallForService:
             rows = rows.filter(crime_type__in=[crime_type.pk for crime_type in types])
         if since is not None:

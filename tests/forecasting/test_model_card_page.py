@@ -15,9 +15,8 @@ from django.utils import timezone
 from agencies.models import User
 from forecasting.charts import ablation_svg, curve_svg, hit_rate_svg, reliability_svg
 from forecasting.engine.design import FAMILIES
-from forecasting.model_card import FEW_CRIMES, figures, never_sees
+from forecasting.model_card import FEW_CRIMES, figures
 from forecasting.models import ModelVersion
-from ingestion.engine.privacy import refused_traits
 from tests.factories import make_member
 from tests.forecasting.scenes import Scene, make_scene
 from tests.forecasting.test_drift_is_measured import weeks
@@ -47,13 +46,6 @@ def test_the_card_tells_what_the_model_learned_from_and_what_it_never_sees(
                     "By beat", "Since it went live", "Versions"):  # fmt: skip
         assert f"<h2>{heading}" in page, heading
     assert "No week is measured yet" in page
-
-
-def test_what_is_never_seen_comes_from_the_rules_that_enforce_it() -> None:
-    told = dict(never_sees())
-    assert told["About persons"] == list(refused_traits())
-    assert len(told["Offences prone to enforcement bias"]) >= 10
-    assert not any("(" in trait for trait in refused_traits())
 
 
 def test_beats_stand_worst_first_and_those_with_few_crimes_last(scene: Scene) -> None:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from forecasting.engine.bench.files import bytes_read, unpacked
 from forecasting.engine.bench.problems import BenchProblem
+from ingestion.engine.withheld import UNTAUGHT_DISCOVERIES
 
 Floats = npt.NDArray[np.float64]
 Times = npt.NDArray[np.datetime64]
@@ -22,7 +23,6 @@ Flags = npt.NDArray[np.bool_]
 
 REQUIRED = ("id", "occurred_at", "category", "lat", "lon")
 OPTIONAL = ("occurred_to", "reported_at", "discovery", "coverage")
-OFFICER_INITIATED = "officer_initiated"
 _WRITE_DATES = "write dates as 2018-01-31 or 2018-01-31 14:30:00, local time, without a zone."
 
 NO_PLACE = "no place (lat or lon empty, or 0, 0)"
@@ -106,7 +106,7 @@ def events_read(path: Path) -> EventsFile:
 
     if "discovery" in frame:
         found = frame["discovery"].astype("string").str.strip().str.lower().fillna("")
-        leave_out(BY_OFFICERS, (found == OFFICER_INITIATED).to_numpy(dtype=bool))
+        leave_out(BY_OFFICERS, found.isin(list(UNTAUGHT_DISCOVERIES)).to_numpy(dtype=bool))
     leave_out(NO_TIME, np.isnat(occurred))
     leave_out(NO_PLACE, nowhere)
     leave_out(NO_CATEGORY, category == "")
