@@ -14,12 +14,11 @@ from ingestion.models import ImportRun
 from ingestion.services import spool_expire
 from ingestion.tasks import import_task
 from missions_project.lib.runs import RunStatus
+from patrols import services
 from patrols.models import MissionPlan
 from patrols.tasks import plan_reasons_task, plan_task
 
 logger = logging.getLogger(__name__)
-REASONS_WITHIN = timedelta(days=1)
-"""Reasons for older plans are worked out when somebody opens a mission."""
 DRIFT_EVERY = timedelta(hours=20)
 """Less than a day: each run would otherwise come a little later than the one before."""
 
@@ -41,17 +40,10 @@ def housekeeping() -> None:
 
 def reasons_due() -> int:
     """Send for the reasons of fresh plans that have none yet. Returns how many were sent. One query where there are none."""
-    now = timezone.now()
-    fresh = MissionPlan.objects.filter(
-        status=RunStatus.SUCCEEDED, reasons_at=None, finished_at__gt=now - REASONS_WITHIN
-    )
-    found = 0
-    for pk in list(fresh.values_list("pk", flat=True)):
-        # Marked before it is sent: the next minute's dispatcher must not send it again.
-        if MissionPlan.objects.filter(pk=pk, reasons_at=None).update(reasons_at=now) == 1:
-            plan_reasons_task.delay(pk)
-            found += 1
-    return found
+    found = services.reasons_due()
+    for pk in found:
+        plan_reasons_task.delay(pk)
+    return len(found)
 
 
 def drift_due() -> int:

@@ -194,7 +194,18 @@ class MissionPlan(AbstractRun):
     reasons_at = models.DateTimeField(
         null=True,
         editable=False,
-        help_text="When the forecast's reasons were last written beside the missions.",
+        help_text="When the forecast's reasons were all written beside the missions, or found to be impossible to give.",
+    )
+    reasons_sent_at = models.DateTimeField(
+        null=True, editable=False, help_text="When a worker was last asked for the reasons."
+    )
+    reasons_claimed_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="The last sign of life of the worker that writes the reasons; its claim ends five minutes later.",
+    )
+    reasons_attempts = models.PositiveSmallIntegerField(
+        default=0, editable=False, help_text="How many workers have begun to write the reasons."
     )
     state = models.CharField(max_length=12, choices=State, default=State.DRAFT, editable=False)
     published_at = models.DateTimeField(null=True, blank=True, editable=False)
