@@ -14,12 +14,18 @@ from django.utils.safestring import SafeString, mark_safe
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin, administered_agencies
-from agencies.lookups import pk_from_text
+from agencies.lookups import date_from_text, pk_from_text
 from agencies.models import User
 from forecasting.engine.drawing import model_label
 from forecasting.models import ModelPolicy, ModelVersion
 from forecasting.selectors import alarms_of, live_version, why_not_live
-from forecasting.services import model_approve, model_policy_ensure, model_refuse, model_roll_back
+from forecasting.services import (
+    drift_acknowledge,
+    model_approve,
+    model_policy_ensure,
+    model_refuse,
+    model_roll_back,
+)
 from missions_project.lib.errors import MissionsError
 
 State = ModelVersion.State
@@ -104,8 +110,12 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
         alarms = getattr(version, "alarms", ())
         if not alarms:
             return "no alarm" if version.is_live else "–"
+        is_open = any(alarm.is_open for alarm in alarms)
         return format_html(
-            '<span class="drift-alarm" title="{}">Alarm</span>', " ".join(alarm.text for alarm in alarms)
+            '<span class="{}" title="{}">{}</span>',
+            "drift-alarm" if is_open else "drift-acknowledged",
+            " ".join(alarm.text for alarm in alarms),
+            "Alarm" if is_open else "Alarm, acknowledged",
         )
 
     def get_urls(self) -> list[URLPattern]:
@@ -123,6 +133,7 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
             named("approve", self._approve, "approve"),
             named("roll-back", self._roll_back, "roll_back"),
             named("refuse", self._refuse, "refuse"),
+            named("acknowledge", self._acknowledge, "acknowledge"),
             *super().get_urls(),
         ]
 
@@ -165,6 +176,20 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     def _refuse(self, request: HttpRequest, version: ModelVersion) -> str:
         model_refuse(version=version, actor=person_of(request), note=request.POST.get("note", ""))
         return f"{version} is refused and stays out of service."
+
+    def _acknowledge(self, request: HttpRequest, version: ModelVersion) -> str:
+        try:
+            seen = date_from_text(request.POST.get("through_week", ""))
+        except MissionsError:
+            seen = None
+        drift_acknowledge(
+            version=version,
+            rule=request.POST.get("rule", ""),
+            through_week=seen,
+            reason=request.POST.get("note", ""),
+            actor=person_of(request),
+        )
+        return "The alarm is acknowledged. Weeks after those that you saw can raise it anew."
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

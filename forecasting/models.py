@@ -240,6 +240,34 @@ class ModelWeek(models.Model):
         return f"{self.version}, week of {self.week_from:%Y-%m-%d}"
 
 
+class DriftAcknowledgement(models.Model):
+    """Somebody has looked at a drift alarm and answers for it. Written by ``forecasting.services.drift_acknowledge`` only.
+
+    Holds for the weeks up to ``through_week``: the alarm's sum starts anew behind them, so that only new weeks raise it.
+    """
+
+    agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="acknowledgements")
+    rule = models.CharField(max_length=8, help_text="Which sum raised the alarm: more, fewer or skill.")
+    through_week = models.DateField(help_text="The newest settled week that the person saw.")
+    alarm = models.CharField(max_length=300, help_text="The alarm's sentence, as the person saw it.")
+    reason = models.CharField(max_length=500)
+    actor = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["version", "through_week"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["version", "rule", "through_week"], name="drift_alarm_acknowledged_once"
+            ),
+            models.CheckConstraint(condition=~Q(reason=""), name="drift_acknowledgement_has_a_reason"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version}, {self.rule}, through the week of {self.through_week:%Y-%m-%d}"
+
+
 class ForecastRun(AbstractRun):
     """A forecast of one shift instance for all active crime types. Changed by ``forecasting.services`` only."""
 

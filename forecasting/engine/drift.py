@@ -12,7 +12,9 @@ alarm with probability at most exp(-h), so n weeks and three sums to at most 3 n
 ``alarm_height`` solves this for h.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -117,29 +119,46 @@ def cusum(increments: Floats) -> Floats:
     return out
 
 
+def _cusum_after(increments: Floats, first: int) -> Floats:
+    return np.concatenate([np.zeros(min(first, len(increments))), cusum(increments[first:])])
+
+
 def count_sums(expected: Floats, observed: Floats, limits: Limits) -> tuple[Floats, Floats]:
     """The sums against too many and too few crimes, week by week: ([W], [W])."""
-    sums = []
+    more, fewer = count_steps(expected, observed, limits)
+    return cusum(more), cusum(fewer)
+
+
+def count_steps(expected: Floats, observed: Floats, limits: Limits) -> tuple[Floats, Floats]:
+    """What each week adds to the sums against too many and too few crimes: ([W], [W])."""
+    steps = []
     for sign in (1.0, -1.0):
         sound, departed = (1.0 + limits.tolerated) ** sign, (1.0 + limits.departure) ** sign
         ratio = observed * np.log(departed / sound) - expected * (departed - sound)
-        sums.append(cusum(ratio / limits.dispersion))
-    return sums[0], sums[1]
+        steps.append(ratio / limits.dispersion)
+    return steps[0], steps[1]
 
 
 def alarms(
-    expected: Floats, observed: Floats, skill: Floats | None, limits: Limits
+    expected: Floats,
+    observed: Floats,
+    skill: Floats | None,
+    limits: Limits,
+    after: Mapping[str, int] = MappingProxyType({}),
 ) -> tuple[list[Alarm], dict[str, Floats]]:
     """Look through a model's settled weeks, oldest first: (alarms, the sums by rule).
+
+    ``after`` gives, by rule, the number of first weeks that somebody has answered for: the sum starts at zero behind
+    them. That can only lower it, so the chance of a false alarm stays as promised.
 
     ``skill`` [W]: log score of the model minus that of the best plain count, in nats; NaN where a week has no plain count
     to compare with; None where the model is itself the plain count. No week gives no alarm.
     """
-    more, fewer = count_sums(expected, observed, limits)
-    sums = {"more": more, "fewer": fewer}
+    steps = dict(zip(RULES, count_steps(expected, observed, limits), strict=False))
     if skill is not None:
         # The log-likelihood ratio of the plain count against the model: the same bound holds.
-        sums["skill"] = cusum(-np.nan_to_num(skill) / limits.dispersion)
+        steps["skill"] = -np.nan_to_num(skill) / limits.dispersion
+    sums = {rule: _cusum_after(values, after.get(rule, 0)) for rule, values in steps.items()}
     height = alarm_height(limits.false_alarms)
     found = [
         Alarm(rule, int(np.argmax(values >= height)))

@@ -1,7 +1,7 @@
 """Reading how the models in service have done since: the weeks, their limits, and the alarms."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from agencies.models import Agency
 from forecasting.engine import drift as engine
-from forecasting.models import ModelPolicy, ModelVersion, ModelWeek
+from forecasting.models import DriftAcknowledgement, ModelPolicy, ModelVersion, ModelWeek
 from forecasting.selectors.governance import model_policy
 
 
@@ -37,11 +37,20 @@ class DriftWeek:
 
 @dataclass(frozen=True)
 class DriftAlarm:
-    """An alarm: the rule, the weeks that led to it, and one sentence with its numbers."""
+    """An alarm: the rule, the weeks that led to it, and one sentence with its numbers.
+
+    ``through_week`` is the newest settled week. ``acknowledged`` tells who answered for it: no week since raises it anew.
+    """
 
     rule: str
     week_from: dt.date
     text: str
+    through_week: dt.date
+    acknowledged: DriftAcknowledgement | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.acknowledged is None
 
 
 @dataclass(frozen=True)
@@ -63,17 +72,23 @@ class Drift:
         observed = sum(week.observed for week in self.weeks if week.settled)
         return sum(week.expected for week in self.weeks if week.settled) / observed if observed else None
 
+    @property
+    def open_alarms(self) -> tuple[DriftAlarm, ...]:
+        """The alarms for which nobody has answered yet."""
+        return tuple(alarm for alarm in self.alarms if alarm.is_open)
+
 
 def drift_of(
     version: ModelVersion, *, policy: ModelPolicy | None = None, now: dt.datetime | None = None
 ) -> Drift:
-    """Return what became of one version's forecasts. Two queries."""
+    """Return what became of one version's forecasts. Three queries, one less where no week is measured."""
     rows = list(ModelWeek.objects.filter(version=version).order_by("week_from"))
-    return _drift(version, rows, policy or model_policy(version.agency), now or timezone.now())
+    answers = _answers([version] if rows else []).get(version.pk, {})
+    return _drift(version, rows, answers, policy or model_policy(version.agency), now or timezone.now())
 
 
 def live_alarms(agency: Agency, *, now: dt.datetime | None = None) -> dict[int, tuple[DriftAlarm, ...]]:
-    """Return the alarms of the agency's live models, by version id; those without are left out. Three queries."""
+    """Return the alarms of the agency's live models, by version id; those without are left out. Four queries."""
     live = ModelVersion.objects.live().filter(agency=agency).select_related("agency").defer("summary")
     return alarms_of(list(live), now=now)
 
@@ -81,7 +96,7 @@ def live_alarms(agency: Agency, *, now: dt.datetime | None = None) -> dict[int, 
 def alarms_of(
     versions: list[ModelVersion], *, now: dt.datetime | None = None
 ) -> dict[int, tuple[DriftAlarm, ...]]:
-    """Return the alarms of these versions (read with their agencies), by id; those without are left out. Two queries."""
+    """Return the alarms of these versions (read with their agencies), by id; those without are left out. Three queries."""
     by_version: dict[int, list[ModelWeek]] = {}
     for week in ModelWeek.objects.filter(version__in=versions).order_by("week_from"):
         by_version.setdefault(week.version_id, []).append(week)
@@ -89,16 +104,31 @@ def alarms_of(
     policies = {
         row.agency_id: row for row in ModelPolicy.objects.filter(agency__in={v.agency_id for v in measured})
     }
-    now = now or timezone.now()
+    now, answers = now or timezone.now(), _answers(measured)
     found = {}
     for row in measured:
         policy = policies.get(row.agency_id) or ModelPolicy(agency=row.agency)
-        if alarms := _drift(row, by_version[row.pk], policy, now).alarms:
+        if alarms := _drift(row, by_version[row.pk], answers.get(row.pk, {}), policy, now).alarms:
             found[row.pk] = alarms
     return found
 
 
-def _drift(version: ModelVersion, rows: list[ModelWeek], policy: ModelPolicy, now: dt.datetime) -> Drift:
+Answers = dict[str, DriftAcknowledgement]
+
+
+def _answers(versions: list[ModelVersion]) -> dict[int, Answers]:
+    """The newest acknowledgement of each rule, by version id. One query, none without a version."""
+    found: dict[int, Answers] = {}
+    if versions:
+        rows = DriftAcknowledgement.objects.filter(version__in=versions).select_related("actor")
+        for row in rows.order_by("through_week"):
+            found.setdefault(row.version_id, {})[row.rule] = row
+    return found
+
+
+def _drift(
+    version: ModelVersion, rows: list[ModelWeek], answers: Answers, policy: ModelPolicy, now: dt.datetime
+) -> Drift:
     limits = engine.Limits(
         departure=policy.departure_percent / 100,
         tolerated=policy.tolerated_percent / 100,
@@ -124,9 +154,8 @@ def _drift(version: ModelVersion, rows: list[ModelWeek], policy: ModelPolicy, no
         for number, row in enumerate(rows)
     )
     settled = [number for number, week in enumerate(weeks) if week.settled]
-    return Drift(
-        weeks, _alarms([rows[number] for number in settled], version, limits), limits, policy.settle_days
-    )
+    found = _alarms([rows[number] for number in settled], version, answers, limits)
+    return Drift(weeks, found, limits, policy.settle_days)
 
 
 def _gain(row: ModelWeek) -> float:
@@ -138,18 +167,40 @@ def _skill(row: ModelWeek) -> float | None:
     return None if row.baseline_log_score is None or not row.observed else _gain(row) / row.observed
 
 
-def _alarms(rows: list[ModelWeek], version: ModelVersion, limits: engine.Limits) -> tuple[DriftAlarm, ...]:
+def _alarms(
+    rows: list[ModelWeek], version: ModelVersion, answers: Answers, limits: engine.Limits
+) -> tuple[DriftAlarm, ...]:
+    after = {
+        rule: sum(row.week_from <= answer.through_week for row in rows) for rule, answer in answers.items()
+    }
+    new = _raised(rows, version, limits, after)
+    raised = {alarm.rule for alarm in new}
+    old = [
+        replace(alarm, acknowledged=answer)
+        for rule, answer in answers.items()
+        if rule not in raised
+        # As the weeks up to the answer tell it now: reports that came since may have taken the alarm away.
+        for alarm in _raised(rows[: after[rule]], version, limits, {})
+        if alarm.rule == rule
+    ]
+    return (*new, *old)
+
+
+def _raised(
+    rows: list[ModelWeek], version: ModelVersion, limits: engine.Limits, after: dict[str, int]
+) -> list[DriftAlarm]:
     expected, observed = (
         np.array([getattr(row, name) for row in rows], float) for name in ("expected", "observed")
     )
     gain = None if version.is_baseline else np.array([_gain(row) for row in rows])
-    found, sums = engine.alarms(expected, observed, gain, limits)
+    found, sums = engine.alarms(expected, observed, gain, limits, after)
     out = []
     for alarm in found:
         zero = np.flatnonzero(sums[alarm.rule][: alarm.week] <= 0)
         part = rows[int(zero[-1]) + 1 if len(zero) else 0 : alarm.week + 1]
-        out.append(DriftAlarm(alarm.rule, rows[alarm.week].week_from, _sentence(alarm.rule, part)))
-    return tuple(out)
+        text = _sentence(alarm.rule, part)
+        out.append(DriftAlarm(alarm.rule, rows[alarm.week].week_from, text, rows[-1].week_from))
+    return out
 
 
 def _sentence(rule: str, part: list[ModelWeek]) -> str:

@@ -1,6 +1,7 @@
 """Building grids, training models, governing them, forecasting shifts, measuring what became of the forecasts."""
 
 from forecasting.services.drift import drift_measure
+from forecasting.services.drift_answers import drift_acknowledge
 from forecasting.services.forecasts import forecast_run, forecast_run_queue
 from forecasting.services.governance import (
     model_approve,
@@ -13,6 +14,7 @@ from forecasting.services.grids import grid_build
 from forecasting.services.training import training_run_execute, training_run_queue
 
 __all__ = [
+    "drift_acknowledge",
     "drift_measure",
     "forecast_run",
     "forecast_run_queue",

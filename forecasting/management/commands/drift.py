@@ -41,4 +41,9 @@ class Command(MissionsCommand):
                     f"(usual {week.low}–{week.high})  log skill {skill}{'' if week.settled else '  not settled'}"
                 )
             for alarm in drift.alarms:
-                self.stdout.write(f"  ALARM: {alarm.text}")
+                if (answer := alarm.acknowledged) is None:
+                    self.stdout.write(f"  ALARM: {alarm.text}")
+                else:
+                    self.stdout.write(
+                        f"  alarm, acknowledged {answer.at:%Y-%m-%d} by {answer.actor or 'nobody'}: {answer.reason}. {alarm.text}"
+                    )
