@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
@@ -9,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
@@ -18,7 +20,7 @@ from agencies.lookups import date_from_text, pk_from_text
 from agencies.models import User
 from forecasting.engine.drawing import model_label
 from forecasting.models import ModelPolicy, ModelVersion
-from forecasting.selectors import alarms_of, live_version, why_not_live
+from forecasting.selectors import alarms_of, live_version, refits_of, why_not_live
 from forecasting.services import (
     drift_acknowledge,
     model_approve,
@@ -39,10 +41,17 @@ def person_of(request: HttpRequest) -> User:
 
 @admin.register(ModelPolicy)
 class ModelPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
-    list_display = ("__str__", "agency", "go_live", "settle_days", "false_alarm_percent")
+    list_display = ("__str__", "agency", "go_live", "refit_days", "refit_time", "next_refit")
     list_select_related = ("agency",)
     fieldsets = (
         (None, {"fields": ("agency", "go_live")}),
+        (
+            "Training by schedule",
+            {
+                "fields": ("refit_days", "refit_time", "next_refit"),
+                "description": "A worker with its scheduler, or cron with manage.py train --due, trains when it is due.",
+            },
+        ),
         (
             "Drift alarm",
             {
@@ -52,6 +61,26 @@ class ModelPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
             },
         ),
     )
+
+    readonly_fields = ("next_refit",)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changelist = super().get_changelist_instance(request)
+        found = refits_of(changelist.result_list, now=timezone.now())
+        for row in changelist.result_list:
+            row.refit = found[row.agency_id]
+        return changelist
+
+    @admin.display(description="next training")
+    def next_refit(self, policy: ModelPolicy) -> str:
+        if not policy.pk or not policy.refit_days:
+            return "by hand only"
+        refit = getattr(policy, "refit", None) or refits_of([policy], now=timezone.now())[policy.agency_id]
+        if refit.due_at:
+            return "now: it is due"
+        if refit.next_at is None:
+            return "after the first training by hand"
+        return f"{refit.next_at.astimezone(ZoneInfo(policy.agency.time_zone)):%Y-%m-%d %H:%M}"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # Every agency has its one.

@@ -1,5 +1,6 @@
 """Grids, trained models, and forecasts."""
 
+import datetime as dt
 from typing import Any, Self
 
 from django.core.exceptions import ValidationError
@@ -52,17 +53,24 @@ class TrainingRun(AbstractRun):
     """One training of all the agency's active crime types. Changed by ``forecasting.services`` only."""
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
+    due_at = models.DateTimeField(
+        "due by schedule", null=True, blank=True, editable=False, help_text="Empty: started by hand."
+    )
     objects = RunQuerySet.as_manager()
 
     class Meta:
         ordering = ["-queued_at"]
+        constraints = [
+            # Two dispatchers, or one and cron, find the same training due: one of them makes it.
+            models.UniqueConstraint(fields=["agency", "due_at"], name="one_training_per_due_instant"),
+        ]
 
     def __str__(self) -> str:
         return f"Training {self.pk}"
 
 
 class ModelPolicy(models.Model):
-    """How the agency puts new models into service, and when it wants to be warned about one.
+    """How the agency puts new models into service, how often it trains, and when it wants to be warned about a model.
 
     One per agency, created with these defaults by ``forecasting.services.model_policy_ensure``; changed in the admin.
     """
@@ -78,6 +86,19 @@ class ModelPolicy(models.Model):
         choices=GoLive,
         default=GoLive.AUTOMATIC,
         help_text="A learned model that does not beat the best plain count never goes live, whatever is chosen here.",
+    )
+    refit_days = models.PositiveSmallIntegerField(
+        "refit every … days",
+        default=7,
+        validators=[MaxValueValidator(366)],
+        help_text="Days from one training to the next; 0: only by hand. Counted from the last training; one that was missed "
+        "is caught up once. The first training is always by hand. What is trained goes live or waits as said above.",
+    )
+    refit_time = models.TimeField(
+        "refit at",
+        default=dt.time(4, 30),
+        help_text="Time of day by the agency's clock. A training takes the processors for minutes: choose a quiet hour. Where "
+        "summer time skips it, the first moment after counts; where it comes twice, the first.",
     )
     settle_days = models.PositiveSmallIntegerField(
         default=14,

@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from forecasting.models import ForecastRun, ModelPolicy, ModelVersion, TrainingRun
+from forecasting.services import refits_queue
 from forecasting.tasks import drift_measure_task, forecast_run_task, training_run_task
 from ingestion.models import ImportRun
 from ingestion.services import spool_expire
@@ -29,13 +30,25 @@ def dispatch() -> None:
 
 
 def housekeeping() -> None:
-    """What is due each minute: abandoned and forgotten runs sent again, uploads past their time deleted, models measured,
-    reasons written."""
+    """What is due each minute: abandoned and forgotten runs sent again, uploads past their time deleted, models trained
+    anew, models measured, reasons written."""
     requeue_abandoned()
     resend_forgotten()
     spool_expire()
+    refits_due()
     drift_due()
     reasons_due()
+
+
+def refits_due() -> int:
+    """Train where an agency's schedule says so. Returns how many were sent. Two queries where none is due.
+
+    A message that is lost is sent again like that of any other run; a run that kills its worker is queued again.
+    """
+    runs = refits_queue()
+    for run in runs:
+        training_run_task.delay(run.pk)
+    return len(runs)
 
 
 def reasons_due() -> int:

@@ -18,6 +18,7 @@ from forecasting.selectors.forecasts import (
 from forecasting.selectors.governance import live_version, model_policy, waiting_versions, why_not_live
 from forecasting.selectors.grids import active_grid, cell_beats, grid_spec
 from forecasting.selectors.inputs import next_shift_instance
+from forecasting.selectors.refits import Refit, refits_of, schedule_of
 from forecasting.selectors.why import why_here, why_here_many
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Drift",
     "DriftAlarm",
     "DriftWeek",
+    "Refit",
     "active_grid",
     "alarms_of",
     "baseline_values",
@@ -41,8 +43,10 @@ __all__ = [
     "model_artefact",
     "model_policy",
     "next_shift_instance",
+    "refits_of",
     "run_grid",
     "run_models",
+    "schedule_of",
     "succeeded_forecasts",
     "surface_values",
     "type_weights",

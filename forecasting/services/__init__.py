@@ -11,6 +11,7 @@ from forecasting.services.governance import (
     training_approve,
 )
 from forecasting.services.grids import grid_build
+from forecasting.services.refits import refits_queue, refits_take
 from forecasting.services.training import training_run_execute, training_run_queue
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "model_policy_ensure",
     "model_refuse",
     "model_roll_back",
+    "refits_queue",
+    "refits_take",
     "training_approve",
     "training_run_execute",
     "training_run_queue",

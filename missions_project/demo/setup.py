@@ -24,8 +24,13 @@ from agencies.models import (
 )
 from agencies.selectors import current_or_next_shift_instance
 from agencies.services import beats_upsert, boundary_set, districts_upsert
-from forecasting.models import Grid, ModelVersion
-from forecasting.services import grid_build, training_run_execute, training_run_queue
+from forecasting.models import Grid, ModelPolicy, ModelVersion
+from forecasting.services import (
+    grid_build,
+    model_policy_ensure,
+    training_run_execute,
+    training_run_queue,
+)
 from ingestion.models import ContextLayer, Feed, ImportRun
 from ingestion.services import (
     codes_import,
@@ -107,6 +112,10 @@ def city_ensure(*, now: dt.datetime, seed: int, progress: Progress) -> Agency:
     imports_ensure(agency, folder, progress)
     if not Grid.objects.filter(agency=agency, is_active=True).exists():
         grid_build(agency=agency)
+    # By hand only: the demo's incidents end when it is made, and a demo that is started again after a week should serve its
+    # pages, not train for minutes.
+    model_policy_ensure(agency=agency)
+    ModelPolicy.objects.filter(agency=agency).update(refit_days=0)
     training_run_execute(run=training_run_queue(agency=agency), progress=progress)
     return agency
 

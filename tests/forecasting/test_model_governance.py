@@ -408,7 +408,7 @@ def test_the_policy_is_changed_in_the_admin_and_the_change_is_kept(
     policy = ModelPolicy.objects.get(agency=scene.agency)
     address = reverse("admin:forecasting_modelpolicy_change", args=[policy.pk])
     data = {"go_live": "approval", "settle_days": 21, "departure_percent": 30, "tolerated_percent": 5,
-            "false_alarm_percent": 2}  # fmt: skip
+            "false_alarm_percent": 2, "refit_days": 7, "refit_time": "04:30"}  # fmt: skip
     assert client.post(address, data).status_code == 302
     policy.refresh_from_db()
     assert (policy.go_live, policy.settle_days) == ("approval", 21)

@@ -7,9 +7,12 @@ from zoneinfo import ZoneInfo
 from django.core.management.base import CommandParser
 
 from agencies.lookups import agency_by_slug, date_from_text
-from forecasting.models import ModelVersion
-from forecasting.services import training_run_execute, training_run_queue
+from agencies.models import Agency
+from forecasting.models import ModelVersion, TrainingRun
+from forecasting.services import refits_take, training_run_execute, training_run_queue
 from missions_project.lib.commands import MissionsCommand
+from missions_project.lib.errors import MissionsError
+from missions_project.lib.runs import RunNotClaimed
 
 
 class Command(MissionsCommand):
@@ -19,7 +22,14 @@ class Command(MissionsCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--agency", required=True, help="The agency's slug.")
+        parser.add_argument(
+            "--agency", help="The agency's slug. Needed, but with --due: there all agencies are meant without it."
+        )
+        parser.add_argument(
+            "--due",
+            action="store_true",
+            help="Train only where the agency's schedule (Admin → Model policies) says so: for cron, each hour or so.",
+        )
         parser.add_argument(
             "--seed", type=int, help="Seed of the training; a random one is stored otherwise."
         )
@@ -28,15 +38,43 @@ class Command(MissionsCommand):
         )
 
     def work(self, **options: Any) -> None:
+        if options["due"]:
+            self.work_due(**options)
+            return
+        if options["agency"] is None:
+            raise MissionsError("No agency is named.", next_step="add --agency SLUG, or --due for all agencies.")
         agency = agency_by_slug(options["agency"])
         until = None
         if options["until"]:
             day = date_from_text(options["until"])
             until = dt.datetime.combine(day, dt.time(), tzinfo=ZoneInfo(agency.time_zone))
-        run = training_run_queue(agency=agency, seed=options["seed"], until=until)
+        self.execute_run(training_run_queue(agency=agency, seed=options["seed"], until=until))
+
+    def work_due(self, **options: Any) -> None:
+        """Train each agency that is due, one after the other. One that fails does not keep the next from its turn."""
+        if options["seed"] is not None or options["until"] is not None:
+            raise MissionsError("--due takes no --seed and no --until.", next_step="leave them out.")
+        one = agency_by_slug(options["agency"]) if options["agency"] else None
+        failed = []
+        for agency in [one] if one else list(Agency.objects.order_by("pk")):
+            for run in refits_take(agency=agency):
+                try:
+                    self.execute_run(run)
+                except RunNotClaimed:
+                    self.stdout.write(f"Training {run.pk} of {agency}: a worker has it already.")
+                except MissionsError as exc:
+                    failed.append(f"{agency}: {exc}")
+                    self.stderr.write(failed[-1])
+        if failed:
+            raise MissionsError(
+                f"{len(failed)} trainings failed; the messages stand above and in their rows.",
+                next_step="Admin → Training runs: look at each, then train it by hand.",
+            )
+
+    def execute_run(self, run: TrainingRun) -> None:
         training_run_execute(run=run, progress=self.progress)
         self.progress.close()
-        self.stdout.write(f"Training {run.pk} of {agency} took {run.seconds or 0:.0f} s.")
+        self.stdout.write(f"Training {run.pk} of {run.agency} took {run.seconds or 0:.0f} s.")
         for version in ModelVersion.objects.filter(run=run).select_related("crime_type"):
             self.show(version)
 
