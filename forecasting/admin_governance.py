@@ -106,6 +106,7 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
         "beats_baseline",
         "approved_at",
         "created_at",
+        "beside",
     )
     list_filter = ("agency", "state", "crime_type", "beats_baseline")
     list_select_related = ("agency", "crime_type")
@@ -233,6 +234,13 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
                 "alarms": alarms_of([version]).get(version.pk, ()),
             }
         return super().change_view(request, object_id, form_url, extra)
+
+    @admin.display(description="compare")
+    def beside(self, version: ModelVersion) -> str:
+        if version.is_live:
+            return "–"
+        words = [version.agency.slug, version.crime_type.slug, version.number]
+        return format_html('<a href="{}">Beside the live one</a>', reverse("forecasting:model_compare", args=words))
 
     @admin.display(description="verdict")
     def verdict(self, version: ModelVersion) -> str:

@@ -9,7 +9,8 @@ from django.views.decorators.http import require_GET
 
 from agencies.access import SEES_RISK, Access, agency_page
 from agencies.models import CrimeType
-from forecasting import charts, drift_chart
+from forecasting import charts, comparison_chart, drift_chart
+from forecasting.comparison import compared_versions, comparison_context
 from forecasting.model_card import card_context, listed_versions, waiting_newer
 from forecasting.models import ModelVersion
 from forecasting.selectors import drift_of
@@ -38,6 +39,36 @@ def model(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
     context |= {"waiting": waiting_newer(versions)}
     context |= card_context(crime_type, chosen.pk) if chosen else {"version": None}
     return render(request, "forecasting/model.html", context)
+
+
+@require_GET
+@agency_page(SEES_RISK)
+def model_compare(
+    request: HttpRequest, access: Access, slug: str, number: int, beside: int | None = None
+) -> HttpResponse:
+    """One version beside the live one (or beside another): what differs, before somebody approves. At most 12 queries."""
+    crime_type = get_object_or_404(CrimeType, agency=access.agency, slug=slug)
+    one, other = compared_versions(access.agency, crime_type, number, beside)
+    if one is None or (other is None and beside is not None):
+        raise Http404("No such model.")
+    context = {"tab": "risk", "access": access, "crime_type": crime_type, "one": one, "other": None}
+    if other is not None:
+        context |= comparison_context(access.agency, one, other)
+    return render(request, "forecasting/compare.html", context)
+
+
+@require_GET
+@agency_page(SEES_RISK)
+def model_compare_svg(
+    request: HttpRequest, access: Access, slug: str, number: int, beside: int
+) -> HttpResponseBase:
+    """Both champions' hit rate and PAI by flagged area."""
+    crime_type = get_object_or_404(CrimeType, agency=access.agency, slug=slug)
+    one, other = compared_versions(access.agency, crime_type, number, beside)
+    if one is None or other is None:
+        raise Http404("No such model.")
+    etag = comparison_chart.etag(one, other)
+    return conditional(request, etag, lambda: comparison_chart.comparison_svg(one, other), SVG)
 
 
 @require_GET

@@ -27,5 +27,8 @@ urlpatterns = [
         f"{MODEL}/reliability.svg", model_views.model_svg, {"chart": "reliability"}, name="model_reliability"
     ),
     path(f"{MODEL}/ablation.svg", model_views.model_svg, {"chart": "ablation"}, name="model_ablation"),
+    path(f"{MODEL}/beside/", model_views.model_compare, name="model_compare"),
+    path(f"{MODEL}/beside/<int:beside>/", model_views.model_compare, name="model_compare_with"),
+    path(f"{MODEL}/beside/<int:beside>/curve.svg", model_views.model_compare_svg, name="model_compare_svg"),
     path(f"{MODEL}/drift.svg", model_views.model_drift_svg, name="model_drift"),
 ]

@@ -4,8 +4,12 @@ import math
 from typing import Any
 
 from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 
+from forecasting.comparison import Pair
 from forecasting.engine.drawing import model_label as label_of
+from forecasting.engine.metrics import Estimate
 from forecasting.overlay import short
 
 register = template.Library()
@@ -54,6 +58,29 @@ def bar_left(bar: dict[str, Any]) -> str:
 def model_label(name: str) -> str:
     """The league entrant's name on pages."""
     return label_of(name)
+
+
+_KINDS = {"percent": (100.0, "{:.1f}", " %"), "points": (100.0, "{:+.1f}", " pp"), "factor": (1.0, "{:.2f}", ""),
+          "signed": (1.0, "{:+.3f}", ""), "factor_change": (1.0, "{:+.2f}", "")}  # fmt: skip
+
+
+@register.simple_tag
+def estimate(one: Estimate, kind: str) -> SafeString:
+    """A figure with its interval below, in one of the ways of ``_KINDS``; "n/a" where it was not measured."""
+    scale, form, unit = _KINDS[kind]
+    if not math.isfinite(one.value):
+        return mark_safe("n/a")
+    middle = form.format(scale * one.value) + unit
+    if not (math.isfinite(one.low) and math.isfinite(one.high)):
+        return format_html("{}<br><small>no interval</small>", middle)
+    low, high = (form.format(scale * end) for end in (one.low, one.high))
+    return format_html("{}<br><small>{} – {}</small>", middle, low, high)
+
+
+@register.simple_tag
+def change(pair: Pair, kind: str) -> SafeString:
+    """By how much the first differs from the second: shares in percentage points, the rest in their own unit."""
+    return estimate(pair.difference, {"percent": "points", "factor": "factor_change"}.get(kind, kind))
 
 
 @register.filter
