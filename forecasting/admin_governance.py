@@ -240,7 +240,9 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
         if version.is_live:
             return "–"
         words = [version.agency.slug, version.crime_type.slug, version.number]
-        return format_html('<a href="{}">Beside the live one</a>', reverse("forecasting:model_compare", args=words))
+        return format_html(
+            '<a href="{}">Beside the live one</a>', reverse("forecasting:model_compare", args=words)
+        )
 
     @admin.display(description="verdict")
     def verdict(self, version: ModelVersion) -> str:

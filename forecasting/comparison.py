@@ -8,6 +8,7 @@ from agencies.models import Agency, CrimeType
 from forecasting.engine.difference import difference, estimate_from
 from forecasting.engine.drawing import model_label
 from forecasting.engine.metrics import MAIN_AREA, Estimate
+from forecasting.model_card import shift_names
 from forecasting.models import ModelVersion
 from forecasting.selectors import alarms_of
 
@@ -53,7 +54,7 @@ def compared_versions(
 
 
 def comparison_context(agency: Agency, one: ModelVersion, other: ModelVersion) -> dict[str, Any]:
-    """Everything below the heading. At most five queries."""
+    """Everything below the heading. At most six queries."""
     return {
         "one": one,
         "other": other,
@@ -61,8 +62,8 @@ def comparison_context(agency: Agency, one: ModelVersion, other: ModelVersion) -
         "main": _main(one, other),
         "area_rows": _area_rows(one, other),
         "league_rows": _league_rows(one, other),
-        "shift_rows": _named_rows(one, other, "shifts"),
-        "beat_rows": _named_rows(one, other, "areas"),
+        "shift_rows": _named_rows(one, other, "shifts", shift_names(agency)),
+        "beat_rows": _named_rows(one, other, "areas", {}),
         "types": _types(agency, one, other),
         "alarms": alarms_of([other]).get(other.pk, ()),
         "same_grid": one.grid_id == other.grid_id,
@@ -137,7 +138,9 @@ def _area_rows(one: ModelVersion, other: ModelVersion) -> list[dict[str, Any]]:
 
 def _league_rows(one: ModelVersion, other: ModelVersion) -> list[dict[str, Any]]:
     """Every entrant of either league, in the order of the first; what took part in one only has an empty half."""
-    names = dict.fromkeys(row["name"] for version in (one, other) for row in version.summary.get("league", []))
+    names = dict.fromkeys(
+        row["name"] for version in (one, other) for row in version.summary.get("league", [])
+    )
     rows = []
     for name in names:
         mine, theirs = _row_of(one, name), _row_of(other, name)
@@ -155,7 +158,9 @@ def _league_rows(one: ModelVersion, other: ModelVersion) -> list[dict[str, Any]]
     return rows
 
 
-def _named_rows(one: ModelVersion, other: ModelVersion, part: str) -> list[dict[str, Any]]:
+def _named_rows(
+    one: ModelVersion, other: ModelVersion, part: str, labels: dict[str, str]
+) -> list[dict[str, Any]]:
     """By shift or by beat: the log skill of both, and what was expected and observed. Names of either, in order."""
     cards = [
         {row["name"]: row for row in version.summary.get("card", {}).get(part, [])}
@@ -167,7 +172,7 @@ def _named_rows(one: ModelVersion, other: ModelVersion, part: str) -> list[dict[
         mine, theirs = (card.get(name, {}) for card in cards)
         found.append(
             {
-                "label": name,
+                "label": labels.get(name, name),
                 "log_skill": _pair(mine, theirs, "log_skill"),
                 "one": mine,
                 "other": theirs,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agencies.models import CrimeType, Shift
+from agencies.models import Agency, CrimeType, Shift
 from forecasting.engine.drawing import model_label
 from forecasting.engine.metrics import MAIN_AREA
 from forecasting.models import ModelVersion
@@ -46,7 +46,7 @@ def figures(crime_type: CrimeType, version: ModelVersion) -> dict[str, Any]:
         "curve": (curve := _curve_rows(card)),
         "curve_short": curve[:: max(1, len(curve) // 10)],
         "reliability": card.get("reliability", []),
-        "shift_rows": _shift_rows(crime_type, card),
+        "shift_rows": _shift_rows(version.agency, card),
         "areas": areas[:SHOWN_AREAS],
         "more_areas": areas[SHOWN_AREAS:],
         "few": FEW_CRIMES,
@@ -89,8 +89,13 @@ def _curve_rows(card: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _shift_rows(crime_type: CrimeType, card: dict[str, Any]) -> list[dict[str, Any]]:
-    names = dict(Shift.objects.filter(agency_id=crime_type.agency_id).values_list("slug", "name"))
+def shift_names(agency: Agency) -> dict[str, str]:
+    """What the agency calls its shifts, by slug. One query."""
+    return dict(Shift.objects.filter(agency=agency).values_list("slug", "name"))
+
+
+def _shift_rows(agency: Agency, card: dict[str, Any]) -> list[dict[str, Any]]:
+    names = shift_names(agency)
     # A shift that was renamed or deleted since keeps the name it was trained under.
     return [row | {"label": names.get(row["name"], row["name"])} for row in card.get("shifts", [])]
 

@@ -273,7 +273,9 @@ def test_what_it_trains_goes_live_or_waits_as_the_policy_says(
     out = StringIO()
     call_command("train", due=True, stdout=out)
     assert out.getvalue() == ""
-    assert forecast_run(run=forecast_run_queue(agency=scene.agency, shift=scene.shift, on=scene.run.on)).counts
+    assert forecast_run(
+        run=forecast_run_queue(agency=scene.agency, shift=scene.shift, on=scene.run.on)
+    ).counts
 
 
 def test_cron_trains_the_other_agencies_where_one_fails(

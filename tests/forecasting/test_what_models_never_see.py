@@ -42,7 +42,11 @@ def test_the_card_prints_every_line_of_the_policy(scene: Scene, analyst: User, s
 
 def test_the_page_has_no_words_of_its_own_about_it() -> None:
     told = [item for _, items in withheld() for item in items if " " in item]
-    for path in ("forecasting/model_card.py", "forecasting/model_views.py", "templates/forecasting/model.html"):
+    for path in (
+        "forecasting/model_card.py",
+        "forecasting/model_views.py",
+        "templates/forecasting/model.html",
+    ):
         text = (ROOT / path).read_text()
         assert not [item for item in told if item in text], path
 

@@ -23,7 +23,8 @@ class Command(MissionsCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--agency", help="The agency's slug. Needed, but with --due: there all agencies are meant without it."
+            "--agency",
+            help="The agency's slug. Needed, but with --due: there all agencies are meant without it.",
         )
         parser.add_argument(
             "--due",
@@ -42,7 +43,9 @@ class Command(MissionsCommand):
             self.work_due(**options)
             return
         if options["agency"] is None:
-            raise MissionsError("No agency is named.", next_step="add --agency SLUG, or --due for all agencies.")
+            raise MissionsError(
+                "No agency is named.", next_step="add --agency SLUG, or --due for all agencies."
+            )
         agency = agency_by_slug(options["agency"])
         until = None
         if options["until"]:
