@@ -117,18 +117,15 @@ class BoostedMixture(RateEstimator):
         self.mixture_ = clone(self.mixture or NonNegativeMixture()).fit(X, y, sample_weight=weight)
         base = np.maximum(self.mixture_.predict(X), TINY)
         self.trees_ = clone(self.trees or BoostedPoisson())
-        self.trees_.fit(self._with_base(X, base), y / base, sample_weight=weight * base)
+        # The mixture's own rate is one more column for the trees: beside the matrix, so that it is not copied for it.
+        self.trees_.fit_beside(X, base, y / base, weight * base)
         return self
-
-    @staticmethod
-    def _with_base(X: Matrix, base: Floats) -> Matrix:
-        return np.hstack([X, base[:, None].astype(X.dtype)])
 
     def predict(self, X: Any) -> Floats:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
         base = np.maximum(self.mixture_.predict(X), TINY)
-        correction = self.trees_.predict(self._with_base(X, base))
+        correction = self.trees_.predict_beside(X, base)
         result: Floats = base * np.maximum(correction, TINY) ** self.strength
         return result
 

@@ -17,11 +17,14 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from forecasting.engine.parallel import in_parts
+from forecasting.engine.trees import Forest
 
 Floats = npt.NDArray[np.floating[Any]]
 Matrix = npt.NDArray[np.float32]
 TINY = 1e-12
 _STEPS = 63
+_PIECE = 8_192
+"""Rows read at a time: their inputs stay in the processor's own memory."""
 
 
 if TYPE_CHECKING:
@@ -214,15 +217,26 @@ class BoostedPoisson(RateEstimator):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         X, y, weight = self._checked(X, y, sample_weight)
-        self.trees_, self.n_iter_ = None, 1
+        return self.fit_beside(X, None, y, weight)
+
+    def fit_beside(
+        self, X: Matrix, beside: Floats | None, y: npt.NDArray[np.float64], weight: npt.NDArray[np.float64]
+    ) -> Self:
+        """``fit`` for a matrix that was checked; ``beside`` [n] is one more column after its last one.
+
+        Only the columns and rows that the trees learn from are read: no second matrix is made.
+        """
+        self.n_features_in_ = X.shape[1] + (beside is not None)
+        self.forest_, self.n_iter_ = None, 1
         events, happened = float(y @ weight), int(np.count_nonzero(y * weight))
         self.level_ = events / max(float(weight.sum()), TINY)
         if events <= 0:
             return self
+        rows: Any = slice(None)
         if len(X) > self.max_rows:
             # Every row stands for len / max_rows rows: a common factor, which changes no fitted mean.
-            chosen = np.random.default_rng(self.random_state).permutation(len(X))[: self.max_rows]
-            X, y, weight = X[chosen], y[chosen], weight[chosen]
+            rows = np.random.default_rng(self.random_state).permutation(len(X))[: self.max_rows]
+            y, weight = y[rows], weight[rows]
             events, happened = float(y @ weight), int(np.count_nonzero(y * weight))
             if events <= 0:
                 return self
@@ -239,10 +253,14 @@ class BoostedPoisson(RateEstimator):
             early_stopping=False,
             random_state=self.random_state,
         )
-        inputs = self._inputs(X)
-        self.edges_ = [_step_edges(inputs[:, column]) for column in range(inputs.shape[1])]
-        self.trees_ = trees.fit(self._steps(inputs), y, sample_weight=weight)
-        self.n_iter_ = int(self.trees_.n_iter_)
+        sources = self._sources()
+        edges, steps = [], np.empty((len(y), len(sources)), dtype=np.float64, order="F")
+        for number, source in enumerate(sources):
+            values = self._input(X, beside, rows, source)
+            edges.append(_step_edges(values))
+            steps[:, number] = _steps(values, edges[-1])
+        trees.fit(steps, y, sample_weight=weight)
+        self.forest_, self.n_iter_ = Forest.of(trees, edges), int(trees.n_iter_)
         return self
 
     def __sklearn_tags__(self) -> Tags:
@@ -250,43 +268,65 @@ class BoostedPoisson(RateEstimator):
         tags.input_tags.positive_only = False
         return tags
 
-    def _inputs(self, X: Matrix) -> Matrix:
-        plain = columns_of(X, self.columns)
-        if not len(self.ratios):
-            return plain
-        extra = [(X[:, a] + 0.1) / (X[:, b] + 0.1) for a, b in self.ratios]
-        return np.hstack([plain, np.stack(extra, axis=1)]).astype(np.float32, copy=False)
+    def _sources(self) -> list[tuple[int, ...]]:
+        """Where each input of the trees comes from: a column, or the two columns of a ratio."""
+        columns = range(self.n_features_in_) if self.columns is None else self.columns
+        return [*((column,) for column in columns), *((a, b) for a, b in self.ratios)]
+
+    def _input(self, X: Matrix, beside: Floats | None, rows: Any, source: tuple[int, ...]) -> Floats:
+        taken = [
+            X[rows, column]
+            if beside is None or column < X.shape[1]
+            else beside[rows].astype(X.dtype, copy=False)
+            for column in source
+        ]
+        value = taken[0] if len(taken) == 1 else (taken[0] + 0.1) / (taken[1] + 0.1)
+        return value.astype(np.float32, copy=False) if len(self.ratios) else value
 
     def predict(self, X: Any) -> Floats:
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
-        if self.trees_ is None:
+        return self.predict_beside(
+            validate_data(self, X, dtype=[np.float32, np.float64], reset=False), None
+        )
+
+    def predict_beside(self, X: Matrix, beside: Floats | None) -> Floats:
+        """``predict`` for a matrix that was checked; ``beside`` as for ``fit_beside``."""
+        if self.forest_ is None:
             return np.zeros(len(X))
-        inputs, trees = self._inputs(X), self.trees_
+        forest, sources = self.forest_, self._sources()
+
+        def read(rows: slice) -> npt.NDArray[np.float64]:
+            risk = np.empty(rows.stop - rows.start)
+            for low in range(rows.start, rows.stop, _PIECE):
+                some = slice(low, min(low + _PIECE, rows.stop))
+                inputs = np.stack([self._input(X, beside, some, source) for source in sources])
+                risk[low - rows.start : some.stop - rows.start] = forest.logs(inputs)
+            return np.exp(risk, out=risk)
+
         # Each row is read on its own: parts give the same bits as the whole.
-        return in_parts(lambda rows: trees.predict(self._steps(inputs[rows])), len(inputs))
-
-    def _steps(self, inputs: Matrix) -> npt.NDArray[np.float64]:
-        """Each value's step among its column's quantiles: what the trees see."""
-        steps = np.empty(inputs.shape, dtype=np.float64, order="F")
-        # One copy with columns together: reading a column of a wide row-wise block misses the cache at every row.
-        together = np.asfortranarray(inputs)
-        for column, edges in enumerate(self.edges_):
-            steps[:, column] = np.searchsorted(edges, together[:, column], side="left")
-        return steps
+        return in_parts(read, len(X))
 
 
-def _step_edges(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
+def _steps(values: Floats, edges: Floats) -> npt.NDArray[np.uint8]:
+    """How many edges lie below each value: what the trees learn from. Values [n], at most 255 ascending edges."""
+    steps = np.zeros(len(values), dtype=np.uint8)
+    for low in range(0, len(values), _PIECE):
+        some, count = values[low : low + _PIECE], steps[low : low + _PIECE]
+        # Comparing a piece with every edge is several times faster than a search, whose branches no processor foresees.
+        for edge in edges:
+            count += some > edge
+    return steps
+
+
+def _step_edges(values: Floats) -> Floats:
     """Up to 63 quantiles of a column. scikit-learn would sort the column anew for each weighted quantile, which
     was measured to take most of a fit; columns with few distinct values are left as they are."""
-    # A few rows show already that most columns have more distinct values: only the others are sorted whole.
-    if len(np.unique(values[: 8 * _STEPS])) <= _STEPS:
-        distinct = np.unique(values)
-        if len(distinct) <= _STEPS:
-            return distinct
-    edges: npt.NDArray[np.floating[Any]] = np.unique(
-        np.quantile(values, np.linspace(0, 1, _STEPS + 1)[1:-1], method="lower")
-    )
+    ascending = np.sort(values)
+    distinct = ascending[np.concatenate([[True], ascending[1:] != ascending[:-1]])]
+    if len(distinct) <= _STEPS:
+        return distinct
+    at = np.floor(np.linspace(0, 1, _STEPS + 1)[1:-1] * (len(values) - 1)).astype(np.int64)
+    edges: Floats = np.unique(ascending[at])
     return edges
 
 
