@@ -12,17 +12,19 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.linear_model import PoissonRegressor
 from sklearn.utils import Tags
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from forecasting.engine.newton import moments, pieces, poisson_newton
 from forecasting.engine.parallel import in_parts
 from forecasting.engine.trees import Forest
 
 Floats = npt.NDArray[np.floating[Any]]
+Exact = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float32]
 TINY = 1e-12
 _STEPS = 63
+_FIRST_EVERY, _FIRST_FROM_ROWS = 8, 40_000
 _PIECE = 8_192
 """Rows read at a time: their inputs stay in the processor's own memory."""
 
@@ -51,9 +53,7 @@ class RateEstimator(_Regressor):
         tags.regressor_tags.poor_score = True
         return tags
 
-    def _checked(
-        self, X: Any, y: Any, sample_weight: Any
-    ) -> tuple[Matrix, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def _checked(self, X: Any, y: Any, sample_weight: Any) -> tuple[Matrix, Exact, Exact]:
         X, y = validate_data(self, X, y, dtype=[np.float32, np.float64], y_numeric=True)
         y = np.asarray(y, dtype=np.float64)
         if (y < 0).any():
@@ -116,7 +116,7 @@ class BestShare(RateEstimator):
         return self.level_ * ((1 - self.uniform_share_) * rate + self.uniform_share_)
 
 
-def _mix(X: Matrix, spec: tuple[tuple[int, float], ...]) -> npt.NDArray[np.float64]:
+def _mix(X: Matrix, spec: tuple[tuple[int, float], ...]) -> Exact:
     total = np.zeros(len(X))
     for column, share in spec:
         total += share * X[:, column]
@@ -149,26 +149,27 @@ class LogLinearPoisson(RateEstimator):
         self._nonnegative(columns_of(X, self.columns))
         # Zero-weight rows carry no information but would shift the scaling.
         scale_by = weight + TINY * (weight.sum() <= 0)
-        Z = self._logs(X)
-        scale_by = scale_by / scale_by.sum()
-        self.mean_ = scale_by @ Z
-        # In place: each copy of this block is the largest array of a fit.
-        Z -= self.mean_
-        spread = np.sqrt(np.einsum("i,ij,ij->j", scale_by, Z, Z))
+        self.mean_, spread = moments(lambda rows: self._logs(X[rows]), scale_by)
         self.spread_ = np.where(spread > 1e-6, spread, 1.0)
-        Z /= self.spread_
         # Poisson likelihood needs a positive mean; an empty history predicts (almost) nothing everywhere.
         if float(y @ weight) <= 0:
-            self.coef_, self.intercept_ = np.zeros(Z.shape[1]), float(np.log(TINY))
+            self.coef_, self.intercept_ = np.zeros(len(self.mean_)), float(np.log(TINY))
             return self
-        alpha = self.ridge_events / max(float(y @ weight), 1.0)
-        inner = PoissonRegressor(alpha=alpha, solver="newton-cholesky", max_iter=self.max_iter, tol=1e-5)
-        inner.fit(Z, y, sample_weight=weight)
-        self.coef_, self.intercept_ = inner.coef_, float(inner.intercept_)
-        self.n_iter_ = inner.n_iter_
+        beta: Exact = np.append(np.zeros(len(self.mean_)), np.log(y @ weight / weight.sum()))
+        # A part of the rows shows most of the way at a fraction of the cost; all rows then need a few steps only.
+        for every in (_FIRST_EVERY, 1) if len(X) >= _FIRST_FROM_ROWS else (1,):
+            beta, self.n_iter_ = self._newton(X[::every], y[::every], weight[::every], beta)
+        self.coef_, self.intercept_ = beta[:-1], float(beta[-1])
         return self
 
-    def _logs(self, X: Matrix) -> npt.NDArray[np.float64]:
+    def _newton(self, X: Matrix, y: Exact, weight: Exact, beta: Exact) -> tuple[Exact, int]:
+        events = float(y @ weight)
+        if events <= 0:
+            return beta, 1
+        alpha = self.ridge_events / max(events, 1.0)
+        return poisson_newton(lambda rows: self._standard(X[rows]), y, weight, alpha, beta, self.max_iter)
+
+    def _logs(self, X: Matrix) -> Exact:
         taken = columns_of(X, self.columns)
         n = taken.shape[1]
         logs = np.empty((len(X), n + len(self.plain)), dtype=np.float64)
@@ -177,13 +178,27 @@ class LogLinearPoisson(RateEstimator):
         logs[:, n:] = X[:, list(self.plain)]
         return logs
 
+    def _standard(self, X: Matrix) -> Exact:
+        logs = self._logs(X)
+        logs -= self.mean_
+        logs /= self.spread_
+        return logs
+
     def predict(self, X: Any) -> Floats:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
         self._nonnegative(columns_of(X, self.columns))
-        eta = ((self._logs(X) - self.mean_) / self.spread_) @ self.coef_ + self.intercept_
-        result: Floats = np.exp(np.clip(eta, -50.0, 20.0))
-        return result
+
+        def read(part: slice) -> Exact:
+            mine = X[part]
+            eta = np.empty(len(mine))
+            for rows in pieces(len(mine)):
+                eta[rows] = self._standard(mine[rows]) @ self.coef_
+            eta += self.intercept_
+            risk: Exact = np.exp(np.clip(eta, -50.0, 20.0, out=eta), out=eta)
+            return risk
+
+        return in_parts(read, len(X))
 
 
 class BoostedPoisson(RateEstimator):
@@ -219,9 +234,7 @@ class BoostedPoisson(RateEstimator):
         X, y, weight = self._checked(X, y, sample_weight)
         return self.fit_beside(X, None, y, weight)
 
-    def fit_beside(
-        self, X: Matrix, beside: Floats | None, y: npt.NDArray[np.float64], weight: npt.NDArray[np.float64]
-    ) -> Self:
+    def fit_beside(self, X: Matrix, beside: Floats | None, y: Exact, weight: Exact) -> Self:
         """``fit`` for a matrix that was checked; ``beside`` [n] is one more column after its last one.
 
         Only the columns and rows that the trees learn from are read: no second matrix is made.
@@ -280,14 +293,13 @@ class BoostedPoisson(RateEstimator):
             else beside[rows].astype(X.dtype, copy=False)
             for column in source
         ]
-        value = taken[0] if len(taken) == 1 else (taken[0] + 0.1) / (taken[1] + 0.1)
+        value: Floats = taken[0] if len(taken) == 1 else (taken[0] + 0.1) / (taken[1] + 0.1)
         return value.astype(np.float32, copy=False) if len(self.ratios) else value
 
     def predict(self, X: Any) -> Floats:
         check_is_fitted(self)
-        return self.predict_beside(
-            validate_data(self, X, dtype=[np.float32, np.float64], reset=False), None
-        )
+        X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
+        return self.predict_beside(X, None)
 
     def predict_beside(self, X: Matrix, beside: Floats | None) -> Floats:
         """``predict`` for a matrix that was checked; ``beside`` as for ``fit_beside``."""
@@ -295,7 +307,7 @@ class BoostedPoisson(RateEstimator):
             return np.zeros(len(X))
         forest, sources = self.forest_, self._sources()
 
-        def read(rows: slice) -> npt.NDArray[np.float64]:
+        def read(rows: slice) -> Exact:
             risk = np.empty(rows.stop - rows.start)
             for low in range(rows.start, rows.stop, _PIECE):
                 some = slice(low, min(low + _PIECE, rows.stop))

@@ -64,6 +64,8 @@ class TypePool:
 
 
 _ROWS_PER_PART = 4_096
+PIECE_ROWS = 1_024
+"""Work that goes by pieces of rows cuts them at multiples of this, in every part alike."""
 _sharing: ContextVar[TypePool | None] = ContextVar("sharing", default=None)
 
 
@@ -85,7 +87,9 @@ def in_parts(work: Callable[[slice], npt.NDArray[np.float64]], n: int) -> npt.ND
     pool = _sharing.get()
     if pool is None or pool.workers < 2 or n < 2 * _ROWS_PER_PART:
         return work(slice(0, n))
-    edges = np.linspace(0, n, pool.workers + 1).astype(int).tolist()
+    even = np.linspace(0, n, pool.workers + 1).astype(int).tolist()
+    # Parts begin at whole pieces: BLAS rounds the last few rows of a product otherwise than those before.
+    edges = [edge - edge % PIECE_ROWS for edge in even[:-1]] + [n]
     return np.concatenate(pool.map(work, map(slice, edges[:-1], edges[1:])))
 
 
