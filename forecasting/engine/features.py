@@ -19,7 +19,7 @@ from forecasting.engine.aoristic import pieces_of
 from forecasting.engine.counts import DecayedCounts, Kernel, kernel_build, mass_of, pooled_places
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.lag import CompletenessBook, ReportingLag
-from forecasting.engine.parallel import shared_map
+from forecasting.engine.parallel import PIECE_ROWS, built, shared_map
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
 from forecasting.engine.watch import Watch, watch_of
 from ingestion.engine.tables import IncidentTable
@@ -112,7 +112,8 @@ class History:
         self.grid = grid
         self.events = events
         self.n_slots = events.member.shape[1]
-        self._kernels = {b: kernel_build(grid, b) for b in BANDWIDTHS_M if b}
+        wide = [b for b in BANDWIDTHS_M if b]
+        self._kernels = dict(zip(wide, built(partial(kernel_build, grid), wide), strict=True))
         factors = {1} | {kernel.factor for kernel in self._kernels.values()}
         places = {factor: pooled_places(grid, factor) for factor in sorted(factors)}
         self._place_of = {factor: place for factor, (place, _) in places.items()}
@@ -210,8 +211,8 @@ class History:
     def _blurred(
         self, states: dict[int, DecayedCounts], kernel: Kernel, operator: sparse.csr_array | None
     ) -> Floats32:
-        """The blur of one bandwidth by the operator's rows for some cells, or for all if None."""
-        return states[kernel.factor].blurred(kernel.operator if operator is None else operator)
+        """The blur of what is stored, by the operator's rows for some cells, or for all if None; not to be changed."""
+        return (kernel.operator if operator is None else operator) @ states[kernel.factor].stored
 
     def level(self, sources: list[int]) -> Floats32:
         """Long-run counts per cell over several sources, [N]: where to look harder when sampling."""
@@ -265,15 +266,25 @@ class History:
         """The relative rates of one bandwidth, written into their place: [m, sources, memories]."""
         m, n_sources = len(block), self.events.n_sources
         kernel = self._kernels.get(bandwidth)
-        counts = states[1].values(cells) if kernel is None else self._blurred(states, kernel, operator)
-        if sources != slice(None):
-            counts = counts.reshape(m, n_sources, -1)[:, sources].reshape(m, -1)
-        seen = self._seen(counts.reshape(block.shape), sources, raised)
-        # Whole rows at a time: the last axis alone, a handful of memories, is too short to be fast.
-        counts *= raised
-        counts += np.float32(1.0)
-        counts /= (totals + np.float32(1.0)).reshape(-1)
-        block[:] = counts.reshape(block.shape)
+        if kernel is None:
+            stored = states[1].stored if cells is None else states[1].stored[cells]
+        else:
+            stored = self._blurred(states, kernel, operator)
+        scale = states[1 if kernel is None else kernel.factor].scale
+        seen = []
+        if self.watch:
+            counts = (stored * scale).reshape(m, n_sources, -1)[:, sources]
+            seen = self._seen(counts, sources, raised)
+        mean = (totals + np.float32(1.0)).reshape(-1)
+        for low in range(0, m, PIECE_ROWS):
+            # Whole rows at a time, since a handful of memories is too short to be fast; few enough to stay close by.
+            piece = stored[low : low + PIECE_ROWS] * scale
+            if sources != slice(None):
+                piece = piece.reshape(len(piece), n_sources, -1)[:, sources].reshape(len(piece), -1)
+            piece *= raised
+            piece += np.float32(1.0)
+            piece /= mean
+            block[low : low + PIECE_ROWS] = piece.reshape(len(piece), *block.shape[1:])
         for number, source, mine in seen:
             share = self._exposure(source, memories)
             even, city = 1.0 / max(float((share[:, -1] > 0).sum()), 1.0), share.sum(axis=0)

@@ -97,3 +97,10 @@ def shared_map(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
     """``[work(item) for item in items]``, several at a time where work is shared."""
     pool = _sharing.get()
     return [work(item) for item in items] if pool is None else pool.map(work, items)
+
+
+def built(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """``[work(item) for item in items]`` on all cores: for the few large things that a process makes before all else."""
+    wanted = list(items)
+    with ThreadPoolExecutor(default_workers(len(wanted))) as pool:
+        return list(pool.map(work, wanted))
