@@ -212,7 +212,8 @@ class History:
         self, states: dict[int, DecayedCounts], kernel: Kernel, operator: sparse.csr_array | None
     ) -> Floats32:
         """The blur of what is stored, by the operator's rows for some cells, or for all if None; not to be changed."""
-        return (kernel.operator if operator is None else operator) @ states[kernel.factor].stored
+        blur: Floats32 = (kernel.operator if operator is None else operator) @ states[kernel.factor].stored
+        return blur
 
     def level(self, sources: list[int]) -> Floats32:
         """Long-run counts per cell over several sources, [N]: where to look harder when sampling."""
@@ -225,7 +226,8 @@ class History:
         """Every relative rate for a shift of this slot at these cells (all if None): [m, sources, rates]."""
         n_cells, n_sources = len(self.grid), self.events.n_sources
         m = n_cells if cells is None else len(cells)
-        out = np.empty((m, len(range(n_sources)[sources]), len(RATES)), dtype=np.float32)
+        # Source by source in memory: a crime type's own rates are read as one block.
+        out = np.empty((len(range(n_sources)[sources]), m, len(RATES)), dtype=np.float32).swapaxes(0, 1)
         groups = (
             (self._all, MEMORIES_DAYS, BANDWIDTHS_M, list(range(len(MEMORIES_DAYS)))),
             (self._slot[slot], SLOT_MEMORIES_DAYS, SLOT_BANDWIDTHS_M, _SLOT_COLUMNS),
@@ -272,15 +274,16 @@ class History:
             stored = self._blurred(states, kernel, operator)
         scale = states[1 if kernel is None else kernel.factor].scale
         seen = []
+        if sources != slice(None):
+            first, last, _ = sources.indices(n_sources)
+            columns = slice(first * len(memories), last * len(memories))
+            stored, scale = stored[:, columns], scale[columns]
         if self.watch:
-            counts = (stored * scale).reshape(m, n_sources, -1)[:, sources]
-            seen = self._seen(counts, sources, raised)
+            seen = self._seen((stored * scale).reshape(m, -1, len(memories)), sources, raised)
         mean = (totals + np.float32(1.0)).reshape(-1)
         for low in range(0, m, PIECE_ROWS):
             # Whole rows at a time, since a handful of memories is too short to be fast; few enough to stay close by.
             piece = stored[low : low + PIECE_ROWS] * scale
-            if sources != slice(None):
-                piece = piece.reshape(len(piece), n_sources, -1)[:, sources].reshape(len(piece), -1)
             piece *= raised
             piece += np.float32(1.0)
             piece /= mean

@@ -20,6 +20,7 @@ from forecasting.engine.models import (
     blend,
     columns_of,
 )
+from forecasting.engine.newton import pieces
 
 
 class NonNegativeMixture(RateEstimator):
@@ -60,7 +61,10 @@ class NonNegativeMixture(RateEstimator):
         columns = list(range(X.shape[1])) if self.columns is None else list(self.columns)
         R = columns_of(X, self.columns)
         self._nonnegative(R)
-        exposure = weight @ R
+        # In pieces: a product with whole columns would turn all of them into double precision first.
+        exposure = np.zeros(R.shape[1])
+        for rows in pieces(len(R)):
+            exposure += weight[rows] @ R[rows]
         known = np.isin(columns, list(self.mean_one))
         exposure[known] = weight.sum()
         happened = np.flatnonzero(y * weight > 0)
@@ -113,7 +117,7 @@ class BoostedMixture(RateEstimator):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         X, y, weight = self._checked(X, y, sample_weight)
-        self._nonnegative(X if self.mixture is None else X[:, :0])
+        self._nonnegative(X, None if self.mixture is None else ())
         self.mixture_ = clone(self.mixture or NonNegativeMixture()).fit(X, y, sample_weight=weight)
         base = np.maximum(self.mixture_.predict(X), TINY)
         self.trees_ = clone(self.trees or BoostedPoisson())

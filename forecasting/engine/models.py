@@ -60,8 +60,11 @@ class RateEstimator(_Regressor):
             raise ValueError("Negative values in y: counts and rates cannot be below zero.")
         return X, y, _check_sample_weight(sample_weight, X, dtype=np.float64)
 
-    def _nonnegative(self, X: Matrix) -> None:
-        if X.size and X.min() < 0:
+    def _nonnegative(self, X: Matrix, columns: Sequence[int] | None = None) -> None:
+        """Refuse negative values in these columns (all if None), without taking them out of the matrix."""
+        together = columns is None or _in_a_row(columns)
+        parts = [columns_of(X, columns)] if together else [X[:, column] for column in columns or ()]
+        if any(part.size and part.min() < 0 for part in parts):
             raise ValueError("Negative values in data passed to X: rates cannot be below zero.")
 
 
@@ -69,11 +72,15 @@ def columns_of(X: Matrix, columns: Sequence[int] | None) -> Matrix:
     """These columns of a matrix, all if None."""
     if columns is None:
         return X
-    first = columns[0] if len(columns) else 0
-    if tuple(columns) == tuple(range(first, first + len(columns))):
+    if _in_a_row(columns):
         # A view: most callers take the first columns, and copying them took longer than using them.
+        first = columns[0] if len(columns) else 0
         return X[:, first : first + len(columns)]
     return X[:, list(columns)]
+
+
+def _in_a_row(columns: Sequence[int]) -> bool:
+    return all(column == columns[0] + number for number, column in enumerate(columns))
 
 
 class BestShare(RateEstimator):
@@ -94,13 +101,13 @@ class BestShare(RateEstimator):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         X, y, weight = self._checked(X, y, sample_weight)
         specs = self.specs or tuple(((column, 1.0),) for column in range(X.shape[1]))
-        self._nonnegative(X[:, sorted({column for spec in specs for column, _ in spec})])
+        self._nonnegative(X, sorted({column for spec in specs for column, _ in spec}))
         happened = np.flatnonzero(y * weight > 0)
         events = (y * weight)[happened]
         best = -np.inf
         self.spec_, self.uniform_share_ = specs[0], self.uniform_shares[-1]
         for spec in specs:
-            rate = _mix(X[happened], spec)
+            rate = _mix(X, spec, happened)
             for share in self.uniform_shares:
                 score = float(events @ np.log(np.maximum((1 - share) * rate + share, TINY)))
                 if score > best + 1e-9:
@@ -111,15 +118,16 @@ class BestShare(RateEstimator):
     def predict(self, X: Any) -> Floats:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
-        self._nonnegative(X[:, [column for column, _ in self.spec_]])
-        rate = _mix(X, self.spec_)
-        return self.level_ * ((1 - self.uniform_share_) * rate + self.uniform_share_)
+        self._nonnegative(X, [column for column, _ in self.spec_])
+        rate = _mix(X, self.spec_, slice(None))
+        risk: Floats = self.level_ * ((1 - self.uniform_share_) * rate + self.uniform_share_)
+        return risk
 
 
-def _mix(X: Matrix, spec: tuple[tuple[int, float], ...]) -> Exact:
-    total = np.zeros(len(X))
+def _mix(X: Matrix, spec: tuple[tuple[int, float], ...], rows: Any) -> Exact:
+    total = np.zeros(len(X))[rows]
     for column, share in spec:
-        total += share * X[:, column]
+        total += share * X[rows, column]
     return total
 
 
@@ -146,7 +154,7 @@ class LogLinearPoisson(RateEstimator):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         X, y, weight = self._checked(X, y, sample_weight)
-        self._nonnegative(columns_of(X, self.columns))
+        self._nonnegative(X, self.columns)
         # Zero-weight rows carry no information but would shift the scaling.
         scale_by = weight + TINY * (weight.sum() <= 0)
         self.mean_, spread = moments(lambda rows: self._logs(X[rows]), scale_by)
@@ -187,7 +195,7 @@ class LogLinearPoisson(RateEstimator):
     def predict(self, X: Any) -> Floats:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
-        self._nonnegative(columns_of(X, self.columns))
+        self._nonnegative(X, self.columns)
 
         def read(part: slice) -> Exact:
             mine = X[part]
@@ -308,12 +316,13 @@ class BoostedPoisson(RateEstimator):
         forest, sources = self.forest_, self._sources()
 
         def read(rows: slice) -> Exact:
-            risk = np.empty(rows.stop - rows.start)
+            logs = np.empty(rows.stop - rows.start)
             for low in range(rows.start, rows.stop, _PIECE):
                 some = slice(low, min(low + _PIECE, rows.stop))
                 inputs = np.stack([self._input(X, beside, some, source) for source in sources])
-                risk[low - rows.start : some.stop - rows.start] = forest.logs(inputs)
-            return np.exp(risk, out=risk)
+                logs[low - rows.start : some.stop - rows.start] = forest.logs(inputs)
+            risk: Exact = np.exp(logs)
+            return risk
 
         # Each row is read on its own: parts give the same bits as the whole.
         return in_parts(read, len(X))
@@ -333,10 +342,11 @@ def _steps(values: Floats, edges: Floats) -> npt.NDArray[np.uint8]:
 def _step_edges(values: Floats) -> Floats:
     """Up to 63 quantiles of a column. scikit-learn would sort the column anew for each weighted quantile, which
     was measured to take most of a fit; columns with few distinct values are left as they are."""
-    ascending = np.sort(values)
+    ascending: Floats = np.sort(values)
     distinct = ascending[np.concatenate([[True], ascending[1:] != ascending[:-1]])]
     if len(distinct) <= _STEPS:
-        return distinct
+        few: Floats = distinct
+        return few
     at = np.floor(np.linspace(0, 1, _STEPS + 1)[1:-1] * (len(values) - 1)).astype(np.int64)
     edges: Floats = np.unique(ascending[at])
     return edges

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -31,6 +32,12 @@ def default_workers(n_tasks: int) -> int:
     return max(1, min(4, os.cpu_count() or 1, n_tasks))
 
 
+@cache
+def _libraries() -> ThreadpoolController:
+    """The numeric libraries of this process, looked up once: it takes longer than a tenth of an alert's answer."""
+    return ThreadpoolController()
+
+
 class TypePool:
     """Workers for one block of work: ``with TypePool(n) as pool: pool.map(work, items)``.
 
@@ -40,14 +47,14 @@ class TypePool:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self._limit: threadpool_limits | None = None
+        self._limit: Any = None
         self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> "TypePool":
-        self._limit = threadpool_limits(limits=1)
+        self._limit = _libraries().limit(limits=1)
         if self.workers > 1:
             # OpenMP's limit belongs to each thread: it must be set again inside the workers.
-            self._pool = ThreadPoolExecutor(self.workers, initializer=threadpool_limits, initargs=(1,))
+            self._pool = ThreadPoolExecutor(self.workers, initializer=lambda: _libraries().limit(limits=1))
         return self
 
     def __exit__(self, *error: object) -> None:
