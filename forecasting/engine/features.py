@@ -111,6 +111,7 @@ class History:
     def __init__(self, grid: GridSpec, events: Events, lags: Sequence[ReportingLag] | None = None) -> None:
         self.grid = grid
         self.events = events
+        self._lags = lags
         self.n_slots = events.member.shape[1]
         wide = [b for b in BANDWIDTHS_M if b]
         self._kernels = dict(zip(wide, built(partial(kernel_build, grid), wide), strict=True))
@@ -137,6 +138,10 @@ class History:
         for slot, states in enumerate(self._slot):
             named |= {f"slot{slot}_{factor}": state for factor, state in states.items()}
         return named
+
+    def anew(self) -> "History":
+        """The same incidents with nothing of them counted yet, for a walk of its own."""
+        return History(self.grid, self.events, self._lags)
 
     def seen_at(self, now_days: float, lags: Sequence[ReportingLag] | None = None) -> Self:
         """The same knowledge as it will have faded by a later instant: for reading only, the states are shared."""

@@ -125,7 +125,7 @@ class BestShare(RateEstimator):
 
 
 def _mix(X: Matrix, spec: tuple[tuple[int, float], ...], rows: Any) -> Exact:
-    total = np.zeros(len(X))[rows]
+    total: Exact = np.zeros(len(X))[rows]
     for column, share in spec:
         total += share * X[rows, column]
     return total
