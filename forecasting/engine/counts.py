@@ -21,7 +21,7 @@ Floats32 = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_TARGETS = 4_096
+_TARGETS, _ENTRIES = 4_096, 65_536
 _REBASE_AFTER = 24
 """Half-lives after which the store is brought to a newer unit: float32 holds 126 of them below one."""
 
@@ -225,15 +225,12 @@ def kernel_build(grid: GridSpec, bandwidth_m: float) -> Kernel:
         operator = sparse.csr_array(mix @ _spread(squares, targets, width, taps, reach))
     # In column order, and with small indices: a blur reads the counts in the order in which they lie in memory.
     operator.sort_indices()
-    mass = np.bincount(operator.indices, operator.data, len(squares))
-    operator = sparse.csr_array(
-        (
-            (operator.data / mass[operator.indices]).astype(np.float32),
-            operator.indices.astype(np.int32),
-            operator.indptr.astype(np.int32),
-        ),
-        shape=operator.shape,
-    )
+    mass, data = operator.T @ np.ones(len(grid)), np.empty(operator.nnz, dtype=np.float32)
+    for low in range(0, len(data), _ENTRIES):
+        some = slice(low, low + _ENTRIES)
+        data[some] = operator.data[some] / mass[operator.indices[some]]
+    indices, starts = (part.astype(np.int32, copy=False) for part in (operator.indices, operator.indptr))
+    operator = sparse.csr_array((data, indices, starts), shape=operator.shape)
     # Two squares more than the bell curve reaches: interpolation looks at the next square's middle.
     return Kernel(bandwidth_m, factor, place_of, len(squares), operator, (reach + 2) * factor)
 
