@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Floats32 = npt.NDArray[np.float32]
 
-MODEL_VERSION = 2
+MODEL_VERSION = 3
 """Of the layout of a stored model: one of another version is refused."""
 
 

@@ -21,6 +21,7 @@ Floats32 = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+_TARGETS, _ENTRIES = 4_096, 65_536
 _REBASE_AFTER = 24
 """Half-lives after which the store is brought to a newer unit: float32 holds 126 of them below one."""
 
@@ -147,16 +148,12 @@ class DecayedCounts:
     def values(self, places: Ints | None = None) -> Floats32:
         """Decayed counts at these places (all if None): [places, sources * half-lives]."""
         stored = self._stored if places is None else self._stored[places]
-        return stored * self._scale().astype(np.float32)
+        return stored * self.scale
 
-    def blurred(self, operator: sparse.csr_array) -> Floats32:
-        """A sparse blur of the decayed counts: [operator's rows, sources * half-lives]."""
-        return self.scaled(operator @ self._stored)
-
-    def scaled(self, blur: Floats32) -> Floats32:
-        """Blurred stored values (``operator @ stored``) as they count now; changes ``blur`` itself."""
-        blur *= self._scale().astype(np.float32)
-        return blur
+    @property
+    def scale(self) -> Floats32:
+        """What one unit of the store (and of a blur of it) is worth now: [sources * half-lives]."""
+        return self._scale().astype(np.float32)
 
     @property
     def stored(self) -> Floats32:
@@ -228,15 +225,12 @@ def kernel_build(grid: GridSpec, bandwidth_m: float) -> Kernel:
         operator = sparse.csr_array(mix @ _spread(squares, targets, width, taps, reach))
     # In column order, and with small indices: a blur reads the counts in the order in which they lie in memory.
     operator.sort_indices()
-    mass = np.bincount(operator.indices, operator.data, len(squares))
-    operator = sparse.csr_array(
-        (
-            (operator.data / mass[operator.indices]).astype(np.float32),
-            operator.indices.astype(np.int32),
-            operator.indptr.astype(np.int32),
-        ),
-        shape=operator.shape,
-    )
+    mass, data = operator.T @ np.ones(len(grid)), np.empty(operator.nnz, dtype=np.float32)
+    for low in range(0, len(data), _ENTRIES):
+        some = slice(low, low + _ENTRIES)
+        data[some] = operator.data[some] / mass[operator.indices[some]]
+    indices, starts = (part.astype(np.int32, copy=False) for part in (operator.indices, operator.indptr))
+    operator = sparse.csr_array((data, indices, starts), shape=operator.shape)
     # Two squares more than the bell curve reaches: interpolation looks at the next square's middle.
     return Kernel(bandwidth_m, factor, place_of, len(squares), operator, (reach + 2) * factor)
 
@@ -256,27 +250,23 @@ def _pool(grid: GridSpec, factor: int) -> tuple[Ints, Ints, int]:
 
 
 def _spread(sources: Ints, targets: Ints, width: int, taps: Floats, reach: int) -> sparse.csr_array:
-    """The truncated Gaussian between squares given by flat ids: [targets, sources]."""
-    rows: list[npt.NDArray[np.int32]] = []
-    cols: list[npt.NDArray[np.int32]] = []
-    data: list[Floats] = []
-    row, col = sources // width, sources % width
-    table = np.full((int(targets.max()) // width + reach + 2) * width, -1, dtype=np.int32)
-    table[targets] = np.arange(len(targets))
-    number = np.arange(len(sources), dtype=np.int32)
-    for down in range(-reach, reach + 1):
-        for along in range(-reach, reach + 1):
-            to_row, to_col = row + down, col + along
-            flat = to_row * width + to_col
-            ok = (to_col >= 0) & (to_col < width) & (flat >= 0) & (flat < len(table))
-            at = np.where(ok, table[np.where(ok, flat, 0)], -1)
-            hit = np.flatnonzero(at >= 0)
-            rows.append(at[hit])
-            cols.append(number[hit])
-            data.append(np.full(len(hit), taps[down + reach] * taps[along + reach]))
-    shape = (len(targets), len(sources))
-    entries = (np.concatenate(data), (np.concatenate(rows), np.concatenate(cols)))
-    return sparse.csr_array(sparse.coo_array(entries, shape=shape))
+    """The truncated Gaussian between squares given by ascending flat ids: [targets, sources], in column order."""
+    # A margin on every side, so that looking beyond the raster's edge finds nothing instead of the next row.
+    wide = width + 2 * reach
+    table = np.full((max(int(sources[-1]), int(targets[-1])) // width + 2 * reach + 1) * wide, -1, np.int32)
+    table[(sources // width + reach) * wide + sources % width + reach] = np.arange(len(sources))
+    middle = (targets // width + reach) * wide + targets % width + reach
+    step = np.arange(-reach, reach + 1)
+    steps, weights = (step[:, None] * wide + step).ravel(), np.outer(taps, taps)[::-1, ::-1].ravel()
+    found: list[tuple[Ints, npt.NDArray[np.int32], Floats]] = []
+    # Row by row in the order in which they are stored: nothing has to be sorted afterwards.
+    for low in range(0, len(targets), _TARGETS):
+        at = table[middle[low : low + _TARGETS, None] + steps]
+        hit = at >= 0
+        found.append((hit.sum(axis=1), at[hit], np.broadcast_to(weights, at.shape)[hit]))
+    count, column, data = (np.concatenate(part) for part in zip(*found, strict=True))
+    start = np.concatenate([[0], np.cumsum(count)]).astype(np.int32)
+    return sparse.csr_array((data, column, start), shape=(len(targets), len(sources)))
 
 
 def _interpolate(grid: GridSpec, factor: int, width: int) -> tuple[Ints, sparse.csr_array]:

@@ -19,7 +19,7 @@ from forecasting.engine.aoristic import pieces_of
 from forecasting.engine.counts import DecayedCounts, Kernel, kernel_build, mass_of, pooled_places
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.lag import CompletenessBook, ReportingLag
-from forecasting.engine.parallel import shared_map
+from forecasting.engine.parallel import PIECE_ROWS, built, shared_map
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
 from forecasting.engine.watch import Watch, watch_of
 from ingestion.engine.tables import IncidentTable
@@ -111,8 +111,10 @@ class History:
     def __init__(self, grid: GridSpec, events: Events, lags: Sequence[ReportingLag] | None = None) -> None:
         self.grid = grid
         self.events = events
+        self._lags = lags
         self.n_slots = events.member.shape[1]
-        self._kernels = {b: kernel_build(grid, b) for b in BANDWIDTHS_M if b}
+        wide = [b for b in BANDWIDTHS_M if b]
+        self._kernels = dict(zip(wide, built(partial(kernel_build, grid), wide), strict=True))
         factors = {1} | {kernel.factor for kernel in self._kernels.values()}
         places = {factor: pooled_places(grid, factor) for factor in sorted(factors)}
         self._place_of = {factor: place for factor, (place, _) in places.items()}
@@ -136,6 +138,10 @@ class History:
         for slot, states in enumerate(self._slot):
             named |= {f"slot{slot}_{factor}": state for factor, state in states.items()}
         return named
+
+    def anew(self) -> "History":
+        """The same incidents with nothing of them counted yet, for a walk of its own."""
+        return History(self.grid, self.events, self._lags)
 
     def seen_at(self, now_days: float, lags: Sequence[ReportingLag] | None = None) -> Self:
         """The same knowledge as it will have faded by a later instant: for reading only, the states are shared."""
@@ -210,8 +216,9 @@ class History:
     def _blurred(
         self, states: dict[int, DecayedCounts], kernel: Kernel, operator: sparse.csr_array | None
     ) -> Floats32:
-        """The blur of one bandwidth by the operator's rows for some cells, or for all if None."""
-        return states[kernel.factor].blurred(kernel.operator if operator is None else operator)
+        """The blur of what is stored, by the operator's rows for some cells, or for all if None; not to be changed."""
+        blur: Floats32 = (kernel.operator if operator is None else operator) @ states[kernel.factor].stored
+        return blur
 
     def level(self, sources: list[int]) -> Floats32:
         """Long-run counts per cell over several sources, [N]: where to look harder when sampling."""
@@ -224,7 +231,8 @@ class History:
         """Every relative rate for a shift of this slot at these cells (all if None): [m, sources, rates]."""
         n_cells, n_sources = len(self.grid), self.events.n_sources
         m = n_cells if cells is None else len(cells)
-        out = np.empty((m, len(range(n_sources)[sources]), len(RATES)), dtype=np.float32)
+        # Source by source in memory: a crime type's own rates are read as one block.
+        out = np.empty((len(range(n_sources)[sources]), m, len(RATES)), dtype=np.float32).swapaxes(0, 1)
         groups = (
             (self._all, MEMORIES_DAYS, BANDWIDTHS_M, list(range(len(MEMORIES_DAYS)))),
             (self._slot[slot], SLOT_MEMORIES_DAYS, SLOT_BANDWIDTHS_M, _SLOT_COLUMNS),
@@ -265,15 +273,26 @@ class History:
         """The relative rates of one bandwidth, written into their place: [m, sources, memories]."""
         m, n_sources = len(block), self.events.n_sources
         kernel = self._kernels.get(bandwidth)
-        counts = states[1].values(cells) if kernel is None else self._blurred(states, kernel, operator)
+        if kernel is None:
+            stored = states[1].stored if cells is None else states[1].stored[cells]
+        else:
+            stored = self._blurred(states, kernel, operator)
+        scale = states[1 if kernel is None else kernel.factor].scale
+        seen = []
         if sources != slice(None):
-            counts = counts.reshape(m, n_sources, -1)[:, sources].reshape(m, -1)
-        seen = self._seen(counts.reshape(block.shape), sources, raised)
-        # Whole rows at a time: the last axis alone, a handful of memories, is too short to be fast.
-        counts *= raised
-        counts += np.float32(1.0)
-        counts /= (totals + np.float32(1.0)).reshape(-1)
-        block[:] = counts.reshape(block.shape)
+            first, last, _ = sources.indices(n_sources)
+            columns = slice(first * len(memories), last * len(memories))
+            stored, scale = stored[:, columns], scale[columns]
+        if self.watch:
+            seen = self._seen((stored * scale).reshape(m, -1, len(memories)), sources, raised)
+        mean = (totals + np.float32(1.0)).reshape(-1)
+        for low in range(0, m, PIECE_ROWS):
+            # Whole rows at a time, since a handful of memories is too short to be fast; few enough to stay close by.
+            piece = stored[low : low + PIECE_ROWS] * scale
+            piece *= raised
+            piece += np.float32(1.0)
+            piece /= mean
+            block[low : low + PIECE_ROWS] = piece.reshape(len(piece), *block.shape[1:])
         for number, source, mine in seen:
             share = self._exposure(source, memories)
             even, city = 1.0 / max(float((share[:, -1] > 0).sum()), 1.0), share.sum(axis=0)

@@ -65,6 +65,7 @@ def fit_champions(
         rng,
         inclusion=len(chosen) / len(usable),
         progress=steps.part(0.0, 0.4),
+        workers=default_workers(len(targets)) if workers is None else workers,
     )
     said = steps.counter(0.4, 1.0, "Fitting models")
 

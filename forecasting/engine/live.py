@@ -33,7 +33,7 @@ class LiveHistory(History):
         units = state.units
         if key not in self._blurs or self._blurs[key][0] != units:
             self._blurs[key] = units, kernel.operator @ state.stored
-        return state.scaled(self._blurs[key][1].copy())
+        return self._blurs[key][1]
 
     def _name_of(self, state: DecayedCounts) -> str:
         return next(name for name, mine in self.states.items() if mine.stored is state.stored)

@@ -20,6 +20,7 @@ from forecasting.engine.models import (
     blend,
     columns_of,
 )
+from forecasting.engine.newton import pieces
 
 
 class NonNegativeMixture(RateEstimator):
@@ -60,7 +61,10 @@ class NonNegativeMixture(RateEstimator):
         columns = list(range(X.shape[1])) if self.columns is None else list(self.columns)
         R = columns_of(X, self.columns)
         self._nonnegative(R)
-        exposure = weight @ R
+        # In pieces: a product with whole columns would turn all of them into double precision first.
+        exposure = np.zeros(R.shape[1])
+        for rows in pieces(len(R)):
+            exposure += weight[rows] @ R[rows]
         known = np.isin(columns, list(self.mean_one))
         exposure[known] = weight.sum()
         happened = np.flatnonzero(y * weight > 0)
@@ -113,22 +117,19 @@ class BoostedMixture(RateEstimator):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         X, y, weight = self._checked(X, y, sample_weight)
-        self._nonnegative(X if self.mixture is None else X[:, :0])
+        self._nonnegative(X, None if self.mixture is None else ())
         self.mixture_ = clone(self.mixture or NonNegativeMixture()).fit(X, y, sample_weight=weight)
         base = np.maximum(self.mixture_.predict(X), TINY)
         self.trees_ = clone(self.trees or BoostedPoisson())
-        self.trees_.fit(self._with_base(X, base), y / base, sample_weight=weight * base)
+        # The mixture's own rate is one more column for the trees: beside the matrix, so that it is not copied for it.
+        self.trees_.fit_beside(X, base, y / base, weight * base)
         return self
-
-    @staticmethod
-    def _with_base(X: Matrix, base: Floats) -> Matrix:
-        return np.hstack([X, base[:, None].astype(X.dtype)])
 
     def predict(self, X: Any) -> Floats:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
         base = np.maximum(self.mixture_.predict(X), TINY)
-        correction = self.trees_.predict(self._with_base(X, base))
+        correction = self.trees_.predict_beside(X, base)
         result: Floats = base * np.maximum(correction, TINY) ** self.strength
         return result
 

@@ -12,16 +12,21 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.linear_model import PoissonRegressor
 from sklearn.utils import Tags
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from forecasting.engine.newton import moments, pieces, poisson_newton
 from forecasting.engine.parallel import in_parts
+from forecasting.engine.trees import Forest
 
 Floats = npt.NDArray[np.floating[Any]]
+Exact = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float32]
 TINY = 1e-12
 _STEPS = 63
+_FIRST_EVERY, _FIRST_FROM_ROWS = 8, 40_000
+_PIECE = 8_192
+"""Rows read at a time: their inputs stay in the processor's own memory."""
 
 
 if TYPE_CHECKING:
@@ -48,17 +53,18 @@ class RateEstimator(_Regressor):
         tags.regressor_tags.poor_score = True
         return tags
 
-    def _checked(
-        self, X: Any, y: Any, sample_weight: Any
-    ) -> tuple[Matrix, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def _checked(self, X: Any, y: Any, sample_weight: Any) -> tuple[Matrix, Exact, Exact]:
         X, y = validate_data(self, X, y, dtype=[np.float32, np.float64], y_numeric=True)
         y = np.asarray(y, dtype=np.float64)
         if (y < 0).any():
             raise ValueError("Negative values in y: counts and rates cannot be below zero.")
         return X, y, _check_sample_weight(sample_weight, X, dtype=np.float64)
 
-    def _nonnegative(self, X: Matrix) -> None:
-        if X.size and X.min() < 0:
+    def _nonnegative(self, X: Matrix, columns: Sequence[int] | None = None) -> None:
+        """Refuse negative values in these columns (all if None), without taking them out of the matrix."""
+        together = columns is None or _in_a_row(columns)
+        parts = [columns_of(X, columns)] if together else [X[:, column] for column in columns or ()]
+        if any(part.size and part.min() < 0 for part in parts):
             raise ValueError("Negative values in data passed to X: rates cannot be below zero.")
 
 
@@ -66,11 +72,15 @@ def columns_of(X: Matrix, columns: Sequence[int] | None) -> Matrix:
     """These columns of a matrix, all if None."""
     if columns is None:
         return X
-    first = columns[0] if len(columns) else 0
-    if tuple(columns) == tuple(range(first, first + len(columns))):
+    if _in_a_row(columns):
         # A view: most callers take the first columns, and copying them took longer than using them.
+        first = columns[0] if len(columns) else 0
         return X[:, first : first + len(columns)]
     return X[:, list(columns)]
+
+
+def _in_a_row(columns: Sequence[int]) -> bool:
+    return all(column == columns[0] + number for number, column in enumerate(columns))
 
 
 class BestShare(RateEstimator):
@@ -91,13 +101,13 @@ class BestShare(RateEstimator):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         X, y, weight = self._checked(X, y, sample_weight)
         specs = self.specs or tuple(((column, 1.0),) for column in range(X.shape[1]))
-        self._nonnegative(X[:, sorted({column for spec in specs for column, _ in spec})])
+        self._nonnegative(X, sorted({column for spec in specs for column, _ in spec}))
         happened = np.flatnonzero(y * weight > 0)
         events = (y * weight)[happened]
         best = -np.inf
         self.spec_, self.uniform_share_ = specs[0], self.uniform_shares[-1]
         for spec in specs:
-            rate = _mix(X[happened], spec)
+            rate = _mix(X, spec, happened)
             for share in self.uniform_shares:
                 score = float(events @ np.log(np.maximum((1 - share) * rate + share, TINY)))
                 if score > best + 1e-9:
@@ -108,15 +118,16 @@ class BestShare(RateEstimator):
     def predict(self, X: Any) -> Floats:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
-        self._nonnegative(X[:, [column for column, _ in self.spec_]])
-        rate = _mix(X, self.spec_)
-        return self.level_ * ((1 - self.uniform_share_) * rate + self.uniform_share_)
+        self._nonnegative(X, [column for column, _ in self.spec_])
+        rate = _mix(X, self.spec_, slice(None))
+        risk: Floats = self.level_ * ((1 - self.uniform_share_) * rate + self.uniform_share_)
+        return risk
 
 
-def _mix(X: Matrix, spec: tuple[tuple[int, float], ...]) -> npt.NDArray[np.float64]:
-    total = np.zeros(len(X))
+def _mix(X: Matrix, spec: tuple[tuple[int, float], ...], rows: Any) -> Exact:
+    total: Exact = np.zeros(len(X))[rows]
     for column, share in spec:
-        total += share * X[:, column]
+        total += share * X[rows, column]
     return total
 
 
@@ -143,29 +154,30 @@ class LogLinearPoisson(RateEstimator):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         X, y, weight = self._checked(X, y, sample_weight)
-        self._nonnegative(columns_of(X, self.columns))
+        self._nonnegative(X, self.columns)
         # Zero-weight rows carry no information but would shift the scaling.
         scale_by = weight + TINY * (weight.sum() <= 0)
-        Z = self._logs(X)
-        scale_by = scale_by / scale_by.sum()
-        self.mean_ = scale_by @ Z
-        # In place: each copy of this block is the largest array of a fit.
-        Z -= self.mean_
-        spread = np.sqrt(np.einsum("i,ij,ij->j", scale_by, Z, Z))
+        self.mean_, spread = moments(lambda rows: self._logs(X[rows]), scale_by)
         self.spread_ = np.where(spread > 1e-6, spread, 1.0)
-        Z /= self.spread_
         # Poisson likelihood needs a positive mean; an empty history predicts (almost) nothing everywhere.
         if float(y @ weight) <= 0:
-            self.coef_, self.intercept_ = np.zeros(Z.shape[1]), float(np.log(TINY))
+            self.coef_, self.intercept_ = np.zeros(len(self.mean_)), float(np.log(TINY))
             return self
-        alpha = self.ridge_events / max(float(y @ weight), 1.0)
-        inner = PoissonRegressor(alpha=alpha, solver="newton-cholesky", max_iter=self.max_iter, tol=1e-5)
-        inner.fit(Z, y, sample_weight=weight)
-        self.coef_, self.intercept_ = inner.coef_, float(inner.intercept_)
-        self.n_iter_ = inner.n_iter_
+        beta: Exact = np.append(np.zeros(len(self.mean_)), np.log(y @ weight / weight.sum()))
+        # A part of the rows shows most of the way at a fraction of the cost; all rows then need a few steps only.
+        for every in (_FIRST_EVERY, 1) if len(X) >= _FIRST_FROM_ROWS else (1,):
+            beta, self.n_iter_ = self._newton(X[::every], y[::every], weight[::every], beta)
+        self.coef_, self.intercept_ = beta[:-1], float(beta[-1])
         return self
 
-    def _logs(self, X: Matrix) -> npt.NDArray[np.float64]:
+    def _newton(self, X: Matrix, y: Exact, weight: Exact, beta: Exact) -> tuple[Exact, int]:
+        events = float(y @ weight)
+        if events <= 0:
+            return beta, 1
+        alpha = self.ridge_events / max(events, 1.0)
+        return poisson_newton(lambda rows: self._standard(X[rows]), y, weight, alpha, beta, self.max_iter)
+
+    def _logs(self, X: Matrix) -> Exact:
         taken = columns_of(X, self.columns)
         n = taken.shape[1]
         logs = np.empty((len(X), n + len(self.plain)), dtype=np.float64)
@@ -174,13 +186,27 @@ class LogLinearPoisson(RateEstimator):
         logs[:, n:] = X[:, list(self.plain)]
         return logs
 
+    def _standard(self, X: Matrix) -> Exact:
+        logs = self._logs(X)
+        logs -= self.mean_
+        logs /= self.spread_
+        return logs
+
     def predict(self, X: Any) -> Floats:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
-        self._nonnegative(columns_of(X, self.columns))
-        eta = ((self._logs(X) - self.mean_) / self.spread_) @ self.coef_ + self.intercept_
-        result: Floats = np.exp(np.clip(eta, -50.0, 20.0))
-        return result
+        self._nonnegative(X, self.columns)
+
+        def read(part: slice) -> Exact:
+            mine = X[part]
+            eta = np.empty(len(mine))
+            for rows in pieces(len(mine)):
+                eta[rows] = self._standard(mine[rows]) @ self.coef_
+            eta += self.intercept_
+            risk: Exact = np.exp(np.clip(eta, -50.0, 20.0, out=eta), out=eta)
+            return risk
+
+        return in_parts(read, len(X))
 
 
 class BoostedPoisson(RateEstimator):
@@ -214,15 +240,24 @@ class BoostedPoisson(RateEstimator):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         X, y, weight = self._checked(X, y, sample_weight)
-        self.trees_, self.n_iter_ = None, 1
+        return self.fit_beside(X, None, y, weight)
+
+    def fit_beside(self, X: Matrix, beside: Floats | None, y: Exact, weight: Exact) -> Self:
+        """``fit`` for a matrix that was checked; ``beside`` [n] is one more column after its last one.
+
+        Only the columns and rows that the trees learn from are read: no second matrix is made.
+        """
+        self.n_features_in_ = X.shape[1] + (beside is not None)
+        self.forest_, self.n_iter_ = None, 1
         events, happened = float(y @ weight), int(np.count_nonzero(y * weight))
         self.level_ = events / max(float(weight.sum()), TINY)
         if events <= 0:
             return self
+        rows: Any = slice(None)
         if len(X) > self.max_rows:
             # Every row stands for len / max_rows rows: a common factor, which changes no fitted mean.
-            chosen = np.random.default_rng(self.random_state).permutation(len(X))[: self.max_rows]
-            X, y, weight = X[chosen], y[chosen], weight[chosen]
+            rows = np.random.default_rng(self.random_state).permutation(len(X))[: self.max_rows]
+            y, weight = y[rows], weight[rows]
             events, happened = float(y @ weight), int(np.count_nonzero(y * weight))
             if events <= 0:
                 return self
@@ -239,10 +274,14 @@ class BoostedPoisson(RateEstimator):
             early_stopping=False,
             random_state=self.random_state,
         )
-        inputs = self._inputs(X)
-        self.edges_ = [_step_edges(inputs[:, column]) for column in range(inputs.shape[1])]
-        self.trees_ = trees.fit(self._steps(inputs), y, sample_weight=weight)
-        self.n_iter_ = int(self.trees_.n_iter_)
+        sources = self._sources()
+        edges, steps = [], np.empty((len(y), len(sources)), dtype=np.float64, order="F")
+        for number, source in enumerate(sources):
+            values = self._input(X, beside, rows, source)
+            edges.append(_step_edges(values))
+            steps[:, number] = _steps(values, edges[-1])
+        trees.fit(steps, y, sample_weight=weight)
+        self.forest_, self.n_iter_ = Forest.of(trees, edges), int(trees.n_iter_)
         return self
 
     def __sklearn_tags__(self) -> Tags:
@@ -250,43 +289,66 @@ class BoostedPoisson(RateEstimator):
         tags.input_tags.positive_only = False
         return tags
 
-    def _inputs(self, X: Matrix) -> Matrix:
-        plain = columns_of(X, self.columns)
-        if not len(self.ratios):
-            return plain
-        extra = [(X[:, a] + 0.1) / (X[:, b] + 0.1) for a, b in self.ratios]
-        return np.hstack([plain, np.stack(extra, axis=1)]).astype(np.float32, copy=False)
+    def _sources(self) -> list[tuple[int, ...]]:
+        """Where each input of the trees comes from: a column, or the two columns of a ratio."""
+        columns = range(self.n_features_in_) if self.columns is None else self.columns
+        return [*((column,) for column in columns), *((a, b) for a, b in self.ratios)]
+
+    def _input(self, X: Matrix, beside: Floats | None, rows: Any, source: tuple[int, ...]) -> Floats:
+        taken = [
+            X[rows, column]
+            if beside is None or column < X.shape[1]
+            else beside[rows].astype(X.dtype, copy=False)
+            for column in source
+        ]
+        value: Floats = taken[0] if len(taken) == 1 else (taken[0] + 0.1) / (taken[1] + 0.1)
+        return value.astype(np.float32, copy=False) if len(self.ratios) else value
 
     def predict(self, X: Any) -> Floats:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
-        if self.trees_ is None:
+        return self.predict_beside(X, None)
+
+    def predict_beside(self, X: Matrix, beside: Floats | None) -> Floats:
+        """``predict`` for a matrix that was checked; ``beside`` as for ``fit_beside``."""
+        if self.forest_ is None:
             return np.zeros(len(X))
-        inputs, trees = self._inputs(X), self.trees_
+        forest, sources = self.forest_, self._sources()
+
+        def read(rows: slice) -> Exact:
+            logs = np.empty(rows.stop - rows.start)
+            for low in range(rows.start, rows.stop, _PIECE):
+                some = slice(low, min(low + _PIECE, rows.stop))
+                inputs = np.stack([self._input(X, beside, some, source) for source in sources])
+                logs[low - rows.start : some.stop - rows.start] = forest.logs(inputs)
+            risk: Exact = np.exp(logs)
+            return risk
+
         # Each row is read on its own: parts give the same bits as the whole.
-        return in_parts(lambda rows: trees.predict(self._steps(inputs[rows])), len(inputs))
-
-    def _steps(self, inputs: Matrix) -> npt.NDArray[np.float64]:
-        """Each value's step among its column's quantiles: what the trees see."""
-        steps = np.empty(inputs.shape, dtype=np.float64, order="F")
-        # One copy with columns together: reading a column of a wide row-wise block misses the cache at every row.
-        together = np.asfortranarray(inputs)
-        for column, edges in enumerate(self.edges_):
-            steps[:, column] = np.searchsorted(edges, together[:, column], side="left")
-        return steps
+        return in_parts(read, len(X))
 
 
-def _step_edges(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
+def _steps(values: Floats, edges: Floats) -> npt.NDArray[np.uint8]:
+    """How many edges lie below each value: what the trees learn from. Values [n], at most 255 ascending edges."""
+    steps = np.zeros(len(values), dtype=np.uint8)
+    for low in range(0, len(values), _PIECE):
+        some, count = values[low : low + _PIECE], steps[low : low + _PIECE]
+        # Comparing a piece with every edge is several times faster than a search, whose branches no processor foresees.
+        for edge in edges:
+            count += some > edge
+    return steps
+
+
+def _step_edges(values: Floats) -> Floats:
     """Up to 63 quantiles of a column. scikit-learn would sort the column anew for each weighted quantile, which
     was measured to take most of a fit; columns with few distinct values are left as they are."""
-    # A few rows show already that most columns have more distinct values: only the others are sorted whole.
-    if len(np.unique(values[: 8 * _STEPS])) <= _STEPS:
-        distinct = np.unique(values)
-        if len(distinct) <= _STEPS:
-            return distinct
-    edges: npt.NDArray[np.floating[Any]] = np.unique(
-        np.quantile(values, np.linspace(0, 1, _STEPS + 1)[1:-1], method="lower")
-    )
+    ascending: Floats = np.sort(values)
+    distinct = ascending[np.concatenate([[True], ascending[1:] != ascending[:-1]])]
+    if len(distinct) <= _STEPS:
+        few: Floats = distinct
+        return few
+    at = np.floor(np.linspace(0, 1, _STEPS + 1)[1:-1] * (len(values) - 1)).astype(np.int64)
+    edges: Floats = np.unique(ascending[at])
     return edges
 
 

@@ -1,5 +1,6 @@
 """Rows to learn from: a sample of (period, cell) pairs that stands for all of them."""
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.engine.features import MEMORIES_DAYS, RATES, History
+from forecasting.engine.parallel import TypePool
 from forecasting.engine.periods import Periods, days_since_epoch
 from forecasting.engine.watch import Watch
 from missions_project.lib.progress import Progress, no_progress
@@ -14,6 +16,10 @@ from missions_project.lib.progress import Progress, no_progress
 Floats32 = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+_Part = tuple[Floats32, Ints, Floats, npt.NDArray[np.bool_], Floats]
+
+_SAME_LEVEL = 25
+"""Periods for which cells are drawn by the same long-run level."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +80,14 @@ def rows_sample(
     max_kept_per_target: int = 20_000,
     inclusion: float = 1.0,
     progress: Progress = no_progress,
+    workers: int = 1,
 ) -> SampledRows:
     """Walk once through the periods and sample rows for all targets together.
 
     Background cells are drawn with replacement, half evenly, half in proportion to the long-run level known at
     the time; the weights are exact whatever the level is. ``inclusion`` is the probability with which a period
-    itself was chosen from a longer list. Memory: about 1.1 kB a row for six sources.
+    itself was chosen from a longer list. ``workers`` walk through a stretch of the periods each; the rows are the same
+    whatever their number, since a state does not depend on the way to it. Memory: about 1.1 kB a row for six sources.
     """
     events = history.events
     target_of = np.full(events.n_sources, -1, dtype=np.int64)
@@ -95,45 +103,64 @@ def rows_sample(
     chance = np.minimum(1.0, max_kept_per_target / np.maximum(totals, 1.0))
 
     n_cells, draws = len(history.grid), min(background_per_period, 4 * len(history.grid))
-    parts: list[tuple[Floats32, Ints, Floats, npt.NDArray[np.bool_], Floats]] = []
-    links: list[tuple[Ints, Ints, Floats, Floats]] = []
+    chances: list[tuple[Floats, Ints]] = []
+    for low, high in zip(first, last, strict=True):
+        # All of chance is decided here, in one order: what the workers do with it does not depend on their number.
+        uniform, here = rng.random(draws), by_time[low:high]
+        pairs = np.unique(events.cell[here] * len(target_sources) + target_of[events.source[here]])
+        chances.append((uniform, pairs[rng.random(len(pairs)) < chance[pairs % len(target_sources)]]))
     city = np.zeros((len(periods), events.n_sources, len(MEMORIES_DAYS)))
-    sampling = np.full(n_cells, 1.0 / n_cells)
+
+    def walk(stretch: range) -> list[_Part]:
+        """Read the states at the sampled cells of these periods, on a history of their own."""
+        mine = history if stretch.start == 0 else history.anew()
+        for number in range(0, stretch.start, _SAME_LEVEL):
+            # Step by step: the incidents of years at once would be the largest arrays of all.
+            mine.move_to(float(starts[number]), float(starts[number]))
+        parts: list[_Part] = []
+        for number in stretch:
+            mine.move_to(float(starts[number]), float(starts[number]))
+            city[number] = mine.totals()
+            if number % _SAME_LEVEL == 0:
+                level = mine.level(target_sources).astype(np.float64) + 1.0 / n_cells
+                sampling = 0.5 / n_cells + 0.5 * level / level.sum()
+                cumulative = np.cumsum(sampling)
+                if stretch.start == 0:
+                    progress(number * len(periods) // len(stretch), len(periods), "Collecting history")
+            uniform, pairs = chances[number]
+            drawn = np.minimum(
+                np.searchsorted(cumulative, uniform * cumulative[-1], side="right"), n_cells - 1
+            )
+            positive = np.unique(pairs // len(target_sources))
+            kept = np.zeros((draws + len(positive), len(target_sources)))
+            at = draws + np.searchsorted(positive, pairs // len(target_sources))
+            kept[at, pairs % len(target_sources)] = 1.0 / (chance[pairs % len(target_sources)] * inclusion)
+            cells = np.concatenate([drawn, positive])
+            weight = np.zeros(len(cells))
+            weight[:draws] = 1.0 / (draws * sampling[drawn] / cumulative[-1] * inclusion)
+            background = np.arange(len(cells)) < draws
+            parts.append((mine.rates(int(periods.slot[number]), cells), cells, weight, background, kept))
+        return parts
+
+    # Whole stretches of one level each, as long as there are workers.
+    edges = np.linspace(0, len(periods), workers + 1).astype(int) // _SAME_LEVEL * _SAME_LEVEL
+    edges[-1] = len(periods)
+    stretches = [range(low, high) for low, high in itertools.pairwise(edges.tolist()) if high > low]
+    with TypePool(len(stretches)) as pool:
+        parts = list(itertools.chain.from_iterable(pool.map(walk, stretches)))
+    links: list[tuple[Ints, Ints, Floats, Floats]] = []
     offset = 0
-    for number in range(len(periods)):
-        history.move_to(float(starts[number]), float(starts[number]))
-        city[number] = history.totals()
-        if number % 25 == 0:
-            level = history.level(target_sources).astype(np.float64) + 1.0 / n_cells
-            sampling = 0.5 / n_cells + 0.5 * level / level.sum()
-            cumulative = np.cumsum(sampling)
-            progress(number, len(periods), "Collecting history")
-        drawn = np.minimum(
-            np.searchsorted(cumulative, rng.random(draws) * cumulative[-1], side="right"), n_cells - 1
-        )
-        here = by_time[first[number] : last[number]]
-        cell, target = events.cell[here], target_of[events.source[here]]
-        pairs = np.unique(cell * len(target_sources) + target)
-        pairs = pairs[rng.random(len(pairs)) < chance[pairs % len(target_sources)]]
-        positive = np.unique(pairs // len(target_sources))
-        kept = np.zeros((draws + len(positive), len(target_sources)))
-        at = draws + np.searchsorted(positive, pairs // len(target_sources))
-        kept[at, pairs % len(target_sources)] = 1.0 / (chance[pairs % len(target_sources)] * inclusion)
-        cells = np.concatenate([drawn, positive])
-        weight = np.zeros(len(cells))
-        weight[:draws] = 1.0 / (draws * sampling[drawn] / cumulative[-1] * inclusion)
-        background = np.arange(len(cells)) < draws
-        parts.append((history.rates(int(periods.slot[number]), cells), cells, weight, background, kept))
+    for low, high, (_, cells, *_) in zip(first, last, parts, strict=True):
+        here = by_time[low:high]
         if len(here):
             # Every incident is linked to every sampled row of its cell: background rows must know theirs too.
-            order = np.argsort(cells, kind="stable")
-            low = np.searchsorted(cells[order], cell, "left")
-            high = np.searchsorted(cells[order], cell, "right")
-            repeat = high - low
+            cell, order = events.cell[here], np.argsort(cells, kind="stable")
+            begin = np.searchsorted(cells[order], cell, "left")
+            repeat = np.searchsorted(cells[order], cell, "right") - begin
             who = np.repeat(np.arange(len(here)), repeat)
-            position = np.arange(repeat.sum()) - np.repeat(np.cumsum(repeat) - repeat, repeat) + low[who]
+            position = np.arange(repeat.sum()) - np.repeat(np.cumsum(repeat) - repeat, repeat) + begin[who]
             known, mass = events.known_days[here][who], events.weight[here][who]
-            links.append((offset + order[position], target[who], known, mass))
+            links.append((offset + order[position], target_of[events.source[here]][who], known, mass))
         offset += len(cells)
     n_targets, n_sources = len(target_sources), events.n_sources
     empty = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))

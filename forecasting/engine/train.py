@@ -89,6 +89,7 @@ def train(
         rng,
         inclusion=len(chosen) / len(usable),
         progress=steps.part(0.0, 0.2),
+        workers=default_workers(len(targets)) if workers is None else workers,
     )
     said = steps.counter(0.2, 0.5, "Fitting models")
     said_again: list[Callable[[], None]] = []

@@ -1,5 +1,6 @@
 """Decayed counts and blurs: the carried state is what counting from scratch gives; nothing is lost or added."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -19,6 +20,7 @@ from forecasting.engine.features import (
     surfaces,
 )
 from forecasting.engine.grid import grid_build
+from forecasting.engine.lag import ReportingLag
 from forecasting.engine.periods import ShiftWindow, days_since_epoch, shift_membership
 from forecasting.engine.sampling import rows_sample
 from tests.forecasting.engine_city import SHIFTS, city, shift_instances, square_grid, table
@@ -159,6 +161,18 @@ def test_sampled_rows_stand_exactly_for_all_cells_and_periods() -> None:
     truth = np.array([value.sum(), (counts * value).sum(), counts.sum()])
     error = np.std(found, axis=0, ddof=1) / math.sqrt(len(found))
     assert (abs(np.mean(found, axis=0) - truth) <= 4 * error + 1e-6).all()
+
+
+@pytest.mark.parametrize("workers", [2, 3, 7])
+def test_sampled_rows_do_not_depend_on_the_number_of_workers(workers: int) -> None:
+    grid, periods = square_grid(400.0), shift_instances(60, 20)
+    lags = tuple(ReportingLag((0.0, 5.0, 30.0), (0.4, 0.7, 1.0)) for _ in range(2))
+    history = History(grid, events_of(grid, city(np.random.default_rng(3), 900, 60), SHIFTS), lags)
+    alone = rows_sample(history, periods, [0, 1], np.random.default_rng(4), 20)
+    shared = rows_sample(history.anew(), periods, [0, 1], np.random.default_rng(4), 20, workers=workers)
+    for field in dataclasses.fields(alone):
+        if field.name not in ("periods", "watch"):
+            assert np.array_equal(getattr(alone, field.name), getattr(shared, field.name)), field.name
 
 
 def test_rows_know_only_what_was_known_at_the_cut_off() -> None:
