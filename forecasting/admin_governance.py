@@ -1,5 +1,6 @@
 """Model versions and the policy about them in the admin: look, approve, refuse, roll back."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
@@ -37,6 +38,13 @@ def person_of(request: HttpRequest) -> User:
     """The administrator or operator who is signed in."""
     assert isinstance(request.user, User)  # the admin lets nobody else in
     return request.user
+
+
+def short_local(instant: dt.datetime | None, zone: str) -> str:
+    """An instant by the agency's clock, short enough for a list's column."""
+    local = instant and instant.astimezone(ZoneInfo(zone))
+    # Words, not hyphens: a narrow column would break a date in its middle.
+    return f"{local.day} {local:%b %Y %H:%M}" if local else "–"
 
 
 @admin.register(ModelPolicy)
@@ -80,7 +88,7 @@ class ModelPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
             return "now: it is due"
         if refit.next_at is None:
             return "after the first training by hand"
-        return f"{refit.next_at.astimezone(ZoneInfo(policy.agency.time_zone)):%Y-%m-%d %H:%M}"
+        return short_local(refit.next_at, policy.agency.time_zone)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # Every agency has its one.
@@ -102,11 +110,11 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
         "__str__",
         "agency",
         "state",
+        "beside",
         "drift",
         "beats_baseline",
-        "approved_at",
-        "created_at",
-        "beside",
+        "approved",
+        "made",
     )
     list_filter = ("agency", "state", "crime_type", "beats_baseline")
     list_select_related = ("agency", "crime_type")
@@ -235,14 +243,20 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
             }
         return super().change_view(request, object_id, form_url, extra)
 
+    @admin.display(description="approved", ordering="approved_at")
+    def approved(self, version: ModelVersion) -> str:
+        return short_local(version.approved_at, version.agency.time_zone)
+
+    @admin.display(description="made", ordering="created_at")
+    def made(self, version: ModelVersion) -> str:
+        return short_local(version.created_at, version.agency.time_zone)
+
     @admin.display(description="compare")
     def beside(self, version: ModelVersion) -> str:
         if version.is_live:
             return "–"
         words = [version.agency.slug, version.crime_type.slug, version.number]
-        return format_html(
-            '<a href="{}">Beside the live one</a>', reverse("forecasting:model_compare", args=words)
-        )
+        return format_html('<a href="{}">Side by side</a>', reverse("forecasting:model_compare", args=words))
 
     @admin.display(description="verdict")
     def verdict(self, version: ModelVersion) -> str:
