@@ -87,7 +87,8 @@ def rows_sample(
     Background cells are drawn with replacement, half evenly, half in proportion to the long-run level known at
     the time; the weights are exact whatever the level is. ``inclusion`` is the probability with which a period
     itself was chosen from a longer list. ``workers`` walk through a stretch of the periods each; the rows are the same
-    whatever their number, since a state does not depend on the way to it. Memory: about 1.1 kB a row for six sources.
+    whatever their number, since a state does not depend on the way to it (``history`` itself ends with the first
+    stretch). Memory: about 1.1 kB a row for six sources.
     """
     events = history.events
     target_of = np.full(events.n_sources, -1, dtype=np.int64)
