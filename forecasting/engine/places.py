@@ -13,6 +13,8 @@ Floats = npt.NDArray[np.float64]
 
 RADII_M = (150, 400)
 """Around the corner, and a few blocks. Standard deviations of the blur."""
+NEAREST_M = 300.0
+"""Over so many metres the pull of the nearest place falls to 0.37."""
 _PAD_M = 1200
 
 
@@ -55,6 +57,24 @@ def parts_density(spec: GridSpec, parts: npt.NDArray[np.object_]) -> Floats32:
         near = ndimage.gaussian_filter(raster, sigma, mode="constant", truncate=3.0) * 2 * np.pi * sigma**2
         columns.append(np.log1p(near[spec.rows + pad, spec.cols + pad]))
     return np.column_stack(columns).astype(np.float32)
+
+
+def nearest_column(slug: str) -> str:
+    """The name of a layer's column of distance, such as ``bars_nearest``."""
+    return f"{slug}_nearest"
+
+
+def parts_nearest(spec: GridSpec, parts: npt.NDArray[np.object_]) -> Floats32:
+    """How near the nearest place is to each cell's centre: exp(-distance / 300 m), float32[N]; 0 without any place."""
+    out = np.zeros(len(spec), dtype=np.float32)
+    kept = parts[~(shapely.is_missing(parts) | shapely.is_empty(parts))] if len(parts) else parts
+    if len(kept):
+        centres = shapely.points(np.column_stack(spec.centres()))
+        (cell, _), distance = shapely.STRtree(kept).query_nearest(
+            centres, all_matches=False, return_distance=True
+        )
+        out[cell] = np.exp(-distance / NEAREST_M)
+    return out
 
 
 def _features(collection: dict[str, object]) -> list[dict[str, object]]:

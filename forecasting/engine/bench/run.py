@@ -23,6 +23,7 @@ from forecasting.engine.bench.ground import (
 )
 from forecasting.engine.bench.league import CategoryLeague, league_csv, league_table, reliability_bands
 from forecasting.engine.bench.offences import Screened, categories_choose, without_refused
+from forecasting.engine.bench.outlook import Outlook, surroundings_of
 from forecasting.engine.bench.problems import BenchProblem
 from forecasting.engine.bench.protocol import Timetable, is_dated_only, timetable
 from forecasting.engine.bench.replay import Choices, block_run, choices_make, outcomes_of
@@ -68,7 +69,11 @@ class Finished:
 
 
 def backtest(
-    options: Options, layers: Sequence[Layer], classics: Makers, progress: Progress = no_progress
+    options: Options,
+    layers: Sequence[Layer],
+    classics: Makers,
+    progress: Progress = no_progress,
+    outlook: Sequence[Outlook] = (),
 ) -> Finished:
     """Replay the file and write ``<category>.npz``, grid.json, league.csv, league.json and report.html.
 
@@ -90,9 +95,10 @@ def backtest(
     grid = _grid(options, usable, plan)
     targets, incidents, unseen = _incidents(usable, grid, chosen, plan, named=bool(options.categories))
     incidents = replace(incidents, watched=_watched(options, usable, grid, plan, targets))
-    setting = Setting(Ground(grid, layers), incidents, plan, targets, models, classics, options.seed)
+    ground = Ground(grid, layers, surroundings_of(outlook, grid.epsg))
+    setting = Setting(ground, incidents, plan, targets, models, classics, options.seed)
     _check_history(setting)
-    checkpoint = Checkpoint(options.out, _fingerprint(options, events, layers, grid, setting))
+    checkpoint = Checkpoint(options.out, _fingerprint(options, events, layers, outlook, grid, setting))
     if checkpoint.open():
         return Finished((), before=True)
     jobs = options.jobs or default_workers(len(targets))
@@ -244,7 +250,12 @@ def _check_history(setting: Setting) -> None:
 
 
 def _fingerprint(
-    options: Options, events: EventsFile, layers: Sequence[Layer], grid: GridSpec, setting: Setting
+    options: Options,
+    events: EventsFile,
+    layers: Sequence[Layer],
+    outlook: Sequence[Outlook],
+    grid: GridSpec,
+    setting: Setting,
 ) -> dict[str, Any]:
     """Everything that decides the result; a difference means that two runs must not be mixed."""
     return {
@@ -257,6 +268,7 @@ def _fingerprint(
         "grid": grid.hash,
         "coverage": coverage_digest(options.coverage),
         "layers": [[one.slug, str(one.valid_from or ""), one.digest] for one in layers],
+        "outlook": [[one.slug, one.digest] for one in outlook],
         "categories": list(setting.targets),
         "offences": dict(sorted(options.offences.items())),
         "models": list(setting.models),
