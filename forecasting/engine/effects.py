@@ -89,7 +89,8 @@ class Factored(RateEstimator):
 
     def _factor(self, X: Any) -> AnyFloats:
         logs = np.asarray(X[:, list(self.columns)], dtype=np.float64).sum(axis=1)
-        return np.exp(np.clip(logs, -LARGEST_LOG, LARGEST_LOG))
+        factor: AnyFloats = np.exp(np.clip(logs, -LARGEST_LOG, LARGEST_LOG))
+        return factor
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         X, y, weight = self._checked(X, y, sample_weight)

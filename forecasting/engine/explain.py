@@ -23,7 +23,7 @@ from forecasting.engine.nearby import (
 )
 from forecasting.engine.parallel import single_threaded
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch, weekday_of
-from forecasting.engine.surroundings import Names, Passing, Surroundings
+from forecasting.engine.surroundings import NOTHING, Passing, Surroundings
 from forecasting.engine.workshop import ShapeModel, matrix, surface
 from ingestion.engine.tables import IncidentTable
 
@@ -139,7 +139,7 @@ def explain_cells(
     issued = period.from_utc if issued_utc is None else np.minimum(issued_utc, period.from_utc)
     passes = {
         names: around_us.passing(names, grid, period, issued)
-        for names in {models[target].shape.names for target in cells} - {Names()}
+        for names in {models[target].shape.names for target in cells} - {NOTHING}
     }
     known = (around_us.happenings or Happenings.none()).known_before(issued[0])
     out: dict[str, list[Explanation]] = {}

@@ -60,8 +60,16 @@ class Happenings:
     def take(self, rows: npt.ArrayLike) -> "Happenings":
         """These events, in this order."""
         at = np.asarray(rows)
-        columns = (self.x_m, self.y_m, self.from_utc, self.to_utc, self.known_utc, self.kind)
-        return Happenings(*(column[at] for column in columns), self.kinds, self.attendance[at])
+        return Happenings(
+            x_m=self.x_m[at],
+            y_m=self.y_m[at],
+            from_utc=self.from_utc[at],
+            to_utc=self.to_utc[at],
+            known_utc=self.known_utc[at],
+            kind=self.kind[at],
+            kinds=self.kinds,
+            attendance=self.attendance[at],
+        )
 
     def known_before(self, instant: np.datetime64) -> "Happenings":
         """The events that had been announced by then."""

@@ -14,7 +14,7 @@ from forecasting.engine.grid import GridSpec
 from forecasting.engine.lag import ReportingLag
 from forecasting.engine.parallel import single_threaded
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
-from forecasting.engine.surroundings import Names, Passing, Surroundings
+from forecasting.engine.surroundings import NOTHING, Names, Passing, Surroundings
 from forecasting.engine.trained import TrainedType, TypeModel
 from forecasting.engine.workshop import matrix, surface
 from ingestion.engine.tables import IncidentTable
@@ -153,7 +153,7 @@ def passing_of(
     if surroundings is None:
         return {}
     issued = None if issued_utc is None else np.broadcast_to(issued_utc, len(periods))
-    names = {one.model.shape.names for one in trained.values()} - {Names()}
+    names = {one.model.shape.names for one in trained.values()} - {NOTHING}
     return {one: surroundings.passing(one, grid, periods, issued) for one in names}
 
 

@@ -30,6 +30,10 @@ class Names:
         return (*self.local, *self.weather)
 
 
+NOTHING = Names()
+"""The columns where nothing passes."""
+
+
 @dataclass(frozen=True)
 class Passing:
     """What passes in S periods. ``terms`` [S, level names]; ``local`` one sparse [S, N] a name; ``weather`` [S, names]."""

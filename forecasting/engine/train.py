@@ -19,7 +19,7 @@ from forecasting.engine.periods import MIN_PERIODS, Periods, ShiftWindow, after_
 from forecasting.engine.predict import explain, explain_many, forecast, forecast_many
 from forecasting.engine.sampling import SampledRows, rows_sample
 from forecasting.engine.steps import Steps
-from forecasting.engine.surroundings import Names, Surroundings
+from forecasting.engine.surroundings import NOTHING, Surroundings
 from forecasting.engine.trained import TrainedType, TypeModel
 from forecasting.engine.workshop import ShapeModel, Workshop
 from ingestion.engine.tables import IncidentTable
@@ -195,7 +195,7 @@ def workshop_of(
         as_of_days=float(days_since_epoch(as_of_utc)),
         said=said or {},
         surroundings=surroundings,
-        names=Names() if surroundings is None else surroundings.names(as_of_utc),
+        names=NOTHING if surroundings is None else surroundings.names(as_of_utc),
     )
 
 

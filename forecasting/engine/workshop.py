@@ -26,7 +26,7 @@ from forecasting.engine.level import LevelModel
 from forecasting.engine.mixture import Blend
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
 from forecasting.engine.sampling import SampledRows
-from forecasting.engine.surroundings import Names, Passing, Surroundings
+from forecasting.engine.surroundings import NOTHING, Names, Passing, Surroundings
 from ingestion.engine.tables import IncidentTable
 
 Floats32 = npt.NDArray[np.float32]
@@ -45,7 +45,7 @@ class ShapeModel:
     level: LevelModel
     context_rate: ContextRate | None
     scaler: ContextScaler | None
-    names: Names = Names()
+    names: Names = NOTHING
     effect: Floats | None = None
 
     def passing_rows(
@@ -78,12 +78,12 @@ class Workshop:
     as_of_days: float
     said: Mapping[str, ReportingLag] = field(default_factory=dict)
     surroundings: Surroundings | None = None
-    names: Names = Names()
+    names: Names = NOTHING
     _passing: dict[int, tuple[Periods, Passing]] = field(default_factory=dict, repr=False, compare=False)
 
     def passing(self, periods: Periods) -> Passing | None:
         """What was known of each period when it began, worked out once; None where nothing passes."""
-        if self.surroundings is None or self.names == Names():
+        if self.surroundings is None or self.names == NOTHING:
             return None
         # The periods are kept with it: a number alone may be given to another object later.
         found = self._passing.get(id(periods))

@@ -112,7 +112,7 @@ def backtest(
                 checkpoint.keep(number, *block_run(setting, choices, number, pool, progress))
     progress(0, 1, "Writing forecast and report")
     leagues = _write(setting, choices, checkpoint, options)
-    about = _about(options, setting, choices, events, screened, refused, layers, without, unseen)
+    about = _about(options, setting, choices, events, screened, refused, layers, without, unseen, outlook)
     _put(options.out / "league.csv", league_csv(leagues))
     _put(options.out / "league.json", json.dumps(_league_json(about, leagues), indent=1))
     _put(options.out / "report.html", report_html(about, leagues))
@@ -321,6 +321,7 @@ def _about(
     layers: Sequence[Layer],
     without: Sequence[tuple[str, str]],
     unseen: Sequence[str],
+    outlook: Sequence[Outlook],
 ) -> About:
     plan, grid, before = setting.plan, setting.ground.grid, setting.plan.test.from_utc[0]
     cells = grid.locate(setting.incidents.x_m, setting.incidents.y_m)
@@ -344,6 +345,7 @@ def _about(
         ("Known when", "reported_at, where it is given" if events.has_reported else "as soon as it happened: the file has no reported_at"),
         ("Watched by sensors", _watched_text(setting)),
         ("Layers", ", ".join(_layer_text(one) for one in layers) or "none"),
+        ("Events and weather", ", ".join(one.slug for one in outlook) or "none"),
         ("Other types used as features", ", ".join(setting.incidents.categories[len(setting.targets) :]) or "none"),
         ("Seed", str(options.seed)),
     ]  # fmt: skip
