@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from forecasting.engine.mixture import NonNegativeMixture
 from forecasting.engine.models import Floats as AnyFloats
 from forecasting.engine.models import RateEstimator
+from forecasting.engine.periods import Periods, weekday_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -22,13 +23,21 @@ LARGEST_LOG = 3.0
 
 
 def event_effect(
-    near: Sequence[sparse.csr_array], slot: Ints, expected: Floats, period: Ints, cell: Ints, mass: Floats
+    near: Sequence[sparse.csr_array],
+    slot: Ints,
+    expected: Floats,
+    calendar: Floats,
+    period: Ints,
+    cell: Ints,
+    mass: Floats,
 ) -> Floats:
     """The log effect of each event column on the risk of a cell: [columns]; 0 where nothing speaks for one.
 
     ``near`` one [S, N] for each column; ``slot`` and ``expected`` [S]: shift of day and the city-wide expected count;
-    ``period``, ``cell``, ``mass`` [n]: the incidents. What a cell would have had without an event is its share of the
-    city in the same shift while nothing was on near it, steadied by one incident's worth of its share over all shifts.
+    ``calendar`` [S, q]: season and weekday (``calendar_terms``); ``period``, ``cell``, ``mass`` [n]: the incidents. What a
+    cell would have had without an event is its share of the city in the same shift while nothing was on near it,
+    steadied by one incident's worth of its share over all shifts, times what season and weekday do to the cells of the
+    same events while nothing is on: games are played in summer, when the streets around the park are full anyway.
 
     Notes
     -----
@@ -62,18 +71,48 @@ def event_effect(
     overall = (counts.sum(axis=1) + 1.0) / (np.maximum(quiet.sum(axis=1), 0.0) + 1.0 / even)
     share = (counts + 1.0) / (np.maximum(quiet, 0.0) + 1.0 / overall[:, None])
     base = share[place, slot[on_period]] * expected[on_period]
+    # Cells that the same events reach have a season of their own.
+    X = np.column_stack([np.asarray(one[on_period, on_cell]).reshape(-1) for one in near])
+    reached = np.zeros((len(places), len(near)), dtype=bool)
+    np.logical_or.at(reached, place, X > 0)
+    zones, zone = np.unique(reached, axis=0, return_inverse=True)
+    zone = zone.reshape(-1)
+    for number in range(len(zones)):
+        usual = share[zone == number].sum(axis=0)[slot] * expected
+        here = np.flatnonzero(zone[place] == number)
+        np.add.at(usual, on_period[here], -base[here])
+        seen = mine[~during]
+        seen = seen[zone[at[seen]] == number]
+        quietly = np.bincount(period[seen], mass[seen], n_periods)
+        own = _log_linear(calendar, quietly, np.maximum(usual, 0.0))
+        base[here] *= np.exp(np.clip(calendar[on_period[here]] @ own, -LARGEST_LOG, LARGEST_LOG))
     happened = np.zeros(len(pairs))
     np.add.at(happened, order[spot[during]], mass[mine][during])
-    X = np.column_stack([np.asarray(one[on_period, on_cell]).reshape(-1) for one in near])
+    return _log_linear(X, happened, base)
+
+
+def _log_linear(X: Floats, counts: Floats, base: Floats) -> Floats:
+    """Poisson regression of counts on ``X`` with the exposure ``base``, no constant, held at 0 by the ridge: [columns]."""
+    found = np.zeros(X.shape[1])
     for _ in range(25):
         risk = base * np.exp(np.clip(X @ found, -LARGEST_LOG, LARGEST_LOG))
-        slope = X.T @ (happened - risk) - RIDGE_INCIDENTS * found
+        slope = X.T @ (counts - risk) - RIDGE_INCIDENTS * found
         curve = (X * risk[:, None]).T @ X + RIDGE_INCIDENTS * np.eye(len(found))
         step = np.clip(np.linalg.solve(curve, slope), -1.0, 1.0)
         found = np.clip(found + step, -LARGEST_LOG, LARGEST_LOG)
         if np.abs(step).max() < 1e-6:
             break
     return found
+
+
+def calendar_terms(periods: Periods) -> Floats:
+    """Season (a wave of a year) and Friday, Saturday, Sunday of each period: [S, 5]."""
+    local = periods.local_from.astype("datetime64[s]")
+    turn = 2 * np.pi * ((local - local.astype("datetime64[Y]")) / np.timedelta64(1, "s") / (365.25 * 86_400))
+    day = weekday_of(local)
+    return np.column_stack([np.sin(turn), np.cos(turn), *(day == late for late in (4, 5, 6))]).astype(
+        np.float64
+    )
 
 
 class Factored(RateEstimator):

@@ -17,7 +17,7 @@ from forecasting.engine.candidates import (
 )
 from forecasting.engine.context import ContextRate, ContextScaler
 from forecasting.engine.design import Layout, calendar_columns
-from forecasting.engine.effects import event_effect
+from forecasting.engine.effects import calendar_terms, event_effect
 from forecasting.engine.features import MEMORIES_DAYS, Events
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.lag import LOWEST_SHARE, ReportingLag, lag_measure, lags_measured
@@ -163,6 +163,7 @@ class Workshop:
             [near[ended] for near in passing.local],
             periods.slot.astype(np.int64),
             expected,
+            calendar_terms(periods),
             period,
             self.events.cell[own].astype(np.int64),
             self.events.weight[own],

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecasting.engine.effects import Factored, event_effect
+from forecasting.engine.effects import Factored, calendar_terms, event_effect
 from forecasting.engine.happenings import (
     Happenings,
     city_names,
@@ -127,22 +127,31 @@ def test_the_columns_are_the_same_row_by_row_and_period_by_period() -> None:
     assert np.array_equal(rows, whole[period, cell])
 
 
-def made_up(effect: float, rng: np.random.Generator, games: int = 60) -> dict[str, object]:
-    """A year of evenings; games in the busiest corner, which multiply the incidents there by exp(effect)."""
+def made_up(
+    effect: float, rng: np.random.Generator, games: int = 60, season: float = 0.0
+) -> dict[str, object]:
+    """A year of evenings; games in the busiest corner, which multiply the incidents there by exp(effect).
+
+    ``season``: that corner is so much (log) busier in summer than the city, and games are played in summer.
+    """
     periods = shift_instances(365).take(np.arange(2, 365 * 3, 3))
-    at = np.sort(rng.choice(365, games, replace=False))
+    summer = -np.cos(2 * np.pi * np.arange(365) / 365.25)
+    chance = np.ones(365) if not season else np.maximum(summer, 0.05)
+    at = np.sort(rng.choice(365, games, replace=False, p=chance / chance.sum()))
     events = happenings(np.full(games, 1_500.0), np.full(games, 1_500.0), at * 24 + 17, 6, 0)
     names = local_names(events)
     near = Surroundings(events).passing(Names((), names), GRID, periods).local
     x, y = GRID.centres()
     risk = np.exp(-((x - 1_500) ** 2 + (y - 1_500) ** 2) / (2 * 600**2)) + 0.02
-    factor = np.exp(effect * near[0].toarray())
+    reached = np.hypot(x - 1_500, y - 1_500) < 2_000
+    factor = np.exp(effect * near[0].toarray() + season * np.outer(summer, reached))
     count = rng.poisson(20.0 * risk / risk.sum() * factor)
     period, cell = np.nonzero(count)
     return {
         "near": near,
         "slot": np.zeros(365, dtype=np.int64),
         "expected": np.full(365, 20.0),
+        "calendar": calendar_terms(periods),
         "period": period,
         "cell": cell,
         "mass": count[period, cell].astype(float),
@@ -156,6 +165,12 @@ def test_an_effect_is_found_and_a_busy_street_alone_is_none() -> None:
     # At the door itself both columns act together.
     assert found.sum(axis=1).mean() == pytest.approx(1.0, abs=0.2)
     assert abs(nothing.sum(axis=1).mean()) < 0.12
+
+
+def test_a_street_that_is_busy_in_summer_is_no_effect_of_summer_games() -> None:
+    rng = np.random.default_rng(9)
+    found = np.array([event_effect(**made_up(0.0, rng, season=0.5)) for _ in range(6)])  # type: ignore[arg-type]
+    assert abs(found.sum(axis=1).mean()) < 0.15
 
 
 def test_few_incidents_do_not_speak_for_an_effect() -> None:
