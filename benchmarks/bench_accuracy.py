@@ -213,12 +213,15 @@ def ablation_run(data: pathlib.Path) -> dict[str, Any]:
 def surroundings_run(data: pathlib.Path) -> dict[str, Any]:
     """What places, people, games and weather add to the incidents: each alone, then all together."""
     sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+    import levels
     import surroundings
+
+    found = levels.run(data, surroundings.inputs_write(data, RESULTS / "inputs"))
 
     def replayed(name: str, options: tuple[str, ...]) -> tuple[pathlib.Path, float]:
         return replay(name, Protocol(surroundings.EVENTS, surroundings.BOUNDARY, options, ("1.0%",)), data)
 
-    return surroundings.run(data, RESULTS, replayed)
+    return {"level": found, **surroundings.run(data, RESULTS, replayed)}
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
 """What an event does to the streets around it: learned from how the same places fare in the same shift without one."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -13,13 +14,62 @@ from forecasting.engine.mixture import NonNegativeMixture
 from forecasting.engine.models import Floats as AnyFloats
 from forecasting.engine.models import RateEstimator
 from forecasting.engine.periods import Periods, weekday_of
+from forecasting.engine.surroundings import sparse_values
 
 Floats = npt.NDArray[np.float64]
+Floats32 = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
+USUAL_DAYS = 365.0
+"""Over so long a time the counts around a park have taken in its games: what a forecast adds is against that mean."""
 RIDGE_INCIDENTS = 10.0
 """Incidents near events that would have to speak for an effect before half of it is believed."""
 LARGEST_LOG = 3.0
+
+
+@dataclass(frozen=True)
+class EventEffect:
+    """What events do to cells: the log effect of each local column, and what is in the counts of each cell already.
+
+    ``usual`` one sparse [slots, N] for each column: the log of the mean factor over the last year, in the first column of
+    each kind. Where games are played all summer, the counts have grown with them; an evening without one is quieter.
+    """
+
+    coef: Floats
+    usual: tuple[sparse.csr_array, ...] = field(repr=False)
+
+    def rows(self, near: Floats32, slot: Ints | int, cells: Ints) -> Floats32:
+        """The columns of the design matrix from events near the cells, [m, columns] both."""
+        out = near * self.coef.astype(np.float32)
+        for column, usual in enumerate(self.usual):
+            if usual.nnz:
+                out[:, column] -= sparse_values(usual, slot, cells).astype(np.float32)
+        return out
+
+
+def usual_effect(
+    near: Sequence[sparse.csr_array], coef: Floats, kind: Sequence[str], slot: Ints, n_slots: int
+) -> tuple[sparse.csr_array, ...]:
+    """The log of each kind's mean factor in each shift of day and cell, in its first column: [slots, N] each.
+
+    ``near`` [S, N] of the recent periods, ``slot`` [S] theirs, ``kind`` of each column.
+    """
+    out = []
+    for column, (one, name) in enumerate(zip(near, kind, strict=True)):
+        rows = sparse.csr_array((n_slots, one.shape[1]))
+        if name not in kind[:column]:
+            logs = sum(
+                (near[other] * coef[other] for other in range(len(near)) if kind[other] == name),
+                start=sparse.csr_array(one.shape),
+            )
+            gain = sparse.csr_array(logs.minimum(LARGEST_LOG).maximum(-LARGEST_LOG)).expm1()
+            counts = np.maximum(np.bincount(slot, minlength=n_slots), 1)
+            mean = sparse.csr_array(
+                (1.0 / counts[slot], (slot, np.arange(len(slot)))), shape=(n_slots, len(slot))
+            )
+            rows = sparse.csr_array(mean @ gain).log1p()
+        out.append(rows)
+    return tuple(out)
 
 
 def event_effect(
@@ -83,7 +133,7 @@ def event_effect(
         np.add.at(usual, on_period[here], -base[here])
         seen = mine[~during]
         seen = seen[zone[at[seen]] == number]
-        quietly = np.bincount(period[seen], mass[seen], n_periods)
+        quietly = np.bincount(period[seen], mass[seen], n_periods).astype(np.float64)
         own = _log_linear(calendar, quietly, np.maximum(usual, 0.0))
         base[here] *= np.exp(np.clip(calendar[on_period[here]] @ own, -LARGEST_LOG, LARGEST_LOG))
     happened = np.zeros(len(pairs))

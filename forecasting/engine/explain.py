@@ -1,7 +1,7 @@
 """Why this cell: the real drivers of a forecast as numbers. The words are made in ``forecasting.engine.wording``."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +13,8 @@ from forecasting.engine.grid import GridSpec
 from forecasting.engine.happenings import Happenings
 from forecasting.engine.lag import ReportingLag
 from forecasting.engine.nearby import (
+    ContextColumns,
+    ContextValue,
     EventCount,
     LayerAmount,
     NearbyCounts,
@@ -45,16 +47,6 @@ class _Model(Protocol):
     def shape(self) -> ShapeModel: ...
     @property
     def estimator(self) -> Any: ...
-
-
-@dataclass(frozen=True)
-class ContextValue:
-    """A context column at the cell: its value, the city's mean, and the share of cells with less."""
-
-    name: str
-    value: float
-    city_mean: float
-    share_below: float
 
 
 @dataclass(frozen=True)
@@ -134,7 +126,7 @@ def explain_cells(
     totals, rates = history.totals(), history.rates(slot)
     calendar = np.broadcast_to(calendar_columns(period, shifts)[0], (n, 6))
     nearby = NearbyCounts(grid, incidents, period, shifts)
-    columns = _Columns(context, context_names)
+    columns = ContextColumns(context, context_names)
     around_us = surroundings or Surroundings()
     issued = period.from_utc if issued_utc is None else np.minimum(issued_utc, period.from_utc)
     passes = {
@@ -169,11 +161,15 @@ def explain_cells(
         middle, reference_expected = X[reference], float(expected[reference])
         city: dict[str, float] = {}
         if passing is not None:
+            still = replace(
+                passing, local=tuple(one * 0 for one in passing.local), weather=passing.weather * 0
+            )
+            quiet = shape.passing_rows(still, 0, np.arange(n))
             middle = X[reference].copy()
-            middle[shape.layout.passing] = 0
+            middle[shape.layout.passing] = 0 if quiet is None else quiet[reference]
             usual = float(shape.level.predict(period, totals[None, source])[0])
             city, reference_expected = _city_parts(
-                model, X, reference, (level, usual), slot, passing, watched
+                model, X, reference, (level, usual), quiet, passing, watched
             )
         names, parts = contributions(model.estimator, shape.layout, X[places], middle, total, layer_logs)
         names, parts = _with_city(names, parts, city)
@@ -279,17 +275,18 @@ def _city_parts(
     X: Floats32,
     reference: int,
     levels: tuple[float, float],
-    slot: int,
+    quiet: Floats32 | None,
     passing: Passing,
     watched: Bools | None,
 ) -> tuple[dict[str, float], float]:
     """What events and weather do to every cell alike, by part, and the middle cell's expected count in a usual shift.
 
     Two things: they move the city's level (``levels`` now and usually), and a crowd in one place takes its share of
-    that level from all others. Both on the log scale; the second is split among parts as contributions are.
+    that level from all others. Both on the log scale; the second is split among parts as contributions are. ``quiet``
+    [N, P]: the columns of a shift without events and with usual weather.
     """
     layout, level, usual_level = model.shape.layout, *levels
-    own = model.shape.level.log_terms(slot, passing.terms[0])
+    own = model.shape.level.log_terms(int(passing.slot[0]), passing.terms[0])
     gap = float(np.log(max(level, _LEAST_RISK) / max(usual_level, _LEAST_RISK)))
     # A level that was cut off at its bound moved less than its terms say: the rest is spread by size.
     size = np.abs(own)
@@ -299,10 +296,12 @@ def _city_parts(
         city[context_part(name)] = city.get(context_part(name), 0.0) + value
     part_of = np.array([context_part(name) for name in layout.passing_names], dtype=object)
     block = X[:, layout.passing]
-    players = [part for part in dict.fromkeys(part_of.tolist()) if block[:, part_of == part].any()]
-    moved = np.flatnonzero(block.any(axis=1))
+    base = block if quiet is None else quiet
+    differs = block != base
+    players = [part for part in dict.fromkeys(part_of.tolist()) if differs[:, part_of == part].any()]
+    moved = np.flatnonzero(differs.any(axis=1))
     plain = X.copy()
-    plain[:, layout.passing] = 0
+    plain[:, layout.passing] = base
     seen = np.ones(len(X)) if watched is None else watched.astype(np.float64)
     still = np.maximum(np.asarray(model.estimator.predict(plain), dtype=np.float64), 0.0) * seen
     total = max(float(still.sum()), _LEAST_RISK)
@@ -312,7 +311,7 @@ def _city_parts(
         for number, state in enumerate(states):
             on = np.isin(part_of, [part for part, is_on in zip(players, state, strict=True) if is_on])
             rows = plain[moved]
-            rows[:, layout.passing] = np.where(on, block[moved], 0)
+            rows[:, layout.passing] = np.where(on, block[moved], base[moved])
             risk = np.maximum(np.asarray(model.estimator.predict(rows), dtype=np.float64), 0.0)
             sums[number] = total + float((risk * seen[moved]).sum() - still[moved].sum())
         logs = np.log(np.maximum(sums, _LEAST_RISK))
@@ -377,25 +376,3 @@ def _states(n_players: int) -> tuple[Bools, list[tuple[Ints, Ints]]]:
                 path.append(at(now))
             paths.append((np.array(path, dtype=np.int64), order.astype(np.int64)))
     return np.array(states), paths
-
-
-class _Columns:
-    """The context columns as anyone would read them, sorted once for all cells."""
-
-    def __init__(self, context: Floats32 | None, names: tuple[str, ...]) -> None:
-        self._context = context
-        self._columns: list[tuple[int, str, Floats32, float]] = []
-        for column, name in enumerate(names if context is not None else ()):
-            assert context is not None
-            finite = np.sort(context[np.isfinite(context[:, column]), column])
-            if len(finite):
-                self._columns.append((column, name, finite, float(finite.mean(dtype=np.float64))))
-
-    def at(self, cell: int) -> tuple[ContextValue, ...]:
-        if self._context is None:
-            return ()
-        return tuple(
-            ContextValue(name, value, mean, float(np.searchsorted(finite, value, "left")) / len(finite))
-            for column, name, finite, mean in self._columns
-            if np.isfinite(value := float(self._context[cell, column]))
-        )

@@ -13,6 +13,7 @@ from forecasting.engine.surroundings import Passing
 from forecasting.engine.weather import NAMES, WARMTH_STEP_C
 from ingestion.engine.tables import IncidentTable
 
+Floats32 = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -106,6 +107,38 @@ def weather_values(passing: Passing | None) -> tuple[WeatherValue, ...]:
         for name, value in zip(passing.names.level, passing.terms[0], strict=True)
         if name in NAMES
     )
+
+
+@dataclass(frozen=True)
+class ContextValue:
+    """A context column at the cell: its value, the city's mean, and the share of cells with less."""
+
+    name: str
+    value: float
+    city_mean: float
+    share_below: float
+
+
+class ContextColumns:
+    """The context columns as anyone would read them, sorted once for all cells."""
+
+    def __init__(self, context: Floats32 | None, names: tuple[str, ...]) -> None:
+        self._context = context
+        self._columns: list[tuple[int, str, Floats32, float]] = []
+        for column, name in enumerate(names if context is not None else ()):
+            assert context is not None
+            finite = np.sort(context[np.isfinite(context[:, column]), column])
+            if len(finite):
+                self._columns.append((column, name, finite, float(finite.mean(dtype=np.float64))))
+
+    def at(self, cell: int) -> tuple[ContextValue, ...]:
+        if self._context is None:
+            return ()
+        return tuple(
+            ContextValue(name, value, mean, float(np.searchsorted(finite, value, "left")) / len(finite))
+            for column, name, finite, mean in self._columns
+            if np.isfinite(value := float(self._context[cell, column]))
+        )
 
 
 class NearbyCounts:

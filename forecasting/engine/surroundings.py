@@ -36,12 +36,16 @@ NOTHING = Names()
 
 @dataclass(frozen=True)
 class Passing:
-    """What passes in S periods. ``terms`` [S, level names]; ``local`` one sparse [S, N] a name; ``weather`` [S, names]."""
+    """What passes in S periods. ``terms`` [S, level names]; ``local`` one sparse [S, N] a name; ``weather`` [S, names].
+
+    ``slot`` [S]: the periods' shifts of day.
+    """
 
     names: Names
     terms: Floats = field(repr=False)
     local: tuple[sparse.csr_array, ...] = field(repr=False)
     weather: Floats32 = field(repr=False)
+    slot: Ints = field(repr=False)
 
     def at(self, period: Ints | int, cells: Ints) -> Floats32:
         """The cells' columns in these periods (one for all, or one for each cell): [m, columns]."""
@@ -49,13 +53,13 @@ class Passing:
         out = np.zeros((len(cells), n_local + self.weather.shape[1]), dtype=np.float32)
         for column, near in enumerate(self.local):
             if near.nnz:
-                out[:, column] = _looked_up(near, period, cells)
+                out[:, column] = sparse_values(near, period, cells)
         out[:, n_local:] = self.weather[period]
         return out
 
 
-def _looked_up(near: sparse.csr_array, period: Ints | int, cells: Ints) -> Floats:
-    """Values of a sparse [S, N] at (period, cell) pairs, most of them 0: [m]."""
+def sparse_values(near: sparse.csr_array, period: Ints | int, cells: Ints) -> Floats:
+    """Values of a sparse [S, N] at (period, cell) pairs, one period for all or one for each, most of them 0: [m]."""
     out = np.zeros(len(cells))
     if isinstance(period, int | np.integer):
         low, high = int(near.indptr[period]), int(near.indptr[period + 1])
@@ -113,4 +117,4 @@ class Surroundings:
             if name in NAMES:
                 terms[:, column] = sky[:, NAMES.index(name)]
         chosen = [NAMES.index(name) for name in names.weather]
-        return Passing(names, terms, local, sky[:, chosen].astype(np.float32))
+        return Passing(names, terms, local, sky[:, chosen].astype(np.float32), periods.slot.astype(np.int64))

@@ -16,8 +16,8 @@ from forecasting.engine.candidates import (
     entrants,
 )
 from forecasting.engine.context import ContextRate, ContextScaler
-from forecasting.engine.design import Layout, calendar_columns
-from forecasting.engine.effects import calendar_terms, event_effect
+from forecasting.engine.design import Layout, calendar_columns, context_part
+from forecasting.engine.effects import USUAL_DAYS, EventEffect, calendar_terms, event_effect, usual_effect
 from forecasting.engine.features import MEMORIES_DAYS, Events
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.lag import LOWEST_SHARE, ReportingLag, lag_measure, lags_measured
@@ -46,7 +46,7 @@ class ShapeModel:
     context_rate: ContextRate | None
     scaler: ContextScaler | None
     names: Names = NOTHING
-    effect: Floats | None = None
+    effect: EventEffect | None = None
 
     def passing_rows(
         self, passing: Passing | None, period: npt.NDArray[np.int64] | int, cells: npt.NDArray[np.int64]
@@ -56,7 +56,8 @@ class ShapeModel:
             return None
         out = passing.at(period, cells)
         if self.effect is not None:
-            out[:, : len(self.effect)] *= self.effect.astype(np.float32)
+            n_local = len(self.names.local)
+            out[:, :n_local] = self.effect.rows(out[:, :n_local], passing.slot[period], cells)
         return out
 
 
@@ -151,22 +152,28 @@ class Workshop:
         periods: Periods,
         mine: npt.NDArray[np.bool_],
         expected: Floats,
-    ) -> Floats:
-        """What each kind of event does to the cells near it, from the periods that have ended: [local columns]."""
+    ) -> EventEffect:
+        """What each kind of event does to the cells near it, from the periods that have ended."""
         own = np.flatnonzero(mine)
         at, begin = self.events.occurred_days[own], days_since_epoch(periods.from_utc)
         period = np.searchsorted(begin, at, side="right") - 1
         # In the last period that began before it, unless that was over: shifts that overlap count an incident once.
         inside = (period >= 0) & (at < days_since_epoch(periods.to_utc)[np.maximum(period, 0)])
         own, period = own[inside], period[inside]
-        return event_effect(
-            [near[ended] for near in passing.local],
-            periods.slot.astype(np.int64),
+        near, slot = [one[ended] for one in passing.local], periods.slot.astype(np.int64)
+        coef = event_effect(
+            near,
+            slot,
             expected,
             calendar_terms(periods),
             period,
             self.events.cell[own].astype(np.int64),
             self.events.weight[own],
+        )
+        last = np.flatnonzero(begin >= begin[-1] - USUAL_DAYS) if len(begin) else ended[:0]
+        kinds = [context_part(name) for name in self.names.local]
+        return EventEffect(
+            coef, usual_effect([one[last] for one in near], coef, kinds, slot[last], len(self.shifts))
         )
 
     def _seen(self, source: int, at_days: float, first_days: float) -> Floats | None:
