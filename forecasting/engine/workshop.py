@@ -156,10 +156,12 @@ class Workshop:
         """What each kind of event does to the cells near it, from the periods that have ended."""
         own = np.flatnonzero(mine)
         at, begin = self.events.occurred_days[own], days_since_epoch(periods.from_utc)
-        period = np.searchsorted(begin, at, side="right") - 1
-        # In the last period that began before it, unless that was over: shifts that overlap count an incident once.
-        inside = (period >= 0) & (at < days_since_epoch(periods.to_utc)[np.maximum(period, 0)])
-        own, period = own[inside], period[inside]
+        order = np.argsort(at, kind="stable")
+        low = np.searchsorted(at[order], begin)
+        size = np.searchsorted(at[order], days_since_epoch(periods.to_utc)) - low
+        # Periods may overlap, as weeks from every day on do: an incident counts in each that holds it.
+        period = np.repeat(np.arange(len(periods)), size)
+        own = own[order[np.arange(len(period)) - np.repeat(np.cumsum(size) - size, size) + low[period]]]
         near, slot = [one[ended] for one in passing.local], periods.slot.astype(np.int64)
         coef = event_effect(
             near,
