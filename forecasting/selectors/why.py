@@ -201,7 +201,8 @@ def _plain(row: Explanation, values: np.ndarray[Any, Any], labels: Labels) -> di
     row = replace(
         row,
         expected=float(values[row.cell]),
-        reference_expected=float(values[row.reference_cell]),
+        # A usual shift was never stored: tonight's surface would take events and weather for something imported since.
+        reference_expected=row.reference_expected if row.against_usual else float(values[row.reference_cell]),
         rank=int((values >= values[row.cell]).sum()),
         # Back from log(1 + amount): "2.1 bars" is a sentence, "log 1.13" is not.
         context=tuple(
