@@ -377,3 +377,16 @@ def test_the_columns_are_named_by_what_had_been_announced_or_issued_by_then() ->
     assert around().passing(names, GRID, TONIGHT).at(0, np.arange(len(GRID))).shape == (len(GRID), 2)
     assert around().names(BEGIN - 60 * DAY) == Names()
     assert around().names(AS_OF, weather_in_trees=True).cells == (*names.local, *NAMES)
+
+
+def test_the_page_keeps_the_usual_shifts_middle_cell_and_its_factors_multiply() -> None:
+    from forecasting.selectors.why import _plain
+
+    one = max(told(), key=lambda row: row.contributions["event:game"])
+    shown = _plain(one, tonight(knowing(), around())[one.target].astype(np.float64), LABELS)
+    assert shown["times_typical"] == pytest.approx(one.expected / one.reference_expected, rel=1e-5)
+    assert not [bar for bar in shown["bars"] if bar["family"] == "changed"]
+    assert {"event:game", "weather:warmth"} <= {bar["family"] for bar in shown["bars"]}
+    assert math.exp(sum(bar["value"] for bar in shown["bars"])) == pytest.approx(
+        shown["times_typical"], rel=1e-4
+    )
