@@ -13,6 +13,9 @@ _SHORT, _MIDDLE, _LONG = (MEMORIES_DAYS.index(days) for days in (12.0, 45.0, 450
 SEASON_NEEDS_DAYS = 420.0
 RECENCY_HALF_LIFE_DAYS = 400.0
 LONG_PERIOD_HOURS = 4 * 24.0
+EXTRA_SCALE = 0.2
+"""Events and weather are held back 25 times as much as the calendar: by 250 incidents' worth. Measured on Chicago, 19
+months: what weather brings stays, what games cost by chance goes (benchmarks/levels.py)."""
 
 
 class LevelModel:
@@ -70,7 +73,7 @@ class LevelModel:
             parts += [np.sin(angle), np.cos(angle)]
         if self.n_extra:
             # Nothing known of them is the usual weather and no event.
-            known = np.zeros((n, self.n_extra)) if extra is None else extra
+            known = np.zeros((n, self.n_extra)) if extra is None else extra * EXTRA_SCALE
             parts += [known, (known[:, :, None] * slot[:, None, :]).reshape(n, -1) * 0.5]
         return np.hstack(parts)
 
@@ -120,5 +123,5 @@ class LevelModel:
             return np.zeros(n)
         own = self._model.coef_[-n * (1 + self.n_slots) :]
         by_slot = own[n:].reshape(n, self.n_slots)[:, slot] * 0.5
-        result: Floats = (own[:n] + by_slot) * extra
+        result: Floats = (own[:n] + by_slot) * extra * EXTRA_SCALE
         return result

