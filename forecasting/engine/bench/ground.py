@@ -21,7 +21,7 @@ from forecasting.engine.bench.files import NO_GEOJSON, bytes_read, unpacked
 from forecasting.engine.bench.problems import BenchProblem
 from forecasting.engine.census import people_column
 from forecasting.engine.grid import GridSpec, grid_build, project, to_metres, utm_epsg
-from forecasting.engine.places import column_names, layer_parts, nearest_column, parts_density, parts_nearest
+from forecasting.engine.places import column_names, layer_columns
 from forecasting.engine.surroundings import Surroundings
 from ingestion.engine.privacy import screen_columns
 
@@ -48,7 +48,7 @@ class Layer:
     @property
     def names(self) -> tuple[str, ...]:
         """The columns of this layer."""
-        return (self.slug,) if self.is_census else (*column_names(self.slug), nearest_column(self.slug))
+        return (self.slug,) if self.is_census else column_names(self.slug)
 
     def columns(self, grid: GridSpec) -> Floats32:
         """The layer's columns over a grid's cells: float32[N, names]."""
@@ -57,8 +57,7 @@ class Layer:
             shapes = [shapely.geometry.shape(one["geometry"]) for one in features]
             people = [float(one["properties"]["population"]) for one in features]
             return people_column(grid, shapes, people)[:, None]
-        parts = layer_parts(grid, dict(self.collection))
-        return np.column_stack([parts_density(grid, parts), parts_nearest(grid, parts)])
+        return layer_columns(grid, dict(self.collection))
 
 
 def boundary_read(path: Path) -> shapely.Geometry:
