@@ -1,12 +1,12 @@
 """What a forecast gains by seeing more than incidents: one input at a time against none, on the same shifts.
 
 Chicago, 1 May to 14 June 2018, eight-hour shifts, 250 m cells, models fitted anew every four weeks: a window that is not
-the one on which the published figures are measured. Part of `bench_accuracy.py --only surroundings`.
+the one on which the published figures are measured. Games once more in winter, when the file says where they were. Part of `bench_accuracy.py --only surroundings`.
 """
 
 import json
 import pathlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,11 @@ BOUNDARY = "chicago/districts.geojson"
 OPTIONS = (
     *("--test-from", FIRST, "--test-to", LAST, "--horizon", "shift", "--cell-size-m", "250"),
     *("--refit-weeks", "4", "--models", "blend"),
+)
+# Basketball, ice hockey and football: leagues whose park is known, in the months in which they play.
+WINTER = (
+    *("--test-from", "2017-11-01", "--test-to", "2018-02-01", "--horizon", "shift", "--cell-size-m", "250"),
+    *("--refit-weeks", "0", "--models", "blend", "--categories", "theft"),
 )
 # The public file says on which days a league played at home, not which of the city's two baseball teams: a game counts at
 # both parks. The coordinates are those that any public map gives for the parks.
@@ -82,19 +87,27 @@ def run(
     data: pathlib.Path,
     results: pathlib.Path,
     replay: Callable[[str, tuple[str, ...]], tuple[pathlib.Path, float]],
-    only: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Replay each variant and compare it with the one that sees nothing but incidents: log score and hits at 1 %."""
     variants = inputs_write(data, results / "inputs")
-    wanted = set(only) | {"nothing"} if only else set(variants)
+    found = _window(data, replay, variants, OPTIONS, "")
+    winter = {name: variants[name] for name in ("nothing", "games")}
+    return {**found, "winter": _window(data, replay, winter, WINTER, "winter ")}
+
+
+def _window(
+    data: pathlib.Path,
+    replay: Callable[[str, tuple[str, ...]], tuple[pathlib.Path, float]],
+    variants: dict[str, tuple[str, ...]],
+    options: tuple[str, ...],
+    when: str,
+) -> dict[str, Any]:
     found: dict[str, Any] = {}
     events = pd.read_parquet(data / EVENTS)
     plain = pathlib.Path()
     for name, layers in variants.items():
-        if name not in wanted:
-            continue
-        slug = "surroundings_" + name.replace(", ", "_").replace(" ", "_")
-        out, seconds = replay(slug, (*OPTIONS, *(("--layers", *layers) if layers else ())))
+        slug = f"surroundings_{when}{name}".replace(", ", "_").replace(" ", "_")
+        out, seconds = replay(slug, (*options, *(("--layers", *layers) if layers else ())))
         if name == "nothing":
             plain = out
             continue
@@ -103,7 +116,7 @@ def run(
             found[name][category] = one = compared(events, plain, out, category)
             gain, hits = one["log_score_gain_per_event"], one["hit_rate_gain_at_1_percent"]
             print(
-                f"{name:28} {category:20} {one['events']:6,} events  log score {_text(gain, 4)}  "
+                f"{when + name:28} {category:20} {one['events']:6,} events  log score {_text(gain, 4)}  "
                 f"hit rate at 1 % {100 * one['hit_rate_at_1_percent']:.2f} % {_text(hits, 4)}"
             )
     return found
