@@ -77,12 +77,17 @@ def sparse_values(near: sparse.csr_array, period: Ints | int, cells: Ints) -> Fl
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Events and weather, whatever an agency has of them. Both may be None: then nothing passes."""
+    """Events and weather, whatever an agency has of them. Both may be None: then nothing passes.
+
+    ``weather_in_trees`` gives the weather to the trees as well, which may find that a warm evening fills the parks. On
+    Chicago it brought nothing, not even with a perfect forecast (docs/accuracy.md): off unless asked for.
+    """
 
     happenings: Happenings | None = None
     weather: Weather | None = None
+    weather_in_trees: bool = False
 
-    def names(self, known_before: np.datetime64, weather_in_trees: bool = False) -> Names:
+    def names(self, known_before: np.datetime64) -> Names:
         """The columns of a training at this instant: kinds of events that nobody had announced are none."""
         events = None if self.happenings is None else self.happenings.known_before(known_before)
         sky: tuple[str, ...] = ()
@@ -91,7 +96,7 @@ class Surroundings:
         return Names(
             level=((*city_names(events), *sky) if events is not None else sky),
             local=local_names(events) if events is not None else (),
-            weather=sky if weather_in_trees else (),
+            weather=sky if self.weather_in_trees else (),
         )
 
     def passing(

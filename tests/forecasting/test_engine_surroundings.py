@@ -376,7 +376,24 @@ def test_the_columns_are_named_by_what_had_been_announced_or_issued_by_then() ->
     assert names.level == ("event:game", "event:parade", *NAMES)
     assert around().passing(names, GRID, TONIGHT).at(0, np.arange(len(GRID))).shape == (len(GRID), 2)
     assert around().names(BEGIN - 60 * DAY) == Names()
-    assert around().names(AS_OF, weather_in_trees=True).cells == (*names.local, *NAMES)
+    assert replace(around(), weather_in_trees=True).names(AS_OF).cells == (*names.local, *NAMES)
+
+
+def test_weather_in_the_trees_is_explained_to_the_last_digit_too() -> None:
+    given = replace(around(), weather_in_trees=True)
+    trained = fitted(given)
+    found = explain_many(
+        trained=trained, cells={"burglary": np.arange(0, len(GRID), 5)}, grid=GRID, incidents=incidents(),
+        period=TONIGHT, shifts=SHIFTS, as_of_utc=AS_OF, surroundings=given,
+    )["burglary"]  # fmt: skip
+    surface = tonight(trained, given)["burglary"]
+    usual = tonight(trained, Surroundings(Happenings.none()))["burglary"]
+    for one in found:
+        assert sum(one.contributions.values()) == pytest.approx(
+            math.log(one.expected / one.reference_expected), abs=1e-4
+        )
+        assert one.expected == pytest.approx(surface[one.cell], rel=1e-4)
+        assert one.reference_expected == pytest.approx(usual[one.reference_cell], rel=1e-4)
 
 
 def test_the_page_keeps_the_usual_shifts_middle_cell_and_its_factors_multiply() -> None:
