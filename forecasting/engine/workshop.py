@@ -35,6 +35,8 @@ Floats = npt.NDArray[np.float64]
 ROW_RECENCY_HALF_LIFE_DAYS = 900.0
 _ALL = len(MEMORIES_DAYS) - 1
 _PIECE = 4_096
+MOST_EVENT_PAIRS = 5_000_000
+"""Cells near an event in a shift, over all kinds and radii, from which effects are learnt."""
 
 
 @dataclass
@@ -154,6 +156,12 @@ class Workshop:
         expected: Floats,
     ) -> EventEffect:
         """What each kind of event does to the cells near it, from the periods that have ended."""
+        # In a city of ten thousand street fairs a part of the shifts tells as much, in memory that there is.
+        pairs = sum(int(np.diff(one.indptr)[ended].sum()) for one in passing.local)
+        if pairs > MOST_EVENT_PAIRS:
+            n_kept = max(MOST_EVENT_PAIRS * len(ended) // pairs, 1)
+            kept = np.sort(np.random.default_rng(0).permutation(len(ended))[:n_kept])
+            ended, periods, expected = ended[kept], periods.take(kept), expected[kept]
         own = np.flatnonzero(mine)
         at, begin = self.events.occurred_days[own], days_since_epoch(periods.from_utc)
         order = np.argsort(at, kind="stable")

@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from forecasting.engine.effects import event_effect
 from forecasting.engine.explain import Explanation
 from forecasting.engine.fit import fit_champions
 from forecasting.engine.happenings import MARGIN, Happenings
@@ -239,6 +240,25 @@ def test_without_the_calendar_a_model_expects_the_usual_and_with_an_empty_one_a_
         for given in (None, Surroundings(Happenings.none()), around())
     )
     assert quiet < unknown < held
+
+
+def test_of_very_many_events_a_part_of_the_shifts_teaches_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    import forecasting.engine.workshop as engine
+
+    seen = []
+
+    def spied(near: list[object], slot: np.ndarray, *rest: np.ndarray) -> np.ndarray:
+        seen.append(len(slot))
+        return event_effect(near, slot, *rest)  # type: ignore[arg-type]  # what the engine gave
+
+    monkeypatch.setattr(engine, "event_effect", spied)
+    monkeypatch.setattr(engine, "MOST_EVENT_PAIRS", 2_000)
+    part = fitted(around())["burglary"].model.shape.effect
+    whole = knowing()["burglary"].model.shape.effect
+    assert whole is not None
+    assert part is not None
+    assert 100 < max(seen) < 400
+    assert part.coef.sum() == pytest.approx(whole.coef.sum(), rel=0.35)
 
 
 def test_over_many_evenings_the_park_is_expected_to_have_what_it_has() -> None:
