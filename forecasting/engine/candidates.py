@@ -105,11 +105,11 @@ def _estimator(name: str, layout: Layout, n_events: int) -> Any:
             columns=(*layout.tree_columns, len(layout.names)),
             ratios=layout.tree_ratios,
             max_iter=100,
-            learning_rate=0.05,
-            max_leaf_nodes=8,
+            learning_rate=0.08,
+            max_leaf_nodes=12,
             min_samples_leaf=200,
             l2_events=40.0,
-            max_rows=100_000,
+            max_rows=150_000,
         )
         return BoostedMixture(mixture=mixture, trees=residual)
     raise ValueError(f"Unknown model '{name}'. Known: {', '.join(BASELINES + LEARNED)}.")
