@@ -33,6 +33,10 @@ MIN_ROWS_TO_JUDGE = 20
 MISREAD = frozenset(
     {
         "wrong_column_count",
+        "bad_json",
+        "repeated_field",
+        "not_one_value",
+        "formula_error",
         "missing_id",
         "nul_byte",
         "bad_encoding",
@@ -150,7 +154,8 @@ def _import(run: ImportRun, report: RunReporter) -> None:
     survey = reader.survey(mapping, report.progress)
     tally = Tally(run.counts, run.refusals, run.rejections)
     _check_same_file(run, tally, path, report)
-    report.log(f"{survey.row_count:,} rows, {survey.encoding}, columns separated by {survey.delimiter!r}.")
+    parted = f", columns separated by {survey.delimiter!r}" if survey.delimiter else ""
+    report.log(f"{survey.row_count:,} rows, {survey.encoding}{parted}.")
     for warning in survey.warnings:
         report.log(warning)
     _store_rows(run, report, reader, survey, mapping, tally)
