@@ -108,7 +108,10 @@ class WizardMixin:
                 form.add_error("file", str(exc))
             else:
                 if feed.kind != kind_before:
-                    messages.info(request, f"The feed's kind was set to that of the file: {source_class(feed.kind).label}.")
+                    messages.info(
+                        request,
+                        f"The feed's kind was set to that of the file: {source_class(feed.kind).label}.",
+                    )
                 return redirect("admin:ingestion_feed_columns", feed.pk)
         return self._page(request, feed, "upload", form=form)
 

@@ -195,9 +195,7 @@ class CsvFile:
                     row=number,
                 )
             byte_count = position()
-        self._superseded = earlier_of_equal(
-            np.frombuffer(hashes, np.int64), np.frombuffer(numbers, np.int64)
-        )
+        self._superseded = earlier_of_equal(np.frombuffer(hashes, np.int64), np.frombuffer(numbers, np.int64))
         warnings = self._settle_encoding(lines)
         if count == 0:
             warnings.append("The file has a header and no rows.")

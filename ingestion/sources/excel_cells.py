@@ -179,8 +179,9 @@ class Workbook:
         self._formats: dict[int, str] = {}
 
     def _read_parts(self) -> None:
-        reader = ExcelReader(str(self._path), read_only=True, data_only=True, keep_links=False)
-        try:
+        # By content and not by name: openpyxl refuses a path that does not end in .xlsx, and the spool's do not.
+        with self._path.open("rb") as file:
+            reader = ExcelReader(file, read_only=True, data_only=True, keep_links=False)
             reader.read_manifest()
             reader.read_workbook()
             apply_stylesheet(reader.archive, reader.wb)
@@ -197,8 +198,6 @@ class Workbook:
                 with reader.archive.open(part) as stream:
                     for _ in finished(stream, _TextsHandler(self._texts), damaged):
                         pass
-        finally:
-            reader.archive.close()
 
     def rows(self, sheet: Sheet, columns: frozenset[int] | None = None) -> Iterator[Row]:
         """The sheet's rows that hold anything in these columns (None: all), top to bottom."""
@@ -223,7 +222,7 @@ class Workbook:
         return stored
 
     def _date_format(self, style: int) -> str:
-        """"date", "datetime" or "time" where numbers of this style are shown so, otherwise empty."""
+        """ "date", "datetime" or "time" where numbers of this style are shown so, otherwise empty."""
         if style not in self._formats:
             self._formats[style] = is_datetime(self._number_format(style)) or ""
         return self._formats[style]

@@ -157,7 +157,9 @@ class ExcelFileSource:
 
     kind: ClassVar[str] = "excel_file"
     label: ClassVar[str] = "Excel workbook"
-    help: ClassVar[str] = "An .xlsx workbook: one sheet with a row of column names. Old .xls files are refused."
+    help: ClassVar[str] = (
+        "An .xlsx workbook: one sheet with a row of column names. Old .xls files are refused."
+    )
     Parameters: ClassVar[type] = ExcelFileParameters
 
     def __init__(self, parameters: ExcelFileParameters | None = None) -> None:

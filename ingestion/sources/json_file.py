@@ -262,7 +262,9 @@ class JsonLinesFileSource:
 
     kind: ClassVar[str] = "json_lines_file"
     label: ClassVar[str] = "JSON lines file"
-    help: ClassVar[str] = "One JSON object a line, or an array of objects. Compressed files are read as they are."
+    help: ClassVar[str] = (
+        "One JSON object a line, or an array of objects. Compressed files are read as they are."
+    )
     Parameters: ClassVar[type] = JsonLinesParameters
 
     def __init__(self, parameters: JsonLinesParameters | None = None) -> None:

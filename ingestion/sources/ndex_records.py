@@ -41,6 +41,9 @@ def is_passed_over(name: str) -> bool:
     >>> is_passed_over("EntityPerson"), is_passed_over("ActivityDescriptionText"), is_passed_over("OffenseCode")
     (True, True, False)
     """
+    # "Degree" is a diploma elsewhere.
+    if name in _PLACE_NAMES:
+        return False
     # NIEM's word for free text at the end of a name: a description holds whatever an officer typed.
     if name.endswith("Text"):
         return name not in _PLAIN_TEXTS

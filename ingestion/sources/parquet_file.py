@@ -67,9 +67,7 @@ class ParquetFile(RecordFile):
                 "accepts.",
                 "Split it (by year, for example), or raise the feed's limits if the machine can bear it.",
             )
-        self._unread = {
-            field.name: str(field.type)[:60] for field in schema if not is_plain(field.type)
-        }
+        self._unread = {field.name: str(field.type)[:60] for field in schema if not is_plain(field.type)}
         self.header = tuple(field.name for field in schema if field.name not in self._unread)
         if not self.header:
             raise SourceError(

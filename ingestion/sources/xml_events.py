@@ -30,9 +30,7 @@ def local_name(name: str) -> str:
     return name.rpartition(":")[2]
 
 
-def finished(
-    stream: IO[bytes], listener: Handler, trouble: Callable[[str], SourceError]
-) -> Iterator[Any]:
+def finished(stream: IO[bytes], listener: Handler, trouble: Callable[[str], SourceError]) -> Iterator[Any]:
     """What the listener has finished, as the stream is read; memory is that of one piece and one record.
 
     Raises ``SourceError`` for entities and document types, and ``trouble(words)`` for XML that is not well-formed.

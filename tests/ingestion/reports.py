@@ -71,9 +71,7 @@ def _as_date(value: Any) -> Any:
         return value
 
 
-def write_json_lines(
-    path: Path, rows: Iterable[dict[str, Any]], columns: Sequence[str] = COLUMNS
-) -> Path:
+def write_json_lines(path: Path, rows: Iterable[dict[str, Any]], columns: Sequence[str] = COLUMNS) -> Path:
     lines = (json.dumps({c: row[c] for c in columns if row.get(c, "") != ""}) for row in rows)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path

@@ -104,9 +104,7 @@ def test_importing_a_file_twice_changes_nothing(kind, rows, agency, tmp_path):
 
 
 @pytest.mark.parametrize("kind", NEW_KINDS)
-def test_a_run_stopped_in_the_middle_ends_like_an_undisturbed_one(
-    kind, rows, agency, tmp_path, monkeypatch
-):
+def test_a_run_stopped_in_the_middle_ends_like_an_undisturbed_one(kind, rows, agency, tmp_path, monkeypatch):
     monkeypatch.setattr(service, "CHUNK_ROWS", 30)
     path = written(kind, tmp_path, rows)
     calm = run_of(feed_of(agency, kind, "calm"), path)
@@ -182,15 +180,15 @@ def test_a_mapped_column_that_the_file_lacks_is_named(kind, tmp_path):
     mapping = mapping_of(kind)
     mapping = mapping.replaced(columns={**mapping.columns, "external_id": "case_no"})
     with pytest.raises(SourceError, match="case_no"):
-        reader = source_from(kind, {}).open(
-            written(kind, tmp_path, [good_row(1)]), mapping=mapping
-        )
+        reader = source_from(kind, {}).open(written(kind, tmp_path, [good_row(1)]), mapping=mapping)
         reader.survey(mapping)
 
 
 @pytest.mark.parametrize("kind", NEW_KINDS)
 def test_a_new_feed_takes_the_kind_of_its_first_file(kind, agency, tmp_path):
-    feed = feed_ensure(agency=agency, slug="new", sample=written(kind, tmp_path, [good_row(n) for n in range(30)]))
+    feed = feed_ensure(
+        agency=agency, slug="new", sample=written(kind, tmp_path, [good_row(n) for n in range(30)])
+    )
     assert feed.kind == kind
     assert run_of(feed, tmp_path / f"a.{SUFFIX[kind]}").counts["inserted"] == 30
 
