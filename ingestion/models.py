@@ -348,3 +348,25 @@ def fact_model(record_kind: str) -> type[Any]:
         RecordKind.GUNFIRE: GunfireAlert,
     }
     return tables[record_kind]
+
+
+# At the end: they hang on the feed. In a module of their own: this one is long enough.
+from ingestion.models_drop import DropFile, DropFolder  # noqa: E402
+
+__all__ = [
+    "ApiToken",
+    "CallForService",
+    "ContextLayer",
+    "Discovery",
+    "DropFile",
+    "DropFolder",
+    "Fact",
+    "Feed",
+    "GunfireAlert",
+    "ImportRun",
+    "Incident",
+    "OffenceCode",
+    "QuarantinedRow",
+    "RecordKind",
+    "fact_model",
+]

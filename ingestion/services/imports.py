@@ -30,6 +30,8 @@ CHUNK_ROWS = 2_000
 """Rows of the file a transaction: on SQLite a page that wants to write waits for one of them, not for the import."""
 YIELD_SECONDS = 0.005
 MIN_ROWS_TO_JUDGE = 20
+STOPPED = "The process was stopped from outside. What its counts say is stored; importing the file again completes it."
+"""Error of a run whose process was killed: the file is not at fault."""
 MISREAD = frozenset(
     {
         "wrong_column_count",
@@ -141,7 +143,7 @@ def _bury_the_dead(run: ImportRun) -> None:
     running.exclude(pk=run.pk).update(
         status=RunStatus.FAILED,
         finished_at=timezone.now(),
-        error="The process was stopped from outside. What its counts say is stored; importing the file again completes it.",
+        error=STOPPED,
     )
 
 

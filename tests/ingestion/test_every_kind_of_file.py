@@ -179,8 +179,8 @@ def test_a_file_that_was_cut_off_is_refused_whole(kind, share, agency, tmp_path)
 def test_a_mapped_column_that_the_file_lacks_is_named(kind, tmp_path):
     mapping = mapping_of(kind)
     mapping = mapping.replaced(columns={**mapping.columns, "external_id": "case_no"})
+    reader = source_from(kind, {}).open(written(kind, tmp_path, [good_row(1)]), mapping=mapping)
     with pytest.raises(SourceError, match="case_no"):
-        reader = source_from(kind, {}).open(written(kind, tmp_path, [good_row(1)]), mapping=mapping)
         reader.survey(mapping)
 
 
