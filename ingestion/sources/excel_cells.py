@@ -115,7 +115,7 @@ class _RowsHandler(Handler):
         elif local == "rPh":
             self._in_reading_aid = True
         elif local == "row":
-            row = int(attrs.get("r", self._row + 1))
+            row = int(attrs.get("r") or self._row + 1)
             if not self._row < row <= MAX_ROW:
                 raise ValueError(f"row {row} comes after row {self._row}")
             self._row, self._column, self._cells = row, -1, {}
@@ -126,7 +126,7 @@ class _RowsHandler(Handler):
         if self._column >= MAX_COLUMN:
             raise ValueError(f"row {self._row} has more than {MAX_COLUMN:,} columns")
         self._is_wanted = self._wanted is None or self._column in self._wanted
-        self._type, self._style = attrs.get("t", "n"), int(attrs.get("s", 0) or 0)
+        self._type, self._style = attrs.get("t", "n"), int(attrs.get("s") or 0)
         self._parts = []
 
     def characters(self, content: str) -> None:

@@ -48,6 +48,10 @@ class JsonLinesParameters:
     )
 
 
+class _MoreMayFollow(ValueError):
+    """A value ends where what was read so far ends."""
+
+
 class Pairs(list[tuple[str, Any]]):
     """An object as it stands in the text: a dict would drop the first of two equal keys without a word."""
 
@@ -200,10 +204,12 @@ class JsonFile(KeyedFile):
                 value, end = _DECODER.raw_decode(buffer, position)
                 # A number at the end of what was read may go on in the next piece.
                 if end == len(buffer) and not is_over:
-                    raise ValueError("more may follow")
+                    raise _MoreMayFollow
             except (ValueError, RecursionError) as error:
                 more = "" if is_over else text.read(max(PIECE_CHARACTERS, len(buffer) - position))
                 is_over = not more
+                if isinstance(error, _MoreMayFollow) and is_over:
+                    continue
                 if is_over and _ends_early(error, buffer):
                     raise self._cut_off(f"after element {number:,}", number) from error
                 too_long = len(buffer) - position > MAX_LINE_CHARACTERS

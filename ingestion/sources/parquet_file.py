@@ -186,9 +186,21 @@ def _instants(column: Any) -> list[str]:
 def _floats(column: Any) -> list[str]:
     import pyarrow as pa
 
-    texts = column.cast(pa.string()).to_pylist()
-    # Identifiers with gaps become floats on their way through data frames: 1234.0 is 1234.
-    return ["" if text is None or text == "nan" else text.removesuffix(".0") for text in texts]
+    # As text by Arrow: it knows how few digits a 32-bit float has.
+    return [_float_text(text) for text in column.cast(pa.string()).to_pylist()]
+
+
+def _float_text(text: str | None) -> str:
+    """Identifiers with gaps become floats on their way through data frames: 2.025e+11 is 202500000000.
+
+    >>> _float_text("2.02500000123e+11"), _float_text("41.88"), _float_text("7.0"), _float_text("nan")
+    ('202500000123', '41.88', '7', '')
+    """
+    if text is None or text == "nan":
+        return ""
+    if "e" in text and (number := float(text)).is_integer() and abs(number) < 2**53:
+        return str(int(number))
+    return text.removesuffix(".0")
 
 
 @register
