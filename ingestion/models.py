@@ -350,8 +350,7 @@ def fact_model(record_kind: str) -> type[Any]:
     return tables[record_kind]
 
 
-# At the end: they hang on the feed. In a module of their own: this one is long enough.
-from ingestion.models_drop import DropFile, DropFolder  # noqa: E402
+from ingestion.models_drop import DropFile, DropFolder  # noqa: E402 - they hang on the feed, so it must be there first
 
 __all__ = [
     "ApiToken",

@@ -1,11 +1,9 @@
-"""A drop folder takes complete files only, each once, and says what became of them; a kill at any point loses nothing."""
+"""A drop folder takes complete files only, each once, and says in words what became of them."""
 
 from __future__ import annotations
 
-import errno
 import os
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,54 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from ingestion.models import DropFile, DropFolder, Feed, ImportRun, Incident
-from ingestion.services import drop_files, drop_folder_scan, drops, folder_address
+from ingestion.services import drops
 from missions_project import pipeline
-from missions_project.lib.runs import RunStatus
 from tests import factories
-from tests.ingestion.files import good_row, plain_feed, run_import, write_rows
-
-
-class Kill(BaseException):
-    """Stands in for SIGKILL: nothing of ours catches it."""
-
-
-class Box:
-    """A drop folder and a clock."""
-
-    def __init__(self, folder: DropFolder) -> None:
-        self.folder = folder
-        self.now = timezone.now()
-
-    @property
-    def path(self) -> Path:
-        return folder_address(self.folder)
-
-    def look(self, seconds: int = 0) -> list[DropFile]:
-        self.now += timedelta(seconds=seconds)
-        return drop_folder_scan(folder=self.folder, now=self.now)
-
-    def put(self, name: str, numbers: range = range(5), **changes: Any) -> Path:
-        return write_rows(self.path / name, [good_row(n, **changes) for n in numbers])
-
-    def tree(self) -> list[str]:
-        """Every file below the folder but the lock."""
-        files = (p.relative_to(self.path) for p in self.path.rglob("*") if p.is_file() or p.is_symlink())
-        return sorted(str(p) for p in files if p.name != ".lock")
-
-    @property
-    def today(self) -> str:
-        return f"done/{timezone.localtime(self.now):%Y-%m-%d}"
-
-
-@pytest.fixture
-def box(agency, settings, tmp_path) -> Box:
-    settings.DROP_DIR = tmp_path / "drop"
-    folder = DropFolder(agency=agency, feed=plain_feed(agency), name="rms")
-    folder.full_clean()
-    folder.save()
-    found = Box(folder)
-    found.look()
-    return found
+from tests.ingestion.files import good_row, plain_feed, write_rows
 
 
 def test_a_file_is_imported_at_the_second_look_and_moved_to_done(box):
@@ -144,161 +98,6 @@ def test_the_same_name_may_come_again_on_the_same_day(box):
     assert Incident.objects.count() == 6
     failed = ["failed/a-2.csv", "failed/a-2.csv.txt", "failed/a.csv", "failed/a.csv.txt"]
     assert box.tree() == [f"{box.today}/a-2.csv", f"{box.today}/a.csv", *failed]
-
-
-def steps_of_a_good_file(box: Box, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    seen: list[str] = []
-    monkeypatch.setattr(drops, "_step", seen.append)
-    box.put("first.csv", range(100, 103))
-    box.look()
-    box.look(60)
-    return seen
-
-
-@pytest.mark.parametrize("is_good", [True, False])
-@pytest.mark.parametrize("is_elsewhere", [False, True])
-def test_a_kill_after_any_step_loses_nothing_and_imports_nothing_twice(
-    is_good, is_elsewhere, box, monkeypatch
-):
-    if is_elsewhere:
-        _other_file_system(monkeypatch)
-    steps = steps_of_a_good_file(box, monkeypatch)
-    assert steps == [
-        *("claimed", "markers removed", "taken", "queued", "imported", "decided", "put away", "finished")
-    ]
-    wanted = [*steps[:-2], *([] if is_good else ["reason written"]), *steps[-2:]]
-    imported, runs = 3, 1
-    for number, at in enumerate(wanted):
-        name = f"{number}.csv"
-        box.put(name, range(number * 10, number * 10 + 4))
-        if not is_good:
-            (box.path / name).write_text("nothing that is a table")
-        box.look()
-
-        def step(here: str, at: str = at) -> None:
-            if here == at:
-                raise Kill(at)
-
-        monkeypatch.setattr(drops, "_step", step)
-        with pytest.raises(Kill):
-            box.look(60)
-        monkeypatch.setattr(drops, "_step", lambda here: None)
-        box.look()
-        box.look(60)
-        runs += 1
-        if is_good:
-            imported += 4
-            assert f"{box.today}/{name}" in box.tree()
-        else:
-            assert {f"failed/{name}", f"failed/{name}.txt"} <= set(box.tree())
-        assert len([path for path in box.tree() if path.endswith(name)]) == 1
-        assert Incident.objects.count() == imported
-        assert ImportRun.objects.count() == runs, "one run a file"
-    assert sum(run.counts.get("inserted", 0) for run in ImportRun.objects.all()) == imported
-
-
-def _other_file_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Renames between two folders fail as they do between two file systems."""
-    real = os.rename
-
-    def rename(source: Any, target: Any) -> None:
-        if Path(source).parent != Path(target).parent:
-            raise OSError(errno.EXDEV, "Invalid cross-device link")
-        real(source, target)
-
-    monkeypatch.setattr(drop_files.os, "rename", rename)
-
-
-@pytest.mark.parametrize("place", ["copy", "unlink"])
-def test_a_kill_in_the_middle_of_a_move_between_file_systems_leaves_the_file_whole(place, box, monkeypatch):
-    _other_file_system(monkeypatch)
-    box.put("a.csv")
-    box.look()
-    function = {"copy": (drop_files.shutil, "copyfileobj"), "unlink": (drop_files.os, "unlink")}[place]
-
-    def stop(*_: Any) -> None:
-        raise Kill
-
-    with monkeypatch.context() as patch:
-        patch.setattr(*function, stop)
-        with pytest.raises(Kill):
-            box.look(60)
-    box.look()
-    box.look(60)
-    assert box.tree() == [f"{box.today}/a.csv"]
-    assert Incident.objects.count() == 5
-    assert ImportRun.objects.count() == 1
-
-
-def test_an_import_killed_halfway_goes_on_at_the_next_look(box, monkeypatch):
-    from ingestion.services import imports
-
-    monkeypatch.setattr(imports, "CHUNK_ROWS", 10)
-    real, seen = imports.quarantine_store, iter(range(100))
-
-    def stop(**arguments: Any) -> None:
-        real(**arguments)
-        if next(seen) == 2:
-            raise Kill
-
-    monkeypatch.setattr(imports, "quarantine_store", stop)
-    box.put("a.csv", range(50))
-    box.look()
-    with pytest.raises(Kill):
-        box.look(60)
-    # What SIGKILL leaves: nobody marked the run.
-    ImportRun.objects.update(status=RunStatus.RUNNING, error="")
-    assert [f.state for f in box.look()] == ["done"]
-    run = ImportRun.objects.get()
-    assert run.counts["received"] == run.counts["inserted"] == Incident.objects.count() == 50
-
-
-def test_a_run_buried_by_another_import_is_taken_up_again(box, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        drops, "_step", lambda here: (_ for _ in ()).throw(Kill()) if here == "queued" else None
-    )
-    box.put("a.csv")
-    box.look()
-    with pytest.raises(Kill):
-        box.look(60)
-    monkeypatch.setattr(drops, "_step", lambda here: None)
-    ImportRun.objects.update(status=RunStatus.RUNNING, attempts=1)
-    run_import(box.folder.feed, write_rows(tmp_path / "b.csv", [good_row(77)]))
-    assert ImportRun.objects.get(file_name="a.csv").status == "failed"
-    assert [f.state for f in box.look()] == ["done"]
-    assert Incident.objects.count() == 6
-
-
-def test_a_file_that_kills_its_process_three_times_is_given_up(box, monkeypatch):
-    monkeypatch.setattr(
-        drops, "_step", lambda here: (_ for _ in ()).throw(Kill()) if here == "queued" else None
-    )
-    box.put("a.csv")
-    box.look()
-    with pytest.raises(Kill):
-        box.look(60)
-    monkeypatch.setattr(drops, "_step", lambda here: None)
-    ImportRun.objects.update(status=RunStatus.RUNNING, attempts=3)
-    (file,) = box.look()
-    assert file.state == "failed"
-    assert "died 3 times" in (box.path / "failed/a.csv.txt").read_text()
-
-
-def test_an_accident_is_tried_again_before_the_file_is_blamed(box, monkeypatch):
-    from ingestion.services import imports
-
-    real, seen = imports.quarantine_store, iter(range(100))
-
-    def stumble(**arguments: Any) -> None:
-        if next(seen) == 0:
-            raise RuntimeError("the network blinked")
-        real(**arguments)
-
-    monkeypatch.setattr(imports, "quarantine_store", stumble)
-    box.put("a.csv")
-    box.look()
-    assert [f.state for f in box.look(60)] == ["done"]
-    assert ImportRun.objects.get().attempts == 2
 
 
 def test_a_file_that_is_replaced_while_it_is_claimed_settles_anew(box, monkeypatch):
