@@ -53,7 +53,8 @@ class UploadForm(forms.Form):
 
     file = forms.FileField(
         label="File",
-        help_text="CSV or TSV, plain or as .gz, .bz2, .xz or .zip. It waits in a private place and is deleted once it "
+        help_text="CSV or TSV, Excel (.xlsx), JSON lines, Parquet or XML incident reports; text also as .gz, .bz2, .xz or .zip. "
+        "It waits in a private place and is deleted once it "
         "is imported.",
     )
 

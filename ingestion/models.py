@@ -348,3 +348,24 @@ def fact_model(record_kind: str) -> type[Any]:
         RecordKind.GUNFIRE: GunfireAlert,
     }
     return tables[record_kind]
+
+
+from ingestion.models_drop import DropFile, DropFolder  # noqa: E402 - they hang on the feed, so it must be there first
+
+__all__ = [
+    "ApiToken",
+    "CallForService",
+    "ContextLayer",
+    "Discovery",
+    "DropFile",
+    "DropFolder",
+    "Fact",
+    "Feed",
+    "GunfireAlert",
+    "ImportRun",
+    "Incident",
+    "OffenceCode",
+    "QuarantinedRow",
+    "RecordKind",
+    "fact_model",
+]

@@ -12,8 +12,8 @@ from forecasting.models import ForecastRun, ModelPolicy, ModelVersion, TrainingR
 from forecasting.services import refits_queue
 from forecasting.tasks import drift_measure_task, forecast_run_task, training_run_task
 from ingestion.models import ImportRun
-from ingestion.services import spool_expire
-from ingestion.tasks import import_task
+from ingestion.services import drop_folders_due, spool_expire
+from ingestion.tasks import drop_folder_task, import_task
 from missions_project.lib.runs import RunStatus
 from patrols import services
 from patrols.models import MissionPlan
@@ -35,9 +35,21 @@ def housekeeping() -> None:
     requeue_abandoned()
     resend_forgotten()
     spool_expire()
+    drop_folders_look()
     refits_due()
     drift_due()
     reasons_due()
+
+
+def drop_folders_look() -> int:
+    """Send somebody to look into each drop folder. Returns how many. One query.
+
+    A look that takes longer than a minute holds its folder: the next one finds it held and returns at once.
+    """
+    found = drop_folders_due()
+    for pk in found:
+        drop_folder_task.delay(pk)
+    return len(found)
 
 
 def refits_due() -> int:

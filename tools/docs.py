@@ -21,6 +21,7 @@ IN_ORDER_OF_USE = (
     "grid_build",
     "codes_import",
     "import_incidents",
+    "drop_scan",
     "quarantine_replay",
     "import_layer",
     "train",

@@ -24,6 +24,7 @@ from ingestion.forms import CodesForm, ColumnsForm, UploadForm
 from ingestion.models import Feed
 from ingestion.services import drafts
 from ingestion.services.feeds import SAMPLE_ROWS
+from ingestion.sources import source_class
 from ingestion.tasks import import_task
 from missions_project.lib.errors import MissionsError
 
@@ -100,11 +101,17 @@ class WizardMixin:
         form = UploadForm(request.POST or None, request.FILES or None)
         if request.method == "POST" and form.is_valid():
             file = form.cleaned_data["file"]
+            kind_before = feed.kind
             try:
                 services.draft_start(feed=feed, chunks=file.chunks(), file_name=file.name)
             except (MissionsError, ValidationError) as exc:
                 form.add_error("file", str(exc))
             else:
+                if feed.kind != kind_before:
+                    messages.info(
+                        request,
+                        f"The feed's kind was set to that of the file: {source_class(feed.kind).label}.",
+                    )
                 return redirect("admin:ingestion_feed_columns", feed.pk)
         return self._page(request, feed, "upload", form=form)
 

@@ -44,6 +44,31 @@ REJECTION_CODES: Mapping[str, RejectionCode] = _table(
         "Look at this row in the file: usually an unquoted delimiter or line break inside a field. Mend it and import again.",
     ),
     (
+        "bad_json",
+        "The line or element is not one JSON object",
+        "Look at it in the file: usually a missing quotation mark, NaN, or a line that was cut off. Mend it and import again.",
+    ),
+    (
+        "repeated_field",
+        "The record names this field more than once, with different values",
+        "Which one is meant cannot be guessed. Map another column, or send one value.",
+    ),
+    (
+        "not_one_value",
+        "The field holds a list or an object where one value is expected",
+        "Map the part that is meant (for example location.coordinates.0), and import again.",
+    ),
+    (
+        "formula_error",
+        "The cell holds a formula's error, not a value",
+        "Mend the formula in the workbook, save it, and import again.",
+    ),
+    (
+        "deletion_notice",
+        "The source takes this record back",
+        "Records are not deleted through files: mark the record as unfounded at the source with a code that the feed ignores.",
+    ),
+    (
         "missing_id",
         "The row has no identifier",
         "Map the column that identifies a record, or fill it in at the source.",

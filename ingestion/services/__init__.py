@@ -7,6 +7,8 @@ from ingestion.services.drafts import (
     draft_mapping_save,
     draft_start,
 )
+from ingestion.services.drop_files import folder_address
+from ingestion.services.drops import drop_folder_scan, drop_folders_due
 from ingestion.services.facts import CrimeTypeKeys, UpsertCounts, incidents_upsert
 from ingestion.services.feeds import CodesImported, codes_import, feed_ensure
 from ingestion.services.imports import import_run_execute, import_run_queue
@@ -31,7 +33,10 @@ __all__ = [
     "draft_discard",
     "draft_mapping_save",
     "draft_start",
+    "drop_folder_scan",
+    "drop_folders_due",
     "feed_ensure",
+    "folder_address",
     "import_run_execute",
     "import_run_queue",
     "incidents_upsert",

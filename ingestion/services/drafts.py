@@ -25,7 +25,7 @@ from ingestion.engine.suggest import suggest_mapping
 from ingestion.engine.timestamps import READ, TIME_PRECISIONS, parse_times
 from ingestion.models import Feed, ImportRun, OffenceCode
 from ingestion.services.context import code_table, normalise_context
-from ingestion.services.feeds import SAMPLE_ROWS
+from ingestion.services.feeds import SAMPLE_ROWS, feed_kind_from_file
 from ingestion.services.imports import import_run_queue
 from ingestion.services.spool import spool_delete, spool_path, spool_store
 from ingestion.sources import FileReader, source_from
@@ -41,10 +41,13 @@ IGNORE = "-"
 def draft_start(*, feed: Feed, chunks: Iterable[bytes], file_name: str) -> Feed:
     """Keep the upload in the spool and note how it can be read. A former draft of the feed is forgotten.
 
+    A feed without a mapping takes the kind of its first file.
+
     Raises ``MissionsError`` for a file that is no table; nothing is kept then.
     """
     spool_name = spool_store(chunks=chunks)
     try:
+        feed_kind_from_file(feed, spool_path(spool_name))
         reader = source_from(feed.kind, feed.params).open(spool_path(spool_name))
         kind = as_record_kind(feed.record_kind)
         mapping = _stored_mapping_that_fits(feed, reader) or suggest_mapping(
@@ -60,7 +63,7 @@ def draft_start(*, feed: Feed, chunks: Iterable[bytes], file_name: str) -> Feed:
         "mapping": mapping.to_json(),
         "codes": {},
     }
-    feed.save(update_fields=["draft"])
+    feed.save(update_fields=["draft", "kind", "params"])
     return feed
 
 

@@ -13,7 +13,7 @@ from ingestion.engine.profiles import PROFILES
 from ingestion.engine.suggest import suggest_mapping
 from ingestion.models import Feed, OffenceCode
 from ingestion.services.context import code_table
-from ingestion.sources import SourceError, source_from
+from ingestion.sources import SourceError, parameter_infos, recognised_kind, source_from
 from missions_project.lib.errors import MissionsError
 
 PROFILE_NAMES = {"socrata": "socrata_city", "hunchlab": "hunchlab_events", "plain": "plain"}
@@ -48,6 +48,7 @@ def feed_ensure(
     kind = as_record_kind(feed.record_kind)
     header: tuple[str, ...] = ()
     if sample is not None:
+        feed_kind_from_file(feed, sample)
         reader = source_from(feed.kind, feed.params).open(sample, mapping=chosen.mapping if chosen else None)
         header = reader.header
         mapping = (
@@ -73,6 +74,19 @@ def feed_ensure(
     feed.full_clean()
     feed.save()
     return feed
+
+
+def feed_kind_from_file(feed: Feed, path: Path) -> bool:
+    """Let a feed that has no mapping yet read the kind of file that it is shown; say whether that changed it. Not saved.
+
+    A mapped feed keeps its kind: a file of another one is then a mistake, which its reader names with the next step.
+    """
+    found = recognised_kind(path) if path.is_file() else None
+    if feed.mapping or found is None or found == feed.kind:
+        return False
+    names = {info.name for info in parameter_infos(found)}
+    feed.kind, feed.params = found, {k: v for k, v in feed.params.items() if k in names}
+    return True
 
 
 @dataclass

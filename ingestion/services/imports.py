@@ -30,9 +30,15 @@ CHUNK_ROWS = 2_000
 """Rows of the file a transaction: on SQLite a page that wants to write waits for one of them, not for the import."""
 YIELD_SECONDS = 0.005
 MIN_ROWS_TO_JUDGE = 20
+STOPPED = "The process was stopped from outside. What its counts say is stored; importing the file again completes it."
+"""Error of a run whose process was killed: the file is not at fault."""
 MISREAD = frozenset(
     {
         "wrong_column_count",
+        "bad_json",
+        "repeated_field",
+        "not_one_value",
+        "formula_error",
         "missing_id",
         "nul_byte",
         "bad_encoding",
@@ -137,7 +143,7 @@ def _bury_the_dead(run: ImportRun) -> None:
     running.exclude(pk=run.pk).update(
         status=RunStatus.FAILED,
         finished_at=timezone.now(),
-        error="The process was stopped from outside. What its counts say is stored; importing the file again completes it.",
+        error=STOPPED,
     )
 
 
@@ -150,7 +156,8 @@ def _import(run: ImportRun, report: RunReporter) -> None:
     survey = reader.survey(mapping, report.progress)
     tally = Tally(run.counts, run.refusals, run.rejections)
     _check_same_file(run, tally, path, report)
-    report.log(f"{survey.row_count:,} rows, {survey.encoding}, columns separated by {survey.delimiter!r}.")
+    parted = f", columns separated by {survey.delimiter!r}" if survey.delimiter else ""
+    report.log(f"{survey.row_count:,} rows, {survey.encoding}{parted}.")
     for warning in survey.warnings:
         report.log(warning)
     _store_rows(run, report, reader, survey, mapping, tally)

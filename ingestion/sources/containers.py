@@ -21,7 +21,12 @@ BLOCK_BYTES = 256 * 1024
 
 _SAVE_AS_CSV = "Open it in the program that made it, save it as CSV (UTF-8) and upload that."
 _MAGIC: tuple[tuple[bytes, str, str], ...] = (
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls)", _SAVE_AS_CSV),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "an old Excel workbook (.xls), or one with a password",
+        "Open it in Excel, save it as .xlsx without a password (for a feed of the kind “Excel workbook”) or as CSV, and "
+        "upload that.",
+    ),
     (b"%PDF", "a PDF document", "Ask the source for the data behind it as CSV."),
     (b"PAR1", "a Parquet file", "Export it as CSV and upload that."),
     (b"SQLite format 3\x00", "a SQLite database", "Export the table as CSV and upload that."),
@@ -154,11 +159,15 @@ def _zip_member(raw: IO[bytes]) -> IO[bytes]:
         ) from error
 
 
+def what_is(head: bytes) -> tuple[str, str] | None:
+    """What a file with these first bytes is, and what to do with it; nothing if that is not known."""
+    return next(((what, step) for magic, what, step in _MAGIC if head.startswith(magic)), None)
+
+
 def check_is_text(head: bytes) -> None:
     """Raise ``SourceError`` that says what the file is, if its first bytes are not those of a table in text."""
-    for magic, what, next_step in _MAGIC:
-        if head.startswith(magic):
-            raise SourceError(f"The file is {what}, not CSV.", next_step)
+    if known := what_is(head):
+        raise SourceError(f"The file is {known[0]}, not CSV.", known[1])
     if head[257:262] == b"ustar":
         raise SourceError("The file is a tar archive, not CSV.", "Unpack it and upload the CSV in it.")
     if head.startswith((b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\x00")):

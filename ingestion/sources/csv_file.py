@@ -19,6 +19,8 @@ from ingestion.engine.rejections import Rejection
 from ingestion.engine.rows import RowChunk, RowRejection
 from ingestion.sources.base import FileSurvey, SourceError, parameter, register
 from ingestion.sources.containers import BLOCK_BYTES, MEGABYTE, Limits, check_is_text, opened
+from ingestion.sources.recognise import check_kind
+from ingestion.sources.records import earlier_of_equal
 from ingestion.sources.text import (
     FALLBACK_ENCODING,
     Lines,
@@ -193,9 +195,7 @@ class CsvFile:
                     row=number,
                 )
             byte_count = position()
-        self._superseded = _earlier_of_equal(
-            np.frombuffer(hashes, np.int64), np.frombuffer(numbers, np.int64)
-        )
+        self._superseded = earlier_of_equal(np.frombuffer(hashes, np.int64), np.frombuffer(numbers, np.int64))
         warnings = self._settle_encoding(lines)
         if count == 0:
             warnings.append("The file has a header and no rows.")
@@ -310,15 +310,6 @@ def _wrong_count(length: int, width: int) -> Rejection:
     return Rejection("wrong_column_count", "", f"{length} columns instead of {width}")
 
 
-def _earlier_of_equal(hashes: Ints, numbers: Ints) -> Ints:
-    """The numbers (ascending in, ascending out) of the rows whose hash comes again in a later row."""
-    if not hashes.size:
-        return np.zeros(0, dtype=np.int64)
-    order = np.argsort(hashes, kind="stable")
-    again = hashes[order][:-1] == hashes[order][1:]
-    return np.sort(numbers[order][:-1][again])
-
-
 @register
 class CsvFileSource:
     """A table in a text file: comma, semicolon, tab or bar; plain, gz, bz2, xz or a zip with one file."""
@@ -335,4 +326,5 @@ class CsvFileSource:
 
     def open(self, path: Path, *, mapping: FeedMapping | None = None) -> CsvFile:
         """Open one file. Raises ``SourceError`` for an empty file, another format or a wrong delimiter."""
+        check_kind(Path(path), self.kind)
         return CsvFile(Path(path), self.parameters, mapping)

@@ -148,6 +148,8 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 SPOOL_DIR = VAR_DIR / "spool"
 """Uploads wait here, outside anything that is served, until imported or expired."""
 SPOOL_HOURS = int(os.environ.get("SPOOL_HOURS", "72"))
+DROP_DIR = Path(os.environ.get("DROP_DIR", VAR_DIR / "drop"))
+"""Drop folders: DROP_DIR/<agency>/<folder>/. An SFTP server writes there; nothing in it is ever served."""
 ARTEFACT_DIR = VAR_DIR / "models"
 UPLOAD_MAX_BYTES = int(os.environ.get("UPLOAD_MAX_BYTES", str(2 * 1024**3)))
 

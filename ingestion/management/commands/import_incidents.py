@@ -15,7 +15,10 @@ from missions_project.lib.commands import MissionsCommand
 
 
 class Command(MissionsCommand):
-    help = "Import a CSV file (plain, gz, bz2, xz or zip) of incidents, calls for service or gunfire alerts."
+    help = (
+        "Import a file of incidents, calls for service or gunfire alerts: CSV, JSON lines or XML reports (plain, gz, bz2, xz or "
+        "zip), Excel (.xlsx), Parquet."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help="the file to read")
