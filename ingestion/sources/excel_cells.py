@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ MAX_ROW = 1_048_576
 MAX_COLUMN = 16_384
 MAX_CELL_CHARACTERS = 40_000
 """Excel's own limit is 32,767."""
-_LETTERS = re.compile(r"([A-Z]{1,3})[0-9]*", re.ASCII)
+_LETTERS = re.compile(r"[A-Z]{1,3}", re.ASCII)
 _LAST_SERIAL = 2_958_466
 _WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
 _DAMAGED = "Open it in Excel, save it again as .xlsx and upload that. Nothing was imported."
@@ -65,7 +66,7 @@ class _TextsHandler(Handler):
         self._parts: list[str] = []
         self._in_text = self._in_reading_aid = False
 
-    def startElement(self, name: str, attrs: Attributes) -> None:
+    def start(self, name: str, attrs: Attributes) -> None:
         local = local_name(name)
         if local == "si":
             self._parts = []
@@ -78,7 +79,7 @@ class _TextsHandler(Handler):
         if self._in_text:
             self._parts.append(content)
 
-    def endElement(self, name: str) -> None:
+    def end(self, name: str) -> None:
         local = local_name(name)
         if local == "t":
             self._in_text = False
@@ -90,39 +91,39 @@ class _TextsHandler(Handler):
 
 Cell = tuple[str, int, str]
 """Type, style and stored text of a cell, as they stand in the file."""
-Row = tuple[int, dict[int, Cell]]
-"""The row's number in Excel and its cells by column (the first is 0)."""
+Row = tuple[int, dict[int, Cell], bool]
+"""The row's number in Excel, its wanted cells by column (the first is 0), and whether any cell of it holds more than blanks."""
 
 
 class _RowsHandler(Handler):
-    """Hears the wanted columns of a sheet; the others never leave the parser."""
+    """Hears the wanted columns of a sheet; of the others only whether a row holds anything in the first ``width``."""
 
-    def __init__(self, wanted: frozenset[int] | None) -> None:
+    def __init__(self, wanted: frozenset[int] | None, width: int) -> None:
         super().__init__()
-        self._wanted = wanted
+        self._wanted, self._width = wanted, width
         self._row, self._column = 0, -1
         self._cells: dict[int, Cell] = {}
         self._type, self._style = "n", 0
         self._parts: list[str] = []
-        self._listens = self._in_reading_aid = self._is_wanted = False
+        self._listens = self._in_reading_aid = self._is_wanted = self._is_filled = False
 
-    def startElement(self, name: str, attrs: Attributes) -> None:
+    def start(self, name: str, attrs: Attributes) -> None:
         local = local_name(name)
         if local == "c":
             self._start_cell(attrs)
         elif local == "v" or (local == "t" and not self._in_reading_aid):
-            self._listens = self._is_wanted
+            self._listens = self._column < self._width
         elif local == "rPh":
             self._in_reading_aid = True
         elif local == "row":
             row = int(attrs.get("r") or self._row + 1)
             if not self._row < row <= MAX_ROW:
                 raise ValueError(f"row {row} comes after row {self._row}")
-            self._row, self._column, self._cells = row, -1, {}
+            self._row, self._column, self._cells, self._is_filled = row, -1, {}, False
 
     def _start_cell(self, attrs: Attributes) -> None:
-        match = _LETTERS.fullmatch(attrs.get("r", ""))
-        self._column = column_number(match[1]) if match else self._column + 1
+        letters = attrs.get("r", "").rstrip("0123456789")
+        self._column = column_number(letters) if letters else self._column + 1
         if self._column >= MAX_COLUMN:
             raise ValueError(f"row {self._row} has more than {MAX_COLUMN:,} columns")
         self._is_wanted = self._wanted is None or self._column in self._wanted
@@ -131,9 +132,11 @@ class _RowsHandler(Handler):
 
     def characters(self, content: str) -> None:
         if self._listens:
-            self._parts.append(content)
+            self._is_filled = self._is_filled or not content.isspace()
+            if self._is_wanted:
+                self._parts.append(content)
 
-    def endElement(self, name: str) -> None:
+    def end(self, name: str) -> None:
         local = local_name(name)
         if local in ("v", "t"):
             self._listens = False
@@ -145,16 +148,19 @@ class _RowsHandler(Handler):
                 raise ValueError(f"a cell of row {self._row} is longer than a cell can be")
             if text:
                 self._cells[self._column] = (self._type, self._style, text)
-        elif local == "row" and self._cells:
-            self.ready.append((self._row, self._cells))
+        elif local == "row" and (self._cells or self._is_filled):
+            self.ready.append((self._row, self._cells, self._is_filled))
 
 
+@lru_cache(maxsize=1_024)
 def column_number(letters: str) -> int:
     """The place of a column by its letters, the first is 0.
 
     >>> column_number("A"), column_number("AB")
     (0, 27)
     """
+    if not _LETTERS.fullmatch(letters):
+        raise ValueError(f"{letters[:10]!r} is no column")
     number = 0
     for letter in letters:
         number = number * 26 + ord(letter) - 64
@@ -199,11 +205,13 @@ class Workbook:
                     for _ in finished(stream, _TextsHandler(self._texts), damaged):
                         pass
 
-    def rows(self, sheet: Sheet, columns: frozenset[int] | None = None) -> Iterator[Row]:
-        """The sheet's rows that hold anything in these columns (None: all), top to bottom."""
+    def rows(
+        self, sheet: Sheet, columns: frozenset[int] | None = None, width: int = MAX_COLUMN
+    ) -> Iterator[Row]:
+        """The sheet's rows that hold anything in the first ``width`` columns, with these columns' cells (None: all)."""
         try:
             with zipfile.ZipFile(self._path) as archive, archive.open(sheet.part) as stream:
-                yield from finished(stream, _RowsHandler(columns), damaged)
+                yield from finished(stream, _RowsHandler(columns, width), damaged)
         except (zipfile.BadZipFile, EOFError, OSError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
             raise damaged(str(error)) from error
 

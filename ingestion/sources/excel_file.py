@@ -90,7 +90,7 @@ class ExcelFile(RecordFile):
         return visible[0]
 
     def _header_cells(self, declared: int) -> tuple[int, dict[int, Cell]]:
-        for number, cells in self._workbook.rows(self._sheet):
+        for number, cells, _ in self._workbook.rows(self._sheet):
             if number == declared or (not declared and shown(cells) >= MIN_HEADER_CELLS):
                 return number, cells
             if number > (declared or HEADER_IN_FIRST_ROWS):
@@ -105,11 +105,9 @@ class ExcelFile(RecordFile):
     def _records(self, columns: Sequence[str]) -> Iterator[Record]:
         indices = [self.header.index(column) for column in columns]
         text = self._workbook.text
-        # All columns are heard of, for a row that is blank in the mapped ones is still a row; only wanted ones are read.
-        for number, cells in self._workbook.rows(self._sheet):
-            if number <= self._header_row or not any(index < len(self.header) for index in cells):
-                continue
-            if not shown(cells):
+        rows = self._workbook.rows(self._sheet, frozenset(indices), len(self.header))
+        for number, cells, is_filled in rows:
+            if number <= self._header_row or not is_filled:
                 continue
             values, problem = [], None
             for column, index in zip(columns, indices, strict=True):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -127,7 +128,7 @@ class NdexFile(KeyedFile):
 def _row(report: Report, offence: int | None, part: Part, columns: Sequence[str]) -> Record:
     if "DELETE" in (v.upper() for k, v in part.values.items() if k.endswith("PublishInstruction")):
         return report.number, [], Rejection("deletion_notice")
-    paths = {name: _path_of(name, part.values) for name in _MEANINGS}
+    paths = _paths(tuple(part.values))
     values = {name: part.values.get(path, "") for name, path in paths.items()}
     places = places_of(report, offence)
     values[LATITUDE], values[LONGITUDE] = next(iter(places)) if len(places) == 1 else ("", "")
@@ -143,12 +144,14 @@ def _row(report: Report, offence: int | None, part: Part, columns: Sequence[str]
     return report.number, texts, problem
 
 
-def _path_of(name: str, values: dict[str, str]) -> str:
-    for pattern in _PATTERNS[name]:
-        for path in values:
-            if pattern.fullmatch(path):
-                return path
-    return ""
+@lru_cache(maxsize=1_024)
+def _paths(there: tuple[str, ...]) -> dict[str, str]:
+    """Which of the paths that are there each column of ``_MEANINGS`` is; empty where none is. Reports are much alike."""
+    found = {}
+    for name, patterns in _PATTERNS.items():
+        hits = (path for pattern in patterns for path in there if pattern.fullmatch(path))
+        found[name] = next(hits, "")
+    return found
 
 
 def _offence_id(values: dict[str, str], offence: int | None) -> str:

@@ -7,6 +7,7 @@ victims, narratives, addresses, vehicles and items are passed over while parsing
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ingestion.engine.privacy import screen_columns
 from ingestion.sources.xml_events import MAX_DEPTH, Attributes, Handler, local_name
@@ -35,6 +36,7 @@ _PLACE_NAMES = {
 _OF_THE_INCIDENT = re.compile(r"(?:Incident|Activity|Offense|Event)\w*Location\w*Association")
 
 
+@lru_cache(maxsize=4_096)
 def is_passed_over(name: str) -> bool:
     """Whether an element of this local name, and all in it, is left unread.
 
@@ -105,7 +107,7 @@ class ReportHandler(Handler):
         self._location: tuple[int, Location] | None = None
         self._number = 0
 
-    def startElement(self, name: str, attrs: Attributes) -> None:
+    def start(self, name: str, attrs: Attributes) -> None:
         local = local_name(name)
         self._depth += 1
         self.root = self.root or local
@@ -134,7 +136,7 @@ class ReportHandler(Handler):
 
     def _note_references(self, attrs: Attributes) -> None:
         if self._skipped_places is not None:
-            for name in attrs.getNames():
+            for name in attrs:
                 if local_name(name) in ("ref", "href", "uri"):
                     self._skipped_places.add(attrs[name].removeprefix("#"))
 
@@ -145,7 +147,7 @@ class ReportHandler(Handler):
         if local == "Offense" and self._offence is None:
             self._offence = (self._depth, Part())
         if local.endswith("Location") and self._location is None:
-            key = next((attrs[n] for n in attrs.getNames() if local_name(n) == "id"), "")
+            key = next((attrs[n] for n in attrs if local_name(n) == "id"), "")
             place = len(report.offences) if self._offence else None
             self._location = (self._depth, Location(key, offence=place))
         # N-DEx and NIBRS say by their prefix that a code is a national one.
@@ -159,7 +161,7 @@ class ReportHandler(Handler):
             if len(self._text) > MAX_VALUE_CHARACTERS:
                 self._text = ["".join(self._text)[: MAX_VALUE_CHARACTERS + 1]]
 
-    def endElement(self, name: str) -> None:
+    def end(self, name: str) -> None:
         if self._skip_to >= 0:
             if self._depth == self._skip_to:
                 self._skip_to, self._skipped_places = -1, None
