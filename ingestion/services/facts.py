@@ -104,6 +104,12 @@ def _instants(times: npt.NDArray[np.datetime64]) -> list[str | None]:
     return [None if missing else text + suffix for text, missing in zip(texts, np.isnat(times), strict=True)]
 
 
+def _place_precisions(chunk: NormalisedChunk, rows: npt.NDArray[np.int64]) -> list[int | None]:
+    if len(chunk.place_precision_m) != len(chunk):
+        return [None] * len(rows)
+    return [number or None for number in chunk.place_precision_m[rows].tolist()]
+
+
 def _columns(
     feed: Feed,
     model: type[Fact],
@@ -131,6 +137,7 @@ def _columns(
         "lat": chunk.lat[rows].tolist(),
         "discovery": chunk.discovery[rows].tolist(),
         "time_precision": chunk.time_precision[rows].tolist(),
+        "place_precision_m": _place_precisions(chunk, rows),
         "content_hash": chunk.content_hash[rows].tolist(),
         "imported_at": imported * n,
         "crime_type_id": [crime_types.pk_of[slug] if slug else None for slug in slugs],
