@@ -57,7 +57,9 @@ class RetentionPolicy(models.Model):
                 raise ValidationError({name: "At least one day. Leave it empty for “never”."})
         if coarse is not None and gone is not None and coarse >= gone:
             raise ValidationError(
-                {"coarsen_after_days": "Must be fewer days than the deletion: what is deleted needs no coarsening."}
+                {
+                    "coarsen_after_days": "Must be fewer days than the deletion: what is deleted needs no coarsening."
+                }
             )
 
 

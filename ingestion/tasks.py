@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from ingestion import services
-from ingestion.models import ImportRun
+from ingestion.models import ImportRun, RetentionPolicy
 
 BUSY_RETRY_SECONDS = 10
 
@@ -12,3 +12,9 @@ BUSY_RETRY_SECONDS = 10
 def import_task(run_id: int) -> None:
     """Import one queued file, or replay a quarantine; waits while another import works."""
     services.import_run_execute(run=ImportRun.objects.get(pk=run_id))
+
+
+@shared_task
+def retention_task(policy_id: int) -> None:
+    """Delete or make coarse what a policy says is too old."""
+    services.retention_run(policy=RetentionPolicy.objects.select_related("agency").get(pk=policy_id))

@@ -23,6 +23,7 @@ IN_ORDER_OF_USE = (
     "import_incidents",
     "quarantine_replay",
     "import_layer",
+    "retention",
     "train",
     "forecast",
     "plan",

@@ -118,7 +118,15 @@ def without_older(chunk: NormalisedChunk, before: np.datetime64, rule: str, mess
     columns = {
         name: getattr(chunk, name)[keep]
         for name in (
-            *("row_number", "external_id", "crime_type", "code", "occurred_from", "occurred_to", "reported_at"),
+            *(
+                "row_number",
+                "external_id",
+                "crime_type",
+                "code",
+                "occurred_from",
+                "occurred_to",
+                "reported_at",
+            ),
             *("last_updated", "lon", "lat", "discovery", "time_precision", "content_hash"),
         )
     }
@@ -127,4 +135,6 @@ def without_older(chunk: NormalisedChunk, before: np.datetime64, rule: str, mess
     key = (rule, "too old")
     refused = chunk.refused.copy()
     refused[key] += number
-    return replace(chunk, **columns, refused=refused, refusal_messages={**chunk.refusal_messages, key: message})
+    return replace(
+        chunk, **columns, refused=refused, refusal_messages={**chunk.refusal_messages, key: message}
+    )

@@ -17,12 +17,28 @@ from ingestion.services.quarantine import (
     quarantine_replay_execute,
     quarantine_replay_queue,
 )
+from ingestion.services.retention import (
+    RetentionPlan,
+    retention_claim_due,
+    retention_plan,
+    retention_run,
+)
+from ingestion.services.retention_kinds import (
+    RetentionKind,
+    retention_kind,
+    retention_kind_register,
+    retention_kinds,
+    retention_notice_register,
+    retention_notices,
+)
 from ingestion.services.spool import spool_delete, spool_expire, spool_path, spool_store
 
 __all__ = [
     "CodesImported",
     "CrimeTypeKeys",
     "ImportBusy",
+    "RetentionKind",
+    "RetentionPlan",
     "UpsertCounts",
     "codes_import",
     "context_layer_import",
@@ -40,6 +56,14 @@ __all__ = [
     "quarantine_replay",
     "quarantine_replay_execute",
     "quarantine_replay_queue",
+    "retention_claim_due",
+    "retention_kind",
+    "retention_kind_register",
+    "retention_kinds",
+    "retention_notice_register",
+    "retention_notices",
+    "retention_plan",
+    "retention_run",
     "spool_delete",
     "spool_expire",
     "spool_path",

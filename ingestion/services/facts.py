@@ -97,7 +97,7 @@ def _fates(feed: Feed, model: type[Fact], chunk: NormalisedChunk) -> npt.NDArray
     return fate
 
 
-def _instants(times: npt.NDArray[np.datetime64]) -> list[str | None]:
+def instants(times: npt.NDArray[np.datetime64]) -> list[str | None]:
     """Instants as both databases take them as text; NaT is NULL."""
     suffix = "+00" if connection.vendor == "postgresql" else ""
     texts = np.char.replace(np.datetime_as_string(times, unit="s"), "T", " ").tolist()
@@ -123,16 +123,16 @@ def _columns(
     if model is CallForService:
         # Other calls about crimes stay calls: counting them as crimes too would count each robbery twice.
         slugs = [slug if slug in crime_types.gunfire else "" for slug in slugs]
-    imported = _instants(np.array([np.datetime64(int(now.timestamp()), "s")]))
+    imported = instants(np.array([np.datetime64(int(now.timestamp()), "s")]))
     return {
         "agency_id": [feed.agency_id] * n,
         "feed_id": [feed.pk] * n,
         "external_id": chunk.external_id[rows].tolist(),
         "code": chunk.code[rows].tolist(),
-        "occurred_from": _instants(chunk.occurred_from[rows]),
-        "occurred_to": _instants(chunk.occurred_to[rows]),
-        "reported_at": _instants(chunk.reported_at[rows]),
-        "last_updated_at": _instants(chunk.last_updated[rows]),
+        "occurred_from": instants(chunk.occurred_from[rows]),
+        "occurred_to": instants(chunk.occurred_to[rows]),
+        "reported_at": instants(chunk.reported_at[rows]),
+        "last_updated_at": instants(chunk.last_updated[rows]),
         "lon": chunk.lon[rows].tolist(),
         "lat": chunk.lat[rows].tolist(),
         "discovery": chunk.discovery[rows].tolist(),
