@@ -74,6 +74,11 @@ class PileUp:
     mix_distance: float
     """How far its mix of crime types is from the feed's: 0 the same, 1 nothing in common."""
 
+    @property
+    def percent(self) -> float:
+        """The share in per cent."""
+        return 100 * self.share
+
 
 @dataclass(frozen=True)
 class Heaping:

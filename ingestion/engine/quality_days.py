@@ -114,8 +114,12 @@ def _empty_runs(counts: Ints) -> list[tuple[int, int, float]]:
     """Runs of empty days as (start, stop, mean of the days around); first and last day are never empty."""
     edges = np.diff(np.concatenate([[0], (counts == 0).astype(np.int8), [0]]))
     runs = []
-    for start, stop in zip(np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist(), strict=True):
-        around = np.concatenate([counts[max(0, start - FLANK_DAYS) : start], counts[stop : stop + FLANK_DAYS]])
+    for start, stop in zip(
+        np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist(), strict=True
+    ):
+        around = np.concatenate(
+            [counts[max(0, start - FLANK_DAYS) : start], counts[stop : stop + FLANK_DAYS]]
+        )
         runs.append((start, stop, float(around.mean()) if len(around) else 0.0))
     return runs
 
@@ -145,7 +149,8 @@ def volume_drift(day: Times, *, settle_days: int = 0) -> VolumeDrift:
     begin, end = day[int(EARLY_SHARE * len(day))], day[-1] + 1 - settle_days
     usable = int((end - begin).astype(np.int64)) // PERIOD_DAYS - PERIODS
     periods = [
-        _compare(day, end - (back + 1) * PERIOD_DAYS, PERIOD_DAYS) for back in range(max(0, min(usable, PERIODS)))
+        _compare(day, end - (back + 1) * PERIOD_DAYS, PERIOD_DAYS)
+        for back in range(max(0, min(usable, PERIODS)))
     ]
     if not periods:
         return VolumeDrift(settle_days=settle_days)

@@ -39,6 +39,11 @@ class Geocoding:
         whole = self.placed + self.not_geocoded + self.unusable
         return (self.placed + self.unusable) / whole if whole else None
 
+    @property
+    def percent(self) -> float | None:
+        """The rate in per cent."""
+        return None if self.rate is None else 100 * self.rate
+
 
 def geocoding(stored: int, waiting: Mapping[str, int]) -> Geocoding:
     """Count from what is stored and what is kept aside, by code.
@@ -131,13 +136,17 @@ def _clocks(quality: Quality) -> list[Finding]:
 def _reports(quality: Quality) -> list[Finding]:
     lag = quality.lag
     if not lag.rows:
-        return [
-            Finding(
-                "warn",
-                "No row says when it was reported: tests of the forecast take everything as known at once.",
-                "Map the report time, or set the feed's reporting lag (Admin → Feeds).",
-            )
-        ] if quality.rows else []
+        return (
+            [
+                Finding(
+                    "warn",
+                    "No row says when it was reported: tests of the forecast take everything as known at once.",
+                    "Map the report time, or set the feed's reporting lag (Admin → Feeds).",
+                )
+            ]
+            if quality.rows
+            else []
+        )
     if lag.before_start / lag.rows > HEAPED_POINT:
         return [
             Finding(
@@ -171,13 +180,14 @@ def _volume(quality: Quality) -> list[Finding]:
             )
         )
     whole = quality.drift.whole
-    if whole is not None and whole.ratio is not None and whole.low is not None and whole.high is not None:
-        if whole.low > 1 + DRIFT_SHARE or whole.high < 1 - DRIFT_SHARE:
-            found.append(
-                Finding(
-                    "warn",
-                    f"The volume is {whole.ratio:.2f} times last year's (95 % interval {whole.low:.2f} – {whole.high:.2f}).",
-                    "Find out whether crime changed or recording did: a new system, new codes, another export.",
-                )
+    if whole is None or whole.ratio is None or whole.low is None or whole.high is None:
+        return found
+    if whole.low > 1 + DRIFT_SHARE or whole.high < 1 - DRIFT_SHARE:
+        found.append(
+            Finding(
+                "warn",
+                f"The volume is {whole.ratio:.2f} times last year's (95 % interval {whole.low:.2f} – {whole.high:.2f}).",
+                "Find out whether crime changed or recording did: a new system, new codes, another export.",
             )
+        )
     return found

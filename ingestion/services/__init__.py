@@ -1,5 +1,6 @@
 """Writing what came in: imports, the quarantine, the spool, code tables and context layers."""
 
+from ingestion.services.code_choices import offence_code_choose, unmapped_replay_queue
 from ingestion.services.drafts import (
     draft_codes_save,
     draft_commit,
@@ -12,6 +13,7 @@ from ingestion.services.feeds import CodesImported, codes_import, feed_ensure
 from ingestion.services.imports import import_run_execute, import_run_queue
 from ingestion.services.layers import context_layer_import, layer_geojson, layer_slug
 from ingestion.services.locks import ImportBusy
+from ingestion.services.quality import feed_quality, quality_of
 from ingestion.services.quarantine import (
     quarantine_replay,
     quarantine_replay_execute,
@@ -48,11 +50,14 @@ __all__ = [
     "draft_mapping_save",
     "draft_start",
     "feed_ensure",
+    "feed_quality",
     "import_run_execute",
     "import_run_queue",
     "incidents_upsert",
     "layer_geojson",
     "layer_slug",
+    "offence_code_choose",
+    "quality_of",
     "quarantine_replay",
     "quarantine_replay_execute",
     "quarantine_replay_queue",
@@ -68,4 +73,5 @@ __all__ = [
     "spool_expire",
     "spool_path",
     "spool_store",
+    "unmapped_replay_queue",
 ]

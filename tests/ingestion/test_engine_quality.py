@@ -80,7 +80,9 @@ def test_rounded_and_coarse_places_are_no_pile_up():
 
 
 def test_midnight_noon_and_full_hours_are_counted_by_the_wall_clock():
-    local = np.array(["2024-01-01T00:00:00", "2024-01-01T12:00:30", "2024-01-02T15:00:00", "2024-01-02T15:01:00"], "M8[s]")
+    local = np.array(
+        ["2024-01-01T00:00:00", "2024-01-01T12:00:30", "2024-01-02T15:00:00", "2024-01-02T15:01:00"], "M8[s]"
+    )
     heaping = time_heaping(local)
     assert (heaping.midnight, heaping.noon, heaping.full_hour) == (0.25, 0.25, 0.75)
     assert heaping.by_hour[15] == 2
@@ -88,7 +90,9 @@ def test_midnight_noon_and_full_hours_are_counted_by_the_wall_clock():
     columns = sound()
     occurred = columns.occurred.copy()
     occurred[::20] = occurred[::20].astype("M8[D]").astype("M8[s]") + np.timedelta64(6, "h")
-    measured = measure(replace(columns, occurred=occurred, ended=occurred), zone="America/Chicago", today=TODAY)
+    measured = measure(
+        replace(columns, occurred=occurred, ended=occurred), zone="America/Chicago", today=TODAY
+    )
     assert measured.heaping.midnight > 0.015, "six in the morning UTC is midnight there in winter"
 
 
