@@ -51,7 +51,7 @@ def quality_context(feed: Feed) -> dict[str, Any]:
         "codes": unmapped_codes(feed),
         "refused_run": last,
         "refusals": _refusals(last) if last else [],
-        "piles": [(pile, PILE_WORDS[pile.kind]) for pile in quality.pile_ups],
+        "piles": [(pile, PILE_WORDS[pile.kind]) for pile in quality.pile_ups if pile.rows > 1],
         "heaping": _heaping(quality),
         "lag_rows": _shares([name for name, _ in LAG_BINS], quality.lag.bins),
         "latest_days": _latest_days(quality),
@@ -118,5 +118,6 @@ def _why(rule: str, code: str) -> str:
         return "Older than the agency keeps such records."
     for screening in (screen_code(nibrs=code), screen_code(ucr=code), screen_code(description=code)):
         if isinstance(screening, Refused) and screening.rule == rule:
-            return screening.message
+            # The rest of the message says for each rule alike what is forecast.
+            return screening.message.split(". ")[0] + "."
     return "This product does not forecast such offences, or they measure enforcement and not crime."

@@ -105,7 +105,9 @@ def _unit_m(epsg: int) -> float:
 def _decimals(texts: Sequence[str]) -> Ints:
     """Digits after the point; -1 where an exponent hides them."""
     counts = [
-        len(text) - point - 1 if (point := text.find(".")) >= 0 else 0 if text.lstrip("+-").isdigit() else -1
+        (len(text) - point - 1 if text[point + 1 :].isdigit() else -1)
+        if (point := text.find(".")) >= 0
+        else (0 if text.lstrip("+-").isdigit() else -1)
         for text in texts
     ]
     return np.array(counts, dtype=np.int64)

@@ -9,6 +9,8 @@ GEOCODING_GOOD = 0.85
 """The share of rows that must have a place so that maps of crime are not misleading (Ratcliffe 2004)."""
 HEAPED_HOUR = 0.10
 HEAPED_POINT = 0.01
+HEAPED_ROWS = 20
+"""Fewer at one minute of the day may be chance in a small feed."""
 DRIFT_SHARE = 0.2
 NOT_GEOCODED = ("missing_coordinates", "zero_coordinates", "bad_coordinates")
 PLACE_CODES = (*NOT_GEOCODED, "swapped_coordinates", "coordinates_out_of_range", "outside_boundary")
@@ -113,7 +115,7 @@ def _clocks(quality: Quality) -> list[Finding]:
     found = []
     heaping = quality.heaping
     for name, share in (("00:00", heaping.midnight), ("12:00", heaping.noon)):
-        if share > HEAPED_POINT:
+        if share > HEAPED_POINT and share * heaping.rows >= HEAPED_ROWS:
             found.append(
                 Finding(
                     "warn",
