@@ -98,6 +98,7 @@ def test_twenty_kills_change_nothing_in_the_end(
         how, lasted = rough.order(order, file, kill_after=moments.random() * longest)
         status = rough.runs()[-1][0] if rough.runs() else "none"
         check_account(rough)
+        assert how in ("killed", "exit0")
         killed += how == "killed"
         at_work += how == "killed" and status == "running"
         if how == "exit0":
