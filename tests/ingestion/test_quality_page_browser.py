@@ -15,7 +15,10 @@ HEADER = (*COLUMNS, "description")
 @pytest.fixture
 def feed(agency, tmp_path):
     made = plain_feed(agency, header=HEADER)
-    rows = [good_row(number, description="a rather long description of what happened there") for number in range(60)]
+    rows = [
+        good_row(number, description="a rather long description of what happened there")
+        for number in range(60)
+    ]
     rows += [good_row(100 + n, code="HB", nibrs_code="", description="house break") for n in range(5)]
     run_import(made, write_rows(tmp_path / "a.csv", rows, HEADER))
     return made
