@@ -23,6 +23,7 @@ RUNS_SHIFTS = frozenset({Role.SUPERVISOR, Role.ADMIN})
 OVERRIDES_PLANS = frozenset({Role.SUPERVISOR, Role.ANALYST, Role.ADMIN})
 SEES_RISK = frozenset({Role.SUPERVISOR, Role.ANALYST, Role.ADMIN, Role.AUDITOR})
 EXPORTS = frozenset({Role.ANALYST, Role.ADMIN, Role.AUDITOR})
+MAPS_CODES = frozenset({Role.ANALYST, Role.ADMIN})
 CARRIES_OUT = frozenset({Role.OFFICER, Role.SUPERVISOR, Role.ADMIN})
 
 
@@ -60,6 +61,7 @@ class Access:
             "override": self.has(OVERRIDES_PLANS),
             "see_risk": self.has(SEES_RISK),
             "export": self.has(EXPORTS),
+            "map_codes": self.has(MAPS_CODES),
             "carry_out": self.has(CARRIES_OUT),
             "configure": self.has(frozenset({Role.ADMIN})),
         }

@@ -20,7 +20,9 @@ from forecasting.models import ForecastRun, Grid, ModelVersion, RiskSurface, Tra
 from forecasting.overlay import short
 from forecasting.selectors import next_shift_instance, waiting_versions
 from forecasting.services import forecast_run_queue, grid_build, training_approve, training_run_queue
+from forecasting.services.retention import retention_notice
 from forecasting.tasks import forecast_run_task, training_run_task
+from ingestion.services import retention_notice_register
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import AbstractRun
 
@@ -191,3 +193,4 @@ def forecasting_checklist(agency: Agency) -> list[checklist.ChecklistItem]:
 
 
 checklist.register(forecasting_checklist, order=30)
+retention_notice_register(retention_notice)

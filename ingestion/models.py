@@ -9,7 +9,26 @@ from django.utils import timezone
 from knox.models import AbstractAuthToken
 
 from agencies.models import Agency, CrimeType
+from ingestion.retention_models import FeedQuality, RetentionPolicy
 from missions_project.lib.runs import AbstractRun, RunQuerySet
+
+__all__ = [
+    "ApiToken",
+    "CallForService",
+    "ContextLayer",
+    "Discovery",
+    "Fact",
+    "Feed",
+    "FeedQuality",
+    "GunfireAlert",
+    "ImportRun",
+    "Incident",
+    "OffenceCode",
+    "QuarantinedRow",
+    "RecordKind",
+    "RetentionPolicy",
+    "fact_model",
+]
 
 
 class RecordKind(models.TextChoices):
@@ -240,6 +259,8 @@ class Fact(models.Model):
     lat = models.FloatField()
     discovery = models.CharField(max_length=20, choices=Discovery, default=Discovery.REPORTED)
     time_precision = models.CharField(max_length=10, default="minute")
+    place_precision_m = models.PositiveIntegerField(null=True, blank=True)
+    """Metres between two places that the source's decimals can tell apart; empty where nobody knows. Not part of the content."""
     content_hash = models.BigIntegerField()
     imported_at = models.DateTimeField(default=timezone.now)
 

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from ingestion import services
-from ingestion.models import DropFolder, ImportRun
+from ingestion.models import DropFolder, ImportRun, RetentionPolicy
 
 BUSY_RETRY_SECONDS = 10
 
@@ -18,3 +18,9 @@ def import_task(run_id: int) -> None:
 def drop_folder_task(folder_id: int) -> None:
     """Look into one drop folder and import what is complete in it."""
     services.drop_folder_scan(folder=DropFolder.objects.get(pk=folder_id))
+
+
+@shared_task
+def retention_task(policy_id: int) -> None:
+    """Delete or make coarse what a policy says is too old."""
+    services.retention_run(policy=RetentionPolicy.objects.select_related("agency").get(pk=policy_id))

@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from ingestion import views
+from ingestion import quality_views, views
+from ingestion.charts import CHARTS
 
 app_name = "ingestion"
-urlpatterns = [path("data/", views.data, name="data")]
+FEED = "data/<slug:feed_slug>"
+urlpatterns = [
+    path("data/", views.data, name="data"),
+    path(f"{FEED}/", quality_views.quality, name="quality"),
+    path(f"{FEED}/codes/", quality_views.code_choose, name="code_choose"),
+    path(f"{FEED}/replay/", quality_views.replay, name="replay"),
+    path(f"{FEED}/kept/", quality_views.kept, name="kept"),
+    path(f"{FEED}/kept.csv", quality_views.kept_csv, name="kept_csv"),
+    *(
+        path(f"{FEED}/{chart}.svg", quality_views.quality_svg, {"chart": chart}, name=f"quality_{chart}")
+        for chart in CHARTS
+    ),
+]

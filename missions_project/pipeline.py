@@ -12,8 +12,8 @@ from forecasting.models import ForecastRun, ModelPolicy, ModelVersion, TrainingR
 from forecasting.services import refits_queue
 from forecasting.tasks import drift_measure_task, forecast_run_task, training_run_task
 from ingestion.models import ImportRun
-from ingestion.services import drop_folders_due, spool_expire
-from ingestion.tasks import drop_folder_task, import_task
+from ingestion.services import drop_folders_due, retention_claim_due, spool_expire
+from ingestion.tasks import drop_folder_task, import_task, retention_task
 from missions_project.lib.runs import RunStatus
 from patrols import services
 from patrols.models import MissionPlan
@@ -30,12 +30,13 @@ def dispatch() -> None:
 
 
 def housekeeping() -> None:
-    """What is due each minute: abandoned and forgotten runs sent again, uploads past their time deleted, models trained
-    anew, models measured, reasons written."""
+    """What is due each minute: abandoned and forgotten runs sent again, uploads past their time deleted, old records
+    deleted or made coarse, models trained anew, models measured, reasons written."""
     requeue_abandoned()
     resend_forgotten()
     spool_expire()
     drop_folders_look()
+    retention_due()
     refits_due()
     drift_due()
     reasons_due()
@@ -49,6 +50,14 @@ def drop_folders_look() -> int:
     found = drop_folders_due()
     for pk in found:
         drop_folder_task.delay(pk)
+    return len(found)
+
+
+def retention_due() -> int:
+    """Once a night of each agency, send for what its retention policies say. Returns how many were sent. One query."""
+    found = retention_claim_due()
+    for pk in found:
+        retention_task.delay(pk)
     return len(found)
 
 

@@ -24,6 +24,7 @@ IN_ORDER_OF_USE = (
     "drop_scan",
     "quarantine_replay",
     "import_layer",
+    "retention",
     "train",
     "forecast",
     "plan",

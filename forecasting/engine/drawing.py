@@ -1,7 +1,21 @@
-"""What all charts share: paper, axes, colours, the models' names, and an SVG file whose bytes repeat."""
+"""What the forecast's charts share: colours, the models' names, and the axis of flagged areas."""
 
-from io import BytesIO
 from typing import Any
+
+from agencies.engine.drawing import legend, paper, plain_axes, svg
+
+__all__ = [
+    "BASELINE",
+    "CHAMPION",
+    "MODEL_LABELS",
+    "OTHER",
+    "area_axis",
+    "legend",
+    "model_label",
+    "paper",
+    "plain_axes",
+    "svg",
+]
 
 MODEL_LABELS = {
     "all_history_counts": "All-history counts",
@@ -29,22 +43,6 @@ def model_label(name: str) -> str:
     return MODEL_LABELS.get(name, name.replace("_", " ").capitalize())
 
 
-def paper(width: float, height: float) -> Any:
-    """An empty figure of this size in hundreds of pixels."""
-    # Not at the top: every command and worker would wait a third of a second for a library that only charts need.
-    from matplotlib.figure import Figure
-
-    # White paper in both themes: a chart in <img> cannot follow the page's colours.
-    return Figure(figsize=(width, height), facecolor="white", layout="constrained")
-
-
-def plain_axes(axes: Any) -> None:
-    """A light grid and no frame."""
-    axes.grid(alpha=0.3)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-
-
 def area_axis(axes: Any) -> None:
     """The flagged area below, on a log scale; crimes inside it on the left, from zero."""
     axes.set_xscale("log")
@@ -53,21 +51,3 @@ def area_axis(axes: Any) -> None:
     axes.set_xlabel("Flagged area, % of the jurisdiction")
     axes.set_ylabel("Crimes inside, %")
     axes.set_ylim(bottom=0)
-
-
-def legend(axes: Any, **how: Any) -> None:
-    """Name the lines, if any has a name: an empty legend is a warning."""
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(**{"loc": "best", "frameon": False} | how)
-
-
-def svg(figure: Any) -> bytes:
-    """The figure's file. Without date and random ids inside, so that the same figures give the same bytes."""
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    figure.canvas = FigureCanvasSVG(figure)
-    out = BytesIO()
-    with rc_context({"svg.hashsalt": "missions"}):
-        figure.savefig(out, format="svg", metadata={"Date": None})
-    return out.getvalue()

@@ -1,7 +1,9 @@
 """Feeds: what comes from where, how it is read, how it is doing; and the door to the mapping wizard."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
@@ -19,6 +21,8 @@ from ingestion.models import Feed
 from ingestion.selectors import FeedHealth, feeds_with_health
 
 Cache = dict[int, dict[int, FeedHealth]]
+SHARED = ("health", "last_run", "next_run", "last_counts", "stored", "waiting")
+"""Columns that come from one set of queries an agency."""
 
 
 def _row_of(feed: Feed, cache: Cache | None) -> FeedHealth:
@@ -27,6 +31,11 @@ def _row_of(feed: Feed, cache: Cache | None) -> FeedHealth:
         rows = feeds_with_health(feed.agency, now=timezone.now())
         known[feed.agency_id] = {row.feed.pk: row for row in rows}
     return known[feed.agency_id][feed.pk]
+
+
+def _clock(feed: Feed, at: datetime) -> str:
+    """By the agency's clock."""
+    return at.astimezone(ZoneInfo(feed.agency.time_zone)).strftime("%Y-%m-%d %H:%M")
 
 
 def _bound(method: Any, cache: Cache) -> Callable[[Feed], str]:
@@ -41,7 +50,10 @@ def _bound(method: Any, cache: Cache) -> Callable[[Feed], str]:
 @admin.register(Feed)
 class FeedAdmin(WizardMixin, AuditedAdminMixin, AgencyScopedAdmin):
     form = FeedForm
-    list_display = ("name", "agency", "record_kind", "health", "stored", "waiting", "upload_link")
+    list_display = (
+        *("name", "agency", "record_kind", "health", "last_run", "next_run", "last_counts"),
+        *("stored", "waiting", "quality_link", "upload_link"),
+    )
     list_filter = ("agency", "record_kind", "is_active")
     list_select_related = ("agency",)
     search_fields = ("name", "slug")
@@ -75,13 +87,36 @@ class FeedAdmin(WizardMixin, AuditedAdminMixin, AgencyScopedAdmin):
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """The columns; those about health share one set of queries an agency, not one a row."""
         cache: Cache = {}
-        bound = {name: _bound(getattr(self, name), cache) for name in ("health", "stored", "waiting")}
+        bound = {name: _bound(getattr(self, name), cache) for name in SHARED}
         return [bound.get(name, name) for name in super().get_list_display(request)]
 
     @admin.display(description="health")
     def health(self, feed: Feed, cache: Cache | None = None) -> str:
         row = _row_of(feed, cache)
         return format_html('<span class="feed-health feed-health--{}">{}</span>', row.tone, row.words)
+
+    @admin.display(description="last run")
+    def last_run(self, feed: Feed, cache: Cache | None = None) -> str:
+        if (run := _row_of(feed, cache).last_run) is None:
+            return "never"
+        url = reverse("admin:ingestion_importrun_change", args=[run.pk])
+        return format_html('<a href="{}">{}</a>', url, _clock(feed, run.queued_at))
+
+    @admin.display(description="next run")
+    def next_run(self, feed: Feed, cache: Cache | None = None) -> str:
+        at = _row_of(feed, cache).next_at
+        return _clock(feed, at) if at else "–"
+
+    @admin.display(description="last run: received, new, changed, aside, refused")
+    def last_counts(self, feed: Feed, cache: Cache | None = None) -> str:
+        run = _row_of(feed, cache).last_run
+        names = ("received", "inserted", "updated", "quarantined", "refused")
+        return " · ".join(f"{run.counts.get(name, 0):,}" for name in names) if run and run.counts else "–"
+
+    @admin.display(description="quality")
+    def quality_link(self, feed: Feed) -> str:
+        url = reverse("ingestion:quality", args=[feed.agency.slug, feed.slug])
+        return format_html('<a href="{}">Data quality</a>', url)
 
     @admin.display(description="stored")
     def stored(self, feed: Feed, cache: Cache | None = None) -> str:

@@ -20,6 +20,10 @@ class NormaliseContext:
     now: datetime
     codes: CodeTable
     boundary: Boundary | None = None
+    coarsen_before: np.datetime64 | None = None
+    """Records from before are made coarse at the door: a file read again must not bring back what retention took away."""
+    delete_before: np.datetime64 | None = None
+    """Records from before are refused."""
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:

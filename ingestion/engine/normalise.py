@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from ingestion.engine.coarsen import coarsen_chunk, without_older
 from ingestion.engine.codes import Accepted, CodeTable, Refusal
 from ingestion.engine.context import NormaliseContext
 from ingestion.engine.fingerprint import content_hashes
@@ -32,6 +33,9 @@ Objects = npt.NDArray[np.object_]
 EARLIEST = np.datetime64("1970-01-02T00:00:00", "s")
 MAX_EXTERNAL_ID_CHARACTERS = 120
 STORED_VALUE_CHARACTERS = 500
+
+RETENTION_RULE = "older_than_retention"
+RETENTION_MESSAGE = "The record is older than the agency keeps such records (Admin → Retention policies)."
 
 _NAT = np.datetime64("NaT", "s")
 
@@ -355,7 +359,7 @@ def normalise_chunk(chunk: RowChunk, mapping: FeedMapping, context: NormaliseCon
     lon, lat = places.lon[keep], places.lat[keep]
     kept_aside = _quarantined(chunk, mapping, texts, ids, np.flatnonzero(faulty & wanted), verdicts)
     kept_aside += [QuarantinedValue(row.row_number, row.rejection, "", {}) for row in chunk.rejections]
-    return NormalisedChunk(
+    result = NormalisedChunk(
         received=chunk.received,
         row_number=chunk.row_numbers[rows],
         external_id=_objects([ids[i] for i in rows]),
@@ -370,11 +374,22 @@ def normalise_chunk(chunk: RowChunk, mapping: FeedMapping, context: NormaliseCon
         discovery=_objects(columns["discovery"]),
         time_precision=_objects(columns["time_precision"]),
         content_hash=content_hashes(texts=list(columns.values()), times=instants, degrees=(lon, lat)),
+        place_precision_m=places.precision_m[keep],
         superseded=np.sort(np.concatenate([chunk.row_numbers[older], chunk.superseded_row_numbers])),
         quarantined=tuple(sorted(kept_aside, key=lambda value: value.row_number)),
         refused=codes.refused,
         refusal_messages=codes.messages,
     )
+    return _retained(result, context)
+
+
+def _retained(chunk: NormalisedChunk, context: NormaliseContext) -> NormalisedChunk:
+    """What the agency's retention leaves of the records."""
+    if context.delete_before is not None:
+        chunk = without_older(chunk, context.delete_before, RETENTION_RULE, RETENTION_MESSAGE)
+    if context.coarsen_before is not None:
+        chunk = coarsen_chunk(chunk, context.coarsen_before)
+    return chunk
 
 
 def normalise(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import shapely
-from pyproj import Transformer
+from pyproj import CRS, Transformer
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
@@ -17,6 +17,7 @@ from ingestion.engine.mapping import WGS84_EPSG
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int8]
+Ints = npt.NDArray[np.int64]
 
 # Blocks on the limits and offsets of a hundred metres are usual in exports; half a kilometre keeps them.
 DEFAULT_TOLERANCE_M = 500.0
@@ -82,11 +83,47 @@ class Boundary:
 
 @dataclass(frozen=True)
 class Places:
-    """Longitude and latitude (NaN unless ``status`` is OK), and an index into ``PLACE_CODES``."""
+    """Longitude and latitude (NaN unless ``status`` is OK), an index into ``PLACE_CODES``, and how fine the place is told.
+
+    ``precision_m`` is the distance between two places that the file's decimals can tell apart, at least 1; 0: unknown.
+    """
 
     lon: Floats
     lat: Floats
     status: Codes
+    precision_m: Ints
+
+
+@lru_cache(maxsize=32)
+def _unit_m(epsg: int) -> float:
+    """Metres that one unit of the coordinate system spans, along a meridian where it is an angle."""
+    crs = CRS.from_epsg(epsg)
+    factor = float(crs.axis_info[0].unit_conversion_factor)
+    return float(np.degrees(factor)) * METRES_PER_DEGREE if crs.is_geographic else factor
+
+
+def _decimals(texts: Sequence[str]) -> Ints:
+    """Digits after the point; -1 where an exponent hides them."""
+    counts = [
+        (len(text) - point - 1 if text[point + 1 :].isdigit() else -1)
+        if (point := text.find(".")) >= 0
+        else (0 if text.lstrip("+-").isdigit() else -1)
+        for text in texts
+    ]
+    return np.array(counts, dtype=np.int64)
+
+
+def place_precision_m(x_texts: Sequence[str], y_texts: Sequence[str], *, epsg: int = WGS84_EPSG) -> Ints:
+    """How many metres lie between two places that these texts' decimals can tell apart; at least 1, 0 where unknown.
+
+    The finer of the two axes counts: software drops trailing zeros of one by chance, of both hardly ever.
+
+    >>> place_precision_m(["-87.63", "-87.6"], ["41.8", "41.88123"]).tolist()
+    [1113, 1]
+    """
+    digits = np.maximum(_decimals(x_texts), _decimals(y_texts))
+    steps_m = np.maximum(np.floor(_unit_m(epsg) * 10.0 ** -np.clip(digits, 0, 12)), 1).astype(np.int64)
+    return np.where(digits < 0, 0, steps_m)
 
 
 @lru_cache(maxsize=32)
@@ -153,4 +190,9 @@ def parse_places(
             swapped &= boundary.contains(swapped_lon, swapped_lat)
         status[doubtful] = np.where(swapped, SWAPPED, np.where(on_earth[doubtful], OUTSIDE, RANGE))
     good = status == OK
-    return Places(lon=np.where(good, lon, np.nan), lat=np.where(good, lat, np.nan), status=status)
+    return Places(
+        lon=np.where(good, lon, np.nan),
+        lat=np.where(good, lat, np.nan),
+        status=status,
+        precision_m=np.where(good, place_precision_m(x_texts, y_texts, epsg=epsg), 0),
+    )

@@ -68,6 +68,8 @@ class NormalisedChunk:
     time_precision: Objects
     content_hash: Ints
     superseded: Ints
+    place_precision_m: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """Metres between places that the source can tell apart; 0, or no element at all, where nobody knows."""
     quarantined: tuple[QuarantinedValue, ...] = ()
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
     refusal_messages: Mapping[tuple[str, str], str] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from django.db.models import Count, Max
 from agencies.models import Agency
 from ingestion.engine.rejections import REJECTION_CODES, RejectionCode
 from ingestion.models import Feed, ImportRun, QuarantinedRow, fact_model
+from ingestion.selectors.silence import silences, spoken_gap
 from missions_project.lib.runs import RunStatus
 
 QUARANTINE_SHARE_BAD = 0.1
@@ -27,10 +28,12 @@ class FeedHealth:
     """Rows in the quarantine that nobody has settled."""
     tone: str
     words: str
+    next_at: datetime | None = None
+    """When a feed with a schedule is due next."""
 
 
 def feeds_with_health(agency: Agency, *, now: datetime) -> list[FeedHealth]:
-    """Return the agency's feeds by name with last run, counts and health in words. At most six queries."""
+    """Return the agency's feeds by name with last run, counts and health in words. At most seven queries."""
     feeds = list(Feed.objects.filter(agency=agency))
     last_keys = ImportRun.objects.filter(agency=agency).order_by().values("feed").annotate(last=Max("pk"))
     runs = {
@@ -47,20 +50,42 @@ def feeds_with_health(agency: Agency, *, now: datetime) -> list[FeedHealth]:
         .values_list("feed")
         .annotate(n=Count("pk"))
     )
+    silent = silences(agency, now=now)
     return [
-        _health(feed, runs.get(feed.pk), *stored.get(feed.pk, (0, None)), waiting.get(feed.pk, 0), now)
+        _health(
+            feed,
+            runs.get(feed.pk),
+            *stored.get(feed.pk, (0, None)),
+            waiting.get(feed.pk, 0),
+            now,
+            silent.get(feed.pk),
+        )
         for feed in feeds
     ]
 
 
 def _health(
-    feed: Feed, run: ImportRun | None, stored: int, newest: datetime | None, waiting: int, now: datetime
+    feed: Feed,
+    run: ImportRun | None,
+    stored: int,
+    newest: datetime | None,
+    waiting: int,
+    now: datetime,
+    silent: tuple[datetime, timedelta] | None,
 ) -> FeedHealth:
-    tone, words = _words(feed, run, newest, now)
-    return FeedHealth(feed, run, stored, newest, waiting, tone, words)
+    tone, words = _words(feed, run, newest, now, silent)
+    # Kinds that fetch by themselves keep when they are due on the feed.
+    next_at = getattr(feed, "next_due_at", None) if feed.is_active else None
+    return FeedHealth(feed, run, stored, newest, waiting, tone, words, next_at)
 
 
-def _words(feed: Feed, run: ImportRun | None, newest: datetime | None, now: datetime) -> tuple[str, str]:
+def _words(
+    feed: Feed,
+    run: ImportRun | None,
+    newest: datetime | None,
+    now: datetime,
+    silent: tuple[datetime, timedelta] | None,
+) -> tuple[str, str]:
     if not feed.is_active:
         return "idle", "Switched off: accepts no imports."
     if run is None:
@@ -71,6 +96,12 @@ def _words(feed: Feed, run: ImportRun | None, newest: datetime | None, now: date
         return "idle", "An import waits for a worker."
     if run.status == RunStatus.FAILED:
         return "bad", f"The last import failed. {run.error}"
+    if silent is not None:
+        last, usual = silent
+        return "bad", (
+            f"Silent: rows usually come every {spoken_gap(usual)}, and none have come for {spoken_gap(now - last)}. "
+            "Look at the system that sends them."
+        )
     received, kept = run.counts.get("received", 0), run.counts.get("quarantined", 0)
     if received and kept / received > QUARANTINE_SHARE_BAD and run.rejections:
         code = max(run.rejections, key=lambda name: (run.rejections[name], name))

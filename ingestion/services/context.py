@@ -1,6 +1,8 @@
 """What rows are read against, gathered from the agency's set-up."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+
+import numpy as np
 
 from agencies.engine.offence_policy import Refused, offence_class_of, screen_code
 from agencies.models import Agency, CrimeType
@@ -8,7 +10,7 @@ from agencies.selectors import agency_area
 from ingestion.engine.codes import CodeEntry, CodeTable
 from ingestion.engine.context import NormaliseContext
 from ingestion.engine.places import Boundary
-from ingestion.models import Feed, OffenceCode
+from ingestion.models import Feed, OffenceCode, RetentionPolicy
 from ingestion.services.facts import CrimeTypeKeys
 
 
@@ -43,11 +45,18 @@ def crime_type_keys(agency: Agency) -> CrimeTypeKeys:
 
 
 def normalise_context(agency: Agency, feed: Feed, now: datetime) -> NormaliseContext:
-    """Zone, boundary, codes and the moment of reading. At most four queries."""
+    """Zone, boundary, codes, retention and the moment of reading. At most five queries."""
     area = agency_area(agency)
+    kept = RetentionPolicy.objects.filter(agency=agency, kind=feed.record_kind).first()
     return NormaliseContext(
         zone=agency.time_zone,
         now=now,
         codes=code_table(agency, feed),
         boundary=Boundary.from_geometry(area) if area is not None else None,
+        coarsen_before=_days_before(now, kept.coarsen_after_days if kept else None),
+        delete_before=_days_before(now, kept.delete_after_days if kept else None),
     )
+
+
+def _days_before(now: datetime, days: int | None) -> np.datetime64 | None:
+    return None if days is None else np.datetime64(int((now - timedelta(days=days)).timestamp()), "s")

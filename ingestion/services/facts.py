@@ -97,11 +97,17 @@ def _fates(feed: Feed, model: type[Fact], chunk: NormalisedChunk) -> npt.NDArray
     return fate
 
 
-def _instants(times: npt.NDArray[np.datetime64]) -> list[str | None]:
+def instants(times: npt.NDArray[np.datetime64]) -> list[str | None]:
     """Instants as both databases take them as text; NaT is NULL."""
     suffix = "+00" if connection.vendor == "postgresql" else ""
     texts = np.char.replace(np.datetime_as_string(times, unit="s"), "T", " ").tolist()
     return [None if missing else text + suffix for text, missing in zip(texts, np.isnat(times), strict=True)]
+
+
+def _place_precisions(chunk: NormalisedChunk, rows: npt.NDArray[np.int64]) -> list[int | None]:
+    if len(chunk.place_precision_m) != len(chunk):
+        return [None] * len(rows)
+    return [number or None for number in chunk.place_precision_m[rows].tolist()]
 
 
 def _columns(
@@ -117,20 +123,21 @@ def _columns(
     if model is CallForService:
         # Other calls about crimes stay calls: counting them as crimes too would count each robbery twice.
         slugs = [slug if slug in crime_types.gunfire else "" for slug in slugs]
-    imported = _instants(np.array([np.datetime64(int(now.timestamp()), "s")]))
+    imported = instants(np.array([np.datetime64(int(now.timestamp()), "s")]))
     return {
         "agency_id": [feed.agency_id] * n,
         "feed_id": [feed.pk] * n,
         "external_id": chunk.external_id[rows].tolist(),
         "code": chunk.code[rows].tolist(),
-        "occurred_from": _instants(chunk.occurred_from[rows]),
-        "occurred_to": _instants(chunk.occurred_to[rows]),
-        "reported_at": _instants(chunk.reported_at[rows]),
-        "last_updated_at": _instants(chunk.last_updated[rows]),
+        "occurred_from": instants(chunk.occurred_from[rows]),
+        "occurred_to": instants(chunk.occurred_to[rows]),
+        "reported_at": instants(chunk.reported_at[rows]),
+        "last_updated_at": instants(chunk.last_updated[rows]),
         "lon": chunk.lon[rows].tolist(),
         "lat": chunk.lat[rows].tolist(),
         "discovery": chunk.discovery[rows].tolist(),
         "time_precision": chunk.time_precision[rows].tolist(),
+        "place_precision_m": _place_precisions(chunk, rows),
         "content_hash": chunk.content_hash[rows].tolist(),
         "imported_at": imported * n,
         "crime_type_id": [crime_types.pk_of[slug] if slug else None for slug in slugs],

@@ -104,9 +104,13 @@ def import_run_execute(*, run: ImportRun, progress: Progress = no_progress) -> I
         return quarantine_replay_execute(run=run, progress=progress)
     with import_lock(run.feed):
         _bury_the_dead(run)
-        with run_execution(run, progress) as report:
-            _import(run, report)
-        spool_delete(name=run.spool_name)
+        try:
+            with run_execution(run, progress) as report:
+                _import(run, report)
+        finally:
+            # A failed run is never begun again: its upload, with every column that nobody mapped, must not lie about.
+            if run.is_finished:
+                spool_delete(name=run.spool_name)
     return run
 
 

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from ingestion.engine.rows import RowChunk, RowRejection
 from ingestion.sources.base import FileSurvey, SourceError, parameter, register
 from ingestion.sources.containers import BLOCK_BYTES, MEGABYTE, Limits, check_is_text, opened
 from ingestion.sources.recognise import check_kind
-from ingestion.sources.records import earlier_of_equal
+from ingestion.sources.repeats import RepeatedKeys
 from ingestion.sources.text import (
     FALLBACK_ENCODING,
     Lines,
@@ -148,7 +147,7 @@ class CsvFile:
         """Look through the whole file once: count its rows, settle its encoding, meet what makes it unreadable.
 
         With a mapping that has no ``last_updated`` it also notes the rows whose identifier comes again later in the
-        file (sixteen bytes a row): the later one counts, whatever becomes of it and in whichever chunk it lies, so
+        file: the later one counts, whatever becomes of it and in whichever chunk it lies, so
         that importing a file twice changes nothing.
         """
         id_columns = self._id_columns(mapping)
@@ -158,10 +157,8 @@ class CsvFile:
         pick = itemgetter(*(indices[column] for column in id_columns)) if id_columns else None
         size_mb = max(self._path.stat().st_size // MEGABYTE, 1)
         width = len(self.header)
-        hashes = array("q")
-        numbers = array("q")
         count = ragged = 0
-        with self._text() as (text, position):
+        with RepeatedKeys() as keys, self._text() as (text, position):
             lines = Lines(text)
             reader = csv.reader(lines, delimiter=self.delimiter)
             number = 0
@@ -176,8 +173,7 @@ class CsvFile:
                         if len(row) != width:
                             ragged += 1
                         elif pick is not None:
-                            hashes.append(hash(pick(row)))
-                            numbers.append(number)
+                            keys.add(hash(pick(row)), number)
                         if count % 50_000 == 0:
                             progress(
                                 position() // MEGABYTE,
@@ -195,7 +191,7 @@ class CsvFile:
                     row=number,
                 )
             byte_count = position()
-        self._superseded = earlier_of_equal(np.frombuffer(hashes, np.int64), np.frombuffer(numbers, np.int64))
+            self._superseded = keys.earlier()
         warnings = self._settle_encoding(lines)
         if count == 0:
             warnings.append("The file has a header and no rows.")
@@ -257,7 +253,9 @@ class CsvFile:
                 for i in np.flatnonzero(~keep & (lengths > 0))
             )
         if self._superseded.size:
-            is_older = np.isin(numbers, self._superseded, assume_unique=True)
+            # Only the stretch of these rows: looking all of them up for each chunk takes hours where half a file repeats.
+            low, high = np.searchsorted(self._superseded, [numbers[0], numbers[-1] + 1])
+            is_older = np.isin(numbers, self._superseded[low:high], assume_unique=True)
             older = numbers[is_older]
             keep &= ~is_older
         if not keep.all():

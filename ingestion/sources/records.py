@@ -5,7 +5,6 @@ record, rejections and memory that does not grow with the file are done here, on
 """
 
 from abc import ABC, abstractmethod
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -19,6 +18,7 @@ from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.rejections import Rejection
 from ingestion.engine.rows import RowChunk, RowRejection
 from ingestion.sources.base import FileSurvey, SourceError
+from ingestion.sources.repeats import RepeatedKeys
 from ingestion.sources.text import column_indices
 from missions_project.lib.progress import Progress, no_progress
 
@@ -71,8 +71,8 @@ class RecordFile(ABC):
     def survey(self, mapping: FeedMapping | None = None, progress: Progress = no_progress) -> FileSurvey:
         """Look through the whole file once: count its records and meet what makes it unreadable.
 
-        With a mapping that has no ``last_updated`` it also notes the records whose identifier comes again later in the file
-        (sixteen bytes a record): the later one counts. Records without an identifier are never versions of each other.
+        With a mapping that has no ``last_updated`` it also notes the records whose identifier comes again later in the file: the
+        later one counts. Records without an identifier are never versions of each other.
         """
         columns = mapping.column_names if mapping else self.header
         if mapping:
@@ -80,18 +80,15 @@ class RecordFile(ABC):
         if self._surveyed is not None and self._surveyed_columns == columns:
             return self._surveyed
         places = self._id_places(mapping, columns)
-        hashes, ordinals = array("q"), array("q")
         count = 0
-        for ordinal, (_, values, problem) in enumerate(self._records(columns)):
-            count += 1
-            if places and problem is None and values[places[-1]].strip():
-                hashes.append(hash(tuple(values[place].strip() for place in places)))
-                ordinals.append(ordinal)
-            if count % PROGRESS_EVERY == 0:
-                progress(count, max(self._expected(), count), "Looking through the file")
-        self._superseded = earlier_of_equal(
-            np.frombuffer(hashes, np.int64), np.frombuffer(ordinals, np.int64)
-        )
+        with RepeatedKeys() as keys:
+            for ordinal, (_, values, problem) in enumerate(self._records(columns)):
+                count += 1
+                if places and problem is None and values[places[-1]].strip():
+                    keys.add(hash(tuple(values[place].strip() for place in places)), ordinal)
+                if count % PROGRESS_EVERY == 0:
+                    progress(count, max(self._expected(), count), "Looking through the file")
+            self._superseded = keys.earlier()
         warnings = [*self._warnings, *([] if count else ["The file has no rows."])]
         self._surveyed_columns = columns
         self._surveyed = FileSurvey(
@@ -165,15 +162,6 @@ def _chunk(
         tuple(rejections),
         np.array(superseded, dtype=np.int64),
     )
-
-
-def earlier_of_equal(hashes: Ints, numbers: Ints) -> Ints:
-    """The numbers (ascending in, ascending out) of the rows whose hash comes again in a later row."""
-    if not hashes.size:
-        return np.zeros(0, dtype=np.int64)
-    order = np.argsort(hashes, kind="stable")
-    again = hashes[order][:-1] == hashes[order][1:]
-    return np.sort(numbers[order][:-1][again])
 
 
 class KeyedFile(RecordFile):

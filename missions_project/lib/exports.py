@@ -27,7 +27,8 @@ def csv_lines(about: Sequence[str], columns: Sequence[str], rows: Iterable[Seque
     for line in about:
         # A line break would begin a row of its own, a comma a cell: an agency called "A,=cmd" must stay a comment.
         yield "# " + _FORMULA_IN_LINE.sub(r"\1'", " ".join(line.splitlines())) + "\r\n"
-    yield writer.writerow(columns)
+    # Names of columns may come from a file that somebody sent.
+    yield writer.writerow([plain_cell(name) for name in columns])
     for row in rows:
         yield writer.writerow([plain_cell(value) for value in row])
 

@@ -298,11 +298,12 @@ def test_the_task_imports_a_queued_upload(agency, settings, tmp_path):
     assert not list((tmp_path / "spool").iterdir())
 
 
-def test_a_failed_upload_waits_in_the_spool_until_it_expires(agency, settings, tmp_path):
+def test_a_failed_upload_is_deleted_for_nobody_can_begin_that_run_again(agency, settings, tmp_path):
     settings.SPOOL_DIR = tmp_path / "spool"
     name = spool_store(chunks=[b"a,b\n1,2\n"])
     run = import_run_queue(feed=plain_feed(agency, header=COLUMNS), spool_name=name)
     with pytest.raises(MissionsError):
         import_run_execute(run=run)
     assert ImportRun.objects.get().status == "failed"
-    assert spool_path(name).is_file()
+    with pytest.raises(MissionsError, match="upload it again"):
+        spool_path(name)

@@ -1,0 +1,25 @@
+"""What the forecast loses where an agency keeps its records for less time than models learn from."""
+
+from agencies.models import Agency
+from forecasting.selectors.inputs import HISTORY_DAYS, TRAINING_YEARS
+from ingestion.models import RecordKind
+
+LEARNED_FROM = frozenset({RecordKind.INCIDENTS.value, RecordKind.CALLS.value, RecordKind.GUNFIRE.value})
+TRAINING_DAYS = round(365.25 * TRAINING_YEARS)
+
+
+def retention_notice(agency: Agency, kind: str, action: str, days: int) -> str:
+    """Warn where models would no longer see what they learn from; nothing where they would. No query."""
+    if kind not in LEARNED_FROM or days >= HISTORY_DAYS:
+        return ""
+    if action == "coarse":
+        return (
+            f"Forecasts count records of the last {HISTORY_DAYS:,} days: those older than {days:,} days will be up to 70 metres "
+            "and an hour off, which moves some across the edge of a cell or shift."
+        )
+    if days < TRAINING_DAYS:
+        return (
+            f"Models learn from the last {TRAINING_DAYS:,} days; with deletion after {days:,} days they see less, and their "
+            "forecasts, tests and impact studies get weaker. Make records coarse instead, or keep them longer."
+        )
+    return f"Forecasts count records of the last {HISTORY_DAYS:,} days: those older than {days:,} days will be missing from the long-run counts."
