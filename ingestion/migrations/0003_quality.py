@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('agencies', '0001_initial'),
-        ('ingestion', '0001_initial'),
+        ('ingestion', '0002_drop_folders'),
     ]
 
     operations = [
