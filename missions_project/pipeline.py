@@ -12,7 +12,7 @@ from forecasting.models import ForecastRun, ModelPolicy, ModelVersion, TrainingR
 from forecasting.services import refits_queue
 from forecasting.tasks import drift_measure_task, forecast_run_task, training_run_task
 from ingestion.models import ImportRun
-from ingestion.services import spool_expire
+from ingestion.services import pulls_queue, spool_expire
 from ingestion.tasks import import_task
 from missions_project.lib.runs import RunStatus
 from patrols import services
@@ -30,14 +30,23 @@ def dispatch() -> None:
 
 
 def housekeeping() -> None:
-    """What is due each minute: abandoned and forgotten runs sent again, uploads past their time deleted, models trained
-    anew, models measured, reasons written."""
+    """What is due each minute: abandoned and forgotten runs sent again, uploads past their time deleted, feeds pulled,
+    models trained anew, models measured, reasons written."""
     requeue_abandoned()
     resend_forgotten()
     spool_expire()
+    pulls_due()
     refits_due()
     drift_due()
     reasons_due()
+
+
+def pulls_due() -> int:
+    """Pull the feeds whose time has come. Returns how many were sent. One query where none is due."""
+    runs = pulls_queue(now=timezone.now())
+    for run in runs:
+        import_task.delay(run.pk)
+    return len(runs)
 
 
 def refits_due() -> int:
