@@ -1,0 +1,21 @@
+"""What several tests of feeds share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ingestion.portals import Portal, crime, serving
+
+
+@pytest.fixture
+def portal(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
+    """A portal on this machine with 25 crimes, allowed for pulls; waits between tries are short."""
+    settings.PULL_PRIVATE_HOSTS = ("127.0.0.1",)
+    settings.SPOOL_DIR = tmp_path / "spool"
+    monkeypatch.setattr("missions_project.lib.http.FIRST_WAIT_SECONDS", 0.001)
+    with serving(Portal(rows=[crime(number) for number in range(25)])) as served:
+        yield served
