@@ -23,7 +23,7 @@ def select_problem(sql: str) -> str:
     >>> select_problem("SELECT id, 'it''s; DROP' AS word FROM calls;"), select_problem("DELETE FROM calls")
     ('', 'it does not begin with SELECT or WITH')
     """
-    bare = _LITERALS.sub(" x ", sql).strip()
+    bare = _LITERALS.sub(lambda found: " " if _is_comment(found[0]) else " x ", sql).strip()
     # What a literal ends is a matter of dialect: what is left of one after all, hides nothing.
     if any(mark in bare for mark in ("'", '"', "/*", "$$", "`", "\\")):
         return "a quotation mark or comment in it is never closed, or it holds a backslash or back-quote"
@@ -37,5 +37,9 @@ def select_problem(sql: str) -> str:
 
 
 def bare_query(sql: str) -> str:
-    """The query without its closing semicolon, ready to stand inside another one."""
-    return sql.strip().rstrip(";").strip()
+    """The query without comments and closing semicolon, ready to stand inside another one."""
+    return _LITERALS.sub(lambda found: " " if _is_comment(found[0]) else found[0], sql).strip().rstrip(";").strip()
+
+
+def _is_comment(text: str) -> bool:
+    return text.startswith(("--", "/*"))

@@ -20,9 +20,7 @@ from tests.ingestion.portals import Portal, answers, cut_off, fine, sign_in_page
 from tests.ingestion.pulled import CRIME, account, pull, pulled_feed
 
 pytestmark = pytest.mark.django_db
-NESTED: FeedMapping = CRIME.replaced(columns={**CRIME.columns, "lon": "at.lon", "lat": "at.1"}).replaced(
-    columns={**CRIME.columns, "lon": "at.lon", "lat": "at.lat"}
-)
+NESTED: FeedMapping = CRIME.replaced(columns={**CRIME.columns, "lon": "at.lon", "lat": "at.lat"})
 
 
 def as_json(portal: Portal, start: int = 0, stop: int = 25) -> list[dict[str, Any]]:
