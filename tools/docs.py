@@ -21,6 +21,8 @@ IN_ORDER_OF_USE = (
     "grid_build",
     "codes_import",
     "import_incidents",
+    "import_open_data",
+    "pull_feed",
     "quarantine_replay",
     "import_layer",
     "train",

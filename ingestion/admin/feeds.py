@@ -50,7 +50,16 @@ def _bound(method: Any, cache: Cache) -> Callable[[Feed], str]:
 @admin.register(Feed)
 class FeedAdmin(PullMixin, WizardMixin, AuditedAdminMixin, AgencyScopedAdmin):
     form = FeedForm
-    list_display = ("name", "agency", "record_kind", "health", "next_pull", "stored", "waiting", "upload_link")
+    list_display = (
+        "name",
+        "agency",
+        "record_kind",
+        "health",
+        "next_pull",
+        "stored",
+        "waiting",
+        "upload_link",
+    )
     list_filter = ("agency", "record_kind", "is_active")
     list_select_related = ("agency",)
     search_fields = ("name", "slug")
@@ -123,7 +132,11 @@ class FeedAdmin(PullMixin, WizardMixin, AuditedAdminMixin, AgencyScopedAdmin):
     @admin.display(description="")
     def upload_link(self, feed: Feed) -> str:
         url = reverse("admin:ingestion_feed_upload", args=[feed.pk])
-        words = ("Go on with the sample", "Fetch a sample") if is_pull(feed.kind) else ("Go on with the upload", "Upload a file")
+        words = (
+            ("Go on with the sample", "Fetch a sample")
+            if is_pull(feed.kind)
+            else ("Go on with the upload", "Upload a file")
+        )
         return format_html('<a href="{}">{}</a>', url, words[0] if feed.draft else words[1])
 
     @admin.display(description="how it is read")

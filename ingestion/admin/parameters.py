@@ -115,7 +115,9 @@ def feed_form(feed: Feed | None) -> type[FeedForm]:
     }
     if known:
         declared[FORGET] = forms.BooleanField(
-            label="Forget the stored keys and passwords", required=False, help_text="Deletes those that are not entered anew."
+            label="Forget the stored keys and passwords",
+            required=False,
+            help_text="Deletes those that are not entered anew.",
         )
     elif FORGET in parameter_names(feed.kind):
         declared[FORGET] = forms.BooleanField(required=False, widget=forms.HiddenInput)

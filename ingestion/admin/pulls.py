@@ -32,7 +32,9 @@ class PullMixin:
         )
         return [own, *super().get_urls()]  # type: ignore[misc]
 
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         feed = context.get("original")
         context["is_pulled"] = feed is not None and is_pull(feed.kind)
         found: HttpResponse = super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
@@ -62,7 +64,9 @@ class PullMixin:
                 continue
             import_task.delay_on_commit(run.pk)
             url = reverse("admin:ingestion_importrun_change", args=[run.pk])
-            messages.success(request, format_html('“{}” is being pulled: <a href="{}">progress</a>.', feed, url))
+            messages.success(
+                request, format_html('“{}” is being pulled: <a href="{}">progress</a>.', feed, url)
+            )
 
     @admin.display(description="next run", ordering="next_due_at")
     def next_pull(self, feed: Feed) -> str:

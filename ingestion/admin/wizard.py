@@ -99,7 +99,11 @@ class WizardMixin:
         """Take a file or fetch a sample, find out how it is written, and guess what its columns mean."""
         feed = self._feed(request, feed_id)
         pulled = is_pull(feed.kind)
-        form = FetchForm(request.POST or None) if pulled else UploadForm(request.POST or None, request.FILES or None)
+        form = (
+            FetchForm(request.POST if request.method == "POST" else None)
+            if pulled
+            else UploadForm(request.POST or None, request.FILES or None)
+        )
         if request.method == "POST" and (pulled or form.is_valid()):
             try:
                 if pulled:
@@ -202,7 +206,9 @@ class WizardMixin:
             return redirect("admin:ingestion_feed_columns", feed.pk)
         except MissionsError as exc:
             return self._gone(request, feed, exc)
-        return self._page(request, feed, "review", result=result, pulled=is_pull(feed.kind), **review_rows(feed, result))
+        return self._page(
+            request, feed, "review", result=result, pulled=is_pull(feed.kind), **review_rows(feed, result)
+        )
 
     def discard_view(self, request: HttpRequest, feed_id: int) -> HttpResponse:
         """Forget the upload."""

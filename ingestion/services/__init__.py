@@ -12,6 +12,7 @@ from ingestion.services.feeds import CodesImported, codes_import, feed_ensure
 from ingestion.services.imports import import_run_execute, import_run_queue
 from ingestion.services.layers import context_layer_import, layer_geojson, layer_slug
 from ingestion.services.locks import ImportBusy
+from ingestion.services.open_data import feed_pull_all, open_data_feeds
 from ingestion.services.pulls import pull_params_save, pull_queue, pulls_queue, unfinished_pull
 from ingestion.services.quarantine import (
     quarantine_replay,
@@ -36,6 +37,7 @@ __all__ = [
     "draft_mapping_save",
     "draft_start",
     "feed_ensure",
+    "feed_pull_all",
     "feed_secrets",
     "feed_secrets_seal",
     "import_run_execute",
@@ -43,6 +45,7 @@ __all__ = [
     "incidents_upsert",
     "layer_geojson",
     "layer_slug",
+    "open_data_feeds",
     "pull_params_save",
     "pull_queue",
     "pulls_queue",

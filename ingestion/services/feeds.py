@@ -48,7 +48,9 @@ def feed_ensure(
     kind = as_record_kind(feed.record_kind)
     header: tuple[str, ...] = ()
     if sample is not None:
-        reader = reader_source(feed.kind, feed.params).open(sample, mapping=chosen.mapping if chosen else None)
+        reader = reader_source(feed.kind, feed.params).open(
+            sample, mapping=chosen.mapping if chosen else None
+        )
         header = reader.header
         mapping = (
             chosen.mapping_for(header)

@@ -46,14 +46,16 @@ def fetch_policy(**changes: Any) -> FetchPolicy:
     return FetchPolicy(**{**known, **changes})
 
 
-def pages_fetch(*, run: ImportRun, mapping: FeedMapping, report: RunReporter) -> None:
-    """Fetch what is new into the run's spool file, or as much of it as one run may. Goes on where a killed one stopped.
+def pages_fetch(*, run: ImportRun, mapping: FeedMapping, report: RunReporter) -> int:
+    """Fetch what is new into the run's spool file, or as much of it as one run may; return how many rows are there.
+
+    Goes on where a killed one stopped.
 
     Raises ``MissionsError`` if nothing came; a failure after the first good page is kept for ``pull_close``.
     """
-    state = run.pull
+    state: dict[str, Any] = run.pull or new_pull({})
     if state["done"]:
-        return
+        return int(state["rows"])
     path = spool_folder() / run.spool_name
     if not path.is_file() or path.stat().st_size < state["bytes"]:
         # The file went with its machine or its time: nothing of it is stored yet, so the pull begins anew.
@@ -79,7 +81,7 @@ def pages_fetch(*, run: ImportRun, mapping: FeedMapping, report: RunReporter) ->
             if not state["rows"]:
                 raise
             state["failure"] = [exc.message, exc.next_step]
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 - raised again at once, under words that are safe to keep
             spool.cut()
             # The words of a library's error may hold an address with its key, or a row: only its kind is kept.
             raise SourceError(
@@ -89,6 +91,7 @@ def pages_fetch(*, run: ImportRun, mapping: FeedMapping, report: RunReporter) ->
         state["done"] = True
         report.record(pull=state)
     report.log(f"{state['rows']:,} rows fetched from {source.where()} in {state['pages']:,} pages.")
+    return int(state["rows"])
 
 
 class _Spool:
@@ -175,12 +178,13 @@ def pull_settle(*, run: ImportRun) -> None:
 
 def pull_close(*, run: ImportRun) -> None:
     """Say how the fetching ended once all that came is stored. Raises ``MissionsError`` if it had failed."""
-    if run.pull["more"]:
+    state: dict[str, Any] = run.pull or new_pull({})
+    if state["more"]:
         _next_at_once(run.feed)
-    if run.pull["failure"]:
-        message, next_step = run.pull["failure"]
+    if state["failure"]:
+        message, next_step = state["failure"]
         raise MissionsError(
-            f"{message} The {run.pull['rows']:,} rows before that are stored; the next pull goes on after them.",
+            f"{message} The {state['rows']:,} rows before that are stored; the next pull goes on after them.",
             next_step=next_step,
         )
 
@@ -192,4 +196,6 @@ def _next_at_once(feed: Feed) -> None:
 def _put_off(feed: Feed, seconds: float) -> None:
     """The server named a time: asked earlier, it would only be angrier."""
     until = timezone.now() + timedelta(seconds=min(seconds, 86_400.0))
-    Feed.objects.filter(pk=feed.pk, every_minutes__isnull=False, next_due_at__lt=until).update(next_due_at=until)
+    Feed.objects.filter(pk=feed.pk, every_minutes__isnull=False, next_due_at__lt=until).update(
+        next_due_at=until
+    )

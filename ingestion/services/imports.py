@@ -114,8 +114,7 @@ def _pull(run: ImportRun, progress: Progress) -> ImportRun:
         with run_execution(run, progress) as report:
             mapping = feed_mapping(run.config_snapshot["mapping"])
             _check_kind(run.feed, mapping)
-            pages_fetch(run=run, mapping=mapping, report=report)
-            if run.pull["rows"]:
+            if pages_fetch(run=run, mapping=mapping, report=report):
                 with writing_lock(lambda: report.progress(0, 1, "Waiting for another import")):
                     _import(run, report)
             else:

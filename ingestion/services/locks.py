@@ -46,7 +46,11 @@ def import_lock(feed: Feed) -> Iterator[None]:
 def feed_lock(feed: Feed) -> Iterator[None]:
     """Hold the feed, but not yet the right to write: a pull waits for its server while others import."""
     held = f"of feed “{feed.name}”"
-    holder = _postgres_lock(feed) if connection.vendor == "postgresql" else _file_lock(f"feed-{feed.pk}-lock", held)
+    holder = (
+        _postgres_lock(feed)
+        if connection.vendor == "postgresql"
+        else _file_lock(f"feed-{feed.pk}-lock", held)
+    )
     with holder:
         yield
 

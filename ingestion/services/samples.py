@@ -27,7 +27,8 @@ def draft_fetch(*, feed: Feed) -> Feed:
         header, rows = source.sample(SAMPLE_PULL_ROWS, fetcher)
     if not rows:
         raise SourceError(
-            f"{source.where()} has no rows at present.", "Try again later, or take back the condition on the feed's page."
+            f"{source.where()} has no rows at present.",
+            "Try again later, or take back the condition on the feed's page.",
         )
     text = io.StringIO()
     csv.writer(text).writerows([header, *rows])

@@ -10,7 +10,7 @@ from missions_project.lib.sealed import seal, unseal
 
 
 def _keys() -> tuple[str, ...]:
-    return settings.FEED_SECRETS_KEYS or (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return settings.FEED_SECRETS_KEYS or (settings.SECRET_KEY, *map(str, settings.SECRET_KEY_FALLBACKS))
 
 
 def feed_secrets(feed: Feed) -> dict[str, str]:

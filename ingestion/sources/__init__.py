@@ -1,5 +1,6 @@
 """Kinds of feed. Importing this package registers them all."""
 
+from ingestion.sources.arcgis import ArcGis
 from ingestion.sources.base import (
     FileReader,
     FileSource,
@@ -17,7 +18,6 @@ from ingestion.sources.base import (
     source_from,
     source_kinds,
 )
-from ingestion.sources.arcgis import ArcGis
 from ingestion.sources.csv_file import CsvFile, CsvFileParameters, CsvFileSource
 from ingestion.sources.database import Database
 from ingestion.sources.socrata import Socrata

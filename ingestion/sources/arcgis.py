@@ -1,7 +1,7 @@
 """A layer of an ArcGIS FeatureServer or MapServer, as county and city GIS offices publish them."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -43,12 +43,20 @@ class ArcGisParameters:
     since: str = parameter(
         "", label="From day", help="YYYY-MM-DD: rows that occurred earlier are not asked for. Empty: all."
     )
-    where: str = parameter("", label="Only rows where", help="An SQL condition, e.g. BEAT = '12'. Empty: all.")
+    where: str = parameter(
+        "", label="Only rows where", help="An SQL condition, e.g. BEAT = '12'. Empty: all."
+    )
     page_rows: int = parameter(
-        2_000, label="Rows a page", help="The server's own limit counts too (usually 1,000 or 2,000).", minimum=1
+        2_000,
+        label="Rows a page",
+        help="The server's own limit counts too (usually 1,000 or 2,000).",
+        minimum=1,
     )
     overlap_minutes: int = parameter(
-        60, label="Overlap (minutes)", help="Each pull asks again for what changed shortly before the last one.", minimum=0
+        60,
+        label="Overlap (minutes)",
+        help="Each pull asks again for what changed shortly before the last one.",
+        minimum=0,
     )
 
 
@@ -92,7 +100,7 @@ class ArcGis:
 
     def pages(
         self, mapping: FeedMapping, cursor: Mapping[str, Any], fetcher: Fetcher, now: datetime
-    ) -> Iterator[Page]:
+    ) -> Generator[Page, None, None]:
         layer = self._describe(fetcher)
         columns = mapping.column_names
         missing = [name for name in columns if name not in layer.fields and name not in GEOMETRY]
@@ -113,7 +121,9 @@ class ArcGis:
                     yield Page(cursor=self._next(state))
                     return
                 bound = wave[-1]
-            rows, more = self._query(fetcher, layer, columns, self._conditions(layer, mapping, state, bound), size)
+            rows, more = self._query(
+                fetcher, layer, columns, self._conditions(layer, mapping, state, bound), size
+            )
             for attributes, _ in rows:
                 state["after"] = max(state["after"] or 0, int(attributes[layer.key]))
                 changed = attributes.get(layer.edited) if layer.edited else None
@@ -149,7 +159,9 @@ class ArcGis:
                 "Choose another layer, or its CSV download with the kind “CSV from an address”.",
             )
         abilities = data.get("advancedQueryCapabilities") or {}
-        edited = self.parameters.updated_column or (data.get("editFieldsInfo") or {}).get("editDateField") or ""
+        edited = (
+            self.parameters.updated_column or (data.get("editFieldsInfo") or {}).get("editDateField") or ""
+        )
         names = tuple(str(f["name"]) for f in fields)
         if edited and edited not in names:
             raise SourceError(
@@ -192,18 +204,26 @@ class ArcGis:
     ) -> tuple[list[tuple[dict[str, Any], Any]], bool]:
         """Attributes and geometry of the rows, and whether there are more."""
         wanted = [name for name in dict.fromkeys((layer.key, layer.edited, *columns)) if name in layer.fields]
-        query = {"where": where, "outFields": ",".join(wanted), "outSR": "4326", "resultRecordCount": str(size)}
+        query = {
+            "where": where,
+            "outFields": ",".join(wanted),
+            "outSR": "4326",
+            "resultRecordCount": str(size),
+        }
         query["returnGeometry"] = "true" if set(columns) & set(GEOMETRY) else "false"
         if layer.can_order:
             query["orderByFields"] = f"{layer.key} ASC"
         data = self._ask(fetcher, "/query", query)
         features = data.get("features")
         if not isinstance(features, list):
-            raise SourceError("The layer answered with JSON that holds no features.", "check the layer's address.")
+            raise SourceError(
+                "The layer answered with JSON that holds no features.", "check the layer's address."
+            )
         rows = [(f.get("attributes") or {}, f.get("geometry")) for f in features if isinstance(f, dict)]
         if any(layer.key not in attributes for attributes, _ in rows):
             raise SourceError(
-                f"The layer sends rows without {layer.key}, so its pages cannot be told apart.", "try again later."
+                f"The layer sends rows without {layer.key}, so its pages cannot be told apart.",
+                "try again later.",
             )
         # Some servers forget the flag; a full page may always have a successor.
         return rows, bool(rows) and (bool(data.get("exceededTransferLimit")) or len(rows) >= size)
@@ -225,7 +245,9 @@ class ArcGis:
         def check(fetched: Fetched) -> None:
             data = parsed_json(fetched, url)
             if not isinstance(data, dict):
-                raise SourceError("The server answered with JSON that is no layer.", "check the layer's address.")
+                raise SourceError(
+                    "The server answered with JSON that is no layer.", "check the layer's address."
+                )
             error = data.get("error")
             if isinstance(error, dict):
                 self._refused(error)
@@ -244,7 +266,8 @@ class ArcGis:
             raise TryAgain(f"the server answered 200, but with the error {code}")
         if code in _KEY_WANTED:
             raise SourceError(
-                f"The server wants a (new) token ({code}).", "Make one in the portal and enter it on the feed's page."
+                f"The server wants a (new) token ({code}).",
+                "Make one in the portal and enter it on the feed's page.",
             )
         raise SourceError(
             f"The server does not accept the query ({code}): {words[:300]}",
@@ -264,3 +287,20 @@ def _texts(columns: Sequence[str], attributes: Mapping[str, Any], geometry: Any)
 def _number(value: Any) -> str:
     text = cell(value)
     return "" if text.lower() == "nan" else text
+
+
+def service_layers(url: str, fetcher: Fetcher) -> dict[str, int]:
+    """The layers of a map service by name, for servers that add one each year under a new number."""
+    found: dict[str, int] = {}
+
+    def check(fetched: Fetched) -> None:
+        data = parsed_json(fetched, url)
+        layers = data.get("layers") if isinstance(data, dict) else None
+        if not isinstance(layers, list):
+            raise SourceError("The map service lists no layers.", "check its address in a browser.")
+        found.update(
+            {str(layer["name"]): int(layer["id"]) for layer in layers if "name" in layer and "id" in layer}
+        )
+
+    fetcher.get(url, query={"f": "json"}, check=check)
+    return found

@@ -1,6 +1,6 @@
 """Kinds of feed: each is a registered class that declares its own parameters, which the admin renders as a form."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
@@ -142,7 +142,7 @@ class PullSource(Protocol):
 
     def pages(
         self, mapping: FeedMapping, cursor: Mapping[str, Any], fetcher: Fetcher, now: datetime
-    ) -> Iterator[Page]:
+    ) -> Generator[Page, None, None]:
         """What is new since the cursor (empty: everything), the mapping's columns in their order.
 
         The last page's cursor is where the next pull begins. Raises ``MissionsError``; what came before is good.

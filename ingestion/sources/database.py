@@ -1,7 +1,7 @@
 """A query against an agency's CAD or RMS database, or better its replica: read-only, by a column that grows."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -58,7 +58,9 @@ class DatabaseParameters:
         required=True,
     )
     begin_at: str = parameter(
-        "", label="Begin at", help="The column's first value that is wanted, e.g. 2020-01-01. Empty: all rows."
+        "",
+        label="Begin at",
+        help="The column's first value that is wanted, e.g. 2020-01-01. Empty: all rows.",
     )
     overlap_minutes: int = parameter(
         60, label="Overlap (minutes)", help="Asked for again each time: transactions commit late.", minimum=0
@@ -69,7 +71,9 @@ class DatabaseParameters:
 
 
 class _Connection(Protocol):
-    def run(self, sql: str, values: Mapping[str, Any]) -> tuple[tuple[str, ...], Iterator[list[tuple[Any, ...]]]]:
+    def run(
+        self, sql: str, values: Mapping[str, Any]
+    ) -> tuple[tuple[str, ...], Iterator[list[tuple[Any, ...]]]]:
         """Column names and batches of rows. ``sql`` names its parameters as ``:name``."""
 
 
@@ -110,12 +114,14 @@ class Database:
 
     def pages(
         self, mapping: FeedMapping, cursor: Mapping[str, Any], fetcher: Fetcher, now: datetime
-    ) -> Iterator[Page]:
+    ) -> Generator[Page, None, None]:
         columns = mapping.column_names
         mark = self.parameters.watermark_column
         since = self._since(cursor)
         names = ", ".join(_quoted(name, self.parameters.dialect) for name in dict.fromkeys((*columns, mark)))
-        condition = f" WHERE {_quoted(mark, self.parameters.dialect)} >= :watermark" if since is not None else ""
+        condition = (
+            f" WHERE {_quoted(mark, self.parameters.dialect)} >= :watermark" if since is not None else ""
+        )
         sql = (
             f"SELECT {names} FROM ({bare_query(self.parameters.query)}) pulled{condition} "
             f"ORDER BY {_quoted(mark, self.parameters.dialect)}"
@@ -145,7 +151,9 @@ class Database:
         refused = {violation.column for violation in screen_columns(header)}
         asked = [name for name in header if name not in refused]
         if not asked:
-            raise SourceError("The query has no column that may be read.", "Name columns about incidents in it.")
+            raise SourceError(
+                "The query has no column that may be read.", "Name columns about incidents in it."
+            )
         names = ", ".join(_quoted(name, self.parameters.dialect) for name in asked)
         with self._connection(fetcher) as connection:
             _, batches = connection.run(f"SELECT {names} FROM ({inner}) pulled", values)
@@ -219,4 +227,3 @@ def _text(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
     return str(value)
-

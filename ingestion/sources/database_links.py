@@ -99,13 +99,21 @@ def alchemy(parameters: Any, address: str, port: int, batch_rows: int) -> Iterat
         from sqlalchemy.pool import NullPool
     except ImportError:
         raise SourceError(
-            "SQLAlchemy is not installed.", "pip install -r requirements.txt on the server and start it again."
+            "SQLAlchemy is not installed.",
+            "pip install -r requirements.txt on the server and start it again.",
         ) from None
     if parameters.dialect == "sqlite":
-        url = URL.create("sqlite", database=f"file:{parameters.database}", query={"mode": "ro", "uri": "true"})
+        url = URL.create(
+            "sqlite", database=f"file:{parameters.database}", query={"mode": "ro", "uri": "true"}
+        )
     else:
         url = URL.create(
-            parameters.dialect, parameters.user or None, parameters.password or None, address, port, parameters.database
+            parameters.dialect,
+            parameters.user or None,
+            parameters.password or None,
+            address,
+            port,
+            parameters.database,
         )
     try:
         engine = create_engine(url, poolclass=NullPool)

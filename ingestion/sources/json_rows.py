@@ -30,7 +30,11 @@ def parsed_json(fetched: Fetched, url: str) -> Any:
     try:
         return json.loads(fetched.body, parse_float=str, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError) as exc:
-        if isinstance(exc, json.JSONDecodeError) and exc.pos < len(exc.doc.rstrip()) - 1 and head[:1] not in b"[{":
+        if (
+            isinstance(exc, json.JSONDecodeError)
+            and exc.pos < len(exc.doc.rstrip()) - 1
+            and head[:1] not in b"[{"
+        ):
             raise SourceError(
                 f"{where} answered with something that is not JSON.", "check the address in a browser."
             ) from None
@@ -64,6 +68,28 @@ def looked_up(row: Any, path: str) -> Any:
     return row
 
 
+def composed(row: Any, name: str) -> str:
+    """The text of a column, or of a date column and a time column joined by a plus sign.
+
+    >>> composed({"day": "2025-03-01T00:00:00.000", "time": "2130"}, "day+time")
+    '2025-03-01T21:30'
+    >>> composed({"day": "2025-03-01", "time": None}, "day+time")
+    '2025-03-01'
+    """
+    day, plus, clock = name.partition("+")
+    if not plus:
+        return cell(looked_up(row, name))
+    date, time = cell(looked_up(row, day))[:10], cell(looked_up(row, clock)).strip()
+    if time.isdigit() and len(time) <= 4:
+        time = f"{time.zfill(4)[:2]}:{time.zfill(4)[2:]}"
+    return f"{date}T{time}" if date and time else date
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """The columns at the source that a column of the mapping is made of."""
+    return tuple(name.split("+"))
+
+
 def flat_names(rows: Iterable[Any]) -> tuple[str, ...]:
     """The dotted names of all scalar values in these rows, in order of first appearance."""
     names: dict[str, None] = {}
@@ -83,7 +109,9 @@ def flat_names(rows: Iterable[Any]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def sample_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> tuple[tuple[str, ...], list[list[str]]]:
+def sample_table(
+    header: Sequence[str], rows: Iterable[Sequence[str]]
+) -> tuple[tuple[str, ...], list[list[str]]]:
     """A sample for the wizard: every column's name, and values of those only that are not about persons."""
     refused = {violation.column for violation in screen_columns(header)}
     keep = [name not in refused for name in header]

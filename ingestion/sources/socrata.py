@@ -1,7 +1,7 @@
 """A data set on a Socrata portal (data.cityofchicago.org and some hundred others), by its SODA 2.1 interface."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -10,7 +10,15 @@ from typing import Any, ClassVar
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.privacy import screen_columns
 from ingestion.sources.base import Page, SourceError, parameter, register
-from ingestion.sources.json_rows import cell, check_column_name, looked_up, parsed_json, sample_table
+from ingestion.sources.json_rows import (
+    cell,
+    check_column_name,
+    composed,
+    looked_up,
+    parsed_json,
+    parts_of,
+    sample_table,
+)
 from missions_project.lib.http import Fetched, Fetcher
 
 _DATASET = re.compile(r"[a-z0-9]{4}-[a-z0-9]{4}")
@@ -22,7 +30,9 @@ _POINTS = {"point": ("coordinates.0", "coordinates.1"), "location": ("longitude"
 class SocrataParameters:
     """What an administrator sets for a Socrata feed."""
 
-    domain: str = parameter("", label="Portal", help="Its host name, e.g. data.cityofchicago.org.", required=True)
+    domain: str = parameter(
+        "", label="Portal", help="Its host name, e.g. data.cityofchicago.org.", required=True
+    )
     dataset: str = parameter(
         "", label="Data set", help="Its four-by-four identifier, e.g. ijzp-q8t2.", required=True
     )
@@ -88,9 +98,10 @@ class Socrata:
 
     def pages(
         self, mapping: FeedMapping, cursor: Mapping[str, Any], fetcher: Fetcher, now: datetime
-    ) -> Iterator[Page]:
+    ) -> Generator[Page, None, None]:
         columns = mapping.column_names
-        asked = tuple(dict.fromkeys(check_column_name(name.partition(".")[0]) for name in columns))
+        parts = (part for name in columns for part in parts_of(name))
+        asked = tuple(dict.fromkeys(check_column_name(part.partition(".")[0]) for part in parts))
         select = ",".join((":id", ":updated_at", *(name for name in asked if not name.startswith(":"))))
         state = {"since": "", "after": "", "newest": "", "began": "", **cursor}
         size = min(self.parameters.page_rows, 50_000)
@@ -110,7 +121,7 @@ class Socrata:
                     "Use its CSV export with the kind “CSV from an address”.",
                 )
             yield Page(
-                rows=[[cell(looked_up(row, name)) for name in columns] for row in rows],
+                rows=[[composed(row, name) for name in columns] for row in rows],
                 cursor=self._next(state) if last else dict(state),
             )
             if last:
@@ -123,7 +134,8 @@ class Socrata:
             data = parsed_json(fetched, self._url())
             if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
                 raise SourceError(
-                    f"{self.where()} answered with JSON that is no list of rows.", "check the portal's address."
+                    f"{self.where()} answered with JSON that is no list of rows.",
+                    "check the portal's address.",
                 )
             found[:] = data
 
@@ -132,7 +144,7 @@ class Socrata:
     def _conditions(self, mapping: FeedMapping, state: Mapping[str, str]) -> str:
         parts = [f"({self.parameters.where})"] if self.parameters.where.strip() else []
         if self.parameters.since:
-            day = mapping.columns["occurred_from"]
+            day = parts_of(mapping.columns["occurred_from"])[0]
             parts.append(f"{check_column_name(day)} >= '{self.parameters.since}T00:00:00'")
         for name, key in ((":updated_at >=", "since"), (":id >", "after")):
             if state[key]:
@@ -157,11 +169,15 @@ class Socrata:
 
         def check(fetched: Fetched) -> None:
             data = parsed_json(fetched, url)
-            described[:] = [c for c in looked_up(data, "columns") or [] if isinstance(c, dict) and c.get("fieldName")]
+            described[:] = [
+                c for c in looked_up(data, "columns") or [] if isinstance(c, dict) and c.get("fieldName")
+            ]
 
         fetcher.get(url, headers=self._headers(), check=check)
         if not described:
-            raise SourceError(f"{self.where()} describes no columns.", "Check that it is a table and not a map or chart.")
+            raise SourceError(
+                f"{self.where()} describes no columns.", "Check that it is a table and not a map or chart."
+            )
         header: list[str] = []
         asked: list[str] = []
         for column in described:

@@ -6,9 +6,7 @@ the first of three doors, and the one that can explain itself.
 
 import re
 
-_LITERALS = re.compile(
-    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/", re.DOTALL
-)
+_LITERALS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _FORBIDDEN = re.compile(
     r"\b(?:insert|update|delete|merge|into|create|drop|alter|truncate|grant|revoke|call|exec|execute|copy|do|lock|vacuum|"
     r"attach|detach|pragma|listen|notify|set|reset|begin|commit|rollback|prepare|load|shutdown|kill|"
@@ -38,7 +36,12 @@ def select_problem(sql: str) -> str:
 
 def bare_query(sql: str) -> str:
     """The query without comments and closing semicolon, ready to stand inside another one."""
-    return _LITERALS.sub(lambda found: " " if _is_comment(found[0]) else found[0], sql).strip().rstrip(";").strip()
+    return (
+        _LITERALS.sub(lambda found: " " if _is_comment(found[0]) else found[0], sql)
+        .strip()
+        .rstrip(";")
+        .strip()
+    )
 
 
 def _is_comment(text: str) -> bool:

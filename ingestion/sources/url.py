@@ -3,7 +3,7 @@
 import csv
 import io
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, islice
@@ -70,7 +70,9 @@ def _checked(parameters: UrlParameters) -> None:
     if parameters.url and (parts.scheme not in ("http", "https") or not parts.netloc):
         raise SourceError("The address does not begin with https:// or http://.", "Enter the whole address.")
     names = [name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
-    secret = next((n for n in names if n.strip("_$").replace("-", "_").rpartition("_")[2] in _SECRET_WORDS), "")
+    secret = next(
+        (n for n in names if n.strip("_$").replace("-", "_").rpartition("_")[2] in _SECRET_WORDS), ""
+    )
     if "@" in parts.netloc or secret:
         raise SourceError(
             f"The address holds a key ({secret or 'user and password'}), and addresses are shown and logged.",
@@ -119,7 +121,7 @@ class JsonUrl(_Url):
 
     def pages(
         self, mapping: FeedMapping, cursor: Mapping[str, Any], fetcher: Fetcher, now: datetime
-    ) -> Iterator[Page]:
+    ) -> Generator[Page, None, None]:
         columns = mapping.column_names
         address = cursor.get("next") or self.parameters.url
         validators: dict[str, str] = dict(cursor.get("validators") or {})
@@ -182,7 +184,9 @@ class JsonUrl(_Url):
                 "Enter the path to the rows on the feed's page.",
             )
         if not isinstance(rows, list):
-            raise SourceError(f"There are no rows at {path!r} in the answer.", "Correct the path to the rows.")
+            raise SourceError(
+                f"There are no rows at {path!r} in the answer.", "Correct the path to the rows."
+            )
         return rows
 
     def sample(self, rows: int, fetcher: Fetcher) -> tuple[tuple[str, ...], list[list[str]]]:
@@ -236,7 +240,7 @@ class CsvUrl(_Url):
 
     def pages(
         self, mapping: FeedMapping, cursor: Mapping[str, Any], fetcher: Fetcher, now: datetime
-    ) -> Iterator[Page]:
+    ) -> Generator[Page, None, None]:
         for attempt in range(RESTARTS):
             try:
                 yield from self._once(mapping, cursor, fetcher)
@@ -250,7 +254,9 @@ class CsvUrl(_Url):
             else:
                 return
 
-    def _once(self, mapping: FeedMapping, cursor: Mapping[str, Any], fetcher: Fetcher) -> Iterator[Page]:
+    def _once(
+        self, mapping: FeedMapping, cursor: Mapping[str, Any], fetcher: Fetcher
+    ) -> Generator[Page, None, None]:
         headers = _headers(self.parameters, "text/csv, */*;q=0.5")
         headers |= conditional_headers(cursor.get("validators") or {})
         query = _query(self.parameters)
@@ -263,7 +269,9 @@ class CsvUrl(_Url):
             width = len(header)
             while batch := list(islice(rows, PAGE_ROWS)):
                 good = [[row[i] for i in indices] for row in batch if len(row) == width]
-                yield Page(rows=good, ragged=[len(row) - width for row in batch if len(row) not in (0, width)])
+                yield Page(
+                    rows=good, ragged=[len(row) - width for row in batch if len(row) not in (0, width)]
+                )
             yield Page(cursor={"validators": fetched.validators})
 
     def sample(self, rows: int, fetcher: Fetcher) -> tuple[tuple[str, ...], list[list[str]]]:
@@ -278,7 +286,9 @@ class CsvUrl(_Url):
         return sample_table(header, first)
 
 
-def _table(blocks: Iterator[bytes], mapping: FeedMapping | None) -> tuple[tuple[str, ...], Iterator[list[str]]]:
+def _table(
+    blocks: Iterator[bytes], mapping: FeedMapping | None
+) -> tuple[tuple[str, ...], Iterator[list[str]]]:
     """Header and rows of a CSV as it arrives. Raises ``SourceError`` for anything that is no such table."""
     stream = io.BufferedReader(_Stream(_unpacked(blocks)), HEAD_BYTES)
     head = stream.peek(HEAD_BYTES)
@@ -290,7 +300,9 @@ def _table(blocks: Iterator[bytes], mapping: FeedMapping | None) -> tuple[tuple[
     text = head.decode(encoding.replace("-sig", ""), "replace").lstrip("\ufeff")
     lines = [line for line in text.splitlines()[:30] if line.strip()][:-1] or text.splitlines()
     delimiter = sniff_delimiter(lines, mapping.delimiter if mapping else "")
-    reader = csv.reader(io.TextIOWrapper(stream, encoding=encoding, errors=errors, newline=""), delimiter=delimiter)
+    reader = csv.reader(
+        io.TextIOWrapper(stream, encoding=encoding, errors=errors, newline=""), delimiter=delimiter
+    )
     rows = _read(reader)
     header = next(rows, None)
     if header is None:
@@ -305,11 +317,13 @@ def _read(reader: Any) -> Iterator[list[str]]:
                 yield row
     except csv.Error as exc:
         raise SourceError(
-            f"Line {reader.line_num} cannot be split into columns ({exc}).", "Have the file mended at its source."
+            f"Line {reader.line_num} cannot be split into columns ({exc}).",
+            "Have the file mended at its source.",
         ) from None
     except UnicodeDecodeError as exc:
         raise SourceError(
-            f"The file is not written in {exc.encoding} throughout.", "Set the encoding in the feed's mapping."
+            f"The file is not written in {exc.encoding} throughout.",
+            "Set the encoding in the feed's mapping.",
         ) from None
 
 

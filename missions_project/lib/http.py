@@ -260,7 +260,9 @@ class Fetcher:
             except HTTPError as exc:
                 # Only the kind of failure: urllib3's own words hold the whole address, query included.
                 reason = f"the connection failed ({type(exc).__name__})"
-            wait = FIRST_WAIT_SECONDS * 2**attempt * (0.5 + self._rng.random() / 2) if asked is None else asked
+            wait = (
+                FIRST_WAIT_SECONDS * 2**attempt * (0.5 + self._rng.random() / 2) if asked is None else asked
+            )
             if waited + wait > self.policy.max_wait_seconds:
                 raise FetchLater(
                     f"{where}: {reason}, and asks for {wait:,.0f} seconds of patience.",
@@ -325,9 +327,7 @@ class Fetcher:
             except OSError:
                 return  # closed already: nothing waits on it
 
-    def _follow(
-        self, url: str, headers: dict[str, str], form: Mapping[str, str] | None
-    ) -> BaseHTTPResponse:
+    def _follow(self, url: str, headers: dict[str, str], form: Mapping[str, str] | None) -> BaseHTTPResponse:
         first = urlsplit(url)
         for _ in range(MAX_REDIRECTS + 1):
             parts = urlsplit(url)
@@ -354,7 +354,9 @@ class Fetcher:
                 )
             if (moved.scheme, moved.netloc) != (first.scheme, first.netloc):
                 # A key for one server must not be handed to another one.
-                headers = {k: v for k, v in headers.items() if k in ("User-Agent", "Accept-Encoding", "Accept")}
+                headers = {
+                    k: v for k, v in headers.items() if k in ("User-Agent", "Accept-Encoding", "Accept")
+                }
                 form = None
         raise FetchError(
             f"{shown_address(first.geturl())} redirects more than {MAX_REDIRECTS} times.",
@@ -387,13 +389,21 @@ class Fetcher:
             asked = retry_after_seconds(answer.headers.get("Retry-After", ""), self._clock())
             raise TryAgain(f"the server answered {status}", asked)
         words = {
-            400: ("does not accept the query (400)", "check the feed's parameters and the names of its columns."),
+            400: (
+                "does not accept the query (400)",
+                "check the feed's parameters and the names of its columns.",
+            ),
             401: ("wants a key (401)", "enter the feed's token again."),
-            403: ("refuses access (403)", "check the feed's token, and that this server's address is not blocked."),
+            403: (
+                "refuses access (403)",
+                "check the feed's token, and that this server's address is not blocked.",
+            ),
             404: ("has nothing at this address (404)", "check the address and the dataset's identifier."),
             410: ("has removed the data (410)", "look for its new address."),
         }
-        what, next_step = words.get(status, (f"answered {status}", "open the address in a browser to see why."))
+        what, next_step = words.get(
+            status, (f"answered {status}", "open the address in a browser to see why.")
+        )
         raise FetchError(f"{where} {what}. {self._excerpt(answer)}".strip(), next_step=next_step)
 
     def _excerpt(self, answer: BaseHTTPResponse) -> str:

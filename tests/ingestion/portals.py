@@ -71,7 +71,9 @@ def crime(number: int, **changes: Any) -> dict[str, Any]:
 # Faults
 
 
-def answers(status: int, body: bytes = b"{}", kind: str = "application/json", **headers: str) -> Callable[[Any], bool]:
+def answers(
+    status: int, body: bytes = b"{}", kind: str = "application/json", **headers: str
+) -> Callable[[Any], bool]:
     def fault(handler: Any) -> bool:
         handler.answer(status, body, kind, {k.replace("_", "-"): v for k, v in headers.items()})
         return True
@@ -126,7 +128,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def json(self, data: Any, **headers: str) -> None:
-        self.answer(200, json.dumps(data).encode(), headers={k.replace("_", "-"): v for k, v in headers.items()})
+        self.answer(
+            200, json.dumps(data).encode(), headers={k.replace("_", "-"): v for k, v in headers.items()}
+        )
 
     def do_GET(self) -> None:
         self._serve({})
@@ -139,7 +143,9 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         query = {k: v[0] for k, v in parse_qs(parts.query, keep_blank_values=True).items()} | form
         with self.portal.lock:
-            self.portal.asked.append(Asked(parts.path, query, {k.lower(): v for k, v in self.headers.items()}))
+            self.portal.asked.append(
+                Asked(parts.path, query, {k.lower(): v for k, v in self.headers.items()})
+            )
             fault = self.portal.faults.popleft() if self.portal.faults else fine
         try:
             if not fault(self):
@@ -148,14 +154,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _route(self, path: str, query: dict[str, str]) -> None:
-        if path == f"/resource/{DATASET}.json":
+        if re.fullmatch(r"/resource/\w{4}-\w{4}\.json", path):
             self._socrata(query)
+        elif path.endswith("/MapServer"):
+            self.json(
+                {"layers": [{"id": 0, "name": "Crime Incidents - 2025"}, {"id": 9, "name": "Sex offenders"}]}
+            )
         elif path == f"/api/views/{DATASET}.json":
             names = [name for name in (self.portal.rows or [crime(0)])[0] if not name.startswith(":")]
             self.json({"columns": [{"fieldName": n, "dataTypeName": "text"} for n in names]})
-        elif path == LAYER:
+        elif path.endswith("Server/0"):
             self._layer()
-        elif path == f"{LAYER}/query":
+        elif path.endswith("Server/0/query"):
             self._features(query)
         elif path in self.portal.files:
             if self.headers.get("If-None-Match") == self.portal.etag:
@@ -191,7 +201,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _layer(self) -> None:
         names = [name for name in (self.portal.rows or [crime(0)])[0] if not name.startswith(":")]
-        fields = [{"name": "OBJECTID", "type": "esriFieldTypeOID"}, {"name": "EDITED", "type": "esriFieldTypeDate"}]
+        fields = [
+            {"name": "OBJECTID", "type": "esriFieldTypeOID"},
+            {"name": "EDITED", "type": "esriFieldTypeDate"},
+        ]
         self.json(
             {
                 "objectIdField": "OBJECTID",
@@ -219,12 +232,16 @@ class _Handler(BaseHTTPRequestHandler):
         for value in re.findall(r"EDITED >= TIMESTAMP '([^']*)'", where):
             found = [(n, r) for n, r in found if r[":updated_at"][:19].replace("T", " ") >= value]
         if query.get("returnIdsOnly") == "true":
-            self.json({"objectIdFieldName": "OBJECTID", "objectIds": [number for number, _ in reversed(found)]})
+            self.json(
+                {"objectIdFieldName": "OBJECTID", "objectIds": [number for number, _ in reversed(found)]}
+            )
             return
         asked = [name for name in query["outFields"].split(",") if name]
         known = {"OBJECTID", "EDITED", *(self.portal.rows or [crime(0)])[0]}
         if not set(asked) <= known:
-            self.json({"error": {"code": 400, "message": "Invalid query parameters.", "details": ["'outFields'"]}})
+            self.json(
+                {"error": {"code": 400, "message": "Invalid query parameters.", "details": ["'outFields'"]}}
+            )
             return
         size = min(int(query.get("resultRecordCount", 10**9)), self.portal.max_rows)
         page = found[:size] if self.portal.can_order else list(reversed(found[:size]))

@@ -26,8 +26,14 @@ def pulled_feed(
 ) -> Feed:
     """A mapped feed of this kind."""
     secrets = fields.pop("secrets", {})
+    fields.setdefault("slug", "portal")
     feed = Feed(
-        agency=agency, name="Portal", slug="portal", kind=kind, params=params, mapping=mapping.to_json(), **fields
+        agency=agency,
+        name="Portal",
+        kind=kind,
+        params=params,
+        mapping=mapping.to_json(),
+        **fields,
     )
     feed_secrets_seal(feed=feed, values=secrets)
     feed.full_clean()

@@ -31,7 +31,9 @@ def queries(portal: Portal) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("oddity", ["", "forgets_the_flag", "cannot_order"])
-def test_a_layer_is_read_past_its_cap_whatever_the_server_can_do(feed: Feed, portal: Portal, oddity: str) -> None:
+def test_a_layer_is_read_past_its_cap_whatever_the_server_can_do(
+    feed: Feed, portal: Portal, oddity: str
+) -> None:
     portal.forgets_the_flag = oddity == "forgets_the_flag"
     portal.can_order = oddity != "cannot_order"
     assert account(pull(feed)) == (25, 25, 0, 0, 0, 0)
@@ -90,7 +92,9 @@ def test_a_sample_has_the_geometry_and_nobody_s_name(feed: Feed, portal: Portal,
     assert "Jane" not in first
 
 
-@pytest.mark.parametrize("url", ["ftp://x/FeatureServer/0", "https://x/FeatureServer", "https://x/FeatureServer/0?token=a"])
+@pytest.mark.parametrize(
+    "url", ["ftp://x/FeatureServer/0", "https://x/FeatureServer", "https://x/FeatureServer/0?token=a"]
+)
 def test_an_address_that_is_no_layer_is_refused(url: str) -> None:
     with pytest.raises(SourceError, match="not that of a layer"):
         pull_source("arcgis", {"url": url}, {})

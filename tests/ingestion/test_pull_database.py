@@ -68,7 +68,11 @@ def test_rows_come_from_the_last_watermark_on(feed: Feed, cad: Callable[..., Non
     assert run.pull["pages"] == 3
     feed.refresh_from_db()
     assert feed.cursor == {"type": "text", "value": "2025-06-01 19:00:00"}
-    cad(values(30, "2025-06-01 19:00:00"), values(31, "2025-06-02 00:00:00"), values(3, "2025-06-02 01:00:00", iucr="9"))
+    cad(
+        values(30, "2025-06-01 19:00:00"),
+        values(31, "2025-06-02 00:00:00"),
+        values(3, "2025-06-02 01:00:00", iucr="9"),
+    )
     assert account(pull(feed)) == (4, 2, 1, 1, 0, 0), "one of the same moment comes again and is unchanged"
 
 
@@ -179,7 +183,9 @@ def test_postgresql_is_read_in_batches_in_a_transaction_that_cannot_write(
                 "INSERT INTO cad_calls VALUES (%s,%s,%s,%s,%s,%s,%s,%s)",
                 values(number, f"2025-06-01 {number:02d}:00:00+00"),
             )
-        cursor.execute("CREATE FUNCTION sneaky() RETURNS int LANGUAGE sql AS 'DELETE FROM cad_calls; SELECT 1'")
+        cursor.execute(
+            "CREATE FUNCTION sneaky() RETURNS int LANGUAGE sql AS 'DELETE FROM cad_calls; SELECT 1'"
+        )
     params = {
         "host": known["HOST"] or "localhost",
         "port": int(known["PORT"] or 5432),
@@ -198,7 +204,13 @@ def test_postgresql_is_read_in_batches_in_a_transaction_that_cannot_write(
         Feed.objects.update(params={**params, "query": "SELECT *, sneaky() AS s FROM cad_calls"}, cursor={})
         with pytest.raises(MissionsError, match="read-only transaction"):
             pull(feed)
-        Feed.objects.update(params={**params, "query": "SELECT *, case_number::int AS n FROM cad_calls", "watermark_column": "n"})
+        Feed.objects.update(
+            params={
+                **params,
+                "query": "SELECT *, case_number::int AS n FROM cad_calls",
+                "watermark_column": "n",
+            }
+        )
         with pytest.raises(MissionsError, match="a value in the data does not fit"):
             pull(feed)
         assert "C00000" not in repr(list(ImportRun.objects.values_list("error", "log")))

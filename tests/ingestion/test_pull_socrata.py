@@ -37,7 +37,9 @@ def data_requests(portal: Portal) -> list[dict[str, str]]:
     return [asked.query for asked in portal.asked if asked.path.startswith("/resource/")]
 
 
-def test_all_pages_are_imported_and_a_second_pull_asks_only_for_what_changed(feed: Feed, portal: Portal) -> None:
+def test_all_pages_are_imported_and_a_second_pull_asks_only_for_what_changed(
+    feed: Feed, portal: Portal
+) -> None:
     assert account(pull(feed)) == (25, 25, 0, 0, 0, 0)
     assert [query["$order"] for query in data_requests(portal)] == [":id"] * 3
     assert Incident.objects.count() == 25
@@ -53,7 +55,9 @@ def test_all_pages_are_imported_and_a_second_pull_asks_only_for_what_changed(fee
     assert all(":updated_at >= " in query["$where"] for query in data_requests(portal))
 
 
-def test_only_mapped_columns_are_asked_for_and_the_token_travels_in_a_header_alone(feed: Feed, portal: Portal) -> None:
+def test_only_mapped_columns_are_asked_for_and_the_token_travels_in_a_header_alone(
+    feed: Feed, portal: Portal
+) -> None:
     pull(feed)
     for asked in portal.asked:
         assert "victim_name" not in asked.query["$select"]
@@ -79,7 +83,9 @@ def test_a_server_that_wants_too_much_patience_is_left_until_then(feed: Feed, po
     assert feed.next_due_at.year > 2025
 
 
-def test_a_failure_in_the_middle_keeps_what_came_and_the_next_pull_goes_on_there(feed: Feed, portal: Portal) -> None:
+def test_a_failure_in_the_middle_keeps_what_came_and_the_next_pull_goes_on_there(
+    feed: Feed, portal: Portal
+) -> None:
     portal.faults.extend([fine, fine, *[answers(502)] * 6])
     with pytest.raises(MissionsError, match="The 20 rows before that are stored"):
         pull(feed)
@@ -143,7 +149,9 @@ def test_the_cursor_moves_with_the_last_rows_and_not_before(
     assert account(pull(feed)) == (25, 25, 0, 0, 0, 0)
 
 
-def test_a_run_fetches_only_so_much_and_the_next_one_goes_on_at_once(feed: Feed, portal: Portal, settings: Any) -> None:
+def test_a_run_fetches_only_so_much_and_the_next_one_goes_on_at_once(
+    feed: Feed, portal: Portal, settings: Any
+) -> None:
     feed.params["page_rows"] = 1
     feed.save()
     Feed.objects.update(every_minutes=600, next_due_at="2999-01-01T00:00Z")
@@ -176,7 +184,9 @@ def test_an_answer_that_is_none_says_so(feed: Feed, portal: Portal, fault: Any, 
     assert Incident.objects.count() == 0
 
 
-def test_a_column_that_the_portal_has_renamed_is_named_and_the_token_is_in_no_row(feed: Feed, portal: Portal) -> None:
+def test_a_column_that_the_portal_has_renamed_is_named_and_the_token_is_in_no_row(
+    feed: Feed, portal: Portal
+) -> None:
     for row in portal.rows:
         row["datetime"] = row.pop("date")
     with pytest.raises(MissionsError, match="No such column: date"):
@@ -198,7 +208,9 @@ def test_dirty_and_refused_rows_are_accounted_for(feed: Feed, portal: Portal) ->
     assert account(pull(feed)) == (25, 22, 0, 0, 2, 1)
 
 
-def test_a_sample_for_the_wizard_has_no_values_about_persons(feed: Feed, portal: Portal, settings: Any) -> None:
+def test_a_sample_for_the_wizard_has_no_values_about_persons(
+    feed: Feed, portal: Portal, settings: Any
+) -> None:
     draft_fetch(feed=feed)
     assert all("victim_name" not in asked.query.get("$select", "") for asked in portal.asked)
     text = next(Path(settings.SPOOL_DIR).iterdir()).read_text()

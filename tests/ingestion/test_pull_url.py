@@ -25,7 +25,8 @@ NESTED: FeedMapping = CRIME.replaced(columns={**CRIME.columns, "lon": "at.lon", 
 
 def as_json(portal: Portal, start: int = 0, stop: int = 25) -> list[dict[str, Any]]:
     return [
-        {**row, "at": {"lat": float(row["latitude"]), "lon": float(row["longitude"])}} for row in portal.rows[start:stop]
+        {**row, "at": {"lat": float(row["latitude"]), "lon": float(row["longitude"])}}
+        for row in portal.rows[start:stop]
     ]
 
 
@@ -82,7 +83,9 @@ def test_pages_are_followed_and_a_page_elsewhere_is_not(agency: Agency, portal: 
         (b'{"data": {"items": [{"case": 1}]}}', "has the column"),
     ],
 )
-def test_json_of_another_shape_says_what_is_wrong(json_feed: Feed, portal: Portal, body: bytes, words: str) -> None:
+def test_json_of_another_shape_says_what_is_wrong(
+    json_feed: Feed, portal: Portal, body: bytes, words: str
+) -> None:
     portal.files["/api"] = body, "application/json"
     with pytest.raises(MissionsError, match=words):
         pull(json_feed)
@@ -102,7 +105,9 @@ def test_a_csv_file_is_read_as_it_arrives_and_unchanged_ones_are_not_sent_again(
     assert account(pull(csv_feed)) == (0, 0, 0, 0, 0, 0)
 
 
-def test_a_csv_file_that_is_cut_off_is_asked_for_anew_and_nothing_is_doubled(csv_feed: Feed, portal: Portal) -> None:
+def test_a_csv_file_that_is_cut_off_is_asked_for_anew_and_nothing_is_doubled(
+    csv_feed: Feed, portal: Portal
+) -> None:
     body = as_csv(portal)
 
     def half(handler: Any) -> bool:
@@ -129,7 +134,9 @@ def test_half_a_gzip_file_is_no_whole_one(csv_feed: Feed, portal: Portal) -> Non
     assert Incident.objects.count() == 0
 
 
-def test_rows_of_another_width_are_kept_aside_without_their_text(csv_feed: Feed, portal: Portal, settings: Any) -> None:
+def test_rows_of_another_width_are_kept_aside_without_their_text(
+    csv_feed: Feed, portal: Portal, settings: Any
+) -> None:
     body = as_csv(portal).decode().splitlines()
     body[3] += ",John Doe"
     body[5] = body[5].rpartition(",")[0]
@@ -148,7 +155,9 @@ def test_rows_of_another_width_are_kept_aside_without_their_text(csv_feed: Feed,
         (answers(200, b"%PDF-1.4 ...", "text/csv"), "PDF"),
     ],
 )
-def test_a_file_that_is_something_else_says_so(csv_feed: Feed, portal: Portal, fault: Any, words: str) -> None:
+def test_a_file_that_is_something_else_says_so(
+    csv_feed: Feed, portal: Portal, fault: Any, words: str
+) -> None:
     portal.faults.append(fault)
     with pytest.raises(MissionsError, match=words):
         pull(csv_feed)
@@ -176,7 +185,10 @@ def test_persons_reach_neither_spool_nor_database(
     from ingestion.services import imports
 
     monkeypatch.setattr(imports, "spool_delete", lambda name: None)
-    portal.files["/j"], portal.files["/c"] = (json.dumps(as_json(portal)).encode(), "x"), (as_csv(portal), "x")
+    portal.files["/j"], portal.files["/c"] = (
+        (json.dumps(as_json(portal)).encode(), "x"),
+        (as_csv(portal), "x"),
+    )
     mapping = NESTED if kind == "json_url" else CRIME
     pull(pulled_feed(agency, kind, {"url": f"{portal.url}/{kind[0]}"}, mapping))
     spooled = b"".join(path.read_bytes() for path in Path(settings.SPOOL_DIR).iterdir())

@@ -41,8 +41,26 @@ def fetcher(policy: FetchPolicy = HERE, **more: Any) -> tuple[Fetcher, list[floa
 @pytest.mark.parametrize(
     "address",
     [
-        *("127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "224.0.0.1"),
-        *("::1", "fe80::1", "fc00::1", "::ffff:10.0.0.1", "::ffff:127.0.0.1", "64:ff9b::a00:1", "2002:a00:1::", "::"),
+        *(
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "100.64.0.1",
+            "224.0.0.1",
+        ),
+        *(
+            "::1",
+            "fe80::1",
+            "fc00::1",
+            "::ffff:10.0.0.1",
+            "::ffff:127.0.0.1",
+            "64:ff9b::a00:1",
+            "2002:a00:1::",
+            "::",
+        ),
     ],
 )
 def test_addresses_inside_are_not_public(address: str) -> None:
@@ -72,7 +90,9 @@ def test_a_name_with_one_address_inside_is_refused(monkeypatch: pytest.MonkeyPat
     assert len(endpoints("cad.example.org", 80, ("CAD.example.org",))) == 2
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.org/", "http://", "https://me:pw@example.org/", "x"])
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://example.org/", "http://", "https://me:pw@example.org/", "x"]
+)
 def test_only_http_is_fetched(url: str) -> None:
     client, _ = fetcher()
     with pytest.raises(AddressRefused, match="can be fetched"):
@@ -175,7 +195,8 @@ def test_unchanged_is_an_answer_without_a_body(portal: Portal) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("5", 5.0), ("Thu, 01 Jan 1970 00:00:09 GMT", 9.0), ("soon", None), ("", None), ("-3", None)]
+    ("text", "seconds"),
+    [("5", 5.0), ("Thu, 01 Jan 1970 00:00:09 GMT", 9.0), ("soon", None), ("", None), ("-3", None)],
 )
 def test_retry_after_in_both_forms(text: str, seconds: float | None) -> None:
     assert retry_after_seconds(text, 0.0) == seconds
