@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
 
 from django.db import transaction
 
@@ -17,7 +16,7 @@ from ingestion.opendata.base import Kind
 from ingestion.services.context import code_table
 from ingestion.services.fetching import fetch_policy
 from ingestion.services.imports import import_run_execute
-from ingestion.services.pulls import pull_queue
+from ingestion.services.pulls import pull_queue, unfinished_pull
 from ingestion.services.secrets import feed_secrets_seal
 from ingestion.sources.arcgis import service_layers
 from missions_project.lib.errors import MissionsError
@@ -140,10 +139,14 @@ def _codes(feed: Feed, dataset: OpenDataset) -> None:
 
 
 def feed_pull_all(*, feed: Feed, progress: Progress = no_progress) -> list[ImportRun]:
-    """Pull the feed, and again while a pull had to stop for its size. Raises ``MissionsError`` where one fails."""
+    """Pull the feed, and again while a pull had to stop for its size. An unfinished pull is taken up again first.
+
+    Raises ``ImportBusy`` while a process is at work on it, and ``MissionsError`` where a pull fails.
+    """
     runs: list[ImportRun] = []
     while not runs or (runs[-1].pull or {}).get("more"):
         feed.refresh_from_db()
-        run: Any = pull_queue(feed=feed)
+        # A pull whose process was killed still says that it runs; whoever gets the feed's lock goes on with it.
+        run = unfinished_pull(feed) or pull_queue(feed=feed)
         runs.append(import_run_execute(run=run, progress=progress))
     return runs

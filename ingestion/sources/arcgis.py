@@ -12,7 +12,7 @@ from ingestion.sources.base import Page, SourceError, parameter, register
 from ingestion.sources.json_rows import cell, check_column_name, parsed_json, sample_table
 from missions_project.lib.http import Fetched, Fetcher, TryAgain
 
-GEOMETRY = ("geometry.x", "geometry.y")
+GEOMETRY = {"geo.longitude": "x", "geo.latitude": "y"}
 """The columns that stand for the point's longitude and latitude (WGS84)."""
 _LAYER = re.compile(r"https?://.+/(?:FeatureServer|MapServer)/\d+", re.IGNORECASE)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -210,7 +210,7 @@ class ArcGis:
             "outSR": "4326",
             "resultRecordCount": str(size),
         }
-        query["returnGeometry"] = "true" if set(columns) & set(GEOMETRY) else "false"
+        query["returnGeometry"] = "true" if GEOMETRY.keys() & set(columns) else "false"
         if layer.can_order:
             query["orderByFields"] = f"{layer.key} ASC"
         data = self._ask(fetcher, "/query", query)
@@ -279,7 +279,7 @@ def _texts(columns: Sequence[str], attributes: Mapping[str, Any], geometry: Any)
     place = geometry if isinstance(geometry, Mapping) else {}
     # An empty point comes as "NaN", which is no text of a coordinate.
     return [
-        _number(place.get(name.rpartition(".")[2])) if name in GEOMETRY else cell(attributes.get(name))
+        _number(place.get(GEOMETRY[name])) if name in GEOMETRY else cell(attributes.get(name))
         for name in columns
     ]
 

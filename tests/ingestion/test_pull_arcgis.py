@@ -17,7 +17,9 @@ from tests.ingestion.portals import Portal, answers, crime, fine
 from tests.ingestion.pulled import CRIME, account, pull, pulled_feed
 
 pytestmark = pytest.mark.django_db
-MAPPING: FeedMapping = CRIME.replaced(columns={**CRIME.columns, "lon": "geometry.x", "lat": "geometry.y"})
+MAPPING: FeedMapping = CRIME.replaced(
+    columns={**CRIME.columns, "lon": "geo.longitude", "lat": "geo.latitude"}
+)
 
 
 @pytest.fixture
@@ -88,7 +90,7 @@ def test_a_row_without_a_place_is_kept_aside(feed: Feed, portal: Portal) -> None
 def test_a_sample_has_the_geometry_and_nobody_s_name(feed: Feed, portal: Portal, settings: Any) -> None:
     draft_fetch(feed=feed)
     header, first, *_ = next(Path(settings.SPOOL_DIR).iterdir()).read_text().splitlines()
-    assert header.split(",")[-2:] == ["geometry.x", "geometry.y"]
+    assert header.split(",")[-2:] == ["geo.longitude", "geo.latitude"]
     assert "Jane" not in first
 
 
