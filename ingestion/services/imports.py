@@ -3,6 +3,8 @@
 import hashlib
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +113,7 @@ def _pull(run: ImportRun, progress: Progress) -> ImportRun:
     """Fetch, then import what came, also when the fetching failed in the end: what came is good, and is kept."""
     with feed_lock(run.feed):
         _bury_the_dead(run)
-        with run_execution(run, progress) as report:
+        with _forgotten_in_the_end(run), run_execution(run, progress) as report:
             mapping = feed_mapping(run.config_snapshot["mapping"])
             _check_kind(run.feed, mapping)
             if pages_fetch(run=run, mapping=mapping, report=report):
@@ -121,8 +123,18 @@ def _pull(run: ImportRun, progress: Progress) -> ImportRun:
                 report.record(**Tally().fields())
                 pull_settle(run=run)
             pull_close(run=run)
-        spool_delete(name=run.spool_name)
     return run
+
+
+@contextmanager
+def _forgotten_in_the_end(run: ImportRun) -> Iterator[None]:
+    """Delete the pages when the run has ended, well or not: what it needs again, the next pull fetches again."""
+    try:
+        yield
+    except Exception:
+        spool_delete(name=run.spool_name)
+        raise
+    spool_delete(name=run.spool_name)
 
 
 def feed_mapping(data: dict[str, Any]) -> FeedMapping:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -265,10 +267,15 @@ def _epoch_ms(text: str) -> int:
 
 
 @contextmanager
-def serving(portal: Portal) -> Iterator[Portal]:
-    """The portal, reachable at ``portal.url`` while the block runs."""
+def serving(portal: Portal, tls: tuple[Path, Path] | None = None) -> Iterator[Portal]:
+    """The portal, reachable at ``portal.url`` while the block runs; with ``tls`` (key, certificate) encrypted."""
     handler = type("Handler", (_Handler,), {"portal": portal})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls[1], tls[0])
+        # Shaken hands in the connection's own thread: a client that turns away must not stop the server.
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

@@ -15,8 +15,8 @@ from ingestion.services.tally import CLASSES
 from tests.ingestion.portals import DATASET, Portal, crime, serving
 from tests.ingestion.test_import_kill import Installation
 
-KILLS = 6
-ROWS = 6_000
+KILLS = 4
+ROWS = 3_000
 pytestmark = [pytest.mark.slow, pytest.mark.sqlite_only]
 
 SET_UP = """
@@ -24,7 +24,7 @@ from tests import factories
 from tests.ingestion.pulled import pulled_feed
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
-pulled_feed(factories.make_agency(), "socrata", {"domain": "URL", "dataset": "DATASET", "page_rows": 150})
+pulled_feed(factories.make_agency(), "socrata", {"domain": "URL", "dataset": "DATASET", "page_rows": 75})
 """
 
 

@@ -6,6 +6,8 @@ import ipaddress
 import random
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -192,6 +194,51 @@ def test_unchanged_is_an_answer_without_a_body(portal: Portal) -> None:
     assert (again.status, again.body) == (304, b"")
     portal.faults.append(fine)
     assert client.get(f"{portal.url}/a").status == 200
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """A key and a certificate for localhost, good for a day."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    (folder / "key.pem").write_bytes(pem)
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return folder / "key.pem", folder / "cert.pem"
+
+
+def test_certificates_are_checked_against_the_name_that_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, certificate = self_signed(tmp_path)
+    policy = FetchPolicy(private_hosts=("localhost", "127.0.0.1"), attempts=2)
+    with serving(Portal(files={"/a": (b"hello", "text/plain")}), tls=(key, certificate)) as secure:
+        port = secure.url.rpartition(":")[2]
+        client, _ = fetcher(policy)
+        with pytest.raises(FetchError, match="SSLError"):
+            client.get(f"https://localhost:{port}/a")
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        client, _ = fetcher(policy)
+        assert client.get(f"https://localhost:{port}/a").body == b"hello"
+        with pytest.raises(FetchError, match="SSLError"):
+            client.get(f"https://127.0.0.1:{port}/a")
 
 
 @pytest.mark.parametrize(
