@@ -28,6 +28,8 @@ from missions_project.lib.runs import RunReporter
 SPOOL_FORM: dict[str, Any] = {"encoding": "utf-8", "delimiter": ","}
 """How pages are written, whatever the mapping says of the source's own form."""
 
+WHOLE_ANSWER_BYTES = 64 * 1024 * 1024
+
 
 def new_pull(cursor: dict[str, Any]) -> dict[str, Any]:
     """The state of a pull that has fetched nothing yet."""
@@ -38,7 +40,8 @@ def fetch_policy(**changes: Any) -> FetchPolicy:
     """How pulls may fetch, by the installation's settings."""
     known = {
         "private_hosts": settings.PULL_PRIVATE_HOSTS,
-        "max_bytes": settings.PULL_MAX_BYTES,
+        "max_bytes": min(settings.PULL_MAX_BYTES, WHOLE_ANSWER_BYTES),
+        "max_stream_bytes": settings.PULL_MAX_BYTES,
         "max_seconds": settings.PULL_REQUEST_SECONDS,
         "max_stream_seconds": settings.PULL_RUN_SECONDS,
         "max_wait_seconds": settings.PULL_WAIT_SECONDS,
@@ -64,7 +67,7 @@ def pages_fetch(*, run: ImportRun, mapping: FeedMapping, report: RunReporter) ->
     source = pull_source(run.config_snapshot["kind"], run.config_snapshot["params"], secrets)
     fetcher = Fetcher(
         fetch_policy(),
-        pulse=lambda label: report.progress(state["rows"], 0, label),
+        pulse=lambda label: report.progress(0, 1, label),
         hidden=tuple(secrets.values()),
     )
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -149,7 +152,7 @@ class _Spool:
         }
         self.pending_rows = self.pending_pages = 0
         self.report.record(pull=self.state)
-        self.report.progress(self.state["rows"], 0, f"{self.state['rows']:,} rows fetched")
+        self.report.progress(0, 1, f"{self.state['rows']:,} rows fetched")
 
     def _write(self, rows: Sequence[Sequence[str]]) -> None:
         text = io.StringIO()

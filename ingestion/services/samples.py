@@ -12,7 +12,7 @@ from ingestion.sources import SourceError, pull_source
 from missions_project.lib.http import Fetcher
 
 SAMPLE_PULL_ROWS = 1_000
-"""Enough to see most codes; a person waits for it in front of a page."""
+"""Enough to see most codes; a person waits for it in front of a page, and web servers give up after thirty seconds."""
 
 
 def draft_fetch(*, feed: Feed) -> Feed:
@@ -22,7 +22,7 @@ def draft_fetch(*, feed: Feed) -> Feed:
     """
     secrets = feed_secrets(feed)
     source = pull_source(feed.kind, feed.params, secrets)
-    policy = fetch_policy(max_seconds=20, max_stream_seconds=20, max_wait_seconds=5, attempts=2)
+    policy = fetch_policy(max_seconds=12, max_stream_seconds=12, connect_seconds=5, attempts=1)
     with closing(Fetcher(policy, hidden=tuple(secrets.values()))) as fetcher:
         header, rows = source.sample(SAMPLE_PULL_ROWS, fetcher)
     if not rows:

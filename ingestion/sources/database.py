@@ -3,7 +3,7 @@
 import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Protocol
@@ -19,6 +19,7 @@ from missions_project.lib.addresses import endpoints
 from missions_project.lib.http import Fetcher
 
 BATCH_ROWS = 5_000
+SAMPLE_SECONDS = 12
 _DIALECTS = {
     "postgresql": ("PostgreSQL", 5432),
     "mssql+pyodbc": ("SQL Server (pyodbc)", 1433),
@@ -146,7 +147,7 @@ class Database:
         """The first rows, of all columns but those about persons: the database is asked for their names only."""
         inner = bare_query(self.parameters.query)
         values = {"watermark": self.parameters.begin_at} if ":watermark" in inner else {}
-        with self._connection(fetcher) as connection:
+        with self._connection(fetcher, SAMPLE_SECONDS) as connection:
             header, _ = connection.run(f"SELECT * FROM ({inner}) pulled WHERE 1 = 0", values)
         refused = {violation.column for violation in screen_columns(header)}
         asked = [name for name in header if name not in refused]
@@ -155,7 +156,7 @@ class Database:
                 "The query has no column that may be read.", "Name columns about incidents in it."
             )
         names = ", ".join(_quoted(name, self.parameters.dialect) for name in asked)
-        with self._connection(fetcher) as connection:
+        with self._connection(fetcher, SAMPLE_SECONDS) as connection:
             _, batches = connection.run(f"SELECT {names} FROM ({inner}) pulled", values)
             first = next(batches, [])[:rows]
         place = {name: index for index, name in enumerate(asked)}
@@ -176,10 +177,12 @@ class Database:
         return value or self.parameters.begin_at or None
 
     @contextmanager
-    def _connection(self, fetcher: Fetcher) -> Iterator[_Connection]:
+    def _connection(self, fetcher: Fetcher, seconds: int = 0) -> Iterator[_Connection]:
         from ingestion.sources import database_links
 
         given = self.parameters
+        if seconds:
+            given = replace(given, timeout_seconds=min(seconds, given.timeout_seconds))
         if given.dialect == "sqlite" and not settings.PULL_ALLOW_SQLITE:
             raise SourceError(
                 "SQLite files of this server are not read.", "The operator may allow it (PULL_ALLOW_SQLITE)."

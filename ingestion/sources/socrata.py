@@ -21,6 +21,7 @@ from ingestion.sources.json_rows import (
 )
 from missions_project.lib.http import Fetched, Fetcher
 
+SMALLEST_CAP = 1_000
 _DATASET = re.compile(r"[a-z0-9]{4}-[a-z0-9]{4}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _POINTS = {"point": ("coordinates.0", "coordinates.1"), "location": ("longitude", "latitude")}
@@ -114,7 +115,8 @@ class Socrata:
                 state["newest"] = max(state["newest"], *(cell(row.get(":updated_at")) for row in rows))
                 state["after"] = cell(rows[-1].get(":id"))
             state["began"] = state["began"] or _server_time(fetched, now)
-            last = len(rows) < size
+            # Some portals cut a page at 1,000, 5,000 or 10,000 rows whatever was asked for: such a page is not the last.
+            last = len(rows) < min(size, SMALLEST_CAP)
             if not last and not state["after"]:
                 raise SourceError(
                     f"{self.where()} gives its rows no identifiers, so its pages cannot be told apart.",

@@ -33,7 +33,10 @@ class FetchPolicy:
     """How far, how much and how long."""
 
     private_hosts: tuple[str, ...] = ()
-    max_bytes: int = 256 * 1024 * 1024
+    max_bytes: int = 64 * 1024 * 1024
+    """Largest answer that is read whole: parsed, it takes several times its size."""
+    max_stream_bytes: int = 512 * 1024 * 1024
+    """Largest answer that is read as it arrives."""
     max_seconds: float = 300.0
     """Wall time of one request, its answer included."""
     max_stream_seconds: float = 3600.0

@@ -154,7 +154,7 @@ class Fetcher:
 
         def once() -> Fetched:
             with self._answer(url, query, headers, form, self.policy.max_seconds) as answer:
-                body = b"".join(self._blocks(answer, url))
+                body = b"".join(self._blocks(answer, url, self.policy.max_bytes))
                 fetched = Fetched(answer.status, body, {k.lower(): v for k, v in answer.headers.items()})
             if fetched.status == 200:
                 check(fetched)
@@ -178,7 +178,7 @@ class Fetcher:
 
             answer = self._patiently(once, url)
             fetched = Fetched(answer.status, b"", {k.lower(): v for k, v in answer.headers.items()})
-            yield fetched, self._blocks(answer, url)
+            yield fetched, self._blocks(answer, url, self.policy.max_stream_bytes)
 
     def _patiently(self, once: Callable[[], Result], url: str) -> Result:
         waited, where = 0.0, shown_address(url)
@@ -349,14 +349,14 @@ class Fetcher:
             text = text.replace(word, "…")
         return f"It says: {' '.join(text.split())[:300]}"
 
-    def _blocks(self, answer: BaseHTTPResponse, url: str) -> Iterator[bytes]:
+    def _blocks(self, answer: BaseHTTPResponse, url: str, max_bytes: int) -> Iterator[bytes]:
         total = 0
         try:
             while block := answer.read(BLOCK_BYTES):
                 total += len(block)
-                if total > self.policy.max_bytes:
+                if total > max_bytes:
                     raise FetchError(
-                        f"{shown_address(url)}: the answer is larger than {self.policy.max_bytes:,} bytes; it was not read on.",
+                        f"{shown_address(url)}: the answer is larger than {max_bytes:,} bytes; it was not read on.",
                         next_step="ask for smaller pages or fewer columns, or raise PULL_MAX_BYTES.",
                     )
                 self.pulse(f"Receiving from {urlsplit(url).hostname}")

@@ -38,6 +38,7 @@ class Portal:
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     max_rows: int = 1_000
+    socrata_cap: int = 50_000
     faults: deque[Callable[[Any], bool]] = field(default_factory=deque)
     asked: list[Asked] = field(default_factory=list)
     files: dict[str, tuple[bytes, str]] = field(default_factory=dict)
@@ -195,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
                 rows = rows[at + 1 :]
             else:
                 rows = [r for r in rows if r[name] > value or (how == ">=" and r[name] == value)]
-        limit = min(int(query.get("$limit", 1_000)), 50_000)
+        limit = min(int(query.get("$limit", 1_000)), self.portal.socrata_cap)
         # A real portal leaves out what is null.
         self.json([{k: row[k] for k in select if row.get(k) is not None} for row in rows[:limit]])
 

@@ -65,6 +65,16 @@ def test_only_mapped_columns_are_asked_for_and_the_token_travels_in_a_header_alo
         assert "s3cret" not in json.dumps(asked.query)
 
 
+def test_a_portal_that_gives_fewer_rows_than_were_asked_for_is_read_to_the_end(
+    feed: Feed, portal: Portal
+) -> None:
+    portal.rows = [crime(number) for number in range(2_300)]
+    portal.socrata_cap = 1_000
+    feed.params["page_rows"] = 10_000
+    feed.save()
+    assert account(pull(feed))[1] == 2_300
+
+
 def test_later_answers_and_lost_connections_are_asked_again(feed: Feed, portal: Portal) -> None:
     portal.faults.extend(
         [answers(429, Retry_After="0"), fine, answers(500), hangs_up, fine, cut_off, answers(503), fine]
