@@ -124,6 +124,11 @@ class ArcGis:
             rows, more = self._query(
                 fetcher, layer, columns, self._conditions(layer, mapping, state, bound), size
             )
+            if rows and state["after"] is not None and int(rows[-1][0][layer.key]) <= state["after"]:
+                raise SourceError(
+                    "The server sends the same rows again and again: it does not understand how pages are asked for.",
+                    "Use the layer's CSV download with the kind “CSV from an address”.",
+                )
             for attributes, _ in rows:
                 state["after"] = max(state["after"] or 0, int(attributes[layer.key]))
                 changed = attributes.get(layer.edited) if layer.edited else None

@@ -111,6 +111,11 @@ class Socrata:
             query = {"$select": select, "$order": ":id", "$limit": str(size)}
             query |= {"$where": where} if where else {}
             fetched, rows = self._rows(fetcher, query)
+            if rows and state["after"] and cell(rows[-1].get(":id")) == state["after"]:
+                raise SourceError(
+                    f"{self.where()} sends the same page again and again: it does not understand how pages are asked for.",
+                    "Use its CSV export with the kind “CSV from an address”.",
+                )
             if rows:
                 state["newest"] = max(state["newest"], *(cell(row.get(":updated_at")) for row in rows))
                 state["after"] = cell(rows[-1].get(":id"))

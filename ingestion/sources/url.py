@@ -25,7 +25,6 @@ from ingestion.sources.text import (
 from missions_project.lib.http import Fetched, Fetcher, TryAgain, conditional_headers, shown_address
 
 PAGE_ROWS = 5_000
-MAX_PAGES = 100_000
 RESTARTS = 3
 HEAD_BYTES = 64 * 1024
 _SECRET_WORDS = ("token", "key", "secret", "password", "passwd", "sig", "signature", "auth", "code", "pwd")
@@ -126,7 +125,9 @@ class JsonUrl(_Url):
         address = cursor.get("next") or self.parameters.url
         validators: dict[str, str] = dict(cursor.get("validators") or {})
         first = "next" not in cursor
-        for _ in range(MAX_PAGES):
+        seen: set[str] = set()
+        while address not in seen:
+            seen.add(address)
             fetched, data = self._ask(fetcher, address, conditional_headers(validators) if first else {})
             if fetched.status == 304:
                 yield Page(cursor=cursor)
@@ -146,6 +147,10 @@ class JsonUrl(_Url):
             )
             if not address:
                 return
+        raise SourceError(
+            "The next page is one that has been read already: the pages go round in a circle.",
+            "Correct the path to the next page's address.",
+        )
 
     def _next(self, data: Any, address: str) -> str:
         if not self.parameters.next_path:
@@ -159,8 +164,6 @@ class JsonUrl(_Url):
                 f"The next page lies on another server ({urlsplit(following).hostname}); the feed's key is not sent there.",
                 "Enter that server's address, or leave the path to the next page empty.",
             )
-        if following == address:
-            raise SourceError("The next page's address is that of this page.", "Correct the path to it.")
         return _without_secret(following, self.parameters)
 
     def _ask(self, fetcher: Fetcher, address: str, conditional: Mapping[str, str]) -> tuple[Fetched, Any]:

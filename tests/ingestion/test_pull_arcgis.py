@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,14 @@ def test_errors_inside_a_good_status_are_errors(feed: Feed, portal: Portal) -> N
     wrong = answers(200, b'{"error": {"code": 400, "message": "Bad", "details": ["where"]}}')
     portal.faults.extend([fine, wrong])
     with pytest.raises(MissionsError, match="does not accept the query"):
+        pull(feed)
+
+
+def test_a_server_that_sends_one_page_for_ever_is_left(feed: Feed, portal: Portal) -> None:
+    rows = [{**row, "OBJECTID": number + 1, "EDITED": None} for number, row in enumerate(portal.rows[:10])]
+    page = json.dumps({"features": [{"attributes": row} for row in rows], "exceededTransferLimit": True})
+    portal.faults.extend([fine, *[answers(200, page.encode())] * 3])
+    with pytest.raises(MissionsError, match="same rows again and again"):
         pull(feed)
 
 

@@ -75,6 +75,14 @@ def test_a_portal_that_gives_fewer_rows_than_were_asked_for_is_read_to_the_end(
     assert account(pull(feed))[1] == 2_300
 
 
+def test_a_server_that_sends_one_page_for_ever_is_left(feed: Feed, portal: Portal) -> None:
+    page = json.dumps(portal.rows[:10]).encode()
+    portal.faults.extend([answers(200, page)] * 5)
+    with pytest.raises(MissionsError, match="the same page again and again"):
+        pull(feed)
+    assert Incident.objects.count() == 10
+
+
 def test_later_answers_and_lost_connections_are_asked_again(feed: Feed, portal: Portal) -> None:
     portal.faults.extend(
         [answers(429, Retry_After="0"), fine, answers(500), hangs_up, fine, cut_off, answers(503), fine]

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from agencies.models import Agency
 from ingestion.engine.mapping import FeedMapping
 from ingestion.models import Feed, ImportRun, Incident
 from ingestion.services import draft_fetch
+from ingestion.services.fetching import fetch_policy
 from ingestion.sources import SourceError, pull_source
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.http import Fetcher
 from tests.ingestion.portals import Portal, answers, cut_off, fine, sign_in_page, zipped
 from tests.ingestion.pulled import CRIME, account, pull, pulled_feed
 
@@ -73,6 +76,17 @@ def test_pages_are_followed_and_a_page_elsewhere_is_not(agency: Agency, portal: 
     with pytest.raises(SourceError, match="another server"):
         pull(feed)
     assert "hush" not in repr(list(ImportRun.objects.values())) + repr(list(Feed.objects.values()))
+
+
+def test_pages_in_a_circle_end(agency: Agency, portal: Portal) -> None:
+    for number in range(2):
+        page = {"rows": as_json(portal, number, number + 1), "next": f"/page{1 - number}"}
+        portal.files[f"/page{number}"] = json.dumps(page).encode(), "application/json"
+    params = {"url": f"{portal.url}/page0", "rows_path": "rows", "next_path": "next"}
+    pages = pull_source("json_url", params, {}).pages(NESTED, {}, Fetcher(fetch_policy()), timezone.now())
+    with pytest.raises(SourceError, match="in a circle"):
+        list(pages)
+    assert len(portal.asked) == 2
 
 
 @pytest.mark.parametrize(
