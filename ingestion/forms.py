@@ -13,7 +13,7 @@ from ingestion.engine.suggest import DATE_FORMATS
 from ingestion.models import ContextLayer, Discovery, Feed
 from ingestion.services import layer_geojson, layer_slug, spool_delete, spool_path, spool_store
 from ingestion.services.drafts import IGNORE, CodeChoice, DraftCode
-from ingestion.sources import SourceError, source_from, source_kinds
+from ingestion.sources import source_kinds
 from missions_project.lib.errors import MissionsError
 
 OTHER = "other"
@@ -22,14 +22,14 @@ MAX_CODE_INPUTS = 400
 
 
 class FeedForm(AgencyScopedForm):
-    """A feed's name and kind. Its mapping is made by the wizard."""
+    """A feed's name and kind. Its kind's parameters are added by the admin; its mapping is made by the wizard."""
 
     kind = forms.ChoiceField(help_text=Feed._meta.get_field("kind").help_text)
 
     class Meta:
         model = Feed
         fields = (
-            *("agency", "name", "slug", "record_kind", "kind", "params", "is_active"),
+            *("agency", "name", "slug", "record_kind", "kind", "is_active", "every_minutes"),
             *("lag_median_hours", "lag_p90_hours"),
         )
 
@@ -38,14 +38,9 @@ class FeedForm(AgencyScopedForm):
         if "kind" in self.fields:
             self.fields["kind"].choices = [(source.kind, source.label) for source in source_kinds()]  # type: ignore[attr-defined]
 
-    def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean() or {}
-        if "kind" in cleaned and "params" in cleaned:
-            try:
-                source_from(cleaned["kind"], cleaned["params"] or {})
-            except SourceError as exc:
-                self.add_error("params", str(exc))
-        return cleaned
+
+class FetchForm(forms.Form):
+    """No field: the feed's page says where the sample is fetched."""
 
 
 class UploadForm(forms.Form):

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -10,7 +11,7 @@ from knox.models import AbstractAuthToken
 
 from agencies.models import Agency, CrimeType
 from ingestion.retention_models import FeedQuality, RetentionPolicy
-from missions_project.lib.runs import AbstractRun, RunQuerySet
+from missions_project.lib.runs import AbstractRun, RunQuerySet, RunStatus
 
 __all__ = [
     "ApiToken",
@@ -86,6 +87,18 @@ class Feed(models.Model):
         help_text="Nine in ten rows reach you within so many hours. Set both or neither; ignored for rows that tell when they were "
         "reported: there the lag is measured.",
     )
+    every_minutes = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        verbose_name="pull every (minutes)",
+        help_text="Only for kinds that are pulled. Empty: only by hand.",
+    )
+    next_due_at = models.DateTimeField(null=True, blank=True, editable=False)
+    cursor = models.JSONField(default=dict, blank=True, editable=False)
+    """Where the next pull begins; moved only together with the rows that it stands for."""
+    sealed_secrets = models.TextField(blank=True, editable=False)
+    """The kind's secret parameters, encrypted. Read and written only by ``ingestion.services.secrets``."""
     draft = models.JSONField(default=dict, blank=True, editable=False)
     """An upload on its way through the mapping wizard: its place in the spool and the mapping so far."""
 
@@ -207,11 +220,20 @@ class ImportRun(AbstractRun):
     spool_name = models.CharField(max_length=200, blank=True, editable=False)
     refusals = models.JSONField(default=dict, blank=True)
     rejections = models.JSONField(default=dict, blank=True)
+    pull = models.JSONField(null=True, blank=True, editable=False)
+    """How far a pull's fetching has come; none for files. Never holds anything secret."""
 
     objects = RunQuerySet.as_manager()
 
     class Meta:
         ordering = ["-queued_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["feed"],
+                condition=Q(pull__isnull=False, status__in=[RunStatus.QUEUED, RunStatus.RUNNING]),
+                name="one_pull_at_a_time_per_feed",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"Import {self.pk} of {self.file_name or self.feed}"

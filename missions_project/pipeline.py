@@ -12,7 +12,7 @@ from forecasting.models import ForecastRun, ModelPolicy, ModelVersion, TrainingR
 from forecasting.services import refits_queue
 from forecasting.tasks import drift_measure_task, forecast_run_task, training_run_task
 from ingestion.models import ImportRun
-from ingestion.services import drop_folders_due, retention_claim_due, spool_expire
+from ingestion.services import drop_folders_due, pulls_queue, retention_claim_due, spool_expire
 from ingestion.tasks import drop_folder_task, import_task, retention_task
 from missions_project.lib.runs import RunStatus
 from patrols import services
@@ -30,11 +30,12 @@ def dispatch() -> None:
 
 
 def housekeeping() -> None:
-    """What is due each minute: abandoned and forgotten runs sent again, uploads past their time deleted, old records
-    deleted or made coarse, models trained anew, models measured, reasons written."""
+    """What is due each minute: abandoned and forgotten runs sent again, uploads past their time deleted, feeds pulled,
+    drop folders looked into, old records deleted or made coarse, models trained anew, models measured, reasons written."""
     requeue_abandoned()
     resend_forgotten()
     spool_expire()
+    pulls_due()
     drop_folders_look()
     retention_due()
     refits_due()
@@ -59,6 +60,14 @@ def retention_due() -> int:
     for pk in found:
         retention_task.delay(pk)
     return len(found)
+
+
+def pulls_due() -> int:
+    """Pull the feeds whose time has come. Returns how many were sent. One query where none is due."""
+    runs = pulls_queue(now=timezone.now())
+    for run in runs:
+        import_task.delay(run.pk)
+    return len(runs)
 
 
 def refits_due() -> int:

@@ -22,6 +22,8 @@ IN_ORDER_OF_USE = (
     "codes_import",
     "import_incidents",
     "drop_scan",
+    "import_open_data",
+    "pull_feed",
     "quarantine_replay",
     "import_layer",
     "retention",

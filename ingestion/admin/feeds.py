@@ -14,11 +14,20 @@ from django.utils.html import format_html, format_html_join
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin
+from ingestion.admin.parameters import (
+    ParameterForm,
+    ParameterNames,
+    feed_form,
+    parameter_names,
+    schedule_names,
+)
+from ingestion.admin.pulls import PullMixin
 from ingestion.admin.wizard import WizardMixin
 from ingestion.engine.mapping import FIELDS, FeedMapping, MappingError
 from ingestion.forms import FeedForm
 from ingestion.models import Feed
 from ingestion.selectors import FeedHealth, feeds_with_health
+from ingestion.sources import is_pull
 
 Cache = dict[int, dict[int, FeedHealth]]
 SHARED = ("health", "last_run", "next_run", "last_counts", "stored", "waiting")
@@ -48,7 +57,7 @@ def _bound(method: Any, cache: Cache) -> Callable[[Feed], str]:
 
 
 @admin.register(Feed)
-class FeedAdmin(WizardMixin, AuditedAdminMixin, AgencyScopedAdmin):
+class FeedAdmin(PullMixin, WizardMixin, AuditedAdminMixin, AgencyScopedAdmin):
     form = FeedForm
     list_display = (
         *("name", "agency", "record_kind", "health", "last_run", "next_run", "last_counts"),
@@ -58,13 +67,11 @@ class FeedAdmin(WizardMixin, AuditedAdminMixin, AgencyScopedAdmin):
     list_select_related = ("agency",)
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}
-    readonly_fields = ("how_it_is_read",)
-    fields = (
-        *("agency", "name", "slug", "record_kind", "kind", "params", "is_active"),
-        *("lag_median_hours", "lag_p90_hours", "how_it_is_read"),
-    )
+    readonly_fields = ("how_it_is_read", "next_pull")
+    fields = ("agency", "name", "slug", "record_kind", "kind", "is_active")
+    lag_fields = ("lag_median_hours", "lag_p90_hours")
     change_form_template = "admin/ingestion/feed/change_form.html"
-    audit_hidden_fields = ("params",)
+    audit_hidden_fields = ParameterNames()
 
     class Media:
         css = {"all": ("ingestion/wizard.css",)}
@@ -74,13 +81,32 @@ class FeedAdmin(WizardMixin, AuditedAdminMixin, AgencyScopedAdmin):
         return {} if obj is not None else self.prepopulated_fields
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return self.fields if obj is not None else [f for f in self.fields if f != "how_it_is_read"]
+        if obj is None:
+            return [*self.fields, *self.lag_fields]
+        return [
+            *self.fields,
+            *parameter_names(obj.kind),
+            *schedule_names(obj),
+            *self.lag_fields,
+            "how_it_is_read",
+        ]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change=change, form=feed_form(obj), **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Feed, form: Any, change: bool) -> None:
+        if isinstance(form, ParameterForm):
+            form.apply(obj)
+        super().save_model(request, obj, form, change)
 
     def response_add(
         self, request: HttpRequest, obj: Feed, post_url_continue: str | None = None
     ) -> HttpResponse:
         if "_addanother" in request.POST or "_popup" in request.POST:
             return super().response_add(request, obj, post_url_continue)
+        if is_pull(obj.kind):
+            self.message_user(request, f"Feed “{obj}” is there. Now say where its rows are fetched.")
+            return redirect("admin:ingestion_feed_change", obj.pk)
         self.message_user(request, f"Feed “{obj}” is there. Now show it a file: its columns are mapped next.")
         return redirect("admin:ingestion_feed_upload", obj.pk)
 
@@ -132,15 +158,18 @@ class FeedAdmin(WizardMixin, AuditedAdminMixin, AgencyScopedAdmin):
     @admin.display(description="")
     def upload_link(self, feed: Feed) -> str:
         url = reverse("admin:ingestion_feed_upload", args=[feed.pk])
-        return format_html(
-            '<a href="{}">{}</a>', url, "Go on with the upload" if feed.draft else "Upload a file"
+        words = (
+            ("Go on with the sample", "Fetch a sample")
+            if is_pull(feed.kind)
+            else ("Go on with the upload", "Upload a file")
         )
+        return format_html('<a href="{}">{}</a>', url, words[0] if feed.draft else words[1])
 
     @admin.display(description="how it is read")
     def how_it_is_read(self, feed: Feed) -> str:
         """The mapping in words: which column is which field, formats, zone."""
         if not feed.mapping:
-            return "Not mapped yet: upload a file."
+            return f"Not mapped yet: {'fetch a sample' if is_pull(feed.kind) else 'upload a file'}."
         try:
             mapping = FeedMapping.from_json(feed.mapping)
         except MappingError as exc:

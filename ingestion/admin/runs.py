@@ -28,7 +28,7 @@ class ImportRunAdmin(RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # t
     )
     list_filter: Any = ("status", "agency", "feed")  # type: ignore[misc]
     list_select_related: Any = ("agency", "feed")  # type: ignore[misc]
-    run_hidden_fields: ClassVar[tuple[str, ...]] = ("spool_name", "refusals", "rejections")
+    run_hidden_fields: ClassVar[tuple[str, ...]] = ("spool_name", "refusals", "rejections", "pull")
 
     def run_counts(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
         kept = {f"kept aside: {code}": number for code, number in run.rejections.items()}

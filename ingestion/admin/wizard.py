@@ -20,11 +20,11 @@ from agencies.selectors import agency_area, leaflet_settings
 from ingestion import services
 from ingestion.admin.preview import column_rows, place_features, review_rows
 from ingestion.engine.mapping import MappingError
-from ingestion.forms import CodesForm, ColumnsForm, UploadForm
+from ingestion.forms import CodesForm, ColumnsForm, FetchForm, UploadForm
 from ingestion.models import Feed
 from ingestion.services import drafts
 from ingestion.services.feeds import SAMPLE_ROWS
-from ingestion.sources import source_class
+from ingestion.sources import is_pull, source_class
 from ingestion.tasks import import_task
 from missions_project.lib.errors import MissionsError
 
@@ -96,16 +96,25 @@ class WizardMixin:
         return redirect("admin:ingestion_feed_upload", feed.pk)
 
     def upload_view(self, request: HttpRequest, feed_id: int) -> HttpResponse:
-        """Take a file, find out how it is written, and guess what its columns mean."""
+        """Take a file or fetch a sample, find out how it is written, and guess what its columns mean."""
         feed = self._feed(request, feed_id)
-        form = UploadForm(request.POST or None, request.FILES or None)
-        if request.method == "POST" and form.is_valid():
-            file = form.cleaned_data["file"]
-            kind_before = feed.kind
+        kind_before = feed.kind
+        pulled = is_pull(feed.kind)
+        form = (
+            FetchForm(request.POST if request.method == "POST" else None)
+            if pulled
+            else UploadForm(request.POST or None, request.FILES or None)
+        )
+        if request.method == "POST" and (pulled or form.is_valid()):
             try:
-                services.draft_start(feed=feed, chunks=file.chunks(), file_name=file.name)
+                if pulled:
+                    services.draft_fetch(feed=feed)
+                else:
+                    file = form.cleaned_data["file"]
+                    services.draft_start(feed=feed, chunks=file.chunks(), file_name=file.name)
             except (MissionsError, ValidationError) as exc:
-                form.add_error("file", str(exc))
+                form.is_valid()
+                form.add_error(None if pulled else "file", str(exc))
             else:
                 if feed.kind != kind_before:
                     messages.info(
@@ -113,7 +122,7 @@ class WizardMixin:
                         f"The feed's kind was set to that of the file: {source_class(feed.kind).label}.",
                     )
                 return redirect("admin:ingestion_feed_columns", feed.pk)
-        return self._page(request, feed, "upload", form=form)
+        return self._page(request, feed, "upload", form=form, pulled=pulled)
 
     def columns_view(self, request: HttpRequest, feed_id: int) -> HttpResponse:
         """Which column is which field; below, how dates and places are read so."""
@@ -203,7 +212,9 @@ class WizardMixin:
             return redirect("admin:ingestion_feed_columns", feed.pk)
         except MissionsError as exc:
             return self._gone(request, feed, exc)
-        return self._page(request, feed, "review", result=result, **review_rows(feed, result))
+        return self._page(
+            request, feed, "review", result=result, pulled=is_pull(feed.kind), **review_rows(feed, result)
+        )
 
     def discard_view(self, request: HttpRequest, feed_id: int) -> HttpResponse:
         """Forget the upload."""

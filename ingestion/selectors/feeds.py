@@ -9,6 +9,7 @@ from agencies.models import Agency
 from ingestion.engine.rejections import REJECTION_CODES, RejectionCode
 from ingestion.models import Feed, ImportRun, QuarantinedRow, fact_model
 from ingestion.selectors.silence import silences, spoken_gap
+from ingestion.sources import is_pull
 from missions_project.lib.runs import RunStatus
 
 QUARANTINE_SHARE_BAD = 0.1
@@ -89,6 +90,8 @@ def _words(
     if not feed.is_active:
         return "idle", "Switched off: accepts no imports."
     if run is None:
+        if is_pull(feed.kind):
+            return "idle", "Nothing pulled yet. Fetch a sample in the admin and map it, then pull."
         return "idle", "Nothing imported yet. Upload a file in the admin, or run import_incidents."
     if run.status == RunStatus.RUNNING:
         return "idle", f"Importing now, {run.progress_percent} % done."

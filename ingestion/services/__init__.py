@@ -15,6 +15,8 @@ from ingestion.services.feeds import CodesImported, codes_import, feed_ensure
 from ingestion.services.imports import import_run_execute, import_run_queue
 from ingestion.services.layers import context_layer_import, layer_geojson, layer_slug
 from ingestion.services.locks import ImportBusy
+from ingestion.services.open_data import feed_pull_all, open_data_feeds
+from ingestion.services.pulls import pull_params_save, pull_queue, pulls_queue, unfinished_pull
 from ingestion.services.quality import feed_quality, quality_of
 from ingestion.services.quarantine import (
     quarantine_replay,
@@ -35,6 +37,8 @@ from ingestion.services.retention_kinds import (
     retention_notice_register,
     retention_notices,
 )
+from ingestion.services.samples import draft_fetch
+from ingestion.services.secrets import feed_secrets, feed_secrets_seal, secrets_known
 from ingestion.services.spool import spool_delete, spool_expire, spool_path, spool_store
 
 __all__ = [
@@ -49,19 +53,27 @@ __all__ = [
     "draft_codes_save",
     "draft_commit",
     "draft_discard",
+    "draft_fetch",
     "draft_mapping_save",
     "draft_start",
     "drop_folder_scan",
     "drop_folders_due",
     "feed_ensure",
-    "folder_address",
+    "feed_pull_all",
     "feed_quality",
+    "feed_secrets",
+    "feed_secrets_seal",
+    "folder_address",
     "import_run_execute",
     "import_run_queue",
     "incidents_upsert",
     "layer_geojson",
     "layer_slug",
     "offence_code_choose",
+    "open_data_feeds",
+    "pull_params_save",
+    "pull_queue",
+    "pulls_queue",
     "quality_of",
     "quarantine_replay",
     "quarantine_replay_execute",
@@ -74,9 +86,11 @@ __all__ = [
     "retention_notices",
     "retention_plan",
     "retention_run",
+    "secrets_known",
     "spool_delete",
     "spool_expire",
     "spool_path",
     "spool_store",
+    "unfinished_pull",
     "unmapped_replay_queue",
 ]

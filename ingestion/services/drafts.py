@@ -27,8 +27,9 @@ from ingestion.models import Feed, ImportRun, OffenceCode
 from ingestion.services.context import code_table, normalise_context
 from ingestion.services.feeds import SAMPLE_ROWS, feed_kind_from_file
 from ingestion.services.imports import import_run_queue
+from ingestion.services.pulls import pull_queue
 from ingestion.services.spool import spool_delete, spool_path, spool_store
-from ingestion.sources import FileReader, source_from
+from ingestion.sources import FileReader, is_pull, reader_source
 from missions_project.lib.errors import MissionsError
 
 CODE_ROWS = 400_000
@@ -48,7 +49,7 @@ def draft_start(*, feed: Feed, chunks: Iterable[bytes], file_name: str) -> Feed:
     spool_name = spool_store(chunks=chunks)
     try:
         feed_kind_from_file(feed, spool_path(spool_name))
-        reader = source_from(feed.kind, feed.params).open(spool_path(spool_name))
+        reader = reader_source(feed.kind, feed.params).open(spool_path(spool_name))
         kind = as_record_kind(feed.record_kind)
         mapping = _stored_mapping_that_fits(feed, reader) or suggest_mapping(
             reader.header, reader.sample(SAMPLE_ROWS), kind
@@ -85,7 +86,7 @@ def draft_reader(feed: Feed) -> FileReader:
     """The uploaded file, opened. Raises ``MissionsError`` if it has expired."""
     mapping = draft_mapping(feed)
     path = spool_path(feed.draft["spool_name"])
-    return source_from(feed.kind, feed.params).open(path, mapping=mapping)
+    return reader_source(feed.kind, feed.params).open(path, mapping=mapping)
 
 
 def draft_mapping_save(*, feed: Feed, mapping: FeedMapping) -> Feed:
@@ -317,7 +318,13 @@ def draft_commit(*, feed: Feed, requested_by: User | None) -> ImportRun:
                 detail={"reason": entry.written_reason, "crime_type": chosen["crime_type"]},
             )
     spool_name, file_name = feed.draft["spool_name"], feed.draft["file_name"]
+    if is_pull(feed.kind) and feed.mapping != mapping.to_json():
+        # Read otherwise than before, the rows of earlier pulls would stay as they are until they change at their source.
+        feed.cursor = {}
     feed.mapping, feed.draft = mapping.to_json(), {}
     feed.full_clean()
     feed.save()
+    if is_pull(feed.kind):
+        spool_delete(name=spool_name)
+        return pull_queue(feed=feed, requested_by=requested_by)
     return import_run_queue(feed=feed, spool_name=spool_name, file_name=file_name, requested_by=requested_by)

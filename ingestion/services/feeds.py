@@ -13,7 +13,7 @@ from ingestion.engine.profiles import PROFILES
 from ingestion.engine.suggest import suggest_mapping
 from ingestion.models import Feed, OffenceCode
 from ingestion.services.context import code_table
-from ingestion.sources import SourceError, parameter_infos, recognised_kind, source_from
+from ingestion.sources import SourceError, parameter_infos, reader_source, recognised_kind, source_from
 from missions_project.lib.errors import MissionsError
 
 PROFILE_NAMES = {"socrata": "socrata_city", "hunchlab": "hunchlab_events", "plain": "plain"}
@@ -49,7 +49,9 @@ def feed_ensure(
     header: tuple[str, ...] = ()
     if sample is not None:
         feed_kind_from_file(feed, sample)
-        reader = source_from(feed.kind, feed.params).open(sample, mapping=chosen.mapping if chosen else None)
+        reader = reader_source(feed.kind, feed.params).open(
+            sample, mapping=chosen.mapping if chosen else None
+        )
         header = reader.header
         mapping = (
             chosen.mapping_for(header)

@@ -3,6 +3,8 @@
 import hashlib
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,12 @@ from ingestion.engine.rejections import REJECTION_CODES
 from ingestion.models import Feed, ImportRun
 from ingestion.services.context import crime_type_keys, normalise_context
 from ingestion.services.facts import incidents_upsert
-from ingestion.services.locks import import_lock
+from ingestion.services.fetching import SPOOL_FORM, pages_fetch, pull_close, pull_settle
+from ingestion.services.locks import feed_lock, import_lock, writing_lock
 from ingestion.services.quarantine import REPLAY, quarantine_replay_execute, quarantine_store, waiting_records
 from ingestion.services.spool import spool_delete, spool_path
 from ingestion.services.tally import Tally
-from ingestion.sources import FileReader, FileSurvey, source_from
+from ingestion.sources import FileReader, FileSurvey, reader_source
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress, no_progress
 from missions_project.lib.runs import RunReporter, RunStatus, run_execution
@@ -102,6 +105,8 @@ def import_run_execute(*, run: ImportRun, progress: Progress = no_progress) -> I
     """
     if run.config_snapshot.get(REPLAY):
         return quarantine_replay_execute(run=run, progress=progress)
+    if run.pull is not None:
+        return _pull(run, progress)
     with import_lock(run.feed):
         _bury_the_dead(run)
         try:
@@ -112,6 +117,34 @@ def import_run_execute(*, run: ImportRun, progress: Progress = no_progress) -> I
             if run.is_finished:
                 spool_delete(name=run.spool_name)
     return run
+
+
+def _pull(run: ImportRun, progress: Progress) -> ImportRun:
+    """Fetch, then import what came, also when the fetching failed in the end: what came is good, and is kept."""
+    with feed_lock(run.feed):
+        _bury_the_dead(run)
+        with _forgotten_in_the_end(run), run_execution(run, progress) as report:
+            mapping = feed_mapping(run.config_snapshot["mapping"])
+            _check_kind(run.feed, mapping)
+            if pages_fetch(run=run, mapping=mapping, report=report):
+                with writing_lock(lambda: report.progress(0, 1, "Waiting for another import")):
+                    _import(run, report)
+            else:
+                report.record(**Tally().fields())
+                pull_settle(run=run)
+            pull_close(run=run)
+    return run
+
+
+@contextmanager
+def _forgotten_in_the_end(run: ImportRun) -> Iterator[None]:
+    """Delete the pages when the run has ended, well or not: what it needs again, the next pull fetches again."""
+    try:
+        yield
+    except Exception:
+        spool_delete(name=run.spool_name)
+        raise
+    spool_delete(name=run.spool_name)
 
 
 def feed_mapping(data: dict[str, Any]) -> FeedMapping:
@@ -155,7 +188,9 @@ def _import(run: ImportRun, report: RunReporter) -> None:
     path = spool_path(run.spool_name) if run.spool_name else Path(run.config_snapshot.get("path", ""))
     mapping = feed_mapping(run.config_snapshot["mapping"])
     _check_kind(run.feed, mapping)
-    source = source_from(run.config_snapshot["kind"], run.config_snapshot["params"])
+    if run.pull is not None:
+        mapping = mapping.replaced(**SPOOL_FORM)
+    source = reader_source(run.config_snapshot["kind"], run.config_snapshot["params"])
     reader = source.open(path, mapping=mapping)
     survey = reader.survey(mapping, report.progress)
     tally = Tally(run.counts, run.refusals, run.rejections)
@@ -213,6 +248,8 @@ def _store_rows(
             quarantine_store(feed=feed, run=run, chunk=result, waiting=waiting, now=now)
             tally.add(result, stored)
             report.record(**tally.fields())
+            if tally.received == survey.row_count:
+                pull_settle(run=run)
         report.progress(tally.received, survey.row_count, "Importing")
         if connection.vendor == "sqlite":
             # Without a pause the next transaction begins before any page that waits has looked again.

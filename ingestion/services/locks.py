@@ -5,8 +5,9 @@ a lock row would outlive a killed import and somebody would have to know how to 
 """
 
 import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from django.conf import settings
@@ -33,8 +34,41 @@ def _busy(what: str) -> ImportBusy:
 @contextmanager
 def import_lock(feed: Feed) -> Iterator[None]:
     """Hold the right to import into this feed. Raises ``ImportBusy`` if somebody else does."""
-    holder = _postgres_lock(feed) if connection.vendor == "postgresql" else _file_lock()
+    with feed_lock(feed):
+        if connection.vendor == "postgresql":
+            yield
+        else:
+            with _file_lock("import-lock", "into this database"):
+                yield
+
+
+@contextmanager
+def feed_lock(feed: Feed) -> Iterator[None]:
+    """Hold the feed, but not yet the right to write: a pull waits for its server while others import."""
+    held = f"of feed “{feed.name}”"
+    holder = (
+        _postgres_lock(feed)
+        if connection.vendor == "postgresql"
+        else _file_lock(f"feed-{feed.pk}-lock", held)
+    )
     with holder:
+        yield
+
+
+@contextmanager
+def writing_lock(waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold the right to write for a feed that is held already; calls ``waiting`` each second until it is free."""
+    if connection.vendor == "postgresql":
+        yield
+        return
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(_file_lock("import-lock", "into this database"))
+                break
+            except ImportBusy:
+                waiting()
+                time.sleep(1.0)
         yield
 
 
@@ -54,16 +88,16 @@ def _postgres_lock(feed: Feed) -> Iterator[None]:
 
 
 @contextmanager
-def _file_lock() -> Iterator[None]:
+def _file_lock(suffix: str, what: str) -> Iterator[None]:
     """Two writers in one SQLite file slow each other down and starve the pages: one imports, others wait."""
     name = str(connection.settings_dict["NAME"])
     on_disk = name and ":memory:" not in name and "mode=memory" not in name
-    path = Path(f"{name}.import-lock") if on_disk else Path(settings.VAR_DIR) / "import-lock"
+    path = Path(f"{name}.{suffix}") if on_disk else Path(settings.VAR_DIR) / suffix
     with open(path, "a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
-            raise _busy("into this database") from exc
+            raise _busy(what) from exc
         try:
             yield
         finally:

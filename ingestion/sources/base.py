@@ -1,13 +1,15 @@
 """Kinds of feed: each is a registered class that declares its own parameters, which the admin renders as a form."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.rows import RowChunk
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.http import Fetcher
 from missions_project.lib.progress import Progress, no_progress
 
 
@@ -32,10 +34,23 @@ def parameter(
     help: str,
     choices: tuple[tuple[str, str], ...] = (),
     minimum: int | None = None,
+    secret: bool = False,
+    required: bool = False,
 ) -> Any:
-    """A field of a parameters dataclass, with what a form needs to show it."""
+    """A field of a parameters dataclass, with what a form needs to show it.
+
+    A ``secret`` one is a text that is kept encrypted, apart from the others, and never shown again.
+    """
     return field(
-        default=default, metadata={"label": label, "help": help, "choices": choices, "minimum": minimum}
+        default=default,
+        metadata={
+            "label": label,
+            "help": help,
+            "choices": choices,
+            "minimum": minimum,
+            "secret": secret,
+            "required": required,
+        },
     )
 
 
@@ -50,6 +65,8 @@ class ParameterInfo:
     default: Any
     choices: tuple[tuple[str, str], ...]
     minimum: int | None
+    secret: bool = False
+    required: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,8 +115,48 @@ class FileSource(Protocol):
         """Open one file. Raises ``SourceError`` for an empty file or one of another format."""
 
 
-_KINDS: dict[str, type[FileSource]] = {}
-SourceClass = TypeVar("SourceClass", bound=type[FileSource])
+@dataclass(frozen=True)
+class Page:
+    """Rows as a server gave them, in text, and where to go on once they are kept.
+
+    ``cursor`` is a complete place to go on from, also for another process on another day; None where only a later
+    page brings one. ``restart`` says that what came since the last cursor must be forgotten: it comes again.
+    ``ragged`` are rows of another number of columns: how many too many (or, negative, too few).
+    """
+
+    rows: Sequence[Sequence[str]] = ()
+    cursor: Mapping[str, Any] | None = None
+    restart: bool = False
+    ragged: Sequence[int] = ()
+
+
+class PullSource(Protocol):
+    """A kind of feed whose rows are fetched from a server, page by page."""
+
+    kind: ClassVar[str]
+    label: ClassVar[str]
+    help: ClassVar[str]
+    Parameters: ClassVar[type]
+
+    def __init__(self, parameters: Any = None) -> None: ...
+
+    def pages(
+        self, mapping: FeedMapping, cursor: Mapping[str, Any], fetcher: Fetcher, now: datetime
+    ) -> Generator[Page, None, None]:
+        """What is new since the cursor (empty: everything), the mapping's columns in their order.
+
+        The last page's cursor is where the next pull begins. Raises ``MissionsError``; what came before is good.
+        """
+
+    def sample(self, rows: int, fetcher: Fetcher) -> tuple[tuple[str, ...], list[list[str]]]:
+        """Header and first rows, for the mapping wizard. Columns about persons have a name and no values."""
+
+    def where(self) -> str:
+        """The server and data set in a few words, without anything secret, for logs and lists."""
+
+
+_KINDS: dict[str, type[Any]] = {}
+SourceClass = TypeVar("SourceClass", bound=type[Any])
 
 
 def register(source: SourceClass) -> SourceClass:
@@ -110,12 +167,17 @@ def register(source: SourceClass) -> SourceClass:
     return source
 
 
-def source_kinds() -> list[type[FileSource]]:
+def source_kinds() -> list[type[Any]]:
     """Every registered kind, in alphabetical order."""
     return [_KINDS[kind] for kind in sorted(_KINDS)]
 
 
-def source_class(kind: str) -> type[FileSource]:
+def is_pull(kind: str) -> bool:
+    """Whether rows of this kind of feed are fetched by us, and not handed to us. Unknown kinds are not."""
+    return hasattr(_KINDS.get(kind), "pages")
+
+
+def source_class(kind: str) -> type[Any]:
     """The class of this kind. Raises ``SourceError`` that names the known ones."""
     if kind not in _KINDS:
         raise SourceError(
@@ -139,12 +201,33 @@ def parameter_infos(kind: str) -> list[ParameterInfo]:
                 default=default,
                 choices=item.metadata.get("choices", ()),
                 minimum=item.metadata.get("minimum"),
+                secret=item.metadata.get("secret", False),
+                required=item.metadata.get("required", False),
             )
         )
     return infos
 
 
-def source_from(kind: str, params: Mapping[str, Any]) -> FileSource:
+def reader_source(kind: str, params: Mapping[str, Any]) -> FileSource:
+    """What opens a file of this feed: for a pull feed the pages in the spool, which are CSV."""
+    source: FileSource = source_from("csv_file", {}) if is_pull(kind) else source_from(kind, params)
+    return source
+
+
+def pull_source(kind: str, params: Mapping[str, Any], secrets: Mapping[str, str]) -> PullSource:
+    """A source that can be pulled, with its secrets. Raises ``SourceError`` also for a required one that is empty."""
+    if not is_pull(kind):
+        raise SourceError(f"Feed kind {kind!r} is not pulled: it gets files.", "Upload a file to it.")
+    for info in parameter_infos(kind):
+        if info.required and not (secrets if info.secret else params).get(info.name):
+            raise SourceError(f"{info.label!r} is empty.", "Fill it in on the feed's page.")
+    names = {info.name for info in parameter_infos(kind) if info.secret}
+    known = {name: value for name, value in secrets.items() if name in names}
+    source: PullSource = source_from(kind, {**params, **known})
+    return source
+
+
+def source_from(kind: str, params: Mapping[str, Any]) -> Any:
     """A source of this kind with these stored parameters. Raises ``SourceError`` naming a parameter that does not fit."""
     source = source_class(kind)
     infos = {info.name: info for info in parameter_infos(kind)}

@@ -150,6 +150,16 @@ SPOOL_DIR = VAR_DIR / "spool"
 SPOOL_HOURS = int(os.environ.get("SPOOL_HOURS", "72"))
 DROP_DIR = Path(os.environ.get("DROP_DIR", VAR_DIR / "drop"))
 """Drop folders: DROP_DIR/<agency>/<folder>/. An SFTP server writes there; nothing in it is ever served."""
+# Where pulls may go although the address is not public: host names, addresses or networks, separated by commas.
+PULL_PRIVATE_HOSTS = tuple(filter(None, os.environ.get("PULL_PRIVATE_HOSTS", "").replace(" ", "").split(",")))
+PULL_ALLOW_SQLITE = os.environ.get("PULL_ALLOW_SQLITE", "0") == "1"
+PULL_MAX_BYTES = int(os.environ.get("PULL_MAX_BYTES", str(512 * 1024**2)))
+"""Largest answer to one request; a run that has fetched as much stores it and goes on later."""
+PULL_REQUEST_SECONDS = int(os.environ.get("PULL_REQUEST_SECONDS", "300"))
+PULL_RUN_SECONDS = int(os.environ.get("PULL_RUN_SECONDS", "3600"))
+PULL_WAIT_SECONDS = 120
+FEED_SECRETS_KEYS = tuple(filter(None, os.environ.get("FEED_SECRETS_KEY", "").split(",")))
+"""The first seals the feeds' keys and passwords, the others can still open them. Empty: derived from SECRET_KEY."""
 ARTEFACT_DIR = VAR_DIR / "models"
 UPLOAD_MAX_BYTES = int(os.environ.get("UPLOAD_MAX_BYTES", str(2 * 1024**3)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from agencies.models import Agency
 from ingestion.models import DropFolder
 from tests.ingestion.drop_box import Box
 from tests.ingestion.files import plain_feed
+from tests.ingestion.portals import Portal, crime, serving
 
 
 @pytest.fixture
@@ -22,3 +24,13 @@ def box(agency: Agency, settings: Any, tmp_path: Path) -> Box:
     found = Box(folder)
     found.look()
     return found
+
+
+@pytest.fixture
+def portal(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
+    """A portal on this machine with 25 crimes, allowed for pulls; waits between tries are short."""
+    settings.PULL_PRIVATE_HOSTS = ("127.0.0.1",)
+    settings.SPOOL_DIR = tmp_path / "spool"
+    monkeypatch.setattr("missions_project.lib.http.FIRST_WAIT_SECONDS", 0.001)
+    with serving(Portal(rows=[crime(number) for number in range(25)])) as served:
+        yield served

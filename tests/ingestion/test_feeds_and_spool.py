@@ -124,19 +124,20 @@ def test_the_admin_lists_feeds_runs_codes_and_layers_of_the_agency_alone(
     assert sign_in(owner).get("/admin/ingestion/apitoken/").status_code == 403
     page = sign_in(owner).get(f"/admin/ingestion/feed/{feed.pk}/change/").content.decode()
     assert "Occurred (from)" in page
-    added = sign_in(owner).post(
-        "/admin/ingestion/feed/add/",
+    changed = sign_in(owner).post(
+        f"/admin/ingestion/feed/{feed.pk}/change/",
         {
             "agency": agency.pk,
-            "name": "CAD",
-            "slug": "cad",
-            "record_kind": "calls",
+            "name": "RMS",
+            "slug": "rms",
+            "record_kind": "incidents",
             "kind": "csv_file",
-            "params": '{"max_unpacked_mb": 0}',
+            "param_max_unpacked_mb": "0",
+            "param_max_ratio": "200",
             "is_active": "on",
         },
     )
-    assert "is below 1" in added.content.decode()
+    assert "greater than or equal to 1" in changed.content.decode()
 
 
 def test_uploads_expire_unless_an_import_needs_them(agency, settings, tmp_path):

@@ -1,0 +1,377 @@
+"""Any address that answers with rows: JSON with a path to them, or CSV. Unchanged files are not sent again."""
+
+import csv
+import io
+import zlib
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain, islice
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl, urljoin, urlsplit
+
+from ingestion.engine.mapping import FeedMapping
+from ingestion.sources.base import Page, SourceError, parameter, register
+from ingestion.sources.containers import check_is_text
+from ingestion.sources.json_rows import cell, flat_names, looked_up, parsed_json, sample_table
+from ingestion.sources.text import (
+    check_header,
+    column_indices,
+    decode_errors,
+    encoding_of_head,
+    sniff_delimiter,
+    tidy_header,
+)
+from missions_project.lib.http import Fetched, Fetcher, TryAgain, conditional_headers, shown_address
+
+PAGE_ROWS = 5_000
+RESTARTS = 3
+HEAD_BYTES = 64 * 1024
+_SECRET_WORDS = ("token", "key", "secret", "password", "passwd", "sig", "signature", "auth", "code", "pwd")
+
+
+@dataclass(frozen=True)
+class UrlParameters:
+    """What an administrator sets for an address."""
+
+    url: str = parameter(
+        "", label="Address", help="Begins with https:// and holds no password or token.", required=True
+    )
+    header_name: str = parameter(
+        "", label="Header of the key", help="E.g. Authorization or X-Api-Key. Empty where no key is needed."
+    )
+    header_value: str = parameter(
+        "", label="Key in the header", help="The header's whole value, e.g. Bearer …", secret=True
+    )
+    query_secret: str = parameter(
+        "", label="Key in the address", help="For servers that want it there: name=value.", secret=True
+    )
+
+
+@dataclass(frozen=True)
+class JsonUrlParameters(UrlParameters):
+    """What an administrator sets for a JSON address."""
+
+    rows_path: str = parameter(
+        "",
+        label="Path to the rows",
+        help="Names joined by dots, e.g. data.items. Empty: the answer itself is the list, or GeoJSON.",
+    )
+    next_path: str = parameter(
+        "",
+        label="Path to the next page's address",
+        help="E.g. links.next. Empty: there is one page only.",
+    )
+
+
+def _checked(parameters: UrlParameters) -> None:
+    parts = urlsplit(parameters.url)
+    if parameters.url and (parts.scheme not in ("http", "https") or not parts.netloc):
+        raise SourceError("The address does not begin with https:// or http://.", "Enter the whole address.")
+    names = [name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    secret = next(
+        (n for n in names if n.strip("_$").replace("-", "_").rpartition("_")[2] in _SECRET_WORDS), ""
+    )
+    if "@" in parts.netloc or secret:
+        raise SourceError(
+            f"The address holds a key ({secret or 'user and password'}), and addresses are shown and logged.",
+            "Take it out of the address and enter it under “Key in the address” or “Key in the header”.",
+        )
+    if parameters.query_secret and "=" not in parameters.query_secret:
+        raise SourceError("The key in the address has no name.", "Enter it as name=value.")
+
+
+def _headers(parameters: UrlParameters, accept: str) -> dict[str, str]:
+    headers = {"Accept": accept}
+    if parameters.header_name and parameters.header_value:
+        # A line break would begin a header of its own.
+        if any(ord(c) < 32 for c in parameters.header_name + parameters.header_value):
+            raise SourceError("The header holds a line break.", "Enter its name and value again.")
+        headers[parameters.header_name] = parameters.header_value
+    return headers
+
+
+def _query(parameters: UrlParameters) -> dict[str, str]:
+    name, _, value = parameters.query_secret.partition("=")
+    return {name: value} if name else {}
+
+
+class _Url:
+    """What both kinds share."""
+
+    parameters: Any
+
+    def where(self) -> str:
+        return shown_address(self.parameters.url).partition("://")[2]
+
+
+@register
+class JsonUrl(_Url):
+    """One answer, or a chain of them. The cursor holds ``next`` (the page to go on with) and the validators of the first."""
+
+    kind: ClassVar[str] = "json_url"
+    label: ClassVar[str] = "JSON from an address"
+    help: ClassVar[str] = "Any address that answers with rows as JSON, e.g. a CAD system's own interface."
+    Parameters: ClassVar[type] = JsonUrlParameters
+
+    def __init__(self, parameters: JsonUrlParameters | None = None) -> None:
+        self.parameters = parameters or JsonUrlParameters()
+        _checked(self.parameters)
+
+    def pages(
+        self, mapping: FeedMapping, cursor: Mapping[str, Any], fetcher: Fetcher, now: datetime
+    ) -> Generator[Page, None, None]:
+        columns = mapping.column_names
+        address = cursor.get("next") or self.parameters.url
+        validators: dict[str, str] = dict(cursor.get("validators") or {})
+        first = "next" not in cursor
+        seen: set[str] = set()
+        while address not in seen:
+            seen.add(address)
+            fetched, data = self._ask(fetcher, address, conditional_headers(validators) if first else {})
+            if fetched.status == 304:
+                yield Page(cursor=cursor)
+                return
+            if first:
+                validators, first = fetched.validators, False
+            found = self._rows(data)
+            _check_columns(columns, found)
+            rows = [[cell(looked_up(row, name)) for name in columns] for row in found]
+            address = self._next(data, address)
+            for start in range(0, len(rows) - PAGE_ROWS, PAGE_ROWS):
+                yield Page(rows=rows[start : start + PAGE_ROWS])
+            rest = rows[(len(rows) - 1) // PAGE_ROWS * PAGE_ROWS :] if rows else []
+            yield Page(
+                rows=rest,
+                cursor={"next": address, "validators": validators} if address else {"validators": validators},
+            )
+            if not address:
+                return
+        raise SourceError(
+            "The next page is one that has been read already: the pages go round in a circle.",
+            "Correct the path to the next page's address.",
+        )
+
+    def _next(self, data: Any, address: str) -> str:
+        if not self.parameters.next_path:
+            return ""
+        target = cell(looked_up(data, self.parameters.next_path))
+        if not target:
+            return ""
+        following = urljoin(address, target)
+        if urlsplit(following).netloc != urlsplit(self.parameters.url).netloc:
+            raise SourceError(
+                f"The next page lies on another server ({urlsplit(following).hostname}); the feed's key is not sent there.",
+                "Enter that server's address, or leave the path to the next page empty.",
+            )
+        return _without_secret(following, self.parameters)
+
+    def _ask(self, fetcher: Fetcher, address: str, conditional: Mapping[str, str]) -> tuple[Fetched, Any]:
+        found: list[Any] = [None]
+
+        def check(fetched: Fetched) -> None:
+            found[0] = parsed_json(fetched, address)
+
+        headers = {**_headers(self.parameters, "application/json"), **conditional}
+        return fetcher.get(address, query=_query(self.parameters), headers=headers, check=check), found[0]
+
+    def _rows(self, data: Any) -> list[Any]:
+        path = self.parameters.rows_path
+        rows = looked_up(data, path) if path else data
+        if isinstance(rows, dict) and isinstance(rows.get("features"), list):
+            rows = rows["features"]
+        if isinstance(rows, dict) and not path:
+            inside = [name for name, value in rows.items() if isinstance(value, list)]
+            raise SourceError(
+                f"The answer is no list of rows. Lists in it: {', '.join(map(str, inside[:8])) or 'none'}.",
+                "Enter the path to the rows on the feed's page.",
+            )
+        if not isinstance(rows, list):
+            raise SourceError(
+                f"There are no rows at {path!r} in the answer.", "Correct the path to the rows."
+            )
+        return rows
+
+    def sample(self, rows: int, fetcher: Fetcher) -> tuple[tuple[str, ...], list[list[str]]]:
+        _, data = self._ask(fetcher, self.parameters.url, {})
+        found = self._rows(data)[:rows]
+        header = flat_names(found)
+        if not header:
+            raise SourceError("The answer holds no rows.", "Try again when the source has some.")
+        return sample_table(header, [[cell(looked_up(row, name)) for name in header] for row in found])
+
+
+def _without_secret(address: str, parameters: UrlParameters) -> str:
+    """The next page's address without our key: servers repeat it there, and the cursor is stored in the clear."""
+    name = parameters.query_secret.partition("=")[0]
+    if not name:
+        return address
+    parts = urlsplit(address)
+    query = "&".join(p for p in parts.query.split("&") if p.partition("=")[0] != name)
+    return parts._replace(query=query).geturl()
+
+
+def _check_columns(columns: Sequence[str], rows: Sequence[Any]) -> None:
+    """Raise ``SourceError`` for a column that no row has: the source was changed. Empty values are no such change."""
+    if not rows:
+        return
+    there = set(flat_names(rows))
+    for name in columns:
+        if name not in there and not any(looked_up(row, name) is not None for row in rows):
+            raise SourceError(
+                f"No row has the column {name!r} any more. Columns there: {', '.join(sorted(there)[:30])}.",
+                "Mend the feed's mapping (Feeds → Fetch a sample).",
+                column=name,
+            )
+
+
+@register
+class CsvUrl(_Url):
+    """A CSV or TSV file behind an address, plain or gzipped, read as it arrives: only mapped columns are kept.
+
+    The cursor holds the validators of the last file. A file that is cut off is asked for again from its beginning.
+    """
+
+    kind: ClassVar[str] = "csv_url"
+    label: ClassVar[str] = "CSV from an address"
+    help: ClassVar[str] = "A CSV or TSV file behind an address, plain or gzipped."
+    Parameters: ClassVar[type] = UrlParameters
+
+    def __init__(self, parameters: UrlParameters | None = None) -> None:
+        self.parameters = parameters or UrlParameters()
+        _checked(self.parameters)
+
+    def pages(
+        self, mapping: FeedMapping, cursor: Mapping[str, Any], fetcher: Fetcher, now: datetime
+    ) -> Generator[Page, None, None]:
+        for attempt in range(RESTARTS):
+            try:
+                yield from self._once(mapping, cursor, fetcher)
+            except TryAgain as exc:
+                if attempt + 1 == RESTARTS:
+                    raise SourceError(
+                        f"The file was cut off {RESTARTS} times ({exc}); nothing of it was kept.",
+                        "Nothing: it is fetched again at the feed's next turn.",
+                    ) from None
+                yield Page(restart=True)
+            else:
+                return
+
+    def _once(
+        self, mapping: FeedMapping, cursor: Mapping[str, Any], fetcher: Fetcher
+    ) -> Generator[Page, None, None]:
+        headers = _headers(self.parameters, "text/csv, */*;q=0.5")
+        headers |= conditional_headers(cursor.get("validators") or {})
+        query = _query(self.parameters)
+        with fetcher.stream(self.parameters.url, query=query, headers=headers) as (fetched, blocks):
+            if fetched.status == 304:
+                yield Page(cursor=cursor)
+                return
+            header, rows = _table(blocks, mapping)
+            indices = list(column_indices(header, mapping).values())
+            width = len(header)
+            while batch := list(islice(rows, PAGE_ROWS)):
+                good = [[row[i] for i in indices] for row in batch if len(row) == width]
+                yield Page(
+                    rows=good, ragged=[len(row) - width for row in batch if len(row) not in (0, width)]
+                )
+            yield Page(cursor={"validators": fetched.validators})
+
+    def sample(self, rows: int, fetcher: Fetcher) -> tuple[tuple[str, ...], list[list[str]]]:
+        query, headers = _query(self.parameters), _headers(self.parameters, "text/csv, */*;q=0.5")
+        try:
+            with fetcher.stream(self.parameters.url, query=query, headers=headers) as (_, blocks):
+                header, found = _table(blocks, None)
+                check_header(header)
+                first = [row for row in islice(found, rows) if len(row) == len(header)]
+        except TryAgain as exc:
+            raise SourceError(f"The file was cut off ({exc}).", "Try again.") from None
+        return sample_table(header, first)
+
+
+def _table(
+    blocks: Iterator[bytes], mapping: FeedMapping | None
+) -> tuple[tuple[str, ...], Iterator[list[str]]]:
+    """Header and rows of a CSV as it arrives. Raises ``SourceError`` for anything that is no such table."""
+    stream = io.BufferedReader(_Stream(_unpacked(blocks)), HEAD_BYTES)
+    head = stream.peek(HEAD_BYTES)
+    if not head.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x00"):
+        raise SourceError("The file is empty.", "Check the address in a browser.")
+    check_is_text(head)
+    encoding = (mapping.encoding if mapping else "") or encoding_of_head(head)
+    errors = decode_errors(encoding)
+    text = head.decode(encoding.replace("-sig", ""), "replace").lstrip("\ufeff")
+    lines = [line for line in text.splitlines()[:30] if line.strip()][:-1] or text.splitlines()
+    delimiter = sniff_delimiter(lines, mapping.delimiter if mapping else "")
+    reader = csv.reader(
+        io.TextIOWrapper(stream, encoding=encoding, errors=errors, newline=""), delimiter=delimiter
+    )
+    rows = _read(reader)
+    header = next(rows, None)
+    if header is None:
+        raise SourceError("The file has no header.", "Check the address in a browser.")
+    return tidy_header(header), rows
+
+
+def _read(reader: Any) -> Iterator[list[str]]:
+    try:
+        for row in reader:
+            if row:
+                yield row
+    except csv.Error as exc:
+        raise SourceError(
+            f"Line {reader.line_num} cannot be split into columns ({exc}).",
+            "Have the file mended at its source.",
+        ) from None
+    except UnicodeDecodeError as exc:
+        raise SourceError(
+            f"The file is not written in {exc.encoding} throughout.",
+            "Set the encoding in the feed's mapping.",
+        ) from None
+
+
+def _unpacked(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The blocks, gunzipped where they are a gzip file (not merely sent as one: that is undone already)."""
+    first = next(blocks, b"")
+    if not first.startswith(b"\x1f\x8b"):
+        yield first
+        yield from blocks
+        return
+    unpacker = zlib.decompressobj(31)
+    try:
+        for block in chain([first], blocks):
+            yield from _inflated(unpacker, block)
+    except zlib.error as exc:
+        raise TryAgain(f"the gzip file is damaged: {exc}") from None
+    if not unpacker.eof:
+        raise TryAgain("the gzip file is cut off")
+
+
+def _inflated(unpacker: Any, block: bytes) -> Iterator[bytes]:
+    while block:
+        # A bounded piece at a time: a bomb of a few kilobytes unpacks to gigabytes.
+        yield unpacker.decompress(block, HEAD_BYTES)
+        block = unpacker.unconsumed_tail
+
+
+class _Stream(io.RawIOBase):
+    """Blocks as a file."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        super().__init__()
+        self._blocks = blocks
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            block = next(self._blocks, None)
+            if block is None:
+                return 0
+            self._rest = block
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
