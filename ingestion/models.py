@@ -16,6 +16,16 @@ class RecordKind(models.TextChoices):
     INCIDENTS = "incidents", "Crime incidents"
     CALLS = "calls", "Calls for service"
     GUNFIRE = "gunfire", "Gunfire detections"
+    POSITIONS = "positions", "Vehicle positions"
+
+
+class Stage(models.TextChoices):
+    """How far a gunfire alert has come, in order."""
+
+    DETECTED = "detected", "Detected"
+    REVIEWED = "reviewed", "Reviewed"
+    RECLASSIFIED = "reclassified", "Reclassified"
+    DISMISSED = "dismissed", "Dismissed"
 
 
 class Discovery(models.TextChoices):
@@ -188,6 +198,8 @@ class ImportRun(AbstractRun):
     spool_name = models.CharField(max_length=200, blank=True, editable=False)
     refusals = models.JSONField(default=dict, blank=True)
     rejections = models.JSONField(default=dict, blank=True)
+    job_id = models.UUIDField(null=True, blank=True, unique=True, editable=False)
+    """By which a client that uploaded the file asks for it: a running number would tell how many others there are."""
 
     objects = RunQuerySet.as_manager()
 
@@ -279,9 +291,16 @@ class CallForService(Fact):
 
 
 class GunfireAlert(Fact):
-    """A sensor's detection of gunfire. Created and changed only by ``ingestion.services.incidents_upsert``."""
+    """A sensor's detection of gunfire. Created and changed only by ``ingestion.services.incidents_upsert``.
+
+    ``stage`` and ``stage_at`` are empty for feeds that tell of no stages. An alert that was dismissed, or reclassified
+    as something else, is kept for audit with ``is_gunfire`` False and counts nowhere.
+    """
 
     crime_type = models.ForeignKey(CrimeType, on_delete=models.PROTECT, db_index=False)
+    stage = models.CharField(max_length=12, choices=Stage, blank=True, default="")
+    stage_at = models.DateTimeField(null=True, blank=True)
+    is_gunfire = models.BooleanField(default=True)
 
     class Meta(Fact.Meta):
         pass
@@ -334,7 +353,8 @@ class ApiToken(AbstractAuthToken):  # type: ignore[misc]  # knox ships no types
 
     agency = models.ForeignKey(Agency, null=True, on_delete=models.CASCADE)
     feed = models.ForeignKey(Feed, null=True, blank=True, on_delete=models.CASCADE)
-    scope = models.CharField(max_length=20, default="read")
+    scope = models.CharField(max_length=20, default="read", choices=[("push", "Push"), ("read", "Read")])
+    name = models.CharField(max_length=60, blank=True, help_text="Which machine uses it.")
 
     def __str__(self) -> str:
         return f"{self.token_key}… ({self.scope})"
@@ -348,3 +368,28 @@ def fact_model(record_kind: str) -> type[Any]:
         RecordKind.GUNFIRE: GunfireAlert,
     }
     return tables[record_kind]
+
+
+# Below, because they refer to the feeds above; Django looks for models here only.
+from ingestion.push_models import ForecastRefresh, PushDay, PushTally, VehiclePosition  # noqa: E402
+
+__all__ = [
+    "ApiToken",
+    "CallForService",
+    "ContextLayer",
+    "Discovery",
+    "Fact",
+    "Feed",
+    "ForecastRefresh",
+    "GunfireAlert",
+    "ImportRun",
+    "Incident",
+    "OffenceCode",
+    "PushDay",
+    "PushTally",
+    "QuarantinedRow",
+    "RecordKind",
+    "Stage",
+    "VehiclePosition",
+    "fact_model",
+]

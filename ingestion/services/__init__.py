@@ -12,6 +12,9 @@ from ingestion.services.feeds import CodesImported, codes_import, feed_ensure
 from ingestion.services.imports import import_run_execute, import_run_queue
 from ingestion.services.layers import context_layer_import, layer_geojson, layer_slug
 from ingestion.services.locks import ImportBusy
+from ingestion.services.positions import positions_store
+from ingestion.services.push import PushResult, push_mapped, push_mapping, push_store
+from ingestion.services.push_account import push_day_fold, push_days_fold
 from ingestion.services.quarantine import (
     quarantine_replay,
     quarantine_replay_execute,
@@ -22,6 +25,7 @@ from ingestion.services.spool import spool_delete, spool_expire, spool_path, spo
 __all__ = [
     "CodesImported",
     "CrimeTypeKeys",
+    "PushResult",
     "ImportBusy",
     "UpsertCounts",
     "codes_import",
@@ -37,6 +41,12 @@ __all__ = [
     "incidents_upsert",
     "layer_geojson",
     "layer_slug",
+    "positions_store",
+    "push_day_fold",
+    "push_days_fold",
+    "push_mapped",
+    "push_mapping",
+    "push_store",
     "quarantine_replay",
     "quarantine_replay_execute",
     "quarantine_replay_queue",

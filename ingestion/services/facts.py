@@ -12,11 +12,12 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from ingestion.engine.records import NormalisedChunk
-from ingestion.models import CallForService, Fact, Feed, fact_model
+from ingestion.engine.stages import NO_VERSION, stage_ranks, stage_versions
+from ingestion.models import CallForService, Fact, Feed, GunfireAlert, fact_model
 from ingestion.selectors.tables import EpochSeconds
+from ingestion.services.locks import records_lock
 
-_NEW, _CHANGED, _SAME = 0, 1, 2
-_NEVER = np.iinfo(np.int64).min
+NEW, CHANGED, SAME = 0, 1, 2
 _KEY = ("feed_id", "external_id")
 # The moment of the first import is history: an update must not move it.
 _WRITTEN_ONCE = (*_KEY, "agency_id", "imported_at")
@@ -29,6 +30,8 @@ class UpsertCounts:
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
+    fates: tuple[int, ...] = ()
+    """``NEW``, ``CHANGED`` or ``SAME`` for each record of the chunk, in its order."""
 
 
 @dataclass(frozen=True)
@@ -44,22 +47,25 @@ def incidents_upsert(
 ) -> UpsertCounts:
     """Store the chunk's records under (feed, external id); equal content is left alone.
 
-    A version older than the stored one, by ``last_updated``, is left alone too and counts as unchanged. One
-    query to compare, one statement to write; both in the caller's transaction or one of their own.
+    A version older than the stored one is left alone too and counts as unchanged: by ``last_updated``, and where alerts
+    come in stages by the time and rank of the stage. One query to compare, one statement to write; both in the caller's
+    transaction or one of their own. On PostgreSQL two more for a lock: whoever else writes one of these records waits.
     """
     if not len(chunk):
         return UpsertCounts()
     model = fact_model(feed.record_kind)
     with transaction.atomic():
+        records_lock(feed, chunk.external_id.tolist())
         fate = _fates(feed, model, chunk)
-        write = np.flatnonzero(fate != _SAME)
+        write = np.flatnonzero(fate != SAME)
         if write.size:
             columns = _columns(feed, model, chunk, write, crime_types, now)
             _write_rows(model, tuple(columns), list(zip(*columns.values(), strict=True)))
     return UpsertCounts(
-        inserted=int((fate == _NEW).sum()),
-        updated=int((fate == _CHANGED).sum()),
-        unchanged=int((fate == _SAME).sum()),
+        inserted=int((fate == NEW).sum()),
+        updated=int((fate == CHANGED).sum()),
+        unchanged=int((fate == SAME).sum()),
+        fates=tuple(fate.tolist()),
     )
 
 
@@ -76,28 +82,44 @@ def of_records(rows: QuerySet[Any], external_ids: list[str]) -> QuerySet[Any]:
 
 def _fates(feed: Feed, model: type[Fact], chunk: NormalisedChunk) -> npt.NDArray[np.int8]:
     """What each record is against the stored one: new, changed or the same. One query."""
+    is_staged = model is GunfireAlert
+    stage_columns = ("stage", EpochSeconds("stage_at")) if is_staged else ()
     rows = (
         of_records(model._default_manager.filter(feed=feed), chunk.external_id.tolist())
         .order_by()
-        .values_list("external_id", "content_hash", EpochSeconds("last_updated_at"))
+        .values_list("external_id", "content_hash", EpochSeconds("last_updated_at"), *stage_columns)
     )
-    stored = {key: (content, updated) for key, content, updated in rows}
+    stored = {row[0]: row[1:] for row in rows}
     fate = np.zeros(len(chunk), dtype=np.int8)
     if not stored:
         return fate
-    updated_s = np.where(np.isnat(chunk.last_updated), _NEVER, chunk.last_updated.astype(np.int64))
-    for row, (key, content, mine) in enumerate(
-        zip(chunk.external_id.tolist(), chunk.content_hash.tolist(), updated_s.tolist(), strict=True)
+    updated = np.where(np.isnat(chunk.last_updated), NO_VERSION, chunk.last_updated.astype(np.int64))
+    mine = updated
+    if chunk.stage is not None and chunk.stage_at is not None:
+        mine = stage_versions(chunk.stage_at, stage_ranks(chunk.stage.tolist()))
+    for row, (key, content) in enumerate(
+        zip(chunk.external_id.tolist(), chunk.content_hash.tolist(), strict=True)
     ):
         known = stored.get(key)
         if known is None:
             continue
-        older = known[1] is not None and mine != _NEVER and mine < known[1]
-        fate[row] = _SAME if known[0] == content or older else _CHANGED
+        theirs = known[1]
+        if chunk.stage is not None:
+            theirs = _stage_version(known[2], known[3])
+        older = theirs is not None and mine[row] != NO_VERSION and mine[row] < theirs
+        fate[row] = SAME if known[0] == content or older else CHANGED
     return fate
 
 
-def _instants(times: npt.NDArray[np.datetime64]) -> list[str | None]:
+def _stage_version(stage: str, at_s: int | None) -> int | None:
+    """The stored alert's version as ``stage_versions`` counts it; None for one that was stored without a stage."""
+    if at_s is None:
+        return None
+    at = np.array([at_s], dtype=np.int64).astype("datetime64[s]")
+    return int(stage_versions(at, stage_ranks([stage]))[0])
+
+
+def instant_texts(times: npt.NDArray[np.datetime64]) -> list[str | None]:
     """Instants as both databases take them as text; NaT is NULL."""
     suffix = "+00" if connection.vendor == "postgresql" else ""
     texts = np.char.replace(np.datetime_as_string(times, unit="s"), "T", " ").tolist()
@@ -117,16 +139,24 @@ def _columns(
     if model is CallForService:
         # Other calls about crimes stay calls: counting them as crimes too would count each robbery twice.
         slugs = [slug if slug in crime_types.gunfire else "" for slug in slugs]
-    imported = _instants(np.array([np.datetime64(int(now.timestamp()), "s")]))
+    own: dict[str, Sequence[Any]] = {}
+    if model is GunfireAlert:
+        told = chunk.stage is not None and chunk.stage_at is not None and chunk.is_gunfire is not None
+        own = {
+            "stage": chunk.stage[rows].tolist() if told else [""] * n,  # type: ignore[index]
+            "stage_at": instant_texts(chunk.stage_at[rows]) if told else [None] * n,  # type: ignore[index]
+            "is_gunfire": chunk.is_gunfire[rows].tolist() if told else [True] * n,  # type: ignore[index]
+        }
+    imported = instant_texts(np.array([np.datetime64(int(now.timestamp()), "s")]))
     return {
         "agency_id": [feed.agency_id] * n,
         "feed_id": [feed.pk] * n,
         "external_id": chunk.external_id[rows].tolist(),
         "code": chunk.code[rows].tolist(),
-        "occurred_from": _instants(chunk.occurred_from[rows]),
-        "occurred_to": _instants(chunk.occurred_to[rows]),
-        "reported_at": _instants(chunk.reported_at[rows]),
-        "last_updated_at": _instants(chunk.last_updated[rows]),
+        "occurred_from": instant_texts(chunk.occurred_from[rows]),
+        "occurred_to": instant_texts(chunk.occurred_to[rows]),
+        "reported_at": instant_texts(chunk.reported_at[rows]),
+        "last_updated_at": instant_texts(chunk.last_updated[rows]),
         "lon": chunk.lon[rows].tolist(),
         "lat": chunk.lat[rows].tolist(),
         "discovery": chunk.discovery[rows].tolist(),
@@ -134,6 +164,7 @@ def _columns(
         "content_hash": chunk.content_hash[rows].tolist(),
         "imported_at": imported * n,
         "crime_type_id": [crime_types.pk_of[slug] if slug else None for slug in slugs],
+        **own,
     }
 
 

@@ -5,7 +5,8 @@ a lock row would outlive a killed import and somebody would have to know how to 
 """
 
 import fcntl
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from missions_project.lib.errors import MissionsError
 
 _ADVISORY_CLASS = 0x1A90
 """First key of our PostgreSQL advisory locks; the second is the feed's id."""
+_RECORDS_CLASS = 0x1A91
+"""The same for the short locks on records, which a long import must not hold from beginning to end."""
 
 
 class ImportBusy(MissionsError):
@@ -68,3 +71,32 @@ def _file_lock() -> Iterator[None]:
             yield
         finally:
             fcntl.flock(file, fcntl.LOCK_UN)
+
+
+FEW_RECORDS = 64
+"""Up to so many records are locked one by one, so that single alerts of one feed are stored side by side."""
+
+
+def records_lock(feed: Feed, external_ids: Sequence[str]) -> None:
+    """Keep others from writing these records of the feed until the transaction ends. Two queries on PostgreSQL, else none.
+
+    Between comparing and writing, somebody else's newer version would otherwise be overwritten by an older one. On
+    SQLite the transaction alone keeps every other writer out.
+    """
+    if connection.vendor != "postgresql":
+        return
+    few = len(external_ids) <= FEW_RECORDS
+    with connection.cursor() as cursor:
+        mode = "_shared" if few else ""
+        cursor.execute(f"SELECT pg_advisory_xact_lock{mode}(%s, %s)", [_RECORDS_CLASS, feed.pk % 2**31])
+        if few:
+            # In one order for everybody: two batches that hold each other's next record would wait for ever.
+            keys = sorted({_record_key(feed.pk, external_id) for external_id in external_ids})
+            cursor.execute(
+                "SELECT count(pg_advisory_xact_lock(key)) FROM unnest(%s::bigint[]) AS key", [keys]
+            )
+
+
+def _record_key(feed_id: int, external_id: str) -> int:
+    digest = hashlib.blake2b(f"{feed_id}:{external_id}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)

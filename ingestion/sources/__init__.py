@@ -13,6 +13,7 @@ from ingestion.sources.base import (
     source_kinds,
 )
 from ingestion.sources.csv_file import CsvFile, CsvFileParameters, CsvFileSource
+from ingestion.sources.push import PushSource
 
 __all__ = [
     "CsvFile",
@@ -22,6 +23,7 @@ __all__ = [
     "FileSource",
     "FileSurvey",
     "ParameterInfo",
+    "PushSource",
     "SourceError",
     "parameter_infos",
     "register",

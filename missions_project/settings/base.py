@@ -39,6 +39,8 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "rest_framework",
     "knox",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "csp",
     "leaflet",
     "djgeojson",
@@ -131,10 +133,29 @@ KNOX_TOKEN_MODEL = "ingestion.ApiToken"
 # PostgreSQL every flush (each test with real transactions) fails on its foreign key to the users.
 MIGRATION_MODULES = {"knox": None}
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["knox.auth.TokenAuthentication"],
+    # For machines only: a person's session opens nothing here, so no page can be made to push in their name.
+    "DEFAULT_AUTHENTICATION_CLASSES": ["ingestion.api.tokens.FeedTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     # The browsable pages carry inline scripts that our policy blocks.
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    # HunchLab's clients send format=csv as a parameter of their own.
+    "URL_FORMAT_OVERRIDE": None,
+}
+API_REQUESTS_PER_SECOND = int(os.environ.get("API_REQUESTS_PER_SECOND", "500"))
+PUSH_MAX_BYTES = 16 * 1024**2
+PUSH_CONTEXT_SECONDS = 2.0
+"""How long a server process goes on with the boundary, codes and mapping that it has read."""
+LIVE_CACHE_SECONDS = 0.5
+"""How long a board may be told an old version where processes share no cache."""
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Missions API",
+    "DESCRIPTION": "What machines send to and fetch from the product. Each address needs a feed's token.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/",
 }
 
 LANGUAGE_CODE = "en-us"

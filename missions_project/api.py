@@ -1,0 +1,35 @@
+"""Every address of the API, under /api/: one router for machines, its description, and the page that shows it."""
+
+from django.urls import path
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
+from rest_framework.permissions import AllowAny
+
+from ingestion.api import push
+
+app_name = "api"
+
+
+class Description(SpectacularJSONAPIView):
+    """The API in OpenAPI 3. Open to everybody: it names addresses and fields, and nobody's rows."""
+
+    authentication_classes: list[type] = []
+    permission_classes = [AllowAny]
+
+
+class Swagger(SpectacularSwaggerView):
+    """The description as a page, in a template of ours: the package's own holds an inline script and style."""
+
+    authentication_classes: list[type] = []
+    permission_classes = [AllowAny]
+    url_name = "api:schema"
+    template_name = "missions_project/swagger.html"
+
+
+urlpatterns = [
+    path("schema/", Description.as_view(), name="schema"),
+    path("docs/", Swagger.as_view(), name="docs"),
+    path("v1/incidents/", push.PushIncidents.as_view(), name="push_incidents"),
+    path("v1/calls/", push.PushCalls.as_view(), name="push_calls"),
+    path("v1/gunfire/", push.PushGunfire.as_view(), name="push_gunfire"),
+    path("v1/positions/", push.PushPositions.as_view(), name="push_positions"),
+]
