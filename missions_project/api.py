@@ -4,7 +4,8 @@ from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 from rest_framework.permissions import AllowAny
 
-from ingestion.api import push
+from ingestion.api import dataservice, push
+from patrols import api as patrols_api
 
 app_name = "api"
 
@@ -32,4 +33,14 @@ urlpatterns = [
     path("v1/calls/", push.PushCalls.as_view(), name="push_calls"),
     path("v1/gunfire/", push.PushGunfire.as_view(), name="push_gunfire"),
     path("v1/positions/", push.PushPositions.as_view(), name="push_positions"),
+    # HunchLab 2.0, as its clients of 2014 know it: they post with the slash and ask without. A redirect would lose the
+    # upload on the way, so both are answered.
+    path("dataservice/", dataservice.DataService.as_view(), name="dataservice"),
+    path("dataservice", dataservice.DataService.as_view()),
+    path("dataservice/<str:job_id>/", dataservice.ImportJob.as_view()),
+    path("dataservice/<str:job_id>", dataservice.ImportJob.as_view(), name="import_job"),
+    path("missions/", patrols_api.Missions.as_view(), name="missions"),
+    path("missions", patrols_api.Missions.as_view()),
+    path("missioneffectiveness/", patrols_api.MissionEffectiveness.as_view(), name="missioneffectiveness"),
+    path("missioneffectiveness", patrols_api.MissionEffectiveness.as_view()),
 ]

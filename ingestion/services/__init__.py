@@ -21,6 +21,7 @@ from ingestion.services.quarantine import (
     quarantine_replay_queue,
 )
 from ingestion.services.spool import spool_delete, spool_expire, spool_path, spool_store
+from ingestion.services.uploads import upload_queue
 
 __all__ = [
     "CodesImported",
@@ -54,4 +55,5 @@ __all__ = [
     "spool_expire",
     "spool_path",
     "spool_store",
+    "upload_queue",
 ]

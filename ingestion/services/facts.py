@@ -15,7 +15,7 @@ from ingestion.engine.records import NormalisedChunk
 from ingestion.engine.stages import NO_VERSION, stage_ranks, stage_versions
 from ingestion.models import CallForService, Fact, Feed, GunfireAlert, fact_model
 from ingestion.selectors.tables import EpochSeconds
-from ingestion.services.locks import records_lock
+from ingestion.services.locks import FEW_RECORDS, records_lock
 
 NEW, CHANGED, SAME = 0, 1, 2
 _KEY = ("feed_id", "external_id")
@@ -169,7 +169,7 @@ def _columns(
 
 
 def _write_rows(model: type[Fact], columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
-    """Insert the rows, overwriting those whose key is there: by COPY on PostgreSQL, in one batch on SQLite."""
+    """Insert the rows, overwriting those whose key is there: by COPY on PostgreSQL, in one batch on SQLite or where they are few."""
     quote = connection.ops.quote_name
     table = quote(model._meta.db_table)
     names = ", ".join(quote(name) for name in columns)
@@ -178,7 +178,8 @@ def _write_rows(model: type[Fact], columns: tuple[str, ...], rows: list[tuple[An
     )
     on_conflict = f"ON CONFLICT ({', '.join(quote(name) for name in _KEY)}) DO UPDATE SET {changed}"
     with connection.cursor() as cursor:
-        if connection.vendor != "postgresql":
+        # A temporary table for each alert would be most of its price, and litter the catalogue.
+        if connection.vendor != "postgresql" or len(rows) <= FEW_RECORDS:
             values = ", ".join(["%s"] * len(columns))
             cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({values}) {on_conflict}", rows)
             return

@@ -18,6 +18,7 @@ from ingestion.engine.rejections import REJECTION_CODES
 from ingestion.engine.rows import RowChunk
 from ingestion.models import Feed, VehiclePosition
 from ingestion.services.facts import instant_texts
+from ingestion.services.locks import FEW_RECORDS
 from ingestion.services.push import PushResult, RowResult, shown_ids
 from ingestion.services.push_account import push_account
 from ingestion.services.tally import CLASSES, Tally
@@ -109,7 +110,7 @@ def _insert(
     names = ", ".join(quote(name) for name in _COLUMNS)
     keys = list(zip(units, seconds, strict=True))
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
+        if connection.vendor == "postgresql" and n > FEW_RECORDS:
             cursor.execute(
                 f"CREATE TEMP TABLE incoming_positions ON COMMIT DROP AS SELECT {names} FROM {table} LIMIT 0"
             )
@@ -122,16 +123,24 @@ def _insert(
             found = set(keys) if cursor.rowcount == n else set(cursor.fetchall())
             cursor.execute("DROP TABLE incoming_positions")
             return found
+        values = ", ".join(["%s"] * len(_COLUMNS))
+        insert = f"INSERT INTO {table} ({names}) VALUES ({values}) ON CONFLICT DO NOTHING"
+        found = set()
+        if n <= FEW_RECORDS:
+            for row, key in zip(zip(*columns, strict=True), keys, strict=True):
+                cursor.execute(insert, row)
+                found |= {key} if cursor.rowcount == 1 else set()
+            return found
+        # Nobody writes beside this transaction on SQLite: what is there now is there when the rows are written.
         cursor.execute(
             f"SELECT unit_code, CAST(strftime('%%s', at) AS INTEGER) FROM {table} WHERE feed_id = %s AND "
             "unit_code IN (SELECT value FROM json_each(%s)) AND at BETWEEN %s AND %s",
             [feed.pk, json.dumps(sorted(set(units))), min(columns[3]), max(columns[3])],
         )
-        stored = set(cursor.fetchall())
-        new = [row for row, key in zip(zip(*columns, strict=True), keys, strict=True) if key not in stored]
-        values = ", ".join(["%s"] * len(_COLUMNS))
-        cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({values})", new)
-        return set(keys) - stored
+        found = set(keys) - set(cursor.fetchall())
+        rows_now = zip(zip(*columns, strict=True), keys, strict=True)
+        cursor.executemany(insert, [row for row, key in rows_now if key in found])
+        return found
 
 
 def _copy_text(columns: Sequence[Sequence[Any]]) -> str:

@@ -134,6 +134,27 @@ def test_positions_are_stored_once_and_unknown_units_are_flagged(agency: Agency)
     assert VehiclePosition.objects.count() == 2
 
 
+@pytest.mark.parametrize("n", [64, 300])
+def test_positions_of_a_large_and_a_small_batch_fare_alike(agency: Agency, n: int) -> None:
+    token = make_token(push_feed(agency, "positions"))
+    now = timezone.now().replace(microsecond=0)
+    lon, lat = degrees(1_000, 1_000)
+    rows = [
+        {
+            "unit": f"R\\{number % 7}",
+            "at": (now - dt.timedelta(seconds=number)).isoformat(),
+            "lon": lon,
+            "lat": lat,
+        }
+        for number in range(n)
+    ]
+    assert counts_of(push(token, "positions", rows[: n // 2])) == {"received": n // 2, "inserted": n // 2}
+    answer = push(token, "positions", rows)
+    assert counts_of(answer) == {"received": n, "inserted": n - n // 2, "unchanged": n // 2}
+    assert {row["outcome"] for row in answer.json()["results"][: n // 2]} == {"unchanged"}
+    assert VehiclePosition.objects.filter(unit_code="R\\3").exists()
+
+
 def test_a_days_pushes_add_up_in_one_run_and_in_the_feed_list(agency: Agency) -> None:
     feed = push_feed(agency)
     token = make_token(feed)
