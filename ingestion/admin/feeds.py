@@ -12,10 +12,11 @@ from django.utils.html import format_html, format_html_join
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin
+from ingestion.admin.feed_tokens import TokensMixin
 from ingestion.admin.wizard import WizardMixin
 from ingestion.engine.mapping import FIELDS, FeedMapping, MappingError
 from ingestion.forms import FeedForm
-from ingestion.models import Feed
+from ingestion.models import Feed, RecordKind
 from ingestion.selectors import FeedHealth, feeds_with_health
 
 Cache = dict[int, dict[int, FeedHealth]]
@@ -39,7 +40,7 @@ def _bound(method: Any, cache: Cache) -> Callable[[Feed], str]:
 
 
 @admin.register(Feed)
-class FeedAdmin(WizardMixin, AuditedAdminMixin, AgencyScopedAdmin):
+class FeedAdmin(TokensMixin, WizardMixin, AuditedAdminMixin, AgencyScopedAdmin):
     form = FeedForm
     list_display = ("name", "agency", "record_kind", "health", "stored", "waiting", "upload_link")
     list_filter = ("agency", "record_kind", "is_active")
@@ -69,6 +70,11 @@ class FeedAdmin(WizardMixin, AuditedAdminMixin, AgencyScopedAdmin):
     ) -> HttpResponse:
         if "_addanother" in request.POST or "_popup" in request.POST:
             return super().response_add(request, obj, post_url_continue)
+        if obj.kind == "push":
+            self.message_user(
+                request, f"Feed “{obj}” is there. Now make a key for the machine that sends its rows."
+            )
+            return redirect("admin:ingestion_feed_tokens", obj.pk)
         self.message_user(request, f"Feed “{obj}” is there. Now show it a file: its columns are mapped next.")
         return redirect("admin:ingestion_feed_upload", obj.pk)
 
@@ -96,16 +102,20 @@ class FeedAdmin(WizardMixin, AuditedAdminMixin, AgencyScopedAdmin):
 
     @admin.display(description="")
     def upload_link(self, feed: Feed) -> str:
+        keys = reverse("admin:ingestion_feed_tokens", args=[feed.pk])
         url = reverse("admin:ingestion_feed_upload", args=[feed.pk])
-        return format_html(
-            '<a href="{}">{}</a>', url, "Go on with the upload" if feed.draft else "Upload a file"
-        )
+        words = "Go on with the upload" if feed.draft else "Upload a file"
+        return format_html('<a href="{}">{}</a> · <a href="{}">Keys</a>', url, words, keys)
 
     @admin.display(description="how it is read")
     def how_it_is_read(self, feed: Feed) -> str:
         """The mapping in words: which column is which field, formats, zone."""
+        if feed.record_kind == RecordKind.POSITIONS:
+            return "Machines send unit, at, lon and lat; nothing else of a row is read."
         if not feed.mapping:
-            return "Not mapped yet: upload a file."
+            return (
+                "Not mapped yet: upload a file. Rows that machines push are read under the documented names."
+            )
         try:
             mapping = FeedMapping.from_json(feed.mapping)
         except MappingError as exc:
