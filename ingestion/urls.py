@@ -2,7 +2,11 @@
 
 from django.urls import path
 
-from ingestion import views
+from ingestion import live_views, views
 
 app_name = "ingestion"
-urlpatterns = [path("data/", views.data, name="data")]
+urlpatterns = [
+    path("data/", views.data, name="data"),
+    path("version.json", live_views.version, name="version"),
+    path("alerts.geojson", live_views.alerts, name="alerts"),
+]

@@ -18,6 +18,7 @@ from ingestion.api.tokens import PUSH, FeedTokenAuthentication, HasScope, TokenT
 from ingestion.engine.batches import BatchError, batch_from_csv, batch_from_json
 from ingestion.engine.positions import COLUMNS as POSITION_COLUMNS
 from ingestion.engine.rows import RowChunk
+from ingestion.live_views import live_nudge
 from ingestion.models import Feed, RecordKind
 from ingestion.services import PushResult, positions_store, push_mapped, push_store
 from ingestion.signals import facts_pushed
@@ -120,7 +121,9 @@ class PushView(APIView):
                 f"Feed “{feed.slug}” holds {feed.get_record_kind_display().lower()}. Use its own address or another token."
             )
         try:
-            result = self.store(feed, *request.data)
+            # Without a body no parser is asked, and the data is an empty form.
+            form, body = request.data if isinstance(request.data, tuple) else (JsonBody, b"")
+            result = self.store(feed, form, body)
         except BatchError as exc:
             too_many = exc.code == "too_many_rows"
             return problem(exc.code, str(exc), 413 if too_many else 400)
@@ -132,6 +135,7 @@ class PushView(APIView):
             raise Busy from None
         if result.changed:
             kind, agency_id = str(feed.record_kind), feed.agency_id
+            transaction.on_commit(lambda: live_nudge(agency_id))
             transaction.on_commit(
                 lambda: facts_pushed.send_robust(sender=Feed, agency_id=agency_id, record_kind=kind)
             )

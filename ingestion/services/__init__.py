@@ -20,6 +20,7 @@ from ingestion.services.quarantine import (
     quarantine_replay_execute,
     quarantine_replay_queue,
 )
+from ingestion.services.refresh import refresh_ask, refresh_begin, refresh_end
 from ingestion.services.spool import spool_delete, spool_expire, spool_path, spool_store
 from ingestion.services.uploads import upload_queue
 
@@ -51,6 +52,9 @@ __all__ = [
     "quarantine_replay",
     "quarantine_replay_execute",
     "quarantine_replay_queue",
+    "refresh_ask",
+    "refresh_begin",
+    "refresh_end",
     "spool_delete",
     "spool_expire",
     "spool_path",
