@@ -56,7 +56,9 @@ class TokensMixin:
         form = TokenForm()
         if request.method == "POST" and "revoke" in request.POST:
             if token_revoke(feed=feed, token_key=request.POST["revoke"], actor=request.user):  # type: ignore[arg-type]
-                messages.success(request, "Revoked. Whoever still uses it is refused from now on.")
+                messages.success(
+                    request, "Revoked. Whoever still uses it is refused, in two seconds at the latest."
+                )
             return redirect("admin:ingestion_feed_tokens", feed.pk)
         if request.method == "POST":
             form = TokenForm(request.POST)

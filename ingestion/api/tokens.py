@@ -19,7 +19,29 @@ from ingestion.models import ApiToken, Feed
 
 PUSH, READ = "push", "read"
 WINDOW_SECONDS = 10
+MAX_KNOWN = 1_000
 _UNUSED = ("feed__draft", "feed__agency__boundary", "agency__boundary")
+
+
+_known: dict[str, tuple[float, ApiToken]] = {}
+
+
+def _token(digest: str) -> ApiToken | None:
+    """The key with its feed and agency, read at most every ``PUSH_CONTEXT_SECONDS``: so long a revoked one may live on."""
+    known = _known.get(digest)
+    if known is not None and known[0] > time.monotonic():
+        return known[1]
+    found = (
+        ApiToken.objects.filter(pk=digest)
+        .select_related("user", "agency", "feed", "feed__agency")
+        .defer(*_UNUSED)
+        .first()
+    )
+    if len(_known) >= MAX_KNOWN:
+        _known.clear()
+    if found is not None:
+        _known[digest] = (time.monotonic() + settings.PUSH_CONTEXT_SECONDS, found)
+    return found
 
 
 class FeedTokenAuthentication(TokenAuthentication):  # type: ignore[misc]  # knox ships no types
@@ -30,12 +52,7 @@ class FeedTokenAuthentication(TokenAuthentication):  # type: ignore[misc]  # kno
             digest = hash_token(token.decode("ascii"))
         except ValueError:
             raise AuthenticationFailed("Invalid token.") from None
-        found = (
-            ApiToken.objects.filter(pk=digest)
-            .select_related("user", "agency", "feed", "feed__agency")
-            .defer(*_UNUSED)
-            .first()
-        )
+        found = _token(digest)
         if found is None or (found.expiry is not None and found.expiry <= timezone.now()):
             raise AuthenticationFailed("Invalid token.")
         if not found.user.is_active:

@@ -216,10 +216,11 @@ def _read_times(
     zone = mapping.time_zone or context.zone
     parsed: dict[str, ParsedTimes] = {}
     for name in TIME_FIELDS:
-        if name not in texts:
+        column = texts.get(name, [])
+        if name != "occurred_from" and not any(column):
+            # A field that is mapped and never sent: four of five for most alerts.
             parsed[name] = _no_times(len(alive))
             continue
-        column = texts[name]
         times = parse_times([column[i] for i in alive], date_format=mapping.date_format, zone=zone)
         parsed[name] = times
         if name == "occurred_from":

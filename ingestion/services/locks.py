@@ -78,7 +78,7 @@ FEW_RECORDS = 64
 
 
 def records_lock(feed: Feed, external_ids: Sequence[str]) -> None:
-    """Keep others from writing these records of the feed until the transaction ends. Two queries on PostgreSQL, else none.
+    """Keep others from writing these records of the feed until the transaction ends. One query on PostgreSQL, else none.
 
     Between comparing and writing, somebody else's newer version would otherwise be overwritten by an older one. On
     SQLite the transaction alone keeps every other writer out.
@@ -86,15 +86,18 @@ def records_lock(feed: Feed, external_ids: Sequence[str]) -> None:
     if connection.vendor != "postgresql":
         return
     few = len(external_ids) <= FEW_RECORDS
+    mine = [_RECORDS_CLASS, feed.pk % 2**31]
     with connection.cursor() as cursor:
-        mode = "_shared" if few else ""
-        cursor.execute(f"SELECT pg_advisory_xact_lock{mode}(%s, %s)", [_RECORDS_CLASS, feed.pk % 2**31])
-        if few:
-            # In one order for everybody: two batches that hold each other's next record would wait for ever.
-            keys = sorted({_record_key(feed.pk, external_id) for external_id in external_ids})
-            cursor.execute(
-                "SELECT count(pg_advisory_xact_lock(key)) FROM unnest(%s::bigint[]) AS key", [keys]
-            )
+        if not few:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", mine)
+            return
+        # In one order for everybody: two batches that hold each other's next record would wait for ever.
+        keys = sorted({_record_key(feed.pk, external_id) for external_id in external_ids})
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock_shared(%s, %s), count(pg_advisory_xact_lock(key)) "
+            "FROM unnest(%s::bigint[]) AS key",
+            [*mine, keys],
+        )
 
 
 def _record_key(feed_id: int, external_id: str) -> int:

@@ -1,5 +1,6 @@
 """Rows that machines send: judged like those of a file, stored at once, and each answered for."""
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from ingestion.engine.context import NormaliseContext
 from ingestion.engine.mapping import FeedMapping, as_record_kind
@@ -18,7 +19,7 @@ from ingestion.engine.rejections import excerpt
 from ingestion.engine.rows import RowChunk
 from ingestion.models import Feed, QuarantinedRow
 from ingestion.services.context import crime_type_keys, normalise_context
-from ingestion.services.facts import CHANGED, NEW, CrimeTypeKeys, UpsertCounts, incidents_upsert, of_records
+from ingestion.services.facts import CHANGED, NEW, CrimeTypeKeys, UpsertCounts, incidents_upsert
 from ingestion.services.imports import feed_mapping
 from ingestion.services.push_account import push_account
 from ingestion.services.quarantine import quarantine_store
@@ -116,8 +117,8 @@ def push_store(*, feed: Feed, chunk: RowChunk, now: datetime) -> PushResult:
     with transaction.atomic():
         stored = incidents_upsert(feed=feed, chunk=result, crime_types=known.keys, now=now)
         tally.add(result, stored)
-        with push_account(feed, now, tally) as run:
-            waiting = _waiting(feed, result)
+        waiting = _waiting(feed, result)
+        with push_account(feed, now, tally, look=bool(result.quarantined)) as run:
             if waiting or result.quarantined:
                 quarantine_store(feed=feed, run=run, chunk=result, waiting=waiting, now=now, closes_own=True)
     counts = {name: tally.counts[name] for name in ("received", *CLASSES)}
@@ -125,9 +126,20 @@ def push_store(*, feed: Feed, chunk: RowChunk, now: datetime) -> PushResult:
 
 
 def _waiting(feed: Feed, result: NormalisedChunk) -> set[str]:
+    """The records of the batch that wait in the feed's quarantine. One query, by hand: it is asked for each alert."""
     seen = [*result.external_id.tolist(), *(value.external_id for value in result.quarantined)]
-    rows = QuarantinedRow.objects.filter(feed=feed, resolved_at=None).exclude(external_id="")
-    return set(of_records(rows, seen).order_by().values_list("external_id", flat=True)) if seen else set()
+    if not seen:
+        return set()
+    table = connection.ops.quote_name(QuarantinedRow._meta.db_table)
+    on_postgres = connection.vendor == "postgresql"
+    among = "= ANY(%s)" if on_postgres else "IN (SELECT value FROM json_each(%s))"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT external_id FROM {table} WHERE feed_id = %s AND external_id {among} AND external_id <> '' "
+            "AND resolved_at IS NULL",
+            [feed.pk, seen if on_postgres else json.dumps(seen)],
+        )
+        return {row[0] for row in cursor.fetchall()}
 
 
 def _rows(chunk: RowChunk, id_column: str, result: NormalisedChunk, stored: UpsertCounts) -> list[RowResult]:

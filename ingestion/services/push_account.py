@@ -5,10 +5,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from secrets import randbelow
 
-from django.db import IntegrityError, transaction
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Max
 
 from ingestion.models import Feed, ImportRun, PushDay, PushTally
@@ -48,38 +50,71 @@ def _day(feed: Feed, on: date) -> PushDay:
         return PushDay.objects.get(feed=feed, on=on)
 
 
-@contextmanager
-def push_account(feed: Feed, now: datetime, tally: Tally) -> Iterator[ImportRun]:
-    """Give the day's run for the block, then add the batch to this thread's part. Within the caller's transaction.
+@dataclass(frozen=True)
+class _Part:
+    """One thread's part of a feed's day, and until when it is taken to be there without looking."""
 
-    Two queries for a batch without faults, after the thread's first of the day. The run row follows within a second or,
-    after the last push, within a minute.
-    """
-    on, slot = now.date(), _slot()
-    part = (
+    pk: int
+    day_id: int
+    run_id: int
+    until: float
+
+
+def _part(feed: Feed, on: date, *, look: bool) -> _Part:
+    known: dict[tuple[int, date], _Part] = _thread.__dict__.setdefault("parts", {})
+    part = known.get((feed.pk, on))
+    if part is not None and not look and part.until > time.monotonic():
+        return part
+    slot = _slot()
+    found = (
         PushTally.objects.filter(day__feed=feed, day__on=on, slot=slot)
         .values_list("pk", "day_id", "day__run_id")
         .first()
     )
-    if part is None:
+    if found is None:
         day = _day(feed, on)
         made, _ = PushTally.objects.get_or_create(day=day, slot=slot, defaults={"agency_id": feed.agency_id})
-        part = (made.pk, day.pk, day.run_id)
-    pk, day_id, run_id = part
-    yield ImportRun(pk=run_id, feed=feed, agency_id=feed.agency_id, file_name=f"push {now.isoformat()}")
-    rows = PushTally.objects.filter(pk=pk)
-    added = {name: F(name) + tally.counts[name] for name in COUNTS}
-    by_code = {}
-    if tally.rejections or tally.refusals:
-        mine = rows.select_for_update().get()
-        by_code = {
-            "rejections": _sum_codes(mine.rejections, tally.rejections),
-            "refusals": _sum_rules(mine.refusals, tally.refusals),
-        }
-    rows.update(batches=F("batches") + 1, last_at=now, **added, **by_code)
+        found = (made.pk, day.pk, day.run_id)
+    known.clear()
+    known[feed.pk, on] = part = _Part(*found, time.monotonic() + settings.PUSH_CONTEXT_SECONDS)
+    return part
+
+
+@contextmanager
+def push_account(feed: Feed, now: datetime, tally: Tally, *, look: bool = False) -> Iterator[ImportRun]:
+    """Give the day's run for the block, then add the batch to this thread's part. Within the caller's transaction.
+
+    One query for a batch without faults, after the thread's first in some seconds; ``look`` reads the day anew, as rows
+    that are to hang from it need. The run row follows within a second or, after the last push, within a minute.
+    """
+    part = _part(feed, now.date(), look=look)
+    yield ImportRun(pk=part.run_id, feed=feed, agency_id=feed.agency_id, file_name=f"push {now.isoformat()}")
+    if not _add(part.pk, now, tally):
+        # Deleted, or made in a transaction that was undone.
+        part = _part(feed, now.date(), look=True)
+        _add(part.pk, now, tally)
+    day_id = part.day_id
     if time.monotonic() - _folded_at.get(day_id, -10.0) >= FOLD_EVERY.total_seconds():
         _folded_at[day_id] = time.monotonic()
         transaction.on_commit(lambda: push_day_fold(day_id=day_id))
+
+
+def _add(pk: int, now: datetime, tally: Tally) -> bool:
+    if tally.rejections or tally.refusals:
+        mine = PushTally.objects.select_for_update().filter(pk=pk).first()
+        if mine is None:
+            return False
+        mine.rejections = _sum_codes(mine.rejections, tally.rejections)
+        mine.refusals = _sum_rules(mine.refusals, tally.refusals)
+        mine.save(update_fields=["rejections", "refusals"])
+    quote = connection.ops.quote_name
+    sums = ", ".join(f"{quote(name)} = {quote(name)} + %s" for name in ("batches", *COUNTS))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {quote(PushTally._meta.db_table)} SET {sums}, last_at = %s WHERE id = %s",
+            [1, *(tally.counts[name] for name in COUNTS), connection.ops.adapt_datetimefield_value(now), pk],
+        )
+        return bool(cursor.rowcount == 1)
 
 
 def _sum_codes(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:

@@ -102,6 +102,9 @@ def database_config(url: str) -> dict[str, Any]:
     config: dict[str, Any] = dict(dj_database_url.parse(url))
     if config["ENGINE"].endswith("sqlite3"):
         config["OPTIONS"] = {**SQLITE_OPTIONS, **config.get("OPTIONS", {})}
+    else:
+        # A new connection for each request costs more than storing an alert.
+        config |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     return config
 
 
