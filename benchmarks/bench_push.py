@@ -70,9 +70,40 @@ def set_up() -> dict[str, str]:
     return {**made, "session": str(session.session_key)}
 
 
+class CpuMeter:
+    """Processor time of the web server, the database and this process: what others do on the machine does not count."""
+
+    def __init__(self, web: int, database: int) -> None:
+        self._roots = {"web": web, "database": database}
+        self._before = self._now()
+
+    def _now(self) -> dict[str, float]:
+        parents: dict[int, int] = {}
+        ticks: dict[int, int] = {}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            pid = int(stat.parent.name)
+            # Its own and that of children that have ended: a connection's process may be gone by now.
+            parents[pid], ticks[pid] = int(fields[1]), sum(map(int, fields[11:15]))
+        found = {"senders": time.process_time()}
+        for name, root in self._roots.items():
+            own = [pid for pid in ticks if root in (pid, parents[pid], parents.get(parents[pid], 0))]
+            found[name] = sum(ticks[pid] for pid in own) / os.sysconf("SC_CLK_TCK")
+        return found
+
+    def lap(self, pieces: int) -> dict[str, float]:
+        """Milliseconds a piece of work since the last lap, by whom."""
+        now, before = self._now(), self._before
+        self._before = now
+        return {name: round(1000 * (now[name] - before[name]) / pieces, 2) for name in now}
+
+
 @contextmanager
-def web_server(log: Path) -> Iterator[int]:
-    """The product's own web server on a free port."""
+def web_server(log: Path) -> Iterator[tuple[int, int]]:
+    """The product's own web server on a free port: (port, process id)."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "missions_project.wsgi", "--bind", f"127.0.0.1:{port}"]
     command += ["--workers", str(WORKERS), "--threads", str(THREADS), "--log-level", "warning", "--preload"]
@@ -87,7 +118,7 @@ def web_server(log: Path) -> Iterator[int]:
                 time.sleep(0.1)
         else:
             raise RuntimeError(f"The web server did not start: {log.read_text()[-1000:]}")
-        yield port
+        yield port, server.pid
     finally:
         server.terminate()
         server.wait(20)
@@ -284,17 +315,25 @@ def on_postgres(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     from django.db import connection
 
     made = set_up()
-    with web_server(folder / "web.log") as port:
+    with web_server(folder / "web.log") as (port, web):
         results: dict[str, Any] = {}
+        spent = CpuMeter(web, options.database_pid)
         line = Line(port, made["positions"])
         results["positions_batch"] = measure_batches(lambda body: line.post("/api/v1/positions/", body))
+        results["positions_batch"]["cpu_ms"] = spent.lap(ROUNDS + WORKERS)
         bare = statistics.median(bare_copy(positions_body(100 + n)[1]) for n in range(ROUNDS))
         results["positions_batch"] |= {
             "bare_copy_ms": round(bare, 1),
             "ratio_to_bare_copy": round(results["positions_batch"]["median_ms"] / bare, 1),
         }
         most(port, "/api/v1/gunfire/", made["gunfire"], 1.0, alert_body)
+        spent.lap(1)
         results["alerts"] = sustained(port, made["gunfire"], options.rate, options.seconds)
+        used = spent.lap(int(options.rate * options.seconds))
+        results["alerts"] |= {
+            "cpu_ms": used,
+            "per_second_by_cpu_of_two_cores": round(2_000 / sum(used.values()), 1),
+        }
         results["alerts"]["most_per_second"] = most(
             port, "/api/v1/gunfire/", made["gunfire"], 5.0, alert_body
         )
@@ -335,6 +374,19 @@ def child(options: argparse.Namespace) -> int:
     return 0
 
 
+def database_pid(url: str) -> int:
+    """The database server's process: the one that listens on the URL's port; 0 for a file."""
+    port = url.rsplit(":", 1)[-1].split("/")[0]
+    for line in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = line.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if url and words[0].endswith(b"postgres") and b"-p" in words and port.encode() in words:
+            return int(line.parent.name)
+    return 0
+
+
 def run_part(part: str, url: str, options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="missions-bench-") as folder:
         out = Path(folder) / "part.json"
@@ -349,6 +401,7 @@ def run_part(part: str, url: str, options: argparse.Namespace) -> dict[str, Any]
         }
         command = [sys.executable, __file__, "--part", part, "--out", str(out)]
         command += ["--seconds", str(options.seconds), "--rate", str(options.rate)]
+        command += ["--database-pid", str(database_pid(url))]
         subprocess.run(command, env=environment, check=True)
         found: dict[str, Any] = json.loads(out.read_text())
         return found
@@ -361,6 +414,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--rate", type=int, default=200)
     parser.add_argument("--part", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--database-pid", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "push.json")
     options = parser.parse_args()
     if options.part:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -29,11 +29,10 @@ from missions_project.lib.errors import MissionsError
 SHOWN_ID_CHARACTERS = 120
 
 
-@dataclass(frozen=True)
-class RowResult:
+class RowResult(NamedTuple):
     """What became of one row. ``index`` counts from 0 as the sender's list does; code and message where it was not taken."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple's own method of that name is not needed here
     external_id: str
     outcome: str
     code: str = ""
