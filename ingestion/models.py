@@ -371,7 +371,7 @@ def fact_model(record_kind: str) -> type[Any]:
 
 
 # Below, because they refer to the feeds above; Django looks for models here only.
-from ingestion.push_models import ForecastRefresh, PushDay, PushTally, VehiclePosition  # noqa: E402
+from ingestion.push_models import ForecastRefresh, PushDay, PushTally, VehiclePosition  # noqa: E402 - see the line above
 
 __all__ = [
     "ApiToken",

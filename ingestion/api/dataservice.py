@@ -69,7 +69,7 @@ class DataService(APIView):
                 feed=feed,
                 file=file.file,
                 file_name=file.name or "upload.csv",
-                srid=str(request.data.get("srid", "")),
+                srid=request.POST.get("srid", ""),
                 requested_by=token_of(request).user,
             )
         except MissionsError as exc:

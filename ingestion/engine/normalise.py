@@ -384,7 +384,8 @@ def normalise_chunk(chunk: RowChunk, mapping: FeedMapping, context: NormaliseCon
         times["last_updated"].utc[keep],
     )
     staged: dict[str, Any] = {}
-    hashed_texts, hashed_times = list(columns.values()), instants
+    hashed_texts = list(columns.values())
+    hashed_times: tuple[Times, ...] = instants
     if is_staged:
         else_rows = set(codes.something_else)
         stages = [STAGES[rank] for rank in ranks[keep]]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Count, Max, Sum
 
@@ -70,7 +71,8 @@ def _count_pushes(agency: Agency, runs: list[ImportRun]) -> None:
     by_pk = {run.pk: run for run in runs}
     sums = {f"all_{name}": Sum(name) for name in COUNTS}
     parts = PushTally.objects.filter(agency=agency, day__run__in=list(by_pk)).order_by().values("day__run")
-    for row in parts.annotate(**sums, all_batches=Sum("batches"), newest_at=Max("last_at")):
+    row: dict[str, Any]
+    for row in parts.annotate(**sums, all_batches=Sum("batches"), newest_at=Max("last_at")):  # type: ignore[assignment]
         run = by_pk[row["day__run"]]
         run.counts = {name: row[f"all_{name}"] for name in COUNTS} | {"batches": row["all_batches"]}
         run.finished_at = row["newest_at"]

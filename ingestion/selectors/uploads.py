@@ -1,5 +1,7 @@
 """What a client that uploaded a file is told about it."""
 
+import uuid
+
 from ingestion.engine.rejections import Rejection
 from ingestion.models import Feed, ImportRun, QuarantinedRow
 from missions_project.lib.runs import RunStatus
@@ -14,7 +16,7 @@ STATUS_WORDS = {
 """HunchLab's words. CANC, TERM and TIME, which its clients know too, do not occur here: a run fails or succeeds."""
 
 
-def upload_run(feed: Feed, job_id: object) -> ImportRun | None:
+def upload_run(feed: Feed, job_id: uuid.UUID) -> ImportRun | None:
     """Return the feed's upload of this id, or None. One query."""
     return ImportRun.objects.filter(feed=feed, job_id=job_id).first()
 
