@@ -1,5 +1,7 @@
 """Every address of the API, under /api/: one router for machines, its description, and the page that shows it."""
 
+from typing import Any
+
 from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 from rest_framework.permissions import AllowAny
@@ -8,6 +10,14 @@ from ingestion.api import dataservice, push
 from patrols import api as patrols_api
 
 app_name = "api"
+
+
+def one_of_each(endpoints: list[Any]) -> list[Any]:
+    """The addresses for the description: of two that differ by their last slash, the one that clients use."""
+    slashed = {path for path, *_ in endpoints if path.endswith("/")}
+    own = [entry for entry in endpoints if f"{entry[0]}/" not in slashed or "{" in entry[0]]
+    bare = {entry[0] for entry in own if not entry[0].endswith("/")}
+    return [entry for entry in own if entry[0].rstrip("/") not in bare or entry[0] in bare]
 
 
 class Description(SpectacularJSONAPIView):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -156,6 +158,15 @@ def test_the_description_is_open_and_names_every_address() -> None:
         "/api/missioneffectiveness/",
     } <= set(told["paths"])
     assert told["paths"]["/api/v1/gunfire/"]["post"]["security"] == [{"FeedToken": []}]
+
+
+def test_the_description_is_sound_and_names_each_address_once(tmp_path: Path) -> None:
+    file = tmp_path / "schema.yaml"
+    call_command("spectacular", "--validate", "--fail-on-warn", file=str(file))
+    text = file.read_text()
+    assert "/api/dataservice/{job_id}:" in text
+    assert "/api/dataservice/{job_id}/:" not in text
+    assert "/api/missions:" not in text
 
 
 def test_the_page_of_the_api_holds_no_inline_code() -> None:
