@@ -20,3 +20,9 @@ def forecast_run_task(run_id: int) -> None:
 @shared_task  # type: ignore[untyped-decorator]  # celery ships no types
 def drift_measure_task(agency_id: int) -> None:
     services.drift_measure(agency=Agency.objects.get(pk=agency_id))
+
+
+@shared_task  # type: ignore[untyped-decorator]  # celery ships no types
+def forecast_refresh_task(agency_id: int) -> None:
+    if services.forecast_refresh(agency_id=agency_id):
+        forecast_refresh_task.apply_async((agency_id,), countdown=1)

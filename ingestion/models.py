@@ -13,29 +13,21 @@ from agencies.models import Agency, CrimeType
 from ingestion.retention_models import FeedQuality, RetentionPolicy
 from missions_project.lib.runs import AbstractRun, RunQuerySet, RunStatus
 
-__all__ = [
-    "ApiToken",
-    "CallForService",
-    "ContextLayer",
-    "Discovery",
-    "Fact",
-    "Feed",
-    "FeedQuality",
-    "GunfireAlert",
-    "ImportRun",
-    "Incident",
-    "OffenceCode",
-    "QuarantinedRow",
-    "RecordKind",
-    "RetentionPolicy",
-    "fact_model",
-]
-
 
 class RecordKind(models.TextChoices):
     INCIDENTS = "incidents", "Crime incidents"
     CALLS = "calls", "Calls for service"
     GUNFIRE = "gunfire", "Gunfire detections"
+    POSITIONS = "positions", "Vehicle positions"
+
+
+class Stage(models.TextChoices):
+    """How far a gunfire alert has come, in order."""
+
+    DETECTED = "detected", "Detected"
+    REVIEWED = "reviewed", "Reviewed"
+    RECLASSIFIED = "reclassified", "Reclassified"
+    DISMISSED = "dismissed", "Dismissed"
 
 
 class Discovery(models.TextChoices):
@@ -222,6 +214,8 @@ class ImportRun(AbstractRun):
     rejections = models.JSONField(default=dict, blank=True)
     pull = models.JSONField(null=True, blank=True, editable=False)
     """How far a pull's fetching has come; none for files. Never holds anything secret."""
+    job_id = models.UUIDField(null=True, blank=True, unique=True, editable=False)
+    """By which a client that uploaded the file asks for it: a running number would tell how many others there are."""
 
     objects = RunQuerySet.as_manager()
 
@@ -322,9 +316,16 @@ class CallForService(Fact):
 
 
 class GunfireAlert(Fact):
-    """A sensor's detection of gunfire. Created and changed only by ``ingestion.services.incidents_upsert``."""
+    """A sensor's detection of gunfire. Created and changed only by ``ingestion.services.incidents_upsert``.
+
+    ``stage`` and ``stage_at`` are empty for feeds that tell of no stages. An alert that was dismissed, or reclassified
+    as something else, is kept for audit with ``is_gunfire`` False and counts nowhere.
+    """
 
     crime_type = models.ForeignKey(CrimeType, on_delete=models.PROTECT, db_index=False)
+    stage = models.CharField(max_length=12, choices=Stage, blank=True, default="")
+    stage_at = models.DateTimeField(null=True, blank=True)
+    is_gunfire = models.BooleanField(default=True)
 
     class Meta(Fact.Meta):
         pass
@@ -377,10 +378,15 @@ class ApiToken(AbstractAuthToken):  # type: ignore[misc]  # knox ships no types
 
     agency = models.ForeignKey(Agency, null=True, on_delete=models.CASCADE)
     feed = models.ForeignKey(Feed, null=True, blank=True, on_delete=models.CASCADE)
-    scope = models.CharField(max_length=20, default="read")
+    scope = models.CharField(max_length=20, default="read", choices=[("push", "Push"), ("read", "Read")])
+    name = models.CharField(max_length=60, blank=True, help_text="Which machine uses it.")
 
     def __str__(self) -> str:
         return f"{self.token_key}… ({self.scope})"
+
+
+FACT_KINDS = (RecordKind.INCIDENTS, RecordKind.CALLS, RecordKind.GUNFIRE)
+"""The kinds whose rows are facts: something that happened at a place and time."""
 
 
 def fact_model(record_kind: str) -> type[Any]:
@@ -395,7 +401,11 @@ def fact_model(record_kind: str) -> type[Any]:
 
 from ingestion.models_drop import DropFile, DropFolder  # noqa: E402 - they hang on the feed, so it must be there first
 
+# Below, because they refer to the feeds above; Django looks for models here only.
+from ingestion.push_models import ForecastRefresh, PushDay, PushTally, VehiclePosition  # noqa: E402 - see the line above
+
 __all__ = [
+    "FACT_KINDS",
     "ApiToken",
     "CallForService",
     "ContextLayer",
@@ -404,11 +414,18 @@ __all__ = [
     "DropFolder",
     "Fact",
     "Feed",
+    "FeedQuality",
+    "ForecastRefresh",
     "GunfireAlert",
     "ImportRun",
     "Incident",
     "OffenceCode",
+    "PushDay",
+    "PushTally",
     "QuarantinedRow",
     "RecordKind",
+    "RetentionPolicy",
+    "Stage",
+    "VehiclePosition",
     "fact_model",
 ]

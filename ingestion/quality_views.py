@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from agencies.access import EXPORTS, MAPS_CODES, SEES_RISK, Access, agency_page
 from ingestion import charts, services
 from ingestion.engine.rejections import REJECTION_CODES
-from ingestion.models import Feed
+from ingestion.models import FACT_KINDS, Feed
 from ingestion.quality_page import quality_context
 from ingestion.selectors import feed_waiting
 from ingestion.selectors.kept import kept_columns, kept_rows, kept_table
@@ -25,7 +25,8 @@ PAGE_ROWS = 50
 
 
 def _feed(access: Access, slug: str) -> Feed:
-    feed: Feed = get_object_or_404(Feed.objects.select_related("agency"), agency=access.agency, slug=slug)
+    measured = Feed.objects.select_related("agency").filter(record_kind__in=FACT_KINDS)
+    feed: Feed = get_object_or_404(measured, agency=access.agency, slug=slug)
     return feed
 
 

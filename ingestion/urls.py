@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ingestion import quality_views, views
+from ingestion import live_views, quality_views, views
 from ingestion.charts import CHARTS
 
 app_name = "ingestion"
@@ -18,4 +18,6 @@ urlpatterns = [
         path(f"{FEED}/{chart}.svg", quality_views.quality_svg, {"chart": chart}, name=f"quality_{chart}")
         for chart in CHARTS
     ),
+    path("version.json", live_views.version, name="version"),
+    path("alerts.geojson", live_views.alerts, name="alerts"),
 ]

@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from agencies.access import SEES_RISK, Access, agency_page
+from ingestion.models import FACT_KINDS
 from ingestion.selectors import feeds_with_health, quarantine_summary
 
 
@@ -18,5 +19,6 @@ def data(request: HttpRequest, access: Access) -> HttpResponse:
         "zone": ZoneInfo(access.agency.time_zone),
         "feeds": feeds_with_health(access.agency, now=timezone.now()),
         "quarantine": quarantine_summary(access.agency),
+        "fact_kinds": FACT_KINDS,
     }
     return render(request, "ingestion/data.html", context)

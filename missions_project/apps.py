@@ -1,5 +1,6 @@
 """The project as an app: its start-up, and the admin site."""
 
+from importlib import import_module
 from pathlib import Path
 
 from django.apps import AppConfig
@@ -17,6 +18,8 @@ class MissionsProjectConfig(AppConfig):
         folders = [options[key] for key in ("data_folder_in", "control_folder") if key in options]
         for folder in [settings.VAR_DIR, *folders, settings.SPOOL_DIR, settings.ARTEFACT_DIR]:
             Path(folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+        # The web server's processes must hear of pushes too, not only the worker that imports it for its tasks.
+        import_module("missions_project.pipeline")
 
 
 class MissionsAdminConfig(AdminConfig):

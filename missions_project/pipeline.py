@@ -6,13 +6,27 @@ from typing import Any
 
 from celery import shared_task
 from django.db.models import Exists, OuterRef, Q
+from django.dispatch import receiver
 from django.utils import timezone
 
 from forecasting.models import ForecastRun, ModelPolicy, ModelVersion, TrainingRun
 from forecasting.services import refits_queue
-from forecasting.tasks import drift_measure_task, forecast_run_task, training_run_task
-from ingestion.models import ImportRun
-from ingestion.services import drop_folders_due, pulls_queue, retention_claim_due, spool_expire
+from forecasting.tasks import (
+    drift_measure_task,
+    forecast_refresh_task,
+    forecast_run_task,
+    training_run_task,
+)
+from ingestion.models import ImportRun, RecordKind
+from ingestion.services import (
+    drop_folders_due,
+    pulls_queue,
+    push_days_fold,
+    refresh_ask,
+    retention_claim_due,
+    spool_expire,
+)
+from ingestion.signals import facts_pushed
 from ingestion.tasks import drop_folder_task, import_task, retention_task
 from missions_project.lib.runs import RunStatus
 from patrols import services
@@ -30,11 +44,13 @@ def dispatch() -> None:
 
 
 def housekeeping() -> None:
-    """What is due each minute: abandoned and forgotten runs sent again, uploads past their time deleted, feeds pulled,
-    drop folders looked into, old records deleted or made coarse, models trained anew, models measured, reasons written."""
+    """What is due each minute: abandoned and forgotten runs sent again, uploads past their time deleted, the days' pushes
+    summed, feeds pulled, drop folders looked into, old records deleted or made coarse, models trained anew, models
+    measured, reasons written."""
     requeue_abandoned()
     resend_forgotten()
     spool_expire()
+    push_days_fold(now=timezone.now())
     pulls_due()
     drop_folders_look()
     retention_due()
@@ -68,6 +84,14 @@ def pulls_due() -> int:
     for run in runs:
         import_task.delay(run.pk)
     return len(runs)
+
+
+@receiver(facts_pushed, dispatch_uid="missions: refresh after alerts")
+def refresh_after_alerts(sender: Any, agency_id: int, record_kind: str, **_: Any) -> None:
+    """Have the next forecast made anew after gunfire alerts: one message a second and agency, not one an alert."""
+    if record_kind == RecordKind.GUNFIRE and refresh_ask(agency_id=agency_id, now=timezone.now()):
+        # A second later, so that it sees the alerts of that second too.
+        forecast_refresh_task.apply_async((agency_id,), countdown=1)
 
 
 def refits_due() -> int:

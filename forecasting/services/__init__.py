@@ -12,11 +12,13 @@ from forecasting.services.governance import (
 )
 from forecasting.services.grids import grid_build
 from forecasting.services.refits import refits_queue, refits_take
+from forecasting.services.refresh import forecast_refresh
 from forecasting.services.training import training_run_execute, training_run_queue
 
 __all__ = [
     "drift_acknowledge",
     "drift_measure",
+    "forecast_refresh",
     "forecast_run",
     "forecast_run_queue",
     "grid_build",

@@ -14,6 +14,7 @@ from django.utils.html import format_html, format_html_join
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin
+from ingestion.admin.feed_tokens import TokensMixin
 from ingestion.admin.parameters import (
     ParameterForm,
     ParameterNames,
@@ -25,7 +26,7 @@ from ingestion.admin.pulls import PullMixin
 from ingestion.admin.wizard import WizardMixin
 from ingestion.engine.mapping import FIELDS, FeedMapping, MappingError
 from ingestion.forms import FeedForm
-from ingestion.models import Feed
+from ingestion.models import FACT_KINDS, Feed, RecordKind
 from ingestion.selectors import FeedHealth, feeds_with_health
 from ingestion.sources import is_pull
 
@@ -57,7 +58,7 @@ def _bound(method: Any, cache: Cache) -> Callable[[Feed], str]:
 
 
 @admin.register(Feed)
-class FeedAdmin(PullMixin, WizardMixin, AuditedAdminMixin, AgencyScopedAdmin):
+class FeedAdmin(PullMixin, TokensMixin, WizardMixin, AuditedAdminMixin, AgencyScopedAdmin):
     form = FeedForm
     list_display = (
         *("name", "agency", "record_kind", "health", "last_run", "next_run", "last_counts"),
@@ -107,6 +108,11 @@ class FeedAdmin(PullMixin, WizardMixin, AuditedAdminMixin, AgencyScopedAdmin):
         if is_pull(obj.kind):
             self.message_user(request, f"Feed “{obj}” is there. Now say where its rows are fetched.")
             return redirect("admin:ingestion_feed_change", obj.pk)
+        if obj.kind == "push":
+            self.message_user(
+                request, f"Feed “{obj}” is there. Now make a key for the machine that sends its rows."
+            )
+            return redirect("admin:ingestion_feed_tokens", obj.pk)
         self.message_user(request, f"Feed “{obj}” is there. Now show it a file: its columns are mapped next.")
         return redirect("admin:ingestion_feed_upload", obj.pk)
 
@@ -141,6 +147,8 @@ class FeedAdmin(PullMixin, WizardMixin, AuditedAdminMixin, AgencyScopedAdmin):
 
     @admin.display(description="quality")
     def quality_link(self, feed: Feed) -> str:
+        if feed.record_kind not in FACT_KINDS:
+            return "–"
         url = reverse("ingestion:quality", args=[feed.agency.slug, feed.slug])
         return format_html('<a href="{}">Data quality</a>', url)
 
@@ -157,19 +165,25 @@ class FeedAdmin(PullMixin, WizardMixin, AuditedAdminMixin, AgencyScopedAdmin):
 
     @admin.display(description="")
     def upload_link(self, feed: Feed) -> str:
+        keys = reverse("admin:ingestion_feed_tokens", args=[feed.pk])
         url = reverse("admin:ingestion_feed_upload", args=[feed.pk])
-        words = (
-            ("Go on with the sample", "Fetch a sample")
-            if is_pull(feed.kind)
-            else ("Go on with the upload", "Upload a file")
-        )
-        return format_html('<a href="{}">{}</a>', url, words[0] if feed.draft else words[1])
+        if is_pull(feed.kind):
+            words = "Go on with the sample" if feed.draft else "Fetch a sample"
+        else:
+            words = "Go on with the upload" if feed.draft else "Upload a file"
+        return format_html('<a href="{}">{}</a> · <a href="{}">Keys</a>', url, words, keys)
 
     @admin.display(description="how it is read")
     def how_it_is_read(self, feed: Feed) -> str:
         """The mapping in words: which column is which field, formats, zone."""
+        if feed.record_kind == RecordKind.POSITIONS:
+            return "Machines send unit, at, lon and lat; nothing else of a row is read."
         if not feed.mapping:
-            return f"Not mapped yet: {'fetch a sample' if is_pull(feed.kind) else 'upload a file'}."
+            if is_pull(feed.kind):
+                return "Not mapped yet: fetch a sample."
+            return (
+                "Not mapped yet: upload a file. Rows that machines push are read under the documented names."
+            )
         try:
             mapping = FeedMapping.from_json(feed.mapping)
         except MappingError as exc:

@@ -8,10 +8,10 @@ from ingestion.models import ApiToken
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(OperatorAdmin):
-    list_display = ("token_key", "user", "agency", "feed", "scope", "created", "expiry")
+    list_display = ("token_key", "name", "user", "agency", "feed", "scope", "created", "expiry")
     list_filter = ("scope",)
     list_select_related = ("user", "agency", "feed")
-    fields = ("token_key", "user", "agency", "feed", "scope", "created", "expiry")
+    fields = ("token_key", "name", "user", "agency", "feed", "scope", "created", "expiry")
     readonly_fields = ("token_key", "user", "created")
 
     def has_add_permission(self, request, obj=None) -> bool:  # type: ignore[no-untyped-def]

@@ -96,6 +96,11 @@ class CodeTable:
             self._decided[key] = known
         return known
 
+    def gunfire_type(self) -> str:
+        """The slug of the agency's only gunfire type; empty where there is none, or more than one."""
+        gunfire = offence_class_of("gunfire")
+        return (self._slug_for(gunfire, CodeEntry(), "") if gunfire else None) or ""
+
     def _decide_cell(
         self,
         cell: str,

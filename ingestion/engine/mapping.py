@@ -75,6 +75,13 @@ FIELDS: Mapping[str, FieldInfo] = MappingProxyType(
                 "reported_at", "Reported", "When the agency learnt of it: forecasts see it from then on.", 60
             ),
             FieldInfo("last_updated", "Last updated", "The newer version of a record wins.", 60),
+            FieldInfo(
+                "stage",
+                "Stage of the alert",
+                "Gunfire only: detected, reviewed, reclassified or dismissed. The last wins.",
+                40,
+            ),
+            FieldInfo("stage_at", "Time of the stage", "When the alert reached this stage.", 60),
             FieldInfo("lon", "Longitude", "Degrees east, WGS84.", 40),
             FieldInfo("lat", "Latitude", "Degrees north, WGS84.", 40),
             FieldInfo("x", "X (easting)", "In the coordinate system declared below.", 40),
@@ -89,7 +96,7 @@ FIELDS: Mapping[str, FieldInfo] = MappingProxyType(
         )
     }
 )
-TIME_FIELDS = ("occurred_from", "occurred_to", "reported_at", "last_updated")
+TIME_FIELDS = ("occurred_from", "occurred_to", "reported_at", "last_updated", "stage_at")
 
 
 @dataclass(frozen=True)
@@ -239,6 +246,12 @@ class FeedMapping:
                 found.append(
                     MappingProblem(name, f"is not mapped. Choose the column of “{FIELDS[name].label}”.")
                 )
+        if "stage" in self.columns and self.record_kind != "gunfire":
+            found.append(MappingProblem("stage", "is for gunfire detections only. Take it out."))
+        if "stage_at" in self.columns and "stage" not in self.columns:
+            found.append(
+                MappingProblem("stage_at", "is the time of a stage. Map the column of the stage too.")
+            )
         needs_code = self.record_kind == "incidents" and not any(
             map(self._has, ("code", "nibrs_code", "ucr_code"))
         )

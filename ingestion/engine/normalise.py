@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ingestion.engine.coarsen import coarsen_chunk, without_older
-from ingestion.engine.codes import Accepted, CodeTable, Refusal
+from ingestion.engine.codes import NOT_GUNFIRE_RULE, Accepted, CodeTable, Refusal
 from ingestion.engine.context import NormaliseContext
 from ingestion.engine.fingerprint import content_hashes
 from ingestion.engine.mapping import DISCOVERIES, FIELDS, TIME_FIELDS, FeedMapping
@@ -22,6 +23,7 @@ from ingestion.engine.places import OK, PLACE_CODES, Places, parse_places
 from ingestion.engine.records import NormalisedChunk, NormalisedIncident, QuarantinedValue
 from ingestion.engine.rejections import Rejection, excerpt
 from ingestion.engine.rows import RowChunk
+from ingestion.engine.stages import DETECTED, DISMISSED, NO_VERSION, STAGES, stage_ranks, stage_versions
 from ingestion.engine.timestamps import EMPTY, READ, TIME_PRECISIONS, UNREADABLE, ParsedTimes, parse_times
 
 Ints = npt.NDArray[np.int64]
@@ -124,7 +126,7 @@ def _clean_text(texts: dict[str, list[str]], verdicts: _Verdicts) -> None:
 
 
 def _has_undecodable(text: str) -> bool:
-    return any("\udc80" <= character <= "\udfff" for character in text)
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _external_ids(texts: Mapping[str, list[str]], mapping: FeedMapping, verdicts: _Verdicts) -> list[str]:
@@ -150,6 +152,10 @@ class _CodeOutcome:
     refused_rows: Ints
     refused: Counter[tuple[str, str]]
     messages: dict[tuple[str, str], str]
+    reasons: list[tuple[str, str]]
+    """The (rule, code) of each of ``refused_rows``."""
+    something_else: list[int]
+    """Rows of a feed with stages that tell of an alert that is no gunfire."""
 
 
 def _decide_codes(
@@ -161,8 +167,10 @@ def _decide_codes(
     )
     # A national code for the whole file is a person's word, and no row's: it must not silence what the rows say.
     is_declared = bool({"nibrs_code", "ucr_code"} & set(mapping.constants))
-    outcome = _CodeOutcome([""] * n, [""] * n, np.zeros(0, np.int64), Counter(), {})
+    outcome = _CodeOutcome([""] * n, [""] * n, np.zeros(0, np.int64), Counter(), {}, [], [])
     refused: list[int] = []
+    # An alert that was stored as gunfire and turns out to be fireworks must be overwritten, not left standing.
+    is_staged = "stage" in texts
     seen: dict[tuple[str, ...], Accepted | Rejection | Refusal] = {}
     for row, key in enumerate(keys):
         decision = seen.get(key)
@@ -178,12 +186,17 @@ def _decide_codes(
             by_words = decide(code=key[0] or key[3][:60]) if is_declared else None
             decision = by_words if isinstance(by_words, Refusal) else decide(nibrs=key[1], ucr=key[2])
             seen[key] = decision
+        is_other = isinstance(decision, Refusal) and decision.rule == NOT_GUNFIRE_RULE
+        if is_staged and is_other and not (key[1] or key[2]) and (slug := codes.gunfire_type()):
+            outcome.something_else.append(row)
+            decision = Accepted(slug, key[0])
         if isinstance(decision, Accepted):
             outcome.crime_type[row] = decision.crime_type
             outcome.code[row] = decision.code
         elif isinstance(decision, Refusal):
             refused.append(row)
             reason = (decision.rule, decision.code)
+            outcome.reasons.append(reason)
             outcome.refused[reason] += 1
             outcome.messages.setdefault(reason, decision.message)
         else:
@@ -207,10 +220,11 @@ def _read_times(
     zone = mapping.time_zone or context.zone
     parsed: dict[str, ParsedTimes] = {}
     for name in TIME_FIELDS:
-        if name not in texts:
+        column = texts.get(name, [])
+        if name != "occurred_from" and not any(column):
+            # A field that is mapped and never sent: four of five for most alerts.
             parsed[name] = _no_times(len(alive))
             continue
-        column = texts[name]
         times = parse_times([column[i] for i in alive], date_format=mapping.date_format, zone=zone)
         parsed[name] = times
         if name == "occurred_from":
@@ -254,13 +268,22 @@ def _mark_places(places: Places, alive: Ints, mapping: FeedMapping, verdicts: _V
             verdicts.mark(alive[places.status == status], PLACE_CODES[int(status)], field_name)
 
 
-def _winners(ids: Sequence[str], last_updated: Times) -> Bools:
-    """True for the row of each identifier that counts: the newest ``last_updated``, among equals the later row."""
+def _stage_times(times: Mapping[str, ParsedTimes], ranks: Ints, alive: Ints, verdicts: _Verdicts) -> Times:
+    """When each alert reached its stage: as told, else the record's last update, else for a detection the shot itself."""
+    told, updated = times["stage_at"], times["last_updated"]
+    at = np.where(told.status == READ, told.utc, np.where(updated.status == READ, updated.utc, _NAT))
+    at = np.where(np.isnat(at) & (ranks == DETECTED), times["occurred_from"].utc, at)
+    # Without a time a late "detected" could overwrite it, and what was dismissed would count again.
+    verdicts.mark(alive[np.isnat(at) & (ranks > DETECTED)], "missing_stage_time", "stage_at")
+    return at
+
+
+def _winners(ids: Sequence[str], version: Ints) -> Bools:
+    """True for the row of each identifier that counts: the newest version, among equals the later row."""
     best: dict[str, int] = {}
-    updated = np.where(np.isnat(last_updated), np.iinfo(np.int64).min, last_updated.astype(np.int64))
     for row, key in enumerate(ids):
         before = best.get(key)
-        if before is None or updated[row] >= updated[before]:
+        if before is None or version[row] >= version[before]:
             best[key] = row
     winners = np.zeros(len(ids), dtype=np.bool_)
     winners[list(best.values())] = True
@@ -336,10 +359,18 @@ def normalise_chunk(chunk: RowChunk, mapping: FeedMapping, context: NormaliseCon
     )
     _mark_places(places, alive, mapping, verdicts)
     discoveries = _discoveries(texts, n, mapping, verdicts)
+    updated = times["last_updated"].utc
+    version = np.where(np.isnat(updated), NO_VERSION, updated.astype(np.int64))
+    is_staged = "stage" in texts
+    if is_staged:
+        ranks = stage_ranks([texts["stage"][i] for i in alive])
+        verdicts.mark(alive[ranks < 0], "unknown_stage", "stage")
+        stage_at = _stage_times(times, ranks, alive, verdicts)
+        version = stage_versions(stage_at, ranks)
 
     faulty = verdicts.fault != 0
     usable = np.flatnonzero(~faulty[alive])
-    winners = _winners([ids[i] for i in alive[usable]], times["last_updated"].utc[usable])
+    winners = _winners([ids[i] for i in alive[usable]], version[usable])
     keep, older = usable[winners], alive[usable[~winners]]
     rows = alive[keep]
 
@@ -356,6 +387,23 @@ def normalise_chunk(chunk: RowChunk, mapping: FeedMapping, context: NormaliseCon
         times["reported_at"].end_utc[keep],
         times["last_updated"].utc[keep],
     )
+    staged: dict[str, Any] = {}
+    hashed_texts = list(columns.values())
+    hashed_times: tuple[Times, ...] = instants
+    if is_staged:
+        else_rows = set(codes.something_else)
+        stages = [STAGES[rank] for rank in ranks[keep]]
+        counts = [
+            r not in else_rows and stage != STAGES[DISMISSED]
+            for r, stage in zip(rows.tolist(), stages, strict=True)
+        ]
+        staged = {
+            "stage": _objects(stages),
+            "stage_at": stage_at[keep],
+            "is_gunfire": np.array(counts, dtype=np.bool_),
+        }
+        hashed_texts += [stages, [str(one) for one in counts]]
+        hashed_times = (*instants, stage_at[keep])
     lon, lat = places.lon[keep], places.lat[keep]
     kept_aside = _quarantined(chunk, mapping, texts, ids, np.flatnonzero(faulty & wanted), verdicts)
     kept_aside += [QuarantinedValue(row.row_number, row.rejection, "", {}) for row in chunk.rejections]
@@ -373,12 +421,17 @@ def normalise_chunk(chunk: RowChunk, mapping: FeedMapping, context: NormaliseCon
         lat=lat,
         discovery=_objects(columns["discovery"]),
         time_precision=_objects(columns["time_precision"]),
-        content_hash=content_hashes(texts=list(columns.values()), times=instants, degrees=(lon, lat)),
+        content_hash=content_hashes(texts=hashed_texts, times=hashed_times, degrees=(lon, lat)),
         place_precision_m=places.precision_m[keep],
         superseded=np.sort(np.concatenate([chunk.row_numbers[older], chunk.superseded_row_numbers])),
         quarantined=tuple(sorted(kept_aside, key=lambda value: value.row_number)),
         refused=codes.refused,
         refusal_messages=codes.messages,
+        refused_rows=tuple(
+            (int(chunk.row_numbers[row]), *reason)
+            for row, reason in zip(codes.refused_rows.tolist(), codes.reasons, strict=True)
+        ),
+        **staged,
     )
     return _retained(result, context)
 

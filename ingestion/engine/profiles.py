@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ingestion.engine.mapping import FeedMapping
+from ingestion.engine.mapping import FeedMapping, RecordKind
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,33 @@ PLAIN = Profile(
         "description": "description",
     },
 )
+
+PUSHED_COLUMNS: Mapping[str, str] = {
+    "external_id": "id",
+    "code": "code",
+    "nibrs_code": "nibrs_code",
+    "description": "description",
+    "occurred_from": "occurred_at",
+    "occurred_to": "occurred_to",
+    "reported_at": "reported_at",
+    "last_updated": "last_updated",
+    "lon": "lon",
+    "lat": "lat",
+    "discovery": "discovery",
+}
+"""The names under which machines push fields to a feed that nobody has mapped otherwise."""
+STAGE_COLUMNS: Mapping[str, str] = {"stage": "stage", "stage_at": "stage_at"}
+
+
+def pushed_mapping(record_kind: RecordKind) -> FeedMapping:
+    """How rows are read that arrive by POST at a feed without a mapping of its own.
+
+    >>> sorted(set(pushed_mapping("gunfire").columns) - set(pushed_mapping("calls").columns))
+    ['stage', 'stage_at']
+    """
+    stages = STAGE_COLUMNS if record_kind == "gunfire" else {}
+    return FeedMapping(record_kind=record_kind, columns={**PUSHED_COLUMNS, **stages})
+
 
 PROFILES: tuple[Profile, ...] = (SOCRATA_CITY, HUNCHLAB_EVENTS, PLAIN)
 

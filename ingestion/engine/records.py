@@ -73,6 +73,12 @@ class NormalisedChunk:
     quarantined: tuple[QuarantinedValue, ...] = ()
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
     refusal_messages: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    refused_rows: tuple[tuple[int, str, str], ...] = ()
+    """(row number, rule, code) of each refused row; nothing else of it is kept."""
+    stage: Objects | None = None
+    stage_at: Times | None = None
+    is_gunfire: npt.NDArray[np.bool_] | None = None
+    """The three are there for feeds of gunfire alerts that tell of stages, and for those only."""
 
     def __len__(self) -> int:
         return len(self.row_number)

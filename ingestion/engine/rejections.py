@@ -159,6 +159,22 @@ REJECTION_CODES: Mapping[str, RejectionCode] = _table(
         "How the incident became known is none of the words we know",
         "Add the word under the mapping's discovery values: reported, sensor or officer_initiated. Then replay.",
     ),
+    (
+        "unknown_stage",
+        "The stage of the alert is none of the words we know",
+        "Send detected, reviewed, reclassified or dismissed.",
+    ),
+    (
+        "missing_stage_time",
+        "The alert was reviewed, reclassified or dismissed, and nothing says when",
+        "Send the time of the stage (stage_at): by it the last stage wins, in whatever order they arrive.",
+    ),
+    (
+        "wrong_value_type",
+        "The value is a list or an object, or the row is none",
+        "Send each row as a JSON object whose values are texts, numbers, true, false or null.",
+    ),
+    ("missing_unit", "The position names no unit", "Send the unit's call sign as unit."),
 )
 
 

@@ -110,6 +110,15 @@ class _Wall:
         return cls(np.full(n, _NAT), np.zeros(n, np.int64), np.zeros(n, np.bool_), np.zeros(n, np.int8))
 
 
+def _iso_times(texts: Sequence[str]) -> Times:
+    """``YYYY-MM-DDTHH:MM:SS`` as times; a day that does not exist is NaT."""
+    try:
+        # A fifth of the time, and for a single alert a twentieth; but one bad text among them spoils all.
+        return np.array(texts, dtype="datetime64[s]")
+    except ValueError:
+        return _strptime(texts, "%Y-%m-%dT%H:%M:%S")
+
+
 def _read_iso(values: Sequence[str], wall: _Wall, where: npt.NDArray[np.int64]) -> None:
     texts: list[str] = []
     hits: list[int] = []
@@ -128,7 +137,7 @@ def _read_iso(values: Sequence[str], wall: _Wall, where: npt.NDArray[np.int64]) 
         texts.append(f"{day}T{minute or '00:00'}{second or ':00'}")
         hits.append(int(index))
     if hits:
-        wall.local[hits] = _strptime(texts, "%Y-%m-%dT%H:%M:%S")
+        wall.local[hits] = _iso_times(texts)
 
 
 def _format_precision(date_format: str) -> int:

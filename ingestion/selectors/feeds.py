@@ -2,12 +2,22 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Sum
 
 from agencies.models import Agency
 from ingestion.engine.rejections import REJECTION_CODES, RejectionCode
-from ingestion.models import Feed, ImportRun, QuarantinedRow, fact_model
+from ingestion.models import (
+    Feed,
+    ImportRun,
+    PushTally,
+    QuarantinedRow,
+    RecordKind,
+    VehiclePosition,
+    fact_model,
+)
+from ingestion.push_models import COUNTS
 from ingestion.selectors.silence import silences, spoken_gap
 from ingestion.sources import is_pull
 from missions_project.lib.runs import RunStatus
@@ -42,9 +52,12 @@ def feeds_with_health(agency: Agency, *, now: datetime) -> list[FeedHealth]:
     }
     stored: dict[int, tuple[int, datetime | None]] = {}
     for kind in {feed.record_kind for feed in feeds}:
-        rows = fact_model(kind)._default_manager.filter(agency=agency).order_by().values("feed")
-        for row in rows.annotate(n=Count("pk"), newest=Max("occurred_from")):
+        model = VehiclePosition if kind == RecordKind.POSITIONS else fact_model(kind)
+        when = "at" if kind == RecordKind.POSITIONS else "occurred_from"
+        rows = model._default_manager.filter(agency=agency).order_by().values("feed")
+        for row in rows.annotate(n=Count("pk"), newest=Max(when)):
             stored[row["feed"]] = (row["n"], row["newest"])
+    _count_pushes(agency, list(runs.values()))
     waiting = dict(
         QuarantinedRow.objects.filter(agency=agency, resolved_at=None)
         .order_by()
@@ -63,6 +76,18 @@ def feeds_with_health(agency: Agency, *, now: datetime) -> list[FeedHealth]:
         )
         for feed in feeds
     ]
+
+
+def _count_pushes(agency: Agency, runs: list[ImportRun]) -> None:
+    """Give the runs that stand for a day of pushes their counts as of now: the row itself may be a minute behind."""
+    by_pk = {run.pk: run for run in runs}
+    sums = {f"all_{name}": Sum(name) for name in COUNTS}
+    parts = PushTally.objects.filter(agency=agency, day__run__in=list(by_pk)).order_by().values("day__run")
+    row: dict[str, Any]
+    for row in parts.annotate(**sums, all_batches=Sum("batches"), newest_at=Max("last_at")):  # type: ignore[assignment]
+        run = by_pk[row["day__run"]]
+        run.counts = {name: row[f"all_{name}"] for name in COUNTS} | {"batches": row["all_batches"]}
+        run.finished_at = row["newest_at"]
 
 
 def _health(
@@ -99,6 +124,8 @@ def _words(
         return "idle", "An import waits for a worker."
     if run.status == RunStatus.FAILED:
         return "bad", f"The last import failed. {run.error}"
+    if "batches" in run.counts:
+        return _push_words(run, now)
     if silent is not None:
         last, usual = silent
         return "bad", (
@@ -117,6 +144,27 @@ def _words(
     if kept:
         return "good", f"In order. {kept:,} of {received:,} rows of the last file are kept aside."
     return "good", "In order."
+
+
+def _push_words(run: ImportRun, now: datetime) -> tuple[str, str]:
+    counts = run.counts
+    ago = int((now - run.finished_at).total_seconds() // 60) if run.finished_at else 0
+    said = f"Last push {_ago(ago)}; {counts['received']:,} rows that day in {counts['batches']:,} batches"
+    kept, refused = counts["quarantined"], counts["refused"]
+    said += f", {kept:,} kept aside" if kept else ""
+    said += f", {refused:,} refused" if refused else ""
+    if ago > STALE_AFTER.total_seconds() / 60:
+        return "warn", f"{said}. Is the sender still running?"
+    bad = (kept + refused) / counts["received"] if counts["received"] else 0.0
+    return ("bad" if bad > QUARANTINE_SHARE_BAD and kept + refused > 20 else "good"), f"{said}."
+
+
+def _ago(minutes: int) -> str:
+    if minutes < 1:
+        return "less than a minute ago"
+    if minutes < 120:
+        return f"{minutes} minutes ago"
+    return f"{minutes // 60} hours ago" if minutes < 2_880 else f"{minutes // 1_440} days ago"
 
 
 @dataclass(frozen=True)

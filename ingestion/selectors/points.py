@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
 
 from agencies.models import Agency, CrimeType
 from ingestion.engine.withheld import UNTAUGHT_DISCOVERIES
@@ -36,9 +39,11 @@ def incident_points(
     """
     found: list[IncidentPoint] = []
     for model in (Incident, GunfireAlert):
-        rows = model.objects.filter(agency=agency, occurred_from__gte=since, occurred_from__lt=until).exclude(
-            discovery__in=tuple(UNTAUGHT_DISCOVERIES)
-        )
+        rows: QuerySet[Any] = model._default_manager.filter(
+            agency=agency, occurred_from__gte=since, occurred_from__lt=until
+        ).exclude(discovery__in=tuple(UNTAUGHT_DISCOVERIES))
+        if model is GunfireAlert:
+            rows = rows.filter(is_gunfire=True)
         rows = (
             rows.filter(crime_type=crime_type)
             if crime_type is not None

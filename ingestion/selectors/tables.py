@@ -175,6 +175,9 @@ def stored_rows(
         rows = rows.exclude(discovery__in=tuple(UNTAUGHT_DISCOVERIES))
         if model is not CallForService:
             rows = rows.filter(crime_type__in=[crime_type.pk for crime_type in types])
+        if model is GunfireAlert:
+            # Dismissed, or fireworks after all: kept for audit, never learnt from.
+            rows = rows.filter(is_gunfire=True)
         if since is not None:
             rows = rows.filter(occurred_from__gte=since)
         if until is not None:

@@ -16,13 +16,17 @@ from ingestion.services.imports import import_run_execute, import_run_queue
 from ingestion.services.layers import context_layer_import, layer_geojson, layer_slug
 from ingestion.services.locks import ImportBusy
 from ingestion.services.open_data import feed_pull_all, open_data_feeds
+from ingestion.services.positions import positions_store
 from ingestion.services.pulls import pull_params_save, pull_queue, pulls_queue, unfinished_pull
+from ingestion.services.push import PushResult, push_mapped, push_mapping, push_store
+from ingestion.services.push_account import push_day_fold, push_days_fold
 from ingestion.services.quality import feed_quality, quality_of
 from ingestion.services.quarantine import (
     quarantine_replay,
     quarantine_replay_execute,
     quarantine_replay_queue,
 )
+from ingestion.services.refresh import refresh_ask, refresh_begin, refresh_end
 from ingestion.services.retention import (
     RetentionPlan,
     retention_claim_due,
@@ -40,11 +44,13 @@ from ingestion.services.retention_kinds import (
 from ingestion.services.samples import draft_fetch
 from ingestion.services.secrets import feed_secrets, feed_secrets_seal, secrets_known
 from ingestion.services.spool import spool_delete, spool_expire, spool_path, spool_store
+from ingestion.services.uploads import upload_queue
 
 __all__ = [
     "CodesImported",
     "CrimeTypeKeys",
     "ImportBusy",
+    "PushResult",
     "RetentionKind",
     "RetentionPlan",
     "UpsertCounts",
@@ -71,13 +77,22 @@ __all__ = [
     "layer_slug",
     "offence_code_choose",
     "open_data_feeds",
+    "positions_store",
     "pull_params_save",
     "pull_queue",
     "pulls_queue",
+    "push_day_fold",
+    "push_days_fold",
+    "push_mapped",
+    "push_mapping",
+    "push_store",
     "quality_of",
     "quarantine_replay",
     "quarantine_replay_execute",
     "quarantine_replay_queue",
+    "refresh_ask",
+    "refresh_begin",
+    "refresh_end",
     "retention_claim_due",
     "retention_kind",
     "retention_kind_register",
@@ -93,4 +108,5 @@ __all__ = [
     "spool_store",
     "unfinished_pull",
     "unmapped_replay_queue",
+    "upload_queue",
 ]

@@ -11,7 +11,7 @@ from django.db import connection
 from ingestion.engine.coarsen import coarsen_chunk
 from ingestion.engine.records import NormalisedChunk
 from ingestion.models import Fact
-from ingestion.services.facts import instants
+from ingestion.services.facts import instant_texts
 
 _EVER = np.datetime64("9999-12-31T00:00:00", "s")
 _READ = (
@@ -43,9 +43,9 @@ def facts_coarsen(*, model: type[Fact], keys: Sequence[int]) -> int:
             coarse.lat.tolist(),
             coarse.place_precision_m.tolist(),
             coarse.time_precision.tolist(),
-            instants(coarse.occurred_from),
-            instants(coarse.occurred_to),
-            instants(coarse.reported_at),
+            instant_texts(coarse.occurred_from),
+            instant_texts(coarse.occurred_to),
+            instant_texts(coarse.reported_at),
             coarse.content_hash.tolist(),
             [row[0] for row in values],
             strict=True,

@@ -18,7 +18,7 @@ from agencies.engine.offence_policy import Allowed, NeedsReason, screen_code
 from agencies.models import CrimeType, User
 from agencies.services import audit_record
 from ingestion.engine.codes import Accepted, CodeEntry, CodeTable, Refusal
-from ingestion.engine.mapping import FeedMapping, as_record_kind
+from ingestion.engine.mapping import RECORD_KINDS, FeedMapping, as_record_kind
 from ingestion.engine.normalise import normalise_chunk
 from ingestion.engine.records import NormalisedChunk
 from ingestion.engine.suggest import suggest_mapping
@@ -46,6 +46,11 @@ def draft_start(*, feed: Feed, chunks: Iterable[bytes], file_name: str) -> Feed:
 
     Raises ``MissionsError`` for a file that is no table; nothing is kept then.
     """
+    if feed.record_kind not in RECORD_KINDS:
+        raise MissionsError(
+            f"{feed.get_record_kind_display()} come by HTTP only, under fixed names.",
+            next_step="make a token on the feed's page and see docs/feeds/push.md.",
+        )
     spool_name = spool_store(chunks=chunks)
     try:
         feed_kind_from_file(feed, spool_path(spool_name))

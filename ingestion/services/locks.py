@@ -5,8 +5,9 @@ a lock row would outlive a killed import and somebody would have to know how to 
 """
 
 import fcntl
+import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from missions_project.lib.errors import MissionsError
 
 _ADVISORY_CLASS = 0x1A90
 """First key of our PostgreSQL advisory locks; the second is the feed's id."""
+_RECORDS_CLASS = 0x1A91
+"""The same for the short locks on records, which a long import must not hold from beginning to end."""
 
 
 class ImportBusy(MissionsError):
@@ -102,3 +105,35 @@ def _file_lock(suffix: str, what: str) -> Iterator[None]:
             yield
         finally:
             fcntl.flock(file, fcntl.LOCK_UN)
+
+
+FEW_RECORDS = 64
+"""Up to so many records are locked one by one, so that single alerts of one feed are stored side by side."""
+
+
+def records_lock(feed: Feed, external_ids: Sequence[str]) -> None:
+    """Keep others from writing these records of the feed until the transaction ends. One query on PostgreSQL, else none.
+
+    Between comparing and writing, somebody else's newer version would otherwise be overwritten by an older one. On
+    SQLite the transaction alone keeps every other writer out.
+    """
+    if connection.vendor != "postgresql":
+        return
+    few = len(external_ids) <= FEW_RECORDS
+    mine = [_RECORDS_CLASS, feed.pk % 2**31]
+    with connection.cursor() as cursor:
+        if not few:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", mine)
+            return
+        # In one order for everybody: two batches that hold each other's next record would wait for ever.
+        keys = sorted({_record_key(feed.pk, external_id) for external_id in external_ids})
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock_shared(%s, %s), count(pg_advisory_xact_lock(key)) "
+            "FROM unnest(%s::bigint[]) AS key",
+            [*mine, keys],
+        )
+
+
+def _record_key(feed_id: int, external_id: str) -> int:
+    digest = hashlib.blake2b(f"{feed_id}:{external_id}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)

@@ -48,12 +48,19 @@ def waiting_records(run: ImportRun) -> set[str]:
 
 
 def quarantine_store(
-    *, feed: Feed, run: ImportRun, chunk: NormalisedChunk, waiting: set[str], now: datetime
+    *,
+    feed: Feed,
+    run: ImportRun,
+    chunk: NormalisedChunk,
+    waiting: set[str],
+    now: datetime,
+    closes_own: bool = False,
 ) -> None:
     """Keep the chunk's unusable rows and close those that it makes obsolete. At most two queries.
 
     A row is obsolete once its record is usable, or has come again in another form. ``waiting`` is what
-    ``waiting_records`` gave when the run began.
+    ``waiting_records`` gave when the run began. With ``closes_own`` the run's own earlier rows can be obsolete too: a day
+    of pushes is one run.
     """
     rows = {
         (mark := fingerprint(value, run.file_name)): QuarantinedRow(
@@ -73,10 +80,13 @@ def quarantine_store(
     obsolete = waiting.intersection(seen)
     if obsolete:
         earlier = QuarantinedRow.objects.filter(feed=feed, resolved_at=None, external_id__in=obsolete)
-        earlier.exclude(run=run).exclude(fingerprint__in=list(rows)).update(resolved_at=now)
+        if not closes_own:
+            earlier = earlier.exclude(run=run)
+        earlier.exclude(fingerprint__in=list(rows)).update(resolved_at=now)
     if rows:
         QuarantinedRow.objects.bulk_create(
-            rows.values(),
+            # In one order for everybody: two pushes with the same two rows could wait for each other for ever.
+            [rows[mark] for mark in sorted(rows)],
             update_conflicts=True,
             unique_fields=["feed", "fingerprint"],
             # resolved_at too: a row that was closed and comes again as bad as before is open again.

@@ -9,7 +9,15 @@ from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from agencies.models import Agency, AuditEvent
 from ingestion.engine.coarsen import COARSE_M, DAY, HOUR
-from ingestion.models import Fact, ImportRun, QuarantinedRow, RecordKind, fact_model
+from ingestion.models import (
+    FACT_KINDS,
+    Fact,
+    ImportRun,
+    QuarantinedRow,
+    RecordKind,
+    VehiclePosition,
+    fact_model,
+)
 from ingestion.services.coarse_facts import facts_coarsen
 from ingestion.services.spool import spool_delete
 from missions_project.lib.errors import MissionsError
@@ -122,7 +130,11 @@ def _old_audit(agency: Agency, before: datetime) -> QuerySet[Any]:
     return AuditEvent.objects.filter(agency=agency, at__lt=before)
 
 
-for _record_kind in RecordKind:
+def _old_positions(agency: Agency, before: datetime) -> QuerySet[Any]:
+    return VehiclePosition.objects.filter(agency=agency, at__lt=before)
+
+
+for _record_kind in FACT_KINDS:
     _model = fact_model(_record_kind)
     retention_kind_register(
         RetentionKind(
@@ -134,6 +146,14 @@ for _record_kind in RecordKind:
             coarsen=lambda keys, model=_model: facts_coarsen(model=model, keys=keys),  # type: ignore[misc]
         )
     )
+retention_kind_register(
+    RetentionKind(
+        key=RecordKind.POSITIONS.value,
+        label=str(RecordKind.POSITIONS.label),
+        help="By the time of the position. Dosage is worked out from these; forecasts never see them.",
+        old=_old_positions,
+    )
+)
 retention_kind_register(
     RetentionKind(
         key="quarantine",

@@ -33,7 +33,7 @@ class Tally:
 
     def add(self, chunk: NormalisedChunk, stored: UpsertCounts) -> None:
         """Account for one chunk. Raises ``RuntimeError`` if a row were lost or counted twice."""
-        self.counts.update(
+        self.count(
             received=chunk.received,
             inserted=stored.inserted,
             updated=stored.updated,
@@ -43,12 +43,20 @@ class Tally:
         )
         self.rejections.update(value.rejection.code for value in chunk.quarantined)
         for (rule, code), number in chunk.refused.items():
-            codes = self.refusals.setdefault(rule, Counter())
-            codes[code if code in codes or len(codes) < MAX_CODES_A_RULE else OTHER_CODES] += number
+            self.refuse(rule, code, number)
         if self.received != sum(self.counts[name] for name in CLASSES):
             raise RuntimeError(
                 f"A row was lost or counted twice: {dict(self.counts)}. Nothing of it was kept."
             )
+
+    def count(self, **added: int) -> None:
+        """Add to classes by name."""
+        self.counts.update(added)
+
+    def refuse(self, rule: str, code: str, number: int = 1) -> None:
+        """Say by which rule and code rows were refused; they are counted by ``count``."""
+        codes = self.refusals.setdefault(rule, Counter())
+        codes[code if code in codes or len(codes) < MAX_CODES_A_RULE else OTHER_CODES] += number
 
     def fields(self) -> dict[str, Any]:
         """The account as fields of the run row; every class is named, also with 0."""

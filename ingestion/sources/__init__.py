@@ -24,6 +24,7 @@ from ingestion.sources.excel_file import ExcelFile, ExcelFileSource
 from ingestion.sources.json_file import JsonFile, JsonLinesFileSource
 from ingestion.sources.ndex_file import NdexFile, NdexFileSource
 from ingestion.sources.parquet_file import ParquetFile, ParquetFileSource
+from ingestion.sources.push import PushSource
 from ingestion.sources.recognise import recognised_kind
 from ingestion.sources.socrata import Socrata
 from ingestion.sources.url import CsvUrl, JsonUrl
@@ -50,6 +51,7 @@ __all__ = [
     "ParquetFile",
     "ParquetFileSource",
     "PullSource",
+    "PushSource",
     "Socrata",
     "SourceError",
     "is_pull",

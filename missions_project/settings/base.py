@@ -39,6 +39,8 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "rest_framework",
     "knox",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "csp",
     "leaflet",
     "djgeojson",
@@ -100,6 +102,9 @@ def database_config(url: str) -> dict[str, Any]:
     config: dict[str, Any] = dict(dj_database_url.parse(url))
     if config["ENGINE"].endswith("sqlite3"):
         config["OPTIONS"] = {**SQLITE_OPTIONS, **config.get("OPTIONS", {})}
+    else:
+        # A new connection for each request costs more than storing an alert.
+        config |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     return config
 
 
@@ -131,10 +136,30 @@ KNOX_TOKEN_MODEL = "ingestion.ApiToken"
 # PostgreSQL every flush (each test with real transactions) fails on its foreign key to the users.
 MIGRATION_MODULES = {"knox": None}
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["knox.auth.TokenAuthentication"],
+    # For machines only: a person's session opens nothing here, so no page can be made to push in their name.
+    "DEFAULT_AUTHENTICATION_CLASSES": ["ingestion.api.tokens.FeedTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     # The browsable pages carry inline scripts that our policy blocks.
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    # HunchLab's clients send format=csv as a parameter of their own.
+    "URL_FORMAT_OVERRIDE": None,
+}
+API_REQUESTS_PER_SECOND = int(os.environ.get("API_REQUESTS_PER_SECOND", "500"))
+PUSH_MAX_BYTES = 16 * 1024**2
+PUSH_CONTEXT_SECONDS = 2.0
+"""How long a server process goes on with the boundary, codes and mapping that it has read."""
+LIVE_CACHE_SECONDS = 0.5
+"""How long a board may be told an old version where processes share no cache."""
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Missions API",
+    "DESCRIPTION": "What machines send to and fetch from the product. Each address needs a feed's token.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "PREPROCESSING_HOOKS": ["missions_project.api.one_of_each"],
 }
 
 LANGUAGE_CODE = "en-us"

@@ -105,7 +105,7 @@
   window.addEventListener("map:init", (event) => {
     map = event.detail.map;
     map.createPane("missions").style.zIndex = 450;
-    MissionsMap.base(map, holder.dataset);
+    MissionsAlerts.follow(map, holder.dataset, MissionsMap.base(map, holder.dataset));
     map.on("zoomend", fitLabels);
     loadBoxes();
     prepareAdding();

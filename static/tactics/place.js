@@ -34,6 +34,8 @@ window.addEventListener("map:init", (event) => {
     });
   };
 
+  MissionsAlerts.follow(map, holder.dataset);
+
   fetch(holder.dataset.place, { headers: { Accept: "application/geo+json" } })
     .then((response) => (response.ok ? response.json() : Promise.reject(new Error(String(response.status)))))
     .then(draw)

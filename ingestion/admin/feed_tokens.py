@@ -1,0 +1,85 @@
+"""The page of a feed's keys: make one, see its secret once, revoke it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+
+from ingestion.models import ApiToken, Feed
+from ingestion.services.tokens import MAX_DAYS, token_create, token_revoke
+
+
+class TokenForm(forms.Form):
+    """What a new key may do, and for how long."""
+
+    name = forms.CharField(max_length=60, help_text="Which machine will use it, e.g. “CAD export server”.")
+    scope = forms.ChoiceField(
+        choices=[
+            ("push", "Push: send rows to this feed, upload HunchLab files"),
+            ("read", "Read: fetch missions and their effectiveness"),
+        ],
+        help_text="A key does one of the two. Two machines need two keys: each can be revoked alone.",
+    )
+    days = forms.IntegerField(
+        label="Days valid",
+        min_value=1,
+        max_value=MAX_DAYS,
+        initial=365,
+        help_text="After them it is refused.",
+    )
+
+
+class TokensMixin:
+    """The keys' address and page, for the feed's admin."""
+
+    admin_site: Any
+    _feed: Callable[..., Feed]
+
+    def get_urls(self) -> list[URLPattern]:
+        view = never_cache(self.admin_site.admin_view(self.tokens_view))
+        return [
+            path("<int:feed_id>/tokens/", view, name="ingestion_feed_tokens"),
+            *super().get_urls(),  # type: ignore[misc]
+        ]
+
+    def tokens_view(self, request: HttpRequest, feed_id: int) -> HttpResponse:
+        """List the feed's keys; make or revoke one."""
+        feed = self._feed(request, feed_id)
+        secret = ""
+        form = TokenForm()
+        if request.method == "POST" and "revoke" in request.POST:
+            if token_revoke(feed=feed, token_key=request.POST["revoke"], actor=request.user):  # type: ignore[arg-type]
+                messages.success(
+                    request, "Revoked. Whoever still uses it is refused, in two seconds at the latest."
+                )
+            return redirect("admin:ingestion_feed_tokens", feed.pk)
+        if request.method == "POST":
+            form = TokenForm(request.POST)
+            if form.is_valid():
+                # Shown in this answer and kept nowhere: a session or a message would store it.
+                _, secret = token_create(feed=feed, made_by=request.user, **form.cleaned_data)  # type: ignore[arg-type]
+                form = TokenForm()
+        now = timezone.now()
+        tokens = ApiToken.objects.filter(feed=feed).select_related("user").order_by("-created")
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": Feed._meta,
+            "feed": feed,
+            "title": f"{feed}: keys for machines",
+            "form": form,
+            "secret": secret,
+            "rows": [(token, token.expiry is not None and token.expiry <= now) for token in tokens],
+            "address": _address(request, feed),
+        }
+        return TemplateResponse(request, "admin/ingestion/feed/tokens.html", context)
+
+
+def _address(request: HttpRequest, feed: Feed) -> str:
+    return request.build_absolute_uri(reverse(f"api:push_{feed.record_kind}"))

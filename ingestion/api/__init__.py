@@ -1,0 +1,1 @@
+"""What machines send by HTTP: one feed's rows, by that feed's token."""

@@ -1,0 +1,54 @@
+"""Machines' keys: made for one feed, shown once, revoked by name."""
+
+import datetime as dt
+
+from django.db import transaction
+
+from agencies.models import User
+from agencies.services import audit_record
+from ingestion.models import ApiToken, Feed
+from missions_project.lib.errors import MissionsError
+
+SCOPES = ("push", "read")
+MAX_DAYS = 3_650
+
+
+@transaction.atomic
+def token_create(*, feed: Feed, made_by: User, scope: str, name: str, days: int) -> tuple[ApiToken, str]:
+    """Make a key for the feed and return it with its secret, which is stored nowhere and cannot be shown again.
+
+    Raises ``MissionsError`` for a scope or a lifetime that does not exist. Two queries.
+    """
+    if scope not in SCOPES or not 1 <= days <= MAX_DAYS:
+        raise MissionsError(
+            "Such a key cannot be made.",
+            next_step=f"choose a scope ({', '.join(SCOPES)}) and 1 to {MAX_DAYS} days.",
+        )
+    token, secret = ApiToken.objects.create(
+        user=made_by,
+        expiry=dt.timedelta(days=days),
+        agency=feed.agency,
+        feed=feed,
+        scope=scope,
+        name=name[:60],
+    )
+    audit_record(
+        agency=feed.agency,
+        actor=made_by,
+        action="API token made",
+        subject=f"{feed.slug}: {token.token_key}…",
+        detail={"scope": scope, "name": name[:60], "days": days},
+    )
+    return token, secret
+
+
+@transaction.atomic
+def token_revoke(*, feed: Feed, token_key: str, actor: User) -> int:
+    """Delete the feed's keys that begin so; from this moment they are 401. Returns how many. Three queries."""
+    found = list(ApiToken.objects.filter(feed=feed, token_key=token_key))
+    for token in found:
+        token.delete()
+        audit_record(
+            agency=feed.agency, actor=actor, action="API token revoked", subject=f"{feed.slug}: {token_key}…"
+        )
+    return len(found)

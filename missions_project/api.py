@@ -1,0 +1,56 @@
+"""Every address of the API, under /api/: one router for machines, its description, and the page that shows it."""
+
+from typing import Any
+
+from django.urls import path
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
+from rest_framework.permissions import AllowAny
+
+from ingestion.api import dataservice, push
+from patrols import api as patrols_api
+
+app_name = "api"
+
+
+def one_of_each(endpoints: list[Any]) -> list[Any]:
+    """The addresses for the description: of two that differ by their last slash, the one that clients use."""
+    slashed = {path for path, *_ in endpoints if path.endswith("/")}
+    own = [entry for entry in endpoints if f"{entry[0]}/" not in slashed or "{" in entry[0]]
+    bare = {entry[0] for entry in own if not entry[0].endswith("/")}
+    return [entry for entry in own if entry[0].rstrip("/") not in bare or entry[0] in bare]
+
+
+class Description(SpectacularJSONAPIView):
+    """The API in OpenAPI 3. Open to everybody: it names addresses and fields, and nobody's rows."""
+
+    authentication_classes: list[type] = []
+    permission_classes = [AllowAny]
+
+
+class Swagger(SpectacularSwaggerView):
+    """The description as a page, in a template of ours: the package's own holds an inline script and style."""
+
+    authentication_classes: list[type] = []
+    permission_classes = [AllowAny]
+    url_name = "api:schema"
+    template_name = "missions_project/swagger.html"
+
+
+urlpatterns = [
+    path("schema/", Description.as_view(), name="schema"),
+    path("docs/", Swagger.as_view(), name="docs"),
+    path("v1/incidents/", push.PushIncidents.as_view(), name="push_incidents"),
+    path("v1/calls/", push.PushCalls.as_view(), name="push_calls"),
+    path("v1/gunfire/", push.PushGunfire.as_view(), name="push_gunfire"),
+    path("v1/positions/", push.PushPositions.as_view(), name="push_positions"),
+    # HunchLab 2.0, as its clients of 2014 know it: they post with the slash and ask without. A redirect would lose the
+    # upload on the way, so both are answered.
+    path("dataservice/", dataservice.DataService.as_view(), name="dataservice"),
+    path("dataservice", dataservice.DataService.as_view()),
+    path("dataservice/<str:job_id>/", dataservice.ImportJob.as_view()),
+    path("dataservice/<str:job_id>", dataservice.ImportJob.as_view(), name="import_job"),
+    path("missions/", patrols_api.Missions.as_view(), name="missions"),
+    path("missions", patrols_api.Missions.as_view()),
+    path("missioneffectiveness/", patrols_api.MissionEffectiveness.as_view(), name="missioneffectiveness"),
+    path("missioneffectiveness", patrols_api.MissionEffectiveness.as_view()),
+]
