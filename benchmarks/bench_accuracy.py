@@ -3,7 +3,9 @@
 
     python benchmarks/bench_accuracy.py                       # all protocols
     python benchmarks/bench_accuracy.py --only portland       # one of portland, chicago, washington
-    python benchmarks/bench_accuracy.py --only ablation       # Chicago without each family of columns, fitted anew
+    python benchmarks/bench_accuracy.py --only ablation       # Chicago without each family of columns, fitted anew;
+                                                              # then with each input beside the incidents
+    python benchmarks/bench_accuracy.py --only surroundings   # the second half of that alone
 
 A finished backtest is kept beside the results and used again while the program is the same: a killed run goes on where
 it stopped. The project's own figures must equal the scorer's to 1e-9, or the run ends with exit code 1.
@@ -208,12 +210,26 @@ def ablation_run(data: pathlib.Path) -> dict[str, Any]:
     return found
 
 
+def surroundings_run(data: pathlib.Path) -> dict[str, Any]:
+    """What places, people, games and weather add to the incidents: each alone, then all together."""
+    sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+    import levels
+    import surroundings
+
+    found = levels.run(data, surroundings.inputs_write(data, RESULTS / "inputs"))
+
+    def replayed(name: str, options: tuple[str, ...]) -> tuple[pathlib.Path, float]:
+        return replay(name, Protocol(surroundings.EVENTS, surroundings.BOUNDARY, options, ("1.0%",)), data)
+
+    return {"level": found, **surroundings.run(data, RESULTS, replayed)}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=pathlib.Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--only", choices=(*PROTOCOLS, "ablation"))
+    parser.add_argument("--only", choices=(*PROTOCOLS, "ablation", "surroundings"))
     parser.add_argument("--out", type=pathlib.Path, default=RESULTS / "accuracy.json")
     args = parser.parse_args()
     data = args.data.resolve()
@@ -227,6 +243,8 @@ def main() -> int:
     found, worst = protocols_run(names, data)
     if args.only == "ablation":
         found["ablation"] = ablation_run(data)
+    if args.only in ("ablation", "surroundings"):
+        found["surroundings"] = surroundings_run(data)
     if names:
         found["largest_difference_to_the_scorer"] = worst
         print(f"largest difference to the scorer's figures: {worst:.1e} (allowed {AGREE_TO:.0e})")

@@ -145,6 +145,7 @@ def league_run(
     areas = area_cells(len(grid), grid.cell_size_m, budget_cells)
     starts, ends = days_since_epoch(periods.from_utc), days_since_epoch(periods.to_utc)
     calendar = calendar_columns(periods, workshop.shifts)
+    passing = workshop.passing(periods)
     n_areas, n = len(areas), len(periods)
     book = [
         [
@@ -187,8 +188,11 @@ def league_run(
                 slot,
                 every_cell,
                 workshop.z,
+                shape.passing_rows(passing, number, every_cell),
             )
-            total = float(shape.level.predict(one, totals[None, source])[0]) * float(complete[source][number])
+            terms = None if passing is None else passing.terms[[number]]
+            total = float(shape.level.predict(one, totals[None, source], terms)[0])
+            total *= float(complete[source][number])
             mine = by_source[source]
             at = events.occurred_days[mine]
             happened = mine[(at >= starts[number]) & (at < ends[number])]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from forecasting.engine.design import Layout
+from forecasting.engine.effects import Factored
 from forecasting.engine.features import rate_index
 from forecasting.engine.mixture import BoostedMixture, NonNegativeMixture
 from forecasting.engine.models import BestShare, BoostedPoisson, LogLinearPoisson
@@ -71,7 +72,17 @@ def baseline_specs(name: str, few_events: bool) -> tuple[Spec, ...]:
 
 
 def candidate_estimator(name: str, layout: Layout, n_events: int) -> Any:
-    """An unfitted estimator for this entrant (a blend has none of its own)."""
+    """An unfitted estimator for this entrant (a blend has none of its own).
+
+    Plain counts know nothing of events; the learned ones take the known effect of those that are on as a factor.
+    """
+    plain = _estimator(name, layout, n_events)
+    if name in BASELINES or not layout.event_columns:
+        return plain
+    return Factored(plain, layout.event_columns)
+
+
+def _estimator(name: str, layout: Layout, n_events: int) -> Any:
     if name in BASELINES:
         few = n_events < LEARNED_NEEDS_EVENTS
         return BestShare(
@@ -80,7 +91,7 @@ def candidate_estimator(name: str, layout: Layout, n_events: int) -> Any:
         )
     rates = tuple(range(layout.n_rates))
     calendar = layout.find("season_sin", "season_cos")
-    context = tuple(range(layout.n_rates + 6, len(layout.names)))
+    context = tuple(range(layout.static.start, layout.static.stop))
     mixture = NonNegativeMixture(columns=rates, mean_one=layout.mean_one)
     if name == "mixture":
         return mixture

@@ -41,7 +41,7 @@ FAMILIES = (
 """Every column belongs to one of these. ``events`` and ``weather`` have columns only where an agency feeds them."""
 _PREFIXES = {"event:": "events", "weather:": "weather"}
 _KIND = {"context": "context", "events": "event", "weather": "weather"}
-_RADIUS = re.compile(r"_\d+(?:\.\d+)?m$")
+_RADIUS = re.compile(r"_(?:\d+(?:\.\d+)?m|nearest)$")
 
 
 def context_family(name: str) -> str:
@@ -85,13 +85,14 @@ class Layout:
     """Names and places of the columns for one crime type (``source`` among ``sources``) on ``n_cells`` cells.
 
     Order: own rates, other sources' rates, shrunk rates (towards the neighbourhood and towards the context),
-    the context's own rate, calendar, static context columns.
+    the context's own rate, calendar, static context columns, what passes (events near a cell, weather).
     """
 
     source: int
     sources: tuple[str, ...]
     context_names: tuple[str, ...]
     n_cells: int
+    passing_names: tuple[str, ...] = ()
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -115,7 +116,8 @@ class Layout:
             shrunk += [("context_rate", "context")]
         calendar = [(name, "calendar") for name in CALENDAR]
         static = [(f"context:{name}", context_family(name)) for name in self.context_names]
-        return tuple(own + others + shrunk + calendar + static)
+        passing = [(name, context_family(name)) for name in self.passing_names]
+        return tuple(own + others + shrunk + calendar + static + passing)
 
     @cached_property
     def parts(self) -> tuple[str, ...]:
@@ -126,7 +128,7 @@ class Layout:
         parts = list(self.families[: len(RATES)])
         parts += [f"other:{self.sources[other]}" for other in self.others for _ in OTHER_RATES]
         parts += [""] * (self.n_rates - len(parts)) + ["calendar"] * len(CALENDAR)
-        return (*parts, *(context_part(name) for name in self.context_names))
+        return (*parts, *(context_part(name) for name in (*self.context_names, *self.passing_names)))
 
     @cached_property
     def part_names(self) -> tuple[str, ...]:
@@ -145,6 +147,23 @@ class Layout:
     def n_rates(self) -> int:
         """Rates come first: every column before the calendar is relative and not negative."""
         return self.names.index(CALENDAR[0])
+
+    @property
+    def static(self) -> slice:
+        """The static context columns."""
+        first = self.n_rates + len(CALENDAR)
+        return slice(first, first + len(self.context_names))
+
+    @property
+    def passing(self) -> slice:
+        """The columns of what passes, the last ones. The log effect of each event that is on; the weather as it is."""
+        return slice(self.static.stop, self.static.stop + len(self.passing_names))
+
+    @cached_property
+    def event_columns(self) -> tuple[int, ...]:
+        """Columns that hold the log effect of events near a cell, known from the comparison of places with themselves."""
+        names = enumerate(self.passing_names, self.static.stop)
+        return tuple(column for column, name in names if context_family(name) == "events")
 
     @cached_property
     def mean_one(self) -> tuple[int, ...]:
@@ -168,7 +187,8 @@ class Layout:
             for name in ("450d_here", "all_here", "450d_200m", "all_400m")
         )
         context = ("context_rate", "context_shrunk_2", *(f"context:{name}" for name in self.context_names))
-        return self.find(*own, *others, *(context if self.context_names else ()))
+        weather = tuple(name for name in self.passing_names if context_family(name) == "weather")
+        return self.find(*own, *others, *(context if self.context_names else ()), *weather)
 
     @cached_property
     def tree_ratios(self) -> tuple[tuple[int, int], ...]:
@@ -189,11 +209,12 @@ class Layout:
         calendar: Floats32,
         context_rate: Floats32 | None,
         context: Floats32 | None,
+        passing: Floats32 | None = None,
     ) -> Floats32:
         """Lay the columns side by side, [m, columns], float32.
 
         ``rates`` [m, sources, rates]; ``all_time_total`` the city's count so far (one for all rows or [m]);
-        ``calendar`` [m, 6]; ``context_rate`` [m] relative; ``context`` [m, C] standardised.
+        ``calendar`` [m, 6]; ``context_rate`` [m] relative; ``context`` [m, C] standardised; ``passing`` [m, P].
         """
         m = len(rates)
         out = np.empty((m, len(self.names)), dtype=np.float32)
@@ -207,7 +228,9 @@ class Layout:
         if self.context_names:
             # Without the block an average place: whatever lies in fresh memory would pass for a rate.
             out[:, self.n_rates - 1] = 1 if context_rate is None else context_rate
-            out[:, self.n_rates + len(CALENDAR) :] = 0 if context is None else context
+            out[:, self.static] = 0 if context is None else context
+        if self.passing_names:
+            out[:, self.passing] = 0 if passing is None else passing
         self.derive(out, all_time_total)
         return out
 

@@ -1,19 +1,31 @@
 """Why this cell: the real drivers of a forecast as numbers. The words are made in ``forecasting.engine.wording``."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.engine.design import Layout, calendar_columns
+from forecasting.engine.design import FAMILIES, Layout, calendar_columns, context_part, part_family
 from forecasting.engine.features import MEMORIES_DAYS, History, events_of
 from forecasting.engine.grid import GridSpec
+from forecasting.engine.happenings import Happenings
 from forecasting.engine.lag import ReportingLag
-from forecasting.engine.nearby import LayerAmount, NearbyCounts, RecentCount
+from forecasting.engine.nearby import (
+    ContextColumns,
+    ContextValue,
+    EventCount,
+    LayerAmount,
+    NearbyCounts,
+    RecentCount,
+    WeatherValue,
+    events_near,
+    weather_values,
+)
 from forecasting.engine.parallel import single_threaded
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch, weekday_of
+from forecasting.engine.surroundings import NOTHING, Passing, Surroundings
 from forecasting.engine.workshop import ShapeModel, matrix, surface
 from ingestion.engine.tables import IncidentTable
 
@@ -38,16 +50,6 @@ class _Model(Protocol):
 
 
 @dataclass(frozen=True)
-class ContextValue:
-    """A context column at the cell: its value, the city's mean, and the share of cells with less."""
-
-    name: str
-    value: float
-    city_mean: float
-    share_below: float
-
-
-@dataclass(frozen=True)
 class Explanation:
     """The drivers of one cell's forecast.
 
@@ -59,6 +61,9 @@ class Explanation:
     (a family, ``other:<type>``, ``context:<layer>``, ``event:<name>``, ``weather:<name>``) adds to
     log(expected / reference_expected); they sum to it. ``layers``: what stands near, where somebody counted it.
     ``is_watched`` False: no sensor covers the cell, so nothing is expected, and nothing contributes.
+    ``events``: what is on in this shift, near the cell and in the city. ``weather``: as foreseen, against the usual of the
+    season. ``against_usual``: the model knows events or weather, and ``reference_expected`` is the middle cell's in a
+    shift of this slot and day without an event and with the weather usual for the season.
     """
 
     target: str
@@ -83,6 +88,9 @@ class Explanation:
     contributions: dict[str, float]
     layers: tuple[LayerAmount, ...] = ()
     is_watched: bool = True
+    events: tuple[EventCount, ...] = ()
+    weather: tuple[WeatherValue, ...] = ()
+    against_usual: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -102,6 +110,7 @@ def explain_cells(
     cells: Mapping[str, Ints],
     lags: Sequence[ReportingLag] | None = None,
     issued_utc: np.datetime64 | None = None,
+    surroundings: Surroundings | None = None,
 ) -> dict[str, list[Explanation]]:
     """Explain these cells (positions in ``grid.cells``) for each type, in the order given.
 
@@ -117,7 +126,14 @@ def explain_cells(
     totals, rates = history.totals(), history.rates(slot)
     calendar = np.broadcast_to(calendar_columns(period, shifts)[0], (n, 6))
     nearby = NearbyCounts(grid, incidents, period, shifts)
-    columns = _Columns(context, context_names)
+    columns = ContextColumns(context, context_names)
+    around_us = surroundings or Surroundings()
+    issued = period.from_utc if issued_utc is None else np.minimum(issued_utc, period.from_utc)
+    passes = {
+        names: around_us.passing(names, grid, period, issued)
+        for names in {models[target].shape.names for target in cells} - {NOTHING}
+    }
+    known = (around_us.happenings or Happenings.none()).known_before(issued[0])
     out: dict[str, list[Explanation]] = {}
     for target, places in cells.items():
         model = models[target]
@@ -125,8 +141,11 @@ def explain_cells(
         source = shape.layout.source
         z = shape.scaler.transform(context) if shape.scaler is not None and context is not None else None
         total = totals[source, len(MEMORIES_DAYS) - 1]
-        X = matrix(shape, rates, total, calendar, slot, np.arange(n), z)
-        level = float(shape.level.predict(period, totals[None, source])[0])
+        passing = passes.get(shape.names)
+        here = shape.passing_rows(passing, 0, np.arange(n))
+        X = matrix(shape, rates, total, calendar, slot, np.arange(n), z, here)
+        now = None if passing is None else passing.terms
+        level = float(shape.level.predict(period, totals[None, source], now)[0])
         watched = history.watched(source)
         expected = surface(model.estimator, X, level, watched)
         order = np.argsort(expected, kind="stable")
@@ -139,9 +158,21 @@ def explain_cells(
         if shape.context_rate is not None and z is not None:
             terms = shape.context_rate.log_terms(z[np.append(places, reference)], slot)
             layer_logs = terms[:-1] - terms[-1]
-        names, parts = contributions(
-            model.estimator, shape.layout, X[places], X[reference], total, layer_logs
-        )
+        middle, reference_expected = X[reference], float(expected[reference])
+        city: dict[str, float] = {}
+        if passing is not None:
+            still = replace(
+                passing, local=tuple(one * 0 for one in passing.local), weather=passing.weather * 0
+            )
+            quiet = shape.passing_rows(still, 0, np.arange(n))
+            middle = X[reference].copy()
+            middle[shape.layout.passing] = 0 if quiet is None else quiet[reference]
+            usual = float(shape.level.predict(period, totals[None, source])[0])
+            city, reference_expected = _city_parts(
+                model, X, reference, (level, usual), quiet, passing, watched
+            )
+        names, parts = contributions(model.estimator, shape.layout, X[places], middle, total, layer_logs)
+        names, parts = _with_city(names, parts, city)
         seen_here = np.ones(len(places), dtype=bool) if watched is None else watched[places]
         parts[~seen_here] = 0.0
         per_year = nearby.per_year(source)
@@ -154,7 +185,7 @@ def explain_cells(
                 cell_id=int(grid.cells[cell]),
                 expected=float(expected[cell]),
                 reference_cell=reference,
-                reference_expected=float(expected[reference]),
+                reference_expected=reference_expected,
                 rank=int(rank[cell]),
                 n_cells=n,
                 recent=around[row],
@@ -170,6 +201,9 @@ def explain_cells(
                 context=columns.at(int(cell)),
                 contributions={name: float(parts[row, k]) for k, name in enumerate(names)},
                 is_watched=bool(seen_here[row]),
+                events=events_near(grid, known, period, int(cell)),
+                weather=weather_values(passing),
+                against_usual=passing is not None,
             )
             for row, cell in enumerate(places)
         ]
@@ -214,7 +248,7 @@ def contributions(
     logs = None
     if layout.context_names:
         logs = _layer_shares(layout, X, reference, layer_logs)
-        column_of = player_of[-len(layout.context_names) :]
+        column_of = player_of[layout.static]
         in_state = np.where(column_of >= 0, states[:, column_of], False).astype(np.float64)
     step = max(1, _ROWS_AT_A_TIME // len(states))
     for first in range(0, k, step):
@@ -234,6 +268,72 @@ def contributions(
         for path, order in paths:
             out[first : first + step, np.array(players)[order]] += np.diff(log_risk[:, path], axis=1)
     return names, out / len(paths)
+
+
+def _city_parts(
+    model: _Model,
+    X: Floats32,
+    reference: int,
+    levels: tuple[float, float],
+    quiet: Floats32 | None,
+    passing: Passing,
+    watched: Bools | None,
+) -> tuple[dict[str, float], float]:
+    """What events and weather do to every cell alike, by part, and the middle cell's expected count in a usual shift.
+
+    Two things: they move the city's level (``levels`` now and usually), and a crowd in one place takes its share of
+    that level from all others. Both on the log scale; the second is split among parts as contributions are. ``quiet``
+    [N, P]: the columns of a shift without events and with usual weather.
+    """
+    layout, level, usual_level = model.shape.layout, *levels
+    own = model.shape.level.log_terms(int(passing.slot[0]), passing.terms[0])
+    gap = float(np.log(max(level, _LEAST_RISK) / max(usual_level, _LEAST_RISK)))
+    # A level that was cut off at its bound moved less than its terms say: the rest is spread by size.
+    size = np.abs(own)
+    own = own + (gap - own.sum()) * size / max(float(size.sum()), _LEAST_RISK)
+    city: dict[str, float] = {}
+    for name, value in zip(passing.names.level, own.tolist(), strict=True):
+        city[context_part(name)] = city.get(context_part(name), 0.0) + value
+    part_of = np.array([context_part(name) for name in layout.passing_names], dtype=object)
+    block = X[:, layout.passing]
+    base = block if quiet is None else quiet
+    differs = block != base
+    players = [part for part in dict.fromkeys(part_of.tolist()) if differs[:, part_of == part].any()]
+    moved = np.flatnonzero(differs.any(axis=1))
+    plain = X.copy()
+    plain[:, layout.passing] = base
+    seen = np.ones(len(X)) if watched is None else watched.astype(np.float64)
+    still = np.maximum(np.asarray(model.estimator.predict(plain), dtype=np.float64), 0.0) * seen
+    total = max(float(still.sum()), _LEAST_RISK)
+    if players:
+        states, paths = _states(len(players))
+        sums = np.empty(len(states))
+        for number, state in enumerate(states):
+            on = np.isin(part_of, [part for part, is_on in zip(players, state, strict=True) if is_on])
+            rows = plain[moved]
+            rows[:, layout.passing] = np.where(on, block[moved], base[moved])
+            risk = np.maximum(np.asarray(model.estimator.predict(rows), dtype=np.float64), 0.0)
+            sums[number] = total + float((risk * seen[moved]).sum() - still[moved].sum())
+        logs = np.log(np.maximum(sums, _LEAST_RISK))
+        for path, order in paths:
+            for player, step in zip(order.tolist(), np.diff(logs[path]).tolist(), strict=True):
+                city[players[player]] = city.get(players[player], 0.0) - step / len(paths)
+    return city, float(still[reference]) * usual_level / total
+
+
+def _with_city(
+    names: tuple[str, ...], parts: Floats, city: Mapping[str, float]
+) -> tuple[tuple[str, ...], Floats]:
+    """The parts of the cells and those of the whole city in one table, families in their order."""
+    if not city:
+        return names, parts
+    every = sorted(dict.fromkeys((*names, *city)), key=lambda part: FAMILIES.index(part_family(part)))
+    out = np.zeros((len(parts), len(every)))
+    for column, name in enumerate(every):
+        out[:, column] = city.get(name, 0.0)
+        if name in names:
+            out[:, column] += parts[:, names.index(name)]
+    return tuple(every), out
 
 
 def _layer_shares(layout: Layout, X: Floats32, reference: Floats32, layer_logs: Floats | None) -> Floats:
@@ -276,25 +376,3 @@ def _states(n_players: int) -> tuple[Bools, list[tuple[Ints, Ints]]]:
                 path.append(at(now))
             paths.append((np.array(path, dtype=np.int64), order.astype(np.int64)))
     return np.array(states), paths
-
-
-class _Columns:
-    """The context columns as anyone would read them, sorted once for all cells."""
-
-    def __init__(self, context: Floats32 | None, names: tuple[str, ...]) -> None:
-        self._context = context
-        self._columns: list[tuple[int, str, Floats32, float]] = []
-        for column, name in enumerate(names if context is not None else ()):
-            assert context is not None
-            finite = np.sort(context[np.isfinite(context[:, column]), column])
-            if len(finite):
-                self._columns.append((column, name, finite, float(finite.mean(dtype=np.float64))))
-
-    def at(self, cell: int) -> tuple[ContextValue, ...]:
-        if self._context is None:
-            return ()
-        return tuple(
-            ContextValue(name, value, mean, float(np.searchsorted(finite, value, "left")) / len(finite))
-            for column, name, finite, mean in self._columns
-            if np.isfinite(value := float(self._context[cell, column]))
-        )

@@ -12,6 +12,7 @@ from forecasting.engine.parallel import TypePool, default_workers
 from forecasting.engine.periods import Periods, ShiftWindow
 from forecasting.engine.sampling import SampledRows, rows_sample
 from forecasting.engine.steps import Steps
+from forecasting.engine.surroundings import Surroundings
 from forecasting.engine.train import (
     MAX_SAMPLED_PERIODS,
     TrainedType,
@@ -43,6 +44,7 @@ def fit_champions(
     progress: Progress = no_progress,
     workers: int | None = None,
     max_periods: int = MAX_SAMPLED_PERIODS,
+    surroundings: Surroundings | None = None,
 ) -> dict[str, TrainedType]:
     """Fit the usual champion for every crime type at once, without testing it against anything.
 
@@ -53,7 +55,9 @@ def fit_champions(
     """
     as_of_utc = as_of_utc.astype("datetime64[s]")
     check_training(grid, incidents, shifts, targets, context, context_names, periods)
-    workshop = workshop_of(grid, incidents, shifts, targets, as_of_utc, context, context_names)
+    workshop = workshop_of(
+        grid, incidents, shifts, targets, as_of_utc, context, context_names, surroundings=surroundings
+    )
     usable = learnable_periods(periods, workshop, as_of_utc)
     chosen = np.sort(rng.permutation(len(usable))[:max_periods])
     steps = Steps(progress, len(targets))

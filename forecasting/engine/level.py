@@ -13,6 +13,9 @@ _SHORT, _MIDDLE, _LONG = (MEMORIES_DAYS.index(days) for days in (12.0, 45.0, 450
 SEASON_NEEDS_DAYS = 420.0
 RECENCY_HALF_LIFE_DAYS = 400.0
 LONG_PERIOD_HOURS = 4 * 24.0
+EXTRA_SCALE = 0.2
+"""Events and weather are held back 25 times as much as the calendar: by 250 incidents' worth. Measured on Chicago, 19
+months: what weather brings stays, what games cost by chance goes (benchmarks/levels.py)."""
 
 
 class LevelModel:
@@ -21,7 +24,13 @@ class LevelModel:
     A Poisson regression: the long-run rate is the exposure; slot, weekday, season and the recent rate against
     the long-run one are the terms. With fewer than 30 incidents the long-run rate alone speaks. Recent shifts
     weigh more (half-life 400 days). Picklable.
+
+    ``extra`` terms [S, T] of about unit spread (weather against the usual, events that are on) enter as they are and by
+    shift of day. The ridge holds them at nothing unless the counts speak for them; without them nothing changes.
     """
+
+    n_extra = 0
+    # Of the class: a model that was stored before there were extra terms has none.
 
     def __init__(self, n_slots: int, first_event_days: float) -> None:
         self.n_slots = n_slots
@@ -45,7 +54,7 @@ class LevelModel:
         )
         return rate, rate[:, 2] * periods.hours / 24.0
 
-    def _terms(self, periods: Periods, rate: Floats) -> Floats:
+    def _terms(self, periods: Periods, rate: Floats, extra: Floats | None = None) -> Floats:
         n = len(periods)
         day = weekday_of(periods.local_from)
         slot = np.zeros((n, self.n_slots))
@@ -62,10 +71,22 @@ class LevelModel:
             turn = (local - local.astype("datetime64[Y]")) / np.timedelta64(1, "s") / (365.25 * 86_400)
             angle = 2 * np.pi * turn[:, None] * np.array([1.0, 2.0])
             parts += [np.sin(angle), np.cos(angle)]
+        if self.n_extra:
+            # Nothing known of them is the usual weather and no event.
+            known = np.zeros((n, self.n_extra)) if extra is None else extra * EXTRA_SCALE
+            parts += [known, (known[:, :, None] * slot[:, None, :]).reshape(n, -1) * 0.5]
         return np.hstack(parts)
 
-    def fit(self, periods: Periods, totals: Floats, counts: Floats, completeness: Floats) -> "LevelModel":
+    def fit(
+        self,
+        periods: Periods,
+        totals: Floats,
+        counts: Floats,
+        completeness: Floats,
+        extra: Floats | None = None,
+    ) -> "LevelModel":
         """``totals`` [S, memories] as known at each start; ``counts`` [S]; ``completeness`` [S] share reported."""
+        self.n_extra = 0 if extra is None else extra.shape[1]
         rate, exposure = self._long_rate(periods, totals)
         exposure = exposure * completeness
         ok = (exposure > 1e-9) & (totals[:, _LONG] > 1.0)
@@ -81,16 +102,26 @@ class LevelModel:
         alpha = 10.0 / max(float((counts[ok] / exposure[ok] * weight).sum()), 1.0)
         model = PoissonRegressor(alpha=alpha, solver="newton-cholesky", max_iter=50)
         self._model = model.fit(
-            self._terms(periods, rate)[ok], counts[ok] / exposure[ok], sample_weight=weight
+            self._terms(periods, rate, extra)[ok], counts[ok] / exposure[ok], sample_weight=weight
         )
         return self
 
-    def predict(self, periods: Periods, totals: Floats) -> Floats:
+    def predict(self, periods: Periods, totals: Floats, extra: Floats | None = None) -> Floats:
         """Expected incidents in each period, [S]; never negative, never NaN."""
         rate, exposure = self._long_rate(periods, totals)
         factor = np.full(len(periods), self.scale)
         if self._model is not None:
-            factor = np.asarray(self._model.predict(self._terms(periods, rate)), dtype=np.float64)
+            factor = np.asarray(self._model.predict(self._terms(periods, rate, extra)), dtype=np.float64)
         # A level more than six times off its own long run is a fault in the data, not a forecast.
         result: Floats = exposure * np.clip(factor, 0.0, 6.0)
+        return result
+
+    def log_terms(self, slot: int, extra: Floats) -> Floats:
+        """What each extra term adds to the log level in a shift of this slot: [T]."""
+        n = self.n_extra
+        if self._model is None or not n:
+            return np.zeros(n)
+        own = self._model.coef_[-n * (1 + self.n_slots) :]
+        by_slot = own[n:].reshape(n, self.n_slots)[:, slot] * 0.5
+        result: Floats = (own[:n] + by_slot) * extra * EXTRA_SCALE
         return result

@@ -7,9 +7,13 @@ import numpy.typing as npt
 
 from forecasting.engine.aoristic import shift_shares
 from forecasting.engine.grid import GridSpec
+from forecasting.engine.happenings import MARGIN, RADII_M, Happenings
 from forecasting.engine.periods import Periods, ShiftWindow
+from forecasting.engine.surroundings import Passing
+from forecasting.engine.weather import NAMES, WARMTH_STEP_C
 from ingestion.engine.tables import IncidentTable
 
+Floats32 = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -56,6 +60,85 @@ class LayerAmount:
     unit: str
     amount: float
     reference_amount: float
+
+
+@dataclass(frozen=True)
+class EventCount:
+    """Events of one kind that are on in the shift (an hour before and after included), in the city and near the cell.
+
+    ``within`` holds (metres from the cell's centre, events within them), nearest first; both bounds included.
+    """
+
+    kind: str
+    in_city: int
+    within: tuple[tuple[float, int], ...]
+
+
+@dataclass(frozen=True)
+class WeatherValue:
+    """The shift's weather as foreseen, against the usual of the season: ``warmth`` in °C, the others as models see them."""
+
+    name: str
+    value: float
+
+
+def events_near(grid: GridSpec, events: Happenings, period: Periods, cell: int) -> tuple[EventCount, ...]:
+    """What is on in the shift, by kind. ``events`` holds only what had been announced."""
+    on = np.flatnonzero(
+        (events.from_utc - MARGIN < period.to_utc[0]) & (events.to_utc + MARGIN > period.from_utc[0])
+    )
+    x_m, y_m = (column[cell] for column in grid.centres())
+    away = np.hypot(events.x_m[on] - x_m, events.y_m[on] - y_m)
+    out = []
+    for kind in np.unique(events.kind[on]).tolist():
+        mine = away[events.kind[on] == kind]
+        radii = [max(float(radius), grid.cell_size_m) for radius in RADII_M]
+        within = tuple((radius, int((mine <= radius).sum())) for radius in radii)
+        out.append(EventCount(events.kinds[kind], len(mine), within))
+    return tuple(out)
+
+
+def weather_values(passing: Passing | None) -> tuple[WeatherValue, ...]:
+    """The weather terms that a model was given for one period; none where it knows no weather."""
+    if passing is None:
+        return ()
+    return tuple(
+        WeatherValue(name.split(":", 1)[1], float(value) * (WARMTH_STEP_C if name == NAMES[0] else 1.0))
+        for name, value in zip(passing.names.level, passing.terms[0], strict=True)
+        if name in NAMES
+    )
+
+
+@dataclass(frozen=True)
+class ContextValue:
+    """A context column at the cell: its value, the city's mean, and the share of cells with less."""
+
+    name: str
+    value: float
+    city_mean: float
+    share_below: float
+
+
+class ContextColumns:
+    """The context columns as anyone would read them, sorted once for all cells."""
+
+    def __init__(self, context: Floats32 | None, names: tuple[str, ...]) -> None:
+        self._context = context
+        self._columns: list[tuple[int, str, Floats32, float]] = []
+        for column, name in enumerate(names if context is not None else ()):
+            assert context is not None
+            finite = np.sort(context[np.isfinite(context[:, column]), column])
+            if len(finite):
+                self._columns.append((column, name, finite, float(finite.mean(dtype=np.float64))))
+
+    def at(self, cell: int) -> tuple[ContextValue, ...]:
+        if self._context is None:
+            return ()
+        return tuple(
+            ContextValue(name, value, mean, float(np.searchsorted(finite, value, "left")) / len(finite))
+            for column, name, finite, mean in self._columns
+            if np.isfinite(value := float(self._context[cell, column]))
+        )
 
 
 class NearbyCounts:

@@ -1,4 +1,4 @@
-"""What stands near each cell, counted from a map layer: points, lines and areas as two columns of numbers."""
+"""What stands near each cell, from a map layer: how much of it around the corner and a few blocks on, and how near the nearest."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,21 +13,26 @@ Floats = npt.NDArray[np.float64]
 
 RADII_M = (150, 400)
 """Around the corner, and a few blocks. Standard deviations of the blur."""
+NEAREST = "_nearest"
+"""How the name of a layer's column of distance ends."""
+NEAREST_M = 300.0
+"""Over so many metres the pull of the nearest place falls to 0.37."""
 _PAD_M = 1200
 
 
 def column_names(slug: str) -> tuple[str, ...]:
-    """The names of one layer's columns, such as ``bars_150m``."""
-    return tuple(f"{slug}_{radius}m" for radius in RADII_M)
+    """The names of one layer's columns: ``bars_150m``, ``bars_400m``, ``bars_nearest``."""
+    return (*(f"{slug}_{radius}m" for radius in RADII_M), f"{slug}{NEAREST}")
 
 
-def layer_density(spec: GridSpec, collection: dict[str, object]) -> Floats32:
-    """How much of a layer (a GeoJSON FeatureCollection in WGS84) lies near each cell: float32[N, radii].
+def layer_columns(spec: GridSpec, collection: dict[str, object]) -> Floats32:
+    """All columns of a layer (a GeoJSON FeatureCollection in WGS84), as ``column_names`` names them: float32[N, 3]."""
+    return parts_columns(spec, layer_parts(spec, collection))
 
-    Points count 1 each, lines their kilometres, areas their share of the cell; blurred over 150 m and 400 m to
-    what lies within about that distance, as log(1 + amount). Features without a usable geometry count nothing.
-    """
-    return parts_density(spec, layer_parts(spec, collection))
+
+def parts_columns(spec: GridSpec, parts: npt.NDArray[np.object_]) -> Floats32:
+    """``layer_columns`` of parts that were taken apart already."""
+    return np.column_stack([parts_density(spec, parts), parts_nearest(spec, parts)])
 
 
 def layer_parts(spec: GridSpec, collection: dict[str, object]) -> npt.NDArray[np.object_]:
@@ -39,7 +44,11 @@ def layer_parts(spec: GridSpec, collection: dict[str, object]) -> npt.NDArray[np
 
 
 def parts_density(spec: GridSpec, parts: npt.NDArray[np.object_]) -> Floats32:
-    """``layer_density`` of parts that were taken apart already."""
+    """How much of a layer lies near each cell: float32[N, radii].
+
+    Points count 1 each, lines their kilometres, areas their share of the cell; blurred over 150 m and 400 m to
+    what lies within about that distance, as log(1 + amount). Features without a usable geometry count nothing.
+    """
     pad = -(-_PAD_M // int(spec.cell_size_m)) + 1
     raster = np.zeros((spec.n_rows + 2 * pad, spec.n_cols + 2 * pad))
     if len(parts):
@@ -55,6 +64,19 @@ def parts_density(spec: GridSpec, parts: npt.NDArray[np.object_]) -> Floats32:
         near = ndimage.gaussian_filter(raster, sigma, mode="constant", truncate=3.0) * 2 * np.pi * sigma**2
         columns.append(np.log1p(near[spec.rows + pad, spec.cols + pad]))
     return np.column_stack(columns).astype(np.float32)
+
+
+def parts_nearest(spec: GridSpec, parts: npt.NDArray[np.object_]) -> Floats32:
+    """How near the nearest place is to each cell's centre: exp(-distance / 300 m), float32[N]; 0 without any place."""
+    out = np.zeros(len(spec), dtype=np.float32)
+    kept = parts[~(shapely.is_missing(parts) | shapely.is_empty(parts))] if len(parts) else parts
+    if len(kept):
+        centres = shapely.points(np.column_stack(spec.centres()))
+        (cell, _), distance = shapely.STRtree(kept).query_nearest(
+            centres, all_matches=False, return_distance=True
+        )
+        out[cell] = np.exp(-distance / NEAREST_M)
+    return out
 
 
 def _features(collection: dict[str, object]) -> list[dict[str, object]]:

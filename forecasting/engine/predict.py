@@ -14,6 +14,7 @@ from forecasting.engine.grid import GridSpec
 from forecasting.engine.lag import ReportingLag
 from forecasting.engine.parallel import single_threaded
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
+from forecasting.engine.surroundings import NOTHING, Names, Passing, Surroundings
 from forecasting.engine.trained import TrainedType, TypeModel
 from forecasting.engine.workshop import matrix, surface
 from ingestion.engine.tables import IncidentTable
@@ -34,12 +35,14 @@ def forecast(
     context_names: tuple[str, ...] = (),
     progress: Progress = no_progress,
     lag: Mapping[str, ReportingLag] | None = None,
+    surroundings: Surroundings | None = None,
 ) -> dict[str, Floats32]:
     """Expected incidents per cell in one shift instance, for each trained type: float32 [N].
 
     Uses only incidents known before ``as_of_utc`` (and before the shift begins). ``categories`` of the table,
     shifts and context columns must be those of the training. Counts are raised by what is not reported yet, and by
     what will happen until the shift begins. ``lag`` by category: as for ``train``; None is what was said there.
+    ``surroundings``: events and weather, of which only what was known at the issue is used.
     """
     check_trained(trained, grid, incidents, shifts, context_names, period)
     (found,) = forecast_many(
@@ -53,6 +56,7 @@ def forecast(
         progress=progress,
         lag=lag,
         issued_utc=as_of_utc.astype("datetime64[s]"),
+        surroundings=surroundings,
     )
     return found
 
@@ -70,6 +74,7 @@ def forecast_many(
     progress: Progress = no_progress,
     lag: Mapping[str, ReportingLag] | None = None,
     issued_utc: np.datetime64 | None = None,
+    surroundings: Surroundings | None = None,
 ) -> list[dict[str, Floats32]]:
     """Forecast ascending periods in one walk, each from what was known when it began (for tests and reports).
 
@@ -80,6 +85,7 @@ def forecast_many(
     history = History(grid, events, lags_live(trained, incidents.categories, lag))
     issued = np.inf if issued_utc is None else float(days_since_epoch(issued_utc))
     calendar = calendar_columns(periods, shifts)
+    passing = passing_of(trained, surroundings, grid, periods, issued_utc)
     scaled: dict[int, Floats32] = {}
     out: list[dict[str, Floats32]] = []
     for number in range(len(periods)):
@@ -102,6 +108,8 @@ def forecast_many(
                 calendar[number],
                 z,
                 history.watched(one.model.shape.layout.source),
+                passing.get(one.model.shape.names),
+                number,
             )
         out.append(found)
     progress(len(periods), len(periods), "Forecasting")
@@ -116,17 +124,37 @@ def shift_surface(
     calendar: Floats32,
     z: Floats32 | None,
     watched: npt.NDArray[np.bool_] | None = None,
+    passing: Passing | None = None,
+    number: int = 0,
 ) -> Floats32:
     """One crime type's expected counts in one shift: float32 [N].
 
-    ``rates`` [N, sources, rates] and ``totals`` [sources, memories] as known then; ``calendar`` [6] of the shift.
+    ``rates`` [N, sources, rates] and ``totals`` [sources, memories] as known then; ``calendar`` [6] of the shift;
+    ``passing`` events and weather of several periods, of which this is ``number``.
     """
     shape, slot, n = model.shape, int(period.slot[0]), len(rates)
     source = shape.layout.source
     every_hour = np.broadcast_to(calendar, (n, len(calendar)))
-    X = matrix(shape, rates, totals[source, len(MEMORIES_DAYS) - 1], every_hour, slot, np.arange(n), z)
-    total = float(shape.level.predict(period, totals[None, source])[0])
+    here = shape.passing_rows(passing, number, np.arange(n))
+    X = matrix(shape, rates, totals[source, len(MEMORIES_DAYS) - 1], every_hour, slot, np.arange(n), z, here)
+    terms = None if passing is None else passing.terms[[number]]
+    total = float(shape.level.predict(period, totals[None, source], terms)[0])
     return surface(model.estimator, X, total, watched).astype(np.float32)
+
+
+def passing_of(
+    trained: Mapping[str, TrainedType],
+    surroundings: Surroundings | None,
+    grid: GridSpec,
+    periods: Periods,
+    issued_utc: np.datetime64 | None = None,
+) -> dict[Names, Passing]:
+    """What passes in these periods, once for all models that know the same columns; empty where nothing was given."""
+    if surroundings is None:
+        return {}
+    issued = None if issued_utc is None else np.broadcast_to(issued_utc, len(periods))
+    names = {one.model.shape.names for one in trained.values()} - {NOTHING}
+    return {one: surroundings.passing(one, grid, periods, issued) for one in names}
 
 
 def explain_many(
@@ -141,6 +169,7 @@ def explain_many(
     context_names: tuple[str, ...] = (),
     cells: Mapping[str, npt.NDArray[np.int64]],
     lag: Mapping[str, ReportingLag] | None = None,
+    surroundings: Surroundings | None = None,
 ) -> dict[str, list[Explanation]]:
     """Why these cells (positions in ``grid.cells``), type by type: the drivers as numbers, for one shift."""
     issued_utc = min(as_of_utc.astype("datetime64[s]"), period.from_utc[0])
@@ -156,6 +185,7 @@ def explain_many(
         cells={slug: np.asarray(places, dtype=np.int64) for slug, places in cells.items()},
         lags=lags_live(trained, incidents.categories, lag),
         issued_utc=issued_utc,
+        surroundings=surroundings,
     )
 
 

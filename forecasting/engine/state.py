@@ -24,7 +24,8 @@ from forecasting.engine.lag import ReportingLag
 from forecasting.engine.live import LiveHistory
 from forecasting.engine.parallel import TypePool, default_workers, rows_shared
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
-from forecasting.engine.predict import lags_live, shift_surface
+from forecasting.engine.predict import lags_live, passing_of, shift_surface
+from forecasting.engine.surroundings import Surroundings
 from forecasting.engine.trained import TrainedType
 from forecasting.engine.watch import Watch, watch_of
 from ingestion.engine.tables import IncidentTable, WatchedArea
@@ -145,6 +146,7 @@ class ForecastState:
         workers: int | None = None,
         progress: Progress = no_progress,
         lag: Mapping[str, ReportingLag] | None = None,
+        surroundings: Surroundings | None = None,
     ) -> dict[str, Floats32]:
         """Expected incidents per cell in one shift instance, for these trained types (all if None): float32 [N].
 
@@ -168,6 +170,7 @@ class ForecastState:
             seen = self._history.seen_at(at_days, lags)
             totals = seen.totals()
             calendar = calendar_columns(period, self.shifts)[0]
+            passing = passing_of(chosen, surroundings, self.grid, period, self.as_of_utc)
             scaled: dict[int, Floats32] = {}
             for one in chosen.values():
                 scaler = one.model.shape.scaler
@@ -178,7 +181,8 @@ class ForecastState:
             def surface_of(one: TrainedType) -> Floats32:
                 z = scaled.get(id(one.model.shape.scaler))
                 watched = seen.watched(one.model.shape.layout.source)
-                found = shift_surface(one.model, rates, totals, period, calendar, z, watched)
+                around = passing.get(one.model.shape.names)
+                found = shift_surface(one.model, rates, totals, period, calendar, z, watched, around)
                 progress(next(done), len(chosen), "Forecasting")
                 return found
 
@@ -198,6 +202,7 @@ class ForecastState:
         targets: Sequence[str] | None = None,
         under_way: bool = False,
         lag: Mapping[str, ReportingLag] | None = None,
+        surroundings: Surroundings | None = None,
     ) -> dict[str, Floats32]:
         """Take in new alerts and forecast again, for their own crime types (or ``targets``).
 
@@ -218,6 +223,7 @@ class ForecastState:
             targets=wanted,
             under_way=under_way,
             lag=lag,
+            surroundings=surroundings,
         )
 
     def _rates_at(self, slot: int, at_days: float, lags: Lags) -> Floats32:

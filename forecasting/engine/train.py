@@ -19,6 +19,7 @@ from forecasting.engine.periods import MIN_PERIODS, Periods, ShiftWindow, after_
 from forecasting.engine.predict import explain, explain_many, forecast, forecast_many
 from forecasting.engine.sampling import SampledRows, rows_sample
 from forecasting.engine.steps import Steps
+from forecasting.engine.surroundings import NOTHING, Surroundings
 from forecasting.engine.trained import TrainedType, TypeModel
 from forecasting.engine.workshop import ShapeModel, Workshop
 from ingestion.engine.tables import IncidentTable
@@ -60,6 +61,7 @@ def train(
     workers: int | None = None,
     lag: Mapping[str, ReportingLag] | None = None,
     groups: Groups | None = None,
+    surroundings: Surroundings | None = None,
 ) -> dict[str, TrainedType]:
     """Train a model for every crime type, test it on recent weeks against plain counts, keep the better one.
 
@@ -70,11 +72,14 @@ def train(
     incident gets a flat surface of almost nothing. Fewer than six usable periods raise ``ValueError``.
     ``lag`` by category: what an analyst says of feeds without report times; the lag that ``known_utc`` shows is
     measured in any case. In the walk through the past only the measured one counts: there the late rows are present.
-    ``groups``: areas such as beats, for the model card.
+    ``groups``: areas such as beats, for the model card. ``surroundings``: scheduled events and weather; of both only what
+    was known when each period began.
     """
     as_of_utc = as_of_utc.astype("datetime64[s]")
     check_training(grid, incidents, shifts, targets, context, context_names, periods)
-    workshop = workshop_of(grid, incidents, shifts, targets, as_of_utc, context, context_names, lag)
+    workshop = workshop_of(
+        grid, incidents, shifts, targets, as_of_utc, context, context_names, lag, surroundings
+    )
     usable = learnable_periods(periods, workshop, as_of_utc)
     origin, tested = held_out(usable, len(grid), rng)
     origin_days = float(days_since_epoch(origin))
@@ -174,6 +179,7 @@ def workshop_of(
     context: Floats32 | None,
     context_names: tuple[str, ...],
     said: Mapping[str, ReportingLag] | None = None,
+    surroundings: Surroundings | None = None,
 ) -> Workshop:
     """Everything that a training reads, as known at this instant. ``said``: as ``lag`` of ``train``."""
     known = incidents.known_before(as_of_utc)
@@ -189,6 +195,8 @@ def workshop_of(
         z=scaler.transform(context) if scaler is not None and context is not None else None,
         as_of_days=float(days_since_epoch(as_of_utc)),
         said=said or {},
+        surroundings=surroundings,
+        names=NOTHING if surroundings is None else surroundings.names(as_of_utc),
     )
 
 

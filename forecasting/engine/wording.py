@@ -20,6 +20,13 @@ _GROUPS = {
     "recent_nearby": "recent",
     "long_run_here": "long_run",
     "long_run_nearby": "long_run",
+    # Whether it rains and how much is one reason, not two.
+    "weather:rain_amount": "weather:rain",
+}
+_SKY = {
+    "warmth": ("warmer", "colder"),
+    "rain": ("more rain", "less rain"),
+    "snow": ("more snow", "less snow"),
 }
 _OWN_WORDS = {"gunfire": ("gunfire alert", "gunfire alerts")}
 
@@ -105,8 +112,9 @@ def words(told: Explanation, labels: Labels | None = None) -> list[str]:
         f"{told.n_cells:,} cells."
     ]
     if told.reference_expected > 0:
+        usual = " in a shift with usual weather and no event" if told.against_usual else ""
         lines.append(
-            f"That is {_number(told.expected / told.reference_expected)} times the city's middle cell."
+            f"That is {_number(told.expected / told.reference_expected)} times the city's middle cell{usual}."
         )
     for one in clauses(told, named):
         lines.append(_sentence(one.text if one.value > 0 else f"{one.text}: lowers the expected count"))
@@ -198,6 +206,43 @@ def _layer(told: Explanation, named: Labels, group: str, raises: bool) -> _Said:
     return f"{few} ({middle})", few
 
 
+def _event(told: Explanation, named: Labels, group: str, raises: bool) -> _Said:
+    slug = group.split(":", 1)[1]
+    row = next((one for one in told.events if one.kind == slug), None)
+    name = named.layer(slug)
+    if row is None and told.against_usual:
+        # The counts here have grown with the games; tonight there is none.
+        return None if raises else (f"no {name} in this shift",) * 2
+    if row is None:
+        return _layer(told, named, group, raises)
+    for radius, count in row.within:
+        if count:
+            text = f"{_events(count, name)} within {radius:,.0f} m"
+            return text, text
+    text = f"{_events(row.in_city, name)} elsewhere in the city"
+    return text, text
+
+
+def _events(count: int, name: str) -> str:
+    """As ``counted``, but with the name's own capital: a team's name keeps it."""
+    number, words = counted(count, name).split(" ", 1)
+    return f"{number} {name[:1]}{words[1:]}"
+
+
+def _weather(told: Explanation, named: Labels, group: str, raises: bool) -> _Said:
+    slug = group.split(":", 1)[1]
+    row = next((one for one in told.weather if one.name == slug), None)
+    if row is None or slug not in _SKY:
+        return _layer(told, named, group, raises)
+    if row.value == 0 or (slug == "warmth" and round(abs(row.value)) == 0):
+        return None
+    more = _SKY[slug][0 if row.value > 0 else 1]
+    amount = f"{abs(row.value):.0f} °C " if slug == "warmth" else ""
+    expected = "" if slug == "warmth" else " expected"
+    text = f"{amount}{more}{expected} than usual for the season"
+    return text, text
+
+
 def _column(told: Explanation, named: Labels, group: str) -> _Said:
     """Where nobody counted what stands near, the column's own value must do."""
     kind, slug = group.split(":", 1)
@@ -220,8 +265,8 @@ _WORDS: dict[str, Callable[[Explanation, Labels, str, bool], _Said]] = {
     "time_of_day": _time_of_day,
     "other_types": _other_type,
     "context": _layer,
-    "events": _layer,
-    "weather": _layer,
+    "events": _event,
+    "weather": _weather,
 }
 
 

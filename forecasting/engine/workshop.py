@@ -16,7 +16,8 @@ from forecasting.engine.candidates import (
     entrants,
 )
 from forecasting.engine.context import ContextRate, ContextScaler
-from forecasting.engine.design import Layout, calendar_columns
+from forecasting.engine.design import Layout, calendar_columns, context_part
+from forecasting.engine.effects import USUAL_DAYS, EventEffect, calendar_terms, event_effect, usual_effect
 from forecasting.engine.features import MEMORIES_DAYS, Events
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.lag import LOWEST_SHARE, ReportingLag, lag_measure, lags_measured
@@ -25,6 +26,7 @@ from forecasting.engine.level import LevelModel
 from forecasting.engine.mixture import Blend
 from forecasting.engine.periods import Periods, ShiftWindow, days_since_epoch
 from forecasting.engine.sampling import SampledRows
+from forecasting.engine.surroundings import NOTHING, Names, Passing, Surroundings
 from ingestion.engine.tables import IncidentTable
 
 Floats32 = npt.NDArray[np.float32]
@@ -33,6 +35,8 @@ Floats = npt.NDArray[np.float64]
 ROW_RECENCY_HALF_LIFE_DAYS = 900.0
 _ALL = len(MEMORIES_DAYS) - 1
 _PIECE = 4_096
+MOST_EVENT_PAIRS = 5_000_000
+"""Cells near an event in a shift, over all kinds and radii, from which effects are learnt."""
 
 
 @dataclass
@@ -43,6 +47,20 @@ class ShapeModel:
     level: LevelModel
     context_rate: ContextRate | None
     scaler: ContextScaler | None
+    names: Names = NOTHING
+    effect: EventEffect | None = None
+
+    def passing_rows(
+        self, passing: Passing | None, period: npt.NDArray[np.int64] | int, cells: npt.NDArray[np.int64]
+    ) -> Floats32 | None:
+        """What passes as the design matrix has it, [m, P]: events by their log effect. None where nothing does."""
+        if passing is None or not self.names.cells:
+            return None
+        out = passing.at(period, cells)
+        if self.effect is not None:
+            n_local = len(self.names.local)
+            out[:, :n_local] = self.effect.rows(out[:, :n_local], passing.slot[period], cells)
+        return out
 
 
 @dataclass(frozen=True)
@@ -62,6 +80,20 @@ class Workshop:
     z: Floats32 | None
     as_of_days: float
     said: Mapping[str, ReportingLag] = field(default_factory=dict)
+    surroundings: Surroundings | None = None
+    names: Names = NOTHING
+    _passing: dict[int, tuple[Periods, Passing]] = field(default_factory=dict, repr=False, compare=False)
+
+    def passing(self, periods: Periods) -> Passing | None:
+        """What was known of each period when it began, worked out once; None where nothing passes."""
+        if self.surroundings is None or self.names == NOTHING:
+            return None
+        # The periods are kept with it: a number alone may be given to another object later.
+        found = self._passing.get(id(periods))
+        if found is None:
+            found = periods, self.surroundings.passing(self.names, self.grid, periods)
+            self._passing[id(periods)] = found
+        return found[1]
 
     @property
     def sources(self) -> list[int]:
@@ -87,16 +119,19 @@ class Workshop:
     def shape_fit(self, rows: SampledRows, target: int, cutoff_days: float) -> ShapeModel:
         """Fit the level and the context rate of one target from what was known before the cut-off."""
         source = self.sources[target]
-        layout = Layout(source, self.incidents.categories, self.context_names, len(self.grid))
+        layout = Layout(
+            source, self.incidents.categories, self.context_names, len(self.grid), self.names.cells
+        )
+        passing = self.passing(rows.periods)
         ended = np.flatnonzero(days_since_epoch(rows.periods.to_utc) <= cutoff_days)
         periods = rows.periods.take(ended)
         mine = (self.events.source == source) & (self.events.known_days < cutoff_days)
         first = float(self.events.occurred_days[mine].min()) if mine.any() else cutoff_days
         level = LevelModel(len(self.shifts), first)
         counts = self.counts(periods, source, cutoff_days)
-        level.fit(
-            periods, rows.city_totals[ended, source], counts, self.complete(periods, source, cutoff_days)
-        )
+        complete = self.complete(periods, source, cutoff_days)
+        terms = None if passing is None else passing.terms[ended]
+        level.fit(periods, rows.city_totals[ended, source], counts, complete, terms)
         context_rate = None
         if self.z is not None:
             cells = np.zeros((len(self.grid), len(self.shifts)))
@@ -106,7 +141,50 @@ class Workshop:
             context_rate = ContextRate(len(self.shifts)).fit(
                 self.z, cells, self._seen(source, cutoff_days, first)
             )
-        return ShapeModel(layout, level, context_rate, self.scaler)
+        effect = None
+        if passing is not None and passing.local:
+            expected = level.predict(periods, rows.city_totals[ended, source], terms) * complete
+            effect = self._effect(passing, ended, periods, mine, expected)
+        return ShapeModel(layout, level, context_rate, self.scaler, self.names, effect)
+
+    def _effect(
+        self,
+        passing: Passing,
+        ended: npt.NDArray[np.int64],
+        periods: Periods,
+        mine: npt.NDArray[np.bool_],
+        expected: Floats,
+    ) -> EventEffect:
+        """What each kind of event does to the cells near it, from the periods that have ended."""
+        # In a city of ten thousand street fairs a part of the shifts tells as much, in memory that there is.
+        pairs = sum(int(np.diff(one.indptr)[ended].sum()) for one in passing.local)
+        if pairs > MOST_EVENT_PAIRS:
+            n_kept = max(MOST_EVENT_PAIRS * len(ended) // pairs, 1)
+            kept = np.sort(np.random.default_rng(0).permutation(len(ended))[:n_kept])
+            ended, periods, expected = ended[kept], periods.take(kept), expected[kept]
+        own = np.flatnonzero(mine)
+        at, begin = self.events.occurred_days[own], days_since_epoch(periods.from_utc)
+        order = np.argsort(at, kind="stable")
+        low = np.searchsorted(at[order], begin)
+        size = np.searchsorted(at[order], days_since_epoch(periods.to_utc)) - low
+        # Periods may overlap, as weeks from every day on do: an incident counts in each that holds it.
+        period = np.repeat(np.arange(len(periods)), size)
+        own = own[order[np.arange(len(period)) - np.repeat(np.cumsum(size) - size, size) + low[period]]]
+        near, slot = [one[ended] for one in passing.local], periods.slot.astype(np.int64)
+        coef = event_effect(
+            near,
+            slot,
+            expected,
+            calendar_terms(periods),
+            period,
+            self.events.cell[own].astype(np.int64),
+            self.events.weight[own],
+        )
+        last = np.flatnonzero(begin >= begin[-1] - USUAL_DAYS) if len(begin) else ended[:0]
+        kinds = [context_part(name) for name in self.names.local]
+        return EventEffect(
+            coef, usual_effect([one[last] for one in near], coef, kinds, slot[last], len(self.shifts))
+        )
 
     def _seen(self, source: int, at_days: float, first_days: float) -> Floats | None:
         """For which share of the time since the first incident each cell was watched, [N]; None where all were."""
@@ -134,7 +212,9 @@ class Workshop:
         """The design matrix, rates (count / exposure) and weights of one target up to a cut-off."""
         source = self.sources[target]
         at, y, weight = rows.for_target(target, cutoff_days, cutoff_days, source)
-        expected = shape.level.predict(rows.periods, rows.city_totals[:, source])
+        passing = self.passing(rows.periods)
+        terms = None if passing is None else passing.terms
+        expected = shape.level.predict(rows.periods, rows.city_totals[:, source], terms)
         expected = expected * self.complete(rows.periods, source, cutoff_days)
         period = rows.period[at]
         n_watched = rows.watch.n_watched(source, days_since_epoch(rows.periods.from_utc), len(self.grid))
@@ -154,6 +234,7 @@ class Workshop:
                 slot[when],
                 rows.cell[some].astype(np.int64),
                 self.z,
+                shape.passing_rows(passing, when.astype(np.int64), rows.cell[some].astype(np.int64)),
             )
         return X, y / exposure, weight.astype(np.float64) * exposure * recency
 
@@ -206,12 +287,13 @@ def matrix(
     slot: npt.NDArray[np.int64] | int,
     cells: npt.NDArray[np.int64],
     z: Floats32 | None,
+    passing: Floats32 | None = None,
 ) -> Floats32:
     """The design matrix of these cells: context is looked up, everything else is given row by row."""
     context_rate = context = None
     if shape.context_rate is not None and z is not None:
         context_rate, context = shape.context_rate.rates[slot, cells], z[cells]
-    return shape.layout.matrix(rates, all_time_total, calendar, context_rate, context)
+    return shape.layout.matrix(rates, all_time_total, calendar, context_rate, context, passing)
 
 
 def surface(

@@ -14,7 +14,7 @@ from django.db.models.functions import Cast
 
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.nearby import LayerAmount
-from forecasting.engine.places import RADII_M, column_names, layer_parts, parts_density
+from forecasting.engine.places import RADII_M, column_names, layer_parts, parts_columns
 from forecasting.models import Grid
 from forecasting.selectors.grids import grid_spec
 from ingestion.models import ContextLayer
@@ -93,10 +93,10 @@ def _places_within(points: Floats, x_m: Floats, y_m: Floats, radius_m: float) ->
 
 
 def context_block(grid: Grid, *, as_of: dt.datetime, names: tuple[str, ...] | None = None) -> ContextBlock:
-    """Return the density of places, length of lines and share of area near each cell, for every risk layer.
+    """Return the density of places, length of lines and share of area near each cell, and the nearest, for every risk layer.
 
     Points count 1 each, lines their kilometres, areas their share of the cell; blurred over 150 m and 400 m to
-    what lies within about that distance, as log(1 + amount). A layer whose places were not known yet at
+    what lies within about that distance, as log(1 + amount); the nearest as exp(-distance / 300 m). A layer whose places were not known yet at
     ``as_of`` is left out. ``names`` fixes the columns to those of a training: a layer that is missing or not
     yet known then gives NaN, which models read as the city's average. One query; kept in memory by content.
     """
@@ -124,9 +124,9 @@ def context_block(grid: Grid, *, as_of: dt.datetime, names: tuple[str, ...] | No
     wanted = tuple(columns) if names is None else names
     nothing = np.full(len(spec), np.nan, dtype=np.float32)
     labels = {
-        column: f"{name} within about {radius} m"
+        column: f"{name} within about {radius} m" if radius else f"{name}, nearness of the nearest"
         for slug, (_, _, name) in layers.items()
-        for column, radius in zip(column_names(slug), RADII_M, strict=True)
+        for column, radius in zip(column_names(slug), (*RADII_M, 0), strict=True)
     }
     return ContextBlock(
         values=np.column_stack([columns.get(name, nothing) for name in wanted]) if wanted else None,
@@ -154,4 +154,4 @@ def _layer_on_grid(spec: GridSpec, collection: dict[str, object], name: str) -> 
     kinds = set(shapely.get_dimensions(parts).tolist())
     unit = {frozenset({0}): "places", frozenset({1}): "km", frozenset({2}): "ha"}.get(frozenset(kinds), "")
     points = shapely.get_coordinates(parts) if unit == "places" else np.zeros((0, 2))
-    return LayerOnGrid(name, parts_density(spec, parts), unit, points)
+    return LayerOnGrid(name, parts_columns(spec, parts), unit, points)

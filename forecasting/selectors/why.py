@@ -13,6 +13,7 @@ from agencies.models import CrimeType
 from forecasting.artefacts import TRAIN_AGAIN, Artefact
 from forecasting.engine.design import context_family
 from forecasting.engine.explain import Explanation
+from forecasting.engine.places import NEAREST
 from forecasting.engine.train import explain_many
 from forecasting.engine.wording import Labels, headline, mission_clauses, words
 from forecasting.models import ForecastRun, ModelVersion
@@ -201,12 +202,13 @@ def _plain(row: Explanation, values: np.ndarray[Any, Any], labels: Labels) -> di
     row = replace(
         row,
         expected=float(values[row.cell]),
-        reference_expected=float(values[row.reference_cell]),
+        # A usual shift was never stored: tonight's surface would take events and weather for something imported since.
+        reference_expected=row.reference_expected if row.against_usual else float(values[row.reference_cell]),
         rank=int((values >= values[row.cell]).sum()),
         # Back from log(1 + amount): "2.1 bars" is a sentence, "log 1.13" is not.
         context=tuple(
             replace(item, value=math.expm1(item.value), city_mean=math.expm1(item.city_mean))
-            if context_family(item.name) == "context"
+            if context_family(item.name) == "context" and not item.name.endswith(NEAREST)
             else item
             for item in row.context
         ),

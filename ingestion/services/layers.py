@@ -106,7 +106,7 @@ def layer_geojson(path: Path, *, file_name: str = "") -> dict[str, Any]:
             f"{shown} cannot be read as a layer ({exc}).",
             next_step="use GeoJSON, GeoPackage, or a zip that holds one Shapefile with its .dbf, .shx and .prj.",
         ) from exc
-    shapes = _in_degrees(shapely.from_wkb(geometry), meta["crs"], shown)
+    shapes = shapes_in_degrees(shapely.from_wkb(geometry), meta["crs"], shown)
     order = {str(name): index for index, name in enumerate(meta["fields"])}
     texts = {key: values[order[column]] for key, column in keep.items()}
     usable = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
@@ -151,7 +151,8 @@ def _columns_to_keep(columns: list[str], file_name: str) -> dict[str, str]:
     return kept
 
 
-def _in_degrees(shapes: Any, crs: str | None, file_name: str) -> Any:
+def shapes_in_degrees(shapes: Any, crs: str | None, file_name: str) -> Any:
+    """A file's shapes in WGS84, to a metre. Raises ``MissionsError`` where they are not on the globe."""
     if crs is None:
         raise MissionsError(
             f"{file_name} does not say in which coordinate system it is (a Shapefile's .prj is missing).",

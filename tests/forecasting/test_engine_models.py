@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
+from forecasting.engine.effects import Factored
 from forecasting.engine.mixture import Blend, BoostedMixture, NonNegativeMixture
 from forecasting.engine.models import BestShare, BoostedPoisson, LogLinearPoisson, blend
 from forecasting.engine.parallel import single_threaded
@@ -30,6 +31,7 @@ def _one_thread() -> Iterator[None]:
         (NonNegativeMixture(max_iter=40), {}),
         (SMALL_TREES, BY_ROWS),
         (Blend(), {}),
+        (Factored(), {}),
         (BoostedMixture(mixture=NonNegativeMixture(max_iter=20), trees=SMALL_TREES), BY_ROWS),
     ],
     ids=lambda value: type(value).__name__,

@@ -125,7 +125,8 @@ def contest_fit(
     grid = setting.ground.grid
     context, names = setting.ground.context(origin)
     workshop = workshop_of(
-        grid, setting.incidents, setting.plan.shifts, setting.targets, origin, context, names
+        *(grid, setting.incidents, setting.plan.shifts, setting.targets, origin, context, names),
+        surroundings=setting.ground.surroundings,
     )
     lags = workshop.lags(workshop.as_of_days)
     usable = learnable(setting, origin)

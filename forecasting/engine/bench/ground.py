@@ -19,8 +19,10 @@ from agencies.engine.geometry_files import areas_from_file, polygons_only
 from forecasting.engine.bench.events import EventsFile
 from forecasting.engine.bench.files import NO_GEOJSON, bytes_read, unpacked
 from forecasting.engine.bench.problems import BenchProblem
+from forecasting.engine.census import people_column
 from forecasting.engine.grid import GridSpec, grid_build, project, to_metres, utm_epsg
-from forecasting.engine.places import column_names, layer_density
+from forecasting.engine.places import column_names, layer_columns
+from forecasting.engine.surroundings import Surroundings
 from ingestion.engine.privacy import screen_columns
 
 Floats32 = npt.NDArray[np.float32]
@@ -32,12 +34,30 @@ INSIDE_AT_LEAST = 0.02
 
 @dataclass(frozen=True)
 class Layer:
-    """Places of one kind as GeoJSON, and from which day on a forecast may know them (None: always)."""
+    """Places of one kind as GeoJSON, and from which day on a forecast may know them (None: always).
+
+    ``is_census``: areas with a property ``population``, of which the people in each cell are the one column.
+    """
 
     slug: str
     collection: Mapping[str, Any] = field(repr=False)
     valid_from: np.datetime64 | None
     digest: str
+    is_census: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of this layer."""
+        return (self.slug,) if self.is_census else column_names(self.slug)
+
+    def columns(self, grid: GridSpec) -> Floats32:
+        """The layer's columns over a grid's cells: float32[N, names]."""
+        if self.is_census:
+            features = self.collection["features"]
+            shapes = [shapely.geometry.shape(one["geometry"]) for one in features]
+            people = [float(one["properties"]["population"]) for one in features]
+            return people_column(grid, shapes, people)[:, None]
+        return layer_columns(grid, dict(self.collection))
 
 
 def boundary_read(path: Path) -> shapely.Geometry:
@@ -157,6 +177,7 @@ class Ground:
 
     grid: GridSpec
     layers: Sequence[Layer] = ()
+    surroundings: Surroundings | None = None
     _columns: dict[str, Floats32] = field(default_factory=dict, repr=False)
 
     def context(self, origin: np.datetime64) -> tuple[Floats32 | None, tuple[str, ...]]:
@@ -167,6 +188,6 @@ class Ground:
             return None, ()
         for layer in known:
             if layer.slug not in self._columns:
-                self._columns[layer.slug] = layer_density(self.grid, dict(layer.collection))
-        names = tuple(name for layer in known for name in column_names(layer.slug))
+                self._columns[layer.slug] = layer.columns(self.grid)
+        names = tuple(name for layer in known for name in layer.names)
         return np.column_stack([self._columns[layer.slug] for layer in known]), names

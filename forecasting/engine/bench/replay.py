@@ -28,6 +28,7 @@ from forecasting.engine.grid import GridSpec
 from forecasting.engine.metrics import area_cells, hits_at, ideal_hits, log_score
 from forecasting.engine.parallel import TypePool
 from forecasting.engine.periods import MIN_PERIODS, Periods, days_since_epoch
+from forecasting.engine.surroundings import NOTHING
 from forecasting.engine.workshop import matrix
 from ingestion.engine.tables import IncidentTable
 from missions_project.lib.progress import Progress
@@ -266,6 +267,8 @@ def _walk(
     history = History(grid, events_of(grid, known, plan.shifts), contest.lags)
     points: Sequence[Points] = [points_of(setting, known, target) for target in range(len(setting.targets))]
     calendar = calendar_columns(periods, plan.shifts)
+    names, around = contest.types[0].shape.names, setting.ground.surroundings
+    passing = around.passing(names, grid, periods) if around is not None and names != NOTHING else None
     every_cell = np.arange(len(grid))
     starts, ends = days_since_epoch(periods.from_utc), days_since_epoch(periods.to_utc)
     for number, rates, totals in surfaces(history, periods):
@@ -281,8 +284,10 @@ def _walk(
                 slot,
                 every_cell,
                 contest.z,
+                mine.shape.passing_rows(passing, number, every_cell),
             )
-            total = float(mine.shape.level.predict(periods.take([number]), totals[None, target])[0])
+            terms = None if passing is None else passing.terms[[number]]
+            total = float(mine.shape.level.predict(periods.take([number]), totals[None, target], terms)[0])
             begin = float(starts[number])
             past = points[target].known_before(begin)
             watched = history.watch.cells(target, begin)

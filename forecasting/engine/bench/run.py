@@ -23,6 +23,7 @@ from forecasting.engine.bench.ground import (
 )
 from forecasting.engine.bench.league import CategoryLeague, league_csv, league_table, reliability_bands
 from forecasting.engine.bench.offences import Screened, categories_choose, without_refused
+from forecasting.engine.bench.outlook import Outlook, surroundings_of
 from forecasting.engine.bench.problems import BenchProblem
 from forecasting.engine.bench.protocol import Timetable, is_dated_only, timetable
 from forecasting.engine.bench.replay import Choices, block_run, choices_make, outcomes_of
@@ -68,7 +69,11 @@ class Finished:
 
 
 def backtest(
-    options: Options, layers: Sequence[Layer], classics: Makers, progress: Progress = no_progress
+    options: Options,
+    layers: Sequence[Layer],
+    classics: Makers,
+    progress: Progress = no_progress,
+    outlook: Sequence[Outlook] = (),
 ) -> Finished:
     """Replay the file and write ``<category>.npz``, grid.json, league.csv, league.json and report.html.
 
@@ -90,9 +95,10 @@ def backtest(
     grid = _grid(options, usable, plan)
     targets, incidents, unseen = _incidents(usable, grid, chosen, plan, named=bool(options.categories))
     incidents = replace(incidents, watched=_watched(options, usable, grid, plan, targets))
-    setting = Setting(Ground(grid, layers), incidents, plan, targets, models, classics, options.seed)
+    ground = Ground(grid, layers, surroundings_of(outlook, grid.epsg))
+    setting = Setting(ground, incidents, plan, targets, models, classics, options.seed)
     _check_history(setting)
-    checkpoint = Checkpoint(options.out, _fingerprint(options, events, layers, grid, setting))
+    checkpoint = Checkpoint(options.out, _fingerprint(options, events, layers, outlook, grid, setting))
     if checkpoint.open():
         return Finished((), before=True)
     jobs = options.jobs or default_workers(len(targets))
@@ -106,7 +112,7 @@ def backtest(
                 checkpoint.keep(number, *block_run(setting, choices, number, pool, progress))
     progress(0, 1, "Writing forecast and report")
     leagues = _write(setting, choices, checkpoint, options)
-    about = _about(options, setting, choices, events, screened, refused, layers, without, unseen)
+    about = _about(options, setting, choices, events, screened, refused, layers, without, unseen, outlook)
     _put(options.out / "league.csv", league_csv(leagues))
     _put(options.out / "league.json", json.dumps(_league_json(about, leagues), indent=1))
     _put(options.out / "report.html", report_html(about, leagues))
@@ -244,7 +250,12 @@ def _check_history(setting: Setting) -> None:
 
 
 def _fingerprint(
-    options: Options, events: EventsFile, layers: Sequence[Layer], grid: GridSpec, setting: Setting
+    options: Options,
+    events: EventsFile,
+    layers: Sequence[Layer],
+    outlook: Sequence[Outlook],
+    grid: GridSpec,
+    setting: Setting,
 ) -> dict[str, Any]:
     """Everything that decides the result; a difference means that two runs must not be mixed."""
     return {
@@ -257,6 +268,7 @@ def _fingerprint(
         "grid": grid.hash,
         "coverage": coverage_digest(options.coverage),
         "layers": [[one.slug, str(one.valid_from or ""), one.digest] for one in layers],
+        "outlook": [[one.slug, one.digest] for one in outlook],
         "categories": list(setting.targets),
         "offences": dict(sorted(options.offences.items())),
         "models": list(setting.models),
@@ -309,6 +321,7 @@ def _about(
     layers: Sequence[Layer],
     without: Sequence[tuple[str, str]],
     unseen: Sequence[str],
+    outlook: Sequence[Outlook],
 ) -> About:
     plan, grid, before = setting.plan, setting.ground.grid, setting.plan.test.from_utc[0]
     cells = grid.locate(setting.incidents.x_m, setting.incidents.y_m)
@@ -332,6 +345,7 @@ def _about(
         ("Known when", "reported_at, where it is given" if events.has_reported else "as soon as it happened: the file has no reported_at"),
         ("Watched by sensors", _watched_text(setting)),
         ("Layers", ", ".join(_layer_text(one) for one in layers) or "none"),
+        ("Events and weather", ", ".join(one.slug for one in outlook) or "none"),
         ("Other types used as features", ", ".join(setting.incidents.categories[len(setting.targets) :]) or "none"),
         ("Seed", str(options.seed)),
     ]  # fmt: skip

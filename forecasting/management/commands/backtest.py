@@ -75,9 +75,9 @@ class Command(MissionsCommand):
             nargs="+",
             action="extend",
             default=[],
-            metavar="FILE[@YYYY-MM-DD]",
-            help="places that shape risk: GeoJSON, GeoPackage, zipped Shapefile, or CSV with lat and lon; after @ the day "
-            "from which forecasts may see them",
+            metavar="[KIND=]FILE[@YYYY-MM-DD]",
+            help="what shapes risk: places (GeoJSON, GeoPackage, zipped Shapefile, or CSV with lat and lon; after @ the day "
+            "from which forecasts may see them), census=FILE:population, events=CSV, weather=CSV",
         )
         add(
             "--categories",
@@ -128,9 +128,8 @@ class Command(MissionsCommand):
 
     def work(self, **options: Any) -> str:
         try:
-            done = backtest(
-                options_from(options), backtest_layers_read(values=options["layers"]), CLASSICS, self.progress
-            )
+            chosen, seen = options_from(options), backtest_layers_read(values=options["layers"])
+            done = backtest(chosen, seen.layers, CLASSICS, self.progress, seen.outlook)
         except BenchProblem as exc:
             raise MissionsError(exc.message, next_step=exc.next_step) from exc
         self.progress.close()

@@ -1,0 +1,107 @@
+"""Census areas for a forecast: outlines and one number, the people who live there. Everything else stays in the file."""
+
+import json
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyogrio
+import shapely
+
+from agencies.engine.geometry import GeometryProblem
+from agencies.engine.geometry_files import check_driver, vector_source
+from ingestion.engine.privacy import screen_census_columns, tidy_column
+from ingestion.services.layers import shapes_in_degrees
+from missions_project.lib.errors import MissionsError
+
+_PEOPLE = re.compile(
+    r"(?:total |tot |estimated |est )?pop(?:ulation)?(?: total| count)?(?: \d{4})?|b01003(?: ?e?\d+e?)?"
+)
+
+
+def census_population(path: Path, *, column: str = "") -> dict[str, Any]:
+    """The file's areas as a FeatureCollection in WGS84 with ``population`` and nothing else.
+
+    With ``column`` only that one is read (``population`` also finds "Pop2014"); it must be a count of people. Without
+    it every column of the file must be on the census list, and the file is refused with those named that are not.
+    Raises ``MissionsError``.
+    """
+    if not path.is_file():
+        raise MissionsError(f"There is no file {path.name}.", next_step="check the path.")
+    try:
+        with tempfile.TemporaryDirectory(prefix="census-") as folder:
+            kind, source = vector_source(path, Path(folder))
+            info = pyogrio.read_info(source)
+            check_driver(kind, info["driver"])
+            chosen = _population_column([str(name) for name in info["fields"]], column, path.name)
+            meta, _, geometry, values = pyogrio.raw.read(source, columns=[chosen], force_2d=True)
+    except (
+        GeometryProblem,
+        pyogrio.errors.DataSourceError,
+        pyogrio.errors.DataLayerError,
+        ValueError,
+        KeyError,
+    ) as exc:
+        raise MissionsError(
+            f"{path.name} cannot be read as census areas ({exc}).", next_step="use GeoJSON or GeoPackage."
+        ) from exc
+    shapes = shapes_in_degrees(shapely.from_wkb(geometry), meta["crs"], path.name)
+    try:
+        people = np.asarray(values[0], dtype=np.float64)
+    except (TypeError, ValueError) as exc:
+        raise MissionsError(
+            f"{path.name}: {chosen} is no number.", next_step="give the count of people in a numeric column."
+        ) from exc
+    areas = ~shapely.is_missing(shapes) & (shapely.get_dimensions(shapes) == 2)
+    usable = areas & np.isfinite(people) & (people >= 0)
+    if not usable.any():
+        raise MissionsError(
+            f"{path.name} holds no area with a count of people.", next_step=f"check its column {chosen}."
+        )
+    features = [
+        {
+            "type": "Feature",
+            "geometry": json.loads(shapely.to_geojson(shapes[row])),
+            "properties": {"population": float(people[row])},
+        }
+        for row in np.flatnonzero(usable)
+    ]
+    return {"type": "FeatureCollection", "features": features}
+
+
+def _population_column(columns: list[str], wanted: str, file_name: str) -> str:
+    """The column that counts people, or the reason why the file is refused."""
+    counts = [name for name in columns if _PEOPLE.fullmatch(_words(name))]
+    if not wanted:
+        if refused := screen_census_columns(columns):
+            named = ", ".join(f"{one.column} ({one.rule})" for one in refused)
+            raise MissionsError(
+                f"{file_name} is refused: it holds census columns that must not steer patrols: {named}.",
+                next_step="export the areas with their population alone, or name the one column that is to be read, "
+                f"e.g. {file_name}:population.",
+            )
+    elif wanted in columns:
+        if refused := screen_census_columns([wanted]):
+            raise MissionsError(refused[0].message, next_step="name the column that counts people.")
+        if wanted not in counts:
+            raise MissionsError(
+                f"{file_name}: column {wanted} is not a count of people.",
+                next_step="name the column that counts people, such as population.",
+            )
+        return wanted
+    elif tidy_column(wanted) != "population":
+        raise MissionsError(
+            f"{file_name} has no column {wanted}.", next_step=f"it has: {', '.join(columns) or 'none'}."
+        )
+    if len(counts) != 1:
+        raise MissionsError(
+            f"{file_name} has {len(counts)} columns that count people: {', '.join(counts) or 'none'}.",
+            next_step="name the one to read: FILE:COLUMN.",
+        )
+    return counts[0]
+
+
+def _words(column: str) -> str:
+    return re.sub(r"(?<=[a-z]{2})(?=\d)", " ", tidy_column(column))
