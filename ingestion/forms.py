@@ -8,6 +8,7 @@ from django import forms
 from agencies.admin_base import AgencyScopedForm
 from agencies.validators import validate_time_zone
 from ingestion.engine.mapping import DISCOVERIES, FIELDS, FeedMapping
+from ingestion.engine.osm import OSM_CHOICES
 from ingestion.engine.privacy import Violation, screen_columns
 from ingestion.engine.suggest import DATE_FORMATS
 from ingestion.models import ContextLayer, Discovery, Feed
@@ -219,8 +220,20 @@ class ContextLayerForm(AgencyScopedForm):
 
     file = forms.FileField(
         required=False,
-        help_text="GeoJSON, GeoPackage, or a zip with one Shapefile. Only geometry, name and kind are kept; columns about "
-        "persons, race, education, tenure or income are refused. Leave empty to keep the present places.",
+        help_text="GeoJSON, GeoPackage, KML, FlatGeobuf, CSV with latitude and longitude, a zip with one Shapefile, or an "
+        "OpenStreetMap extract (.osm.pbf). Only geometry, name and kind are kept; columns about persons, race, education, "
+        "tenure or income are refused. Leave empty to keep the present places.",
+    )
+    osm = forms.ChoiceField(
+        required=False,
+        label="from an OpenStreetMap extract, take",
+        choices=[("", "– not such a file –"), *((one.key, one.label) for one in OSM_CHOICES.values())],
+    )
+    crs = forms.IntegerField(
+        required=False,
+        min_value=1,
+        label="coordinate system (EPSG)",
+        help_text="Only where the file does not say, such as a Shapefile without its .prj, or a CSV with x and y in feet.",
     )
 
     class Meta:
@@ -239,7 +252,12 @@ class ContextLayerForm(AgencyScopedForm):
         spool_name = ""
         try:
             spool_name = spool_store(chunks=upload.chunks())
-            self.instance.geojson = layer_geojson(spool_path(spool_name), file_name=upload.name)
+            self.instance.geojson = layer_geojson(
+                spool_path(spool_name),
+                file_name=upload.name,
+                crs=f"EPSG:{cleaned['crs']}" if cleaned.get("crs") else "",
+                osm=cleaned.get("osm", ""),
+            )
             cleaned.setdefault("slug", layer_slug(cleaned.get("name") or upload.name))
         except MissionsError as exc:
             self.add_error("file", str(exc))

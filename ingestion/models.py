@@ -9,13 +9,36 @@ from django.utils import timezone
 from knox.models import AbstractAuthToken
 
 from agencies.models import Agency, CrimeType
+from ingestion.models_context import CensusArea, ScheduledEvent, WeatherHour
 from missions_project.lib.runs import AbstractRun, RunQuerySet
+
+__all__ = [
+    "ApiToken",
+    "CallForService",
+    "CensusArea",
+    "ContextLayer",
+    "Discovery",
+    "Fact",
+    "Feed",
+    "GunfireAlert",
+    "ImportRun",
+    "Incident",
+    "LONGEST_LAG_HOURS",
+    "OffenceCode",
+    "QuarantinedRow",
+    "RecordKind",
+    "ScheduledEvent",
+    "WeatherHour",
+    "fact_model",
+]
 
 
 class RecordKind(models.TextChoices):
     INCIDENTS = "incidents", "Crime incidents"
     CALLS = "calls", "Calls for service"
     GUNFIRE = "gunfire", "Gunfire detections"
+    EVENTS = "events", "Scheduled events"
+    WEATHER = "weather", "Weather"
 
 
 class Discovery(models.TextChoices):
@@ -346,5 +369,7 @@ def fact_model(record_kind: str) -> type[Any]:
         RecordKind.INCIDENTS: Incident,
         RecordKind.CALLS: CallForService,
         RecordKind.GUNFIRE: GunfireAlert,
+        RecordKind.EVENTS: ScheduledEvent,
+        RecordKind.WEATHER: WeatherHour,
     }
     return tables[record_kind]

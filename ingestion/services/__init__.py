@@ -1,5 +1,6 @@
 """Writing what came in: imports, the quarantine, the spool, code tables and context layers."""
 
+from ingestion.services.census_areas import CensusDraft, census_import, census_read, census_store
 from ingestion.services.drafts import (
     draft_codes_save,
     draft_commit,
@@ -20,10 +21,14 @@ from ingestion.services.quarantine import (
 from ingestion.services.spool import spool_delete, spool_expire, spool_path, spool_store
 
 __all__ = [
+    "CensusDraft",
     "CodesImported",
     "CrimeTypeKeys",
     "ImportBusy",
     "UpsertCounts",
+    "census_import",
+    "census_read",
+    "census_store",
     "codes_import",
     "context_layer_import",
     "draft_codes_save",
