@@ -11,10 +11,10 @@ from ingestion.engine.mapping import DISCOVERIES, FIELDS, FeedMapping
 from ingestion.engine.osm import OSM_CHOICES
 from ingestion.engine.privacy import Violation, screen_columns
 from ingestion.engine.suggest import DATE_FORMATS
-from ingestion.models import ContextLayer, Discovery, Feed
+from ingestion.models import ContextLayer, Discovery, Feed, RecordKind
 from ingestion.services import layer_geojson, layer_slug, spool_delete, spool_path, spool_store
 from ingestion.services.drafts import IGNORE, CodeChoice, DraftCode
-from ingestion.sources import SourceError, source_from, source_kinds
+from ingestion.sources import SourceError, source_from, source_kinds, whole_file_class
 from missions_project.lib.errors import MissionsError
 
 OTHER = "other"
@@ -46,7 +46,19 @@ class FeedForm(AgencyScopedForm):
                 source_from(cleaned["kind"], cleaned["params"] or {})
             except SourceError as exc:
                 self.add_error("params", str(exc))
+            else:
+                self._check_record_kind(cleaned["kind"], cleaned.get("record_kind", ""))
         return cleaned
+
+    def _check_record_kind(self, kind: str, record_kind: str) -> None:
+        whole = whole_file_class(kind)
+        if whole is not None and record_kind != whole.record_kind:
+            label = RecordKind(whole.record_kind).label.lower()
+            self.add_error("record_kind", f"Feeds of the kind “{whole.label}” hold {label}.")
+        elif whole is None and record_kind in (RecordKind.EVENTS, RecordKind.WEATHER):
+            self.add_error(
+                "kind", "Scheduled events and weather have kinds of their own: choose one of those."
+            )
 
 
 class UploadForm(forms.Form):
@@ -54,8 +66,8 @@ class UploadForm(forms.Form):
 
     file = forms.FileField(
         label="File",
-        help_text="CSV or TSV, plain or as .gz, .bz2, .xz or .zip. It waits in a private place and is deleted once it "
-        "is imported.",
+        help_text="As the feed's kind says; for a mapped feed CSV or TSV, plain or as .gz, .bz2, .xz or .zip. It waits in a "
+        "private place and is deleted once it is imported.",
     )
 
 

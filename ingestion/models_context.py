@@ -50,9 +50,7 @@ class ScheduledEvent(models.Model):
     class Meta:
         ordering = ["-starts_at", "name"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["feed", "external_id"], condition=Q(feed__isnull=False), name="event_once_per_feed"
-            ),
+            models.UniqueConstraint(fields=["feed", "external_id"], name="event_once_per_feed"),
             models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="event_ends_after_start"),
             models.CheckConstraint(
                 condition=Q(lon__isnull=True, lat__isnull=True) | Q(lon__isnull=False, lat__isnull=False),

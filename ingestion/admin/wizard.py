@@ -101,12 +101,31 @@ class WizardMixin:
         if request.method == "POST" and form.is_valid():
             file = form.cleaned_data["file"]
             try:
+                if services.feed_is_whole_file(feed.kind):
+                    return self._import_whole(request, feed, file)
                 services.draft_start(feed=feed, chunks=file.chunks(), file_name=file.name)
             except (MissionsError, ValidationError) as exc:
                 form.add_error("file", str(exc))
             else:
                 return redirect("admin:ingestion_feed_columns", feed.pk)
         return self._page(request, feed, "upload", form=form)
+
+    def _import_whole(self, request: HttpRequest, feed: Feed, file: Any) -> HttpResponse:
+        """Calendars and weather say themselves what they hold: nothing is mapped, the import is queued at once."""
+        spool_name = services.spool_store(chunks=file.chunks())
+        try:
+            run = services.import_run_queue(
+                feed=feed,
+                spool_name=spool_name,
+                file_name=file.name,
+                requested_by=request.user,  # type: ignore[arg-type]  # the admin lets nobody anonymous in
+            )
+        except (MissionsError, ValidationError):
+            services.spool_delete(name=spool_name)
+            raise
+        import_task.delay_on_commit(run.pk)
+        messages.success(request, "The import has been queued.")
+        return redirect("admin:ingestion_importrun_change", run.pk)
 
     def columns_view(self, request: HttpRequest, feed_id: int) -> HttpResponse:
         """Which column is which field; below, how dates and places are read so."""

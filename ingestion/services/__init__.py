@@ -1,6 +1,7 @@
 """Writing what came in: imports, the quarantine, the spool, code tables and context layers."""
 
 from ingestion.services.census_areas import CensusDraft, census_import, census_read, census_store
+from ingestion.services.context_facts import events_upsert, weather_store
 from ingestion.services.drafts import (
     draft_codes_save,
     draft_commit,
@@ -19,6 +20,7 @@ from ingestion.services.quarantine import (
     quarantine_replay_queue,
 )
 from ingestion.services.spool import spool_delete, spool_expire, spool_path, spool_store
+from ingestion.services.whole_files import context_feed_ensure, feed_is_whole_file
 
 __all__ = [
     "CensusDraft",
@@ -30,13 +32,16 @@ __all__ = [
     "census_read",
     "census_store",
     "codes_import",
+    "context_feed_ensure",
     "context_layer_import",
     "draft_codes_save",
     "draft_commit",
     "draft_discard",
     "draft_mapping_save",
     "draft_start",
+    "events_upsert",
     "feed_ensure",
+    "feed_is_whole_file",
     "import_run_execute",
     "import_run_queue",
     "incidents_upsert",
@@ -49,4 +54,5 @@ __all__ = [
     "spool_expire",
     "spool_path",
     "spool_store",
+    "weather_store",
 ]

@@ -105,6 +105,8 @@ def shapes_in_degrees(shapes: Any, crs: str | None, file_name: str) -> Any:
         raise MissionsError(
             f"“{crs[:40]}” is not a coordinate system.", next_step="give an EPSG code, e.g. EPSG:3435."
         ) from exc
+    if not len(shapes) or shapely.is_missing(shapes).all():
+        return shapes
     degrees = shapely.transform(
         shapes, lambda xy: np.column_stack(turn.transform(xy[:, 0], xy[:, 1])).round(DECIMALS)
     )

@@ -13,6 +13,7 @@ from ingestion.sources.base import (
     source_kinds,
 )
 from ingestion.sources.csv_file import CsvFile, CsvFileParameters, CsvFileSource
+from ingestion.sources.whole_file import WholeFileSource, whole_file_class
 
 __all__ = [
     "CsvFile",
@@ -28,4 +29,6 @@ __all__ = [
     "source_class",
     "source_from",
     "source_kinds",
+    "WholeFileSource",
+    "whole_file_class",
 ]

@@ -6,6 +6,7 @@ import tomllib
 
 import grimp
 import pytest
+from importlinter.configuration import configure
 from importlinter.contracts.forbidden import ForbiddenContract
 
 from tests.project.sources import ROOT
@@ -16,6 +17,7 @@ ROOMS = ("missions_project", "agencies", "ingestion", "forecasting", "patrols", 
 
 @pytest.fixture(scope="module")
 def graph() -> grimp.ImportGraph:
+    configure()
     return grimp.build_graph(*ROOMS, include_external_packages=True)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from agencies.lookups import agency_by_slug
+from ingestion.engine.mapping import RECORD_KINDS
 from ingestion.management.lookups import feed_by_slug
 from ingestion.management.report import run_report
 from ingestion.models import RecordKind
@@ -32,7 +33,7 @@ class Command(MissionsCommand):
         parser.add_argument(
             "--record-kind",
             default=RecordKind.INCIDENTS,
-            choices=RecordKind.values,
+            choices=RECORD_KINDS,
             help="what a row is, for a new feed",
         )
 
