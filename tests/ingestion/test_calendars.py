@@ -95,7 +95,8 @@ def test_a_zone_that_the_calendar_itself_defines_is_used():
 
 def test_kind_place_and_name_are_read_and_nothing_about_persons():
     (event,) = read(
-        GAME + "\nCATEGORIES:Home Game,Sports\nGEO:41.81;-87.69\nLOCATION:The Roes' house\nDESCRIPTION:call Jane Roe"
+        GAME
+        + "\nCATEGORIES:Home Game,Sports\nGEO:41.81;-87.69\nLOCATION:The Roes' house\nDESCRIPTION:call Jane Roe"
         "\nORGANIZER;CN=Jane Roe:mailto:jane@example.org\nATTENDEE:mailto:john@example.org"
     )
     assert (event.kind, event.lat, event.lon, event.name) == ("home-game", 41.81, -87.69, "Game")
@@ -142,7 +143,9 @@ def test_places_outside_and_swapped_ones_are_kept_aside_and_places_may_be_asked_
     assert read(GAME, reading=strict)[0].rejection.code == "missing_coordinates"
 
 
-@pytest.mark.parametrize("data", [b"", b"hello", b"\xff\xfe\x00", ics(), b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n"])
+@pytest.mark.parametrize(
+    "data", [b"", b"hello", b"\xff\xfe\x00", ics(), b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n"]
+)
 def test_what_is_no_calendar_or_an_empty_one_is_refused_whole(data):
     with pytest.raises(EventTableProblem) as refused:
         list(read_calendar(data, READING, HOW))
@@ -233,7 +236,9 @@ def feed(agency) -> Feed:
     return context_feed_ensure(agency=agency, slug="games", kind="ical_file")
 
 
-def test_importing_a_calendar_twice_changes_nothing_and_a_moved_event_keeps_when_it_was_announced(feed, tmp_path):
+def test_importing_a_calendar_twice_changes_nothing_and_a_moved_event_keeps_when_it_was_announced(
+    feed, tmp_path
+):
     path = tmp_path / "games.ics"
     first = f"UID:a\nDTSTART:{coming(5)}\nCREATED:20240105T120000Z"
     path.write_bytes(ics(first, f"UID:b\nDTSTART:{coming(6)}", "UID:c\nDTSTART:garbage"))
@@ -241,7 +246,11 @@ def test_importing_a_calendar_twice_changes_nothing_and_a_moved_event_keeps_when
     assert account(run_file(feed, path)) == (3, 0, 0, 2, 1, 0)
     before = ScheduledEvent.objects.get(external_id="a")
     path.write_bytes(
-        ics(f"UID:a\nDTSTART:{coming(7)}\nCREATED:20250101T120000Z", f"UID:b\nDTSTART:{coming(6)}", f"UID:c\nDTSTART:{coming(1)}")
+        ics(
+            f"UID:a\nDTSTART:{coming(7)}\nCREATED:20250101T120000Z",
+            f"UID:b\nDTSTART:{coming(6)}",
+            f"UID:c\nDTSTART:{coming(1)}",
+        )
     )
     assert account(run_file(feed, path)) == (3, 1, 1, 1, 0, 0)
     after = ScheduledEvent.objects.get(external_id="a")
@@ -310,10 +319,14 @@ def test_the_command_makes_the_feed_imports_and_says_what_became_of_it(agency, t
     assert "bad_timestamp" in capsys.readouterr().out
     assert ScheduledEvent.objects.get().kind == "game"
     (tmp_path / "events.csv").write_text(TABLE)
-    call_command("import_events", str(tmp_path / "events.csv"), agency="riverton", feed="fairs", create_feed=True)
+    call_command(
+        "import_events", str(tmp_path / "events.csv"), agency="riverton", feed="fairs", create_feed=True
+    )
     assert ScheduledEvent.objects.count() == 4
     with pytest.raises(CommandError, match="of the kind ical_file"):
-        call_command("import_events", str(tmp_path / "events.csv"), agency="riverton", feed="games", create_feed=True)
+        call_command(
+            "import_events", str(tmp_path / "events.csv"), agency="riverton", feed="games", create_feed=True
+        )
     (tmp_path / "empty.ics").write_bytes(b"")
     with pytest.raises(CommandError, match="empty"):
         call_command("import_events", str(tmp_path / "empty.ics"), agency="riverton", feed="games")
