@@ -97,7 +97,7 @@ def _fault(uid: str, components: list[Any]) -> Rejection | None:
     for component in components:
         broken = {str(name) for name, _ in component.errors}
         for name in ("DTSTART", "DTEND", "DURATION", "RECURRENCE-ID"):
-            if name in broken or "None" in broken:
+            if name in broken:
                 return Rejection("bad_timestamp", name)
             value = component.get(name)
             if name == "DURATION" or value is None:

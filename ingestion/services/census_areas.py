@@ -127,7 +127,7 @@ def _all_of(verdict: CensusVerdict, shown: str) -> dict[str, str]:
         raise MissionsError(
             f"{shown} is refused, nothing was stored: it holds columns that must not steer patrols: {verdict.named}. "
             "Forecasts may read population, households, housing units, vacancy and age only.",
-            next_step=f"take these columns out; or read the allowed ones alone: --columns {figures.replace(', ', ' ')}; the "
+            next_step=f"take these columns out; or read the allowed ones alone: --columns {figures.replace(', ', ',')}; the "
             "others may go into the audit store (import_audit_table).",
         )
     return {

@@ -92,17 +92,17 @@ def whole_file_class(kind: str) -> type[WholeFileSource] | None:
     return found if isinstance(found, type) and issubclass(found, WholeFileSource) else None
 
 
-_KIND = {
+_KIND: dict[str, Any] = {
     "label": "Kind of event where the file does not say",
     "help": "One word, such as game or festival: forecasts learn from all events of a kind together.",
 }
-_DAYS = {
+_DAYS: dict[str, Any] = {
     "label": "Known so many days ahead",
     "help": "For past events of a file that does not say when they were announced. 0: known since they were imported, so that "
     "nothing is learnt from events before that.",
     "minimum": 0,
 }
-_PLACE = {
+_PLACE: dict[str, Any] = {
     "label": "Events without coordinates",
     "help": "A home game that a calendar gives without a place is an event of the whole city, or is kept aside.",
     "choices": (("city", "are events of the whole city"), ("quarantine", "are kept aside")),
@@ -143,7 +143,7 @@ class ICalFile(WholeFileSource):
     label = "Calendar (iCalendar, .ics)"
     help = "Scheduled events: games, festivals, markets. Recurrence and time zones are understood."
     record_kind = "events"
-    Parameters = CalendarParameters
+    Parameters: ClassVar[type] = CalendarParameters
 
     def items(self, path: Path, context: FileContext) -> Iterable[EventItem]:
         given: CalendarParameters = self.parameters
@@ -181,7 +181,7 @@ class EventsCsv(WholeFileSource):
         "Columns starts_at, and if known ends_at, announced_at, id, name, kind, lat, lon, attendance, status."
     )
     record_kind = "events"
-    Parameters = EventTableParameters
+    Parameters: ClassVar[type] = EventTableParameters
 
     def items(self, path: Path, context: FileContext) -> Iterable[EventItem]:
         try:
@@ -234,7 +234,7 @@ class WeatherCsv(WholeFileSource):
     label = "Weather table (CSV)"
     help = "Days or hours with temperature (or tmax and tmin), prcp, snow, wind; forecasts with issued_at."
     record_kind = "weather"
-    Parameters = WeatherTableParameters
+    Parameters: ClassVar[type] = WeatherTableParameters
 
     def items(self, path: Path, context: FileContext) -> Iterable[WeatherItem]:
         given: WeatherTableParameters = self.parameters
@@ -258,7 +258,7 @@ class WeatherJson(WholeFileSource):
     label = "Weather forecast (JSON of Open-Meteo or the US NWS)"
     help = "A document of hourly figures. Its issue time is that of the import, or the document's own."
     record_kind = "weather"
-    Parameters = NoParameters
+    Parameters: ClassVar[type] = NoParameters
 
     def items(self, path: Path, context: FileContext) -> Iterable[WeatherItem]:
         try:

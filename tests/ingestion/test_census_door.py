@@ -129,7 +129,7 @@ def test_population_alone_comes_in_and_the_rest_is_never_read(agency, tmp_path):
         str(path),
         agency="riverton",
         valid_from="2016-12-08",
-        columns=["population"],
+        columns="population",
         stdout=out,
     )
     assert "Never read: pct_black" in out.getvalue()
@@ -174,7 +174,7 @@ def test_chicagos_table_is_refused_for_modelling_taken_for_its_population_and_wh
         call_command("import_census", path, **given)
     assert all(column in str(refused.value) for column in CHICAGO_REFUSED)
     assert not CensusArea.objects.exists()
-    call_command("import_census", path, columns=["population"], **given)
+    call_command("import_census", path, columns="population", **given)
     assert CensusArea.objects.count() == 77
     assert sum(CensusArea.objects.values_list("population", flat=True)) == pytest.approx(
         2_712_608, abs=60_000

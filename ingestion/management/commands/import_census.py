@@ -27,9 +27,8 @@ class Command(MissionsCommand):
         )
         parser.add_argument(
             "--columns",
-            nargs="+",
-            default=[],
-            metavar="FIGURE",
+            default="",
+            metavar="FIGURE,FIGURE",
             help="read these alone, e.g. population, or the file's own column names; all others stay in the file",
         )
         parser.add_argument("--source", default="", help="the survey and its year; the file's name if absent")
@@ -42,7 +41,7 @@ class Command(MissionsCommand):
             agency=agency_by_slug(options["agency"]),
             path=options["file"],
             valid_from=date_from_text(options["valid_from"]),
-            columns=[name for text in options["columns"] for name in text.split(",") if name],
+            columns=[name.strip() for name in options["columns"].split(",") if name.strip()],
             crs=options["crs"],
             source=options["source"],
         )
