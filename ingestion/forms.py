@@ -8,12 +8,13 @@ from django import forms
 from agencies.admin_base import AgencyScopedForm
 from agencies.validators import validate_time_zone
 from ingestion.engine.mapping import DISCOVERIES, FIELDS, FeedMapping
+from ingestion.engine.osm import OSM_CHOICES
 from ingestion.engine.privacy import Violation, screen_columns
 from ingestion.engine.suggest import DATE_FORMATS
-from ingestion.models import ContextLayer, Discovery, Feed
+from ingestion.models import ContextLayer, Discovery, Feed, RecordKind
 from ingestion.services import layer_geojson, layer_slug, spool_delete, spool_path, spool_store
 from ingestion.services.drafts import IGNORE, CodeChoice, DraftCode
-from ingestion.sources import source_kinds
+from ingestion.sources import source_kinds, whole_file_class
 from missions_project.lib.errors import MissionsError
 
 OTHER = "other"
@@ -38,6 +39,22 @@ class FeedForm(AgencyScopedForm):
         if "kind" in self.fields:
             self.fields["kind"].choices = [(source.kind, source.label) for source in source_kinds()]  # type: ignore[attr-defined]
 
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or {}
+        if "kind" in cleaned:
+            self._check_record_kind(cleaned["kind"], cleaned.get("record_kind", ""))
+        return cleaned
+
+    def _check_record_kind(self, kind: str, record_kind: str) -> None:
+        whole = whole_file_class(kind)
+        if whole is not None and record_kind != whole.record_kind:
+            label = RecordKind(whole.record_kind).label.lower()
+            self.add_error("record_kind", f"Feeds of the kind “{whole.label}” hold {label}.")
+        elif whole is None and record_kind in (RecordKind.EVENTS, RecordKind.WEATHER):
+            self.add_error(
+                "kind", "Scheduled events and weather have kinds of their own: choose one of those."
+            )
+
 
 class FetchForm(forms.Form):
     """No field: the feed's page says where the sample is fetched."""
@@ -48,9 +65,8 @@ class UploadForm(forms.Form):
 
     file = forms.FileField(
         label="File",
-        help_text="CSV or TSV, Excel (.xlsx), JSON lines, Parquet or XML incident reports; text also as .gz, .bz2, .xz or .zip. "
-        "It waits in a private place and is deleted once it "
-        "is imported.",
+        help_text="As the feed's kind says: CSV or TSV, Excel (.xlsx), JSON lines, Parquet, XML incident reports, calendars, "
+        "weather; text also as .gz, .bz2, .xz or .zip. It waits in a private place and is deleted once it is imported.",
     )
 
 
@@ -215,8 +231,20 @@ class ContextLayerForm(AgencyScopedForm):
 
     file = forms.FileField(
         required=False,
-        help_text="GeoJSON, GeoPackage, or a zip with one Shapefile. Only geometry, name and kind are kept; columns about "
-        "persons, race, education, tenure or income are refused. Leave empty to keep the present places.",
+        help_text="GeoJSON, GeoPackage, KML, FlatGeobuf, CSV with latitude and longitude, a zip with one Shapefile, or an "
+        "OpenStreetMap extract (.osm.pbf). Only geometry, name and kind are kept; columns about persons, race, education, "
+        "tenure or income are refused. Leave empty to keep the present places.",
+    )
+    osm = forms.ChoiceField(
+        required=False,
+        label="from an OpenStreetMap extract, take",
+        choices=[("", "– not such a file –"), *((one.key, one.label) for one in OSM_CHOICES.values())],
+    )
+    crs = forms.IntegerField(
+        required=False,
+        min_value=1,
+        label="coordinate system (EPSG)",
+        help_text="Only where the file does not say, such as a Shapefile without its .prj, or a CSV with x and y in feet.",
     )
 
     class Meta:
@@ -235,7 +263,12 @@ class ContextLayerForm(AgencyScopedForm):
         spool_name = ""
         try:
             spool_name = spool_store(chunks=upload.chunks())
-            self.instance.geojson = layer_geojson(spool_path(spool_name), file_name=upload.name)
+            self.instance.geojson = layer_geojson(
+                spool_path(spool_name),
+                file_name=upload.name,
+                crs=f"EPSG:{cleaned['crs']}" if cleaned.get("crs") else "",
+                osm=cleaned.get("osm", ""),
+            )
             cleaned.setdefault("slug", layer_slug(cleaned.get("name") or upload.name))
         except MissionsError as exc:
             self.add_error("file", str(exc))

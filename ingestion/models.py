@@ -10,6 +10,7 @@ from django.utils import timezone
 from knox.models import AbstractAuthToken
 
 from agencies.models import Agency, CrimeType
+from ingestion.models_context import CensusArea, ScheduledEvent, WeatherHour
 from ingestion.retention_models import FeedQuality, RetentionPolicy
 from missions_project.lib.runs import AbstractRun, RunQuerySet, RunStatus
 
@@ -18,6 +19,8 @@ class RecordKind(models.TextChoices):
     INCIDENTS = "incidents", "Crime incidents"
     CALLS = "calls", "Calls for service"
     GUNFIRE = "gunfire", "Gunfire detections"
+    EVENTS = "events", "Scheduled events"
+    WEATHER = "weather", "Weather"
     POSITIONS = "positions", "Vehicle positions"
 
 
@@ -395,6 +398,9 @@ def fact_model(record_kind: str) -> type[Any]:
         RecordKind.INCIDENTS: Incident,
         RecordKind.CALLS: CallForService,
         RecordKind.GUNFIRE: GunfireAlert,
+        RecordKind.EVENTS: ScheduledEvent,
+        RecordKind.WEATHER: WeatherHour,
+        RecordKind.POSITIONS: VehiclePosition,
     }
     return tables[record_kind]
 
@@ -405,13 +411,14 @@ from ingestion.models_drop import DropFile, DropFolder  # noqa: E402 - they hang
 from ingestion.push_models import ForecastRefresh, PushDay, PushTally, VehiclePosition  # noqa: E402 - see the line above
 
 __all__ = [
-    "FACT_KINDS",
     "ApiToken",
     "CallForService",
+    "CensusArea",
     "ContextLayer",
     "Discovery",
     "DropFile",
     "DropFolder",
+    "FACT_KINDS",
     "Fact",
     "Feed",
     "FeedQuality",
@@ -419,13 +426,16 @@ __all__ = [
     "GunfireAlert",
     "ImportRun",
     "Incident",
+    "LONGEST_LAG_HOURS",
     "OffenceCode",
     "PushDay",
     "PushTally",
     "QuarantinedRow",
     "RecordKind",
     "RetentionPolicy",
+    "ScheduledEvent",
     "Stage",
     "VehiclePosition",
+    "WeatherHour",
     "fact_model",
 ]

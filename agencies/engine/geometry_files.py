@@ -1,5 +1,6 @@
 """Files of areas as cities hand them out (GeoJSON, zipped Shapefile, GeoPackage), read into shapes in WGS84."""
 
+import re
 import tempfile
 import warnings
 import zipfile
@@ -29,12 +30,31 @@ COORDINATE_STEP_DEGREES = 1e-7
 """About one centimetre: finer digits are noise of the reprojection and treble the size of every map layer."""
 
 _SHAPEFILE_PARTS = frozenset({".shp", ".shx", ".dbf", ".prj", ".cpg"})
-_DRIVERS = {"geojson": ("GeoJSON", "ESRIJSON", "TopoJSON"), "shp": ("ESRI Shapefile",), "gpkg": ("GPKG",)}
+_DRIVERS = {
+    "geojson": ("GeoJSON", "ESRIJSON", "TopoJSON"),
+    "shp": ("ESRI Shapefile",),
+    "gpkg": ("GPKG",),
+    "kml": ("LIBKML", "KML"),
+    "fgb": ("FlatGeobuf",),
+    "osm.pbf": ("OSM",),
+}
+AREA_FORMATS = frozenset({"geojson", "shp", "gpkg"})
+PLACE_FORMATS = frozenset(_DRIVERS)
 _HEAD_BYTES = 64 * 1024
 # GDAL's recipe files: opened, they read whatever files and addresses of the server they name.
 _JSON_RECIPE = b"gdal_streamed_alg"
 _SHAPEFILE_MAGIC = b"\x00\x00\x27\x0a"
-_KIND_LABELS = {"geojson": "GeoJSON", "shp": "Shapefile", "gpkg": "GeoPackage"}
+_FLATGEOBUF_MAGIC = b"fgb\x03fgb"
+_OSM_MAGIC = b"\n\tOSMHeader"
+_KML_ROOT = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*\?>)?\s*(?:<!--.*?-->\s*)*<kml[\s>]", re.DOTALL)
+_KIND_LABELS = {
+    "geojson": "GeoJSON",
+    "shp": "Shapefile",
+    "gpkg": "GeoPackage",
+    "kml": "KML",
+    "fgb": "FlatGeobuf",
+    "osm.pbf": "OpenStreetMap extract",
+}
 
 
 @dataclass(frozen=True)
@@ -85,15 +105,18 @@ def areas_from_file(path: Path, *, layer: str = "", crs: str = "") -> AreaFile:
         return _read(kind, source, layer=layer, crs=crs)
 
 
-def vector_source(path: Path, folder: Path) -> tuple[str, Path]:
+def vector_source(path: Path, folder: Path, formats: frozenset[str] = AREA_FORMATS) -> tuple[str, Path]:
     """Tell an upload's format by its first bytes, and give GDAL a name in ``folder`` that it takes for that format.
 
     Every upload goes through here before GDAL opens it: GDAL also knows formats that are recipes (a virtual layer
     names a database and a query), and would read the server's own files for whoever sends one. Raises
-    ``GeometryProblem`` for anything but GeoJSON, one zipped Shapefile or a GeoPackage.
+    ``GeometryProblem`` for anything that is none of ``formats`` (GeoJSON, one zipped Shapefile or a GeoPackage where
+    areas are asked for; ``PLACE_FORMATS`` has KML, FlatGeobuf and OpenStreetMap extracts besides).
     """
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
+    if (other := _other_kind(head)) in formats:
+        return other, _other_source(path, folder, other)
     if head.startswith(b"PK\x03\x04"):
         return "shp", _unpack(path, folder)
     if head.startswith(b"SQLite format 3\x00"):
@@ -108,6 +131,35 @@ def vector_source(path: Path, folder: Path) -> tuple[str, Path]:
     named = folder / f"areas.{kind}"
     named.symlink_to(path.resolve())
     return kind, named
+
+
+def _other_kind(head: bytes) -> str:
+    if head.startswith(_FLATGEOBUF_MAGIC):
+        return "fgb"
+    # Four bytes of length stand before the first block's name.
+    if head[4 : 4 + len(_OSM_MAGIC)] == _OSM_MAGIC:
+        return "osm.pbf"
+    return "kml" if _KML_ROOT.match(head) else ""
+
+
+def _other_source(path: Path, folder: Path, kind: str) -> Path:
+    if kind == "kml":
+        # Entities can name files of the server, or unfold a kilobyte into the whole memory.
+        data = path.read_bytes() if path.stat().st_size <= MAX_FILE_BYTES else b"<!ENTITY"
+        if b"<!ENTITY" in data or b"<!DOCTYPE" in data:
+            raise GeometryProblem(
+                f"The KML declares entities, or has more than {MAX_FILE_BYTES // 1024**2} MB; neither is read. "
+                "Export it again, or as GeoPackage."
+            )
+    drivers = pyogrio.list_drivers(read=True)
+    if not any(driver in drivers for driver in _DRIVERS[kind]):
+        raise GeometryProblem(
+            f"This installation's GDAL cannot read {_KIND_LABELS[kind]} (driver {_DRIVERS[kind][0]} is missing). "
+            "Export the places as GeoPackage or GeoJSON."
+        )
+    named = folder / f"places.{kind}"
+    named.symlink_to(path.resolve())
+    return named
 
 
 def _unpack(path: Path, folder: Path) -> Path:

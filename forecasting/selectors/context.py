@@ -17,6 +17,7 @@ from forecasting.engine.nearby import LayerAmount
 from forecasting.engine.places import RADII_M, column_names, layer_parts, parts_columns
 from forecasting.models import Grid
 from forecasting.selectors.grids import grid_spec
+from forecasting.selectors.surroundings import CENSUS_LABELS, census_columns
 from ingestion.models import ContextLayer
 
 Floats32 = npt.NDArray[np.float32]
@@ -98,7 +99,8 @@ def context_block(grid: Grid, *, as_of: dt.datetime, names: tuple[str, ...] | No
     Points count 1 each, lines their kilometres, areas their share of the cell; blurred over 150 m and 400 m to
     what lies within about that distance, as log(1 + amount); the nearest as exp(-distance / 300 m). A layer whose places were not known yet at
     ``as_of`` is left out. ``names`` fixes the columns to those of a training: a layer that is missing or not
-    yet known then gives NaN, which models read as the city's average. One query; kept in memory by content.
+    yet known then gives NaN, which models read as the city's average. After them the census's people (and empty homes) of each
+    cell, where the agency has them. Three queries; kept in memory by content.
     """
     layers = {
         slug: (text, valid_from, name)
@@ -121,6 +123,11 @@ def context_block(grid: Grid, *, as_of: dt.datetime, names: tuple[str, ...] | No
         digest.update(f"{slug}:{fingerprint}".encode())
         layer = found[slug] = _layer(fingerprint, spec, text, name)
         columns |= {column: layer.columns[:, number] for number, column in enumerate(column_names(slug))}
+    people = census_columns(grid.agency, grid, as_of=as_of)
+    for name, column in sorted(people.items()):
+        if names is None or name in names:
+            columns[name] = column
+            digest.update(f"{name}:{hashlib.sha256(column.tobytes()).hexdigest()}".encode())
     wanted = tuple(columns) if names is None else names
     nothing = np.full(len(spec), np.nan, dtype=np.float32)
     labels = {
@@ -131,7 +138,7 @@ def context_block(grid: Grid, *, as_of: dt.datetime, names: tuple[str, ...] | No
     return ContextBlock(
         values=np.column_stack([columns.get(name, nothing) for name in wanted]) if wanted else None,
         names=wanted,
-        labels={name: labels.get(name, name) for name in wanted},
+        labels={name: labels.get(name, CENSUS_LABELS.get(name, name)) for name in wanted},
         digest=digest.hexdigest(),
         layers=found,
     )

@@ -29,6 +29,7 @@ from forecasting.selectors.inputs import (
     utc64,
 )
 from forecasting.selectors.lag import lags_recorded
+from forecasting.selectors.surroundings import CENSUS_LABELS, surroundings_known
 from ingestion.engine.tables import IncidentTable
 from missions_project.lib.errors import MissionsError
 
@@ -132,6 +133,7 @@ def _worked_out(
     types = {row.slug: row.name for row in stored} | {"calls": "Calls for service"}
     shift = next(row.name for row in found if row.pk == run.shift_id)
     out: dict[CrimeType, list[dict[str, Any]]] = {crime_type: [] for crime_type in wanted}
+    around = surroundings_known(run.agency, epsg=grid.epsg, before=run.as_of)
     for artefacts in _by_terms(wanted, versions):
         one = next(iter(artefacts.values()))
         if one.shifts != windows:
@@ -157,11 +159,13 @@ def _worked_out(
                 },
                 # The run's own: what the analyst set since must not change why it says what it says.
                 lag=lags_recorded(run.config_snapshot.get("lag")),
+                surroundings=around.for_models(artefact.trained for artefact in artefacts.values()),
             )
         except ValueError as error:
             # The same complaint as when forecasting: a page that explains must not break on it.
             raise MissionsError(str(error), next_step=TRAIN_AGAIN) from error
-        labels = Labels(types, {slug: layer.name for slug, layer in block.layers.items()}, shift)
+        named = CENSUS_LABELS | {slug: layer.name for slug, layer in block.layers.items()}
+        labels = Labels(types, named, shift)
         for crime_type in artefacts:
             rows = told[crime_type.slug]
             near = amounts_near(block, spec, wanted[crime_type], rows[0].reference_cell)

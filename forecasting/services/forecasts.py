@@ -30,6 +30,7 @@ from forecasting.selectors.inputs import (
     utc64,
 )
 from forecasting.selectors.lag import lags_record, said_lags
+from forecasting.selectors.surroundings import SurroundingsKnown, surroundings_known
 from ingestion.selectors import data_hash
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress
@@ -78,7 +79,7 @@ def forecast_run(*, run: ForecastRun, progress: Progress | None = None) -> Forec
                 "The models saw incidents of this shift or later ones when they were trained: this forecast must not be "
                 "used to judge their accuracy."
             )
-        values, plain = _surfaces(run, grid, as_of, versions, reporter)
+        values, plain, around = _surfaces(run, grid, as_of, versions, reporter)
         reporter.progress(90, 100, "Storing surfaces")
         surfaces = [
             RiskSurface(
@@ -102,7 +103,9 @@ def forecast_run(*, run: ForecastRun, progress: Progress | None = None) -> Forec
             reporter.record(
                 grid=grid,
                 as_of=as_of,
-                data_hash=data_hash(agency, until=as_of, since=as_of - dt.timedelta(days=HISTORY_DAYS)),
+                data_hash=around.mixed_into(
+                    data_hash(agency, until=as_of, since=as_of - dt.timedelta(days=HISTORY_DAYS))
+                ),
                 counts={row.crime_type.slug: round(row.expected_total, 6) for row in surfaces},
                 config_snapshot=run.config_snapshot,
             )
@@ -154,8 +157,9 @@ def _surfaces(
     as_of: dt.datetime,
     versions: dict[CrimeType, ModelVersion],
     reporter: RunReporter,
-) -> tuple[dict[str, Floats32], dict[str, Floats32]]:
-    """The champions' surfaces by crime type, and those of the best plain counts where they are not the champions."""
+) -> tuple[dict[str, Floats32], dict[str, Floats32], SurroundingsKnown]:
+    """The champions' surfaces by crime type, those of the best plain counts where they are not the champions, and what
+    passed over the city."""
     found = agency_shifts(run.agency)
     windows = shift_windows(found)
     groups: dict[tuple[Any, ...], dict[str, Artefact]] = defaultdict(dict)
@@ -179,6 +183,7 @@ def _surfaces(
         )
     # As set today: the analyst may have learnt since the training how late this feed is.
     said, _ = said_lags(run.agency, as_of=as_of)
+    around = surroundings_known(run.agency, epsg=grid.epsg, before=as_of)
     values: dict[str, Floats32] = {}
     plain: dict[str, Floats32] = {}
     digests: dict[str, str] = {}
@@ -205,6 +210,7 @@ def _surfaces(
                 context_names=block.names,
                 progress=reporter.progress,
                 lag=said,
+                surroundings=around.for_models(models.values()),
             )
         except ValueError as error:
             raise MissionsError(str(error), next_step=TRAIN_AGAIN) from error
@@ -231,4 +237,6 @@ def _surfaces(
             for crime_type, version in versions.items()
         },
     }
-    return values, plain
+    if around.record:
+        run.config_snapshot["surroundings"] = around.record
+    return values, plain, around

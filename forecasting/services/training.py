@@ -31,6 +31,7 @@ from forecasting.selectors.inputs import (
     utc64,
 )
 from forecasting.selectors.lag import lags_record, said_lags
+from forecasting.selectors.surroundings import MOST_KINDS, surroundings_known
 from forecasting.services.governance import model_policy_ensure, trained_enters
 from ingestion.engine.tables import IncidentTable
 from ingestion.models import Incident
@@ -90,13 +91,20 @@ def training_run_execute(*, run: TrainingRun, progress: Progress | None = None) 
         periods = periods_between(windows, agency.time_zone, _first_instant(table, as_of), utc64(as_of))
         block = context_block(grid, as_of=as_of)
         said, remarks = said_lags(agency, as_of=as_of)
-        digest = data_hash(agency, until=as_of, since=as_of - dt.timedelta(days=HISTORY_DAYS))
+        around = surroundings_known(agency, epsg=grid.epsg, before=as_of, kinds_at_most=MOST_KINDS)
+        digest = around.mixed_into(
+            data_hash(agency, until=as_of, since=as_of - dt.timedelta(days=HISTORY_DAYS))
+        )
         reporter.log(
             f"{len(table)} incidents and calls known before {as_of:%Y-%m-%d %H:%M} UTC, {len(periods)} shift instances, "
             f"{grid.n_cells} cells, {len(block.names)} context columns."
         )
         for remark in remarks:
             reporter.log(remark)
+        if around.surroundings is not None:
+            reporter.log(
+                f"{around.record['events']} scheduled events, {around.record['weather_rows']} rows of weather."
+            )
         try:
             learn = partial(
                 train,
@@ -112,6 +120,7 @@ def training_run_execute(*, run: TrainingRun, progress: Progress | None = None) 
                 budget_cells=_missions_per_shift(agency, found),
                 lag=said,
                 groups=_beat_groups(agency, grid),
+                surroundings=around.surroundings,
             )
             trained = _beside_a_heartbeat(learn, reporter)
         except ValueError as error:
@@ -129,7 +138,8 @@ def training_run_execute(*, run: TrainingRun, progress: Progress | None = None) 
                 "context": {"columns": list(block.names), "digest": block.digest},
                 "library": library_version(),
                 "lag": lags_record(said),
-            },
+            }
+            | ({"surroundings": around.record} if around.record else {}),
         )
         versions = _store(run, grid, crime_types, trained, windows, block.names, digest)
         for version in versions:

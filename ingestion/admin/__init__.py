@@ -1,5 +1,29 @@
 """Feeds, their imports and what could not be used, for an agency's administrator."""
 
-from ingestion.admin import codes, drops, feeds, layers, quarantine, retention, runs, setup, tokens
+from ingestion.admin import (
+    census,
+    codes,
+    drops,
+    feeds,
+    layers,
+    quarantine,
+    retention,
+    runs,
+    setup,
+    surroundings,
+    tokens,
+)
 
-__all__ = ["codes", "drops", "feeds", "layers", "quarantine", "retention", "runs", "setup", "tokens"]
+__all__ = [
+    "census",
+    "codes",
+    "drops",
+    "feeds",
+    "layers",
+    "quarantine",
+    "retention",
+    "runs",
+    "setup",
+    "surroundings",
+    "tokens",
+]

@@ -109,6 +109,8 @@ class WizardMixin:
             try:
                 if pulled:
                     services.draft_fetch(feed=feed)
+                elif services.feed_is_whole_file(feed.kind):
+                    return self._import_whole(request, feed, form.cleaned_data["file"])
                 else:
                     file = form.cleaned_data["file"]
                     services.draft_start(feed=feed, chunks=file.chunks(), file_name=file.name)
@@ -123,6 +125,23 @@ class WizardMixin:
                     )
                 return redirect("admin:ingestion_feed_columns", feed.pk)
         return self._page(request, feed, "upload", form=form, pulled=pulled)
+
+    def _import_whole(self, request: HttpRequest, feed: Feed, file: Any) -> HttpResponse:
+        """Calendars and weather say themselves what they hold: nothing is mapped, the import is queued at once."""
+        spool_name = services.spool_store(chunks=file.chunks())
+        try:
+            run = services.import_run_queue(
+                feed=feed,
+                spool_name=spool_name,
+                file_name=file.name,
+                requested_by=request.user,  # type: ignore[arg-type]  # the admin lets nobody anonymous in
+            )
+        except (MissionsError, ValidationError):
+            services.spool_delete(name=spool_name)
+            raise
+        import_task.delay_on_commit(run.pk)
+        messages.success(request, "The import has been queued.")
+        return redirect("admin:ingestion_importrun_change", run.pk)
 
     def columns_view(self, request: HttpRequest, feed_id: int) -> HttpResponse:
         """Which column is which field; below, how dates and places are read so."""

@@ -134,6 +134,11 @@ _CENSUS_KEYS = re.compile(
 )
 
 
+def is_census_key(column: str) -> bool:
+    """Whether a census file's column is a key, a name of the area or its geometry, and no figure."""
+    return _CENSUS_KEYS.fullmatch(re.sub(r"(?<=[a-z]{2})(?=\d)", " ", tidy_column(column))) is not None
+
+
 def tidy_column(column: str) -> str:
     """A column's name as words: "VictimRace", "victim_race" and "Victim-Race" are all "victim race"."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column.strip())
@@ -196,7 +201,12 @@ def screen_census_columns(columns: Iterable[str]) -> list[Violation]:
         if _CENSUS_ALLOWED.fullmatch(words) or _CENSUS_KEYS.fullmatch(words):
             continue
         person = next(
-            (rule for rule, _, pattern in _PERSON_PATTERNS if pattern.search(words)), "not_on_census_list"
+            (
+                rule
+                for rule, _, pattern in _PERSON_PATTERNS
+                if pattern.search(words) or pattern.search(tidy_column(column))
+            ),
+            "not_on_census_list",
         )
         violations.append(
             Violation(

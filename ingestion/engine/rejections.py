@@ -175,6 +175,31 @@ REJECTION_CODES: Mapping[str, RejectionCode] = _table(
         "Send each row as a JSON object whose values are texts, numbers, true, false or null.",
     ),
     ("missing_unit", "The position names no unit", "Send the unit's call sign as unit."),
+    (
+        "unknown_time_zone",
+        "The calendar names a time zone that nobody knows",
+        "Give an IANA name such as America/Chicago as TZID, or the zone's rules as VTIMEZONE, and import again.",
+    ),
+    (
+        "bad_recurrence",
+        "The rule by which the event recurs cannot be written out",
+        "Mend the RRULE; rules by the hour, minute or second and more than 2,000 occurrences are no city's events.",
+    ),
+    (
+        "event_too_long",
+        "The event lasts for more than a year",
+        "Give it the end of its own day; what is always there is a context layer and no event.",
+    ),
+    (
+        "event_about_persons",
+        "The kind of event is about persons",
+        "Forecasts see places and public events only. Take such rows out at the source.",
+    ),
+    (
+        "bad_number",
+        "The value is not a number, or none that can be",
+        "Mend it at the source: decimals need a point and no unit. Then import again.",
+    ),
 )
 
 

@@ -13,8 +13,6 @@ from ingestion.models import (
     ImportRun,
     PushTally,
     QuarantinedRow,
-    RecordKind,
-    VehiclePosition,
     fact_model,
 )
 from ingestion.push_models import COUNTS
@@ -25,6 +23,8 @@ from missions_project.lib.runs import RunStatus
 QUARANTINE_SHARE_BAD = 0.1
 """Above this share of a file's rows the mapping or the source needs a look: forecasts miss what is kept aside."""
 STALE_AFTER = timedelta(days=7)
+TIME_FIELD = {"events": "starts_at", "weather": "valid_at", "positions": "at"}
+"""Where a kind of record keeps its time, if it is no fact with an interval."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,8 @@ def feeds_with_health(agency: Agency, *, now: datetime) -> list[FeedHealth]:
     }
     stored: dict[int, tuple[int, datetime | None]] = {}
     for kind in {feed.record_kind for feed in feeds}:
-        model = VehiclePosition if kind == RecordKind.POSITIONS else fact_model(kind)
-        when = "at" if kind == RecordKind.POSITIONS else "occurred_from"
-        rows = model._default_manager.filter(agency=agency).order_by().values("feed")
-        for row in rows.annotate(n=Count("pk"), newest=Max(when)):
+        rows = fact_model(kind)._default_manager.filter(agency=agency).order_by().values("feed")
+        for row in rows.annotate(n=Count("pk"), newest=Max(TIME_FIELD.get(kind, "occurred_from"))):
             stored[row["feed"]] = (row["n"], row["newest"])
     _count_pushes(agency, list(runs.values()))
     waiting = dict(

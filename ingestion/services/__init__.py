@@ -1,6 +1,8 @@
 """Writing what came in: imports, the quarantine, the spool, code tables and context layers."""
 
+from ingestion.services.census_areas import CensusDraft, census_import, census_read, census_store
 from ingestion.services.code_choices import offence_code_choose, unmapped_replay_queue
+from ingestion.services.context_facts import events_upsert, weather_store
 from ingestion.services.drafts import (
     draft_codes_save,
     draft_commit,
@@ -45,8 +47,10 @@ from ingestion.services.samples import draft_fetch
 from ingestion.services.secrets import feed_secrets, feed_secrets_seal, secrets_known
 from ingestion.services.spool import spool_delete, spool_expire, spool_path, spool_store
 from ingestion.services.uploads import upload_queue
+from ingestion.services.whole_files import context_feed_ensure, feed_is_whole_file
 
 __all__ = [
+    "CensusDraft",
     "CodesImported",
     "CrimeTypeKeys",
     "ImportBusy",
@@ -54,7 +58,11 @@ __all__ = [
     "RetentionKind",
     "RetentionPlan",
     "UpsertCounts",
+    "census_import",
+    "census_read",
+    "census_store",
     "codes_import",
+    "context_feed_ensure",
     "context_layer_import",
     "draft_codes_save",
     "draft_commit",
@@ -64,7 +72,9 @@ __all__ = [
     "draft_start",
     "drop_folder_scan",
     "drop_folders_due",
+    "events_upsert",
     "feed_ensure",
+    "feed_is_whole_file",
     "feed_pull_all",
     "feed_quality",
     "feed_secrets",
@@ -109,4 +119,5 @@ __all__ = [
     "unfinished_pull",
     "unmapped_replay_queue",
     "upload_queue",
+    "weather_store",
 ]

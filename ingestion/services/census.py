@@ -13,7 +13,7 @@ import shapely
 from agencies.engine.geometry import GeometryProblem
 from agencies.engine.geometry_files import check_driver, vector_source
 from ingestion.engine.privacy import screen_census_columns, tidy_column
-from ingestion.services.layers import shapes_in_degrees
+from ingestion.services.place_files import shapes_in_degrees
 from missions_project.lib.errors import MissionsError
 
 _PEOPLE = re.compile(

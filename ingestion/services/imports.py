@@ -24,6 +24,7 @@ from ingestion.services.locks import feed_lock, import_lock, writing_lock
 from ingestion.services.quarantine import REPLAY, quarantine_replay_execute, quarantine_store, waiting_records
 from ingestion.services.spool import spool_delete, spool_path
 from ingestion.services.tally import Tally
+from ingestion.services.whole_files import feed_is_whole_file, whole_file_import, whole_file_snapshot
 from ingestion.sources import FileReader, FileSurvey, reader_source
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress, no_progress
@@ -80,8 +81,11 @@ def import_run_queue(
             f"Feed “{feed.name}” is inactive and accepts no imports.",
             next_step="activate it (Admin → Feeds).",
         )
-    _check_kind(feed, feed_mapping(feed.mapping))
     snapshot: dict[str, Any] = {"mapping": feed.mapping, "kind": feed.kind, "params": feed.params}
+    if feed_is_whole_file(feed.kind):
+        snapshot |= whole_file_snapshot(feed)
+    else:
+        _check_kind(feed, feed_mapping(feed.mapping))
     if path is not None:
         snapshot["path"] = str(path.resolve())
     run = ImportRun(
@@ -111,7 +115,10 @@ def import_run_execute(*, run: ImportRun, progress: Progress = no_progress) -> I
         _bury_the_dead(run)
         try:
             with run_execution(run, progress) as report:
-                _import(run, report)
+                if feed_is_whole_file(run.config_snapshot["kind"]):
+                    whole_file_import(run, report)
+                else:
+                    _import(run, report)
         finally:
             # A failed run is never begun again: its upload, with every column that nobody mapped, must not lie about.
             if run.is_finished:

@@ -1,29 +1,21 @@
 """Context layers: places from a file, without anything about persons."""
 
 import json
-import tempfile
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyogrio
 import shapely
 from django.utils.text import slugify
-from pyproj import Transformer
 
-from agencies.engine.geometry import GeometryProblem
-from agencies.engine.geometry_files import check_driver, vector_source
 from agencies.models import Agency
 from ingestion.engine.privacy import names_case_person, screen_columns, tidy_column
 from ingestion.engine.rejections import excerpt
 from ingestion.models import ContextLayer
+from ingestion.services.place_files import places_read
 from missions_project.lib.errors import MissionsError
 
-MAX_FEATURES = 200_000
-MAX_FILE_BYTES = 300 * 1024 * 1024
-# A seventh decimal is a centimetre; places need a metre, and the browser loads every digit.
-DECIMALS = 6
 NAME_COLUMNS = ("name", "label", "title", "full name", "station name", "street name", "site name")
 KIND_COLUMNS = ("kind", "type", "category", "class")
 REFUSED_RULES = frozenset(
@@ -52,8 +44,10 @@ def context_layer_import(
     path: Path,
     kind: str = ContextLayer.Kind.RISK,
     valid_from: date | None = None,
+    crs: str = "",
+    osm: str = "",
 ) -> ContextLayer:
-    """Load places from GeoJSON, GeoPackage or a zipped Shapefile; an existing layer of the slug is replaced.
+    """Load places from a file of any of the known formats; an existing layer of the slug is replaced.
 
     Only geometry, name and kind are kept. Raises ``MissionsError`` for an unreadable or empty file, one without a
     coordinate system, and one whose columns are about persons or refused traits; nothing is kept then.
@@ -70,52 +64,30 @@ def context_layer_import(
     layer.name = name
     layer.kind = kind
     layer.valid_from = valid_from
-    layer.geojson = layer_geojson(path)
+    layer.geojson = layer_geojson(path, crs=crs, osm=osm)
     layer.full_clean()
     layer.save()
     return layer
 
 
-def layer_geojson(path: Path, *, file_name: str = "") -> dict[str, Any]:
-    """The file's places as a FeatureCollection in WGS84 with at most ``name`` and ``kind``."""
+def layer_geojson(path: Path, *, file_name: str = "", crs: str = "", osm: str = "") -> dict[str, Any]:
+    """The file's places as a FeatureCollection in WGS84 with at most ``name`` and ``kind``.
+
+    ``crs`` is used only where the file does not say; ``osm`` says what to take from an OpenStreetMap extract.
+    """
     shown = file_name or path.name
-    if not path.is_file():
-        raise MissionsError(f"There is no file {shown}.", next_step="check the path.")
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise MissionsError(
-            f"{shown} is larger than {MAX_FILE_BYTES // 2**20} MB.",
-            next_step="cut it to the agency's area first.",
-        )
-    try:
-        with tempfile.TemporaryDirectory(prefix="layer-") as folder:
-            kind, source = vector_source(path, Path(folder))
-            info = pyogrio.read_info(source)
-            check_driver(kind, info["driver"])
-            keep = _columns_to_keep([str(column) for column in info["fields"]], shown)
-            meta, _, geometry, values = pyogrio.raw.read(
-                source, columns=list(keep.values()), max_features=MAX_FEATURES + 1, force_2d=True
-            )
-    except (
-        GeometryProblem,
-        pyogrio.errors.DataSourceError,
-        pyogrio.errors.DataLayerError,
-        ValueError,
-        KeyError,
-    ) as exc:
-        raise MissionsError(
-            f"{shown} cannot be read as a layer ({exc}).",
-            next_step="use GeoJSON, GeoPackage, or a zip that holds one Shapefile with its .dbf, .shx and .prj.",
-        ) from exc
-    shapes = shapes_in_degrees(shapely.from_wkb(geometry), meta["crs"], shown)
-    order = {str(name): index for index, name in enumerate(meta["fields"])}
-    texts = {key: values[order[column]] for key, column in keep.items()}
+    keep: dict[str, str] = {}
+
+    def choose(columns: list[str]) -> list[str]:
+        keep.update(_columns_to_keep(columns, shown))
+        return list(keep.values())
+
+    found = places_read(path, shown=shown, choose=choose, crs=crs, osm=osm)
+    texts = {key: found.values[column] for key, column in keep.items()}
+    shapes = found.shapes
     usable = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
     if not usable.any():
         raise MissionsError(f"{shown} holds no places.", next_step="check that the export ran.")
-    if len(shapes) > MAX_FEATURES:
-        raise MissionsError(
-            f"{shown} holds more than {MAX_FEATURES:,} places.", next_step="cut it to the agency's area."
-        )
     features = [
         {
             "type": "Feature",
@@ -149,26 +121,6 @@ def _columns_to_keep(columns: list[str], file_name: str) -> dict[str, str]:
         if column is not None:
             kept[key] = column
     return kept
-
-
-def shapes_in_degrees(shapes: Any, crs: str | None, file_name: str) -> Any:
-    """A file's shapes in WGS84, to a metre. Raises ``MissionsError`` where they are not on the globe."""
-    if crs is None:
-        raise MissionsError(
-            f"{file_name} does not say in which coordinate system it is (a Shapefile's .prj is missing).",
-            next_step="add the .prj file to the zip, or export as GeoJSON in WGS84.",
-        )
-    turn = Transformer.from_crs(crs, 4326, always_xy=True)
-    degrees = shapely.transform(
-        shapes, lambda xy: np.column_stack(turn.transform(xy[:, 0], xy[:, 1])).round(DECIMALS)
-    )
-    west, south, east, north = shapely.total_bounds(degrees)
-    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
-        raise MissionsError(
-            f"{file_name}: coordinates up to ({east:.0f}, {north:.0f}) are not longitude and latitude.",
-            next_step="correct the file's coordinate system.",
-        )
-    return degrees
 
 
 def _is_text(value: Any) -> bool:

@@ -62,6 +62,28 @@ def quarantine_store(
     ``waiting_records`` gave when the run began. With ``closes_own`` the run's own earlier rows can be obsolete too: a day
     of pushes is one run.
     """
+    quarantine_values_store(
+        feed=feed,
+        run=run,
+        quarantined=chunk.quarantined,
+        seen=chunk.external_id.tolist(),
+        waiting=waiting,
+        now=now,
+        closes_own=closes_own,
+    )
+
+
+def quarantine_values_store(
+    *,
+    feed: Feed,
+    run: ImportRun,
+    quarantined: Sequence[QuarantinedValue],
+    seen: Sequence[str],
+    waiting: set[str],
+    now: datetime,
+    closes_own: bool = False,
+) -> None:
+    """The same for rows of any kind; ``seen`` are the identifiers of the usable ones. At most two queries."""
     rows = {
         (mark := fingerprint(value, run.file_name)): QuarantinedRow(
             agency_id=feed.agency_id,
@@ -74,10 +96,9 @@ def quarantine_store(
             values=dict(value.values),
             fingerprint=mark,
         )
-        for value in chunk.quarantined
+        for value in quarantined
     }
-    seen = [*chunk.external_id.tolist(), *(row.external_id for row in rows.values())]
-    obsolete = waiting.intersection(seen)
+    obsolete = waiting.intersection([*seen, *(row.external_id for row in rows.values())])
     if obsolete:
         earlier = QuarantinedRow.objects.filter(feed=feed, resolved_at=None, external_id__in=obsolete)
         if not closes_own:
@@ -98,6 +119,11 @@ def quarantine_replay_queue(
     *, feed: Feed, codes: Iterable[str] | None = None, requested_by: User | None = None
 ) -> ImportRun:
     """Ask for the feed's waiting rows (of these rejection codes, or all) to be read again with today's mapping."""
+    if not feed.mapping:
+        raise MissionsError(
+            f"The rows of feed “{feed.name}” are read from the whole file and cannot be read again one by one.",
+            next_step="mend the file and import it again: rows that are good then are closed.",
+        )
     wanted = sorted(set(codes or ()))
     unknown = [code for code in wanted if code not in REJECTION_CODES]
     if unknown:

@@ -1,9 +1,10 @@
 """The account of a run: every received row is in exactly one class, and the sum is checked before it is written."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
-from ingestion.engine.records import NormalisedChunk
+from ingestion.engine.records import NormalisedChunk, QuarantinedValue
 from ingestion.services.facts import UpsertCounts
 
 CLASSES = ("inserted", "updated", "unchanged", "quarantined", "refused")
@@ -57,6 +58,23 @@ class Tally:
         """Say by which rule and code rows were refused; they are counted by ``count``."""
         codes = self.refusals.setdefault(rule, Counter())
         codes[code if code in codes or len(codes) < MAX_CODES_A_RULE else OTHER_CODES] += number
+
+    def add_rows(
+        self, *, received: int, stored: UpsertCounts, quarantined: Sequence[QuarantinedValue] = ()
+    ) -> None:
+        """Account for rows that were not normalised as incidents. Raises ``RuntimeError`` as ``add`` does."""
+        self.counts.update(
+            received=received,
+            inserted=stored.inserted,
+            updated=stored.updated,
+            unchanged=stored.unchanged,
+            quarantined=len(quarantined),
+        )
+        self.rejections.update(value.rejection.code for value in quarantined)
+        if self.received != sum(self.counts[name] for name in CLASSES):
+            raise RuntimeError(
+                f"A row was lost or counted twice: {dict(self.counts)}. Nothing of it was kept."
+            )
 
     def fields(self) -> dict[str, Any]:
         """The account as fields of the run row; every class is named, also with 0."""

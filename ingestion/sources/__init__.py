@@ -28,6 +28,7 @@ from ingestion.sources.push import PushSource
 from ingestion.sources.recognise import recognised_kind
 from ingestion.sources.socrata import Socrata
 from ingestion.sources.url import CsvUrl, JsonUrl
+from ingestion.sources.whole_file import WholeFileSource, whole_file_class
 
 __all__ = [
     "ArcGis",
@@ -54,6 +55,7 @@ __all__ = [
     "PushSource",
     "Socrata",
     "SourceError",
+    "WholeFileSource",
     "is_pull",
     "parameter_infos",
     "pull_source",
@@ -63,4 +65,5 @@ __all__ = [
     "source_class",
     "source_from",
     "source_kinds",
+    "whole_file_class",
 ]

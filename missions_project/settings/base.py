@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "missions_project.apps.MissionsProjectConfig",
     "agencies",
     "ingestion",
+    "ingestion.audit",
     "forecasting",
     "patrols",
     "tactics",

@@ -11,6 +11,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin, administered_agencies
+from agencies.admin_clock import AgencyClockMixin, local
 from agencies.admin_runs import TONES, RunAdminMixin
 from agencies.lookups import date_from_text, pk_from_text
 from agencies.models import Agency, Shift
@@ -19,7 +20,6 @@ from agencies.services import audit_record
 from forecasting.models import ForecastRun
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import RunStatus
-from patrols.admin.clock import AgencyClockMixin, local
 from patrols.models import MissionPlan
 from patrols.replays import plan_differences
 from patrols.services import plan_publish, plan_queue, plan_summary

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
+from agencies.admin_clock import AgencyClockMixin
 from agencies.admin_maps import AreaAdminMixin
 from agencies.services import audit_record
-from patrols.admin.clock import AgencyClockMixin
 from patrols.models import PatrolPolicy, Suppression
 
 

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
-from patrols.admin.clock import local
+from agencies.admin_clock import local
 from patrols.models import Assignment, Engagement, Mission
 
 

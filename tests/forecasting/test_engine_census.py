@@ -84,7 +84,7 @@ def test_a_file_with_refused_columns_is_refused_by_name_unless_the_population_al
         {"Pop2014": 3_000, "Blk14P": 72.0, "PerCInc14": 9},
         {"Pop2014": 500, "Blk14P": 2.0, "PerCInc14": 8},
     )
-    with pytest.raises(MissionsError, match=r"Blk14P \(not_on_census_list\), PerCInc14 \(income\)"):
+    with pytest.raises(MissionsError, match=r"Blk14P \(race_or_ethnicity\), PerCInc14 \(income\)"):
         census_population(path)
     for column in ("population", "Pop2014"):
         assert census_population(path, column=column)["features"][0]["properties"] == {"population": 3_000.0}

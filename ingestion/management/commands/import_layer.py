@@ -6,13 +6,17 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from agencies.lookups import agency_by_slug, date_from_text
+from ingestion.engine.osm import OSM_CHOICES
 from ingestion.models import ContextLayer
 from ingestion.services import context_layer_import, layer_slug
 from missions_project.lib.commands import MissionsCommand
 
 
 class Command(MissionsCommand):
-    help = "Load a context layer from GeoJSON, GeoPackage or a zipped Shapefile. Only geometry, name and kind are kept."
+    help = (
+        "Load a context layer from GeoJSON, GeoPackage, KML, FlatGeobuf, CSV points, a zipped Shapefile or an OpenStreetMap "
+        "extract. Only geometry, name and kind are kept."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help="the file to read")
@@ -36,6 +40,19 @@ class Command(MissionsCommand):
             metavar="YYYY-MM-DD",
             help="forecasts issued earlier do not see the places",
         )
+        parser.add_argument(
+            "--crs",
+            default="",
+            metavar="EPSG:N",
+            help="used only where the file does not say, e.g. EPSG:3435",
+        )
+        parser.add_argument(
+            "--osm",
+            default="",
+            choices=["", *OSM_CHOICES],
+            metavar="|".join(OSM_CHOICES),
+            help="what to take from an OpenStreetMap extract (.osm.pbf)",
+        )
 
     def work(self, **options: Any) -> str:
         kind = ContextLayer.Kind.RISK
@@ -48,5 +65,7 @@ class Command(MissionsCommand):
             path=options["file"],
             kind=kind,
             valid_from=date_from_text(options["valid_from"]) if options["valid_from"] else None,
+            crs=options["crs"],
+            osm=options["osm"],
         )
         return f"{layer.feature_count:,} places in layer “{layer.name}” ({layer.slug}; {layer.get_kind_display().lower()})."
