@@ -212,9 +212,8 @@ def ablation_run(data: pathlib.Path) -> dict[str, Any]:
 
 def surroundings_run(data: pathlib.Path) -> dict[str, Any]:
     """What places, people, games and weather add to the incidents: each alone, then all together."""
-    sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
-    import levels
-    import surroundings
+    sys.path.insert(0, str(ROOT))
+    from benchmarks import levels, surroundings
 
     found = levels.run(data, surroundings.inputs_write(data, RESULTS / "inputs"))
 
