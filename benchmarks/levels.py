@@ -61,9 +61,7 @@ def _city(data: pathlib.Path) -> tuple[tuple[str, ...], Any, Floats, Floats, Any
     from ingestion.engine.tables import IncidentTable
 
     shifts = tuple(ShiftWindow(f"from_{hour:02}", hour * 60, 480) for hour in (0, 8, 16))
-    begin: npt.NDArray[np.datetime64] = np.arange(
-        BEGIN.astype("datetime64[s]"), LAST.astype("datetime64[s]"), SHIFT
-    )
+    begin: Any = np.arange(BEGIN.astype("datetime64[s]"), LAST.astype("datetime64[s]"), SHIFT)
     slot = (np.arange(len(begin)) % 3).astype(np.int16)
     periods = Periods(begin, begin + SHIFT, begin, slot)
     area = boundary_read(data / "chicago" / "districts.geojson")
