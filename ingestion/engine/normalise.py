@@ -18,10 +18,17 @@ from ingestion.engine.coarsen import coarsen_chunk, without_older
 from ingestion.engine.codes import NOT_GUNFIRE_RULE, Accepted, CodeTable, Refusal
 from ingestion.engine.context import NormaliseContext
 from ingestion.engine.fingerprint import content_hashes
-from ingestion.engine.mapping import DISCOVERIES, FIELDS, TIME_FIELDS, FeedMapping
+from ingestion.engine.mapping import DISCOVERIES, TIME_FIELDS, FeedMapping
 from ingestion.engine.places import OK, PLACE_CODES, Places, parse_places
 from ingestion.engine.records import NormalisedChunk, NormalisedIncident, QuarantinedValue
 from ingestion.engine.rejections import Rejection, excerpt
+from ingestion.engine.row_texts import (
+    MAX_EXTERNAL_ID_CHARACTERS,
+    Verdicts,
+    clean_texts,
+    external_ids,
+    field_texts,
+)
 from ingestion.engine.rows import RowChunk
 from ingestion.engine.stages import DETECTED, DISMISSED, NO_VERSION, STAGES, stage_ranks, stage_versions
 from ingestion.engine.timestamps import EMPTY, READ, TIME_PRECISIONS, UNREADABLE, ParsedTimes, parse_times
@@ -33,7 +40,6 @@ Bools = npt.NDArray[np.bool_]
 Objects = npt.NDArray[np.object_]
 
 EARLIEST = np.datetime64("1970-01-02T00:00:00", "s")
-MAX_EXTERNAL_ID_CHARACTERS = 120
 STORED_VALUE_CHARACTERS = 500
 
 RETENTION_RULE = "older_than_retention"
@@ -72,79 +78,6 @@ _DISCOVERY_WORDS: Mapping[str, str] = {
 }
 
 
-class _Verdicts:
-    """The first fault of each row; later ones are not looked at, so that each row has one code."""
-
-    def __init__(self, n: int) -> None:
-        self.fault = np.zeros(n, dtype=np.int64)
-        self.rejections: list[Rejection | None] = [None]
-        self._fields: dict[int, str] = {}
-
-    def mark(self, rows: Ints, code: str, field_name: str) -> None:
-        """These rows have this fault, unless they already have one."""
-        fresh = rows[self.fault[rows] == 0]
-        if fresh.size:
-            self.rejections.append(Rejection(code, field_name))
-            self.fault[fresh] = len(self.rejections) - 1
-
-    def mark_one(self, row: int, rejection: Rejection) -> None:
-        if self.fault[row] == 0:
-            self.rejections.append(rejection)
-            self.fault[row] = len(self.rejections) - 1
-
-    def of(self, row: int) -> Rejection | None:
-        return self.rejections[int(self.fault[row])]
-
-
-def _texts(chunk: RowChunk, mapping: FeedMapping) -> dict[str, list[str]]:
-    """Each mapped or constant field as stripped text, one a row."""
-    texts = {
-        name: [text.strip() for text in chunk.columns[column]] for name, column in mapping.columns.items()
-    }
-    for name, value in mapping.constants.items():
-        texts[name] = [value.strip()] * len(chunk)
-    return texts
-
-
-def _clean_text(texts: dict[str, list[str]], verdicts: _Verdicts) -> None:
-    """Mark NUL bytes, undecodable bytes and over-long values; what is left of the text can be screened and shown."""
-    for name, column in texts.items():
-        whole = "".join(column)
-        if "\x00" in whole:
-            rows = [i for i, text in enumerate(column) if "\x00" in text]
-            verdicts.mark(np.array(rows, dtype=np.int64), "nul_byte", name)
-            texts[name] = column = [text.replace("\x00", "").strip() for text in column]
-        if not whole.isascii():
-            rows = [i for i, text in enumerate(column) if not text.isascii() and _has_undecodable(text)]
-            verdicts.mark(np.array(rows, dtype=np.int64), "bad_encoding", name)
-            for i in rows:
-                column[i] = column[i].encode("utf-8", "backslashreplace").decode("utf-8")
-        limit = FIELDS[name].max_characters
-        if len(whole) > limit and max(map(len, column)) > limit:
-            rows = [i for i, text in enumerate(column) if len(text) > limit]
-            verdicts.mark(np.array(rows, dtype=np.int64), "field_too_long", name)
-
-
-def _has_undecodable(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _external_ids(texts: Mapping[str, list[str]], mapping: FeedMapping, verdicts: _Verdicts) -> list[str]:
-    ids = texts["external_id"]
-    verdicts.mark(
-        np.array([i for i, text in enumerate(ids) if not text], dtype=np.int64), "missing_id", "external_id"
-    )
-    if "datasource" in texts:
-        # The slash parts source from id; one inside a source is written differently, or "a/b"+"c" would be "a"+"b/c".
-        sources = [source.replace("%", "%25").replace("/", "%2F") for source in texts["datasource"]]
-        ids = [f"{source}/{text}" if text else "" for source, text in zip(sources, ids, strict=True)]
-    if mapping.id_prefix:
-        ids = [f"{mapping.id_prefix}{text}" if text else "" for text in ids]
-    long = [i for i, text in enumerate(ids) if len(text) > MAX_EXTERNAL_ID_CHARACTERS]
-    verdicts.mark(np.array(long, dtype=np.int64), "field_too_long", "external_id")
-    return ids
-
-
 @dataclass
 class _CodeOutcome:
     crime_type: list[str]
@@ -159,7 +92,7 @@ class _CodeOutcome:
 
 
 def _decide_codes(
-    texts: Mapping[str, list[str]], n: int, mapping: FeedMapping, codes: CodeTable, verdicts: _Verdicts
+    texts: Mapping[str, list[str]], n: int, mapping: FeedMapping, codes: CodeTable, verdicts: Verdicts
 ) -> _CodeOutcome:
     blank = [""] * n
     keys = zip(
@@ -215,7 +148,7 @@ def _read_times(
     alive: Ints,
     mapping: FeedMapping,
     context: NormaliseContext,
-    verdicts: _Verdicts,
+    verdicts: Verdicts,
 ) -> dict[str, ParsedTimes]:
     zone = mapping.time_zone or context.zone
     parsed: dict[str, ParsedTimes] = {}
@@ -244,7 +177,7 @@ def _interval_end(start: ParsedTimes, end: ParsedTimes) -> Times:
 
 
 def _discoveries(
-    texts: Mapping[str, list[str]], n: int, mapping: FeedMapping, verdicts: _Verdicts
+    texts: Mapping[str, list[str]], n: int, mapping: FeedMapping, verdicts: Verdicts
 ) -> list[str]:
     default = "sensor" if mapping.record_kind == "gunfire" else "reported"
     if "discovery" not in texts:
@@ -261,14 +194,14 @@ def _discoveries(
     return found
 
 
-def _mark_places(places: Places, alive: Ints, mapping: FeedMapping, verdicts: _Verdicts) -> None:
+def _mark_places(places: Places, alive: Ints, mapping: FeedMapping, verdicts: Verdicts) -> None:
     field_name = "x" if mapping.is_projected else "lon"
     for status in np.unique(places.status):
         if status != OK:
             verdicts.mark(alive[places.status == status], PLACE_CODES[int(status)], field_name)
 
 
-def _stage_times(times: Mapping[str, ParsedTimes], ranks: Ints, alive: Ints, verdicts: _Verdicts) -> Times:
+def _stage_times(times: Mapping[str, ParsedTimes], ranks: Ints, alive: Ints, verdicts: Verdicts) -> Times:
     """When each alert reached its stage: as told, else the record's last update, else for a detection the shot itself."""
     told, updated = times["stage_at"], times["last_updated"]
     at = np.where(told.status == READ, told.utc, np.where(updated.status == READ, updated.utc, _NAT))
@@ -302,7 +235,7 @@ def _quarantined(
     texts: Mapping[str, list[str]],
     ids: Sequence[str],
     rows: Ints,
-    verdicts: _Verdicts,
+    verdicts: Verdicts,
 ) -> list[QuarantinedValue]:
     kept = []
     for row in rows.tolist():
@@ -332,10 +265,10 @@ def normalise_chunk(chunk: RowChunk, mapping: FeedMapping, context: NormaliseCon
     depend on the other rows, except that an older version of the same identifier is superseded.
     """
     n = len(chunk)
-    verdicts = _Verdicts(n)
-    texts = _texts(chunk, mapping)
-    _clean_text(texts, verdicts)
-    ids = _external_ids(texts, mapping, verdicts)
+    verdicts = Verdicts(n)
+    texts = field_texts(chunk, mapping)
+    clean_texts(texts, verdicts)
+    ids = external_ids(texts, mapping, verdicts)
     codes = _decide_codes(texts, n, mapping, context.codes, verdicts)
 
     wanted = np.ones(n, dtype=np.bool_)

@@ -1,0 +1,88 @@
+"""The mapped columns of a chunk as clean text, the key of each row, and the first fault of each."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from ingestion.engine.mapping import FIELDS, FeedMapping
+from ingestion.engine.rejections import Rejection
+from ingestion.engine.rows import RowChunk
+
+Ints = npt.NDArray[np.int64]
+
+MAX_EXTERNAL_ID_CHARACTERS = 120
+
+
+class Verdicts:
+    """The first fault of each row; later ones are not looked at, so that each row has one code."""
+
+    def __init__(self, n: int) -> None:
+        self.fault = np.zeros(n, dtype=np.int64)
+        self.rejections: list[Rejection | None] = [None]
+        self._fields: dict[int, str] = {}
+
+    def mark(self, rows: Ints, code: str, field_name: str) -> None:
+        """These rows have this fault, unless they already have one."""
+        fresh = rows[self.fault[rows] == 0]
+        if fresh.size:
+            self.rejections.append(Rejection(code, field_name))
+            self.fault[fresh] = len(self.rejections) - 1
+
+    def mark_one(self, row: int, rejection: Rejection) -> None:
+        if self.fault[row] == 0:
+            self.rejections.append(rejection)
+            self.fault[row] = len(self.rejections) - 1
+
+    def of(self, row: int) -> Rejection | None:
+        return self.rejections[int(self.fault[row])]
+
+
+def field_texts(chunk: RowChunk, mapping: FeedMapping) -> dict[str, list[str]]:
+    """Each mapped or constant field as stripped text, one a row."""
+    texts = {
+        name: [text.strip() for text in chunk.columns[column]] for name, column in mapping.columns.items()
+    }
+    for name, value in mapping.constants.items():
+        texts[name] = [value.strip()] * len(chunk)
+    return texts
+
+
+def clean_texts(texts: dict[str, list[str]], verdicts: Verdicts) -> None:
+    """Mark NUL bytes, undecodable bytes and over-long values; what is left of the text can be screened and shown."""
+    for name, column in texts.items():
+        whole = "".join(column)
+        if "\x00" in whole:
+            rows = [i for i, text in enumerate(column) if "\x00" in text]
+            verdicts.mark(np.array(rows, dtype=np.int64), "nul_byte", name)
+            texts[name] = column = [text.replace("\x00", "").strip() for text in column]
+        if not whole.isascii():
+            rows = [i for i, text in enumerate(column) if not text.isascii() and _has_undecodable(text)]
+            verdicts.mark(np.array(rows, dtype=np.int64), "bad_encoding", name)
+            for i in rows:
+                column[i] = column[i].encode("utf-8", "backslashreplace").decode("utf-8")
+        limit = FIELDS[name].max_characters
+        if len(whole) > limit and max(map(len, column)) > limit:
+            rows = [i for i, text in enumerate(column) if len(text) > limit]
+            verdicts.mark(np.array(rows, dtype=np.int64), "field_too_long", name)
+
+
+def _has_undecodable(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def external_ids(texts: Mapping[str, list[str]], mapping: FeedMapping, verdicts: Verdicts) -> list[str]:
+    """The key of each row inside its feed: source and identifier, empty where the row has none."""
+    ids = texts["external_id"]
+    verdicts.mark(
+        np.array([i for i, text in enumerate(ids) if not text], dtype=np.int64), "missing_id", "external_id"
+    )
+    if "datasource" in texts:
+        # The slash parts source from id; one inside a source is written differently, or "a/b"+"c" would be "a"+"b/c".
+        sources = [source.replace("%", "%25").replace("/", "%2F") for source in texts["datasource"]]
+        ids = [f"{source}/{text}" if text else "" for source, text in zip(sources, ids, strict=True)]
+    if mapping.id_prefix:
+        ids = [f"{mapping.id_prefix}{text}" if text else "" for text in ids]
+    long = [i for i, text in enumerate(ids) if len(text) > MAX_EXTERNAL_ID_CHARACTERS]
+    verdicts.mark(np.array(long, dtype=np.int64), "field_too_long", "external_id")
+    return ids
