@@ -43,6 +43,7 @@ class Command(MissionsCommand):
             valid_from=date_from_text(options["valid_from"]),
             columns=[name.strip() for name in options["columns"].split(",") if name.strip()],
             crs=options["crs"],
+            file_layer=options["file_layer"],
             source=options["source"],
         )
         text = (
