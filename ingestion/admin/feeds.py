@@ -17,6 +17,7 @@ from ingestion.engine.mapping import FIELDS, FeedMapping, MappingError
 from ingestion.forms import FeedForm
 from ingestion.models import Feed
 from ingestion.selectors import FeedHealth, feeds_with_health
+from ingestion.services import feed_is_whole_file
 
 Cache = dict[int, dict[int, FeedHealth]]
 
@@ -104,6 +105,8 @@ class FeedAdmin(WizardMixin, AuditedAdminMixin, AgencyScopedAdmin):
     @admin.display(description="how it is read")
     def how_it_is_read(self, feed: Feed) -> str:
         """The mapping in words: which column is which field, formats, zone."""
+        if feed_is_whole_file(feed.kind):
+            return "As a whole: files of this kind say themselves what they hold, and nothing is mapped."
         if not feed.mapping:
             return "Not mapped yet: upload a file."
         try:

@@ -22,8 +22,8 @@ from ingestion.engine.weather import (
     WeatherItem,
     WeatherProblem,
     read_weather_csv,
-    read_weather_document,
 )
+from ingestion.engine.weather_documents import read_weather_document
 from ingestion.sources.base import FileReader, SourceError, parameter, register, source_class
 
 MAX_FILE_BYTES = 50 * 1024 * 1024

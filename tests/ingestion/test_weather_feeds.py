@@ -17,8 +17,8 @@ from ingestion.engine.weather import (
     WeatherProblem,
     WeatherRow,
     read_weather_csv,
-    read_weather_document,
 )
+from ingestion.engine.weather_documents import read_weather_document
 from ingestion.models import Feed, ImportRun, WeatherHour
 from ingestion.services import context_feed_ensure, import_run_execute, import_run_queue, weather_store
 
