@@ -239,6 +239,7 @@ class ContextLayerForm(AgencyScopedForm):
     osm = forms.ChoiceField(
         required=False,
         label="from an OpenStreetMap extract, take",
+        help_text="Only for a .osm.pbf file, which holds everything that is on the map.",
         choices=[("", "– not such a file –"), *((one.key, one.label) for one in OSM_CHOICES.values())],
     )
     file_layer = forms.CharField(
