@@ -92,6 +92,8 @@ def _items(groups: dict[str, list[Any]], reading: EventReading, how: CalendarRea
 def _fault(uid: str, components: list[Any]) -> Rejection | None:
     if not uid:
         return Rejection("missing_id", "UID")
+    if "\x00" in uid:
+        return Rejection("nul_byte", "UID")
     if len(uid) > MAX_ID - 24:
         return Rejection("field_too_long", "UID", excerpt(uid))
     for component in components:

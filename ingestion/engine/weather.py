@@ -152,11 +152,11 @@ def _csv_rows(
 
 
 def _csv_item(number: int, values: dict[str, str], zone: str, now: datetime, units: Units) -> WeatherItem:
+    key = excerpt(values["valid_at"])
+
     def aside(code: str, field: str) -> QuarantinedValue:
         shown = {name: excerpt(value) for name, value in values.items()}
-        return QuarantinedValue(
-            number, Rejection(code, field, excerpt(values.get(field, ""))), shown.get("valid_at", ""), shown
-        )
+        return QuarantinedValue(number, Rejection(code, field, shown.get(field, "")), key, shown)
 
     read = parse_times([values["valid_at"], values.get("issued_at", "")], date_format="iso", zone=zone)
     if read.status[0] != READ:
@@ -164,6 +164,8 @@ def _csv_item(number: int, values: dict[str, str], zone: str, now: datetime, uni
     if read.status[1] not in (READ, EMPTY):
         return aside("bad_timestamp", "issued_at")
     starts = _aware(read.utc[0])
+    # By the hour itself: written in another way, a later file must close what is kept aside of it.
+    key = starts.isoformat()
     length = 1
     if read.precision[0] == DAY:
         # A day of the clock change has 23 or 25 hours.
