@@ -120,7 +120,7 @@ def _open_meteo(document: Mapping[str, Any], issued_at: datetime) -> list[Weathe
         }
     )
     offset = document.get("utc_offset_seconds", 0)
-    if not isinstance(offset, int | float) or abs(offset) > 18 * 3600:
+    if not isinstance(offset, int | float) or not abs(offset) <= 18 * 3600:
         raise WeatherProblem("The document's utc_offset_seconds is no offset.", "ask for timezone=UTC.")
     starts = [_time(value, float(offset)) for value in times]
     rows = []

@@ -80,6 +80,7 @@ def places_read(
         GeometryProblem,
         pyogrio.errors.DataSourceError,
         pyogrio.errors.DataLayerError,
+        csv.Error,
         ValueError,
         KeyError,
     ) as exc:

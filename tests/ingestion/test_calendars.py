@@ -120,6 +120,9 @@ def test_kind_place_and_name_are_read_and_nothing_about_persons():
         ("UID:a\nDTSTART:20240301T190000Z\nGEO:91;10", "coordinates_out_of_range"),
         ("UID:a\nDTSTART:20240301T190000Z\nGEO:0;0", "zero_coordinates"),
         ("UID:a\nDTSTART:20240301T190000Z\nCATEGORIES:Parolees", "event_about_persons"),
+        ("UID:a\nDTSTART:20240301T190000Z\nRECURRENCE-ID:PT2H", "bad_timestamp"),
+        ("UID:a\nDTSTART:PT2H", "bad_timestamp"),
+        ("UID:a\nDTSTART:20240301T190000Z\nDTEND:99991231T235959", "bad_timestamp"),
         ("UID:a\x00b\nDTSTART:20240301T190000Z", "nul_byte"),
         ("UID:" + "a" * 300 + "\nDTSTART:20240301T190000Z", "field_too_long"),
     ],
@@ -166,6 +169,8 @@ def test_since_when_an_event_is_known():
     assert created.announced_at == datetime(2024, 1, 5, 12, tzinfo=UTC)
     (later,) = read(GAME + "\nCREATED:20300105T120000Z")
     assert later.announced_at == NOW, "nobody knows of it before it is imported, whatever its clock says"
+    (broken,) = read(GAME + "\nCREATED:yesterday")
+    assert broken.announced_at is None
     (silent,) = read(GAME)
     assert silent.announced_at is None
     (ahead,) = read(GAME, reading=EventReading("America/Chicago", NOW, announced_days=14))
