@@ -238,7 +238,14 @@ class ContextLayerForm(AgencyScopedForm):
     osm = forms.ChoiceField(
         required=False,
         label="from an OpenStreetMap extract, take",
+        help_text="Only for a .osm.pbf file, which holds everything that is on the map.",
         choices=[("", "– not such a file –"), *((one.key, one.label) for one in OSM_CHOICES.values())],
+    )
+    file_layer = forms.CharField(
+        required=False,
+        max_length=100,
+        label="layer of the file",
+        help_text="Only for a GeoPackage or KML with several.",
     )
     crs = forms.IntegerField(
         required=False,
@@ -268,6 +275,7 @@ class ContextLayerForm(AgencyScopedForm):
                 file_name=upload.name,
                 crs=f"EPSG:{cleaned['crs']}" if cleaned.get("crs") else "",
                 osm=cleaned.get("osm", ""),
+                file_layer=cleaned.get("file_layer", ""),
             )
             cleaned.setdefault("slug", layer_slug(cleaned.get("name") or upload.name))
         except MissionsError as exc:

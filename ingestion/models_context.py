@@ -27,7 +27,7 @@ class ScheduledEvent(models.Model):
         help_text="What the forecast learns from: one word for all of its kind, e.g. “game”, “festival”, “market”.",
     )
     starts_at = models.DateTimeField(help_text="In the agency's time zone.")
-    ends_at = models.DateTimeField()
+    ends_at = models.DateTimeField(help_text="When it is over; crowds are reckoned with for an hour more.")
     announced_at = models.DateTimeField(
         default=timezone.now,
         help_text="Since when it is known. Forecasts issued earlier do not see it, so that tests of accuracy stay honest.",
@@ -38,7 +38,9 @@ class ScheduledEvent(models.Model):
         verbose_name="longitude",
         help_text="Leave both empty for an event of the whole city.",
     )
-    lat = models.FloatField(null=True, blank=True, verbose_name="latitude")
+    lat = models.FloatField(
+        null=True, blank=True, verbose_name="latitude", help_text="Degrees, e.g. 41.8299."
+    )
     attendance = models.PositiveIntegerField(
         null=True, blank=True, help_text="People expected. Empty: it counts like one of 10,000."
     )

@@ -3,12 +3,15 @@
 from django.urls import path
 
 from ingestion import live_views, quality_views, views
+from ingestion.audit import views as audit_views
 from ingestion.charts import CHARTS
 
 app_name = "ingestion"
 FEED = "data/<slug:feed_slug>"
 urlpatterns = [
     path("data/", views.data, name="data"),
+    # Before the feeds: a feed may be called audit-store.
+    path("data/audit-store/", audit_views.tables, name="audit_tables"),
     path(f"{FEED}/", quality_views.quality, name="quality"),
     path(f"{FEED}/codes/", quality_views.code_choose, name="code_choose"),
     path(f"{FEED}/replay/", quality_views.replay, name="replay"),

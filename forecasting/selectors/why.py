@@ -29,7 +29,7 @@ from forecasting.selectors.inputs import (
     utc64,
 )
 from forecasting.selectors.lag import lags_recorded
-from forecasting.selectors.surroundings import CENSUS_LABELS, surroundings_known
+from forecasting.selectors.surroundings import CENSUS_LABELS, SurroundingsKnown, surroundings_known
 from ingestion.engine.tables import IncidentTable
 from missions_project.lib.errors import MissionsError
 
@@ -53,6 +53,7 @@ _KEPT_TABLES = 2
 _KEPT_ANSWERS = 2000
 _answers: OrderedDict[tuple[int, str, int, int], dict[str, Any]] = OrderedDict()
 _tables: OrderedDict[tuple[int, str], IncidentTable] = OrderedDict()
+_surroundings: OrderedDict[tuple[int, str], SurroundingsKnown] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -133,7 +134,7 @@ def _worked_out(
     types = {row.slug: row.name for row in stored} | {"calls": "Calls for service"}
     shift = next(row.name for row in found if row.pk == run.shift_id)
     out: dict[CrimeType, list[dict[str, Any]]] = {crime_type: [] for crime_type in wanted}
-    around = surroundings_known(run.agency, epsg=grid.epsg, before=run.as_of)
+    around = _around(run, grid.epsg)
     for artefacts in _by_terms(wanted, versions):
         one = next(iter(artefacts.values()))
         if one.shifts != windows:
@@ -199,6 +200,21 @@ def _table(run: ForecastRun, epsg: int) -> IncidentTable:
         while len(_tables) > _KEPT_TABLES:
             _tables.popitem(last=False)
     return table
+
+
+def _around(run: ForecastRun, epsg: int) -> SurroundingsKnown:
+    """Events and weather as the run knew them, kept like the incidents for the next question about it."""
+    key = (run.pk, f"{run.data_hash} {run.finished_at}")
+    with _lock:
+        if key in _surroundings:
+            _surroundings.move_to_end(key)
+            return _surroundings[key]
+    around = surroundings_known(run.agency, epsg=epsg, before=run.as_of)
+    with _lock:
+        _surroundings[key] = around
+        while len(_surroundings) > _KEPT_TABLES:
+            _surroundings.popitem(last=False)
+    return around
 
 
 def _plain(row: Explanation, values: np.ndarray[Any, Any], labels: Labels) -> dict[str, Any]:

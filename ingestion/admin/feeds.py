@@ -28,6 +28,7 @@ from ingestion.engine.mapping import FIELDS, FeedMapping, MappingError
 from ingestion.forms import FeedForm
 from ingestion.models import FACT_KINDS, Feed, RecordKind
 from ingestion.selectors import FeedHealth, feeds_with_health
+from ingestion.services import feed_is_whole_file
 from ingestion.sources import is_pull
 
 Cache = dict[int, dict[int, FeedHealth]]
@@ -178,6 +179,8 @@ class FeedAdmin(PullMixin, TokensMixin, WizardMixin, AuditedAdminMixin, AgencySc
         """The mapping in words: which column is which field, formats, zone."""
         if feed.record_kind == RecordKind.POSITIONS:
             return "Machines send unit, at, lon and lat; nothing else of a row is read."
+        if feed_is_whole_file(feed.kind):
+            return "As a whole: files of this kind say themselves what they hold, and nothing is mapped."
         if not feed.mapping:
             if is_pull(feed.kind):
                 return "Not mapped yet: fetch a sample."

@@ -18,7 +18,7 @@ class ContextLayerAdmin(AuditedAdminMixin, AgencyScopedAdmin):
     list_filter = ("agency", "kind")
     list_select_related = ("agency",)
     prepopulated_fields = {"slug": ("name",)}
-    fields = ("agency", "name", "slug", "kind", "valid_from", "file", "osm", "crs")
+    fields = ("agency", "name", "slug", "kind", "valid_from", "file", "osm", "file_layer", "crs")
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         # The slug names the feature in trained models: it follows the name only until the first save.

@@ -15,6 +15,7 @@ from ingestion import services
 from ingestion.engine.rejections import REJECTION_CODES
 from ingestion.models import Feed, QuarantinedRow
 from ingestion.tasks import import_task
+from missions_project.lib.errors import MissionsError
 from missions_project.lib.exports import csv_response
 
 
@@ -112,11 +113,15 @@ class QuarantinedRowAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
         ):
             wanted.setdefault(feed_id, set()).add(code)
         for feed in Feed.objects.filter(pk__in=wanted):
-            run = services.quarantine_replay_queue(
-                feed=feed,
-                codes=wanted[feed.pk],
-                requested_by=request.user,  # type: ignore[arg-type]  # the admin lets nobody anonymous in
-            )
+            try:
+                run = services.quarantine_replay_queue(
+                    feed=feed,
+                    codes=wanted[feed.pk],
+                    requested_by=request.user,  # type: ignore[arg-type]  # the admin lets nobody anonymous in
+                )
+            except MissionsError as exc:
+                messages.error(request, str(exc))
+                continue
             import_task.delay_on_commit(run.pk)
             url = reverse("admin:ingestion_importrun_change", args=[run.pk])
             messages.info(

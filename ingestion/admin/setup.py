@@ -5,7 +5,7 @@ from django.urls import reverse
 from agencies import checklist
 from agencies.checklist import ChecklistItem
 from agencies.models import Agency
-from ingestion.models import ContextLayer, Feed, Incident, QuarantinedRow
+from ingestion.models import ContextLayer, Feed, Incident, QuarantinedRow, RecordKind
 
 
 def _list(model: str, agency: Agency) -> str:
@@ -14,7 +14,10 @@ def _list(model: str, agency: Agency) -> str:
 
 def ingestion_items(agency: Agency) -> list[ChecklistItem]:
     """Feed, incidents, unmapped codes, context layers. Four short queries."""
-    feeds = list(Feed.objects.filter(agency=agency))
+    # Calendars and weather need no mapping: counted among the others, they would never be done.
+    feeds = list(
+        Feed.objects.filter(agency=agency).exclude(record_kind__in=(RecordKind.EVENTS, RecordKind.WEATHER))
+    )
     mapped = [feed for feed in feeds if feed.mapping]
     incidents = Incident.objects.filter(agency=agency).count()
     unmapped = QuarantinedRow.objects.filter(agency=agency, resolved_at=None, code="unmapped_code").count()

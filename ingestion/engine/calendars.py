@@ -92,6 +92,8 @@ def _items(groups: dict[str, list[Any]], reading: EventReading, how: CalendarRea
 def _fault(uid: str, components: list[Any]) -> Rejection | None:
     if not uid:
         return Rejection("missing_id", "UID")
+    if "\x00" in uid:
+        return Rejection("nul_byte", "UID")
     if len(uid) > MAX_ID - 24:
         return Rejection("field_too_long", "UID", excerpt(uid))
     for component in components:
@@ -105,6 +107,9 @@ def _fault(uid: str, components: list[Any]) -> Rejection | None:
             if isinstance(value, list):
                 return Rejection("bad_timestamp", name)
             moment = value.dt
+            # A duration or a time of day where a moment belongs, and moments at the calendar's ends.
+            if not isinstance(moment, date) or not 1900 <= moment.year <= 9000:
+                return Rejection("bad_timestamp", name)
             # A name that nobody knows leaves the time without a zone: to take our own would move the event.
             if isinstance(moment, datetime) and moment.tzinfo is None and value.params.get("TZID"):
                 return Rejection("unknown_time_zone", name, excerpt(str(value.params["TZID"])))
@@ -157,10 +162,9 @@ def _item(
         external_id = f"{uid}@{_mark(mark, reading.zone)}"
     categories = _categories(one)
     kind = next((slug for text in categories if (slug := kind_slug(text))), reading.kind)
-    created = one.get("CREATED")
     announced = known_since(starts, reading)
-    if how.use_created and created is not None and isinstance(getattr(created, "dt", None), datetime):
-        announced = min(_instant(created.dt, "UTC"), reading.now)
+    if how.use_created and (created := _created(one)) is not None:
+        announced = min(created, reading.now)
     lon, lat = _place(one)
     row = EventRow(
         row_number=number,
@@ -176,6 +180,15 @@ def _item(
     )
     values = {"starts_at": starts.isoformat(), "ends_at": ends.isoformat(), "name": row.name, "kind": kind}
     return event_or_reason(row, reading, values)
+
+
+def _created(one: Any) -> datetime | None:
+    """When the entry was made; None where it does not say, or not so that one can read it: that spoils no event."""
+    try:
+        moment = getattr(one.get("CREATED"), "dt", None)
+    except ValueError:
+        return None
+    return _instant(moment, "UTC") if isinstance(moment, datetime) and moment.year > 1900 else None
 
 
 def _instant(moment: date | datetime, zone: str) -> datetime:

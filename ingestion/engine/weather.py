@@ -1,13 +1,11 @@
-"""Weather as it comes in: tables of days or hours, and the JSON of two public services. Forecasts keep their issue time."""
+"""Weather as it comes in: what an hour is, what it can be, and tables of days or hours. Forecasts keep their issue time."""
 
 import csv
 import io
 import math
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import numpy as np
 
@@ -78,30 +76,6 @@ class Units:
 _TO_CELSIUS = {"c": (1.0, 0.0), "f": (5 / 9, -160 / 9), "k": (1.0, -273.15)}
 _TO_MM = {"mm": 1.0, "in": 25.4, "cm": 10.0, "tenths_mm": 0.1, "m": 1000.0}
 _TO_MS = {"ms": 1.0, "kmh": 1 / 3.6, "mph": 0.44704, "kn": 0.514444}
-_UNIT_WORDS = {
-    "°c": "c",
-    "degc": "c",
-    "c": "c",
-    "celsius": "c",
-    "°f": "f",
-    "degf": "f",
-    "f": "f",
-    "fahrenheit": "f",
-    "k": "k",
-    "mm": "mm",
-    "inch": "in",
-    "in": "in",
-    "cm": "cm",
-    "m": "m",
-    "m/s": "ms",
-    "m s-1": "ms",
-    "km/h": "kmh",
-    "km h-1": "kmh",
-    "mp/h": "mph",
-    "mph": "mph",
-    "kn": "kn",
-    "kt": "kn",
-}
 
 
 def converted(values: Mapping[str, float | None], units: Units) -> dict[str, float | None]:
@@ -178,11 +152,11 @@ def _csv_rows(
 
 
 def _csv_item(number: int, values: dict[str, str], zone: str, now: datetime, units: Units) -> WeatherItem:
+    key = excerpt(values["valid_at"])
+
     def aside(code: str, field: str) -> QuarantinedValue:
         shown = {name: excerpt(value) for name, value in values.items()}
-        return QuarantinedValue(
-            number, Rejection(code, field, excerpt(values.get(field, ""))), shown.get("valid_at", ""), shown
-        )
+        return QuarantinedValue(number, Rejection(code, field, shown.get(field, "")), key, shown)
 
     read = parse_times([values["valid_at"], values.get("issued_at", "")], date_format="iso", zone=zone)
     if read.status[0] != READ:
@@ -190,6 +164,8 @@ def _csv_item(number: int, values: dict[str, str], zone: str, now: datetime, uni
     if read.status[1] not in (READ, EMPTY):
         return aside("bad_timestamp", "issued_at")
     starts = _aware(read.utc[0])
+    # By the hour itself: written in another way, a later file must close what is kept aside of it.
+    key = starts.isoformat()
     length = 1
     if read.precision[0] == DAY:
         # A day of the clock change has 23 or 25 hours.
@@ -236,187 +212,6 @@ def _number(text: str) -> float | None:
     if not math.isfinite(number):
         return None
     return None if number in _MISSING else number
-
-
-def read_weather_document(document: Any, *, issued_at: datetime) -> list[WeatherItem]:
-    """Read a forecast as JSON: the shape of Open-Meteo (hourly arrays) or of a US NWS grid point.
-
-    Hours that are over when it is issued are observations, known since they were over; later ones are forecasts of
-    ``issued_at`` (of the document's own update time, where it has one). Raises ``WeatherProblem`` for another shape,
-    missing arrays or arrays of unequal length; single missing figures are None.
-    """
-    if not isinstance(document, Mapping):
-        raise WeatherProblem(
-            "The weather document is no JSON object.", "check the address that it came from."
-        )
-    if document.get("error"):
-        reason = excerpt(str(document.get("reason", "")), 160)
-        raise WeatherProblem(f"The weather service says: {reason or 'error'}.", "mend the address or wait.")
-    if isinstance(document.get("hourly"), Mapping):
-        rows = _open_meteo(document, issued_at)
-    elif isinstance(document.get("properties"), Mapping) and "temperature" in document["properties"]:
-        rows = _grid_point(document["properties"], issued_at)
-    else:
-        raise WeatherProblem(
-            "The weather document has neither “hourly” arrays nor the properties of an NWS grid point.",
-            "ask Open-Meteo for hourly=temperature_2m,precipitation,snowfall,wind_speed_10m, or the NWS for forecastGridData.",
-        )
-    return [_checked(row, issued_at) for row in rows]
-
-
-def _checked(row: WeatherRow, issued_at: datetime) -> WeatherItem:
-    problem = implausible(row, max(issued_at, row.issued_at))
-    if problem is None:
-        return row
-    shown = {name: str(value) for name, value in zip(FIGURES, row.figures, strict=True) if value is not None}
-    when = row.valid_at.isoformat()
-    return QuarantinedValue(row.row_number, Rejection(*problem), when, {"valid_at": when, **shown})
-
-
-_ARRAYS = {
-    "temperature": "temperature_2m",
-    "precipitation": "precipitation",
-    "snow": "snowfall",
-    "wind": "wind_speed_10m",
-}
-
-
-def _open_meteo(document: Mapping[str, Any], issued_at: datetime) -> list[WeatherRow]:
-    hourly = document["hourly"]
-    times = hourly.get("time")
-    if not isinstance(times, list) or not times:
-        raise WeatherProblem("The weather document has no hourly times.", "ask for hourly figures.")
-    arrays = {name: hourly[key] for name, key in _ARRAYS.items() if key in hourly}
-    if not arrays.keys() & {"temperature", "precipitation", "snow"}:
-        raise WeatherProblem(
-            "The weather document has no hourly temperature, precipitation or snowfall.",
-            "ask for hourly=temperature_2m,precipitation,snowfall,wind_speed_10m.",
-        )
-    for name, values in arrays.items():
-        if not isinstance(values, list) or len(values) != len(times):
-            raise WeatherProblem(
-                f"The array {_ARRAYS[name]} has not as many hours as the times ({len(times)}).",
-                "ask the service again: the document is damaged.",
-            )
-    given = document.get("hourly_units")
-    written = given if isinstance(given, Mapping) else {}
-    units = Units(
-        **{
-            name: _unit(written.get(_ARRAYS[name]), usual)
-            for name, usual in (
-                ("temperature", "c"),
-                ("precipitation", "mm"),
-                ("snow", "cm"),
-                ("wind", "kmh"),
-            )
-        }
-    )
-    offset = document.get("utc_offset_seconds", 0)
-    if not isinstance(offset, int | float) or abs(offset) > 18 * 3600:
-        raise WeatherProblem("The document's utc_offset_seconds is no offset.", "ask for timezone=UTC.")
-    starts = [_time(value, float(offset)) for value in times]
-    rows = []
-    for index, start in enumerate(starts):
-        # Amounts are those of the hour before: what fell until two o'clock belongs to the hour that began at one.
-        after = index + 1
-        follows = after < len(starts) and starts[after] - start == HOUR
-        picked = {
-            name: _figure(values[index])
-            if name in ("temperature", "wind")
-            else _figure(values[after])
-            if follows
-            else None
-            for name, values in arrays.items()
-        }
-        rows.append(
-            _issued(WeatherRow(index + 1, start, issued_at, 1, **converted(picked, units)), issued_at)
-        )
-    return [row for row in rows if any(figure is not None for figure in row.figures)]
-
-
-def _issued(row: WeatherRow, issued_at: datetime) -> WeatherRow:
-    return replace(row, issued_at=min(issued_at, row.ends_at))
-
-
-def _unit(written: Any, usual: str) -> str:
-    if written is None:
-        return usual
-    word = str(written).strip().lower()
-    if word not in _UNIT_WORDS:
-        raise WeatherProblem(
-            f"The unit {excerpt(str(written), 20)!r} is not known.", "ask for °C, mm, cm and m/s."
-        )
-    return _UNIT_WORDS[word]
-
-
-def _figure(value: Any) -> float | None:
-    if value is None or isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if math.isfinite(value) else None
-
-
-def _time(value: Any, offset_s: float) -> datetime:
-    try:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return datetime.fromtimestamp(float(value), tz=UTC)
-        moment = datetime.fromisoformat(str(value))
-    except (ValueError, OverflowError, OSError) as exc:
-        raise WeatherProblem(
-            f"The hour {excerpt(str(value), 30)!r} is no time.",
-            "ask the service again: the document is damaged.",
-        ) from exc
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC) - timedelta(seconds=offset_s)
-    return moment.astimezone(UTC)
-
-
-_GRID_NAMES = {
-    "temperature": "temperature",
-    "precipitation": "quantitativePrecipitation",
-    "snow": "snowfallAmount",
-    "wind": "windSpeed",
-}
-_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?)?")
-
-
-def _grid_point(properties: Mapping[str, Any], issued_at: datetime) -> list[WeatherRow]:
-    """NWS: each figure as a list of times with a duration; amounts are of the whole duration and spread over its hours."""
-    if "updateTime" in properties:
-        issued_at = min(issued_at, _time(properties["updateTime"], 0.0))
-    hours: dict[datetime, dict[str, float | None]] = {}
-    units: dict[str, str] = {}
-    for name, key in _GRID_NAMES.items():
-        block = properties.get(key)
-        if not isinstance(block, Mapping) or not isinstance(block.get("values"), list):
-            continue
-        written = str(block.get("uom", "")).rsplit(":", 1)[-1].lower().replace("_", " ")
-        units[name] = _unit(written or None, {"temperature": "c", "wind": "kmh"}.get(name, "mm"))
-        for entry in block["values"]:
-            start, length = _span(entry)
-            value = _figure(entry.get("value"))
-            share = value / length if value is not None and name in ("precipitation", "snow") else value
-            for hour in range(length):
-                hours.setdefault(start + hour * HOUR, {})[name] = share
-    if not hours:
-        raise WeatherProblem("The grid point holds no hours.", "ask for its forecastGridData.")
-    known = Units(**{name: units.get(name, getattr(Units(), name)) for name in _GRID_NAMES})
-    return [
-        _issued(WeatherRow(number, start, issued_at, 1, **converted(hours[start], known)), issued_at)
-        for number, start in enumerate(sorted(hours), 1)
-    ]
-
-
-def _span(entry: Any) -> tuple[datetime, int]:
-    text = str(entry.get("validTime", "")) if isinstance(entry, Mapping) else ""
-    start, _, duration = text.partition("/")
-    match = _DURATION.fullmatch(duration)
-    length = int(match[1] or 0) * 24 + int(match[2] or 0) if match else 0
-    if not 0 < length <= 24 * 14:
-        raise WeatherProblem(
-            f"The time {excerpt(text, 40)!r} of the grid point has no length in hours.",
-            "ask the service again.",
-        )
-    return _time(start, 0.0), length
 
 
 def _aware(instant: np.datetime64) -> datetime:

@@ -46,9 +46,10 @@ def census_import(
     columns: Sequence[str] = (),
     crs: str = "",
     source: str = "",
+    file_layer: str = "",
 ) -> CensusDraft:
     """Load a file of census areas; those of the same day are replaced. Raises ``MissionsError``, nothing is stored then."""
-    draft = census_read(path=path, columns=columns, crs=crs)
+    draft = census_read(path=path, columns=columns, crs=crs, file_layer=file_layer)
     census_store(agency=agency, draft=draft, valid_from=valid_from, source=source)
     return draft
 
@@ -74,7 +75,7 @@ def census_store(
 
 
 def census_read(
-    *, path: Path, file_name: str = "", columns: Sequence[str] = (), crs: str = ""
+    *, path: Path, file_name: str = "", columns: Sequence[str] = (), crs: str = "", file_layer: str = ""
 ) -> CensusDraft:
     """Read census areas: population, households, housing units, vacant units and median age, and an area's name.
 
@@ -94,7 +95,7 @@ def census_read(
         names.extend(_name_column(found, chosen))
         return [*chosen.values(), *names]
 
-    read = places_read(path, shown=shown, choose=choose, crs=crs)
+    read = places_read(path, shown=shown, choose=choose, crs=crs, layer=file_layer)
     figures = {figure: _numbers(read.values[column], column, shown) for figure, column in chosen.items()}
     shapes = read.shapes
     outlined = ~shapely.is_missing(shapes) & (shapely.get_dimensions(shapes) == 2)

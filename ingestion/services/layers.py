@@ -46,6 +46,7 @@ def context_layer_import(
     valid_from: date | None = None,
     crs: str = "",
     osm: str = "",
+    file_layer: str = "",
 ) -> ContextLayer:
     """Load places from a file of any of the known formats; an existing layer of the slug is replaced.
 
@@ -64,16 +65,19 @@ def context_layer_import(
     layer.name = name
     layer.kind = kind
     layer.valid_from = valid_from
-    layer.geojson = layer_geojson(path, crs=crs, osm=osm)
+    layer.geojson = layer_geojson(path, crs=crs, osm=osm, file_layer=file_layer)
     layer.full_clean()
     layer.save()
     return layer
 
 
-def layer_geojson(path: Path, *, file_name: str = "", crs: str = "", osm: str = "") -> dict[str, Any]:
+def layer_geojson(
+    path: Path, *, file_name: str = "", crs: str = "", osm: str = "", file_layer: str = ""
+) -> dict[str, Any]:
     """The file's places as a FeatureCollection in WGS84 with at most ``name`` and ``kind``.
 
-    ``crs`` is used only where the file does not say; ``osm`` says what to take from an OpenStreetMap extract.
+    ``crs`` is used only where the file does not say; ``osm`` says what to take from an OpenStreetMap extract;
+    ``file_layer`` names a layer of a GeoPackage or KML with several.
     """
     shown = file_name or path.name
     keep: dict[str, str] = {}
@@ -82,7 +86,7 @@ def layer_geojson(path: Path, *, file_name: str = "", crs: str = "", osm: str = 
         keep.update(_columns_to_keep(columns, shown))
         return list(keep.values())
 
-    found = places_read(path, shown=shown, choose=choose, crs=crs, osm=osm)
+    found = places_read(path, shown=shown, choose=choose, crs=crs, osm=osm, layer=file_layer)
     texts = {key: found.values[column] for key, column in keep.items()}
     shapes = found.shapes
     usable = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))

@@ -50,7 +50,7 @@ def places_read(
     """Read a file of places, whatever its format; only the columns that ``choose`` names among the file's leave the file.
 
     ``crs`` (e.g. "EPSG:3435") is used only where the file does not say. ``osm`` names one of ``OSM_CHOICES`` and is
-    needed for an OpenStreetMap extract. ``layer`` names a layer of a GeoPackage or KML; empty is the first.
+    needed for an OpenStreetMap extract. ``layer`` names a layer of a GeoPackage or KML; it must be named where there are several.
     Raises ``MissionsError`` with the next step.
     """
     shown = shown or path.name
@@ -68,18 +68,19 @@ def places_read(
             kind, source = vector_source(path, Path(folder), PLACE_FORMATS)
             if kind == "osm.pbf":
                 return _osm_places(source, Path(folder), shown, osm, choose)
-            options: dict[str, Any] = {"layer": layer} if layer else {}
-            info = pyogrio.read_info(source, **options)
+            chosen = layer or _only_layer(source, shown)
+            info = pyogrio.read_info(source, layer=chosen)
             check_driver(kind, info["driver"])
             columns = [str(column) for column in info["fields"]]
             keep = list(dict.fromkeys(choose(columns)))
             meta, _, geometry, values = pyogrio.raw.read(
-                source, columns=keep, max_features=MAX_FEATURES + 1, force_2d=True, **options
+                source, columns=keep, max_features=MAX_FEATURES + 1, force_2d=True, layer=chosen
             )
     except (
         GeometryProblem,
         pyogrio.errors.DataSourceError,
         pyogrio.errors.DataLayerError,
+        csv.Error,
         ValueError,
         KeyError,
     ) as exc:
@@ -119,6 +120,16 @@ def shapes_in_degrees(shapes: Any, crs: str | None, file_name: str) -> Any:
             next_step="correct the file's coordinate system.",
         )
     return degrees
+
+
+def _only_layer(source: Path, shown: str) -> str:
+    names = [str(name) for name, _ in pyogrio.list_layers(source)]
+    if len(names) > 1:
+        raise MissionsError(
+            f"{shown} holds {len(names)} layers: {', '.join(names[:20])}.",
+            next_step="name the one to read (--file-layer on the command line).",
+        )
+    return names[0] if names else ""
 
 
 def _check_number(found: int, shown: str) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from missions_project.lib.runs import RunReporter
 
 CHUNK_ROWS = 2_000
 YIELD_SECONDS = 0.005
+MAX_KEPT_ID = 120
 READ_AT = "read_at"
 """Key of a run's snapshot: the moment that counts as the reading's own, so that a resumed run reads the same."""
 
@@ -102,7 +104,11 @@ def whole_file_import(run: ImportRun, report: RunReporter) -> None:
     waiting = waiting_records(run)
     for first in range(tally.received, len(items), CHUNK_ROWS):
         chunk = items[first : first + CHUNK_ROWS]
-        aside = [item for item in chunk if isinstance(item, QuarantinedValue)]
+        aside = [
+            replace(item, external_id=short_id(item.external_id))
+            for item in chunk
+            if isinstance(item, QuarantinedValue)
+        ]
         # Rows, quarantine, counts and the place to go on from stand or fall together: a kill leaves no half chunk.
         with transaction.atomic():
             stored, seen = _store(feed, chunk, now)
@@ -118,11 +124,19 @@ def whole_file_import(run: ImportRun, report: RunReporter) -> None:
     report.progress(len(items), len(items), "Imported")
 
 
+def short_id(text: str) -> str:
+    """The identifier as the quarantine keeps it: calendars have longer ones than its column takes."""
+    text = text.replace("\x00", "\u2400")
+    if len(text) <= MAX_KEPT_ID:
+        return text
+    return f"{text[: MAX_KEPT_ID - 33]}~{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:32]}"
+
+
 def _store(feed: Feed, chunk: Sequence[Item], now: datetime) -> tuple[UpsertCounts, list[str]]:
     events = [item for item in chunk if isinstance(item, EventRow)]
     hours = [item for item in chunk if isinstance(item, WeatherRow)]
     if events:
-        return events_upsert(feed=feed, rows=events, now=now), [row.external_id for row in events]
+        return events_upsert(feed=feed, rows=events, now=now), [short_id(row.external_id) for row in events]
     return weather_store(feed=feed, rows=hours), [row.valid_at.isoformat() for row in hours]
 
 

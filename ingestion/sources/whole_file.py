@@ -1,5 +1,6 @@
 """Kinds of feed that read a whole file of their own format: calendars, tables of events, weather. No mapping is needed."""
 
+import csv
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,8 +23,8 @@ from ingestion.engine.weather import (
     WeatherItem,
     WeatherProblem,
     read_weather_csv,
-    read_weather_document,
 )
+from ingestion.engine.weather_documents import read_weather_document
 from ingestion.sources.base import FileReader, SourceError, parameter, register, source_class
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
@@ -84,6 +85,13 @@ class WholeFileSource:
                 "export it again as UTF-8.",
                 row=data[: exc.start].count(b"\n") + 1,
             ) from exc
+
+
+def _no_table(error: csv.Error) -> SourceError:
+    return SourceError(
+        f"The file is no table of text ({error}).",
+        "look for a quote that is never closed, or export it again.",
+    )
 
 
 def whole_file_class(kind: str) -> type[WholeFileSource] | None:
@@ -188,6 +196,8 @@ class EventsCsv(WholeFileSource):
             return list(read_events_csv(self._text(path), _event_reading(self.parameters, context)))
         except EventTableProblem as exc:
             raise SourceError(str(exc), exc.next_step) from exc
+        except csv.Error as exc:
+            raise _no_table(exc) from exc
 
 
 def _event_reading(given: Any, context: FileContext) -> EventReading:
@@ -243,6 +253,8 @@ class WeatherCsv(WholeFileSource):
             return list(read_weather_csv(self._text(path), zone=context.zone, now=context.now, units=units))
         except WeatherProblem as exc:
             raise SourceError(str(exc), exc.next_step) from exc
+        except csv.Error as exc:
+            raise _no_table(exc) from exc
 
 
 @dataclass(frozen=True)

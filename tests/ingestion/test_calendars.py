@@ -120,6 +120,10 @@ def test_kind_place_and_name_are_read_and_nothing_about_persons():
         ("UID:a\nDTSTART:20240301T190000Z\nGEO:91;10", "coordinates_out_of_range"),
         ("UID:a\nDTSTART:20240301T190000Z\nGEO:0;0", "zero_coordinates"),
         ("UID:a\nDTSTART:20240301T190000Z\nCATEGORIES:Parolees", "event_about_persons"),
+        ("UID:a\nDTSTART:20240301T190000Z\nRECURRENCE-ID:PT2H", "bad_timestamp"),
+        ("UID:a\nDTSTART:PT2H", "bad_timestamp"),
+        ("UID:a\nDTSTART:20240301T190000Z\nDTEND:99991231T235959", "bad_timestamp"),
+        ("UID:a\x00b\nDTSTART:20240301T190000Z", "nul_byte"),
         ("UID:" + "a" * 300 + "\nDTSTART:20240301T190000Z", "field_too_long"),
     ],
 )
@@ -165,6 +169,8 @@ def test_since_when_an_event_is_known():
     assert created.announced_at == datetime(2024, 1, 5, 12, tzinfo=UTC)
     (later,) = read(GAME + "\nCREATED:20300105T120000Z")
     assert later.announced_at == NOW, "nobody knows of it before it is imported, whatever its clock says"
+    (broken,) = read(GAME + "\nCREATED:yesterday")
+    assert broken.announced_at is None
     (silent,) = read(GAME)
     assert silent.announced_at is None
     (ahead,) = read(GAME, reading=EventReading("America/Chicago", NOW, announced_days=14))
@@ -272,6 +278,17 @@ def test_what_a_later_calendar_no_longer_holds_is_called_off_and_comes_back_when
     path.write_bytes(both)
     assert account(run_file(feed, path)) == (3, 0, 1, 2, 0, 0)
     assert not ScheduledEvent.objects.exclude(cancelled_at=None).exists()
+
+
+def test_an_entry_with_a_long_identifier_is_kept_aside_and_closed_like_any_other(feed, tmp_path):
+    path, uid = tmp_path / "games.ics", "0" * 100 + "f" * 70
+    path.write_bytes(ics(f"UID:{uid}\nDTSTART:{coming(5)}\nGEO:0;0", f"UID:{'a' * 300}\nDTSTART:{coming(5)}"))
+    assert account(run_file(feed, path)) == (2, 0, 0, 0, 2, 0)
+    assert all(len(row.external_id) <= 120 for row in QuarantinedRow.objects.all())
+    path.write_bytes(ics(f"UID:{uid}\nDTSTART:{coming(5)}"))
+    run_file(feed, path)
+    assert QuarantinedRow.objects.filter(resolved_at=None).count() == 1
+    assert ScheduledEvent.objects.get().external_id == uid
 
 
 def test_a_series_that_cannot_be_read_today_calls_nothing_off(feed, tmp_path):

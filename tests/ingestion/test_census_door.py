@@ -17,7 +17,7 @@ from ingestion.engine.census import judge_columns
 from ingestion.models import CensusArea
 from ingestion.services import census_import
 from missions_project.lib.errors import MissionsError
-from tests.factories import rectangle
+from tests.factories import make_member, rectangle
 
 CHICAGO_REFUSED = ("Wht14P", "Blk14P", "Hisp14P", "NoHS14", "HSGrad14", "ClgGrad14", "PerCInc14")
 
@@ -226,3 +226,16 @@ def test_the_audit_store_takes_figures_of_areas_and_no_columns_about_single_pers
     with pytest.raises(CommandError, match=r"suspect_name \(person\), dob \(date_of_birth\)"):
         call_command("import_audit_table", str(path), agency="riverton", name="x", valid_from="2016-01-01")
     assert not AuditTable.objects.exists()
+
+
+def test_auditors_and_administrators_see_which_tables_are_there_and_nobody_else(
+    agency, owner, stranger, colleague, sign_in, tmp_path
+):
+    path = areas_file(tmp_path / "a.geojson", {"pct_black": 4.0})
+    call_command("import_audit_table", str(path), agency="riverton", name="ACS", valid_from="2016-01-01")
+    auditor = make_member(agency, "auditor")
+    url = f"/{agency.slug}/data/audit-store/"
+    for person, status in ((auditor, 200), (owner, 200), (colleague, 403), (stranger, 404), (None, 302)):
+        answer = sign_in(person).get(url)
+        assert answer.status_code == status
+        assert ("pct_black" in answer.content.decode()) == (status == 200)

@@ -59,3 +59,46 @@ def test_a_mapping_that_names_a_column_about_persons_is_refused_with_its_rule(ag
     feed.mapping = {**feed.mapping, "columns": {**feed.mapping["columns"], "description": column}}
     with pytest.raises(MissionsError, match=r"never accepted \(rule "):
         import_run_queue(feed=feed, path=tmp_path / "a.csv")
+
+
+@pytest.mark.sqlite_only
+def test_a_calendars_persons_a_layers_owners_and_a_census_files_traits_are_stored_nowhere(
+    agency, settings, tmp_path, caplog
+):
+    import json
+    from datetime import date
+
+    from ingestion.services import census_import, context_feed_ensure, context_layer_import
+    from tests.factories import rectangle
+
+    settings.SPOOL_DIR = Path(settings.VAR_DIR) / "spool-of-this-test"
+    name, mail, place, note, trait = (
+        "Zebulon Quux",
+        "zeb@quux.example",
+        "77 Hidden Lane",
+        "call him",
+        "98.7654",
+    )
+    event = f"SUMMARY:Fair\nDESCRIPTION:{note}\nLOCATION:{place}\nORGANIZER;CN={name}:mailto:{mail}\nATTENDEE:mailto:{mail}"
+    entries = (f"UID:R00001\nDTSTART:20240301T190000Z\n{event}", f"UID:R00002\nDTSTART:garbage\n{event}")
+    body = "".join(f"BEGIN:VEVENT\n{entry}\nEND:VEVENT\n" for entry in entries)
+    calendar = f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\n{body}END:VCALENDAR\n".replace("\n", "\r\n")
+    feed = context_feed_ensure(agency=agency, slug="games", kind="ical_file")
+    run = import_run_queue(feed=feed, spool_name=spool_store(chunks=[calendar.encode()]), file_name="a.ics")
+    assert import_run_execute(run=run).counts["quarantined"] == 1
+    (tmp_path / "bars.csv").write_text(f"name,lat,lon,owner,address\nR00003,41.81,-87.69,{name},{place}\n")
+    context_layer_import(agency=agency, slug="bars", name="Bars", path=tmp_path / "bars.csv")
+    feature = {
+        "type": "Feature",
+        "geometry": rectangle(0, 0, 1_000, 1_000),
+        "properties": {"name": "R00004", "population": 5, "pct_black": float(trait)},
+    }
+    (tmp_path / "a.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    census_import(
+        agency=agency, path=tmp_path / "a.geojson", valid_from=date(2020, 1, 1), columns=["population"]
+    )
+    stored = everything_stored() + caplog.text + "".join(ImportRun.objects.values_list("log", flat=True))
+    for number in range(1, 5):
+        assert f"R0000{number}" in stored, "the search would find what is stored"
+    for secret in (name, mail, place, note, trait):
+        assert secret not in stored

@@ -160,6 +160,19 @@ def test_a_file_without_a_coordinate_system_is_refused_unless_it_is_given(tmp_pa
         layer_geojson(tmp_path / "a.zip", crs="EPSG:999999")
 
 
+def test_a_geopackage_with_several_layers_is_asked_for_one(tmp_path):
+    frame().to_file(tmp_path / "a.gpkg", layer="bars", driver="GPKG")
+    other = frame()
+    other["name"] = "Elm Station"
+    other.to_file(tmp_path / "a.gpkg", layer="stations", driver="GPKG")
+    with pytest.raises(MissionsError, match="holds 2 layers: bars, stations") as refused:
+        layer_geojson(tmp_path / "a.gpkg")
+    assert "--file-layer" in refused.value.next_step
+    assert only(tmp_path / "a.gpkg", file_layer="stations")["properties"]["name"] == "Elm Station"
+    with pytest.raises(MissionsError, match="cannot be read as a layer"):
+        layer_geojson(tmp_path / "a.gpkg", file_layer="nowhere")
+
+
 def test_csv_in_metres_needs_its_coordinate_system(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text(f"x;y;Name\n{X};{Y};The Anchor\n;;nowhere\n")

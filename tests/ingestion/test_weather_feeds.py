@@ -17,9 +17,9 @@ from ingestion.engine.weather import (
     WeatherProblem,
     WeatherRow,
     read_weather_csv,
-    read_weather_document,
 )
-from ingestion.models import Feed, ImportRun, WeatherHour
+from ingestion.engine.weather_documents import read_weather_document
+from ingestion.models import Feed, ImportRun, QuarantinedRow, WeatherHour
 from ingestion.services import context_feed_ensure, import_run_execute, import_run_queue, weather_store
 
 NOW = datetime(2024, 5, 1, 12, 30, tzinfo=UTC)
@@ -245,6 +245,16 @@ def test_a_corrected_measurement_replaces_the_first_one(agency, tmp_path):
     path.write_text("date,prcp\n2024-04-01,1.5\n2024-04-02,2\n")
     assert account(run_file(feed, path)) == (2, 0, 1, 1, 0, 0)
     assert WeatherHour.objects.get(precipitation_mm=1.5).feed == feed
+
+
+def test_a_row_kept_aside_is_closed_when_its_hour_comes_whole(agency, tmp_path):
+    feed = context_feed_ensure(agency=agency, slug="gauge", kind="weather_csv")
+    path = tmp_path / "a.csv"
+    path.write_text("time,temp\n2024-04-01 10:00,warm\n")
+    run_file(feed, path)
+    path.write_text("time,temp\n2024-04-01T15:00:00Z,10\n")
+    run_file(feed, path)
+    assert QuarantinedRow.objects.get().resolved_at is not None
 
 
 def test_a_document_that_waits_in_the_queue_keeps_the_issue_time_of_its_upload(feed, tmp_path):

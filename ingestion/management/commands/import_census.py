@@ -32,6 +32,7 @@ class Command(MissionsCommand):
             help="read these alone, e.g. population, or the file's own column names; all others stay in the file",
         )
         parser.add_argument("--source", default="", help="the survey and its year; the file's name if absent")
+        parser.add_argument("--file-layer", default="", help="layer of a GeoPackage, where there are several")
         parser.add_argument(
             "--crs", default="", metavar="EPSG:N", help="used only where the file does not say"
         )
@@ -43,6 +44,7 @@ class Command(MissionsCommand):
             valid_from=date_from_text(options["valid_from"]),
             columns=[name.strip() for name in options["columns"].split(",") if name.strip()],
             crs=options["crs"],
+            file_layer=options["file_layer"],
             source=options["source"],
         )
         text = (

@@ -47,6 +47,11 @@ class Command(MissionsCommand):
             help="used only where the file does not say, e.g. EPSG:3435",
         )
         parser.add_argument(
+            "--file-layer",
+            default="",
+            help="layer of a GeoPackage or folder of a KML, where there are several",
+        )
+        parser.add_argument(
             "--osm",
             default="",
             choices=["", *OSM_CHOICES],
@@ -67,5 +72,6 @@ class Command(MissionsCommand):
             valid_from=date_from_text(options["valid_from"]) if options["valid_from"] else None,
             crs=options["crs"],
             osm=options["osm"],
+            file_layer=options["file_layer"],
         )
         return f"{layer.feature_count:,} places in layer “{layer.name}” ({layer.slug}; {layer.get_kind_display().lower()})."
