@@ -12,9 +12,10 @@ import numpy as np
 from ingestion.engine.privacy import tidy_column
 from ingestion.engine.records import QuarantinedValue
 from ingestion.engine.rejections import Rejection, excerpt
-from ingestion.engine.timestamps import DAY, EMPTY, READ, parse_times
+from ingestion.engine.timestamps import DAY, EMPTY, READ, ParsedTimes, parse_times
 
 HOUR = timedelta(hours=1)
+_BATCH_ROWS = 5_000
 FIGURES = ("temperature_c", "precipitation_mm", "snow_cm", "wind_ms")
 PLAUSIBLE = {
     "temperature_c": (-90.0, 60.0),
@@ -142,34 +143,55 @@ def read_weather_csv(text: str, *, zone: str, now: datetime, units: Units) -> It
 def _csv_rows(
     table: Iterator[list[str]], width: int, at: Mapping[str, int], zone: str, now: datetime, units: Units
 ) -> Iterator[WeatherItem]:
+    batch: list[tuple[int, dict[str, str] | None]] = []
     for number, cells in enumerate(table, 2):
         if not any(cell.strip() for cell in cells):
             continue
-        if len(cells) != width:
+        fits = len(cells) == width
+        batch.append((number, {name: cells[place].strip() for name, place in at.items()} if fits else None))
+        if len(batch) >= _BATCH_ROWS:
+            yield from _csv_batch(batch, zone, now, units)
+            batch = []
+    yield from _csv_batch(batch, zone, now, units)
+
+
+def _csv_batch(
+    batch: list[tuple[int, dict[str, str] | None]], zone: str, now: datetime, units: Units
+) -> Iterator[WeatherItem]:
+    """Rows with their times read as two columns: read one by one, nine years of hours took forty seconds."""
+    whole = [values for _, values in batch if values is not None]
+    texts = [values["valid_at"] for values in whole] + [values.get("issued_at", "") for values in whole]
+    read = parse_times(texts, date_format="iso", zone=zone)
+    place = 0
+    for number, values in batch:
+        if values is None:
             yield QuarantinedValue(number, Rejection("wrong_column_count"), "", {})
             continue
-        yield _csv_item(number, {name: cells[place].strip() for name, place in at.items()}, zone, now, units)
+        yield _csv_item(number, values, read, (place, place + len(whole)), now, units)
+        place += 1
 
 
-def _csv_item(number: int, values: dict[str, str], zone: str, now: datetime, units: Units) -> WeatherItem:
-    key = excerpt(values["valid_at"])
+def _csv_item(
+    number: int, values: dict[str, str], read: ParsedTimes, at: tuple[int, int], now: datetime, units: Units
+) -> WeatherItem:
+    """One row; ``at`` are the places of its two times among those read."""
+    key, (valid, issue) = excerpt(values["valid_at"]), at
 
     def aside(code: str, field: str) -> QuarantinedValue:
         shown = {name: excerpt(value) for name, value in values.items()}
         return QuarantinedValue(number, Rejection(code, field, shown.get(field, "")), key, shown)
 
-    read = parse_times([values["valid_at"], values.get("issued_at", "")], date_format="iso", zone=zone)
-    if read.status[0] != READ:
-        return aside("missing_timestamp" if read.status[0] == EMPTY else "bad_timestamp", "valid_at")
-    if read.status[1] not in (READ, EMPTY):
+    if read.status[valid] != READ:
+        return aside("missing_timestamp" if read.status[valid] == EMPTY else "bad_timestamp", "valid_at")
+    if read.status[issue] not in (READ, EMPTY):
         return aside("bad_timestamp", "issued_at")
-    starts = _aware(read.utc[0])
+    starts = _aware(read.utc[valid])
     # By the hour itself: written in another way, a later file must close what is kept aside of it.
     key = starts.isoformat()
     length = 1
-    if read.precision[0] == DAY:
+    if read.precision[valid] == DAY:
         # A day of the clock change has 23 or 25 hours.
-        length = round(((_aware(read.end_utc[0]) - starts).total_seconds() + 1) / 3600)
+        length = round(((_aware(read.end_utc[valid]) - starts).total_seconds() + 1) / 3600)
     numbers: dict[str, float | None] = {}
     for name in ("temperature", "high", "low", "precipitation", "snow", "wind"):
         try:
@@ -181,7 +203,7 @@ def _csv_item(number: int, values: dict[str, str], zone: str, now: datetime, uni
         numbers["temperature"] = (
             (high + low) / 2 if high is not None and low is not None else high if low is None else low
         )
-    issued = _aware(read.utc[1]) if read.status[1] == READ else starts + length * HOUR
+    issued = _aware(read.utc[issue]) if read.status[issue] == READ else starts + length * HOUR
     row = WeatherRow(number, starts, issued, length, **converted(numbers, units))
     if (problem := implausible(row, now)) is not None:
         return aside(*problem)
