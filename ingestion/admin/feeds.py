@@ -32,7 +32,7 @@ from ingestion.services import feed_is_whole_file
 from ingestion.sources import is_pull
 
 Cache = dict[int, dict[int, FeedHealth]]
-SHARED = ("health", "last_run", "next_run", "last_counts", "stored", "waiting")
+SHARED = ("health", "last_run", "last_counts", "stored", "waiting")
 """Columns that come from one set of queries an agency."""
 
 
@@ -62,7 +62,7 @@ def _bound(method: Any, cache: Cache) -> Callable[[Feed], str]:
 class FeedAdmin(PullMixin, TokensMixin, WizardMixin, AuditedAdminMixin, AgencyScopedAdmin):
     form = FeedForm
     list_display = (
-        *("name", "agency", "record_kind", "health", "last_run", "next_run", "last_counts"),
+        *("name", "agency", "record_kind", "health", "last_run", "next_pull", "last_counts"),
         *("stored", "waiting", "quality_link", "upload_link"),
     )
     list_filter = ("agency", "record_kind", "is_active")
@@ -134,11 +134,6 @@ class FeedAdmin(PullMixin, TokensMixin, WizardMixin, AuditedAdminMixin, AgencySc
             return "never"
         url = reverse("admin:ingestion_importrun_change", args=[run.pk])
         return format_html('<a href="{}">{}</a>', url, _clock(feed, run.queued_at))
-
-    @admin.display(description="next run")
-    def next_run(self, feed: Feed, cache: Cache | None = None) -> str:
-        at = _row_of(feed, cache).next_at
-        return _clock(feed, at) if at else "–"
 
     @admin.display(description="last run: received, new, changed, aside, refused")
     def last_counts(self, feed: Feed, cache: Cache | None = None) -> str:

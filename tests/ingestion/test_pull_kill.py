@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from ingestion.services.tally import CLASSES
+from tests.ingestion.command_line import CommandLine
 from tests.ingestion.portals import DATASET, Portal, crime, serving
-from tests.ingestion.test_import_kill import Installation
 
 KILLS = 4
 ROWS = 3_000
@@ -28,7 +28,7 @@ pulled_feed(factories.make_agency(), "socrata", {"domain": "URL", "dataset": "DA
 """
 
 
-def pulling(one: Installation) -> subprocess.Popen[str]:
+def pulling(one: CommandLine) -> subprocess.Popen[str]:
     return one.start("manage.py", "pull_feed", "--agency", "riverton", "--feed", "portal")
 
 
@@ -51,12 +51,12 @@ def test_killed_pulls_lose_and_double_nothing(tmp_path: Path) -> None:
         rows[number]["fbi_code"] = "18"
     with serving(Portal(rows=rows)) as portal:
         (tmp_path / "calm").mkdir()
-        calm = Installation(tmp_path / "calm")
+        calm = CommandLine(tmp_path / "calm")
         calm.environment["PULL_PRIVATE_HOSTS"] = "127.0.0.1"
         set_up = SET_UP.replace("URL", portal.url).replace("DATASET", DATASET)
         calm.finish(calm.start("-c", f"import django; django.setup()\n{set_up}"))
         shutil.copytree(tmp_path / "calm", tmp_path / "rough")
-        rough = Installation(tmp_path / "rough")
+        rough = CommandLine(tmp_path / "rough")
         rough.environment["PULL_PRIVATE_HOSTS"] = "127.0.0.1"
         calm.finish(pulling(calm))
 

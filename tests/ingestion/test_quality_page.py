@@ -262,9 +262,9 @@ def test_a_daily_feed_that_is_a_little_late_and_one_without_pace_are_not_silent(
     assert words_of(feed)[0] == "good"
 
 
-def test_the_feed_list_shows_last_run_next_run_counts_and_health(feed, owner, sign_in, monkeypatch):
+def test_the_feed_list_shows_last_run_next_run_counts_and_health(feed, owner, sign_in):
     due = datetime(2031, 3, 4, 17, 5, tzinfo=UTC)
-    monkeypatch.setattr(Feed, "next_due_at", due, raising=False)
+    Feed.objects.update(kind="csv_url", every_minutes=60, next_due_at=due)
     client = sign_in(owner)
     local = due.astimezone(ZoneInfo(feed.agency.time_zone))
     for address, spoken in (
