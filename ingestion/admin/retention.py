@@ -11,6 +11,7 @@ from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
 from ingestion import services
 from ingestion.models import RetentionPolicy
+from missions_project.lib.errors import MissionsError
 
 
 class RetentionPolicyForm(AgencyScopedForm):
@@ -70,7 +71,11 @@ class RetentionPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
     @admin.display(description="what it would do now")
     def what_it_would_do(self, policy: RetentionPolicy) -> str:
         """Counts and warnings, before the night does it."""
-        plan = services.retention_plan(policy=policy)
+        try:
+            plan = services.retention_plan(policy=policy)
+        except MissionsError as exc:
+            # A kind that this version of the product no longer knows: the row must still open.
+            return str(exc)
         text = (
             f"{plan.deleted:,} deleted, {plan.coarsened:,} made coarse, in the coming night. {plan.kind.help}"
         )
