@@ -54,8 +54,8 @@ def test_a_supervisor_reviews_publishes_and_changes_the_plan(signed_in_page: Cal
     page.wait_for_selector("text=Place chosen")
     page.get_by_label("Start").fill("19:15")
     page.get_by_label("Reason").fill("tip from the school")
-    page.get_by_role("button", name="Add", exact=True).click()
-    page.wait_for_load_state("networkidle")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Add", exact=True).click()
     assert Mission.objects.get(plan=draft, source="added").reason == "tip from the school"
 
     if shots := os.environ.get("SCREENSHOTS"):
