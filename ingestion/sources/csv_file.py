@@ -155,6 +155,7 @@ class CsvFile:
             return self._surveyed
         indices = column_indices(self.header, mapping) if mapping else {}
         pick = itemgetter(*(indices[column] for column in id_columns)) if id_columns else None
+        own = indices[id_columns[-1]] if id_columns else 0
         size_mb = max(self._path.stat().st_size // MEGABYTE, 1)
         width = len(self.header)
         count = ragged = 0
@@ -172,7 +173,8 @@ class CsvFile:
                         count += 1
                         if len(row) != width:
                             ragged += 1
-                        elif pick is not None:
+                        elif pick is not None and row[own].strip():
+                            # Rows without an identifier are no versions of each other: each is told so.
                             keys.add(hash(pick(row)), number)
                         if count % 50_000 == 0:
                             progress(

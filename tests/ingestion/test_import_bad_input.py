@@ -161,3 +161,12 @@ def test_a_few_bad_rows_alone_are_kept_aside_and_not_taken_for_a_wrong_file(agen
     )
     assert run.status == "succeeded"
     assert run.counts["quarantined"] == 3
+
+
+def test_each_row_without_an_identifier_is_kept_aside_and_none_passes_for_a_version_of_another(
+    agency, tmp_path
+):
+    rows = [*GOOD, *(good_row(50 + number, id=" " * (number % 2)) for number in range(3))]
+    run = run_import(plain_feed(agency), write_rows(tmp_path / "rms.csv", rows))
+    assert run.rejections == {"missing_id": 3}
+    assert (run.counts["quarantined"], run.counts["unchanged"]) == (3, 0)
