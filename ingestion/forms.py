@@ -25,7 +25,7 @@ MAX_CODE_INPUTS = 400
 class FeedForm(AgencyScopedForm):
     """A feed's name and kind. Its kind's parameters are added by the admin; its mapping is made by the wizard."""
 
-    kind = forms.ChoiceField(help_text=Feed._meta.get_field("kind").help_text)
+    kind = forms.ChoiceField(initial="csv_file", help_text=Feed._meta.get_field("kind").help_text)
 
     class Meta:
         model = Feed

@@ -135,11 +135,22 @@ class FeedAdmin(PullMixin, TokensMixin, WizardMixin, AuditedAdminMixin, AgencySc
         url = reverse("admin:ingestion_importrun_change", args=[run.pk])
         return format_html('<a href="{}">{}</a>', url, _clock(feed, run.queued_at))
 
-    @admin.display(description="last run: received, new, changed, aside, refused")
+    @admin.display(description="rows of it")
     def last_counts(self, feed: Feed, cache: Cache | None = None) -> str:
         run = _row_of(feed, cache).last_run
-        names = ("received", "inserted", "updated", "quarantined", "refused")
-        return " · ".join(f"{run.counts.get(name, 0):,}" for name in names) if run and run.counts else "–"
+        words = {
+            "received": "in",
+            "inserted": "new",
+            "updated": "changed",
+            "quarantined": "aside",
+            "refused": "refused",
+        }
+        told = (
+            [f"{run.counts[name]:,} {word}" for name, word in words.items() if run.counts.get(name)]
+            if run
+            else []
+        )
+        return ", ".join(told) or "–"
 
     @admin.display(description="quality")
     def quality_link(self, feed: Feed) -> str:

@@ -214,6 +214,11 @@ def test_the_list_says_when_each_feed_is_pulled_next(owner: Any, feed: Feed, sig
     assert "2025-07-01 07:00" in client.get(listed).content.decode(), "in the agency's own time"
 
 
+def test_a_new_feed_is_a_csv_file_unless_another_kind_is_chosen(owner: Any, sign_in: Any) -> None:
+    page = sign_in(owner).get(reverse("admin:ingestion_feed_add")).content.decode()
+    assert '<option value="csv_file" selected>' in page
+
+
 def test_a_mended_mapping_reads_everything_again(
     owner: Any, feed: Feed, portal: Portal, sign_in: Any
 ) -> None:
