@@ -2,6 +2,7 @@
 
 import csv
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,7 +40,7 @@ class FileContext:
     boundary: Boundary | None = None
 
 
-class WholeFileSource:
+class WholeFileSource(ABC):
     """A kind whose file says itself what it holds. ``record_kind`` is the only one that its feeds can have."""
 
     kind: ClassVar[str]
@@ -58,9 +59,9 @@ class WholeFileSource:
             "import the file directly.",
         )
 
+    @abstractmethod
     def items(self, path: Path, context: FileContext) -> Iterable[EventItem | WeatherItem]:
         """Usable rows and rows kept aside, in the file's order, the same each time. Raises ``SourceError``."""
-        raise NotImplementedError(type(self).__name__)
 
     def _bytes(self, path: Path) -> bytes:
         if not path.is_file():
