@@ -178,7 +178,7 @@ def test_only_published_plans_count_as_history_and_lower_the_cap_next_time() -> 
         window_days=scene.policy.saturation_window_days,
     )
     at = scene.spec.index_of([mission.cell_id for mission in draft.missions.all()])
-    assert minutes[at].tolist() == [mission.dose_minutes for mission in draft.missions.all()]
+    assert minutes[at].tolist() == [m.dose_minutes * len(m.visit_starts) for m in draft.missions.all()]
     assert days[at] == pytest.approx(16 / 24)
     assert np.isinf(np.delete(days, at)).all()
     plan = plan_queue(agency=scene.agency, shift=scene.shift, on=tomorrow.on, seed=1)
