@@ -3,22 +3,31 @@
 import datetime as dt
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import shapely
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Max, Prefetch, QuerySet
 
 from agencies.engine.geometry import polygon_from_geojson
 from agencies.models import Agency, Beat, Shift, Unit
 from forecasting.engine.grid import GridSpec
 from forecasting.models import ForecastRun, Grid
 from forecasting.selectors import why_here
+from patrols.engine.due import LEAD_MINUTES
 from patrols.engine.plan import PlanDraw, design_from_bytes
-from patrols.models import Engagement, Mission, MissionPlan, PatrolPolicy, Suppression
+from patrols.models import (
+    Engagement,
+    Mission,
+    MissionPlan,
+    PatrolPolicy,
+    PlanSchedule,
+    ShiftPlanning,
+    Suppression,
+)
 
 Floats = npt.NDArray[np.float64]
 
@@ -112,11 +121,68 @@ def planned_history(
 
 
 def plan_for(agency: Agency, shift: Shift, on: dt.date) -> MissionPlan | None:
-    """Return what the shift map shows: the published plan, else the newest that is not superseded. One query."""
-    rows = MissionPlan.objects.filter(agency=agency, shift=shift, on=on).defer("design")
+    """Return the shift's plan: the published one, else the newest that is not superseded. One query.
+
+    Decisions in the middle of the shift are not it: ``plans_of`` gives both.
+    """
+    rows = MissionPlan.objects.filter(agency=agency, shift=shift, on=on, decision=0).defer("design")
     order = {MissionPlan.State.PUBLISHED: 0, MissionPlan.State.DRAFT: 1}
     candidates = [plan for plan in rows.order_by("-queued_at") if plan.state in order]
     return min(candidates, key=lambda plan: order[MissionPlan.State(plan.state)], default=None)
+
+
+def plans_of(agency: Agency, shift: Shift, on: dt.date) -> list[MissionPlan]:
+    """Return the shift's plan and its later decisions, in order: of each the published one, else the newest draft. One query.
+
+    The shift's missions are those of all of them together. Drafts that failed or still run are in the list too.
+    """
+    rows = (
+        MissionPlan.objects.filter(agency=agency, shift=shift, on=on)
+        .exclude(state=MissionPlan.State.SUPERSEDED)
+        .defer("design")
+        .order_by("decision", "-queued_at")
+    )
+    found: dict[int, MissionPlan] = {}
+    for plan in rows:
+        known = found.get(plan.decision)
+        if known is None or (plan.state == MissionPlan.State.PUBLISHED != known.state):
+            found[plan.decision] = plan
+    return list(found.values())
+
+
+def last_number(plan: MissionPlan) -> int:
+    """Return the highest mission number that stands in any plan of the shift instance, 0 for none. One query.
+
+    A mission added after a decision, or drawn in one, goes on from there: no two of a shift have the same number.
+    """
+    rows = Mission.objects.filter(
+        agency=plan.agency_id, plan__shift=plan.shift_id, plan__on=plan.on
+    ).exclude(plan__state=MissionPlan.State.SUPERSEDED)
+    return int(rows.aggregate(last=Max("number"))["last"] or 0)
+
+
+def planning_state(agency: Agency, shift: Shift, on: dt.date) -> ShiftPlanning | None:
+    """Return the newest round of planning the shift instance by schedule, or None. One query."""
+    return ShiftPlanning.objects.filter(agency=agency, shift=shift, on=on).order_by("-round").first()
+
+
+def schedule_of(
+    schedules: Mapping[tuple[int, int | None], PlanSchedule], agency_id: int, shift_id: int
+) -> PlanSchedule:
+    """Return the schedule that holds for a shift: its own, else that for all, else the defaults, unsaved. No query.
+
+    ``schedules`` by (agency, shift or None). An agency that never opened its schedules has its shifts planned too.
+    """
+    return (
+        schedules.get((agency_id, shift_id))
+        or schedules.get((agency_id, None))
+        or PlanSchedule(agency_id=agency_id, lead_minutes=LEAD_MINUTES)
+    )
+
+
+def schedules_of(agency: Agency) -> dict[tuple[int, int | None], PlanSchedule]:
+    """Return the agency's schedules, for ``schedule_of``. One query."""
+    return {(agency.pk, row.shift_id): row for row in PlanSchedule.objects.filter(agency=agency)}
 
 
 def missions_of(plan: MissionPlan) -> list[Mission]:

@@ -2,20 +2,14 @@
 
 from collections.abc import Mapping
 
-from django.conf import settings
-
 from ingestion.models import Feed
 from missions_project.lib.errors import MissionsError
-from missions_project.lib.sealed import seal, unseal
-
-
-def _keys() -> tuple[str, ...]:
-    return settings.FEED_SECRETS_KEYS or (settings.SECRET_KEY, *map(str, settings.SECRET_KEY_FALLBACKS))
+from missions_project.lib.sealed import installation_keys, seal, unseal
 
 
 def feed_secrets(feed: Feed) -> dict[str, str]:
     """The feed's secrets in the clear, for a request that is about to be made. Raises ``MissionsError``."""
-    return unseal(feed.sealed_secrets, _keys())
+    return unseal(feed.sealed_secrets, installation_keys())
 
 
 def feed_secrets_seal(*, feed: Feed, values: Mapping[str, str], forget: bool = False) -> Feed:
@@ -27,7 +21,7 @@ def feed_secrets_seal(*, feed: Feed, values: Mapping[str, str], forget: bool = F
     if not (given or forget):
         return feed
     kept = {} if forget else feed_secrets(feed)
-    feed.sealed_secrets = seal({**kept, **given}, _keys())
+    feed.sealed_secrets = seal({**kept, **given}, installation_keys())
     return feed
 
 

@@ -58,10 +58,13 @@ def _is_allowed(host: str, address: Address, private_hosts: Sequence[str]) -> bo
     return is_public(address)
 
 
-def endpoints(host: str, port: int, private_hosts: Sequence[str] = ()) -> list[Endpoint]:
+def endpoints(
+    host: str, port: int, private_hosts: Sequence[str] = (), *, setting: str = "PULL_PRIVATE_HOSTS"
+) -> list[Endpoint]:
     """Look a host up and return its allowed addresses, in the resolver's order.
 
-    ``private_hosts`` holds host names, addresses or networks (CIDR) that may be reached although they are private.
+    ``private_hosts`` holds host names, addresses or networks (CIDR) that may be reached although they are private;
+    ``setting`` is where the operator adds to them.
     Raises ``AddressRefused`` for an unknown host, and if any of its addresses is refused: a name with a public and
     a private address is how a check is led astray.
     """
@@ -79,7 +82,7 @@ def endpoints(host: str, port: int, private_hosts: Sequence[str] = ()) -> list[E
             raise AddressRefused(
                 f"The host {host!r} has the address {address}, which is not on the public internet; requests to such "
                 "addresses are refused.",
-                next_step="if it is the agency's own server, the operator adds it to PULL_PRIVATE_HOSTS.",
+                next_step=f"if it is the agency's own server, the operator adds it to {setting}.",
             )
         allowed.append(Endpoint(host, str(place[0]), port, family))
     return allowed

@@ -33,6 +33,8 @@ class FetchPolicy:
     """How far, how much and how long."""
 
     private_hosts: tuple[str, ...] = ()
+    private_setting: str = "PULL_PRIVATE_HOSTS"
+    """The setting that holds those, for messages."""
     max_bytes: int = 64 * 1024 * 1024
     """Largest answer that is read whole: parsed, it takes several times its size."""
     max_stream_bytes: int = 512 * 1024 * 1024

@@ -57,7 +57,10 @@ Result = TypeVar("Result")
 def _connect(connection: Any, policy: FetchPolicy) -> socket.socket:
     """Connect to an address that was looked up here and allowed: looked up twice, a name could answer twice."""
     last: OSError | None = None
-    for endpoint in endpoints(connection.host, connection.port, policy.private_hosts):
+    found = endpoints(
+        connection.host, connection.port, policy.private_hosts, setting=policy.private_setting
+    )
+    for endpoint in found:
         sock = socket.socket(endpoint.family, socket.SOCK_STREAM)
         try:
             sock.settimeout(policy.connect_seconds)
@@ -162,6 +165,28 @@ class Fetcher:
 
         return self._patiently(once, url)
 
+    def post(self, url: str, *, body: bytes, headers: Mapping[str, str]) -> int:
+        """Send a body once and return the status, 200 to 299. A redirect is an error: a signed body goes to one address only.
+
+        Raises ``FetchError`` (also where the server cannot be reached: the caller tries again) or ``AddressRefused``.
+        """
+        where = shown_address(url)
+        try:
+            with self._limited(url, self.policy.max_seconds, "let that server answer first and work later."):
+                answer = self._open(url, {"User-Agent": USER_AGENT, **headers}, body)
+                status = int(answer.status)
+                answer.close()
+        except (HTTPError, OSError) as exc:
+            raise FetchError(
+                f"{where} cannot be reached ({type(exc).__name__}).",
+                next_step="check the address, and that its server is up.",
+            ) from None
+        if status in REDIRECTS:
+            raise FetchError(f"{where} redirects ({status}).", next_step="enter the address at which it ends.")
+        if not 200 <= status < 300:
+            raise FetchError(f"{where} answered {status}.", next_step="look into that server's own log.")
+        return status
+
     @contextmanager
     def stream(
         self, url: str, *, query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
@@ -226,26 +251,35 @@ class Fetcher:
         sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate", **(headers or {})}
         if query:
             url = f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(query)}"
+        try:
+            with self._limited(url, seconds):
+                answer = self._follow(url, sent, form)
+                try:
+                    self._check_status(answer, url)
+                    yield answer
+                finally:
+                    # Not back into the pool: what was not read would be taken for the next answer's beginning.
+                    answer.close()
+        except OSError as exc:
+            raise TryAgain(f"the connection failed ({type(exc).__name__})") from None
+
+    @contextmanager
+    def _limited(
+        self, url: str, seconds: float, remedy: str = "ask for smaller pages, or raise PULL_REQUEST_SECONDS."
+    ) -> Iterator[None]:
+        """Cut what happens inside off after so many seconds of wall time, and say so."""
         late = threading.Event()
         watch = threading.Timer(seconds, self._give_up, [late])
         watch.daemon = True
         watch.start()
         try:
-            answer = self._follow(url, sent, form)
-            try:
-                self._check_status(answer, url)
-                yield answer
-            finally:
-                # Not back into the pool: what was not read would be taken for the next answer's beginning.
-                answer.close()
-        except (HTTPError, OSError, TryAgain) as exc:
+            yield
+        except (HTTPError, OSError, TryAgain):
             if late.is_set():
                 raise FetchError(
                     f"{shown_address(url)}: the answer took longer than {seconds:,.0f} seconds.",
-                    next_step="ask for smaller pages, or raise PULL_REQUEST_SECONDS.",
+                    next_step=remedy,
                 ) from None
-            if isinstance(exc, OSError) and not isinstance(exc, HTTPError):
-                raise TryAgain(f"the connection failed ({type(exc).__name__})") from None
             raise
         finally:
             watch.cancel()
@@ -261,17 +295,8 @@ class Fetcher:
     def _follow(self, url: str, headers: dict[str, str], form: Mapping[str, str] | None) -> BaseHTTPResponse:
         first = urlsplit(url)
         for _ in range(MAX_REDIRECTS + 1):
-            parts = urlsplit(url)
-            answer = self._pool(url).urlopen(
-                "POST" if form is not None else "GET",
-                f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}",
-                body=urlencode(form) if form is not None else None,
-                headers=headers | ({"Content-Type": "application/x-www-form-urlencoded"} if form else {}),
-                retries=False,
-                redirect=False,
-                preload_content=False,
-                timeout=urllib3.Timeout(self.policy.connect_seconds, self.policy.read_seconds),
-            )
+            kind = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
+            answer = self._open(url, headers | kind, urlencode(form) if form is not None else None)
             target = answer.headers.get("Location")
             if answer.status not in REDIRECTS or not target:
                 return answer
@@ -292,6 +317,20 @@ class Fetcher:
         raise FetchError(
             f"{shown_address(first.geturl())} redirects more than {MAX_REDIRECTS} times.",
             next_step="open it in a browser and enter the address at which it ends.",
+        )
+
+    def _open(self, url: str, headers: dict[str, str], body: str | bytes | None) -> BaseHTTPResponse:
+        """One request, no redirect followed: a POST where there is a body."""
+        parts = urlsplit(url)
+        return self._pool(url).urlopen(
+            "POST" if body is not None else "GET",
+            f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}",
+            body=body,
+            headers=headers,
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            timeout=urllib3.Timeout(self.policy.connect_seconds, self.policy.read_seconds),
         )
 
     def _pool(self, url: str) -> urllib3.HTTPConnectionPool:

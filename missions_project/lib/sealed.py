@@ -7,32 +7,42 @@ from collections.abc import Mapping, Sequence
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
 
 from missions_project.lib.errors import MissionsError
 
-_PURPOSE = b"missions: secrets of feeds, version 1"
+_PURPOSE = b"missions: secrets of %s, version 1"
+FEEDS = "feeds"
+NOTICES = "notices"
 
 
-def _box(keys: Sequence[str]) -> MultiFernet:
-    derived = (HKDF(hashes.SHA256(), 32, None, _PURPOSE).derive(key.encode()) for key in keys)
+def installation_keys() -> tuple[str, ...]:
+    """The keys under which this installation seals, the newest first."""
+    return settings.FEED_SECRETS_KEYS or (settings.SECRET_KEY, *map(str, settings.SECRET_KEY_FALLBACKS))
+
+
+def _box(keys: Sequence[str], purpose: str) -> MultiFernet:
+    # A key of its own for each purpose: what was sealed for one cannot be passed off as another's.
+    info = _PURPOSE % purpose.encode()
+    derived = (HKDF(hashes.SHA256(), 32, None, info).derive(key.encode()) for key in keys)
     return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in derived])
 
 
-def seal(values: Mapping[str, str], keys: Sequence[str]) -> str:
+def seal(values: Mapping[str, str], keys: Sequence[str], purpose: str = FEEDS) -> str:
     """Encrypt and sign the values under the first key (any text of enough chance); empty for no values."""
     kept = {name: value for name, value in values.items() if value}
-    return _box(keys).encrypt(json.dumps(kept).encode()).decode() if kept else ""
+    return _box(keys, purpose).encrypt(json.dumps(kept).encode()).decode() if kept else ""
 
 
-def unseal(sealed: str, keys: Sequence[str]) -> dict[str, str]:
+def unseal(sealed: str, keys: Sequence[str], purpose: str = FEEDS) -> dict[str, str]:
     """The values again, whichever of the keys sealed them. Raises ``MissionsError`` if none did."""
     if not sealed:
         return {}
     try:
-        found: dict[str, str] = json.loads(_box(keys).decrypt(sealed.encode()))
+        found: dict[str, str] = json.loads(_box(keys, purpose).decrypt(sealed.encode()))
     except InvalidToken:
         raise MissionsError(
-            "The feed's keys and passwords cannot be read: they were sealed under another FEED_SECRETS_KEY.",
-            next_step="restore that key, or enter the feed's keys and passwords again.",
+            f"The keys and passwords of {purpose} cannot be read: they were sealed under another FEED_SECRETS_KEY.",
+            next_step="restore that key, or enter them again.",
         ) from None
     return found

@@ -184,6 +184,20 @@ PULL_MAX_BYTES = int(os.environ.get("PULL_MAX_BYTES", str(512 * 1024**2)))
 PULL_REQUEST_SECONDS = int(os.environ.get("PULL_REQUEST_SECONDS", "300"))
 PULL_RUN_SECONDS = int(os.environ.get("PULL_RUN_SECONDS", "3600"))
 PULL_WAIT_SECONDS = 120
+# Where web-hooks of notices may go although the address is not public; the only hosts that may be plain http.
+NOTICE_PRIVATE_HOSTS = tuple(
+    filter(None, os.environ.get("NOTICE_PRIVATE_HOSTS", "").replace(" ", "").split(","))
+)
+PUBLIC_URL = os.environ.get("PUBLIC_URL", "http://localhost:8000")
+"""The address under which people open the product: notices link to it."""
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "localhost")
+EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "25"))
+EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = os.environ.get("EMAIL_USE_TLS", "0") == "1"
+# A mail server that does not answer must not hold a worker for ever.
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "missions@localhost")
 FEED_SECRETS_KEYS = tuple(filter(None, os.environ.get("FEED_SECRETS_KEY", "").split(",")))
 """The first seals the feeds' keys and passwords, the others can still open them. Empty: derived from SECRET_KEY."""
 ARTEFACT_DIR = VAR_DIR / "models"

@@ -1,24 +1,40 @@
 """Writing plans, missions and visits."""
 
+from patrols.services.decisions import gunfire_decision_run, plan_decide, plan_dismiss
 from patrols.services.engagements import engagement_arrive, engagement_leave, engagement_record
 from patrols.services.line import shift_line_run, shift_run
+from patrols.services.notice_choices import notice_choice_set, notice_secret_renew
+from patrols.services.notices import failures_record, notice_record, notice_send, notices_claim
 from patrols.services.overrides import mission_add, mission_assign, mission_withdraw, suppression_create
 from patrols.services.plans import plan_missions, plan_publish, plan_queue, plan_summary
 from patrols.services.reasons import plan_reasons_write, reasons_due
+from patrols.services.schedules import planning_run, plannings_claim, plans_publish_due
 
 __all__ = [
     "engagement_arrive",
     "engagement_leave",
     "engagement_record",
+    "failures_record",
+    "gunfire_decision_run",
     "mission_add",
     "mission_assign",
     "mission_withdraw",
+    "notice_choice_set",
+    "notice_record",
+    "notice_secret_renew",
+    "notice_send",
+    "notices_claim",
+    "plan_decide",
+    "plan_dismiss",
     "plan_missions",
     "plan_publish",
     "plan_queue",
     "plan_reasons_write",
     "reasons_due",
     "plan_summary",
+    "planning_run",
+    "plannings_claim",
+    "plans_publish_due",
     "shift_line_run",
     "shift_run",
     "suppression_create",

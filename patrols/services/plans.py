@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.forms.models import model_to_dict
 from django.utils import timezone
 
@@ -23,16 +23,19 @@ from missions_project.lib.runs import RunReporter, RunStatus, run_execution
 from patrols.engine.assignment import assign_units
 from patrols.engine.oversight import plan_oversight
 from patrols.engine.plan import PlanDraw, design_digest, design_to_bytes, plan_draw
-from patrols.models import Assignment, Engagement, Mission, MissionPlan, PatrolPolicy
+from patrols.models import Assignment, Engagement, Mission, MissionPlan, NoticeDelivery, PatrolPolicy
 from patrols.places import place_names
 from patrols.selectors import (
     BeatCapacity,
     active_policy,
     active_suppressions,
     beat_capacities,
+    last_number,
     planned_history,
     suppressed_cells,
 )
+from patrols.services.decision_scope import decision_check_publish, decision_scope
+from patrols.services.notices import notice_record
 from patrols.services.reasons import plan_reasons_write
 
 logger = logging.getLogger(__name__)
@@ -41,9 +44,19 @@ CODE_VERSION = "1"
 
 
 def plan_queue(
-    *, agency: Agency, shift: Shift, on: dt.date, requested_by: User | None = None, seed: int | None = None
+    *,
+    agency: Agency,
+    shift: Shift,
+    on: dt.date,
+    requested_by: User | None = None,
+    seed: int | None = None,
+    trigger: MissionPlan.Trigger = MissionPlan.Trigger.PERSON,
+    forecast: ForecastRun | None = None,
 ) -> MissionPlan:
-    """Put a plan for one shift instance in the queue. Raises ``MissionsError`` if the shift does not start that day."""
+    """Put a plan for one shift instance in the queue. Raises ``MissionsError`` if the shift does not start that day.
+
+    With ``forecast`` it is drawn from that one, else from the newest there is when its turn comes.
+    """
     period_from, period_to = shift_instance_of(agency, shift, on)
     plan = MissionPlan(
         agency=agency,
@@ -53,6 +66,8 @@ def plan_queue(
         period_to=period_to,
         seed=secrets.randbits(62) if seed is None else seed,
         requested_by=requested_by,
+        trigger=trigger,
+        forecast_run=forecast,
         code_version=CODE_VERSION,
     )
     plan.full_clean(exclude=["design"])
@@ -73,7 +88,7 @@ def plan_missions(
         policy, forecast = _policy(plan.agency), _forecast(plan)
         assert forecast.grid is not None  # a succeeded forecast has a grid
         spec = GridSpec.from_bytes(bytes(forecast.grid.spec))
-        beat_of_cell = cell_beats(forecast.grid)
+        beat_of_cell, harm_now = cell_beats(forecast.grid), harm(forecast)
         capacities = beat_capacities(plan.agency, plan.shift)
         planned_for = [row for row in capacities if row.k > 0]
         if not planned_for:
@@ -90,16 +105,25 @@ def plan_missions(
             before=plan.period_from,
             window_days=policy.saturation_window_days,
         )
+        out = suppressed_cells(suppressions, spec, beat_of_cell)
+        if plan.decision:
+            scope = decision_scope(
+                plan, policy, spec, beat_of_cell, harm=np.where(out, 0.0, harm_now), out=out, capacities=capacities
+            )
+            capacities, beat_of_cell = scope.capacities, scope.beat_of_cell
+            planned_for = capacities
+            for line in scope.lines:
+                reporter.log(line)
         reporter.progress(1, 4, "Working out probabilities and drawing")
         x_m, y_m = spec.centres()
         planned_beats = np.array([row.beat.pk for row in planned_for], dtype=np.int64)
         drawn = plan_draw(
-            harm=harm(forecast),
+            harm=harm_now,
             # Beats without a unit are left out before the draw: their K is 0, which is no design.
             beat_of_cell=np.where(np.isin(beat_of_cell, planned_beats), beat_of_cell, -1),
             beat_k={row.beat.pk: row.k for row in planned_for},
             beat_units={row.beat.pk: row.units_in_turn for row in planned_for},
-            suppressed=suppressed_cells(suppressions, spec, beat_of_cell),
+            suppressed=out,
             planned_minutes=minutes,
             days_since_last=days,
             x_m=x_m,
@@ -135,32 +159,55 @@ def plan_missions(
 
 
 def plan_publish(*, plan: MissionPlan, actor: User | None) -> MissionPlan:
-    """Make a draft the shift's plan. An earlier published plan is superseded unless visits to it have begun.
+    """Make a draft the shift's plan, or a decision during it part of the shift's plan.
 
-    Raises ``MissionsError`` when the plan is unfinished, not a draft, or would replace one already under way.
+    An earlier published plan is superseded unless visits to it have begun or decisions build on it; a decision supersedes
+    nothing. Raises ``MissionsError`` when the plan is unfinished, not a draft, or would replace one already under way.
     """
     if plan.status != RunStatus.SUCCEEDED:
         raise MissionsError(
             "This plan is not finished.", next_step="wait for it, or look at its error and plan again."
         )
-    with transaction.atomic():
-        earlier = MissionPlan.objects.select_for_update().filter(
-            agency=plan.agency, shift=plan.shift, on=plan.on, state=MissionPlan.State.PUBLISHED
-        )
-        if Engagement.objects.filter(mission__plan__in=earlier).exists():
-            raise MissionsError(
-                "The published plan of this shift is already being carried out.",
-                next_step="change single missions on the shift map; a new plan would erase what was drawn.",
-            )
-        earlier.update(state=MissionPlan.State.SUPERSEDED)
-        won = MissionPlan.objects.filter(pk=plan.pk, state=MissionPlan.State.DRAFT).update(
-            state=MissionPlan.State.PUBLISHED, published_at=timezone.now(), published_by=actor
-        )
-        if won != 1:
-            raise MissionsError("This plan is no longer a draft.", next_step="reload the shift map.")
-        audit_record(agency=plan.agency, actor=actor, action="plan published", subject=str(plan))
+    try:
+        with transaction.atomic():
+            _publish(plan, actor)
+    except IntegrityError as exc:
+        raise MissionsError(
+            "Somebody else has just published a plan of this shift.", next_step="reload the shift map."
+        ) from exc
     plan.refresh_from_db()
     return plan
+
+
+def _publish(plan: MissionPlan, actor: User | None) -> None:
+    if plan.decision:
+        decision_check_publish(plan, actor, timezone.now())
+    else:
+        _supersede_published(plan)
+    won = MissionPlan.objects.filter(pk=plan.pk, state=MissionPlan.State.DRAFT).update(
+        state=MissionPlan.State.PUBLISHED, published_at=timezone.now(), published_by=actor
+    )
+    if won != 1:
+        raise MissionsError("This plan is no longer a draft.", next_step="reload the shift map.")
+    audit_record(agency=plan.agency, actor=actor, action="plan published", subject=str(plan))
+    notice_record(plan=plan, event=NoticeDelivery.Event.PUBLISHED, what="")
+
+
+def _supersede_published(plan: MissionPlan) -> None:
+    earlier = MissionPlan.objects.select_for_update().filter(
+        agency=plan.agency, shift=plan.shift, on=plan.on, state=MissionPlan.State.PUBLISHED
+    )
+    if earlier.filter(decision__gt=0).exists():
+        raise MissionsError(
+            "Decisions during this shift build on its published plan.",
+            next_step="change single missions on the shift map, or decide anew for what is left of the shift.",
+        )
+    if Engagement.objects.filter(mission__plan__in=earlier).exists():
+        raise MissionsError(
+            "The published plan of this shift is already being carried out.",
+            next_step="change single missions on the shift map; a new plan would erase what was drawn.",
+        )
+    earlier.update(state=MissionPlan.State.SUPERSEDED)
 
 
 def _policy(agency: Agency) -> PatrolPolicy:
@@ -207,7 +254,9 @@ def _store(
     design = design_to_bytes(drawn)
     plan.forecast_run, plan.grid = forecast, forecast.grid
     plan.design, plan.design_hash = design, design_digest(drawn)
+    asked = {"asked": plan.config_snapshot["asked"]} if plan.decision else {}
     plan.config_snapshot = {
+        **asked,
         "policy": model_to_dict(policy, exclude=["agency", "is_active"]),
         "forecast_run": forecast.pk,
         "grid_hash": forecast.grid.hash if forecast.grid else "",
@@ -220,6 +269,7 @@ def _store(
         agency=plan.agency,
         shift=plan.shift,
         on=plan.on,
+        decision=plan.decision,
         state=MissionPlan.State.DRAFT,
         status=RunStatus.SUCCEEDED,
     ).exclude(pk=plan.pk).update(state=MissionPlan.State.SUPERSEDED)
@@ -267,7 +317,9 @@ def _missions(
             )
         )
     made.sort(key=lambda mission: (mission.beat.code, mission.visit_starts))
-    for number, mission in enumerate(made, start=1):
+    # The numbers of a decision go on after those of the shift's plan: the list shows them together.
+    first = last_number(plan) + 1 if plan.decision else 1
+    for number, mission in enumerate(made, start=first):
         mission.number = number
     return made
 
