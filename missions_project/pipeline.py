@@ -31,7 +31,13 @@ from ingestion.tasks import drop_folder_task, import_task, retention_task
 from missions_project.lib.runs import RunStatus
 from patrols import services
 from patrols.models import MissionPlan
-from patrols.tasks import plan_reasons_task, plan_task
+from patrols.tasks import (
+    gunfire_decision_task,
+    notice_task,
+    plan_reasons_task,
+    plan_task,
+    shift_planning_task,
+)
 
 logger = logging.getLogger(__name__)
 DRIFT_EVERY = timedelta(hours=20)
@@ -45,8 +51,8 @@ def dispatch() -> None:
 
 def housekeeping() -> None:
     """What is due each minute: abandoned and forgotten runs sent again, uploads past their time deleted, the days' pushes
-    summed, feeds pulled, drop folders looked into, old records deleted or made coarse, models trained anew, models
-    measured, reasons written."""
+    summed, feeds pulled, drop folders looked into, old records deleted or made coarse, shifts planned, models trained anew,
+    models measured, reasons written, notices sent."""
     requeue_abandoned()
     resend_forgotten()
     spool_expire()
@@ -54,9 +60,12 @@ def housekeeping() -> None:
     pulls_due()
     drop_folders_look()
     retention_due()
+    # Before what trains and measures for minutes: a shift starts when it starts.
+    plannings_due()
     refits_due()
     drift_due()
     reasons_due()
+    notices_due()
 
 
 def drop_folders_look() -> int:
@@ -88,10 +97,36 @@ def pulls_due() -> int:
 
 @receiver(facts_pushed, dispatch_uid="missions: refresh after alerts")
 def refresh_after_alerts(sender: Any, agency_id: int, record_kind: str, **_: Any) -> None:
-    """Have the next forecast made anew after gunfire alerts: one message a second and agency, not one an alert."""
+    """Have the next forecast made anew after gunfire alerts, and the running shift decided anew where the agency wants
+    that: one message a second and agency, not one an alert."""
     if record_kind == RecordKind.GUNFIRE and refresh_ask(agency_id=agency_id, now=timezone.now()):
         # A second later, so that it sees the alerts of that second too.
         forecast_refresh_task.apply_async((agency_id,), countdown=1)
+        gunfire_decision_task.apply_async((agency_id,), countdown=1)
+
+
+def plannings_due() -> int:
+    """Send for the forecasts and plans of the shifts whose time has come, and publish what their schedules say.
+
+    Returns how many were sent. At most five queries where nothing is due.
+    """
+    now = timezone.now()
+    found = services.plannings_claim(now=now)
+    for pk in found:
+        shift_planning_task.delay(pk)
+    services.plans_publish_due(now=now)
+    return len(found)
+
+
+def notices_due() -> int:
+    """Write the notices of plans that failed, and send those whose time has come. Returns how many. Two queries for none."""
+    now = timezone.now()
+    services.failures_record(now=now)
+    # A moment later: what was written just now is due too.
+    found = services.notices_claim(now=timezone.now())
+    for pk, attempt in found:
+        notice_task.delay(pk, attempt)
+    return len(found)
 
 
 def refits_due() -> int:

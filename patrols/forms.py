@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 
-from agencies.models import Agency, CrimeType, Unit
+from agencies.access import Access
+from agencies.models import Agency, Beat, CrimeType, Unit
 from forecasting.engine.grid import GridSpec, project
-from patrols.models import Mission, MissionPlan
+from patrols.models import Mission, MissionPlan, NoticeChoice, PatrolPolicy
 
 
 class UnitForm(forms.Form):
@@ -72,3 +73,62 @@ class MissionAddForm(forms.Form):
             "dose_minutes": data["dose_minutes"],
             "reason": data["reason"],
         }
+
+
+class DecideForm(forms.Form):
+    """How many missions to draw anew for what is left of the shift, where, and why."""
+
+    missions = forms.IntegerField(min_value=1, max_value=40, label="Missions")
+    beats = forms.ModelMultipleChoiceField(
+        queryset=Beat.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None: where the harm expected is highest.",
+    )
+    reason = forms.CharField(
+        max_length=300,
+        help_text="About the place, never about persons. Kept with the plan.",
+        error_messages={"required": "Write why in a few words."},
+    )
+
+    def __init__(self, *args: Any, access: Access, policy: PatrolPolicy | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        beats = Beat.objects.filter(agency=access.agency).select_related("district")
+        if access.district_ids:
+            beats = beats.filter(district__in=access.district_ids)
+        field = self.fields["beats"]
+        assert isinstance(field, forms.ModelMultipleChoiceField)
+        field.queryset = beats.defer("geometry", "district__geometry")
+        if policy is not None:
+            self.fields["missions"].initial = policy.replan_missions_max
+            self.fields["missions"].help_text = f"At most {policy.replan_missions_max} for one decision."
+
+    def for_service(self) -> dict[str, Any]:
+        """The valid form as ``plan_decide``'s arguments."""
+        data = self.cleaned_data
+        return {"missions": data["missions"], "beats": list(data["beats"]) or None, "reason": data["reason"]}
+
+
+class NoticesForm(forms.Form):
+    """What a person wants to be told about plans, and how."""
+
+    when_published = forms.BooleanField(required=False, label="a plan is published")
+    when_changed = forms.BooleanField(
+        required=False,
+        label="a published plan is changed",
+        help_text="Changes within five minutes are one notice.",
+    )
+    when_failed = forms.BooleanField(required=False, label="a plan could not be made")
+    by_email = forms.BooleanField(required=False, label="by e-mail")
+    webhook_url = forms.CharField(
+        required=False,
+        max_length=200,
+        label="to a web-hook",
+        help_text="An https address that receives each notice as JSON, signed. Empty: none.",
+        widget=forms.URLInput(attrs={"autocomplete": "off"}),
+    )
+
+    def __init__(self, *args: Any, choice: NoticeChoice | None, **kwargs: Any) -> None:
+        shown = choice or NoticeChoice()
+        kwargs.setdefault("initial", {name: getattr(shown, name) for name in self.base_fields})
+        super().__init__(*args, **kwargs)

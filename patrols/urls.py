@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from patrols import exports, views
+from patrols import decision_pages, exports, notice_pages, views
 
 app_name = "patrols"
 urlpatterns = [
@@ -12,6 +12,9 @@ urlpatterns = [
     path("shifts/<str:on>/<slug:shift_slug>/plan/", views.board_plan, name="board_plan"),
     path("shifts/<str:on>/<slug:shift_slug>/plan.geojson", views.plan_geojson, name="plan_geojson"),
     path("shifts/<str:on>/<slug:shift_slug>/print/", views.print_sheets, name="print"),
+    path("shifts/<str:on>/<slug:shift_slug>/decide/", decision_pages.decide, name="decide"),
+    path("plans/<int:plan_id>/dismiss/", decision_pages.dismiss, name="dismiss"),
+    path("notices/", notice_pages.notices, name="notices"),
     path("plans/<int:plan_id>/publish/", views.publish, name="publish"),
     path("plans/<int:plan_id>/add/", views.add, name="mission_add"),
     path("missions/<int:mission_id>/", views.drawer, name="drawer"),

@@ -17,8 +17,9 @@ from missions_project.lib.runs import RunStatus
 from patrols import board as boards
 from patrols.forms import MissionAddForm, ReasonForm, UnitForm
 from patrols.models import Mission, MissionPlan
+from patrols.no_plan import no_plan
 from patrols.printing import beat_sheets
-from patrols.selectors import cell_history, forecast_tried, mission_of, missions_of, plan_for, why_here_of
+from patrols.selectors import cell_history, mission_of, missions_of, plan_for, why_here_of
 from patrols.services import mission_add, mission_assign, mission_withdraw, plan_publish
 from patrols.tasks import run_shift_task
 
@@ -85,7 +86,7 @@ def _board_context(access: Access, shift: Shift, on: dt.date) -> dict[str, objec
         "next": on + dt.timedelta(days=1),
         "runs_today": runs_today,
         "plan": plan,
-        "forecast": None if plan else forecast_tried(agency, shift, on),
+        "no_plan": no_plan(agency, shift, on, plan, now=now),
         "is_ready": bool(plan and plan.status == RunStatus.SUCCEEDED),
         "is_draft": bool(plan and plan.state == MissionPlan.State.DRAFT),
         "beats": boards.rows_by_beat(rows),

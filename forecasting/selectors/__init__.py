@@ -15,7 +15,14 @@ from forecasting.selectors.forecasts import (
     surface_values,
     type_weights,
 )
-from forecasting.selectors.governance import live_version, model_policy, waiting_versions, why_not_live
+from forecasting.selectors.governance import (
+    any_model_approved,
+    approved_agencies,
+    live_version,
+    model_policy,
+    waiting_versions,
+    why_not_live,
+)
 from forecasting.selectors.grids import active_grid, cell_beats, grid_spec
 from forecasting.selectors.inputs import next_shift_instance
 from forecasting.selectors.refits import Refit, refits_of, schedule_of
@@ -29,6 +36,8 @@ __all__ = [
     "Refit",
     "active_grid",
     "alarms_of",
+    "any_model_approved",
+    "approved_agencies",
     "baseline_values",
     "cell_beats",
     "context_block",

@@ -1,5 +1,7 @@
 """Reading what governs models: the agency's policy, and why a version may or may not go into service."""
 
+from django.db.models import QuerySet
+
 from agencies.models import Agency, CrimeType
 from agencies.selectors import active_crime_types
 from forecasting.artefacts import TRAIN_AGAIN, artefact_check
@@ -20,6 +22,20 @@ LOST = (
 def model_policy(agency: Agency) -> ModelPolicy:
     """Return the agency's choices, or the defaults (not stored) where it has none yet. One query."""
     return ModelPolicy.objects.filter(agency=agency).first() or ModelPolicy(agency=agency)
+
+
+def approved_agencies() -> QuerySet[ModelVersion, dict[str, int]]:
+    """Return the ids of agencies that have, or had, a model in service, as a subquery. Lazy.
+
+    From its first one on an agency's shifts are planned by themselves; before, each would only fail.
+    """
+    states = [ModelVersion.State.LIVE, ModelVersion.State.RETIRED]
+    return ModelVersion.objects.filter(state__in=states).values("agency")
+
+
+def any_model_approved(agency: Agency) -> bool:
+    """Whether the agency has, or had, a model in service. One query."""
+    return approved_agencies().filter(agency=agency).exists()
 
 
 def live_version(crime_type: CrimeType) -> ModelVersion | None:

@@ -13,7 +13,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from agencies.access import SEES_PLANS
-from agencies.models import Agency, Shift
+from agencies.models import Agency
 from missions_project.lib.runs import RunStatus
 from patrols.models import MissionPlan, NoticeChoice, NoticeDelivery, ShiftPlanning
 from patrols.services.notice_sending import MAX_ATTEMPTS, deliver, wait_after
@@ -45,15 +45,13 @@ def notice_record(*, plan: MissionPlan, event: NoticeDelivery.Event | str, what:
         window = int(now.timestamp() // CHANGED_WITHIN.total_seconds())
         key = f"{key}:{window}"
         at = dt.datetime.fromtimestamp((window + 1) * CHANGED_WITHIN.total_seconds(), dt.UTC)
-    return _record(plan.agency, plan.shift, plan.on, plan, event, what, key, at or now)
+    return _record(plan, plan, event, what, key, at or now)
 
 
 def planning_failed_record(*, planning: ShiftPlanning, why: str) -> int:
     """Write the notices that a shift could not be planned by schedule: once for each round, however often it is tried."""
     key = f"{Event.FAILED.value}:planning:{planning.pk}"
-    return _record(
-        planning.agency, planning.shift, planning.on, planning.plan, Event.FAILED, why, key, timezone.now()
-    )
+    return _record(planning, planning.plan, Event.FAILED, why, key, timezone.now())
 
 
 def failures_record(*, now: dt.datetime) -> int:
@@ -87,26 +85,25 @@ def _reachable(choices: Any) -> Any:
 
 @transaction.atomic
 def _record(
-    agency: Agency,
-    shift: Shift,
-    on: dt.date,
+    about: MissionPlan | ShiftPlanning,
     plan: MissionPlan | None,
     event: NoticeDelivery.Event,
     what: str,
     key: str,
     at: dt.datetime,
 ) -> int:
-    wanted = _reachable(NoticeChoice.objects.filter(agency=agency, **{_WHEN[event]: True}))
+    wanted = _reachable(NoticeChoice.objects.filter(agency=about.agency_id, **{_WHEN[event]: True}))
     choices = list(wanted.select_related("membership__user"))
     if not choices:
         return 0
+    agency, shift = about.agency, about.shift
     payload = {
         "event": event.value,
         "agency": agency.slug,
         "agency_name": agency.name,
         "shift": shift.slug,
         "shift_name": shift.name,
-        "on": on.isoformat(),
+        "on": about.on.isoformat(),
         "plan": plan.pk if plan else None,
         "decision": plan.decision if plan else 0,
         "what": [],

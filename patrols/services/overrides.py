@@ -4,7 +4,6 @@ import datetime as dt
 
 import shapely
 from django.db import transaction
-from django.db.models import Max
 from django.utils import timezone
 
 from agencies.engine.free_text import text_about_person
@@ -15,8 +14,10 @@ from agencies.services import audit_record
 from forecasting.engine.grid import GridSpec
 from forecasting.selectors import cell_beats
 from missions_project.lib.errors import MissionsError
-from patrols.models import Assignment, Mission, MissionPlan, Suppression
+from patrols.models import Assignment, Mission, MissionPlan, NoticeDelivery, Suppression
 from patrols.places import place_names
+from patrols.selectors import last_number
+from patrols.services.notices import notice_record
 
 _EDGE_DEGREES = 50 / 111_320
 """Fifty metres: a line drawn by hand along a district's edge does not leave the district."""
@@ -56,6 +57,12 @@ def _check_reason(reason: str, what: str) -> None:
         )
 
 
+def _tell_change(mission: Mission, how: str) -> None:
+    """Tell whoever wants to hear of changes, in the transaction of the change."""
+    notice_record(plan=mission.plan, event=NoticeDelivery.Event.CHANGED, what=f"Mission {mission.number} {how}.")
+
+
+@transaction.atomic
 def mission_assign(*, mission: Mission, unit: Unit | None, actor: User) -> None:
     """Send another unit, or none. Raises ``MissionsError`` for another agency's unit, or outside the person's districts."""
     _check_district(mission.agency, actor, mission.beat)
@@ -80,8 +87,10 @@ def mission_assign(*, mission: Mission, unit: Unit | None, actor: User) -> None:
         subject=str(mission),
         detail={"mission": mission.pk, "unit": unit.call_sign if unit else None},
     )
+    _tell_change(mission, "assigned")
 
 
+@transaction.atomic
 def mission_withdraw(*, mission: Mission, reason: str, actor: User) -> None:
     """Take a mission off the list, with a reason. Its drawn π and Z stay: it counts as non-compliance in studies.
 
@@ -101,6 +110,7 @@ def mission_withdraw(*, mission: Mission, reason: str, actor: User) -> None:
         subject=str(mission),
         detail={"mission": mission.pk, "reason": reason},
     )
+    _tell_change(mission, "withdrawn")
 
 
 @transaction.atomic
@@ -135,12 +145,11 @@ def mission_add(
             f"Mission {existing.number} is already there.", next_step="change that mission instead."
         )
     x_m, y_m = spec.centres()
-    last = Mission.objects.filter(plan=plan).aggregate(last=Max("number"))["last"] or 0
     mission = Mission(
         agency=plan.agency,
         plan=plan,
         beat=beat,
-        number=last + 1,
+        number=last_number(plan) + 1,
         cell_id=cell_id,
         crime_type=crime_type,
         place=place_names(plan.agency, x_m=x_m[[index]], y_m=y_m[[index]], epsg=spec.epsg)[0],
@@ -163,6 +172,7 @@ def mission_add(
         subject=str(mission),
         detail={"reason": reason},
     )
+    _tell_change(mission, "added")
     return mission
 
 

@@ -7,17 +7,19 @@ are run rows of their own, named in it as soon as they exist: a second try goes 
 
 import datetime as dt
 import logging
+import secrets
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from agencies.engine.shift_clock import ShiftHours, shift_instance
 from agencies.models import Shift
-from forecasting.models import ForecastRun, ModelVersion
+from forecasting.models import ForecastRun
+from forecasting.selectors import approved_agencies
 from forecasting.services import forecast_run, forecast_run_queue
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress
@@ -36,7 +38,7 @@ BEAT_EVERY = dt.timedelta(seconds=30)
 
 
 class _Later(Exception):
-    """Another worker is at this round's forecast or plan: look again in a minute."""
+    """Another worker is at this round's forecast or plan: look again when that one has fallen silent or is done."""
 
 
 class _Lost(Exception):
@@ -51,11 +53,13 @@ def plannings_claim(*, now: dt.datetime) -> list[int]:
     due.
     """
     due = _due(now)
+    # A mark of our own: another scheduler that asks at the same instant must not take our claims for its own.
+    mark = now.replace(microsecond=secrets.randbelow(1_000_000))
     known = _known(due, now) if due else set()
     fresh = [
         ShiftPlanning(
             agency_id=shift["agency_id"], shift_id=shift["pk"], on=row.instance.on, round=row.number,
-            due_at=row.due_at, claimed_at=now,
+            due_at=row.due_at, claimed_at=mark,
         )
         for shift, row in due
         if (shift["pk"], row.instance.on, row.number) not in known
@@ -72,8 +76,7 @@ def _due(now: dt.datetime) -> list[tuple[dict[str, Any], Round]]:
         (row.agency_id, row.shift_id): row for row in PlanSchedule.objects.all()
     }
     # An agency is planned by itself from its first approved model on: before, every shift would fail.
-    ready = ModelVersion.objects.filter(state__in=[ModelVersion.State.LIVE, ModelVersion.State.RETIRED])
-    shifts = Shift.objects.filter(agency__in=ready.values("agency")).values(
+    shifts = Shift.objects.filter(agency__in=approved_agencies()).values(
         "pk", "agency_id", "starts_at", "duration_minutes", "weekdays", "agency__time_zone"
     )
     kinds: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
@@ -101,7 +104,7 @@ def _known(due: list[tuple[dict[str, Any], Round]], now: dt.datetime) -> set[tup
 
 def _insert(fresh: list[ShiftPlanning]) -> list[int]:
     """Insert these claims, and return the ids of those that were ours to insert."""
-    token = fresh[0].claimed_at
+    mark = fresh[0].claimed_at
     ShiftPlanning.objects.bulk_create(fresh, ignore_conflicts=True, batch_size=500)
     found = []
     for start in range(0, len(fresh), 200):
@@ -109,7 +112,7 @@ def _insert(fresh: list[ShiftPlanning]) -> list[int]:
         wanted = Q()
         for row in part:
             wanted |= Q(shift=row.shift_id, on=row.on, round=row.round)
-        rows = ShiftPlanning.objects.filter(wanted, state=State.QUEUED, claimed_at=token)
+        rows = ShiftPlanning.objects.filter(wanted, state=State.QUEUED, claimed_at=mark)
         at = {(r.shift_id, r.on, r.round): r.pk for r in rows.only("shift_id", "on", "round")}
         found += [at[key] for row in part if (key := (row.shift_id, row.on, row.round)) in at]
     return found
@@ -120,16 +123,21 @@ def _left(now: dt.datetime) -> list[int]:
     silent = Q(claimed_at__lt=now - HEARTBEAT_LOST_AFTER)
     again = Q(state=State.FAILED, finished_at__lt=now - TRY_AGAIN_AFTER, attempts__lt=MAX_ATTEMPTS)
     recent = Q(due_at__gt=now - dt.timedelta(days=3))
-    rows = ShiftPlanning.objects.filter(
-        recent, Q(silent, state__in=[State.QUEUED, State.RUNNING]) | again
-    ).select_related("agency", "shift")
+    later = ShiftPlanning.objects.filter(
+        shift=OuterRef("shift"), on=OuterRef("on"), round__gt=OuterRef("round")
+    )
+    rows = (
+        ShiftPlanning.objects.filter(recent, Q(silent, state__in=[State.QUEUED, State.RUNNING]) | again)
+        .annotate(is_newest=~Exists(later))
+        .select_related("agency", "shift")
+    )
     found = []
     for row in rows.defer("agency__boundary").order_by("due_at", "pk"):
         same = ShiftPlanning.objects.filter(pk=row.pk, state=row.state, claimed_at=row.claimed_at)
         if row.state == State.RUNNING and row.attempts >= MAX_ATTEMPTS:
             _close(same, row, State.FAILED, f"The worker died {MAX_ATTEMPTS} times while planning this shift, most likely for "
                    "lack of memory. Next step: look at the worker's log, then press “Forecast and plan”.")  # fmt: skip
-        elif _end(row) > now and _is_newest(row):
+        elif _end(row) > now and row.is_newest:
             # Compare and swap: of two dispatchers one sends it.
             fresh = {"forecast_run": None, "plan": None} if row.state == State.FAILED else {}
             if same.update(state=State.QUEUED, claimed_at=now, **fresh) == 1:
@@ -142,11 +150,6 @@ def _left(now: dt.datetime) -> list[int]:
 
 def _end(row: ShiftPlanning) -> dt.datetime:
     return shift_instance(row.shift.starts_at, row.shift.duration_minutes, row.on, row.agency.time_zone)[1]
-
-
-def _is_newest(row: ShiftPlanning) -> bool:
-    later = ShiftPlanning.objects.filter(shift=row.shift_id, on=row.on, round__gt=row.round)
-    return not later.exists()
 
 
 class _Claim:
@@ -180,8 +183,10 @@ class _Claim:
             setattr(self.row, name, value)
 
     def progress(self, done: int, total: int, label: str) -> None:
-        if timezone.now() - self._at > BEAT_EVERY:
-            self.keep()
+        """Show life now and then. Raises nothing: a forecast that is nearly done is of use to whoever took over."""
+        now = timezone.now()
+        if now - self._at > BEAT_EVERY and self.rows.update(claimed_at=now) == 1:
+            self._at = now
 
 
 def planning_run(*, pk: int) -> ShiftPlanning | None:
@@ -236,30 +241,29 @@ def _line(claim: _Claim) -> str:
     """Forecast, then draw; each a run row that the round names before it begins."""
     row = claim.row
     if row.forecast_run is None:
-        claim.keep(forecast_run=forecast_run_queue(agency=row.agency, shift=row.shift, on=row.on))
-    assert row.forecast_run is not None
-    _finish(row.forecast_run, lambda: forecast_run(run=_run(row), progress=claim.progress))
+        # One transaction: a run that no round names would be done by somebody, for nobody.
+        with transaction.atomic():
+            claim.keep(forecast_run=forecast_run_queue(agency=row.agency, shift=row.shift, on=row.on))
+    run = row.forecast_run
+    assert run is not None
+    _finish(run, lambda: forecast_run(run=run, progress=claim.progress))
     if row.plan is None:
-        claim.keep(
-            plan=plan_queue(
-                agency=row.agency,
-                shift=row.shift,
-                on=row.on,
-                trigger=MissionPlan.Trigger.SCHEDULE,
-                forecast=row.forecast_run,
+        with transaction.atomic():
+            claim.keep(
+                plan=plan_queue(
+                    agency=row.agency,
+                    shift=row.shift,
+                    on=row.on,
+                    trigger=MissionPlan.Trigger.SCHEDULE,
+                    forecast=run,
+                )
             )
-        )
     assert row.plan is not None
     plan = row.plan
     # The reasons are written by their own task: the supervisor need not wait for words.
     _finish(plan, lambda: plan_missions(plan=plan, progress=claim.progress, with_reasons=False))
     claim.keep()
     return ""
-
-
-def _run(row: ShiftPlanning) -> ForecastRun:
-    assert row.forecast_run is not None
-    return row.forecast_run
 
 
 def _finish(run: ForecastRun | MissionPlan, execute: Any) -> None:
