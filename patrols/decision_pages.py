@@ -30,7 +30,9 @@ def decide(request: HttpRequest, access: Access, on: str, shift_slug: str) -> Ht
                 actor=access.user, at=timezone.now(), **form.for_service(),
             )  # fmt: skip
             plan_task.delay_on_commit(plan.pk)
-            messages.info(request, f"Decision {plan.decision} is being drawn. Publish it here once it is a draft.")
+            messages.info(
+                request, f"Decision {plan.decision} is being drawn. Publish it here once it is a draft."
+            )
             return redirect("patrols:decide", access.agency.slug, on, shift_slug)
         except MissionsError as exc:
             form.add_error(None, str(exc))

@@ -51,7 +51,9 @@ def no_plan(
     planning = planning_state(agency, shift, on)
     next_at = _next_at(agency, shift, on, planning, now)
     if plan is not None and plan.status != RunStatus.FAILED:
-        return NoPlan("Planning …", plan.progress_label or "Waiting for the worker.", percent=plan.progress_percent)
+        return NoPlan(
+            "Planning …", plan.progress_label or "Waiting for the worker.", percent=plan.progress_percent
+        )
     forecast = None if plan else forecast_tried(agency, shift, on)
     if forecast is not None and not forecast.is_finished:
         label = forecast.progress_label or "Waiting for the worker."
@@ -99,7 +101,9 @@ def _not_yet(
             "No plan yet", "The schedule of this shift is off.", hint=f"{PRESS}, or Admin → Plan schedules."
         )
     if next_at is None or next_at <= now:
-        return NoPlan("No plan yet", "Its turn has come: the schedule plans it within minutes, where a worker runs.")
+        return NoPlan(
+            "No plan yet", "Its turn has come: the schedule plans it within minutes, where a worker runs."
+        )
     return NoPlan("No plan yet", "Nothing has been forecast and drawn for this shift.", next_at=next_at)
 
 

@@ -32,7 +32,14 @@ def notices(request: HttpRequest, access: Access) -> HttpResponse:
         secret = _kept(request, form, access.membership)
     choice = NoticeChoice.objects.filter(membership=access.membership).first()
     sent = list(choice.deliveries.order_by("-created_at")[:10]) if choice else []
-    context = {"tab": "notices", "access": access, "form": form, "secret": secret, "choice": choice, "sent": sent}
+    context = {
+        "tab": "notices",
+        "access": access,
+        "form": form,
+        "secret": secret,
+        "choice": choice,
+        "sent": sent,
+    }
     return render(request, "patrols/notices.html", context)
 
 

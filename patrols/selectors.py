@@ -155,9 +155,9 @@ def last_number(plan: MissionPlan) -> int:
 
     A mission added after a decision, or drawn in one, goes on from there: no two of a shift have the same number.
     """
-    rows = Mission.objects.filter(
-        agency=plan.agency_id, plan__shift=plan.shift_id, plan__on=plan.on
-    ).exclude(plan__state=MissionPlan.State.SUPERSEDED)
+    rows = Mission.objects.filter(agency=plan.agency_id, plan__shift=plan.shift_id, plan__on=plan.on).exclude(
+        plan__state=MissionPlan.State.SUPERSEDED
+    )
     return int(rows.aggregate(last=Max("number"))["last"] or 0)
 
 

@@ -1,5 +1,7 @@
 """Reading what governs models: the agency's policy, and why a version may or may not go into service."""
 
+from typing import Any
+
 from django.db.models import QuerySet
 
 from agencies.models import Agency, CrimeType
@@ -24,7 +26,7 @@ def model_policy(agency: Agency) -> ModelPolicy:
     return ModelPolicy.objects.filter(agency=agency).first() or ModelPolicy(agency=agency)
 
 
-def approved_agencies() -> QuerySet[ModelVersion, dict[str, int]]:
+def approved_agencies() -> QuerySet[ModelVersion, Any]:
     """Return the ids of agencies that have, or had, a model in service, as a subquery. Lazy.
 
     From its first one on an agency's shifts are planned by themselves; before, each would only fail.

@@ -43,7 +43,7 @@ from missions_project.demo.files import write_city
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress
 from missions_project.lib.runs import RunStatus
-from patrols.models import MissionPlan
+from patrols.models import MissionPlan, PlanSchedule
 from patrols.services import shift_line_run
 from tactics.defaults import agency_defaults_create
 
@@ -124,7 +124,7 @@ def current_shift_ensure(*, agency: Agency, now: dt.datetime, progress: Progress
     """Return the published plan of the shift that is running; forecast, draw and publish one if there is none."""
     shift, on = current_or_next_shift_instance(agency, now)
     plan = MissionPlan.objects.filter(
-        agency=agency, shift=shift, on=on, state=MissionPlan.State.PUBLISHED
+        agency=agency, shift=shift, on=on, decision=0, state=MissionPlan.State.PUBLISHED
     ).first()
     return plan or shift_line_run(agency=agency, shift=shift, on=on, publish=True, progress=progress)
 
@@ -145,6 +145,8 @@ def geography_ensure(agency: Agency, folder: Path) -> None:
 @transaction.atomic
 def configuration_ensure(agency: Agency) -> None:
     agency_defaults_create(agency=agency, units_per_beat=2, missions_per_shift=2)
+    # Published by itself: whoever opens the demo after hours finds missions in the shift that runs then.
+    PlanSchedule.objects.get_or_create(agency=agency, shift=None, defaults={"publishes": True})
     district = District.objects.filter(agency=agency).first()
     if district and not DistrictPriority.objects.filter(agency=agency).exists():
         robbery = CrimeType.objects.get(agency=agency, slug="robbery")

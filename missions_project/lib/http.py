@@ -57,9 +57,7 @@ Result = TypeVar("Result")
 def _connect(connection: Any, policy: FetchPolicy) -> socket.socket:
     """Connect to an address that was looked up here and allowed: looked up twice, a name could answer twice."""
     last: OSError | None = None
-    found = endpoints(
-        connection.host, connection.port, policy.private_hosts, setting=policy.private_setting
-    )
+    found = endpoints(connection.host, connection.port, policy.private_hosts, setting=policy.private_setting)
     for endpoint in found:
         sock = socket.socket(endpoint.family, socket.SOCK_STREAM)
         try:
@@ -182,7 +180,9 @@ class Fetcher:
                 next_step="check the address, and that its server is up.",
             ) from None
         if status in REDIRECTS:
-            raise FetchError(f"{where} redirects ({status}).", next_step="enter the address at which it ends.")
+            raise FetchError(
+                f"{where} redirects ({status}).", next_step="enter the address at which it ends."
+            )
         if not 200 <= status < 300:
             raise FetchError(f"{where} answered {status}.", next_step="look into that server's own log.")
         return status

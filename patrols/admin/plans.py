@@ -36,13 +36,14 @@ class MissionPlanAdmin(AgencyClockMixin, RunAdminMixin, ReadOnlyAdminMixin, Agen
         "__str__",
         "agency",
         "state",
+        "what",
         "run_status",
         "run_progress",
         "missions",
         "queued",
         "run_duration",
     )
-    list_filter = ("agency", "state", "shift", "status")
+    list_filter = ("agency", "state", "trigger", "shift", "status")
     list_select_related = ("agency", "shift")
     date_hierarchy = "on"
     actions = ["publish_chosen"]
@@ -78,6 +79,11 @@ class MissionPlanAdmin(AgencyClockMixin, RunAdminMixin, ReadOnlyAdminMixin, Agen
     @admin.display(description="missions")
     def missions(self, plan: MissionPlan) -> str:
         return str((plan.counts or {}).get("missions", ""))
+
+    @admin.display(description="decision", ordering="decision")
+    def what(self, plan: MissionPlan) -> str:
+        which = f"decision {plan.decision}" if plan.decision else "the shift's plan"
+        return f"{which}, {plan.get_trigger_display().lower()}"
 
     @admin.display(description="queued", ordering="queued_at")
     def queued(self, plan: MissionPlan) -> str:
@@ -210,7 +216,9 @@ def _line_steps(agency: Agency, shift: Shift, on: str, since: str) -> list[dict[
         ),
         (
             "Missions",
-            MissionPlan.objects.filter(agency=agency, shift=shift, on=date, queued_at__gte=from_instant)
+            MissionPlan.objects.filter(
+                agency=agency, shift=shift, on=date, decision=0, queued_at__gte=from_instant
+            )
             .defer("design")
             .order_by("queued_at")
             .last(),

@@ -93,6 +93,10 @@ class PatrolPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
                 "again.",
             },
         ),
+        (
+            "During a shift: deciding anew for what is left of it",
+            {"fields": ("replans_max", "replan_missions_max", "replans_on_gunfire")},
+        ),
     )
 
     @admin.display(description="minutes a visit", ordering="dose_min_minutes")

@@ -1,15 +1,17 @@
 """What this room still needs before the first missions, for the admin's start page."""
 
 from django.urls import reverse
+from django.utils import timezone
 
 from agencies.checklist import ChecklistItem, register
 from agencies.models import Agency
-from patrols.models import MissionPlan
+from patrols.admin.schedules import coming_rows
+from patrols.models import MissionPlan, PlanSchedule
 from patrols.selectors import active_policy
 
 
 def patrol_items(agency: Agency) -> list[ChecklistItem]:
-    """Whether there is a policy to plan by, and a published plan. Two queries."""
+    """Whether there is a policy to plan by, a schedule, and a published plan. Five queries."""
     policy = active_policy(agency)
     published = MissionPlan.objects.filter(agency=agency, state=MissionPlan.State.PUBLISHED).count()
     return [
@@ -23,6 +25,7 @@ def patrol_items(agency: Agency) -> list[ChecklistItem]:
             ),
             detail=f"“{policy.name}” is active" if policy else "",
         ),
+        schedule_item(agency),
         ChecklistItem(
             label="First plan",
             done=published > 0,
@@ -31,6 +34,22 @@ def patrol_items(agency: Agency) -> list[ChecklistItem]:
             detail=f"{published} published" if published else "",
         ),
     ]
+
+
+def schedule_item(agency: Agency) -> ChecklistItem:
+    """Whether shifts are planned by themselves; without a row of its own an agency has the defaults."""
+    coming = coming_rows(agency, timezone.now())
+    own = PlanSchedule.objects.filter(agency=agency).exists()
+    return ChecklistItem(
+        label="Schedule",
+        done=bool(coming),
+        why="Forecast and plan of each shift are made by themselves before it starts, from the first approved model on.",
+        url=reverse(
+            f"admin:patrols_planschedule_{'changelist' if own else 'add'}",
+            query=None if own else {"agency": agency.pk},
+        ),
+        detail=f"next: {coming[0]['shift']}, planned {coming[0]['planned']}" if coming else "",
+    )
 
 
 register(patrol_items, order=40)

@@ -126,5 +126,3 @@ def decision_check_publish(plan: MissionPlan, actor: User | None, now: dt.dateti
             f"Somebody has sent a mission to the box of mission {doubled[0]} since this was drawn.",
             next_step="decide anew: two units would stand in one box.",
         )
-
-

@@ -105,7 +105,9 @@ def _check_allowed(
 ) -> int:
     """Return the decision's number, or raise ``MissionsError`` that names what stands against it."""
     if policy is None:
-        raise MissionsError(f"Agency “{agency.slug}” has no active patrol policy.", next_step=f"{POLICY} → Add.")
+        raise MissionsError(
+            f"Agency “{agency.slug}” has no active patrol policy.", next_step=f"{POLICY} → Add."
+        )
     if policy.replans_max == 0:
         raise MissionsError(
             "Decisions during a shift are switched off.",
@@ -130,7 +132,7 @@ def _check_allowed(
     published = MissionPlan.objects.filter(
         agency=agency, shift=shift, on=on, state=MissionPlan.State.PUBLISHED
     )
-    numbers = set(published.values_list("decision", flat=True))
+    numbers: set[int] = set(published.values_list("decision", flat=True))
     if 0 not in numbers:
         raise MissionsError(
             "No plan of this shift is published yet.",
@@ -157,12 +159,20 @@ def _own_beats(agency: Agency, actor: User | None, beats: list[Beat] | None) -> 
     """The beats that the decision may draw in; None for all."""
     if beats is None:
         own = district_ids_of(agency, actor) if actor else frozenset()
-        return sorted(Beat.objects.filter(agency=agency, district__in=own).values_list("pk", flat=True)) if own else None
+        return (
+            sorted(Beat.objects.filter(agency=agency, district__in=own).values_list("pk", flat=True))
+            if own
+            else None
+        )
     if not beats:
-        raise MissionsError("No beat was named.", next_step="name at least one, or leave the choice to the forecast.")
+        raise MissionsError(
+            "No beat was named.", next_step="name at least one, or leave the choice to the forecast."
+        )
     for beat in beats:
         if beat.agency_id != agency.pk:
-            raise MissionsError("This beat belongs to another agency.", next_step="choose one of your own beats.")
+            raise MissionsError(
+                "This beat belongs to another agency.", next_step="choose one of your own beats."
+            )
         if actor is not None:
             _check_district(agency, actor, beat)
     return sorted(beat.pk for beat in beats)

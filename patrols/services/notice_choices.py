@@ -33,7 +33,8 @@ def notice_choice_set(
     _check_address(url)
     if by_email and not membership.user.email:
         raise MissionsError(
-            "Your account has no e-mail address.", next_step="ask your administrator to enter it (Admin → Users)."
+            "Your account has no e-mail address.",
+            next_step="ask your administrator to enter it (Admin → Users).",
         )
     choice = NoticeChoice.objects.select_for_update().filter(membership=membership).first() or NoticeChoice(
         agency=membership.agency, membership=membership
@@ -78,7 +79,8 @@ def _check_address(url: str) -> None:
         parts, host, plain = urlsplit(""), "", False
     if parts.username is not None or not host or not (parts.scheme == "https" or plain):
         raise MissionsError(
-            "This is no address of a web-hook.", next_step="enter one that begins with https://, without user and password."
+            "This is no address of a web-hook.",
+            next_step="enter one that begins with https://, without user and password.",
         )
     if plain and host not in settings.NOTICE_PRIVATE_HOSTS:
         raise MissionsError(

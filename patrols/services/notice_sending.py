@@ -32,7 +32,7 @@ def wait_after(attempt: int, *, chance: float | None = None) -> dt.timedelta:
     [1, 2, 64]
     """
     share = random.random() if chance is None else chance
-    return FIRST_WAIT * 2 ** (attempt - 1) * (0.5 + share / 2)
+    return FIRST_WAIT * (2.0 ** (attempt - 1) * (0.5 + share / 2))
 
 
 def board_address(row: NoticeDelivery) -> str:
@@ -73,7 +73,14 @@ def _send_email(row: NoticeDelivery) -> None:
     address = row.choice.membership.user.email
     if not (row.choice.by_email and address):
         raise MissionsError("This person takes no e-mail any more.", next_step="nothing.")
-    lines = [f"{subject(row)}.", "", *(f"- {line}" for line in row.payload["what"]), "", board_address(row), ""]
+    lines = [
+        f"{subject(row)}.",
+        "",
+        *(f"- {line}" for line in row.payload["what"]),
+        "",
+        board_address(row),
+        "",
+    ]
     notices = reverse("patrols:notices", args=[row.payload["agency"]])
     lines.append(f"You chose to be told of this. Change it: {settings.PUBLIC_URL.rstrip('/')}{notices}")
     # A subject of two lines is how a header is smuggled in.

@@ -97,7 +97,7 @@ def _record(
     if not choices:
         return 0
     agency, shift = about.agency, about.shift
-    payload = {
+    payload: dict[str, Any] = {
         "event": event.value,
         "agency": agency.slug,
         "agency_name": agency.name,
@@ -110,7 +110,14 @@ def _record(
     }
     rows = [
         NoticeDelivery(
-            agency=agency, choice=choice, event=event, channel=channel, plan=plan, key=key, payload=payload, next_at=at
+            agency=agency,
+            choice=choice,
+            event=event,
+            channel=channel,
+            plan=plan,
+            key=key,
+            payload=payload,
+            next_at=at,
         )
         for choice in choices
         for channel in _channels(choice)
@@ -153,7 +160,9 @@ def notices_claim(*, now: dt.datetime) -> list[tuple[int, int]]:
         # Compare and swap: of two dispatchers one sends it.
         rows = due.filter(pk=pk, attempts=attempts)
         if attempts >= MAX_ATTEMPTS:
-            rows.update(state=State.GIVEN_UP, error="No worker finished sending it. Next step: see the worker's log.")
+            rows.update(
+                state=State.GIVEN_UP, error="No worker finished sending it. Next step: see the worker's log."
+            )
         elif rows.update(attempts=F("attempts") + 1, next_at=now + LEASE) == 1:
             found.append((pk, attempts + 1))
     return found

@@ -59,7 +59,9 @@ def _check_reason(reason: str, what: str) -> None:
 
 def _tell_change(mission: Mission, how: str) -> None:
     """Tell whoever wants to hear of changes, in the transaction of the change."""
-    notice_record(plan=mission.plan, event=NoticeDelivery.Event.CHANGED, what=f"Mission {mission.number} {how}.")
+    notice_record(
+        plan=mission.plan, event=NoticeDelivery.Event.CHANGED, what=f"Mission {mission.number} {how}."
+    )
 
 
 @transaction.atomic

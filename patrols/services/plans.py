@@ -108,7 +108,13 @@ def plan_missions(
         out = suppressed_cells(suppressions, spec, beat_of_cell)
         if plan.decision:
             scope = decision_scope(
-                plan, policy, spec, beat_of_cell, harm=np.where(out, 0.0, harm_now), out=out, capacities=capacities
+                plan,
+                policy,
+                spec,
+                beat_of_cell,
+                harm=np.where(out, 0.0, harm_now),
+                out=out,
+                capacities=capacities,
             )
             capacities, beat_of_cell = scope.capacities, scope.beat_of_cell
             planned_for = capacities

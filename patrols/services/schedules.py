@@ -22,7 +22,6 @@ from forecasting.models import ForecastRun
 from forecasting.selectors import approved_agencies
 from forecasting.services import forecast_run, forecast_run_queue
 from missions_project.lib.errors import MissionsError
-from missions_project.lib.progress import Progress
 from missions_project.lib.runs import HEARTBEAT_LOST_AFTER, MAX_ATTEMPTS, RunNotClaimed, RunStatus
 from patrols.engine.due import Round, ShiftSchedule, rounds_due
 from patrols.models import MissionPlan, PlanSchedule, ShiftPlanning
@@ -87,7 +86,7 @@ def _due(now: dt.datetime) -> list[tuple[dict[str, Any], Round]]:
                 shift["agency__time_zone"], shift["starts_at"], shift["duration_minutes"], shift["weekdays"],
                 schedule.lead_minutes, schedule.refresh_minutes,
             )  # fmt: skip
-            kinds[kind].append(shift)
+            kinds[kind].append(dict(shift))
     found = []
     for (zone, starts_at, minutes, weekdays, lead, refresh), rows in kinds.items():
         hours = ShiftHours("", starts_at, minutes, tuple(int(digit) for digit in weekdays))
@@ -144,7 +143,12 @@ def _left(now: dt.datetime) -> list[int]:
                 logger.warning("Planning of %s was left; sent again.", row)
                 found.append(row.pk)
         elif row.state != State.FAILED:
-            _close(same, row, State.FAILED, "The shift ended, or was planned again, before a worker came to this.")
+            _close(
+                same,
+                row,
+                State.FAILED,
+                "The shift ended, or was planned again, before a worker came to this.",
+            )
     return found
 
 
@@ -207,7 +211,12 @@ def planning_run(*, pk: int) -> ShiftPlanning | None:
     except MissionsError as exc:
         _close(claim.rows, claim.row, State.FAILED, str(exc))
     except Exception as exc:
-        _close(claim.rows, claim.row, State.FAILED, f"{type(exc).__name__}. Next step: see the run's log, then plan again.")
+        _close(
+            claim.rows,
+            claim.row,
+            State.FAILED,
+            f"{type(exc).__name__}. Next step: see the run's log, then plan again.",
+        )
         raise
     else:
         _close(claim.rows, claim.row, State.DONE, message)
@@ -215,15 +224,22 @@ def planning_run(*, pk: int) -> ShiftPlanning | None:
     return claim.row
 
 
-def _close(rows: QuerySet[ShiftPlanning], row: ShiftPlanning, state: ShiftPlanning.State, message: str) -> None:
+def _close(
+    rows: QuerySet[ShiftPlanning], row: ShiftPlanning, state: ShiftPlanning.State, message: str
+) -> None:
     with transaction.atomic():
-        if rows.update(state=state, message=message, finished_at=timezone.now()) == 1 and state == State.FAILED:
+        if (
+            rows.update(state=state, message=message, finished_at=timezone.now()) == 1
+            and state == State.FAILED
+        ):
             planning_failed_record(planning=row, why=message)
 
 
 def _left_alone(row: ShiftPlanning) -> str:
     """Why the round changes nothing, in words; empty where it is to be planned. Two queries."""
-    plans = MissionPlan.objects.filter(agency=row.agency, shift=row.shift, on=row.on, decision=0).defer("design")
+    plans = MissionPlan.objects.filter(agency=row.agency, shift=row.shift, on=row.on, decision=0).defer(
+        "design"
+    )
     if plans.filter(state=MissionPlan.State.PUBLISHED).exists():
         return "A plan is published already."
     drafts = plans.filter(state=MissionPlan.State.DRAFT).exclude(status=RunStatus.FAILED)

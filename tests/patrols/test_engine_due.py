@@ -89,9 +89,15 @@ def test_the_earliest_start_comes_first(several: list[ShiftSchedule], where: tup
 
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("which", [0, 1])
-def test_walking_minute_by_minute_over_the_clock_change_meets_each_instance_once(zone: str, which: int) -> None:
+def test_walking_minute_by_minute_over_the_clock_change_meets_each_instance_once(
+    zone: str, which: int
+) -> None:
     """No shift is left out on the day of 23 (or 23½) hours, and none comes twice on that of 25."""
-    shifts = [ShiftHours("night", time(22), 480), ShiftHours("gap", time(2, 15), 60), ShiftHours("day", time(8), 480)]
+    shifts = [
+        ShiftHours("night", time(22), 480),
+        ShiftHours("gap", time(2, 15), 60),
+        ShiftHours("day", time(8), 480),
+    ]
     several = [ShiftSchedule(row, 90) for row in shifts]
     change = CLOCK_CHANGES[zone][which]
     at = datetime.combine(change - timedelta(days=2), time(0), tzinfo=ZoneInfo(zone)).astimezone(UTC)
