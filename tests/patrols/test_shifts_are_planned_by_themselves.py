@@ -1,0 +1,318 @@
+"""Forecast and plan of each shift run by themselves: in time, once, caught up after an outage, never over a person's plan."""
+
+from __future__ import annotations
+
+import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from agencies.models import Agency, Unit
+from forecasting.models import ForecastRun, ModelVersion
+from missions_project import pipeline
+from missions_project.lib.runs import HEARTBEAT_LOST_AFTER, MAX_ATTEMPTS, RunStatus
+from patrols.models import MissionPlan, PlanSchedule, ShiftPlanning
+from patrols.selectors import planning_state
+from patrols.services import plan_publish, plannings_claim, plans_publish_due, schedules
+from tests.patrols.rounds import HOUR, MINUTE, claim_and_run, copying_forecast, one_shift_scene
+from tests.patrols.scenes import ON, Scene
+
+State = ShiftPlanning.State
+
+
+@pytest.fixture
+def scene(db: None) -> Scene:
+    return one_shift_scene(ON)
+
+
+@pytest.fixture
+def coming(db: None) -> Scene:
+    """The same with a shift that has not begun by any clock."""
+    return one_shift_scene(timezone.now().date() + dt.timedelta(days=3))
+
+
+def scheduled(scene: Scene) -> list[MissionPlan]:
+    return list(MissionPlan.objects.filter(agency=scene.agency, trigger=MissionPlan.Trigger.SCHEDULE))
+
+
+def test_a_shift_is_forecast_and_planned_two_hours_before_it_starts_without_any_set_up(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copying_forecast(monkeypatch, scene)
+    start = scene.run.period_from
+    assert claim_and_run(start - 2 * HOUR - MINUTE) == []
+    (row,) = claim_and_run(start - 2 * HOUR)
+    assert (row.state, row.on, row.round, row.message) == (State.DONE, ON, 0, "")
+    assert row.plan is not None
+    assert row.plan.forecast_run == row.forecast_run != scene.run
+    assert (row.plan.state, row.plan.counts["missions"]) == ("draft", 12)
+    assert claim_and_run(start - HOUR) == []
+
+
+def test_the_agencys_own_lead_time_holds_and_a_row_for_one_shift_goes_first(scene: Scene) -> None:
+    PlanSchedule.objects.create(agency=scene.agency, lead_minutes=30)
+    PlanSchedule.objects.create(agency=scene.agency, shift=scene.shift, lead_minutes=300)
+    assert plannings_claim(now=scene.run.period_from - 301 * MINUTE) == []
+    assert len(plannings_claim(now=scene.run.period_from - 300 * MINUTE)) == 1
+
+
+def test_a_schedule_that_is_off_plans_nothing(scene: Scene) -> None:
+    PlanSchedule.objects.create(agency=scene.agency, is_on=False)
+    assert plannings_claim(now=scene.run.period_from) == []
+
+
+def test_an_agency_without_an_approved_model_is_left_in_peace(scene: Scene) -> None:
+    ModelVersion.objects.update(state=ModelVersion.State.TRAINED, approved_at=None)
+    assert plannings_claim(now=scene.run.period_from) == []
+
+
+def test_what_was_missed_while_the_machine_was_down_is_caught_up_until_the_shift_ends(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    PlanSchedule.objects.create(agency=scene.agency, lead_minutes=240, refresh_minutes=60)
+    copying_forecast(monkeypatch, scene)
+    (row,) = claim_and_run(scene.run.period_to - MINUTE)
+    # Of four rounds missed the newest alone.
+    assert (row.state, row.round) == (State.DONE, 3)
+    assert ShiftPlanning.objects.count() == 1
+    assert claim_and_run(scene.run.period_to) == []
+
+
+def test_drafts_are_refreshed_until_a_person_publishes(coming: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    PlanSchedule.objects.create(agency=coming.agency, lead_minutes=240, refresh_minutes=60)
+    copying_forecast(monkeypatch, coming)
+    start = coming.run.period_from
+    (first,) = claim_and_run(start - 4 * HOUR)
+    (second,) = claim_and_run(start - 3 * HOUR)
+    states = {plan.pk: plan.state for plan in scheduled(coming)}
+    assert states == {first.plan_id: "superseded", second.plan_id: "draft"}
+    assert second.plan is not None
+    plan_publish(plan=second.plan, actor=None)
+    (third,) = claim_and_run(start - 2 * HOUR)
+    assert (third.state, third.plan) == (State.DONE, None)
+    assert "published already" in third.message
+    assert len(scheduled(coming)) == 2
+
+
+def test_a_plan_that_was_drawn_by_hand_is_left_alone(coming: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    copying_forecast(monkeypatch, coming)
+    own = coming.plan()
+    (row,) = claim_and_run(coming.run.period_from - 2 * HOUR)
+    own.refresh_from_db()
+    assert (row.state, own.state) == (State.DONE, "draft")
+    assert "by hand" in row.message
+    assert scheduled(coming) == []
+
+
+def test_a_running_shift_keeps_the_plan_of_an_earlier_round(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    PlanSchedule.objects.create(agency=scene.agency, lead_minutes=120, refresh_minutes=60)
+    copying_forecast(monkeypatch, scene)
+    (first,) = claim_and_run(scene.run.period_from - 2 * HOUR)
+    (late,) = claim_and_run(scene.run.period_from + HOUR)
+    assert (first.round, late.round, late.plan) == (0, 1, None)
+    assert "has begun" in late.message
+
+
+def test_a_failure_names_the_reason_and_is_tried_again_three_times_in_all(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copying_forecast(monkeypatch, scene)
+    Unit.objects.update(missions_per_shift=0)
+    now = scene.run.period_from
+    (row,) = claim_and_run(now)
+    assert row.state == State.FAILED
+    assert "Admin → Units" in row.message
+    for attempt in (2, 3):
+        assert claim_and_run(now) == []
+        ShiftPlanning.objects.update(finished_at=now - schedules.TRY_AGAIN_AFTER - MINUTE)
+        (row,) = claim_and_run(now)
+        assert (row.attempts, row.state) == (attempt, State.FAILED)
+    ShiftPlanning.objects.update(finished_at=now - HOUR)
+    assert claim_and_run(now) == []
+
+
+def test_a_setting_that_was_mended_meanwhile_gives_the_plan(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    copying_forecast(monkeypatch, scene)
+    units = list(Unit.objects.values_list("pk", "missions_per_shift"))
+    Unit.objects.update(missions_per_shift=0)
+    now = scene.run.period_from
+    claim_and_run(now)
+    for pk, missions in units:
+        Unit.objects.filter(pk=pk).update(missions_per_shift=missions)
+    ShiftPlanning.objects.update(finished_at=now - HOUR)
+    (row,) = claim_and_run(now)
+    assert (row.state, row.message) == (State.DONE, "")
+    found = planning_state(scene.agency, scene.shift, ON)
+    assert found == row
+
+
+def killed(run: Any, scene: Scene) -> None:
+    """What SIGKILL leaves: rows that say "running", and nobody who closes them."""
+    type(run).objects.filter(pk=run.pk).update(started_at=None)
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("where", ["forecast", "plan"])
+def test_a_worker_killed_in_between_is_followed_by_one_that_goes_on_from_there(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    now = scene.run.period_from - HOUR
+    if where == "forecast":
+        copying_forecast(monkeypatch, scene, before=lambda run: killed(run, scene))
+    else:
+        copying_forecast(monkeypatch, scene)
+        monkeypatch.setattr(schedules, "plan_missions", lambda *, plan, **_: killed_plan(plan))
+    with pytest.raises(KeyboardInterrupt):
+        claim_and_run(now)
+    row = ShiftPlanning.objects.get()
+    assert row.state == State.RUNNING
+    assert claim_and_run(now) == [], "the claim has not run out"
+    monkeypatch.undo()
+    done = copying_forecast(monkeypatch, scene)
+    silent = timezone.now() - HEARTBEAT_LOST_AFTER - MINUTE
+    for model in (ForecastRun, MissionPlan):
+        # The run rows have their own housekeeping, which may come first.
+        model.objects.filter(status=RunStatus.RUNNING).update(heartbeat_at=silent)
+        model.objects.all().requeue_abandoned()
+    ShiftPlanning.objects.update(claimed_at=now - HEARTBEAT_LOST_AFTER - MINUTE)
+    (again,) = claim_and_run(now)
+    assert (again.pk, again.state, again.attempts) == (row.pk, State.DONE, 2)
+    assert ForecastRun.objects.exclude(pk=scene.run.pk).count() == 1
+    assert [plan.status for plan in scheduled(scene)] == [RunStatus.SUCCEEDED]
+    assert len(done) == (1 if where == "forecast" else 0)
+
+
+def killed_plan(plan: MissionPlan) -> None:
+    MissionPlan.objects.filter(pk=plan.pk).update(status=RunStatus.RUNNING, heartbeat_at=timezone.now())
+    raise KeyboardInterrupt
+
+
+def test_a_round_that_kills_its_worker_three_times_fails_for_good(scene: Scene) -> None:
+    now = scene.run.period_from
+    (pk,) = plannings_claim(now=now)
+    silent = now - HEARTBEAT_LOST_AFTER - MINUTE
+    ShiftPlanning.objects.update(state=State.RUNNING, attempts=MAX_ATTEMPTS, claimed_at=silent)
+    assert plannings_claim(now=now) == []
+    row = ShiftPlanning.objects.get(pk=pk)
+    assert row.state == State.FAILED
+    assert "memory" in row.message
+
+
+def test_a_lost_message_is_sent_again_and_a_round_is_run_by_one_worker_only(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copying_forecast(monkeypatch, scene)
+    now = scene.run.period_from
+    (pk,) = plannings_claim(now=now)
+    assert plannings_claim(now=now + MINUTE) == []
+    assert plannings_claim(now=now + 6 * MINUTE) == [pk]
+    first = schedules.planning_run(pk=pk)
+    assert first is not None
+    assert schedules.planning_run(pk=pk) is None
+    assert len(scheduled(scene)) == 1
+
+
+def test_a_worker_that_was_given_up_leaves_the_round_to_its_successor(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(run: ForecastRun) -> None:
+        ShiftPlanning.objects.update(claimed_at=timezone.now() + HOUR)
+
+    copying_forecast(monkeypatch, scene, before=taken)
+    assert claim_and_run(scene.run.period_from) == []
+    assert scheduled(scene) == []
+    assert ShiftPlanning.objects.get().state == State.RUNNING
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_schedulers_at_once_never_plan_a_shift_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = one_shift_scene(ON)
+    copying_forecast(monkeypatch, scene)
+    together = Barrier(4)
+
+    def scheduler(_: int) -> int:
+        try:
+            together.wait()
+            found = plannings_claim(now=scene.run.period_from - HOUR)
+            # Every worker gets every message: sent twice, done once.
+            every = [*found, *ShiftPlanning.objects.values_list("pk", flat=True)]
+            return sum(schedules.planning_run(pk=pk) is not None for pk in every)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(scheduler, range(4)))
+    assert sum(done) == 1
+    assert ShiftPlanning.objects.count() == 1
+    assert [plan.status for plan in scheduled(scene)] == [RunStatus.SUCCEEDED]
+    assert ForecastRun.objects.exclude(pk=scene.run.pk).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_schedulers_at_one_instant_do_not_take_each_others_claims(monkeypatch: pytest.MonkeyPatch) -> None:
+    one_shift_scene(ON)
+    together = Barrier(4)
+
+    def scheduler(_: int) -> list[int]:
+        try:
+            together.wait()
+            return plannings_claim(now=dt.datetime(2026, 3, 14, 23, tzinfo=dt.UTC))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(scheduler, range(4)))
+    assert sorted(map(len, found)) == [0, 0, 0, 1]
+
+
+def test_the_schedule_publishes_at_the_start_where_nobody_did(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    PlanSchedule.objects.create(agency=scene.agency, publishes=True)
+    copying_forecast(monkeypatch, scene)
+    start = scene.run.period_from
+    (row,) = claim_and_run(start - 2 * HOUR)
+    assert plans_publish_due(now=start - MINUTE) == 0
+    assert [plans_publish_due(now=start), plans_publish_due(now=start)] == [1, 0]
+    plan = MissionPlan.objects.get(pk=row.plan_id)
+    assert (plan.state, plan.published_by) == ("published", None)
+
+
+def test_without_that_choice_a_draft_waits_for_the_supervisor(scene: Scene) -> None:
+    scene.plan()
+    assert plans_publish_due(now=scene.run.period_from) == 0
+
+
+def test_the_dispatcher_costs_few_queries_where_nothing_is_due(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    copying_forecast(monkeypatch, scene)
+    now = scene.run.period_from - HOUR
+    claim_and_run(now)
+    with django_assert_num_queries(4):
+        assert plannings_claim(now=now) == []
+    with django_assert_num_queries(1):
+        assert plans_publish_due(now=now) == 0
+    with CaptureQueriesContext(connection) as captured:
+        pipeline.notices_due()
+    assert len(captured) == 2
+
+
+def test_the_dispatcher_sends_the_earliest_shift_first(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.patrols.scenes import make_scene
+
+    scene = make_scene()
+    sent: list[int] = []
+    monkeypatch.setattr(pipeline.shift_planning_task, "delay", sent.append)
+    at = scene.run.period_from - HOUR
+    PlanSchedule.objects.create(agency=scene.agency, lead_minutes=1440)
+    monkeypatch.setattr(pipeline.timezone, "now", lambda: at)
+    assert pipeline.plannings_due() == len(sent) == 4
+    order = [ShiftPlanning.objects.select_related("shift").get(pk=pk) for pk in sent]
+    assert [(row.shift.slug, row.on.day) for row in order] == [
+        ("day", 14), ("evening", 14), ("night", 15), ("day", 15),
+    ]  # fmt: skip
+    assert Agency.objects.count() == 1
