@@ -78,7 +78,12 @@ def test_plannings_and_notices_are_shown_read_only_and_to_their_own_agency(
     scene: Scene, admin: User, sign_in: SignIn
 ) -> None:
     planning = ShiftPlanning.objects.create(
-        agency=scene.agency, shift=scene.shift, on=ON, due_at=timezone.now(), state="failed", message="No unit. Next step: …"
+        agency=scene.agency,
+        shift=scene.shift,
+        on=ON,
+        due_at=timezone.now(),
+        state="failed",
+        message="No unit. Next step: …",
     )
     person = make_member(scene.agency, "supervisor", username="perkins")
     notice_choice_set(
@@ -103,6 +108,12 @@ def test_plannings_and_notices_are_shown_read_only_and_to_their_own_agency(
 
 def test_another_agencys_shift_is_refused(scene: Scene, admin: User, sign_in: SignIn) -> None:
     other = Shift.objects.filter(agency=make_agency("lakeside"))[0]
-    data = {"agency": scene.agency.pk, "shift": other.pk, "is_on": "on", "lead_minutes": 90, "refresh_minutes": 0}
+    data = {
+        "agency": scene.agency.pk,
+        "shift": other.pk,
+        "is_on": "on",
+        "lead_minutes": 90,
+        "refresh_minutes": 0,
+    }
     sign_in(admin).post(f"{SCHEDULES}add/", data)
     assert not PlanSchedule.objects.exists()

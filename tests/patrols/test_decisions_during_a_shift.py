@@ -24,7 +24,14 @@ from patrols.engine.plan import design_from_bytes
 from patrols.models import Mission, MissionPlan, Suppression
 from patrols.replays import plan_differences
 from patrols.selectors import missions_for_unit, plan_for, planned_history, plans_of
-from patrols.services import mission_add, mission_withdraw, plan_decide, plan_dismiss, plan_missions, plan_publish
+from patrols.services import (
+    mission_add,
+    mission_withdraw,
+    plan_decide,
+    plan_dismiss,
+    plan_missions,
+    plan_publish,
+)
 from patrols.services.decisions import gunfire_decide
 from tests.factories import make_member
 from tests.patrols.scenes import ON, Scene, make_scene
@@ -87,7 +94,9 @@ def test_the_first_plan_its_missions_and_its_design_stay_as_they_were(
     assert first.state == "published"
 
 
-def test_a_decision_draws_for_what_is_left_of_the_shift(scene: Scene, plan: MissionPlan, at: dt.datetime) -> None:
+def test_a_decision_draws_for_what_is_left_of_the_shift(
+    scene: Scene, plan: MissionPlan, at: dt.datetime
+) -> None:
     made = decided(scene, at)
     assert (made.decision, made.state, made.status) == (1, "draft", RunStatus.SUCCEEDED)
     assert made.period_from == scene.run.period_from + dt.timedelta(hours=4, minutes=1)
@@ -107,13 +116,19 @@ def test_candidates_are_the_cells_without_an_open_mission_and_not_suppressed(
 ) -> None:
     beat = Beat.objects.get(agency=scene.agency, code="22")
     Suppression.objects.create(
-        agency=scene.agency, beat=beat, reason="street fair", starts_at=scene.run.period_from, expires_at=plan.period_to
+        agency=scene.agency,
+        beat=beat,
+        reason="street fair",
+        starts_at=scene.run.period_from,
+        expires_at=plan.period_to,
     )
     made = decided(scene, at)
     draw = design_from_bytes(bytes(made.design))
     candidates = set(scene.spec.cells[draw.cell].tolist())
     missions = list(plan.missions.all())
-    is_open = {m.cell_id for m in missions if m.starts_at + dt.timedelta(minutes=m.dose_minutes) > made.period_from}
+    is_open = {
+        m.cell_id for m in missions if m.starts_at + dt.timedelta(minutes=m.dose_minutes) > made.period_from
+    }
     over = {m.cell_id for m in missions} - is_open
     beats = dict(zip(scene.spec.cells.tolist(), cell_beats(scene.grid).tolist(), strict=True))
     chosen = set(draw.beat_id.tolist())
@@ -253,7 +268,9 @@ def test_what_cannot_be_decided_says_why(
     assert not MissionPlan.objects.filter(decision__gt=0).exists()
 
 
-def test_outside_the_shift_or_without_a_published_plan_nothing_is_decided(scene: Scene, at: dt.datetime) -> None:
+def test_outside_the_shift_or_without_a_published_plan_nothing_is_decided(
+    scene: Scene, at: dt.datetime
+) -> None:
     with pytest.raises(MissionsError, match="No plan of this shift is published"):
         ask(scene, at)
     plan = scene.plan(publish=True)
@@ -296,7 +313,9 @@ def test_a_supervisor_decides_and_publishes_in_own_districts_only(
 
 
 def alert(scene: Scene, at: dt.datetime, beat: str = "22", number: int = 1) -> GunfireAlert:
-    feed, _ = Feed.objects.get_or_create(agency=scene.agency, name="Gunfire", slug="gunfire", record_kind="gunfire")
+    feed, _ = Feed.objects.get_or_create(
+        agency=scene.agency, name="Gunfire", slug="gunfire", record_kind="gunfire"
+    )
     inside = cell_beats(scene.grid) == Beat.objects.get(agency=scene.agency, code=beat).pk
     lon, lat = scene.spec.centres_lonlat()
     return GunfireAlert.objects.create(
@@ -346,7 +365,9 @@ def test_an_alert_that_was_answered_is_not_answered_twice(
     assert gunfire_decide(agency=listening.agency, now=at) is None
 
 
-@pytest.mark.parametrize("why", ["policy", "no plan", "draft plan", "dismissed", "before the shift", "after it"])
+@pytest.mark.parametrize(
+    "why", ["policy", "no plan", "draft plan", "dismissed", "before the shift", "after it"]
+)
 def test_gunfire_queues_nothing_where_nothing_is_to_be_decided(
     listening: Scene, at: dt.datetime, why: str
 ) -> None:
@@ -433,7 +454,9 @@ def test_a_supervisor_asks_sees_the_draft_and_publishes_or_dismisses_it(
     assert second.state == "superseded"
 
 
-@pytest.mark.parametrize(("role", "status"), [("supervisor", 200), ("admin", 200), ("analyst", 403), ("officer", 403)])
+@pytest.mark.parametrize(
+    ("role", "status"), [("supervisor", 200), ("admin", 200), ("analyst", 403), ("officer", 403)]
+)
 def test_only_those_who_run_shifts_decide(sign_in: SignIn, role: str, status: int) -> None:
     scene = make_scene()
     client = sign_in(make_member(scene.agency, role))

@@ -60,7 +60,9 @@ def test_a_claimed_shift_is_being_planned(scene: Scene) -> None:
     assert found.state == "queued"
 
 
-def test_a_failed_round_names_the_reason_and_the_next_try(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_round_names_the_reason_and_the_next_try(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     copying_forecast(monkeypatch, scene)
     Unit.objects.update(missions_per_shift=0)
     (row,) = claim_and_run(scene.run.period_from - 2 * HOUR)
@@ -77,7 +79,9 @@ def test_a_failed_round_names_the_reason_and_the_next_try(scene: Scene, monkeypa
     assert "not tried again by itself" in said.hint
 
 
-def test_a_forecast_that_failed_by_schedule_is_the_reason(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forecast_that_failed_by_schedule_is_the_reason(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fails(run: ForecastRun) -> None:
         raise MissionsError("The models are gone.", next_step="train.")
 

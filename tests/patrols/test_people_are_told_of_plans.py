@@ -121,7 +121,9 @@ def test_a_publication_is_told_by_mail_to_those_who_chose_it(scene: Scene) -> No
     assert send_all() == []
 
 
-def test_a_notice_is_stored_with_the_event_or_not_at_all(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_notice_is_stored_with_the_event_or_not_at_all(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chosen(scene)
     plan = scene.plan()
     with pytest.raises(RuntimeError, match="power"), transaction.atomic():
@@ -166,7 +168,9 @@ def test_changes_within_five_minutes_are_one_notice(scene: Scene, monkeypatch: p
 def test_changes_of_a_draft_are_nobodys_news(scene: Scene) -> None:
     chosen(scene)
     plan = scene.plan()
-    mission_withdraw(mission=plan.missions.all()[0], reason="road closed", actor=make_member(scene.agency, "admin"))
+    mission_withdraw(
+        mission=plan.missions.all()[0], reason="road closed", actor=make_member(scene.agency, "admin")
+    )
     assert deliveries() == []
 
 
@@ -201,7 +205,9 @@ def test_a_web_hook_gets_a_signed_body_without_anything_about_persons(scene: Sce
         by_email=False, webhook_url=hook.url,
     )  # fmt: skip
     plan = scene.plan(publish=True, actor=person)
-    mission_withdraw(mission=plan.missions.order_by("number")[0], reason="gas leak at the corner", actor=person)
+    mission_withdraw(
+        mission=plan.missions.order_by("number")[0], reason="gas leak at the corner", actor=person
+    )
     assert send_all() == [True, True]
     for headers, body in hook.got:
         stamp = headers["X-Missions-Timestamp"]
@@ -221,7 +227,9 @@ def test_a_web_hook_gets_a_signed_body_without_anything_about_persons(scene: Sce
     assert secret not in choice.webhook_secret
 
 
-@pytest.mark.parametrize(("status", "words"), [(500, "answered 500"), (302, "redirects"), (404, "answered 404")])
+@pytest.mark.parametrize(
+    ("status", "words"), [(500, "answered 500"), (302, "redirects"), (404, "answered 404")]
+)
 def test_what_a_web_hook_refuses_is_tried_again_later_and_given_up_after_eight_times(
     scene: Scene, hook: Hook, status: int, words: str
 ) -> None:
@@ -262,7 +270,9 @@ def test_a_web_hook_inside_our_own_network_is_refused(scene: Scene, hook: Hook, 
     assert hook.got == []
 
 
-def test_a_worker_killed_while_sending_is_followed_by_another_and_two_never_send_one_notice(scene: Scene) -> None:
+def test_a_worker_killed_while_sending_is_followed_by_another_and_two_never_send_one_notice(
+    scene: Scene,
+) -> None:
     chosen(scene)
     scene.plan(publish=True)
     now = timezone.now()
@@ -366,7 +376,9 @@ def test_nobody_sees_anothers_choice(scene: Scene, sign_in: SignIn) -> None:
     assert "hooks.example.org" not in notices_page(sign_in(make_member(scene.agency, "supervisor")))
 
 
-def test_the_page_costs_few_queries(scene: Scene, sign_in: SignIn, django_assert_max_num_queries: Any) -> None:
+def test_the_page_costs_few_queries(
+    scene: Scene, sign_in: SignIn, django_assert_max_num_queries: Any
+) -> None:
     choice = chosen(scene)
     scene.plan(publish=True)
     client = sign_in(choice.membership.user)

@@ -83,7 +83,9 @@ def test_what_was_missed_while_the_machine_was_down_is_caught_up_until_the_shift
     assert claim_and_run(scene.run.period_to) == []
 
 
-def test_drafts_are_refreshed_until_a_person_publishes(coming: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drafts_are_refreshed_until_a_person_publishes(
+    coming: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     PlanSchedule.objects.create(agency=coming.agency, lead_minutes=240, refresh_minutes=60)
     copying_forecast(monkeypatch, coming)
     start = coming.run.period_from
@@ -109,7 +111,9 @@ def test_a_plan_that_was_drawn_by_hand_is_left_alone(coming: Scene, monkeypatch:
     assert scheduled(coming) == []
 
 
-def test_a_running_shift_keeps_the_plan_of_an_earlier_round(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_running_shift_keeps_the_plan_of_an_earlier_round(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     PlanSchedule.objects.create(agency=scene.agency, lead_minutes=120, refresh_minutes=60)
     copying_forecast(monkeypatch, scene)
     (first,) = claim_and_run(scene.run.period_from - 2 * HOUR)
@@ -136,7 +140,9 @@ def test_a_failure_names_the_reason_and_is_tried_again_three_times_in_all(
     assert claim_and_run(now) == []
 
 
-def test_a_setting_that_was_mended_meanwhile_gives_the_plan(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setting_that_was_mended_meanwhile_gives_the_plan(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     copying_forecast(monkeypatch, scene)
     units = list(Unit.objects.values_list("pk", "missions_per_shift"))
     Unit.objects.update(missions_per_shift=0)
@@ -254,7 +260,9 @@ def test_two_schedulers_at_once_never_plan_a_shift_twice(monkeypatch: pytest.Mon
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_schedulers_at_one_instant_do_not_take_each_others_claims(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_schedulers_at_one_instant_do_not_take_each_others_claims(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     one_shift_scene(ON)
     together = Barrier(4)
 
@@ -270,7 +278,9 @@ def test_two_schedulers_at_one_instant_do_not_take_each_others_claims(monkeypatc
     assert sorted(map(len, found)) == [0, 0, 0, 1]
 
 
-def test_the_schedule_publishes_at_the_start_where_nobody_did(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_schedule_publishes_at_the_start_where_nobody_did(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     PlanSchedule.objects.create(agency=scene.agency, publishes=True)
     copying_forecast(monkeypatch, scene)
     start = scene.run.period_from
