@@ -2,7 +2,6 @@
 
 import datetime as dt
 import math
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,16 +9,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import shapely
-from django.db.models import Max, Prefetch, QuerySet
+from django.db.models import Max, Prefetch, Q, QuerySet
 
 from agencies.engine.geometry import polygon_from_geojson
-from agencies.models import Agency, Beat, Shift, Unit
+from agencies.models import Agency, Shift, Unit
 from forecasting.engine.grid import GridSpec
 from forecasting.models import ForecastRun, Grid
 from forecasting.selectors import why_here
 from patrols.engine.due import LEAD_MINUTES
 from patrols.engine.plan import PlanDraw, design_from_bytes
 from patrols.models import (
+    Addition,
     Engagement,
     Mission,
     MissionPlan,
@@ -32,43 +32,9 @@ from patrols.models import (
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class BeatCapacity:
-    """What a beat can do in one shift: ``k`` boxes to visit by ``units`` on duty."""
-
-    beat: Beat
-    k: int
-    units: tuple[Unit, ...]
-
-    @property
-    def units_in_turn(self) -> int:
-        """How many units the timetable may count on to alternate: all of them when they take equal shares, else 1."""
-        return len(self.units) if len({unit.missions_per_shift for unit in self.units}) == 1 else 1
-
-
 def active_policy(agency: Agency) -> PatrolPolicy | None:
     """Return the policy that new plans use. One query."""
     return PatrolPolicy.objects.filter(agency=agency, is_active=True).first()
-
-
-def beat_capacities(agency: Agency, shift: Shift) -> list[BeatCapacity]:
-    """Return every beat with its units on duty in this shift and the boxes they can visit. Three queries.
-
-    A unit without listed shifts works all of them. A beat without units has ``k`` 0.
-    """
-    units: dict[int, list[Unit]] = defaultdict(list)
-    for unit in Unit.objects.filter(agency=agency, is_active=True, beat__isnull=False).prefetch_related(
-        "shifts"
-    ):
-        worked = {row.pk for row in unit.shifts.all()}
-        if not worked or shift.pk in worked:
-            units[unit.beat_id or 0].append(unit)
-    return [
-        BeatCapacity(beat, sum(unit.missions_per_shift for unit in units[beat.pk]), tuple(units[beat.pk]))
-        for beat in Beat.objects.filter(agency=agency)
-        .select_related("district")
-        .defer("geometry", "district__geometry")
-    ]
 
 
 def active_suppressions(
@@ -77,6 +43,14 @@ def active_suppressions(
     """Return the suppressions that hold at any time in the period. One query."""
     rows = Suppression.objects.filter(agency=agency, starts_at__lt=period_to, expires_at__gt=period_from)
     return list(rows.select_related("beat").order_by("pk"))
+
+
+def active_additions(agency: Agency, shift: Shift, *, period_from: dt.datetime) -> list[Addition]:
+    """Return the additions that hold when the shift instance starts, the oldest first. One query."""
+    rows = Addition.objects.filter(
+        Q(shift=None) | Q(shift=shift), agency=agency, starts_at__lte=period_from, expires_at__gt=period_from
+    )
+    return list(rows.select_related("crime_type", "author").order_by("pk"))
 
 
 def suppressed_cells(
@@ -99,13 +73,14 @@ def planned_history(
     """Return what was planned for each cell before this instant: minutes in the window, days since the last mission.
 
     Two float64[N] arrays; infinity days for a cell without any mission in the last 120 days. Drawn missions of
-    published plans only, whether carried out or not: so the whole history of plans can be drawn again. One query.
+    published plans and those that additions asked for before the draw, whether carried out or not: so the whole history of
+    plans can be drawn again. One query.
     """
     spec = GridSpec.from_bytes(bytes(grid.spec))
     minutes, days = np.zeros(len(spec)), np.full(len(spec), np.inf)
     rows = Mission.objects.filter(
+        Q(source=Mission.Source.DRAWN) | Q(addition__isnull=False),
         agency=agency,
-        source=Mission.Source.DRAWN,
         plan__grid=grid,
         plan__state=MissionPlan.State.PUBLISHED,
         plan__period_from__lt=before,

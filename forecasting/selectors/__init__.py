@@ -14,6 +14,7 @@ from forecasting.selectors.forecasts import (
     succeeded_forecasts,
     surface_values,
     type_weights,
+    weights_now,
 )
 from forecasting.selectors.governance import (
     any_model_approved,
@@ -63,4 +64,5 @@ __all__ = [
     "why_here",
     "why_here_many",
     "why_not_live",
+    "weights_now",
 ]

@@ -109,6 +109,14 @@ def type_weights(run: ForecastRun, crime_types: list[CrimeType]) -> dict[CrimeTy
     return weights
 
 
+def weights_now(agency: Agency) -> dict[str, float]:
+    """Return each crime type's weight, and by type@district the priority where one is set, as they are now. Two queries."""
+    found = {row.slug: row.weight for row in CrimeType.objects.filter(agency=agency, is_active=True)}
+    for row in DistrictPriority.objects.filter(agency=agency).select_related("crime_type", "district"):
+        found[f"{row.crime_type.slug}@{row.district.code}"] = row.multiplier
+    return found
+
+
 def harm(run: ForecastRun) -> Floats:
     """Return each cell's harm in the shift: Σ weight × priority × expected count, float64[N]. Four queries.
 

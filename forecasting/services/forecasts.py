@@ -16,7 +16,7 @@ from forecasting.artefacts import TRAIN_AGAIN, Artefact
 from forecasting.engine.train import forecast
 from forecasting.models import ForecastRun, Grid, ModelVersion, RiskSurface
 from forecasting.selectors.context import context_block
-from forecasting.selectors.forecasts import live_models, model_artefact
+from forecasting.selectors.forecasts import live_models, model_artefact, weights_now
 from forecasting.selectors.governance import waiting_versions
 from forecasting.selectors.grids import active_grid, grid_spec
 from forecasting.selectors.inputs import (
@@ -221,6 +221,7 @@ def _surfaces(
         "incidents_known": len(table),
         "newest_incident": newest.isoformat() if newest else None,
         "lag": lags_record(said),
+        "weights": weights_now(run.agency),
         "shift": {
             "slug": run.shift.slug,
             "period_from": run.period_from.isoformat(),

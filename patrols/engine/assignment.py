@@ -28,3 +28,32 @@ def assign_units(*, n_missions: int, unit_capacity: list[int], seed: int, beat: 
             chosen.append(unit)
             left[unit] -= 1
     return chosen
+
+
+def assign_helpers(
+    *,
+    visits: list[list[tuple[float, float]]],
+    unit_capacity: list[int],
+    busy: list[list[tuple[float, float]]],
+) -> list[int]:
+    """Return for each mission in a beat without a unit the position of the helping unit that is sent.
+
+    ``visits``: each mission's visits as (from, to) in minutes; ``busy``: the same of what each unit does in its own beat. A
+    mission goes to the unit whose other visits it overlaps least, of equals to the one with most room left, then the first.
+    Nothing is left to chance: what the unit does at home was. Raises ``ValueError`` when they have room for fewer.
+    """
+    if len(visits) > sum(unit_capacity):
+        raise ValueError(f"{len(visits)} missions for helping units with room for {sum(unit_capacity)}.")
+    left, spans = list(unit_capacity), [list(one) for one in busy]
+    chosen: list[int] = []
+    for mission in visits:
+        able = [unit for unit, room in enumerate(left) if room > 0]
+        unit = min(able, key=lambda unit: (_overlap(mission, spans[unit]), -left[unit], unit))
+        left[unit] -= 1
+        spans[unit] += mission
+        chosen.append(unit)
+    return chosen
+
+
+def _overlap(one: list[tuple[float, float]], other: list[tuple[float, float]]) -> float:
+    return sum(max(0.0, min(a[1], b[1]) - max(a[0], b[0])) for a in one for b in other)

@@ -1,16 +1,16 @@
 """Everything that chance decides in a plan, beat by beat, each from its own stream of random numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from patrols.engine.design import Bools, DesignPolicy, Floats, Ints
 from patrols.engine.records import METHODS, Codes
 from patrols.engine.sampling import draw
-from patrols.engine.schedule import Timetable, dose_minutes, start_minutes
+from patrols.engine.schedule import Timetable, dose_minutes, start_minutes, timetable
 
-_STREAM_DRAW, _STREAM_START, _STREAM_DOSE = 0, 1, 2
-"""Second half of a stream's key; never renumber: stored plans would no longer re-draw."""
+_STREAM_DRAW, _STREAM_START, _STREAM_DOSE, _STREAM_STANDING = 0, 1, 2, 4
+"""Second half of a stream's key; never renumber: stored plans would no longer re-draw. 3 deals units out."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,29 @@ def draw_all(
         )
         dose[rows] = dose_minutes(n=hi - lo, policy=policy, rng=_stream(seed, key, _STREAM_DOSE))
     return Drawn(drawn, start, dose, method)
+
+
+def standing_starts(
+    *, cell: int, shift_minutes: int, policy: DesignPolicy, dose_minutes: int, seed: int
+) -> Floats:
+    """Whole minutes after the shift's start at which a box that people added is visited. float64[v], ascending, v >= 1.
+
+    As many visits as the policy asks for and the shift holds, spaced as those of drawn boxes, from the cell's own stream:
+    nobody can tell an added box by its hours. A shift shorter than the dose gets one visit, at its start.
+    """
+    own = replace(
+        policy, dose_min_minutes=dose_minutes, dose_max_minutes=max(dose_minutes, policy.dose_min_minutes)
+    )
+    table = timetable(k=1, units=1, shift_minutes=shift_minutes, policy=own)
+    if table is None:
+        return np.zeros(1)
+    starts = start_minutes(
+        drawn=np.array([True]),
+        table=table,
+        visits_per_cell=policy.visits_per_cell,
+        rng=_stream(seed, cell, _STREAM_STANDING),
+    )[0]
+    return starts[~np.isnan(starts)]
 
 
 def _stream(seed: int, beat: int, purpose: int) -> np.random.Generator:

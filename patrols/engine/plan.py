@@ -60,11 +60,13 @@ def plan_draw(
     policy: DesignPolicy,
     seed: int,
     beat_units: Mapping[int, int] | None = None,
+    added: Bools | None = None,
 ) -> PlanDraw:
     """Plan one shift for all beats: probabilities for every candidate, the draw, start times and doses.
 
     Arrays have one element a grid cell, shape [N]. ``harm`` >= 0 in any unit; ``beat_of_cell`` is -1 outside all
-    beats; ``suppressed`` cells were taken out before the draw; ``planned_minutes`` (never delivered ones) within
+    beats; ``suppressed`` cells were taken out before the draw, ``added`` ones (none by default) are visited whatever is
+    drawn and so are no candidates either; ``planned_minutes`` (never delivered ones) within
     ``policy.saturation_window_days``; ``days_since_last`` planned mission, infinity for never; ``x_m``, ``y_m`` cell
     centres in projected metres. ``beat_k``: cells to visit per beat, fixed before the draw; a beat with cells but no
     entry counts as K = 0. ``beat_units``: units on duty per beat, 1 where absent; they decide how many visits can
@@ -80,8 +82,11 @@ def plan_draw(
     if problems:
         raise PolicyError(problems)
     _check_arrays(harm, beat_of_cell, suppressed, planned_minutes, days_since_last, x_m, y_m)
+    if added is not None and (added.shape != harm.shape or added.dtype != np.bool_):
+        raise ValueError("added must hold booleans, one a grid cell.")
     _check_numbers(beat_k, beat_units or {}, seed, shift_minutes)
 
+    out = suppressed if added is None else suppressed | added
     by_beat = np.argsort(beat_of_cell, kind="stable")
     sorted_beat = beat_of_cell[by_beat]
     beats = sorted({int(b) for b in np.unique(sorted_beat) if b >= 0} | {int(b) for b in beat_k})
@@ -99,7 +104,7 @@ def plan_draw(
             beat=beat,
             k=k,
             harm=harm[cells],
-            suppressed=suppressed[cells],
+            suppressed=out[cells],
             planned_minutes=planned_minutes[cells],
             days_since_last=days_since_last[cells],
             policy=policy,
@@ -121,13 +126,12 @@ def plan_draw(
             continue
         notices += _notices(beat, k, units, table, shift_minutes, policy)
         planned.append((design, table, units, cells[design.candidate]))
-        excluded.append(cells[suppressed[cells] | ~has_dose_room(planned_minutes[cells], policy)])
+        excluded.append(cells[out[cells] | ~has_dose_room(planned_minutes[cells], policy)])
 
     cell = np.concatenate([np.empty(0, np.int64), *(cells for *_, cells in planned)])
-    out = np.sort(np.concatenate([np.empty(0, np.int64), *excluded]))
-    reason = np.where(
-        suppressed[out], EXCLUSION_REASONS.index("suppressed"), EXCLUSION_REASONS.index("at_dose_cap")
-    )
+    left_out = np.sort(np.concatenate([np.empty(0, np.int64), *excluded]))
+    reason = np.where(out[left_out], EXCLUSION_REASONS.index("added"), EXCLUSION_REASONS.index("at_dose_cap"))
+    reason[suppressed[left_out]] = EXCLUSION_REASONS.index("suppressed")
     pi = np.concatenate([np.empty(0), *(d.pi for d, *_ in planned)])
     beat_id = np.array([d.beat for d, *_ in planned], dtype=np.int64)
     ks = np.array([d.k for d, *_ in planned], dtype=np.int64)
@@ -163,7 +167,7 @@ def plan_draw(
         beat_units=units_of,
         beat_visits=np.array([table.visits for _, table, *_ in planned], dtype=np.int64),
         beat_method=drawn.method,
-        excluded_cell=out,
+        excluded_cell=left_out,
         excluded_reason=reason.astype(np.int8),
         shift_minutes=shift_minutes,
         seed=seed,

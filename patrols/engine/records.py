@@ -14,8 +14,8 @@ Codes = npt.NDArray[np.int8]
 METHODS: tuple[Method, ...] = ("local_pivotal", "randomised_pivotal")
 """``beat_method`` holds positions in this list; append only, stored plans refer to it."""
 
-ExclusionReason = Literal["suppressed", "at_dose_cap"]
-EXCLUSION_REASONS: tuple[ExclusionReason, ...] = ("suppressed", "at_dose_cap")
+ExclusionReason = Literal["suppressed", "at_dose_cap", "added"]
+EXCLUSION_REASONS: tuple[ExclusionReason, ...] = ("suppressed", "at_dose_cap", "added")
 """``excluded_reason`` holds positions in this list; append only, stored plans refer to it."""
 
 NoticeCode = Literal["visits_reduced", "units_overlap"]
@@ -42,7 +42,8 @@ class PlanDraw:
 
     One element a planned beat, ascending: ``beat_id``, ``beat_k``, ``beat_units``, ``beat_visits`` (visits that fit),
     ``beat_method`` (index into ``METHODS``). One element a cell taken out before the draw: ``excluded_cell``,
-    ``excluded_reason`` (index into ``EXCLUSION_REASONS``; a suppressed cell counts as suppressed, whatever its dose).
+    ``excluded_reason`` (index into ``EXCLUSION_REASONS``; a suppressed cell counts as suppressed, whatever its dose, and one
+    that people added as added).
     Beats that could not be planned are in ``infeasible`` and have no candidate.
     """
 

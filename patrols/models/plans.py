@@ -6,6 +6,7 @@ from django.db.models import Q
 from agencies.models import Agency, Beat, CrimeType, Shift, User
 from forecasting.models import ForecastRun, Grid
 from missions_project.lib.runs import AbstractRun, RunQuerySet
+from patrols.models.overrides import Addition
 
 
 class MissionPlan(AbstractRun):
@@ -123,6 +124,15 @@ class Mission(models.Model):
         "driver's share.",
     )
     source = models.CharField(max_length=8, choices=Source, default=Source.DRAWN)
+    addition = models.ForeignKey(
+        Addition,
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="missions",
+        help_text="The addition that asked for it before the draw. Empty: drawn, or added after the draw.",
+    )
     reason = models.CharField(max_length=300, blank=True, help_text="Why a person added it.")
     author = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     tactic = models.SlugField(

@@ -13,7 +13,7 @@ from forecasting.engine.grid import GridSpec
 from missions_project.lib.errors import MissionsError
 from patrols.engine.spread import missions_spread
 from patrols.models import Mission, MissionPlan, PatrolPolicy
-from patrols.selectors import BeatCapacity
+from patrols.capacity_selectors import BeatCapacity
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]

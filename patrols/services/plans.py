@@ -8,38 +8,26 @@ from typing import Any
 
 import numpy as np
 from django.db import IntegrityError, transaction
-from django.forms.models import model_to_dict
 from django.utils import timezone
 
-from agencies.models import Agency, CrimeType, Shift, User
+from agencies.models import Agency, Shift, User
 from agencies.selectors import shift_instance_of
 from agencies.services import audit_record
-from forecasting.engine.grid import GridSpec
 from forecasting.models import ForecastRun
-from forecasting.selectors import cell_beats, expected_by_type, harm, latest_forecast
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress
 from missions_project.lib.runs import RunReporter, RunStatus, run_execution
-from patrols.engine.assignment import assign_units
 from patrols.engine.oversight import plan_oversight
 from patrols.engine.plan import PlanDraw, design_digest, design_to_bytes, plan_draw
-from patrols.models import Assignment, Engagement, Mission, MissionPlan, NoticeDelivery, PatrolPolicy
-from patrols.places import place_names
-from patrols.selectors import (
-    BeatCapacity,
-    active_policy,
-    active_suppressions,
-    beat_capacities,
-    last_number,
-    planned_history,
-    suppressed_cells,
-)
-from patrols.services.decision_scope import decision_check_publish, decision_scope
+from patrols.models import Assignment, Engagement, Mission, MissionPlan, NoticeDelivery
+from patrols.services.decision_scope import decision_check_publish
 from patrols.services.notices import notice_record
+from patrols.services.plan_inputs import PlanInputs, plan_inputs
+from patrols.services.plan_rows import assignment_rows, plan_rows
 from patrols.services.reasons import plan_reasons_write
 
 logger = logging.getLogger(__name__)
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 """Raised whenever the design's meaning changes, so that an auditor knows which rules a plan was drawn under."""
 
 
@@ -85,73 +73,18 @@ def plan_missions(
     """
     with run_execution(plan, progress) as reporter:
         reporter.progress(0, 4, "Reading forecast and capacity")
-        policy, forecast = _policy(plan.agency), _forecast(plan)
-        assert forecast.grid is not None  # a succeeded forecast has a grid
-        spec = GridSpec.from_bytes(bytes(forecast.grid.spec))
-        beat_of_cell, harm_now = cell_beats(forecast.grid), harm(forecast)
-        capacities = beat_capacities(plan.agency, plan.shift)
-        planned_for = [row for row in capacities if row.k > 0]
-        if not planned_for:
-            raise MissionsError(
-                f"No unit is on duty in any beat for {plan.shift}.",
-                next_step="Admin → Units: give units a home beat, this shift and at least one mission per shift.",
-            )
-        suppressions = active_suppressions(
-            plan.agency, period_from=plan.period_from, period_to=plan.period_to
-        )
-        minutes, days = planned_history(
-            plan.agency,
-            grid=forecast.grid,
-            before=plan.period_from,
-            window_days=policy.saturation_window_days,
-        )
-        out = suppressed_cells(suppressions, spec, beat_of_cell)
-        if plan.decision:
-            scope = decision_scope(
-                plan,
-                policy,
-                spec,
-                beat_of_cell,
-                harm=np.where(out, 0.0, harm_now),
-                out=out,
-                capacities=capacities,
-            )
-            capacities, beat_of_cell = scope.capacities, scope.beat_of_cell
-            planned_for = capacities
-            for line in scope.lines:
-                reporter.log(line)
+        inputs = plan_inputs(plan)
+        for line in inputs.lines:
+            reporter.log(line)
         reporter.progress(1, 4, "Working out probabilities and drawing")
-        x_m, y_m = spec.centres()
-        planned_beats = np.array([row.beat.pk for row in planned_for], dtype=np.int64)
-        drawn = plan_draw(
-            harm=harm_now,
-            # Beats without a unit are left out before the draw: their K is 0, which is no design.
-            beat_of_cell=np.where(np.isin(beat_of_cell, planned_beats), beat_of_cell, -1),
-            beat_k={row.beat.pk: row.k for row in planned_for},
-            beat_units={row.beat.pk: row.units_in_turn for row in planned_for},
-            suppressed=out,
-            planned_minutes=minutes,
-            days_since_last=days,
-            x_m=x_m,
-            y_m=y_m,
-            shift_minutes=round((plan.period_to - plan.period_from).total_seconds() / 60),
-            policy=policy.as_design_policy(),
-            seed=plan.seed,
-        )
-        if len(drawn) == 0:
-            reasons = " ".join(row.message for row in drawn.infeasible[:3])
-            raise MissionsError(
-                f"No beat can be planned. {reasons}", next_step="change the setting named, then plan again."
-            )
+        drawn = _draw(plan, inputs)
         reporter.progress(2, 4, "Storing the design")
-        _log_beats(reporter, drawn, capacities)
-        _store(
-            plan, forecast, policy, drawn, spec, planned_for, suppression_ids=[row.pk for row in suppressions]
-        )
+        _log_beats(reporter, drawn, inputs)
+        _store(plan, inputs, drawn)
         reporter.record(
             counts=asdict(plan_oversight(drawn)),
             config_snapshot=plan.config_snapshot,
-            data_hash=forecast.data_hash,
+            data_hash=inputs.forecast.data_hash,
         )
         reporter.progress(4, 4, "Done")
     if not with_reasons:
@@ -216,60 +149,63 @@ def _supersede_published(plan: MissionPlan) -> None:
     earlier.update(state=MissionPlan.State.SUPERSEDED)
 
 
-def _policy(agency: Agency) -> PatrolPolicy:
-    policy = active_policy(agency)
-    if policy is None:
+def _draw(plan: MissionPlan, inputs: PlanInputs) -> PlanDraw:
+    x_m, y_m = inputs.spec.centres()
+    planned_beats = np.array([row.beat.pk for row in inputs.capacities], dtype=np.int64)
+    drawn = plan_draw(
+        harm=inputs.harm,
+        # Beats without a unit are left out before the draw: their K is 0, which is no design.
+        beat_of_cell=np.where(np.isin(inputs.beat_of_cell, planned_beats), inputs.beat_of_cell, -1),
+        beat_k={row.beat.pk: row.k for row in inputs.capacities},
+        beat_units={row.beat.pk: row.units_in_turn for row in inputs.capacities},
+        suppressed=inputs.suppressed,
+        added=inputs.added,
+        planned_minutes=inputs.planned_minutes,
+        days_since_last=inputs.days_since_last,
+        x_m=x_m,
+        y_m=y_m,
+        shift_minutes=round((plan.period_to - plan.period_from).total_seconds() / 60),
+        policy=inputs.policy.as_design_policy(),
+        seed=plan.seed,
+    )
+    if len(drawn) == 0:
+        reasons = " ".join(_by_code(row.message, row.beat, inputs) for row in drawn.infeasible[:3])
+        if inputs.standing and not inputs.capacities:
+            reasons = "Every unit's missions go to places that people added, so that nothing is left to draw."
         raise MissionsError(
-            f"Agency “{agency.slug}” has no active patrol policy.", next_step="Admin → Patrol policies → Add."
+            f"No beat can be planned. {reasons}", next_step="change the setting named, then plan again."
         )
-    return policy
+    return drawn
 
 
-def _forecast(plan: MissionPlan) -> ForecastRun:
-    forecast = plan.forecast_run or latest_forecast(plan.agency, plan.shift, plan.on)
-    if forecast is None:
-        raise MissionsError(
-            f"There is no forecast for {plan.shift} on {plan.on:%Y-%m-%d}.",
-            next_step=f"run `manage.py forecast --agency {plan.agency.slug} --shift {plan.shift.slug} "
-            f"--date {plan.on:%Y-%m-%d}`, or press “Forecast this shift” on the risk map.",
-        )
-    return forecast
+def _by_code(message: str, beat_id: int, inputs: PlanInputs) -> str:
+    """The engine knows beats by number; people know them by code."""
+    code = next(row.beat.code for row in inputs.everyone if row.beat.pk == beat_id)
+    return message.replace(f"Beat {beat_id}", f"Beat {code}")
 
 
-def _log_beats(reporter: RunReporter, drawn: PlanDraw, capacities: list[BeatCapacity]) -> None:
-    code_of = {row.beat.pk: row.beat.code for row in capacities}
-    idle = [row.beat.code for row in capacities if row.k == 0]
-    lines = [f"Beats without a unit on duty, not planned: {', '.join(idle)}."] if idle else []
+def _log_beats(reporter: RunReporter, drawn: PlanDraw, inputs: PlanInputs) -> None:
+    added = {row.beat for row in inputs.standing}
+    told = inputs.snapshot["shared"]
+    idle = [
+        row.beat.code
+        for row in inputs.everyone
+        if row.k == 0 and row.beat.pk not in added and row.beat.code not in told
+    ]
+    if idle:
+        reporter.log(f"Beats without a unit on duty, not planned: {', '.join(idle)}.")
     for beat_id, messages in drawn.messages.items():
-        # The engine knows beats by number; people know them by code.
-        lines += [message.replace(f"Beat {beat_id}", f"Beat {code_of[beat_id]}") for message in messages]
-    for line in lines:
-        reporter.log(line)
+        for message in messages:
+            reporter.log(_by_code(message, beat_id, inputs))
 
 
 @transaction.atomic
-def _store(
-    plan: MissionPlan,
-    forecast: ForecastRun,
-    policy: PatrolPolicy,
-    drawn: PlanDraw,
-    spec: GridSpec,
-    capacities: list[BeatCapacity],
-    suppression_ids: list[int],
-) -> None:
-    design = design_to_bytes(drawn)
-    plan.forecast_run, plan.grid = forecast, forecast.grid
-    plan.design, plan.design_hash = design, design_digest(drawn)
+def _store(plan: MissionPlan, inputs: PlanInputs, drawn: PlanDraw) -> None:
+    plan.forecast_run, plan.grid = inputs.forecast, inputs.forecast.grid
+    plan.design, plan.design_hash = design_to_bytes(drawn), design_digest(drawn)
     asked = {"asked": plan.config_snapshot["asked"]} if plan.decision else {}
-    plan.config_snapshot = {
-        **asked,
-        "policy": model_to_dict(policy, exclude=["agency", "is_active"]),
-        "forecast_run": forecast.pk,
-        "grid_hash": forecast.grid.hash if forecast.grid else "",
-        "suppressions": suppression_ids,
-        "k_by_beat": {row.beat.code: row.k for row in capacities},
-        "methods": {str(beat): method for beat, method in drawn.method_of_beat.items()},
-    }
+    methods = {str(beat): method for beat, method in drawn.method_of_beat.items()}
+    plan.config_snapshot = {**asked, **inputs.snapshot, "methods": methods}
     plan.save(update_fields=["forecast_run", "grid", "design", "design_hash", "config_snapshot"])
     MissionPlan.objects.filter(
         agency=plan.agency,
@@ -281,72 +217,8 @@ def _store(
     ).exclude(pk=plan.pk).update(state=MissionPlan.State.SUPERSEDED)
     # A run killed between this write and its closing is queued again: it must not add its missions twice.
     Mission.objects.filter(plan=plan).delete()
-    missions = Mission.objects.bulk_create(_missions(plan, forecast, drawn, spec, capacities))
-    Assignment.objects.bulk_create(_assignments(plan, missions, drawn, capacities))
-
-
-def _missions(
-    plan: MissionPlan, forecast: ForecastRun, drawn: PlanDraw, spec: GridSpec, capacities: list[BeatCapacity]
-) -> list[Mission]:
-    rows = drawn.drawn_rows
-    expected = expected_by_type(forecast)
-    types: list[CrimeType] = list(expected)
-    in_cells = np.array([expected[crime_type][drawn.cell[rows]] for crime_type in types])
-    weights = np.array([crime_type.weight for crime_type in types])[:, None]
-    # The box is coloured by the type that contributes most harm to it.
-    leading = np.argmax(in_cells * weights, axis=0)
-    x_m, y_m = spec.centres()
-    places = place_names(plan.agency, x_m=x_m[drawn.cell[rows]], y_m=y_m[drawn.cell[rows]], epsg=spec.epsg)
-    beats = {row.beat.pk: row.beat for row in capacities}
-    made: list[Mission] = []
-    for position, row in enumerate(rows.tolist()):
-        starts = [
-            plan.period_from + dt.timedelta(minutes=int(minute))
-            for minute in drawn.visit_start_minutes[row]
-            if not np.isnan(minute)
-        ]
-        made.append(
-            Mission(
-                agency=plan.agency,
-                plan=plan,
-                beat=beats[int(drawn.beat[row])],
-                number=0,
-                cell_id=int(spec.cells[drawn.cell[row]]),
-                crime_type=types[int(leading[position])],
-                place=places[position],
-                visit_starts=[start.isoformat() for start in starts],
-                starts_at=starts[0],
-                dose_minutes=int(drawn.dose_minutes[row]),
-                expected=float(in_cells[leading[position], position]),
-                harm=float(drawn.harm[row]),
-                probability=float(drawn.pi[row]),
-            )
-        )
-    made.sort(key=lambda mission: (mission.beat.code, mission.visit_starts))
-    # The numbers of a decision go on after those of the shift's plan: the list shows them together.
-    first = last_number(plan) + 1 if plan.decision else 1
-    for number, mission in enumerate(made, start=first):
-        mission.number = number
-    return made
-
-
-def _assignments(
-    plan: MissionPlan, missions: list[Mission], drawn: PlanDraw, capacities: list[BeatCapacity]
-) -> list[Assignment]:
-    made: list[Assignment] = []
-    for capacity in capacities:
-        own = [mission for mission in missions if mission.beat_id == capacity.beat.pk]
-        chosen = assign_units(
-            n_missions=len(own),
-            unit_capacity=[unit.missions_per_shift for unit in capacity.units],
-            seed=plan.seed,
-            beat=capacity.beat.pk,
-        )
-        made += [
-            Assignment(agency=plan.agency, mission=mission, unit=capacity.units[unit])
-            for mission, unit in zip(own, chosen, strict=True)
-        ]
-    return made
+    missions = Mission.objects.bulk_create(plan_rows(plan, inputs, drawn))
+    Assignment.objects.bulk_create(assignment_rows(plan, missions, inputs.everyone))
 
 
 def plan_summary(plan: MissionPlan) -> dict[str, Any]:
