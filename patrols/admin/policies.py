@@ -14,6 +14,7 @@ from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
 from agencies.admin_clock import AgencyClockMixin
 from agencies.admin_maps import AreaAdminMixin
 from agencies.services import audit_record
+from patrols.admin.preview import PolicyPreviewMixin
 from patrols.models import PatrolPolicy, Suppression
 
 
@@ -43,7 +44,7 @@ class PatrolPolicyForm(AgencyScopedForm):
 
 
 @admin.register(PatrolPolicy)
-class PatrolPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
+class PatrolPolicyAdmin(PolicyPreviewMixin, AuditedAdminMixin, AgencyScopedAdmin):
     form = PatrolPolicyForm
     list_display = (
         "name",
@@ -91,6 +92,14 @@ class PatrolPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
                 ),
                 "description": "Counted by planned minutes, never by delivered ones, so that every past plan can be drawn "
                 "again.",
+            },
+        ),
+        ("Beats without a unit", {"fields": ("unstaffed",)}),
+        (
+            "During a shift",
+            {
+                "fields": ("replans_max", "replan_missions_max", "replans_on_gunfire"),
+                "description": "New missions for what is left of a shift. The shift's plan stays as it was drawn.",
             },
         ),
     )
