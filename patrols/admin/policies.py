@@ -1,6 +1,6 @@
 """The dials of the allocation, and areas kept out of it."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -24,6 +24,21 @@ class PatrolPolicyForm(AgencyScopedForm):
     class Meta:
         model = PatrolPolicy
         fields = "__all__"
+        labels: ClassVar[dict[str, str]] = {
+            "gamma": "Pull towards harm (γ)",
+            "exploration": "Exploration (share)",
+            "cap_max": "Highest chance of a box",
+            "visits_per_cell": "Visits to each box",
+            "min_spacing_minutes": "Between visits (minutes)",
+            "travel_minutes": "Travel (minutes)",
+            "dose_min_minutes": "Shortest visit (minutes)",
+            "dose_max_minutes": "Longest visit (minutes)",
+            "cooldown_days": "Cool-down (days)",
+            "cooldown_factor": "Cool-down factor",
+            "saturation_window_days": "Saturation window (days)",
+            "saturation_soft_minutes": "Saturation begins (minutes)",
+            "saturation_hard_minutes": "Saturation limit (minutes)",
+        }
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}

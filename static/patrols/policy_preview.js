@@ -10,6 +10,10 @@
     const bounds = JSON.parse(data.dataset.bounds);
     if (overlay) { overlay.setUrl(data.dataset.overlay); overlay.setBounds(bounds); return; }
     overlay = L.imageOverlay(data.dataset.overlay, bounds, { opacity: 0.9, interactive: false }).addTo(map);
+    // The page is still being laid out when the map is made: without a second look it shows the world.
+    map.invalidateSize();
+    map.setMaxBounds(null);
+    map.fitBounds(bounds, { padding: [8, 8] });
   };
 
   window.addEventListener("map:init", (event) => {
