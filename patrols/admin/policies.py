@@ -1,6 +1,6 @@
 """The dials of the allocation, and areas kept out of it."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -14,6 +14,7 @@ from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
 from agencies.admin_clock import AgencyClockMixin
 from agencies.admin_maps import AreaAdminMixin
 from agencies.services import audit_record
+from patrols.admin.preview import PolicyPreviewMixin
 from patrols.models import PatrolPolicy, Suppression
 
 
@@ -23,6 +24,21 @@ class PatrolPolicyForm(AgencyScopedForm):
     class Meta:
         model = PatrolPolicy
         fields = "__all__"
+        labels: ClassVar[dict[str, str]] = {
+            "gamma": "Pull towards harm (γ)",
+            "exploration": "Exploration (share)",
+            "cap_max": "Highest chance of a box",
+            "visits_per_cell": "Visits to each box",
+            "min_spacing_minutes": "Between visits (minutes)",
+            "travel_minutes": "Travel (minutes)",
+            "dose_min_minutes": "Shortest visit (minutes)",
+            "dose_max_minutes": "Longest visit (minutes)",
+            "cooldown_days": "Cool-down (days)",
+            "cooldown_factor": "Cool-down factor",
+            "saturation_window_days": "Saturation window (days)",
+            "saturation_soft_minutes": "Saturation begins (minutes)",
+            "saturation_hard_minutes": "Saturation limit (minutes)",
+        }
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}
@@ -43,7 +59,7 @@ class PatrolPolicyForm(AgencyScopedForm):
 
 
 @admin.register(PatrolPolicy)
-class PatrolPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
+class PatrolPolicyAdmin(PolicyPreviewMixin, AuditedAdminMixin, AgencyScopedAdmin):
     form = PatrolPolicyForm
     list_display = (
         "name",
@@ -93,9 +109,13 @@ class PatrolPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
                 "again.",
             },
         ),
+        ("Beats without a unit", {"fields": ("unstaffed",)}),
         (
             "During a shift: deciding anew for what is left of it",
-            {"fields": ("replans_max", "replan_missions_max", "replans_on_gunfire")},
+            {
+                "fields": ("replans_max", "replan_missions_max", "replans_on_gunfire"),
+                "description": "New missions for what is left of a shift. The shift's plan stays as it was drawn.",
+            },
         ),
     )
 

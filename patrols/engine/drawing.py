@@ -88,7 +88,8 @@ def standing_starts(
         visits_per_cell=policy.visits_per_cell,
         rng=_stream(seed, cell, _STREAM_STANDING),
     )[0]
-    return starts[~np.isnan(starts)]
+    fitting: Floats = starts[~np.isnan(starts)]
+    return fitting
 
 
 def _stream(seed: int, beat: int, purpose: int) -> np.random.Generator:

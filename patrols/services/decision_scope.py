@@ -11,9 +11,9 @@ from agencies.models import Agency, Shift, User
 from agencies.selectors import district_ids_of
 from forecasting.engine.grid import GridSpec
 from missions_project.lib.errors import MissionsError
+from patrols.capacity_selectors import BeatCapacity
 from patrols.engine.spread import missions_spread
 from patrols.models import Mission, MissionPlan, PatrolPolicy
-from patrols.capacity_selectors import BeatCapacity
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]

@@ -61,12 +61,12 @@ class PlanInputs:
     snapshot: dict[str, Any]
 
 
-def plan_inputs(plan: MissionPlan) -> PlanInputs:
-    """Read what a plan is drawn from. Raises ``MissionsError`` naming the setting where nothing can be planned.
+def plan_inputs(plan: MissionPlan, *, policy: PatrolPolicy | None = None) -> PlanInputs:
+    """Read what a plan is drawn from, under the active policy or the one given. Raises ``MissionsError`` naming the setting where nothing can be planned.
 
     About twenty queries, whatever the size of the city.
     """
-    policy, forecast = _policy(plan.agency), _forecast(plan)
+    policy, forecast = policy or _policy(plan.agency), _forecast(plan)
     assert forecast.grid is not None  # a succeeded forecast has a grid
     spec = GridSpec.from_bytes(bytes(forecast.grid.spec))
     beat_of_cell, harm_now = cell_beats(forecast.grid), harm(forecast)

@@ -8,6 +8,7 @@ from agencies.models import CrimeType
 from forecasting.selectors import expected_by_type
 from patrols.capacity_selectors import BeatCapacity
 from patrols.engine.assignment import assign_helpers, assign_units
+from patrols.engine.design import Floats
 from patrols.engine.drawing import standing_starts
 from patrols.engine.plan import PlanDraw
 from patrols.models import Assignment, Mission, MissionPlan
@@ -94,7 +95,7 @@ def plan_rows(plan: MissionPlan, inputs: PlanInputs, drawn: PlanDraw) -> list[Mi
     return made
 
 
-def _instants(plan: MissionPlan, minutes: np.ndarray) -> list[dt.datetime]:  # type: ignore[type-arg]
+def _instants(plan: MissionPlan, minutes: Floats) -> list[dt.datetime]:
     return [plan.period_from + dt.timedelta(minutes=int(at)) for at in minutes if not np.isnan(at)]
 
 
