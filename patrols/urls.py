@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from patrols import decision_pages, exports, notice_pages, views
+from patrols import decision_pages, exports, notice_pages, roster_page, views
 
 app_name = "patrols"
 urlpatterns = [
@@ -24,5 +24,7 @@ urlpatterns = [
     path("missions.geojson", exports.missions_geojson, name="missions_geojson"),
     path("engagements.csv", exports.engagements_csv, name="engagements_csv"),
     path("engagements.geojson", exports.engagements_geojson, name="engagements_geojson"),
+    path("roster/<str:on>/<slug:shift_slug>/", roster_page.roster, name="roster"),
+    path("roster/<str:on>/<slug:shift_slug>/copy/", roster_page.roster_copy, name="roster_copy"),
     path("crime-types.css", views.type_styles, name="type_styles"),
 ]

@@ -1,6 +1,7 @@
 """Writing plans, missions and visits."""
 
 from patrols.services.decisions import gunfire_decision_run, plan_decide, plan_dismiss
+from patrols.services.duties import duties_copy, duty_clear, duty_set
 from patrols.services.engagements import engagement_arrive, engagement_leave, engagement_record
 from patrols.services.line import shift_line_run, shift_run
 from patrols.services.notice_choices import notice_choice_set, notice_secret_renew
@@ -11,6 +12,9 @@ from patrols.services.reasons import plan_reasons_write, reasons_due
 from patrols.services.schedules import planning_run, plannings_claim, plans_publish_due
 
 __all__ = [
+    "duties_copy",
+    "duty_clear",
+    "duty_set",
     "engagement_arrive",
     "engagement_leave",
     "engagement_record",

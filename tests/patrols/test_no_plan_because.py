@@ -142,5 +142,5 @@ def test_a_failed_round_on_the_board(sign_in: SignIn, monkeypatch: pytest.Monkey
     page = client.get(reverse("patrols:board_list", args=["riverton", scene.run.on.isoformat(), "evening"]))
     text = page.content.decode()
     assert "No plan, because" in text
-    assert "Next step: Admin → Units" in text
+    assert "Next step: put units on duty" in text
     assert "by itself" in text

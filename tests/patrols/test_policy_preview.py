@@ -172,7 +172,7 @@ def test_the_preview_asks_the_database_a_fixed_number_of_times(
 ) -> None:
     client = sign_in(agency_owner)
     client.get(PREVIEW, dials(scene.agency))
-    with django_assert_max_num_queries(25):
+    with django_assert_max_num_queries(27):
         client.get(PREVIEW, dials(scene.agency))
 
 

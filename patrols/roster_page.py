@@ -1,0 +1,173 @@
+"""The roster of one shift instance: which unit works which beat, and what that makes of each beat's missions."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from agencies.access import RUNS_SHIFTS, SEES_PLANS, Access, agency_page
+from agencies.models import Agency, Beat, Shift, Unit
+from agencies.selectors import shift_instance_of, shifts
+from missions_project.lib.errors import MissionsError
+from patrols.capacity_selectors import BeatCapacity, capacities
+from patrols.models import Duty
+from patrols.selectors import plan_for
+from patrols.services import duties_copy, duty_clear, duty_set
+from patrols.views import _instance
+
+STANDING, OFF = "standing", "off"
+
+
+class DutyForm(forms.Form):
+    """Where one unit is in this shift instance: as always, off duty, or in a beat; and for how many boxes it has time."""
+
+    where = forms.ChoiceField()
+    missions = forms.IntegerField(min_value=0, max_value=20, required=False)
+
+    def __init__(
+        self, *args: Any, unit: Unit, beats: list[Beat], works: bool, duty: Duty | None, **kwargs: Any
+    ) -> None:
+        where = STANDING if duty is None else str(duty.beat_id or OFF)
+        kwargs.setdefault("initial", {"where": where, "missions": duty.missions if duty else None})
+        kwargs["prefix"] = f"unit-{unit.pk}"
+        super().__init__(*args, **kwargs)
+        self.unit, self.duty, self.beats = unit, duty, {str(beat.pk): beat for beat in beats}
+        always = f"As always: {unit.beat}" if works and unit.beat_id else "As always: off duty"
+        where_field = self.fields["where"]
+        assert isinstance(where_field, forms.ChoiceField)
+        where_field.choices = [
+            (STANDING, always),
+            (OFF, "Off duty"),
+            *((key, str(beat)) for key, beat in self.beats.items()),
+        ]
+        where_field.widget.attrs["aria-label"] = f"Where {unit} is"
+        number = self.fields["missions"].widget.attrs
+        number |= {"aria-label": f"Boxes for {unit}", "placeholder": str(unit.missions_per_shift)}
+
+    def save(self, *, shift: Shift, on: dt.date, access: Access) -> bool:
+        """Write what was changed. Returns whether anything was."""
+        if not self.has_changed():
+            return False
+        where: str = self.cleaned_data["where"]
+        missions: int | None = self.cleaned_data["missions"]
+        agency = access.agency
+        if where == STANDING and missions is None:
+            duty_clear(agency=agency, unit=self.unit, shift=shift, on=on, actor=access.user)
+            return True
+        # "As always, but for five boxes" is a duty in the home beat.
+        beat = self.unit.beat if where == STANDING else self.beats.get(where)
+        duty_set(
+            agency=agency, unit=self.unit, shift=shift, on=on, beat=beat, missions=missions, actor=access.user
+        )
+        return True
+
+
+@dataclass(frozen=True)
+class RosterRow:
+    """One unit's line."""
+
+    unit: Unit
+    form: DutyForm
+    may_change: bool
+
+
+def roster_rows(access: Access, shift: Shift, on: dt.date, data: Any = None) -> list[RosterRow]:
+    """Return every active unit with its form, by call sign. Four queries."""
+    agency: Agency = access.agency
+    beats = list(Beat.objects.filter(agency=agency).defer("geometry").order_by("code"))
+    duties = {
+        row.unit_id: row
+        for row in Duty.objects.filter(agency=agency, shift=shift, on=on).select_related("beat")
+    }
+    made = []
+    units = Unit.objects.filter(agency=agency, is_active=True).select_related("beat").defer("beat__geometry")
+    for unit in units.prefetch_related("shifts"):
+        worked = {row.pk for row in unit.shifts.all()}
+        duty = duties.get(unit.pk)
+        form = DutyForm(data, unit=unit, beats=beats, works=not worked or shift.pk in worked, duty=duty)
+        homes = [beat for beat in (unit.beat, duty.beat if duty else None) if beat is not None]
+        may = access.has(RUNS_SHIFTS) and all(access.works_in(beat.district_id) for beat in homes)
+        if not may:
+            for field in form.fields.values():
+                field.disabled = True
+        made.append(RosterRow(unit, form, may))
+    return made
+
+
+@require_http_methods(["GET", "POST"])
+@agency_page(SEES_PLANS)
+def roster(request: HttpRequest, access: Access, on: str, shift_slug: str) -> HttpResponse:
+    """Who is on duty, and what each beat can do. At most 20 queries to show."""
+    shift, date = _instance(access, on, shift_slug)
+    rows = roster_rows(access, shift, date, request.POST if request.method == "POST" else None)
+    if request.method == "POST":
+        if not access.has(RUNS_SHIFTS):
+            raise PermissionDenied("Your role in this agency does not change rosters.")
+        if all(row.form.is_valid() for row in rows):
+            _save(request, access, shift, date, rows)
+            return redirect("patrols:roster", access.agency.slug, on, shift_slug)
+    return render(request, "patrols/roster.html", _context(access, shift, date, rows))
+
+
+def _save(request: HttpRequest, access: Access, shift: Shift, on: dt.date, rows: list[RosterRow]) -> None:
+    changed = 0
+    for row in rows:
+        if not row.may_change:
+            continue
+        try:
+            changed += row.form.save(shift=shift, on=on, access=access)
+        except MissionsError as exc:
+            messages.error(request, f"{row.unit}: {exc}")
+    if changed:
+        plan = plan_for(access.agency, shift, on)
+        later = " A plan is drawn already: draw it again to use the new numbers." if plan else ""
+        messages.success(request, f"{changed} unit{'s' if changed > 1 else ''} changed.{later}")
+    else:
+        messages.info(request, "Nothing was changed.")
+
+
+def _context(access: Access, shift: Shift, on: dt.date, rows: list[RosterRow]) -> dict[str, object]:
+    found: list[BeatCapacity] = capacities(access.agency, shift, on)
+    try:
+        shift_instance_of(access.agency, shift, on)
+        runs_today = True
+    except MissionsError:
+        runs_today = False
+    return {
+        "tab": "shift",
+        "access": access,
+        "shift": shift,
+        "shifts": shifts(access.agency),
+        "on": on,
+        "previous": on - dt.timedelta(days=1),
+        "next": on + dt.timedelta(days=1),
+        "week_before": on - dt.timedelta(days=7),
+        "rows": rows,
+        "beats": found,
+        "missions": sum(row.k for row in found),
+        "runs_today": runs_today,
+        "may_change": runs_today and any(row.may_change for row in rows),
+    }
+
+
+@require_POST
+@agency_page(RUNS_SHIFTS)
+def roster_copy(request: HttpRequest, access: Access, on: str, shift_slug: str) -> HttpResponse:
+    """Take over the duties of the same shift a week before."""
+    shift, date = _instance(access, on, shift_slug)
+    try:
+        copied = duties_copy(
+            agency=access.agency, shift=shift, source=date - dt.timedelta(days=7), on=date, actor=access.user
+        )
+        messages.info(
+            request, f"{copied} dut{'y' if copied == 1 else 'ies'} taken over from the week before."
+        )
+    except MissionsError as exc:
+        messages.error(request, str(exc))
+    return redirect("patrols:roster", access.agency.slug, on, shift_slug)
