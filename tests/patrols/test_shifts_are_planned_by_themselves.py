@@ -326,3 +326,52 @@ def test_the_dispatcher_sends_the_earliest_shift_first(db: None, monkeypatch: py
         ("day", 14), ("evening", 14), ("night", 15), ("day", 15),
     ]  # fmt: skip
     assert Agency.objects.count() == 1
+
+
+def test_a_round_that_no_worker_came_to_is_told_when_the_shift_is_over(scene: Scene) -> None:
+    (pk,) = plannings_claim(now=scene.run.period_from)
+    assert plannings_claim(now=scene.run.period_to + HOUR) == []
+    row = ShiftPlanning.objects.get(pk=pk)
+    assert row.state == State.FAILED
+    assert "see that a worker runs" in row.message
+
+
+def test_a_left_round_gives_way_to_a_later_one_or_to_a_persons_plan(coming: Scene) -> None:
+    PlanSchedule.objects.create(agency=coming.agency, lead_minutes=240, refresh_minutes=60)
+    start = coming.run.period_from
+    (first,) = plannings_claim(now=start - 4 * HOUR)
+    (second,) = plannings_claim(now=start - 3 * HOUR)
+    assert ShiftPlanning.objects.get(pk=first).message == "A later round took its place."
+    coming.plan(publish=True)
+    ShiftPlanning.objects.filter(pk=second).update(claimed_at=start)
+    plannings_claim(now=coming.run.period_to + HOUR)
+    assert set(ShiftPlanning.objects.values_list("state", flat=True)) == {State.DONE}
+
+
+def test_the_queue_is_not_sent_again_while_a_worker_is_at_it(scene: Scene) -> None:
+    now = scene.run.period_from
+    (pk,) = plannings_claim(now=now)
+    ShiftPlanning.objects.create(
+        agency=scene.agency, shift=scene.shift, on=ON - dt.timedelta(days=1), due_at=now, state=State.RUNNING,
+        claimed_at=now + 5 * MINUTE,
+    )  # fmt: skip
+    assert plannings_claim(now=now + 6 * MINUTE) == []
+    assert ShiftPlanning.objects.get(pk=pk).state == State.QUEUED
+
+
+def test_the_real_forecast_and_plan_run_by_schedule(db: None) -> None:
+    from patrols.models import PatrolPolicy
+    from tests.forecasting.scenes import make_scene as make_trained
+
+    trained = make_trained()
+    PatrolPolicy.objects.create(agency=trained.agency)
+    found = plannings_claim(now=trained.run.period_from - HOUR)
+    (mine,) = ShiftPlanning.objects.filter(pk__in=found, shift=trained.shift, on=trained.run.on)
+    row = schedules.planning_run(pk=mine.pk)
+    assert row is not None
+    assert (row.state, row.message) == (State.DONE, "")
+    assert row.plan is not None
+    assert row.plan.forecast_run == row.forecast_run
+    assert row.plan.missions.count() == 12
+    assert row.forecast_run is not None
+    assert row.forecast_run.surfaces.count() == 3
