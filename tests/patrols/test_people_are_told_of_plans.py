@@ -336,7 +336,7 @@ def test_a_person_chooses_and_sees_the_secret_once(scene: Scene, sign_in: SignIn
     choice = NoticeChoice.objects.get()
     assert (choice.when_published, choice.when_failed, choice.webhook_url) == (True, False, HOOK)
     assert "shown only now" in first
-    secret = first.split("<code>")[1].split("</code>")[0]
+    secret = first.split('class="secret">')[1].split("</code>")[0]
     assert len(secret) > 40
     for page in (notices_page(client), notices_page(client, when_failed="on", webhook_url=HOOK)):
         assert secret not in page
