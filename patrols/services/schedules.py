@@ -24,7 +24,7 @@ from forecasting.services import forecast_run, forecast_run_queue
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import HEARTBEAT_LOST_AFTER, MAX_ATTEMPTS, RunNotClaimed, RunStatus
 from patrols.engine.due import Round, ShiftSchedule, rounds_due
-from patrols.models import MissionPlan, PlanSchedule, ShiftPlanning
+from patrols.models import Mission, MissionPlan, PlanSchedule, ShiftPlanning
 from patrols.selectors import schedule_of
 from patrols.services.notices import planning_failed_record
 from patrols.services.plans import plan_missions, plan_publish, plan_queue
@@ -241,7 +241,7 @@ def _close(
 
 
 def _left_alone(row: ShiftPlanning) -> str:
-    """Why the round changes nothing, in words; empty where it is to be planned. Two queries."""
+    """Why the round changes nothing, in words; empty where it is to be planned. Three queries."""
     plans = MissionPlan.objects.filter(agency=row.agency, shift=row.shift, on=row.on, decision=0).defer(
         "design"
     )
@@ -253,9 +253,23 @@ def _left_alone(row: ShiftPlanning) -> str:
         return ""
     if newest.trigger != MissionPlan.Trigger.SCHEDULE:
         return "A plan was drawn by hand; the schedule leaves it alone."
+    if _is_changed_by_hand(newest):
+        return "A person has changed the draft; the schedule leaves it alone."
     if row.round > 0 and newest.period_from <= timezone.now():
         return "The shift has begun with the plan of an earlier round."
     return ""
+
+
+def _is_changed_by_hand(plan: MissionPlan) -> bool:
+    """Whether somebody has added, withdrawn, moved or assigned a mission of the draft. One query."""
+    changed = (
+        # Boxes that were asked for before the draw come with every plan, and are certain.
+        Q(source=Mission.Source.ADDED, probability=0.0)
+        | Q(withdrawn_at__isnull=False)
+        | Q(moved_at__isnull=False)
+        | Q(assignment__assigned_by__isnull=False)
+    )
+    return Mission.objects.filter(changed, plan=plan).exists()
 
 
 def _line(claim: _Claim) -> str:

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 
 from agencies.models import Beat, District, Membership, Unit, User
+from forecasting.models import Grid
 from forecasting.selectors import cell_beats
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import RunStatus
@@ -283,3 +284,15 @@ def test_a_supervisor_decides_and_publishes_in_own_districts_only(
     monkeypatch.setattr("patrols.services.plans.timezone.now", lambda: at)
     with pytest.raises(MissionsError, match="outside your districts"):
         plan_publish(plan=other, actor=southerner)
+
+
+def test_a_grid_that_was_built_anew_since_stops_the_decision(
+    scene: Scene, plan: MissionPlan, at: dt.datetime
+) -> None:
+    made = ask(scene, at)
+    other = Grid.objects.get(pk=scene.grid.pk)
+    other.pk, other.hash, other.is_active = None, "other", False
+    other.save(force_insert=True)
+    MissionPlan.objects.filter(pk=plan.pk).update(grid=other)
+    with pytest.raises(MissionsError, match="grid was built anew"):
+        plan_missions(plan=made)

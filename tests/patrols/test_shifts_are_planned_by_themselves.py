@@ -18,7 +18,16 @@ from missions_project import pipeline
 from missions_project.lib.runs import HEARTBEAT_LOST_AFTER, MAX_ATTEMPTS, RunStatus
 from patrols.models import MissionPlan, PlanSchedule, ShiftPlanning
 from patrols.selectors import planning_state
-from patrols.services import plan_publish, plannings_claim, plans_publish_due, schedules
+from patrols.services import (
+    mission_add,
+    mission_assign,
+    mission_withdraw,
+    plan_publish,
+    plannings_claim,
+    plans_publish_due,
+    schedules,
+)
+from tests.factories import make_member
 from tests.patrols.rounds import HOUR, MINUTE, claim_and_run, copying_forecast, one_shift_scene
 from tests.patrols.scenes import ON, Scene
 
@@ -109,6 +118,34 @@ def test_a_plan_that_was_drawn_by_hand_is_left_alone(coming: Scene, monkeypatch:
     assert (row.state, own.state) == (State.DONE, "draft")
     assert "by hand" in row.message
     assert scheduled(coming) == []
+
+
+@pytest.mark.parametrize("how", ["withdrawn", "assigned", "added"])
+def test_a_draft_that_a_person_has_changed_is_not_refreshed(
+    coming: Scene, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    PlanSchedule.objects.create(agency=coming.agency, lead_minutes=240, refresh_minutes=60)
+    copying_forecast(monkeypatch, coming)
+    (first,) = claim_and_run(coming.run.period_from - 4 * HOUR)
+    person = make_member(coming.agency, "supervisor")
+    assert first.plan is not None
+    mission = first.plan.missions.select_related("plan", "beat", "agency", "crime_type")[0]
+    if how == "withdrawn":
+        mission_withdraw(mission=mission, reason="road closed", actor=person)
+    elif how == "assigned":
+        mission_assign(mission=mission, unit=Unit.objects.filter(agency=coming.agency)[0], actor=person)
+    else:
+        taken = set(first.plan.missions.values_list("cell_id", flat=True))
+        free = next(cell for cell in coming.spec.cells.tolist() if cell not in taken)
+        mission_add(
+            plan=first.plan, cell_id=free, crime_type=mission.crime_type, starts_at=coming.run.period_from,
+            dose_minutes=12, reason="asked for by shops", actor=person,
+        )  # fmt: skip
+    (second,) = claim_and_run(coming.run.period_from - 3 * HOUR)
+    assert (second.state, second.plan) == (State.DONE, None)
+    assert "A person has changed the draft" in second.message
+    first.plan.refresh_from_db()
+    assert first.plan.state == "draft"
 
 
 def test_a_running_shift_keeps_the_plan_of_an_earlier_round(
