@@ -271,6 +271,17 @@ def test_a_web_hook_inside_our_own_network_is_refused(scene: Scene, hook: Hook, 
     assert hook.got == []
 
 
+def test_a_secret_whose_key_is_lost_says_so_and_nothing_is_sent_unsigned(
+    scene: Scene, hook: Hook, settings: Any
+) -> None:
+    chosen(scene, by_email=False, webhook_url=hook.url)
+    settings.FEED_SECRETS_KEYS = ("quite another key",)
+    scene.plan(publish=True)
+    assert send_all() == [False]
+    assert "ask for a new one on the page Notices" in deliveries()[0].error
+    assert hook.got == []
+
+
 def test_a_worker_killed_while_sending_is_followed_by_another_and_two_never_send_one_notice(
     scene: Scene,
 ) -> None:
