@@ -1,26 +1,36 @@
 """Deciding anew in the middle of a shift: ask, look at the draft, publish or dismiss it."""
 
+import datetime as dt
+
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from agencies.access import RUNS_SHIFTS, Access, agency_page
+from agencies.lookups import date_from_text, shift_by_slug
+from agencies.models import Shift
 from missions_project.lib.errors import MissionsError
 from patrols.forms import DecideForm
 from patrols.models import MissionPlan
 from patrols.selectors import active_policy, plans_of
 from patrols.services import plan_decide, plan_dismiss
 from patrols.tasks import plan_task
-from patrols.views import _instance
+
+
+def _shift_instance(access: Access, on: str, shift_slug: str) -> tuple[Shift, dt.date]:
+    try:
+        return shift_by_slug(access.agency, shift_slug), date_from_text(on)
+    except MissionsError as exc:
+        raise Http404(str(exc)) from exc
 
 
 @require_http_methods(["GET", "POST"])
 @agency_page(RUNS_SHIFTS)
 def decide(request: HttpRequest, access: Access, on: str, shift_slug: str) -> HttpResponse:
     """Ask for missions drawn for what is left of the shift. At most ten queries to show."""
-    shift, date = _instance(access, on, shift_slug)
+    shift, date = _shift_instance(access, on, shift_slug)
     policy = active_policy(access.agency)
     form = DecideForm(request.POST or None, access=access, policy=policy)
     if form.is_valid():

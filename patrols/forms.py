@@ -88,6 +88,7 @@ class DecideForm(forms.Form):
     reason = forms.CharField(
         max_length=300,
         help_text="About the place, never about persons. Kept with the plan.",
+        widget=forms.TextInput(attrs={"class": "wide"}),
         error_messages={"required": "Write why in a few words."},
     )
 
@@ -125,10 +126,14 @@ class NoticesForm(forms.Form):
         max_length=200,
         label="to a web-hook",
         help_text="An https address that receives each notice as JSON, signed. Empty: none.",
-        widget=forms.URLInput(attrs={"autocomplete": "off"}),
+        widget=forms.URLInput(attrs={"autocomplete": "off", "class": "wide"}),
     )
 
     def __init__(self, *args: Any, choice: NoticeChoice | None, **kwargs: Any) -> None:
         shown = choice or NoticeChoice()
         kwargs.setdefault("initial", {name: getattr(shown, name) for name in self.base_fields})
         super().__init__(*args, **kwargs)
+
+    def events(self) -> list[forms.BoundField]:
+        """The boxes that say of what, for the page."""
+        return [self[name] for name in ("when_published", "when_changed", "when_failed")]

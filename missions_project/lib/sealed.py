@@ -14,6 +14,11 @@ from missions_project.lib.errors import MissionsError
 _PURPOSE = b"missions: secrets of %s, version 1"
 FEEDS = "feeds"
 NOTICES = "notices"
+_WHOSE = {
+    FEEDS: ("The feed's keys and passwords", "enter the feed's keys and passwords again"),
+    NOTICES: ("The web-hook's secret", "ask for a new one on the page Notices"),
+}
+"""What cannot be read once the key is lost, and what to do then."""
 
 
 def installation_keys() -> tuple[str, ...]:
@@ -41,8 +46,9 @@ def unseal(sealed: str, keys: Sequence[str], purpose: str = FEEDS) -> dict[str, 
     try:
         found: dict[str, str] = json.loads(_box(keys, purpose).decrypt(sealed.encode()))
     except InvalidToken:
+        what, otherwise = _WHOSE[purpose]
         raise MissionsError(
-            f"The keys and passwords of {purpose} cannot be read: they were sealed under another FEED_SECRETS_KEY.",
-            next_step="restore that key, or enter them again.",
+            f"{what} cannot be read: sealed under another FEED_SECRETS_KEY.",
+            next_step=f"restore that key, or {otherwise}.",
         ) from None
     return found

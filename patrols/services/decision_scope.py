@@ -60,12 +60,13 @@ def decision_scope(
     out: Bools,
     capacities: list[BeatCapacity],
 ) -> DecisionScope:
-    """Work out a decision's own candidates and how many missions each beat gets. Two queries.
+    """Work out a decision's own candidates and how many missions each beat gets. Three queries.
 
     Candidates are the cells of the beats asked for (of all beats with a unit on duty where none were named) without an
     open mission of this shift and not suppressed (``out``). The missions asked for go where harm is highest now; a beat
     takes no more than its units can carry out and its candidates allow. Raises ``MissionsError`` where none can.
     """
+    _check_grid(plan, spec)
     asked = plan.config_snapshot["asked"]
     wanted, missions = asked["beats"], int(asked["missions"])
     closed = open_cells(plan.agency, plan.shift, plan.on, at=plan.period_from)
@@ -90,6 +91,18 @@ def decision_scope(
     if (total := int(given.sum())) < missions:
         lines.append(f"{total} of {missions} missions asked for have a unit and a box.")
     return DecisionScope(chosen, np.where(free, beat_of_cell, -1), lines)
+
+
+def _check_grid(plan: MissionPlan, spec: GridSpec) -> None:
+    """Raise ``MissionsError`` where the shift's missions lie on another grid: its cells have other numbers. One query."""
+    published = MissionPlan.objects.filter(
+        agency=plan.agency, shift=plan.shift, on=plan.on, state=MissionPlan.State.PUBLISHED
+    )
+    if published.exclude(grid__hash=spec.hash).exists():
+        raise MissionsError(
+            "The grid was built anew since this shift's plan was drawn: a decision could not tell which boxes are taken.",
+            next_step="add single missions on the shift map.",
+        )
 
 
 def _shares(chosen: Iterable[BeatCapacity]) -> str:

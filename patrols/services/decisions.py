@@ -21,7 +21,6 @@ from missions_project.lib.runs import RunStatus
 from patrols.engine.spread import neighbour_beats
 from patrols.models import MissionPlan, PatrolPolicy
 from patrols.selectors import active_policy, plan_for
-from patrols.services.overrides import _check_district
 from patrols.services.plans import CODE_VERSION, plan_missions
 
 logger = logging.getLogger(__name__)
@@ -157,13 +156,10 @@ def _check_reason(reason: str) -> None:
 
 def _own_beats(agency: Agency, actor: User | None, beats: list[Beat] | None) -> list[int] | None:
     """The beats that the decision may draw in; None for all."""
+    own = district_ids_of(agency, actor) if actor else frozenset()
     if beats is None:
-        own = district_ids_of(agency, actor) if actor else frozenset()
-        return (
-            sorted(Beat.objects.filter(agency=agency, district__in=own).values_list("pk", flat=True))
-            if own
-            else None
-        )
+        rows = Beat.objects.filter(agency=agency, district__in=own)
+        return sorted(rows.values_list("pk", flat=True)) if own else None
     if not beats:
         raise MissionsError(
             "No beat was named.", next_step="name at least one, or leave the choice to the forecast."
@@ -173,8 +169,11 @@ def _own_beats(agency: Agency, actor: User | None, beats: list[Beat] | None) -> 
             raise MissionsError(
                 "This beat belongs to another agency.", next_step="choose one of your own beats."
             )
-        if actor is not None:
-            _check_district(agency, actor, beat)
+        if own and beat.district_id not in own:
+            raise MissionsError(
+                f"{beat} lies outside your districts.",
+                next_step="name your own beats, or ask a supervisor of its district.",
+            )
     return sorted(beat.pk for beat in beats)
 
 

@@ -24,7 +24,7 @@ from forecasting.services import forecast_run, forecast_run_queue
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import HEARTBEAT_LOST_AFTER, MAX_ATTEMPTS, RunNotClaimed, RunStatus
 from patrols.engine.due import Round, ShiftSchedule, rounds_due
-from patrols.models import MissionPlan, PlanSchedule, ShiftPlanning
+from patrols.models import Mission, MissionPlan, PlanSchedule, ShiftPlanning
 from patrols.selectors import schedule_of
 from patrols.services.notices import planning_failed_record
 from patrols.services.plans import plan_missions, plan_publish, plan_queue
@@ -63,7 +63,9 @@ def plannings_claim(*, now: dt.datetime) -> list[int]:
         for shift, row in due
         if (shift["pk"], row.instance.on, row.number) not in known
     ]  # fmt: skip
-    return _left(now) + (_insert(fresh) if fresh else [])
+    # Inserted first: a round that was left gives way to a later one.
+    sent = _insert(fresh) if fresh else []
+    return _left(now) + sent
 
 
 def _due(now: dt.datetime) -> list[tuple[dict[str, Any], Round]]:
@@ -105,16 +107,15 @@ def _insert(fresh: list[ShiftPlanning]) -> list[int]:
     """Insert these claims, and return the ids of those that were ours to insert."""
     mark = fresh[0].claimed_at
     ShiftPlanning.objects.bulk_create(fresh, ignore_conflicts=True, batch_size=500)
-    found = []
-    for start in range(0, len(fresh), 200):
-        part = fresh[start : start + 200]
-        wanted = Q()
-        for row in part:
-            wanted |= Q(shift=row.shift_id, on=row.on, round=row.round)
-        rows = ShiftPlanning.objects.filter(wanted, state=State.QUEUED, claimed_at=mark)
-        at = {(r.shift_id, r.on, r.round): r.pk for r in rows.only("shift_id", "on", "round")}
-        found += [at[key] for row in part if (key := (row.shift_id, row.on, row.round)) in at]
-    return found
+    times = [row.due_at for row in fresh]
+    # By state and time, which are indexed: naming each row would take a minute with a country's shifts.
+    rows = ShiftPlanning.objects.filter(
+        state=State.QUEUED, due_at__gte=min(times), due_at__lte=max(times), claimed_at=mark
+    )
+    at = {
+        (shift, on, number): pk for pk, shift, on, number in rows.values_list("pk", "shift_id", "on", "round")
+    }
+    return [at[key] for row in fresh if (key := (row.shift_id, row.on, row.round)) in at]
 
 
 def _left(now: dt.datetime) -> list[int]:
@@ -125,8 +126,11 @@ def _left(now: dt.datetime) -> list[int]:
     later = ShiftPlanning.objects.filter(
         shift=OuterRef("shift"), on=OuterRef("on"), round__gt=OuterRef("round")
     )
+    # While somebody plans, queued rounds may just wait their turn: sent again, they would fill the broker.
+    busy = Exists(ShiftPlanning.objects.filter(~silent, state=State.RUNNING))
+    lost = Q(silent, state=State.RUNNING) | (Q(silent, state=State.QUEUED) & ~busy)
     rows = (
-        ShiftPlanning.objects.filter(recent, Q(silent, state__in=[State.QUEUED, State.RUNNING]) | again)
+        ShiftPlanning.objects.filter(recent, lost | again)
         .annotate(is_newest=~Exists(later))
         .select_related("agency", "shift")
     )
@@ -143,11 +147,12 @@ def _left(now: dt.datetime) -> list[int]:
                 logger.warning("Planning of %s was left; sent again.", row)
                 found.append(row.pk)
         elif row.state != State.FAILED:
+            message = _left_alone(row) if row.is_newest else "A later round took its place."
             _close(
                 same,
                 row,
-                State.FAILED,
-                "The shift ended, or was planned again, before a worker came to this.",
+                State.DONE if message else State.FAILED,
+                message or "The shift ended before a worker came to it. Next step: see that a worker runs.",
             )
     return found
 
@@ -236,7 +241,7 @@ def _close(
 
 
 def _left_alone(row: ShiftPlanning) -> str:
-    """Why the round changes nothing, in words; empty where it is to be planned. Two queries."""
+    """Why the round changes nothing, in words; empty where it is to be planned. Three queries."""
     plans = MissionPlan.objects.filter(agency=row.agency, shift=row.shift, on=row.on, decision=0).defer(
         "design"
     )
@@ -248,9 +253,23 @@ def _left_alone(row: ShiftPlanning) -> str:
         return ""
     if newest.trigger != MissionPlan.Trigger.SCHEDULE:
         return "A plan was drawn by hand; the schedule leaves it alone."
+    if _is_changed_by_hand(newest):
+        return "A person has changed the draft; the schedule leaves it alone."
     if row.round > 0 and newest.period_from <= timezone.now():
         return "The shift has begun with the plan of an earlier round."
     return ""
+
+
+def _is_changed_by_hand(plan: MissionPlan) -> bool:
+    """Whether somebody has added, withdrawn, moved or assigned a mission of the draft. One query."""
+    changed = (
+        # Boxes that were asked for before the draw come with every plan, and are certain.
+        Q(source=Mission.Source.ADDED, probability=0.0)
+        | Q(withdrawn_at__isnull=False)
+        | Q(moved_at__isnull=False)
+        | Q(assignment__assigned_by__isnull=False)
+    )
+    return Mission.objects.filter(changed, plan=plan).exists()
 
 
 def _line(claim: _Claim) -> str:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 from typing import Any
 
 import numpy as np
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.test import Client
-from django.urls import reverse
-from django.utils import timezone
 
-from agencies.models import AuditEvent, Beat, District, Membership, Unit, User
+from agencies.models import Beat, District, Membership, Unit, User
+from forecasting.models import Grid
 from forecasting.selectors import cell_beats
-from ingestion.models import Feed, GunfireAlert
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import RunStatus
 from patrols.engine.plan import design_from_bytes
@@ -27,13 +23,11 @@ from patrols.selectors import missions_for_unit, plan_for, planned_history, plan
 from patrols.services import (
     mission_add,
     mission_withdraw,
-    plan_decide,
-    plan_dismiss,
     plan_missions,
     plan_publish,
 )
-from patrols.services.decisions import gunfire_decide
 from tests.factories import make_member
+from tests.patrols.decisions import ask, decided, published
 from tests.patrols.scenes import ON, Scene, make_scene
 
 pytestmark = pytest.mark.django_db
@@ -59,23 +53,6 @@ def plan(scene: Scene) -> MissionPlan:
 def at(scene: Scene) -> dt.datetime:
     """Half-way through the shift, at no whole minute."""
     return scene.run.period_from + dt.timedelta(hours=4, seconds=20)
-
-
-def ask(scene: Scene, at: dt.datetime, **changes: Any) -> MissionPlan:
-    asked: dict[str, Any] = {
-        "beats": None, "missions": 2, "reason": "shots near the station", "trigger": Trigger.PERSON, "actor": None,
-    }  # fmt: skip
-    return plan_decide(agency=scene.agency, shift=scene.shift, on=ON, at=at, **asked | changes)
-
-
-def decided(scene: Scene, at: dt.datetime, **changes: Any) -> MissionPlan:
-    return plan_missions(plan=ask(scene, at, **changes), with_reasons=False)
-
-
-def published(plan: MissionPlan, monkeypatch: pytest.MonkeyPatch, at: dt.datetime) -> MissionPlan:
-    with monkeypatch.context() as patched:
-        patched.setattr("patrols.services.plans.timezone.now", lambda: at)
-        return plan_publish(plan=plan, actor=None)
 
 
 def rows_of(plan: MissionPlan) -> list[dict[str, Any]]:
@@ -213,7 +190,7 @@ def test_a_later_draft_takes_the_place_of_an_earlier_one_and_publishing_supersed
     published(second, monkeypatch, at)
     plan.refresh_from_db()
     assert (plan.state, second.state) == ("published", "published")
-    with pytest.raises(MissionsError, match="no longer a draft|published already"):
+    with pytest.raises(MissionsError, match=r"no longer a draft|published already"):
         published(first, monkeypatch, at)
     with pytest.raises(IntegrityError), transaction.atomic():
         MissionPlan.objects.filter(pk=first.pk).update(state="published")
@@ -309,175 +286,13 @@ def test_a_supervisor_decides_and_publishes_in_own_districts_only(
         plan_publish(plan=other, actor=southerner)
 
 
-# Gunfire
-
-
-def alert(scene: Scene, at: dt.datetime, beat: str = "22", number: int = 1) -> GunfireAlert:
-    feed, _ = Feed.objects.get_or_create(
-        agency=scene.agency, name="Gunfire", slug="gunfire", record_kind="gunfire"
-    )
-    inside = cell_beats(scene.grid) == Beat.objects.get(agency=scene.agency, code=beat).pk
-    lon, lat = scene.spec.centres_lonlat()
-    return GunfireAlert.objects.create(
-        agency=scene.agency, feed=feed, external_id=f"G{number}", occurred_from=at, occurred_to=at, content_hash=0,
-        crime_type=scene.agency.crimetype_set.all()[0], lon=float(lon[inside][0]), lat=float(lat[inside][0]),
-    )  # fmt: skip
-
-
-@pytest.fixture
-def listening(scene: Scene) -> Scene:
-    scene.policy.replans_on_gunfire = True
-    scene.policy.save()
-    return scene
-
-
-def test_gunfire_during_a_shift_queues_one_draft_around_it_until_somebody_decides(
-    listening: Scene, plan: MissionPlan, at: dt.datetime
+def test_a_grid_that_was_built_anew_since_stops_the_decision(
+    scene: Scene, plan: MissionPlan, at: dt.datetime
 ) -> None:
-    first = alert(listening, at)
-    made = gunfire_decide(agency=listening.agency, now=at)
-    assert made is not None
-    assert (made.trigger, made.decision, made.state) == ("gunfire", 1, "draft")
-    assert "beat 22" in made.reason
-    codes = {b.code for b in Beat.objects.filter(pk__in=made.config_snapshot["asked"]["beats"])}
-    assert codes == {"22", "12", "21"}, "its beat and those beside it"
-    assert made.config_snapshot["asked"]["missions"] == listening.policy.replan_missions_max
-    # Queued, drawn, and more alerts meanwhile: still one.
-    alert(listening, at, number=2)
-    assert gunfire_decide(agency=listening.agency, now=at) is None
-    plan_missions(plan=made, with_reasons=False)
-    assert made.config_snapshot["asked"]["alert"] == first.pk
-    assert gunfire_decide(agency=listening.agency, now=at) is None
-    plan_dismiss(plan=made, actor=make_member(listening.agency, "supervisor"))
-    assert made.state == "superseded"
-    again = gunfire_decide(agency=listening.agency, now=at)
-    assert again is not None
-    assert AuditEvent.objects.filter(action="decision asked for").count() == 2
-
-
-def test_an_alert_that_was_answered_is_not_answered_twice(
-    listening: Scene, plan: MissionPlan, at: dt.datetime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    alert(listening, at)
-    made = gunfire_decide(agency=listening.agency, now=at)
-    assert made is not None
-    published(plan_missions(plan=made, with_reasons=False), monkeypatch, at)
-    assert gunfire_decide(agency=listening.agency, now=at) is None
-
-
-@pytest.mark.parametrize(
-    "why", ["policy", "no plan", "draft plan", "dismissed", "before the shift", "after it"]
-)
-def test_gunfire_queues_nothing_where_nothing_is_to_be_decided(
-    listening: Scene, at: dt.datetime, why: str
-) -> None:
-    if why != "no plan":
-        listening.plan(publish=why != "draft plan")
-    heard = alert(listening, at)
-    if why == "policy":
-        listening.policy.replans_on_gunfire = False
-        listening.policy.save()
-    elif why == "dismissed":
-        GunfireAlert.objects.update(is_gunfire=False)
-    elif why == "before the shift":
-        GunfireAlert.objects.update(occurred_from=listening.run.period_from - dt.timedelta(minutes=1))
-    now = listening.run.period_to if why == "after it" else at
-    assert gunfire_decide(agency=listening.agency, now=now) is None
-    assert heard.pk
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_workers_that_hear_of_one_alert_queue_one_decision() -> None:
-    scene = make_scene()
-    scene.policy.replans_on_gunfire = True
-    scene.policy.save()
-    scene.plan(publish=True)
-    at = scene.run.period_from + dt.timedelta(hours=1)
-    alert(scene, at)
-    together = Barrier(3)
-
-    def worker(_: int) -> bool:
-        try:
-            together.wait()
-            return gunfire_decide(agency=scene.agency, now=at) is not None
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(3) as pool:
-        assert sorted(pool.map(worker, range(3))) == [False, False, True]
-    assert MissionPlan.objects.filter(decision=1).count() == 1
-
-
-# Pages
-
-
-def now_scene() -> Scene:
-    """The agency with the shift that runs at this very moment, planned and published."""
-    now = timezone.now()
-    scene = make_scene(on=ON)
-    from zoneinfo import ZoneInfo
-
-    local = (now - dt.timedelta(hours=1)).astimezone(ZoneInfo(scene.agency.time_zone))
-    scene.shift.starts_at = local.time().replace(second=0, microsecond=0)
-    scene.shift.save()
-    from tests.patrols.scenes import make_forecast
-
-    scene.run = make_forecast(scene.agency, scene.grid, scene.shift, local.date())
-    plan = scene.plan(publish=True)
-    assert plan.period_from <= now < plan.period_to
-    return scene
-
-
-def test_a_supervisor_asks_sees_the_draft_and_publishes_or_dismisses_it(
-    sign_in: SignIn, django_capture_on_commit_callbacks: Any
-) -> None:
-    scene = now_scene()
-    client = sign_in(make_member(scene.agency, "supervisor"))
-    address = reverse("patrols:decide", args=["riverton", scene.run.on.isoformat(), scene.shift.slug])
-    assert "Draw a draft" in client.get(address).content.decode()
-    with django_capture_on_commit_callbacks(execute=True):
-        page = client.post(address, {"missions": 2, "reason": "shots near the station"}, follow=True)
-    made = MissionPlan.objects.get(decision=1)
-    assert made.missions.count() == 2
-    assert "being drawn" in page.content.decode()
-    text = client.get(address).content.decode()
-    assert "shots near the station" in text
-    assert reverse("patrols:publish", args=["riverton", made.pk]) in text
-    client.post(reverse("patrols:publish", args=["riverton", made.pk]))
-    made.refresh_from_db()
-    assert made.state == "published"
-    with django_capture_on_commit_callbacks(execute=True):
-        client.post(address, {"missions": 1, "reason": "fight reported"})
-    second = MissionPlan.objects.get(decision=2)
-    client.post(reverse("patrols:dismiss", args=["riverton", second.pk]))
-    second.refresh_from_db()
-    assert second.state == "superseded"
-
-
-@pytest.mark.parametrize(
-    ("role", "status"), [("supervisor", 200), ("admin", 200), ("analyst", 403), ("officer", 403)]
-)
-def test_only_those_who_run_shifts_decide(sign_in: SignIn, role: str, status: int) -> None:
-    scene = make_scene()
-    client = sign_in(make_member(scene.agency, role))
-    address = reverse("patrols:decide", args=["riverton", ON.isoformat(), scene.shift.slug])
-    assert client.get(address).status_code == status
-
-
-def test_what_stands_against_a_decision_is_said_on_its_page(sign_in: SignIn) -> None:
-    scene = make_scene()
-    client = sign_in(make_member(scene.agency, "supervisor"))
-    address = reverse("patrols:decide", args=["riverton", ON.isoformat(), scene.shift.slug])
-    text = client.post(address, {"missions": 2, "reason": "shots"}).content.decode()
-    assert "is not running" in text
-    assert "short" not in text
-    assert "few words" in client.post(address, {"missions": 2}).content.decode()
-
-
-def test_the_decision_page_costs_few_queries(sign_in: SignIn, django_assert_max_num_queries: Any) -> None:
-    scene = make_scene()
-    scene.plan(publish=True)
-    client = sign_in(make_member(scene.agency, "supervisor"))
-    address = reverse("patrols:decide", args=["riverton", ON.isoformat(), scene.shift.slug])
-    with django_assert_max_num_queries(10):
-        client.get(address)
+    made = ask(scene, at)
+    other = Grid.objects.get(pk=scene.grid.pk)
+    other.pk, other.hash, other.is_active = None, "other", False
+    other.save(force_insert=True)
+    MissionPlan.objects.filter(pk=plan.pk).update(grid=other)
+    with pytest.raises(MissionsError, match="grid was built anew"):
+        plan_missions(plan=made)

@@ -18,7 +18,16 @@ from missions_project import pipeline
 from missions_project.lib.runs import HEARTBEAT_LOST_AFTER, MAX_ATTEMPTS, RunStatus
 from patrols.models import MissionPlan, PlanSchedule, ShiftPlanning
 from patrols.selectors import planning_state
-from patrols.services import plan_publish, plannings_claim, plans_publish_due, schedules
+from patrols.services import (
+    mission_add,
+    mission_assign,
+    mission_withdraw,
+    plan_publish,
+    plannings_claim,
+    plans_publish_due,
+    schedules,
+)
+from tests.factories import make_member
 from tests.patrols.rounds import HOUR, MINUTE, claim_and_run, copying_forecast, one_shift_scene
 from tests.patrols.scenes import ON, Scene
 
@@ -109,6 +118,34 @@ def test_a_plan_that_was_drawn_by_hand_is_left_alone(coming: Scene, monkeypatch:
     assert (row.state, own.state) == (State.DONE, "draft")
     assert "by hand" in row.message
     assert scheduled(coming) == []
+
+
+@pytest.mark.parametrize("how", ["withdrawn", "assigned", "added"])
+def test_a_draft_that_a_person_has_changed_is_not_refreshed(
+    coming: Scene, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    PlanSchedule.objects.create(agency=coming.agency, lead_minutes=240, refresh_minutes=60)
+    copying_forecast(monkeypatch, coming)
+    (first,) = claim_and_run(coming.run.period_from - 4 * HOUR)
+    person = make_member(coming.agency, "supervisor")
+    assert first.plan is not None
+    mission = first.plan.missions.select_related("plan", "beat", "agency", "crime_type")[0]
+    if how == "withdrawn":
+        mission_withdraw(mission=mission, reason="road closed", actor=person)
+    elif how == "assigned":
+        mission_assign(mission=mission, unit=Unit.objects.filter(agency=coming.agency)[0], actor=person)
+    else:
+        taken = set(first.plan.missions.values_list("cell_id", flat=True))
+        free = next(cell for cell in coming.spec.cells.tolist() if cell not in taken)
+        mission_add(
+            plan=first.plan, cell_id=free, crime_type=mission.crime_type, starts_at=coming.run.period_from,
+            dose_minutes=12, reason="asked for by shops", actor=person,
+        )  # fmt: skip
+    (second,) = claim_and_run(coming.run.period_from - 3 * HOUR)
+    assert (second.state, second.plan) == (State.DONE, None)
+    assert "A person has changed the draft" in second.message
+    first.plan.refresh_from_db()
+    assert first.plan.state == "draft"
 
 
 def test_a_running_shift_keeps_the_plan_of_an_earlier_round(
@@ -326,3 +363,52 @@ def test_the_dispatcher_sends_the_earliest_shift_first(db: None, monkeypatch: py
         ("day", 14), ("evening", 14), ("night", 15), ("day", 15),
     ]  # fmt: skip
     assert Agency.objects.count() == 1
+
+
+def test_a_round_that_no_worker_came_to_is_told_when_the_shift_is_over(scene: Scene) -> None:
+    (pk,) = plannings_claim(now=scene.run.period_from)
+    assert plannings_claim(now=scene.run.period_to + HOUR) == []
+    row = ShiftPlanning.objects.get(pk=pk)
+    assert row.state == State.FAILED
+    assert "see that a worker runs" in row.message
+
+
+def test_a_left_round_gives_way_to_a_later_one_or_to_a_persons_plan(coming: Scene) -> None:
+    PlanSchedule.objects.create(agency=coming.agency, lead_minutes=240, refresh_minutes=60)
+    start = coming.run.period_from
+    (first,) = plannings_claim(now=start - 4 * HOUR)
+    (second,) = plannings_claim(now=start - 3 * HOUR)
+    assert ShiftPlanning.objects.get(pk=first).message == "A later round took its place."
+    coming.plan(publish=True)
+    ShiftPlanning.objects.filter(pk=second).update(claimed_at=start)
+    plannings_claim(now=coming.run.period_to + HOUR)
+    assert set(ShiftPlanning.objects.values_list("state", flat=True)) == {State.DONE}
+
+
+def test_the_queue_is_not_sent_again_while_a_worker_is_at_it(scene: Scene) -> None:
+    now = scene.run.period_from
+    (pk,) = plannings_claim(now=now)
+    ShiftPlanning.objects.create(
+        agency=scene.agency, shift=scene.shift, on=ON - dt.timedelta(days=1), due_at=now, state=State.RUNNING,
+        claimed_at=now + 5 * MINUTE,
+    )  # fmt: skip
+    assert plannings_claim(now=now + 6 * MINUTE) == []
+    assert ShiftPlanning.objects.get(pk=pk).state == State.QUEUED
+
+
+def test_the_real_forecast_and_plan_run_by_schedule(db: None) -> None:
+    from patrols.models import PatrolPolicy
+    from tests.forecasting.scenes import make_scene as make_trained
+
+    trained = make_trained()
+    PatrolPolicy.objects.create(agency=trained.agency)
+    found = plannings_claim(now=trained.run.period_from - HOUR)
+    (mine,) = ShiftPlanning.objects.filter(pk__in=found, shift=trained.shift, on=trained.run.on)
+    row = schedules.planning_run(pk=mine.pk)
+    assert row is not None
+    assert (row.state, row.message) == (State.DONE, "")
+    assert row.plan is not None
+    assert row.plan.forecast_run == row.forecast_run
+    assert row.plan.missions.count() == 12
+    assert row.forecast_run is not None
+    assert row.forecast_run.surfaces.count() == 3
