@@ -20,6 +20,7 @@ from ingestion.engine.weather import WeatherRow
 from ingestion.models import Feed, ImportRun
 from ingestion.services.context_facts import events_missing_cancel, events_upsert, weather_store
 from ingestion.services.facts import UpsertCounts
+from ingestion.services.fetching import pull_settle
 from ingestion.services.quarantine import quarantine_values_store, waiting_records
 from ingestion.services.spool import spool_path
 from ingestion.services.tally import Tally
@@ -83,7 +84,8 @@ def whole_file_import(run: ImportRun, report: RunReporter) -> None:
     source: Any = source_from(run.config_snapshot["kind"], run.config_snapshot["params"])
     if not isinstance(source, WholeFileSource):
         raise SourceError(f"Feeds of the kind {feed.kind!r} are mapped.", "map the feed's columns first.")
-    now = datetime.fromisoformat(run.config_snapshot[READ_AT])
+    # A pulled file was read when its answer came, not when somebody asked for it.
+    now = datetime.fromisoformat((run.pull or {}).get(READ_AT) or run.config_snapshot[READ_AT])
     area = agency_area(feed.agency)
     context = FileContext(
         zone=feed.agency.time_zone,
@@ -120,7 +122,9 @@ def whole_file_import(run: ImportRun, report: RunReporter) -> None:
         report.progress(tally.received, len(items), "Importing")
         if connection.vendor == "sqlite":
             time.sleep(YIELD_SECONDS)
-    _close(feed, source, items, now, report)
+    with transaction.atomic():
+        _close(feed, source, items, now, report)
+        pull_settle(run=run)
     report.progress(len(items), len(items), "Imported")
 
 
