@@ -174,7 +174,9 @@ class FeedAdmin(PullMixin, TokensMixin, WizardMixin, AuditedAdminMixin, AgencySc
     def upload_link(self, feed: Feed) -> str:
         keys = reverse("admin:ingestion_feed_tokens", args=[feed.pk])
         url = reverse("admin:ingestion_feed_upload", args=[feed.pk])
-        if is_pull(feed.kind):
+        if is_pull(feed.kind) and feed_is_whole_file(feed.kind):
+            url, words = reverse("admin:ingestion_feed_change", args=[feed.pk]), "Address"
+        elif is_pull(feed.kind):
             words = "Go on with the sample" if feed.draft else "Fetch a sample"
         else:
             words = "Go on with the upload" if feed.draft else "Upload a file"

@@ -17,7 +17,7 @@ from ingestion.models import (
 )
 from ingestion.push_models import COUNTS
 from ingestion.selectors.silence import silences, spoken_gap
-from ingestion.sources import is_pull
+from ingestion.sources import is_pull, whole_file_class
 from missions_project.lib.runs import RunStatus
 
 QUARANTINE_SHARE_BAD = 0.1
@@ -113,6 +113,8 @@ def _words(
     if not feed.is_active:
         return "idle", "Switched off: accepts no imports."
     if run is None:
+        if is_pull(feed.kind) and whole_file_class(feed.kind) is not None:
+            return "idle", "Nothing pulled yet. Enter the address on the feed's page, then pull."
         if is_pull(feed.kind):
             return "idle", "Nothing pulled yet. Fetch a sample in the admin and map it, then pull."
         return "idle", "Nothing imported yet. Upload a file in the admin, or run import_incidents."

@@ -4,6 +4,7 @@ import os
 from contextlib import closing
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from ingestion.models import ImportRun
@@ -26,9 +27,11 @@ def whole_file_fetch(run: ImportRun, report: RunReporter) -> int:
     """
     state: dict[str, Any] = run.pull or new_pull({})
     path = spool_folder() / run.spool_name
-    if state["done"] and state["bytes"] and not (path.is_file() and path.stat().st_size == state["bytes"]):
-        # The file went with its machine: what is stored of it is stored again, or unchanged.
-        raise SourceError("The fetched file is gone from the spool.", "pull again.")
+    if state["bytes"] and not (path.is_file() and path.stat().st_size == state["bytes"]):
+        # The file went with its machine. What is stored of it stays; the rest of this very file cannot come again.
+        if run.counts.get("received"):
+            raise SourceError("The fetched file is gone from the spool.", "pull again: what is stored stays.")
+        state = new_pull(run.feed.cursor)
     if state["done"]:
         return int(state["bytes"])
     answer = _answer(run, report, state)
@@ -53,7 +56,7 @@ def _answer(run: ImportRun, report: RunReporter, state: dict[str, Any]) -> Whole
     if not isinstance(source, WholeUrlSource):
         raise SourceError(f"Feeds of the kind {run.feed.kind!r} are mapped.", "map the feed's columns first.")
     fetcher = Fetcher(
-        fetch_policy(max_bytes=MAX_FILE_BYTES),
+        fetch_policy(max_bytes=min(MAX_FILE_BYTES, settings.PULL_MAX_BYTES)),
         pulse=lambda label: report.progress(0, 1, label),
         hidden=tuple(secrets.values()),
     )
