@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -40,6 +40,8 @@ class Discovery(models.TextChoices):
 
 
 LONGEST_LAG_HOURS = 4_380
+LONGEST_SILENCE_HOURS = 1_440
+"""Sixty days: further back nobody looks for the last row."""
 
 
 class Feed(models.Model):
@@ -88,6 +90,14 @@ class Feed(models.Model):
         validators=[MinValueValidator(1)],
         verbose_name="pull every (minutes)",
         help_text="Only for kinds that are pulled. Empty: only by hand.",
+    )
+    silent_after_hours = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_SILENCE_HOURS)],
+        verbose_name="silent after (hours)",
+        help_text="After so many hours without a new row the feed counts as silent and its health is red. Empty: pushed positions "
+        "after 2 hours, calls after 12, incidents and gunfire after 72; files and pulls by their own pace.",
     )
     next_due_at = models.DateTimeField(null=True, blank=True, editable=False)
     cursor = models.JSONField(default=dict, blank=True, editable=False)

@@ -84,12 +84,13 @@ class FeedAdmin(PullMixin, TokensMixin, WizardMixin, AuditedAdminMixin, AgencySc
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
-            return [*self.fields, *self.lag_fields]
+            return [*self.fields, *self.lag_fields, "silent_after_hours"]
         return [
             *self.fields,
             *parameter_names(obj.kind),
             *schedule_names(obj),
             *self.lag_fields,
+            "silent_after_hours",
             "how_it_is_read",
         ]
 
