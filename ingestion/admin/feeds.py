@@ -22,9 +22,11 @@ from ingestion.admin.parameters import (
     parameter_names,
     schedule_names,
 )
+from ingestion.admin.position_columns import position_names
 from ingestion.admin.pulls import PullMixin
 from ingestion.admin.wizard import WizardMixin
 from ingestion.engine.mapping import FIELDS, FeedMapping, MappingError
+from ingestion.engine.position_mapping import PositionMapping
 from ingestion.forms import FeedForm
 from ingestion.models import FACT_KINDS, Feed, RecordKind
 from ingestion.selectors import FeedHealth, feeds_with_health
@@ -88,6 +90,7 @@ class FeedAdmin(PullMixin, TokensMixin, WizardMixin, AuditedAdminMixin, AgencySc
         return [
             *self.fields,
             *parameter_names(obj.kind),
+            *position_names(obj),
             *schedule_names(obj),
             *self.lag_fields,
             "silent_after_hours",
@@ -187,7 +190,8 @@ class FeedAdmin(PullMixin, TokensMixin, WizardMixin, AuditedAdminMixin, AgencySc
     def how_it_is_read(self, feed: Feed) -> str:
         """The mapping in words: which column is which field, formats, zone."""
         if feed.record_kind == RecordKind.POSITIONS:
-            return "Machines send unit, at, lon and lat; nothing else of a row is read."
+            names = ", ".join(PositionMapping.from_json(feed.mapping or {}).columns.values())
+            return f"Machines send {names}; nothing else of a row is read."
         if feed_is_whole_file(feed.kind):
             return "As a whole: files of this kind say themselves what they hold, and nothing is mapped."
         if not feed.mapping:
