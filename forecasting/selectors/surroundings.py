@@ -99,7 +99,9 @@ def happenings(
         )
         # Fixed by what they are: in which order they were imported must not matter.
         .order_by("starts_at", "ends_at", "announced_at", "kind", "lon", "lat", "attendance", "cancelled_at")
-        .values_list("kind", "starts_at", "ends_at", "announced_at", "lon", "lat", "attendance", "cancelled_at")
+        .values_list(
+            "kind", "starts_at", "ends_at", "announced_at", "lon", "lat", "attendance", "cancelled_at"
+        )
     )
     # Called off before it was known, or in the same second: no forecast ever saw it.
     rows = [row for row in rows if row[7] is None or row[7] > row[3]]

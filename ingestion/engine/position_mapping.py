@@ -65,7 +65,9 @@ class PositionMapping:
             try:
                 ZoneInfo(self.time_zone)
             except (ValueError, OSError, KeyError):
-                found["time_zone"] = f"“{self.time_zone}” is no time zone. Use a name such as America/Chicago."
+                found["time_zone"] = (
+                    f"“{self.time_zone}” is no time zone. Use a name such as America/Chicago."
+                )
         if self.date_format not in ("iso", "epoch", "epoch_ms") and "%" not in self.date_format:
             found["date_format"] = (
                 "Write iso, epoch (seconds), epoch_ms, or a format such as %m/%d/%Y %H:%M:%S."

@@ -149,9 +149,7 @@ def _grid_point(properties: Mapping[str, Any], issued_at: datetime) -> list[Weat
         if not isinstance(block, Mapping) or not isinstance(block.get("values"), list):
             continue
         written = str(block.get("uom", "")).rsplit(":", 1)[-1].lower().replace("_", " ")
-        units[name] = unit(
-            written or None, {"temperature": "c", "wind": "kmh"}.get(name, "mm"), name
-        )
+        units[name] = unit(written or None, {"temperature": "c", "wind": "kmh"}.get(name, "mm"), name)
         for entry in block["values"]:
             start, length = _span(entry)
             value = figure(entry.get("value"))

@@ -30,7 +30,9 @@ def station_hours(features: Sequence[Any], *, read_at: datetime) -> list[Weather
         if not isinstance(properties, Mapping) or "timestamp" not in properties:
             continue
         seen += 1
-        start = moment(properties["timestamp"], 0.0).astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        start = (
+            moment(properties["timestamp"], 0.0).astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        )
         for name, key in _NAMES.items():
             if (value := _value(properties.get(key), name)) is not None:
                 told[start][name].append(value)

@@ -19,8 +19,8 @@ from ingestion.engine.places import Boundary
 from ingestion.engine.records import QuarantinedValue
 from ingestion.engine.weather import WeatherRow
 from ingestion.models import Feed, ImportRun
-from ingestion.services.context_facts import events_missing_cancel, events_upsert, weather_store
 from ingestion.services.context import retention_delete_before
+from ingestion.services.context_facts import events_missing_cancel, events_upsert, weather_store
 from ingestion.services.facts import UpsertCounts
 from ingestion.services.fetching import pull_settle
 from ingestion.services.quarantine import quarantine_values_store, waiting_records

@@ -46,7 +46,9 @@ def whole_file_fetch(run: ImportRun, report: RunReporter) -> int:
     state |= {"cursor": answer.cursor, "bytes": size, "pages": 1, "done": True}
     report.record(pull=state | {READ_AT: answer.read_at.isoformat()})
     where = run.file_name
-    report.log(f"{size:,} bytes fetched from {where}." if size else f"{where} is unchanged since the last pull.")
+    report.log(
+        f"{size:,} bytes fetched from {where}." if size else f"{where} is unchanged since the last pull."
+    )
     return size
 
 

@@ -176,7 +176,9 @@ class JsonUrl(_Url):
             found[0] = parsed_json(fetched, address)
 
         headers = {**request_headers(self.parameters, "application/json"), **conditional}
-        return fetcher.get(address, query=request_query(self.parameters), headers=headers, check=check), found[0]
+        return fetcher.get(
+            address, query=request_query(self.parameters), headers=headers, check=check
+        ), found[0]
 
     def _rows(self, data: Any) -> list[Any]:
         path = self.parameters.rows_path
@@ -281,7 +283,10 @@ class CsvUrl(_Url):
             yield Page(cursor={"validators": fetched.validators})
 
     def sample(self, rows: int, fetcher: Fetcher) -> tuple[tuple[str, ...], list[list[str]]]:
-        query, headers = request_query(self.parameters), request_headers(self.parameters, "text/csv, */*;q=0.5")
+        query, headers = (
+            request_query(self.parameters),
+            request_headers(self.parameters, "text/csv, */*;q=0.5"),
+        )
         try:
             with fetcher.stream(self.parameters.url, query=query, headers=headers) as (_, blocks):
                 header, found = _table(blocks, None)

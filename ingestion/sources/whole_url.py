@@ -198,7 +198,5 @@ class WeatherJsonUrl(WholeUrlSource, WeatherJson):
         return json.dumps(slim_weather(document)).encode()
 
 
-
-
 def _guess(head: bytes) -> str:
     return ", but a web page: probably a sign-in or error page" if head[:1] == b"<" else ""

@@ -73,7 +73,9 @@ def test_an_event_is_known_from_its_announcement_until_it_is_called_off(agency):
         return bool(table.on(periods, at).sum() > 0)
 
     later = happenings(agency, epsg=EPSG, before=starts + dt.timedelta(days=400))
-    assert reckoned(later, off - dt.timedelta(days=1)), "a test of the day before the calling off sees what was seen then"
+    assert reckoned(later, off - dt.timedelta(days=1)), (
+        "a test of the day before the calling off sees what was seen then"
+    )
     assert reckoned(later, off)
     assert not reckoned(later, off + dt.timedelta(seconds=1))
     assert not reckoned(later, announced)

@@ -264,7 +264,9 @@ def test_importing_a_calendar_twice_changes_nothing_and_a_moved_event_leaves_wha
     assert after.starts_at == before.starts_at + timedelta(days=2)
     former = ScheduledEvent.objects.get(starts_at=before.starts_at, external_id__startswith=FORMER)
     assert former.announced_at == before.announced_at == datetime(2024, 1, 5, 12, tzinfo=UTC)
-    assert former.cancelled_at == after.announced_at, "until then one reckoned with the old time, since then with the new"
+    assert former.cancelled_at == after.announced_at, (
+        "until then one reckoned with the old time, since then with the new"
+    )
     assert account(run_file(feed, path)) == (3, 0, 0, 3, 0, 0)
     assert ScheduledEvent.objects.count() == 4
     assert QuarantinedRow.objects.get().resolved_at is not None, "the entry came whole and is closed"
@@ -282,17 +284,26 @@ def test_what_a_later_calendar_no_longer_holds_is_called_off_and_comes_back_when
     assert list(off) == ["b"], "what is over stays as it was"
     path.write_bytes(both)
     assert account(run_file(feed, path)) == (3, 0, 1, 2, 0, 0)
-    back, former = ScheduledEvent.objects.get(external_id="b"), ScheduledEvent.objects.exclude(cancelled_at=None).get()
+    back, former = (
+        ScheduledEvent.objects.get(external_id="b"),
+        ScheduledEvent.objects.exclude(cancelled_at=None).get(),
+    )
     assert back.cancelled_at is None
     assert former.external_id.startswith(FORMER)
-    assert former.announced_at < former.cancelled_at < back.announced_at, "for a while nobody reckoned with it"
+    assert former.announced_at < former.cancelled_at < back.announced_at, (
+        "for a while nobody reckoned with it"
+    )
 
 
 def test_what_is_corrected_after_it_is_over_and_a_new_name_leave_no_second_row(feed, tmp_path):
     path = tmp_path / "games.ics"
-    path.write_bytes(ics(f"UID:a\nDTSTART:{coming(-5)}\nSUMMARY:One", f"UID:b\nDTSTART:{coming(5)}\nSUMMARY:One"))
+    path.write_bytes(
+        ics(f"UID:a\nDTSTART:{coming(-5)}\nSUMMARY:One", f"UID:b\nDTSTART:{coming(5)}\nSUMMARY:One")
+    )
     run_file(feed, path)
-    path.write_bytes(ics(f"UID:a\nDTSTART:{coming(-4)}\nSUMMARY:One", f"UID:b\nDTSTART:{coming(5)}\nSUMMARY:Two"))
+    path.write_bytes(
+        ics(f"UID:a\nDTSTART:{coming(-4)}\nSUMMARY:One", f"UID:b\nDTSTART:{coming(5)}\nSUMMARY:Two")
+    )
     assert account(run_file(feed, path)) == (2, 0, 2, 0, 0, 0)
     assert ScheduledEvent.objects.count() == 2
 
@@ -405,3 +416,15 @@ def test_feeds_with_a_kind_that_maps_rows_hold_no_events(agency, owner, sign_in)
     feed = Feed.objects.create(agency=agency, name="x", slug="x", record_kind="weather", kind="ical_file")
     with pytest.raises(MissionsError, match="hold events, not weather"):
         import_run_queue(feed=feed, path=Path("x.ics"))
+
+
+def test_half_a_calendar_is_refused_and_calls_nothing_off(feed, tmp_path):
+    path = tmp_path / "games.ics"
+    whole = ics(*(f"UID:{n}\nDTSTART:{coming(n + 1)}" for n in range(4)))
+    path.write_bytes(whole)
+    run_file(feed, path)
+    for share in (0.3, 0.6, 0.95):
+        path.write_bytes(whole[: int(len(whole) * share)])
+        with pytest.raises(MissionsError, match="cut off"):
+            run_file(feed, path)
+    assert not ScheduledEvent.objects.exclude(cancelled_at=None).exists()

@@ -49,10 +49,15 @@ def test_names_said_on_the_page_are_read_from_json_and_csv_and_nothing_else_is(
     sheet = f"Driver,GpsTime,Y,X,VehicleID\nRoe,{seconds + 5},{lat},{lon},A13\n"
     assert push(token, "positions", sheet, content_type="text/csv").json()["inserted"] == 1
     kept = VehiclePosition.objects.order_by("unit_code")
-    assert [(one.unit_code, int(one.at.timestamp())) for one in kept] == [("A12", seconds), ("A13", seconds + 5)]
+    assert [(one.unit_code, int(one.at.timestamp())) for one in kept] == [
+        ("A12", seconds),
+        ("A13", seconds + 5),
+    ]
     assert "VehicleID, GpsTime, X, Y" in client.get(address(feed)).content.decode()
     # The documented names are no longer this feed's.
-    refused = push(token, "positions", [{"unit": "A1", "at": "2026-03-01T10:00Z", "lon": lon, "lat": lat}]).json()
+    refused = push(
+        token, "positions", [{"unit": "A1", "at": "2026-03-01T10:00Z", "lon": lon, "lat": lat}]
+    ).json()
     assert refused["results"][0]["code"] == "missing_unit"
 
 
@@ -67,7 +72,9 @@ def test_the_zone_and_format_of_the_sender_are_kept(feed: Feed, owner: Any, sign
     assert VehiclePosition.objects.get().at == at
 
 
-def test_empty_names_are_the_documented_ones_and_store_no_mapping(feed: Feed, owner: Any, sign_in: Any) -> None:
+def test_empty_names_are_the_documented_ones_and_store_no_mapping(
+    feed: Feed, owner: Any, sign_in: Any
+) -> None:
     client = sign_in(owner)
     client.post(address(feed), OURS | THEIRS)
     client.post(address(feed), OURS)

@@ -220,7 +220,9 @@ def test_a_row_of_another_length_is_kept_aside_and_nothing_about_persons_reaches
     assert account(import_run_execute(run=run))[0] > 1
     kept = list(QuarantinedRow.objects.values_list("code", flat=True))
     assert kept == (["wrong_column_count"] if kind.endswith("csv_url") else [])
-    assert not [path for path in Path(settings.SPOOL_DIR).rglob("*") if path.is_file() and run.spool_name in str(path)]
+    assert not [
+        path for path in Path(settings.SPOOL_DIR).rglob("*") if path.is_file() and run.spool_name in str(path)
+    ]
 
 
 BAD = [
@@ -231,7 +233,10 @@ BAD = [
     (b"\xff\xfe" + "BEGIN:VCALENDAR".encode("utf-16-le"), "no calendar|not UTF-8|not JSON"),
     (b"{" * 100_000, "cut off|no calendar|JSON, not CSV"),
     (b'{"hourly": {"time": [NaN], "temperature_2m": [1e999]}}', "no time|no calendar|JSON, not CSV"),
-    (b'{"hourly": {"time": [1], "temperature_2m": [1' + b"0" * 400 + b"]}}", "rows|no calendar|JSON, not CSV"),
+    (
+        b'{"hourly": {"time": [1], "temperature_2m": [1' + b"0" * 400 + b"]}}",
+        "rows|no calendar|JSON, not CSV",
+    ),
     (b"a,b\n1,2\n", "no column|which day|no calendar|not JSON"),
     (b'a,"b\n' + b"x" * 200_000, "no table|no calendar|not JSON|no column|which day"),
 ]
@@ -340,7 +345,12 @@ def test_an_address_that_holds_a_key_is_refused_and_a_sealed_key_is_sent_and_nev
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_admin_asks_for_the_address_and_pulls_without_a_wizard(
-    owner: Any, agency: Agency, portal: Portal, sign_in: Any, kind: str, django_capture_on_commit_callbacks: Any
+    owner: Any,
+    agency: Agency,
+    portal: Portal,
+    sign_in: Any,
+    kind: str,
+    django_capture_on_commit_callbacks: Any,
 ) -> None:
     client = sign_in(owner)
     serve(portal, kind, good(kind))
@@ -374,4 +384,3 @@ def test_the_admin_asks_for_the_address_and_pulls_without_a_wizard(
     assert (run.status, run.error) == ("succeeded", "")
     listed = client.get(reverse("admin:ingestion_feed_changelist")).content.decode()
     assert ">Address</a>" in listed
-

@@ -21,7 +21,6 @@ from ingestion.models import (
     WeatherHour,
 )
 from ingestion.selectors import data_hash
-from ingestion.services import retention as service
 from ingestion.services import (
     context_feed_ensure,
     import_run_execute,
@@ -30,6 +29,7 @@ from ingestion.services import (
     retention_plan,
     retention_run,
 )
+from ingestion.services import retention as service
 from missions_project import pipeline
 from tests.ingestion.files import COLUMNS, good_row, plain_feed, run_import, write_rows
 
@@ -231,7 +231,10 @@ def test_old_events_and_weather_are_deleted_and_an_old_file_brings_nothing_back(
 
     assert run(games, events)["inserted"] == 2
     assert run(sky, days)["inserted"] == 2
-    done = [retention_run(policy=policy_for(agency, kind, delete_after_days=365)) for kind in ("events", "weather")]
+    done = [
+        retention_run(policy=policy_for(agency, kind, delete_after_days=365))
+        for kind in ("events", "weather")
+    ]
     assert [one.deleted for one in done] == [1, 1]
     assert (ScheduledEvent.objects.count(), WeatherHour.objects.count()) == (1, 1)
     assert all("events and weather change" in one.notices[0] for one in done)

@@ -35,8 +35,12 @@ def pushed(agency: Agency, kind: str, **fields: Any) -> Feed:
     return feed
 
 
-@pytest.mark.parametrize(("kind", "hours"), [("positions", 2), ("calls", 12), ("gunfire", 72), ("incidents", 72)])
-def test_pushes_are_silent_after_the_hours_that_suit_their_kind(agency: Agency, kind: str, hours: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "hours"), [("positions", 2), ("calls", 12), ("gunfire", 72), ("incidents", 72)]
+)
+def test_pushes_are_silent_after_the_hours_that_suit_their_kind(
+    agency: Agency, kind: str, hours: int
+) -> None:
     make_gunfire_type(agency)
     feed = pushed(agency, kind)
     assert not health(feed, hours - 0.5)[1].startswith("Silent")
@@ -56,8 +60,12 @@ def test_hours_of_its_own_decide_for_pushes_and_for_files(agency: Agency, tmp_pa
     assert health(filed, 100)[1].startswith("Nothing imported yet"), "new, not silent"
     run_import(filed, write_rows(tmp_path / "a.csv", [good_row(number) for number in range(3)]))
     assert not health(filed, 29)[1].startswith("Silent")
-    assert health(filed, 31)[1].startswith("Silent: no new row for 31 hours, and 30 hours are set as the longest")
-    assert health(filed, 24 * 70)[1].startswith("Silent"), "also when the last row came longer ago than one looks back"
+    assert health(filed, 31)[1].startswith(
+        "Silent: no new row for 31 hours, and 30 hours are set as the longest"
+    )
+    assert health(filed, 24 * 70)[1].startswith("Silent"), (
+        "also when the last row came longer ago than one looks back"
+    )
 
 
 def test_a_file_that_brings_nothing_new_does_not_end_the_silence(agency: Agency, tmp_path: Any) -> None:
@@ -78,7 +86,13 @@ def test_the_hours_are_set_on_the_feeds_page_and_impossible_ones_refused(
     address = reverse("admin:ingestion_feed_change", args=[feed.pk])
     client = sign_in(owner)
     assert 'name="silent_after_hours"' in client.get(address).content.decode()
-    sent = {"name": feed.name, "slug": feed.slug, "record_kind": "positions", "kind": "push", "is_active": "on"}
+    sent = {
+        "name": feed.name,
+        "slug": feed.slug,
+        "record_kind": "positions",
+        "kind": "push",
+        "is_active": "on",
+    }
     client.post(address, sent | {"silent_after_hours": "4"})
     feed.refresh_from_db()
     assert feed.silent_after_hours == 4
