@@ -31,7 +31,8 @@ class PositionMapping:
         >>> PositionMapping.from_json({"columns": {"unit": "VehicleID"}}).columns["unit"]
         'VehicleID'
         """
-        given = data.get("columns") if isinstance(data.get("columns"), Mapping) else {}
+        stored = data.get("columns")
+        given: Mapping[str, Any] = stored if isinstance(stored, Mapping) else {}
         return cls(
             columns={name: str(given.get(name) or name) for name in COLUMNS},
             date_format=str(data.get("date_format") or "iso"),
