@@ -150,6 +150,7 @@ def risk_context(agency: Agency, chosen: Chosen) -> dict[str, Any]:
         "next": chosen.on + dt.timedelta(days=1),
         "slug": chosen.slug or HARM,
         "run": chosen.run,
+        "is_now": _is_now(agency, chosen.on),
     }
     if chosen.run is None:
         return (
@@ -180,6 +181,12 @@ def risk_context(agency: Agency, chosen: Chosen) -> dict[str, Any]:
         "stale_days": stale_days(chosen.run),
         "looked_ahead": any(row.trained_to > chosen.run.period_from for row in models.values()),
     }
+
+
+def _is_now(agency: Agency, on: dt.date) -> bool:
+    """Whether the day is one whose map follows live alerts: on a map of last month they would tell of another time."""
+    today = timezone.now().astimezone(ZoneInfo(agency.time_zone)).date()
+    return on >= today - dt.timedelta(days=1)
 
 
 def _empty(agency: Agency, chosen: Chosen) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class FeedForm(AgencyScopedForm):
         model = Feed
         fields = (
             *("agency", "name", "slug", "record_kind", "kind", "is_active", "every_minutes"),
-            *("lag_median_hours", "lag_p90_hours"),
+            *("lag_median_hours", "lag_p90_hours", "silent_after_hours"),
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -3,14 +3,14 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from knox.models import AbstractAuthToken
 
 from agencies.models import Agency, CrimeType
-from ingestion.models_context import CensusArea, ScheduledEvent, WeatherHour
+from ingestion.models_context import CensusArea, ContextLayer, ScheduledEvent, WeatherHour
 from ingestion.retention_models import FeedQuality, RetentionPolicy
 from missions_project.lib.runs import AbstractRun, RunQuerySet, RunStatus
 
@@ -40,6 +40,8 @@ class Discovery(models.TextChoices):
 
 
 LONGEST_LAG_HOURS = 4_380
+LONGEST_SILENCE_HOURS = 1_440
+"""Sixty days: further back nobody looks for the last row."""
 
 
 class Feed(models.Model):
@@ -88,6 +90,14 @@ class Feed(models.Model):
         validators=[MinValueValidator(1)],
         verbose_name="pull every (minutes)",
         help_text="Only for kinds that are pulled. Empty: only by hand.",
+    )
+    silent_after_hours = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_SILENCE_HOURS)],
+        verbose_name="silent after (hours)",
+        help_text="After so many hours without a new row the feed counts as silent and its health is red. Empty: pushed positions "
+        "after 2 hours, calls after 12, incidents and gunfire after 72; files and pulls by their own pace.",
     )
     next_due_at = models.DateTimeField(null=True, blank=True, editable=False)
     cursor = models.JSONField(default=dict, blank=True, editable=False)
@@ -332,48 +342,6 @@ class GunfireAlert(Fact):
 
     class Meta(Fact.Meta):
         pass
-
-
-class ContextLayer(models.Model):
-    """Places that shape risk (bars, transit, schools …) or orient the eye (streets, water)."""
-
-    class Kind(models.TextChoices):
-        RISK = "risk", "Feeds the forecast and is shown on maps"
-        REFERENCE = "reference", "Shown on maps only"
-        COVERAGE = "coverage", "Where gunfire sensors reach: gunfire elsewhere is unknown, not zero"
-
-    agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
-    name = models.CharField(
-        max_length=60, help_text="Shown in the layer switch and in “why here”, e.g. “bars”."
-    )
-    slug = models.SlugField(max_length=60, help_text="Used in addresses and as the feature's name in models.")
-    kind = models.CharField(
-        max_length=12,
-        choices=Kind,
-        default=Kind.RISK,
-        help_text="Risk layers become features: the number of places near each cell. Reference layers never do. A coverage "
-        "layer holds the areas that gunfire sensors hear: nothing is learnt from silence elsewhere, and no gunfire is forecast "
-        "there, unless calls about shots tell of it too. “Valid from” is the day on which the sensors began.",
-    )
-    geojson = models.JSONField(help_text="A FeatureCollection in WGS84.")
-    valid_from = models.DateField(
-        null=True,
-        blank=True,
-        help_text="Date from which the places are known; forecasts issued earlier do not see them.",
-    )
-
-    class Meta:
-        ordering = ["name"]
-        constraints = [
-            models.UniqueConstraint(fields=["agency", "slug"], name="context_layer_slug_once_per_agency")
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def feature_count(self) -> int:
-        return len((self.geojson or {}).get("features", []))
 
 
 class ApiToken(AbstractAuthToken):  # type: ignore[misc]  # knox ships no types

@@ -145,3 +145,45 @@ class CensusArea(models.Model):
 
     def __str__(self) -> str:
         return self.name or f"Area {self.pk}"
+
+
+class ContextLayer(models.Model):
+    """Places that shape risk (bars, transit, schools …) or orient the eye (streets, water)."""
+
+    class Kind(models.TextChoices):
+        RISK = "risk", "Feeds the forecast and is shown on maps"
+        REFERENCE = "reference", "Shown on maps only"
+        COVERAGE = "coverage", "Where gunfire sensors reach: gunfire elsewhere is unknown, not zero"
+
+    agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
+    name = models.CharField(
+        max_length=60, help_text="Shown in the layer switch and in “why here”, e.g. “bars”."
+    )
+    slug = models.SlugField(max_length=60, help_text="Used in addresses and as the feature's name in models.")
+    kind = models.CharField(
+        max_length=12,
+        choices=Kind,
+        default=Kind.RISK,
+        help_text="Risk layers become features: the number of places near each cell. Reference layers never do. A coverage "
+        "layer holds the areas that gunfire sensors hear: nothing is learnt from silence elsewhere, and no gunfire is forecast "
+        "there, unless calls about shots tell of it too. “Valid from” is the day on which the sensors began.",
+    )
+    geojson = models.JSONField(help_text="A FeatureCollection in WGS84.")
+    valid_from = models.DateField(
+        null=True,
+        blank=True,
+        help_text="Date from which the places are known; forecasts issued earlier do not see them.",
+    )
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["agency", "slug"], name="context_layer_slug_once_per_agency")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def feature_count(self) -> int:
+        return len((self.geojson or {}).get("features", []))

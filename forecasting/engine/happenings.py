@@ -1,6 +1,6 @@
 """Scheduled events: games, festivals, markets. What is on during a shift, how near, and since when one knew."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,8 @@ class Happenings:
     ``x_m``, ``y_m`` in the grid's metres, NaN for an event of the whole city (a home game without a place).
     ``from_utc``/``to_utc`` half-open; ``known_utc`` when it was announced: no forecast issued before that (or at that
     very second) sees it. ``kind`` numbers ``kinds``. ``attendance`` in persons, NaN where nobody says: such an event
-    counts like one of 10,000.
+    counts like one of 10,000. ``off_utc``: when it was called off, NaT for never; forecasts issued before that (or at
+    that very second) still reckoned with it, later ones do not. Left out, none was called off.
     """
 
     x_m: Floats
@@ -39,10 +40,16 @@ class Happenings:
     kind: npt.NDArray[np.int16]
     kinds: tuple[str, ...]
     attendance: Floats
+    off_utc: Times | None = None
 
     def __post_init__(self) -> None:
         n = len(self.x_m)
-        columns = (self.y_m, self.from_utc, self.to_utc, self.known_utc, self.kind, self.attendance)
+        if self.off_utc is None:
+            object.__setattr__(self, "off_utc", np.full(n, "NaT", dtype="datetime64[s]"))
+        columns = (
+            *(self.y_m, self.from_utc, self.to_utc, self.known_utc),
+            *(self.kind, self.attendance, self._off),
+        )
         if any(len(column) != n for column in columns):
             raise ValueError("Events need equally long columns.")
         if n and (self.to_utc <= self.from_utc).any():
@@ -57,6 +64,12 @@ class Happenings:
     def __len__(self) -> int:
         return len(self.x_m)
 
+    @property
+    def _off(self) -> Times:
+        """When each was called off; there for every table, whatever it was made with."""
+        assert self.off_utc is not None, "filled when the table was made"
+        return self.off_utc
+
     def take(self, rows: npt.ArrayLike) -> "Happenings":
         """These events, in this order."""
         at = np.asarray(rows)
@@ -69,11 +82,17 @@ class Happenings:
             kind=self.kind[at],
             kinds=self.kinds,
             attendance=self.attendance[at],
+            off_utc=self._off[at],
         )
 
     def known_before(self, instant: np.datetime64) -> "Happenings":
-        """The events that had been announced by then."""
-        return self.take(np.flatnonzero(self.known_utc < instant))
+        """The events that had been announced by then, with what was known of their being called off.
+
+        One that was called off by then stays: periods that were forecast before reckoned with it.
+        """
+        known = self.take(np.flatnonzero(self.known_utc < instant))
+        off = np.where(known._off < instant, known._off, np.datetime64("NaT", "s"))
+        return replace(known, off_utc=off)
 
     @property
     def placed(self) -> npt.NDArray[np.bool_]:
@@ -84,7 +103,7 @@ class Happenings:
         """How much of each event falls in each period, [S, n]: the share of the period during which it is on.
 
         An hour before and after belongs to it. Weighted by attendance (log, 1 at 10,000). Only events announced before
-        ``issued_utc`` [S].
+        ``issued_utc`` [S] and not called off before it.
         """
         begin, end = self.from_utc - MARGIN, self.to_utc + MARGIN
         longest = (periods.to_utc - periods.from_utc).max() if len(periods) else np.timedelta64(0, "s")
@@ -96,7 +115,8 @@ class Happenings:
         overlap = np.minimum(periods.to_utc[period], end[event]) - np.maximum(
             periods.from_utc[period], begin[event]
         )
-        use = (overlap > np.timedelta64(0, "s")) & (self.known_utc[event] < issued_utc[period])
+        known = (self.known_utc[event] < issued_utc[period]) & ~(self._off[event] < issued_utc[period])
+        use = (overlap > np.timedelta64(0, "s")) & known
         event, period = event[use], period[use]
         share = (overlap[use] / np.timedelta64(1, "s")) / 3600.0 / periods.hours[period]
         crowd = np.log1p(np.maximum(self.attendance, 0.0)) / np.log1p(USUAL_ATTENDANCE)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import shapely
-from django.db.models import Max, Q
+from django.db.models import Max
 from shapely.geometry import shape
 
 from agencies.engine.local_time import local_to_utc, utc_to_local
@@ -89,19 +89,22 @@ def surroundings_known(
 def happenings(
     agency: Agency, *, epsg: int, before: dt.datetime, kinds_at_most: int | None = None
 ) -> Happenings:
-    """Return the scheduled events that were announced before the instant, and not called off by then. One query.
+    """Return the scheduled events that were announced before the instant, and when they were called off. One query.
 
-    At most eight years back. ``kinds_at_most``: of more kinds only the most frequent ones.
+    Those that were called off stay: a forecast of the time before reckoned with them, and a test of it must too. At most eight years back. ``kinds_at_most``: of more kinds only the most frequent ones.
     """
     rows = list(
         ScheduledEvent.objects.filter(
             agency=agency, announced_at__lt=before, ends_at__gt=before - dt.timedelta(days=HISTORY_DAYS)
         )
-        .filter(Q(cancelled_at=None) | Q(cancelled_at__gte=before))
         # Fixed by what they are: in which order they were imported must not matter.
-        .order_by("starts_at", "ends_at", "announced_at", "kind", "lon", "lat", "attendance")
-        .values_list("kind", "starts_at", "ends_at", "announced_at", "lon", "lat", "attendance")
+        .order_by("starts_at", "ends_at", "announced_at", "kind", "lon", "lat", "attendance", "cancelled_at")
+        .values_list(
+            "kind", "starts_at", "ends_at", "announced_at", "lon", "lat", "attendance", "cancelled_at"
+        )
     )
+    # Called off before it was known, or in the same second: no forecast ever saw it.
+    rows = [row for row in rows if row[7] is None or row[7] > row[3]]
     names = [row[0].replace("-", "_") for row in rows]
     kinds = sorted(set(names))
     if kinds_at_most is not None and len(kinds) > kinds_at_most:
@@ -126,6 +129,7 @@ def happenings(
         from_utc=_seconds([row[1] for row in rows]),
         to_utc=_seconds([row[2] for row in rows]),
         known_utc=_seconds([row[3] for row in rows]),
+        off_utc=_off([row[7] for row in rows], before),
         kind=np.array([number[name] for name in names], dtype=np.int16),
         kinds=tuple(kinds),
         attendance=attendance,
@@ -200,6 +204,15 @@ def census_columns(agency: Agency, grid: Grid, *, as_of: dt.datetime) -> dict[st
 
 def _outline(geometry: dict[str, Any]) -> shapely.Geometry:
     return shape(geometry)
+
+
+def _off(instants: list[dt.datetime | None], before: dt.datetime) -> npt.NDArray[np.datetime64]:
+    """When each was called off as far as one knew before the instant; NaT where nobody knew of it."""
+    known = [at is not None and at < before for at in instants]
+    out = np.full(len(instants), "NaT", dtype="datetime64[s]")
+    if any(known):
+        out[known] = _seconds([at for at in instants if at is not None and at < before])
+    return out
 
 
 def _seconds(instants: list[dt.datetime]) -> npt.NDArray[np.datetime64]:

@@ -5,11 +5,17 @@ from forecasting.selectors.inputs import HISTORY_DAYS, TRAINING_YEARS
 from ingestion.models import RecordKind
 
 LEARNED_FROM = frozenset({RecordKind.INCIDENTS.value, RecordKind.CALLS.value, RecordKind.GUNFIRE.value})
+SURROUNDINGS = frozenset({RecordKind.EVENTS.value, RecordKind.WEATHER.value})
 TRAINING_DAYS = round(365.25 * TRAINING_YEARS)
 
 
 def retention_notice(agency: Agency, kind: str, action: str, days: int) -> str:
     """Warn where models would no longer see what they learn from; nothing where they would. No query."""
+    if kind in SURROUNDINGS and days < TRAINING_DAYS:
+        return (
+            f"Models learn what events and weather change from the last {TRAINING_DAYS:,} days; after {days:,} days these are "
+            "missing, and what is left of them counts as a time without any."
+        )
     if kind not in LEARNED_FROM or days >= HISTORY_DAYS:
         return ""
     if action == "coarse":

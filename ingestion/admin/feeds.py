@@ -22,9 +22,11 @@ from ingestion.admin.parameters import (
     parameter_names,
     schedule_names,
 )
+from ingestion.admin.position_columns import position_names
 from ingestion.admin.pulls import PullMixin
 from ingestion.admin.wizard import WizardMixin
 from ingestion.engine.mapping import FIELDS, FeedMapping, MappingError
+from ingestion.engine.position_mapping import PositionMapping
 from ingestion.forms import FeedForm
 from ingestion.models import FACT_KINDS, Feed, RecordKind
 from ingestion.selectors import FeedHealth, feeds_with_health
@@ -84,12 +86,14 @@ class FeedAdmin(PullMixin, TokensMixin, WizardMixin, AuditedAdminMixin, AgencySc
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
-            return [*self.fields, *self.lag_fields]
+            return [*self.fields, *self.lag_fields, "silent_after_hours"]
         return [
             *self.fields,
             *parameter_names(obj.kind),
+            *position_names(obj),
             *schedule_names(obj),
             *self.lag_fields,
+            "silent_after_hours",
             "how_it_is_read",
         ]
 
@@ -174,7 +178,9 @@ class FeedAdmin(PullMixin, TokensMixin, WizardMixin, AuditedAdminMixin, AgencySc
     def upload_link(self, feed: Feed) -> str:
         keys = reverse("admin:ingestion_feed_tokens", args=[feed.pk])
         url = reverse("admin:ingestion_feed_upload", args=[feed.pk])
-        if is_pull(feed.kind):
+        if is_pull(feed.kind) and feed_is_whole_file(feed.kind):
+            url, words = reverse("admin:ingestion_feed_change", args=[feed.pk]), "Address"
+        elif is_pull(feed.kind):
             words = "Go on with the sample" if feed.draft else "Fetch a sample"
         else:
             words = "Go on with the upload" if feed.draft else "Upload a file"
@@ -184,7 +190,8 @@ class FeedAdmin(PullMixin, TokensMixin, WizardMixin, AuditedAdminMixin, AgencySc
     def how_it_is_read(self, feed: Feed) -> str:
         """The mapping in words: which column is which field, formats, zone."""
         if feed.record_kind == RecordKind.POSITIONS:
-            return "Machines send unit, at, lon and lat; nothing else of a row is read."
+            names = ", ".join(PositionMapping.from_json(feed.mapping or {}).columns.values())
+            return f"Machines send {names}; nothing else of a row is read."
         if feed_is_whole_file(feed.kind):
             return "As a whole: files of this kind say themselves what they hold, and nothing is mapped."
         if not feed.mapping:

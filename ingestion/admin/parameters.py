@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 from django import forms
 
 from ingestion import services
+from ingestion.admin.position_columns import position_fields, position_mapping_read
 from ingestion.forms import FeedForm
-from ingestion.models import Feed
+from ingestion.models import Feed, RecordKind
 from ingestion.sources import ParameterInfo, SourceError, is_pull, parameter_infos, source_from
 
 PREFIX = "param_"
@@ -70,6 +71,7 @@ class ParameterForm(FeedForm):
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}
+        self.given_positions = position_mapping_read(self)
         self.given_params: dict[str, Any] = {}
         self.given_secrets: dict[str, str] = {}
         if cleaned.get("kind") != self.kind_before or self.errors:
@@ -88,6 +90,8 @@ class ParameterForm(FeedForm):
 
     def apply(self, feed: Feed) -> None:
         """Give the feed what was entered. Does not save."""
+        if self.given_positions is not None and feed.record_kind == RecordKind.POSITIONS:
+            feed.mapping = self.given_positions.to_json()
         if feed.kind != self.kind_before:
             feed.params, feed.cursor, feed.sealed_secrets, feed.draft = {}, {}, "", {}
             return
@@ -110,7 +114,7 @@ def feed_form(feed: Feed | None) -> type[FeedForm]:
     if feed is None:
         return FeedForm
     known = services.secrets_known(feed)
-    declared: dict[str, Any] = {
+    declared: dict[str, Any] = position_fields(feed) | {
         PREFIX + info.name: _field(info, info.name in known) for info in _infos(feed.kind)
     }
     if known:

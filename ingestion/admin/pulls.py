@@ -37,6 +37,7 @@ class PullMixin:
     ) -> HttpResponse:
         feed = context.get("original")
         context["is_pulled"] = feed is not None and is_pull(feed.kind)
+        context["needs_mapping"] = feed is not None and not services.feed_is_whole_file(feed.kind)
         found: HttpResponse = super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
         return found
 
@@ -77,7 +78,7 @@ class PullMixin:
             return "by hand"
         if not feed.is_active:
             return "switched off"
-        if not feed.mapping:
+        if not feed.mapping and not services.feed_is_whole_file(feed.kind):
             return "once it is mapped"
         if feed.next_due_at is None:
             return "within a minute"

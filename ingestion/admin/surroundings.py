@@ -9,6 +9,7 @@ from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
 from agencies.admin_clock import AgencyClockMixin, local
 from ingestion.models import ScheduledEvent, WeatherHour
+from ingestion.services.context_facts import FORMER
 
 
 @admin.register(ScheduledEvent)
@@ -37,6 +38,8 @@ class ScheduledEventAdmin(AgencyClockMixin, AuditedAdminMixin, AgencyScopedAdmin
 
     @admin.display(description="from")
     def origin(self, event: ScheduledEvent) -> str:
+        if event.external_id.startswith(FORMER):
+            return f"{event.feed}, before it was changed"
         return str(event.feed) if event.feed else "typed in"
 
     @admin.display(description="takes place", boolean=True)

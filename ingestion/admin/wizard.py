@@ -100,6 +100,9 @@ class WizardMixin:
         feed = self._feed(request, feed_id)
         kind_before = feed.kind
         pulled = is_pull(feed.kind)
+        if pulled and services.feed_is_whole_file(feed.kind):
+            messages.info(request, "Nothing is mapped for such a feed: enter its address, save, and pull.")
+            return redirect("admin:ingestion_feed_change", feed.pk)
         form = (
             FetchForm(request.POST if request.method == "POST" else None)
             if pulled

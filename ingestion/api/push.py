@@ -16,11 +16,10 @@ from rest_framework.views import APIView
 
 from ingestion.api.tokens import PUSH, FeedTokenAuthentication, HasScope, TokenThrottle, feed_of
 from ingestion.engine.batches import BatchError, batch_from_csv, batch_from_json
-from ingestion.engine.positions import COLUMNS as POSITION_COLUMNS
 from ingestion.engine.rows import RowChunk
 from ingestion.live_views import live_nudge
 from ingestion.models import Feed, RecordKind
-from ingestion.services import PushResult, positions_store, push_mapped, push_store
+from ingestion.services import PushResult, positions_mapping, positions_store, push_mapped, push_store
 from ingestion.signals import facts_pushed
 from missions_project.lib.errors import MissionsError
 
@@ -250,9 +249,10 @@ class PushPositions(PushView):
         examples=_example(unit="A12", at="2026-03-01T21:40:07Z", **_PLACE),
     )
     def post(self, request: Request) -> Response:
-        """A unit's code, an instant and a place; anything else in a row is never read."""
+        """A unit's code, an instant and a place, under the names that the feed's page says; nothing else is read."""
         return super().post(request)
 
     def store(self, feed: Feed, form: type[_Body], body: bytes) -> PushResult:
-        chunk = chunk_of(form, body, POSITION_COLUMNS, POSITION_COLUMNS)
+        columns = tuple(positions_mapping(feed).columns.values())
+        chunk = chunk_of(form, body, columns, columns)
         return positions_store(feed=feed, chunk=chunk, now=timezone.now())

@@ -48,6 +48,14 @@ def read_calendar(data: bytes, reading: EventReading, how: CalendarReading) -> I
     (the reading's zone), days without times, DURATION, STATUS, GEO, CATEGORIES. Descriptions, organisers, attendees and
     the text of places are never read. Raises ``EventTableProblem`` for what is no calendar.
     """
+    # The parser takes half a calendar for a whole one, and what the other half held would be called off.
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:15].upper() == b"BEGIN:VCALENDAR" and not data.rstrip(
+        b" \t\r\n\x00"
+    ).upper().endswith(b"END:VCALENDAR"):
+        raise EventTableProblem(
+            "The calendar is cut off: its end (END:VCALENDAR) is missing.",
+            "export it again; nothing was changed.",
+        )
     try:
         calendars = icalendar.Calendar.from_ical(data, multiple=True)
     except (ValueError, KeyError, IndexError, UnicodeDecodeError) as exc:

@@ -62,14 +62,16 @@ class Positions:
     code: Objects
 
 
-def read_positions(chunk: RowChunk, *, zone: str, now: datetime, box: Box | None) -> Positions:
+def read_positions(
+    chunk: RowChunk, *, zone: str, now: datetime, box: Box | None, date_format: str = "iso"
+) -> Positions:
     """Judge each row: the first fault is its code. Naive times are the wall clock in ``zone``. An empty chunk is fine.
 
     Faults: missing_unit, field_too_long, nul_byte, missing_timestamp, bad_timestamp, future_timestamp (more than a
     quarter of an hour ahead), implausible_past, a place that is none, outside_boundary (outside ``box``).
     """
     units = [text.strip() for text in chunk.columns["unit"]]
-    times = parse_times([text.strip() for text in chunk.columns["at"]], date_format="iso", zone=zone)
+    times = parse_times([text.strip() for text in chunk.columns["at"]], date_format=date_format, zone=zone)
     places = parse_places(
         [text.strip() for text in chunk.columns["lon"]], [text.strip() for text in chunk.columns["lat"]]
     )

@@ -1,10 +1,9 @@
-"""Weather forecasts as JSON: the documents of two public services, read by pure functions."""
+"""Weather as JSON, foreseen and measured: the documents of two public services, read by pure functions."""
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from ingestion.engine.records import QuarantinedValue
@@ -19,35 +18,17 @@ from ingestion.engine.weather import (
     converted,
     implausible,
 )
+from ingestion.engine.weather_figures import figure, moment, unit
+from ingestion.engine.weather_observations import station_hours
 
-_UNIT_WORDS = {
-    "°c": "c",
-    "degc": "c",
-    "c": "c",
-    "celsius": "c",
-    "°f": "f",
-    "degf": "f",
-    "f": "f",
-    "fahrenheit": "f",
-    "k": "k",
-    "mm": "mm",
-    "inch": "in",
-    "in": "in",
-    "cm": "cm",
-    "m": "m",
-    "m/s": "ms",
-    "m s-1": "ms",
-    "km/h": "kmh",
-    "km h-1": "kmh",
-    "mp/h": "mph",
-    "mph": "mph",
-    "kn": "kn",
-    "kt": "kn",
-}
+_WANTED = (
+    "ask Open-Meteo for hourly=temperature_2m,precipitation,snowfall,wind_speed_10m, or the NWS for forecastGridData (what is "
+    "foreseen) or stations/…/observations (what was measured)."
+)
 
 
 def read_weather_document(document: Any, *, issued_at: datetime) -> list[WeatherItem]:
-    """Read a forecast as JSON: the shape of Open-Meteo (hourly arrays) or of a US NWS grid point.
+    """Read weather as JSON: Open-Meteo's hourly arrays, a US NWS grid point, or the observations of an NWS station.
 
     Hours that are over when it is issued are observations, known since they were over; later ones are forecasts of
     ``issued_at`` (of the document's own update time, where it has one). Raises ``WeatherProblem`` for another shape,
@@ -64,10 +45,12 @@ def read_weather_document(document: Any, *, issued_at: datetime) -> list[Weather
         rows = _open_meteo(document, issued_at)
     elif isinstance(document.get("properties"), Mapping) and "temperature" in document["properties"]:
         rows = _grid_point(document["properties"], issued_at)
+    elif isinstance(document.get("features"), list):
+        rows = station_hours(document["features"], read_at=issued_at)
     else:
         raise WeatherProblem(
-            "The weather document has neither “hourly” arrays nor the properties of an NWS grid point.",
-            "ask Open-Meteo for hourly=temperature_2m,precipitation,snowfall,wind_speed_10m, or the NWS for forecastGridData.",
+            "The weather document has neither “hourly” arrays, nor the properties of an NWS grid point, nor observations.",
+            _WANTED,
         )
     return [_checked(row, issued_at) for row in rows]
 
@@ -110,7 +93,7 @@ def _open_meteo(document: Mapping[str, Any], issued_at: datetime) -> list[Weathe
     written = given if isinstance(given, Mapping) else {}
     units = Units(
         **{
-            name: _unit(written.get(_ARRAYS[name]), usual)
+            name: unit(written.get(_ARRAYS[name]), usual, name)
             for name, usual in (
                 ("temperature", "c"),
                 ("precipitation", "mm"),
@@ -122,16 +105,16 @@ def _open_meteo(document: Mapping[str, Any], issued_at: datetime) -> list[Weathe
     offset = document.get("utc_offset_seconds", 0)
     if not isinstance(offset, int | float) or not abs(offset) <= 18 * 3600:
         raise WeatherProblem("The document's utc_offset_seconds is no offset.", "ask for timezone=UTC.")
-    starts = [_time(value, float(offset)) for value in times]
+    starts = [moment(value, float(offset)) for value in times]
     rows = []
     for index, start in enumerate(starts):
         # Amounts are those of the hour before: what fell until two o'clock belongs to the hour that began at one.
         after = index + 1
         follows = after < len(starts) and starts[after] - start == HOUR
         picked = {
-            name: _figure(values[index])
+            name: figure(values[index])
             if name in ("temperature", "wind")
-            else _figure(values[after])
+            else figure(values[after])
             if follows
             else None
             for name, values in arrays.items()
@@ -146,38 +129,6 @@ def _issued(row: WeatherRow, issued_at: datetime) -> WeatherRow:
     return replace(row, issued_at=min(issued_at, row.ends_at))
 
 
-def _unit(written: Any, usual: str) -> str:
-    if written is None:
-        return usual
-    word = str(written).strip().lower()
-    if word not in _UNIT_WORDS:
-        raise WeatherProblem(
-            f"The unit {excerpt(str(written), 20)!r} is not known.", "ask for °C, mm, cm and m/s."
-        )
-    return _UNIT_WORDS[word]
-
-
-def _figure(value: Any) -> float | None:
-    if value is None or isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if math.isfinite(value) else None
-
-
-def _time(value: Any, offset_s: float) -> datetime:
-    try:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return datetime.fromtimestamp(float(value), tz=UTC)
-        moment = datetime.fromisoformat(str(value))
-    except (ValueError, OverflowError, OSError) as exc:
-        raise WeatherProblem(
-            f"The hour {excerpt(str(value), 30)!r} is no time.",
-            "ask the service again: the document is damaged.",
-        ) from exc
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC) - timedelta(seconds=offset_s)
-    return moment.astimezone(UTC)
-
-
 _GRID_NAMES = {
     "temperature": "temperature",
     "precipitation": "quantitativePrecipitation",
@@ -190,7 +141,7 @@ _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?)?")
 def _grid_point(properties: Mapping[str, Any], issued_at: datetime) -> list[WeatherRow]:
     """NWS: each figure as a list of times with a duration; amounts are of the whole duration and spread over its hours."""
     if "updateTime" in properties:
-        issued_at = min(issued_at, _time(properties["updateTime"], 0.0))
+        issued_at = min(issued_at, moment(properties["updateTime"], 0.0))
     hours: dict[datetime, dict[str, float | None]] = {}
     units: dict[str, str] = {}
     for name, key in _GRID_NAMES.items():
@@ -198,10 +149,10 @@ def _grid_point(properties: Mapping[str, Any], issued_at: datetime) -> list[Weat
         if not isinstance(block, Mapping) or not isinstance(block.get("values"), list):
             continue
         written = str(block.get("uom", "")).rsplit(":", 1)[-1].lower().replace("_", " ")
-        units[name] = _unit(written or None, {"temperature": "c", "wind": "kmh"}.get(name, "mm"))
+        units[name] = unit(written or None, {"temperature": "c", "wind": "kmh"}.get(name, "mm"), name)
         for entry in block["values"]:
             start, length = _span(entry)
-            value = _figure(entry.get("value"))
+            value = figure(entry.get("value"))
             share = value / length if value is not None and name in ("precipitation", "snow") else value
             for hour in range(length):
                 hours.setdefault(start + hour * HOUR, {})[name] = share
@@ -224,4 +175,4 @@ def _span(entry: Any) -> tuple[datetime, int]:
             f"The time {excerpt(text, 40)!r} of the grid point has no length in hours.",
             "ask the service again.",
         )
-    return _time(start, 0.0), length
+    return moment(start, 0.0), length

@@ -16,8 +16,8 @@ from ingestion.models import (
     fact_model,
 )
 from ingestion.push_models import COUNTS
-from ingestion.selectors.silence import silences, spoken_gap
-from ingestion.sources import is_pull
+from ingestion.selectors.silence import silences, silent_after, spoken_gap
+from ingestion.sources import is_pull, whole_file_class
 from missions_project.lib.runs import RunStatus
 
 QUARANTINE_SHARE_BAD = 0.1
@@ -62,7 +62,7 @@ def feeds_with_health(agency: Agency, *, now: datetime) -> list[FeedHealth]:
         .values_list("feed")
         .annotate(n=Count("pk"))
     )
-    silent = silences(agency, now=now)
+    silent = silences(agency, feeds, now=now)
     return [
         _health(
             feed,
@@ -113,6 +113,8 @@ def _words(
     if not feed.is_active:
         return "idle", "Switched off: accepts no imports."
     if run is None:
+        if is_pull(feed.kind) and whole_file_class(feed.kind) is not None:
+            return "idle", "Nothing pulled yet. Enter the address on the feed's page, then pull."
         if is_pull(feed.kind):
             return "idle", "Nothing pulled yet. Fetch a sample in the admin and map it, then pull."
         return "idle", "Nothing imported yet. Upload a file in the admin, or run import_incidents."
@@ -123,9 +125,14 @@ def _words(
     if run.status == RunStatus.FAILED:
         return "bad", f"The last import failed. {run.error}"
     if "batches" in run.counts:
-        return _push_words(run, now)
+        return _push_words(feed, run, now)
     if silent is not None:
         last, usual = silent
+        if feed.silent_after_hours is not None:
+            return "bad", (
+                f"Silent: no new row for {spoken_gap(now - last)}, and {spoken_gap(usual)} are set as the longest. "
+                "Look at the system that sends them."
+            )
         return "bad", (
             f"Silent: rows usually come every {spoken_gap(usual)}, and none have come for {spoken_gap(now - last)}. "
             "Look at the system that sends them."
@@ -144,15 +151,16 @@ def _words(
     return "good", "In order."
 
 
-def _push_words(run: ImportRun, now: datetime) -> tuple[str, str]:
+def _push_words(feed: Feed, run: ImportRun, now: datetime) -> tuple[str, str]:
     counts = run.counts
     ago = int((now - run.finished_at).total_seconds() // 60) if run.finished_at else 0
     said = f"Last push {_ago(ago)}; {counts['received']:,} rows that day in {counts['batches']:,} batches"
     kept, refused = counts["quarantined"], counts["refused"]
     said += f", {kept:,} kept aside" if kept else ""
     said += f", {refused:,} refused" if refused else ""
-    if ago > STALE_AFTER.total_seconds() / 60:
-        return "warn", f"{said}. Is the sender still running?"
+    limit = silent_after(feed)
+    if limit is not None and ago > limit.total_seconds() / 60:
+        return "bad", f"Silent for more than {spoken_gap(limit)}. {said}. Is the sender still running?"
     bad = (kept + refused) / counts["received"] if counts["received"] else 0.0
     return ("bad" if bad > QUARANTINE_SHARE_BAD and kept + refused > 20 else "good"), f"{said}."
 

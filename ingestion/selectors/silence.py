@@ -1,7 +1,7 @@
 """Feeds that have gone quiet: rows used to come at some pace, and have stopped."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -9,7 +9,7 @@ import numpy as np
 from django.db.models import Q
 
 from agencies.models import Agency
-from ingestion.models import ImportRun
+from ingestion.models import Feed, ImportRun, RecordKind
 
 LOOK_BACK = timedelta(days=60)
 MIN_ARRIVALS = 5
@@ -73,9 +73,38 @@ def spoken_gap(gap: timedelta) -> str:
 
 
 Silences = Mapping[int, tuple[datetime, timedelta]]
+PUSHED_HOURS = {
+    RecordKind.POSITIONS: 2,
+    RecordKind.CALLS: 12,
+    RecordKind.INCIDENTS: 72,
+    RecordKind.GUNFIRE: 72,
+}
+"""Cars move at all hours and people call at all hours; a quiet district may have no shot for days."""
 
 
-def silences(agency: Agency, *, now: datetime) -> Silences:
-    """Return the agency's silent feeds: when rows came last, and the usual gap. One query."""
-    judged = {feed: silent_since(times, now=now) for feed, times in arrivals(agency, now=now).items()}
-    return {feed: silence for feed, silence in judged.items() if silence is not None}
+def silent_after(feed: Feed) -> timedelta | None:
+    """After how long without rows the feed counts as silent: what was set, or for pushes what its kind of record suggests."""
+    hours = feed.silent_after_hours
+    if hours is None and feed.kind == "push":
+        hours = PUSHED_HOURS.get(RecordKind(feed.record_kind))
+    return None if hours is None else timedelta(hours=hours)
+
+
+def silences(agency: Agency, feeds: Iterable[Feed], *, now: datetime) -> Silences:
+    """Return the silent ones of these feeds: when rows came last, and the gap that is usual or was set. One query.
+
+    A feed with hours of its own is judged by them alone, and one that never brought a row is not silent but new. Days of
+    pushes are not judged here: they keep the moment of their last batch themselves.
+    """
+    came, found = arrivals(agency, now=now), {}
+    for feed in feeds:
+        times = came.get(feed.pk, [])
+        if feed.silent_after_hours is None:
+            judged = silent_since(times, now=now) if times else None
+        else:
+            limit = timedelta(hours=feed.silent_after_hours)
+            last = times[-1] if times else now - LOOK_BACK
+            judged = (last, limit) if now - last > limit else None
+        if judged is not None:
+            found[feed.pk] = judged
+    return found

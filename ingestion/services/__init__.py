@@ -18,7 +18,7 @@ from ingestion.services.imports import import_run_execute, import_run_queue
 from ingestion.services.layers import context_layer_import, layer_geojson, layer_slug
 from ingestion.services.locks import ImportBusy
 from ingestion.services.open_data import feed_pull_all, open_data_feeds
-from ingestion.services.positions import positions_store
+from ingestion.services.positions import positions_mapping, positions_store
 from ingestion.services.pulls import pull_params_save, pull_queue, pulls_queue, unfinished_pull
 from ingestion.services.push import PushResult, push_mapped, push_mapping, push_store
 from ingestion.services.push_account import push_day_fold, push_days_fold
@@ -87,6 +87,7 @@ __all__ = [
     "layer_slug",
     "offence_code_choose",
     "open_data_feeds",
+    "positions_mapping",
     "positions_store",
     "pull_params_save",
     "pull_queue",

@@ -58,5 +58,12 @@ def normalise_context(agency: Agency, feed: Feed, now: datetime) -> NormaliseCon
     )
 
 
+def retention_delete_before(feed: Feed, *, now: datetime) -> datetime | None:
+    """From when on the agency keeps such records; None where it keeps all. One query."""
+    kept = RetentionPolicy.objects.filter(agency=feed.agency_id, kind=feed.record_kind).first()
+    days = kept.delete_after_days if kept else None
+    return None if days is None else now - timedelta(days=days)
+
+
 def _days_before(now: datetime, days: int | None) -> np.datetime64 | None:
     return None if days is None else np.datetime64(int((now - timedelta(days=days)).timestamp()), "s")

@@ -1,5 +1,6 @@
 """Write scheduled events and weather: new rows, changed ones, and nothing for those that are as stored."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -10,13 +11,17 @@ from ingestion.engine.weather import FIGURES, WeatherRow
 from ingestion.models import Feed, ScheduledEvent, WeatherHour
 from ingestion.services.facts import UpsertCounts
 
+FORMER = "\u2190 "
+"""Begins the identifiers of what an event was before it was changed: no calendar writes such ones."""
 _EVENT_FIELDS = ("name", "kind", "starts_at", "ends_at", "lon", "lat", "attendance")
 
 
 def events_upsert(*, feed: Feed, rows: Sequence[EventRow], now: datetime) -> UpsertCounts:
-    """Store the events under (feed, external id); an event that changed keeps the moment since which it is known.
+    """Store the events under (feed, external id), and keep of an event that changed beforehand what was known until now.
 
-    Of several rows of one event the last stands, the others count as unchanged. At most three queries.
+    An event that is moved, or comes back after it was called off, is known anew since ``now``; what it was before stays as a
+    row of its own that was called off then. Corrections after its end, and of its name, change the row alone. Of several
+    rows of one event the last stands, the others count as unchanged. At most three queries.
     """
     last = {row.external_id: row for row in rows}
     stored = {
@@ -25,6 +30,7 @@ def events_upsert(*, feed: Feed, rows: Sequence[EventRow], now: datetime) -> Ups
     }
     new: list[ScheduledEvent] = []
     changed: list[ScheduledEvent] = []
+    former: list[ScheduledEvent] = []
     for key, row in last.items():
         event = stored.get(key)
         if event is None:
@@ -40,18 +46,48 @@ def events_upsert(*, feed: Feed, rows: Sequence[EventRow], now: datetime) -> Ups
             continue
         else:
             changed.append(event)
+            if _was_otherwise(event, row, now):
+                former.append(_former(event, now))
+                event.announced_at, event.cancelled_at = now, None
         for name in _EVENT_FIELDS:
             setattr(event, name, getattr(row, name))
         event.cancelled_at = (event.cancelled_at or now) if row.is_cancelled else None
     with transaction.atomic():
-        ScheduledEvent.objects.bulk_create(new, batch_size=500)
-        ScheduledEvent.objects.bulk_update(changed, [*_EVENT_FIELDS, "cancelled_at"], batch_size=200)
+        ScheduledEvent.objects.bulk_create([*new, *former], batch_size=500)
+        ScheduledEvent.objects.bulk_update(
+            changed, [*_EVENT_FIELDS, "announced_at", "cancelled_at"], batch_size=200
+        )
     return UpsertCounts(len(new), len(changed), len(rows) - len(new) - len(changed))
 
 
 def _is_same(event: ScheduledEvent, row: EventRow) -> bool:
     same = all(getattr(event, name) == getattr(row, name) for name in _EVENT_FIELDS)
     return same and (event.cancelled_at is not None) == row.is_cancelled
+
+
+def _was_otherwise(event: ScheduledEvent, row: EventRow, now: datetime) -> bool:
+    """Whether forecasts until now reckoned with something that the new row would take away from their tests."""
+    if event.announced_at >= now or event.ends_at <= now:
+        return False
+    if event.cancelled_at is not None:
+        # One that was called off comes back: for a while nobody reckoned with it.
+        return not row.is_cancelled and event.cancelled_at > event.announced_at
+    return any(getattr(event, name) != getattr(row, name) for name in _EVENT_FIELDS if name != "name")
+
+
+def _former(event: ScheduledEvent, now: datetime) -> ScheduledEvent:
+    """What was known of the event until now, under a name of its own: nothing will ever be imported into it."""
+    mark = hashlib.sha256(f"{event.external_id}\n{now.isoformat()}".encode()).hexdigest()[:32]
+    held = {name: getattr(event, name) for name in _EVENT_FIELDS}
+    return ScheduledEvent(
+        agency_id=event.agency_id,
+        feed_id=event.feed_id,
+        external_id=f"{FORMER}{mark}",
+        announced_at=event.announced_at,
+        cancelled_at=event.cancelled_at or now,
+        imported_at=event.imported_at,
+        **held,
+    )
 
 
 def events_missing_cancel(

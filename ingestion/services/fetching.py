@@ -80,7 +80,7 @@ def pages_fetch(*, run: ImportRun, mapping: FeedMapping, report: RunReporter) ->
         except MissionsError as exc:
             spool.cut()
             if isinstance(exc, FetchLater):
-                _put_off(run.feed, exc.seconds)
+                pull_put_off(run.feed, exc.seconds)
             if not state["rows"]:
                 raise
             state["failure"] = [exc.message, exc.next_step]
@@ -196,7 +196,7 @@ def _next_at_once(feed: Feed) -> None:
     Feed.objects.filter(pk=feed.pk, every_minutes__isnull=False).update(next_due_at=timezone.now())
 
 
-def _put_off(feed: Feed, seconds: float) -> None:
+def pull_put_off(feed: Feed, seconds: float) -> None:
     """The server named a time: asked earlier, it would only be angrier."""
     until = timezone.now() + timedelta(seconds=min(seconds, 86_400.0))
     Feed.objects.filter(pk=feed.pk, every_minutes__isnull=False, next_due_at__lt=until).update(

@@ -25,6 +25,7 @@ from ingestion.services.quarantine import REPLAY, quarantine_replay_execute, qua
 from ingestion.services.spool import spool_delete, spool_path
 from ingestion.services.tally import Tally
 from ingestion.services.whole_files import feed_is_whole_file, whole_file_import, whole_file_snapshot
+from ingestion.services.whole_pulls import whole_file_fetch
 from ingestion.sources import FileReader, FileSurvey, reader_source
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress, no_progress
@@ -131,16 +132,21 @@ def _pull(run: ImportRun, progress: Progress) -> ImportRun:
     with feed_lock(run.feed):
         _bury_the_dead(run)
         with _forgotten_in_the_end(run), run_execution(run, progress) as report:
-            mapping = feed_mapping(run.config_snapshot["mapping"])
-            _check_kind(run.feed, mapping)
-            if pages_fetch(run=run, mapping=mapping, report=report):
+            whole = feed_is_whole_file(run.config_snapshot["kind"])
+            if (whole_file_fetch if whole else _rows_fetch)(run, report):
                 with writing_lock(lambda: report.progress(0, 1, "Waiting for another import")):
-                    _import(run, report)
+                    (whole_file_import if whole else _import)(run, report)
             else:
                 report.record(**Tally().fields())
                 pull_settle(run=run)
             pull_close(run=run)
     return run
+
+
+def _rows_fetch(run: ImportRun, report: RunReporter) -> int:
+    mapping = feed_mapping(run.config_snapshot["mapping"])
+    _check_kind(run.feed, mapping)
+    return pages_fetch(run=run, mapping=mapping, report=report)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.db import connection, transaction
 
 from agencies.models import Agency, Unit
 from agencies.selectors import agency_area
+from ingestion.engine.position_mapping import PositionMapping
 from ingestion.engine.positions import Box, Positions, read_positions
 from ingestion.engine.rejections import REJECTION_CODES
 from ingestion.engine.rows import RowChunk
@@ -22,6 +23,7 @@ from ingestion.services.locks import FEW_RECORDS
 from ingestion.services.push import PushResult, RowResult, shown_ids
 from ingestion.services.push_account import push_account
 from ingestion.services.tally import CLASSES, Tally
+from missions_project.lib.errors import MissionsError
 
 POSITION_RULE = "unusable_position"
 UNKNOWN_UNIT = "unknown_unit"
@@ -52,14 +54,28 @@ def _reading(agency: Agency) -> _Known:
     return known
 
 
+def positions_mapping(feed: Feed) -> PositionMapping:
+    """Under which names the feed's sender sends what is read. Raises ``MissionsError`` for a mapping that cannot be used."""
+    mapping = PositionMapping.from_json(feed.mapping or {})
+    if problems := mapping.problems():
+        name, message = next(iter(problems.items()))
+        raise MissionsError(
+            f"The feed's names for positions cannot be used ({name}: {message})",
+            next_step="mend them on the feed's page (Admin → Feeds).",
+        )
+    return mapping
+
+
 def positions_store(*, feed: Feed, chunk: RowChunk, now: datetime) -> PushResult:
     """Store a batch of positions under (feed, unit, instant); one that is there already is left as it is.
 
     Unusable ones are refused and counted by code, not kept aside: where a car was outside the agency is nobody's to
     keep. A unit that the agency does not have is stored and flagged. About six queries, whatever the number of rows.
     """
-    known = _reading(feed.agency)
-    read = read_positions(chunk, zone=feed.agency.time_zone, now=now, box=known.box)
+    known, mapping = _reading(feed.agency), positions_mapping(feed)
+    chunk = replace(chunk, columns={name: chunk.columns[own] for name, own in mapping.columns.items()})
+    zone = mapping.time_zone or feed.agency.time_zone
+    read = read_positions(chunk, zone=zone, now=now, box=known.box, date_format=mapping.date_format)
     seconds = read.at.astype(np.int64).tolist()
     units = read.unit.tolist()
     first: dict[_Key, int] = {}

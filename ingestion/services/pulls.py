@@ -11,7 +11,8 @@ from ingestion.models import Feed, ImportRun
 from ingestion.services.fetching import new_pull
 from ingestion.services.secrets import feed_secrets
 from ingestion.services.spool import spool_delete, spool_store
-from ingestion.sources import pull_source, source_kinds
+from ingestion.services.whole_files import feed_is_whole_file, whole_file_snapshot
+from ingestion.sources import is_pull, pull_source, source_kinds
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import RunStatus
 
@@ -28,7 +29,10 @@ def pull_queue(*, feed: Feed, requested_by: User | None = None) -> ImportRun:
             f"Feed “{feed.name}” is inactive and is not pulled.", next_step="activate it (Admin → Feeds)."
         )
     source = pull_source(feed.kind, feed.params, feed_secrets(feed))
-    if not feed.mapping:
+    snapshot = {"mapping": feed.mapping, "kind": feed.kind, "params": feed.params}
+    if feed_is_whole_file(feed.kind):
+        snapshot |= whole_file_snapshot(feed)
+    elif not feed.mapping:
         raise MissionsError(
             f"Feed “{feed.name}” has no mapping yet: nobody has said which column is what.",
             next_step="fetch a sample on the feed's page and map it.",
@@ -40,7 +44,7 @@ def pull_queue(*, feed: Feed, requested_by: User | None = None) -> ImportRun:
         file_name=source.where()[-200:],
         spool_name=spool_name,
         requested_by=requested_by,
-        config_snapshot={"mapping": feed.mapping, "kind": feed.kind, "params": feed.params},
+        config_snapshot=snapshot,
         pull=new_pull(feed.cursor),
     )
     try:
@@ -64,10 +68,12 @@ def pulls_queue(*, now: datetime) -> list[ImportRun]:
     A feed's turn is taken by compare-and-swap, so two dispatchers queue one pull. A feed whose last pull is not
     finished misses its turn; one that cannot be pulled leaves a failed run that says why.
     """
-    kinds = [source.kind for source in source_kinds() if hasattr(source, "pages")]
+    kinds = [source.kind for source in source_kinds() if is_pull(source.kind)]
+    whole = [kind for kind in kinds if feed_is_whole_file(kind)]
     due = Feed.objects.filter(Q(next_due_at=None) | Q(next_due_at__lte=now), is_active=True, kind__in=kinds)
+    due = due.filter(~Q(mapping={}) | Q(kind__in=whole), every_minutes__isnull=False)
     queued: list[ImportRun] = []
-    for feed in due.filter(every_minutes__isnull=False).exclude(mapping={}).select_related("agency"):
+    for feed in due.select_related("agency"):
         following = now + timedelta(minutes=feed.every_minutes or 1)
         won = Feed.objects.filter(pk=feed.pk, next_due_at=feed.next_due_at).update(next_due_at=following)
         if won != 1 or unfinished_pull(feed) is not None:

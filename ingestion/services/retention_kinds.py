@@ -15,7 +15,9 @@ from ingestion.models import (
     ImportRun,
     QuarantinedRow,
     RecordKind,
+    ScheduledEvent,
     VehiclePosition,
+    WeatherHour,
     fact_model,
 )
 from ingestion.services.coarse_facts import facts_coarsen
@@ -134,6 +136,14 @@ def _old_positions(agency: Agency, before: datetime) -> QuerySet[Any]:
     return VehiclePosition.objects.filter(agency=agency, at__lt=before)
 
 
+def _old_events(agency: Agency, before: datetime) -> QuerySet[Any]:
+    return ScheduledEvent.objects.filter(agency=agency, ends_at__lt=before)
+
+
+def _old_weather(agency: Agency, before: datetime) -> QuerySet[Any]:
+    return WeatherHour.objects.filter(agency=agency, valid_at__lt=before)
+
+
 for _record_kind in FACT_KINDS:
     _model = fact_model(_record_kind)
     retention_kind_register(
@@ -152,6 +162,22 @@ retention_kind_register(
         label=str(RecordKind.POSITIONS.label),
         help="By the time of the position. Dosage is worked out from these; forecasts never see them.",
         old=_old_positions,
+    )
+)
+retention_kind_register(
+    RetentionKind(
+        key=RecordKind.EVENTS.value,
+        label=str(RecordKind.EVENTS.label),
+        help="By their end, those that were typed in and those called off as well. Forecasts learn from these.",
+        old=_old_events,
+    )
+)
+retention_kind_register(
+    RetentionKind(
+        key=RecordKind.WEATHER.value,
+        label=str(RecordKind.WEATHER.label),
+        help="By the hour or day that they are about, every issue of it. Forecasts learn from these.",
+        old=_old_weather,
     )
 )
 retention_kind_register(

@@ -60,7 +60,12 @@ class Tally:
         codes[code if code in codes or len(codes) < MAX_CODES_A_RULE else OTHER_CODES] += number
 
     def add_rows(
-        self, *, received: int, stored: UpsertCounts, quarantined: Sequence[QuarantinedValue] = ()
+        self,
+        *,
+        received: int,
+        stored: UpsertCounts,
+        quarantined: Sequence[QuarantinedValue] = (),
+        refused: int = 0,
     ) -> None:
         """Account for rows that were not normalised as incidents. Raises ``RuntimeError`` as ``add`` does."""
         self.counts.update(
@@ -69,6 +74,7 @@ class Tally:
             updated=stored.updated,
             unchanged=stored.unchanged,
             quarantined=len(quarantined),
+            refused=refused,
         )
         self.rejections.update(value.rejection.code for value in quarantined)
         if self.received != sum(self.counts[name] for name in CLASSES):

@@ -14,12 +14,15 @@ from django.utils import timezone
 from agencies.models import Agency
 from agencies.selectors import agency_area
 from ingestion.engine.events import EventRow
+from ingestion.engine.normalise import RETENTION_RULE
 from ingestion.engine.places import Boundary
 from ingestion.engine.records import QuarantinedValue
 from ingestion.engine.weather import WeatherRow
 from ingestion.models import Feed, ImportRun
+from ingestion.services.context import retention_delete_before
 from ingestion.services.context_facts import events_missing_cancel, events_upsert, weather_store
 from ingestion.services.facts import UpsertCounts
+from ingestion.services.fetching import pull_settle
 from ingestion.services.quarantine import quarantine_values_store, waiting_records
 from ingestion.services.spool import spool_path
 from ingestion.services.tally import Tally
@@ -83,7 +86,8 @@ def whole_file_import(run: ImportRun, report: RunReporter) -> None:
     source: Any = source_from(run.config_snapshot["kind"], run.config_snapshot["params"])
     if not isinstance(source, WholeFileSource):
         raise SourceError(f"Feeds of the kind {feed.kind!r} are mapped.", "map the feed's columns first.")
-    now = datetime.fromisoformat(run.config_snapshot[READ_AT])
+    # A pulled file was read when its answer came, not when somebody asked for it.
+    now = datetime.fromisoformat((run.pull or {}).get(READ_AT) or run.config_snapshot[READ_AT])
     area = agency_area(feed.agency)
     context = FileContext(
         zone=feed.agency.time_zone,
@@ -102,6 +106,7 @@ def whole_file_import(run: ImportRun, report: RunReporter) -> None:
         )
     report.record(data_hash=digest)
     waiting = waiting_records(run)
+    delete_before = retention_delete_before(feed, now=timezone.now())
     for first in range(tally.received, len(items), CHUNK_ROWS):
         chunk = items[first : first + CHUNK_ROWS]
         aside = [
@@ -111,17 +116,30 @@ def whole_file_import(run: ImportRun, report: RunReporter) -> None:
         ]
         # Rows, quarantine, counts and the place to go on from stand or fall together: a kill leaves no half chunk.
         with transaction.atomic():
-            stored, seen = _store(feed, chunk, now)
+            kept = [item for item in chunk if not _is_past(item, delete_before)]
+            stored, seen = _store(feed, kept, now)
             quarantine_values_store(
                 feed=feed, run=run, quarantined=aside, seen=seen, waiting=waiting, now=timezone.now()
             )
-            tally.add_rows(received=len(chunk), stored=stored, quarantined=aside)
+            refused = len(chunk) - len(kept)
+            tally.add_rows(received=len(chunk), stored=stored, quarantined=aside, refused=refused)
+            if refused:
+                tally.refuse(RETENTION_RULE, "", refused)
             report.record(**tally.fields())
         report.progress(tally.received, len(items), "Importing")
         if connection.vendor == "sqlite":
             time.sleep(YIELD_SECONDS)
-    _close(feed, source, items, now, report)
+    with transaction.atomic():
+        _close(feed, source, items, now, report)
+        pull_settle(run=run)
     report.progress(len(items), len(items), "Imported")
+
+
+def _is_past(item: Item, before: datetime | None) -> bool:
+    """Whether the night would delete it again. What is kept aside has no time that can be relied on."""
+    if before is None or isinstance(item, QuarantinedValue):
+        return False
+    return (item.ends_at if isinstance(item, EventRow) else item.valid_at) < before
 
 
 def short_id(text: str) -> str:

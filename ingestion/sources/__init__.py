@@ -29,6 +29,7 @@ from ingestion.sources.recognise import recognised_kind
 from ingestion.sources.socrata import Socrata
 from ingestion.sources.url import CsvUrl, JsonUrl
 from ingestion.sources.whole_file import WholeFileSource, whole_file_class
+from ingestion.sources.whole_url import WholeAnswer, WholeUrlSource
 
 __all__ = [
     "ArcGis",
@@ -55,7 +56,9 @@ __all__ = [
     "PushSource",
     "Socrata",
     "SourceError",
+    "WholeAnswer",
     "WholeFileSource",
+    "WholeUrlSource",
     "is_pull",
     "parameter_infos",
     "pull_source",

@@ -174,7 +174,9 @@ def source_kinds() -> list[type[Any]]:
 
 def is_pull(kind: str) -> bool:
     """Whether rows of this kind of feed are fetched by us, and not handed to us. Unknown kinds are not."""
-    return hasattr(_KINDS.get(kind), "pages")
+    found = _KINDS.get(kind)
+    # A whole file is fetched at once; rows come page by page.
+    return hasattr(found, "pages") or hasattr(found, "fetch")
 
 
 def source_class(kind: str) -> type[Any]:
@@ -214,8 +216,8 @@ def reader_source(kind: str, params: Mapping[str, Any]) -> FileSource:
     return source
 
 
-def pull_source(kind: str, params: Mapping[str, Any], secrets: Mapping[str, str]) -> PullSource:
-    """A source that can be pulled, with its secrets. Raises ``SourceError`` also for a required one that is empty."""
+def pull_source(kind: str, params: Mapping[str, Any], secrets: Mapping[str, str]) -> Any:
+    """A source that can be pulled (a ``PullSource``, or one that fetches a whole file), with its secrets. Raises ``SourceError`` also for a required one that is empty."""
     if not is_pull(kind):
         raise SourceError(f"Feed kind {kind!r} is not pulled: it gets files.", "Upload a file to it.")
     for info in parameter_infos(kind):
@@ -223,8 +225,7 @@ def pull_source(kind: str, params: Mapping[str, Any], secrets: Mapping[str, str]
             raise SourceError(f"{info.label!r} is empty.", "Fill it in on the feed's page.")
     names = {info.name for info in parameter_infos(kind) if info.secret}
     known = {name: value for name, value in secrets.items() if name in names}
-    source: PullSource = source_from(kind, {**params, **known})
-    return source
+    return source_from(kind, {**params, **known})
 
 
 def source_from(kind: str, params: Mapping[str, Any]) -> Any:

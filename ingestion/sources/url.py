@@ -64,7 +64,8 @@ class JsonUrlParameters(UrlParameters):
     )
 
 
-def _checked(parameters: UrlParameters) -> None:
+def checked_address(parameters: UrlParameters) -> None:
+    """Raise ``SourceError`` for an address that is none, or that holds a key: addresses are shown and logged."""
     parts = urlsplit(parameters.url)
     if parameters.url and (parts.scheme not in ("http", "https") or not parts.netloc):
         raise SourceError("The address does not begin with https:// or http://.", "Enter the whole address.")
@@ -81,7 +82,8 @@ def _checked(parameters: UrlParameters) -> None:
         raise SourceError("The key in the address has no name.", "Enter it as name=value.")
 
 
-def _headers(parameters: UrlParameters, accept: str) -> dict[str, str]:
+def request_headers(parameters: UrlParameters, accept: str) -> dict[str, str]:
+    """What a request sends along, the key included."""
     headers = {"Accept": accept}
     if parameters.header_name and parameters.header_value:
         # A line break would begin a header of its own.
@@ -91,7 +93,8 @@ def _headers(parameters: UrlParameters, accept: str) -> dict[str, str]:
     return headers
 
 
-def _query(parameters: UrlParameters) -> dict[str, str]:
+def request_query(parameters: UrlParameters) -> dict[str, str]:
+    """What is added to the address, the key included."""
     name, _, value = parameters.query_secret.partition("=")
     return {name: value} if name else {}
 
@@ -116,7 +119,7 @@ class JsonUrl(_Url):
 
     def __init__(self, parameters: JsonUrlParameters | None = None) -> None:
         self.parameters = parameters or JsonUrlParameters()
-        _checked(self.parameters)
+        checked_address(self.parameters)
 
     def pages(
         self, mapping: FeedMapping, cursor: Mapping[str, Any], fetcher: Fetcher, now: datetime
@@ -172,8 +175,10 @@ class JsonUrl(_Url):
         def check(fetched: Fetched) -> None:
             found[0] = parsed_json(fetched, address)
 
-        headers = {**_headers(self.parameters, "application/json"), **conditional}
-        return fetcher.get(address, query=_query(self.parameters), headers=headers, check=check), found[0]
+        headers = {**request_headers(self.parameters, "application/json"), **conditional}
+        return fetcher.get(
+            address, query=request_query(self.parameters), headers=headers, check=check
+        ), found[0]
 
     def _rows(self, data: Any) -> list[Any]:
         path = self.parameters.rows_path
@@ -239,7 +244,7 @@ class CsvUrl(_Url):
 
     def __init__(self, parameters: UrlParameters | None = None) -> None:
         self.parameters = parameters or UrlParameters()
-        _checked(self.parameters)
+        checked_address(self.parameters)
 
     def pages(
         self, mapping: FeedMapping, cursor: Mapping[str, Any], fetcher: Fetcher, now: datetime
@@ -260,9 +265,9 @@ class CsvUrl(_Url):
     def _once(
         self, mapping: FeedMapping, cursor: Mapping[str, Any], fetcher: Fetcher
     ) -> Generator[Page, None, None]:
-        headers = _headers(self.parameters, "text/csv, */*;q=0.5")
+        headers = request_headers(self.parameters, "text/csv, */*;q=0.5")
         headers |= conditional_headers(cursor.get("validators") or {})
-        query = _query(self.parameters)
+        query = request_query(self.parameters)
         with fetcher.stream(self.parameters.url, query=query, headers=headers) as (fetched, blocks):
             if fetched.status == 304:
                 yield Page(cursor=cursor)
@@ -278,7 +283,10 @@ class CsvUrl(_Url):
             yield Page(cursor={"validators": fetched.validators})
 
     def sample(self, rows: int, fetcher: Fetcher) -> tuple[tuple[str, ...], list[list[str]]]:
-        query, headers = _query(self.parameters), _headers(self.parameters, "text/csv, */*;q=0.5")
+        query, headers = (
+            request_query(self.parameters),
+            request_headers(self.parameters, "text/csv, */*;q=0.5"),
+        )
         try:
             with fetcher.stream(self.parameters.url, query=query, headers=headers) as (_, blocks):
                 header, found = _table(blocks, None)

@@ -52,13 +52,21 @@
       pane.style.zIndex = z;
       pane.style.pointerEvents = "none";
     });
-    if (!holder.dataset.overlay) { await MissionsMap.base(map, holder.dataset); return; }
+    if (!holder.dataset.overlay) {
+      const based = MissionsMap.base(map, holder.dataset);
+      MissionsAlerts.follow(map, holder.dataset, based);
+      await based;
+      return;
+    }
     const surface = showSurface();
     const top = topCells().addTo(map);
     const based = MissionsMap.base(map, holder.dataset, { control: false, hide: ["risk"] });
     switchFor("Risk surface", surface, true);
     switchFor("Top 20 cells", top, true);
     switchFor("Incidents, 28 days before", incidents(), false);
+    // What the sensors hear now, over what was expected of this shift.
+    const alerts = MissionsAlerts.follow(map, holder.dataset);
+    if (alerts) { switchFor("Gunfire alerts, 24 hours", alerts, true); }
     map.on("click", (event) => ask(`lon=${event.latlng.lng.toFixed(6)}&lat=${event.latlng.lat.toFixed(6)}`));
     const layers = await based;
     Object.values(layers).filter((row) => row.kind !== "boundary").forEach((row) => switchFor(row.name, row.layer, map.hasLayer(row.layer)));

@@ -1,5 +1,6 @@
 /* Gunfire alerts of the last day on any map. MissionsAlerts.follow(map, {alerts, version, liveSeconds, zone}, ready) asks
-   the version address every so many seconds, and for the alerts themselves only when the version has changed. */
+   the version address every so many seconds, and for the alerts themselves only when the version has changed. It returns
+   the layer, for pages with a switch of their own; where "ready" is given, the map's own switch gets it. */
 "use strict";
 window.MissionsAlerts = (() => {
   const FRESH_MS = 10 * 60 * 1000;
@@ -15,7 +16,7 @@ window.MissionsAlerts = (() => {
   };
 
   const follow = (map, source, ready) => {
-    if (!source.alerts || !source.version) { return; }
+    if (!source.alerts || !source.version) { return null; }
     const pane = map.createPane("alerts");
     pane.style.zIndex = 620;
     const layer = L.layerGroup().addTo(map);
@@ -79,6 +80,7 @@ window.MissionsAlerts = (() => {
     ask();
     setInterval(ask, 1000 * Number(source.liveSeconds || 15));
     document.addEventListener("visibilitychange", ask);
+    return layer;
   };
 
   return { follow };

@@ -9,6 +9,8 @@ import pytest
 from django.utils import timezone
 
 from agencies.models import Agency, Shift
+from forecasting.engine.happenings import Happenings
+from forecasting.engine.periods import Periods
 from forecasting.engine.surroundings import NOTHING
 from forecasting.models import ModelVersion
 from forecasting.selectors import context_block, expected_by_type, why_here
@@ -62,7 +64,26 @@ def test_an_event_is_known_from_its_announcement_until_it_is_called_off(agency):
         return len(happenings(agency, epsg=EPSG, before=before))
 
     assert (known(announced), known(announced + dt.timedelta(seconds=1))) == (0, 1)
-    assert (known(off), known(off + dt.timedelta(seconds=1))) == (1, 0)
+    second = np.timedelta64(1, "s")
+    shift = np.array([starts.replace(tzinfo=None)], dtype="datetime64[s]")
+    periods = Periods(shift, shift + 8 * 3600 * second, shift, np.zeros(1, dtype=np.int16))
+
+    def reckoned(table: Happenings, issued: dt.datetime) -> bool:
+        at = np.array([issued.replace(tzinfo=None)], dtype="datetime64[s]")
+        return bool(table.on(periods, at).sum() > 0)
+
+    later = happenings(agency, epsg=EPSG, before=starts + dt.timedelta(days=400))
+    assert reckoned(later, off - dt.timedelta(days=1)), (
+        "a test of the day before the calling off sees what was seen then"
+    )
+    assert reckoned(later, off)
+    assert not reckoned(later, off + dt.timedelta(seconds=1))
+    assert not reckoned(later, announced)
+    # What was known at that very time is the same, read then or read from today's table.
+    then = happenings(agency, epsg=EPSG, before=off)
+    cut = later.known_before(np.datetime64(off.replace(tzinfo=None), "s"))
+    assert np.isnat(then.off_utc).all()
+    assert np.isnat(cut.off_utc).all()
     (found,) = [happenings(agency, epsg=EPSG, before=off)]
     assert (found.kinds, found.attendance.tolist()) == (("home_game",), [20_000.0])
     assert np.isfinite(found.x_m).all()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.conf import settings
 from django.urls import reverse
+from django.utils import timezone
 
 from tests.factories import make_member
 from tests.forecasting.scenes import make_scene
+from tests.ingestion.files import place
+from tests.ingestion.pushing import make_gunfire_type, make_token, push, push_feed
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -95,3 +100,36 @@ def test_a_shift_without_a_forecast_is_forecast_from_the_page(
     page.locator(".model__chart").first.wait_for(state="attached")
     until(page, "document.querySelector('.model__chart').naturalWidth > 0")
     page.screenshot(path=SHOTS / "model-card.png", full_page=True)
+
+
+def test_the_risk_map_of_today_shows_live_alerts_and_that_of_last_month_none(
+    transactional_db: None, signed_in_page: Callable[..., Page]
+) -> None:
+    scene = make_scene()
+    make_gunfire_type(scene.agency)
+    token = make_token(push_feed(scene.agency, "gunfire"))
+    page = signed_in_page(make_member(scene.agency, "analyst", username="analyst"))
+    today = timezone.now().astimezone(ZoneInfo(scene.agency.time_zone)).date()
+    # The forecast of another day, told to be today's: what is looked at is the map, not the surface.
+    type(scene.run).objects.filter(pk=scene.run.pk).update(on=today)
+    address = reverse("forecasting:risk", args=[scene.agency.slug])
+    page.goto(f"{address}?shift={scene.run.shift.slug}&date={today.isoformat()}")
+    page.locator("#layer-switch label", has_text="Gunfire alerts").wait_for()
+    at = (timezone.now() - dt.timedelta(seconds=5)).isoformat()
+    lon, lat = place(1)
+    sent = push(token, "gunfire", [{"id": "S1", "occurred_at": at, "lon": lon, "lat": lat}])
+    assert sent.status_code in (200, 201, 202), sent.content
+    page.locator("path.alert-mark--fresh").wait_for()
+    page.screenshot(path=SHOTS / "risk-alerts.png")
+    page.locator("#layer-switch label", has_text="Gunfire alerts").click()
+    page.locator("path.alert-mark--fresh").wait_for(state="detached")
+
+    # A day without a forecast has no rail; its map follows the alerts all the same.
+    tomorrow = today + dt.timedelta(days=1)
+    page.goto(f"{address}?shift={scene.run.shift.slug}&date={tomorrow.isoformat()}")
+    page.locator("path.alert-mark--fresh").wait_for()
+
+    past = today - dt.timedelta(days=30)
+    page.goto(f"{address}?shift={scene.run.shift.slug}&date={past.isoformat()}")
+    page.locator(".leaflet-overlay-pane").first.wait_for(state="attached")
+    assert page.locator("#risk-map").get_attribute("data-alerts") is None

@@ -19,6 +19,7 @@ from ingestion.engine.records import QuarantinedValue
 from ingestion.models import Feed, ImportRun, QuarantinedRow, ScheduledEvent
 from ingestion.services import context_feed_ensure, import_run_execute, import_run_queue
 from ingestion.services import whole_files as whole_files_service
+from ingestion.services.context_facts import FORMER
 from missions_project.lib.errors import MissionsError
 from tests.factories import degrees
 
@@ -242,7 +243,7 @@ def feed(agency) -> Feed:
     return context_feed_ensure(agency=agency, slug="games", kind="ical_file")
 
 
-def test_importing_a_calendar_twice_changes_nothing_and_a_moved_event_keeps_when_it_was_announced(
+def test_importing_a_calendar_twice_changes_nothing_and_a_moved_event_leaves_what_was_known_before(
     feed, tmp_path
 ):
     path = tmp_path / "games.ics"
@@ -261,7 +262,13 @@ def test_importing_a_calendar_twice_changes_nothing_and_a_moved_event_keeps_when
     assert account(run_file(feed, path)) == (3, 1, 1, 1, 0, 0)
     after = ScheduledEvent.objects.get(external_id="a")
     assert after.starts_at == before.starts_at + timedelta(days=2)
-    assert after.announced_at == before.announced_at == datetime(2024, 1, 5, 12, tzinfo=UTC)
+    former = ScheduledEvent.objects.get(starts_at=before.starts_at, external_id__startswith=FORMER)
+    assert former.announced_at == before.announced_at == datetime(2024, 1, 5, 12, tzinfo=UTC)
+    assert former.cancelled_at == after.announced_at, (
+        "until then one reckoned with the old time, since then with the new"
+    )
+    assert account(run_file(feed, path)) == (3, 0, 0, 3, 0, 0)
+    assert ScheduledEvent.objects.count() == 4
     assert QuarantinedRow.objects.get().resolved_at is not None, "the entry came whole and is closed"
 
 
@@ -277,7 +284,28 @@ def test_what_a_later_calendar_no_longer_holds_is_called_off_and_comes_back_when
     assert list(off) == ["b"], "what is over stays as it was"
     path.write_bytes(both)
     assert account(run_file(feed, path)) == (3, 0, 1, 2, 0, 0)
-    assert not ScheduledEvent.objects.exclude(cancelled_at=None).exists()
+    back, former = (
+        ScheduledEvent.objects.get(external_id="b"),
+        ScheduledEvent.objects.exclude(cancelled_at=None).get(),
+    )
+    assert back.cancelled_at is None
+    assert former.external_id.startswith(FORMER)
+    assert former.announced_at < former.cancelled_at < back.announced_at, (
+        "for a while nobody reckoned with it"
+    )
+
+
+def test_what_is_corrected_after_it_is_over_and_a_new_name_leave_no_second_row(feed, tmp_path):
+    path = tmp_path / "games.ics"
+    path.write_bytes(
+        ics(f"UID:a\nDTSTART:{coming(-5)}\nSUMMARY:One", f"UID:b\nDTSTART:{coming(5)}\nSUMMARY:One")
+    )
+    run_file(feed, path)
+    path.write_bytes(
+        ics(f"UID:a\nDTSTART:{coming(-4)}\nSUMMARY:One", f"UID:b\nDTSTART:{coming(5)}\nSUMMARY:Two")
+    )
+    assert account(run_file(feed, path)) == (2, 0, 2, 0, 0, 0)
+    assert ScheduledEvent.objects.count() == 2
 
 
 def test_an_entry_with_a_long_identifier_is_kept_aside_and_closed_like_any_other(feed, tmp_path):
@@ -388,3 +416,15 @@ def test_feeds_with_a_kind_that_maps_rows_hold_no_events(agency, owner, sign_in)
     feed = Feed.objects.create(agency=agency, name="x", slug="x", record_kind="weather", kind="ical_file")
     with pytest.raises(MissionsError, match="hold events, not weather"):
         import_run_queue(feed=feed, path=Path("x.ics"))
+
+
+def test_half_a_calendar_is_refused_and_calls_nothing_off(feed, tmp_path):
+    path = tmp_path / "games.ics"
+    whole = ics(*(f"UID:{n}\nDTSTART:{coming(n + 1)}" for n in range(4)))
+    path.write_bytes(whole)
+    run_file(feed, path)
+    for share in (0.3, 0.6, 0.95):
+        path.write_bytes(whole[: int(len(whole) * share)])
+        with pytest.raises(MissionsError, match="cut off"):
+            run_file(feed, path)
+    assert not ScheduledEvent.objects.exclude(cancelled_at=None).exists()

@@ -12,10 +12,24 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agencies.models import AuditEvent, Membership
-from ingestion.models import ImportRun, Incident, QuarantinedRow, RetentionPolicy
+from ingestion.models import (
+    ImportRun,
+    Incident,
+    QuarantinedRow,
+    RetentionPolicy,
+    ScheduledEvent,
+    WeatherHour,
+)
 from ingestion.selectors import data_hash
+from ingestion.services import (
+    context_feed_ensure,
+    import_run_execute,
+    import_run_queue,
+    retention_claim_due,
+    retention_plan,
+    retention_run,
+)
 from ingestion.services import retention as service
-from ingestion.services import retention_claim_due, retention_plan, retention_run
 from missions_project import pipeline
 from tests.ingestion.files import COLUMNS, good_row, plain_feed, run_import, write_rows
 
@@ -203,3 +217,30 @@ def test_a_stranger_knows_nothing_of_the_policy(agency, stranger, sign_in):
     policy = policy_for(agency, delete_after_days=400)
     answer = sign_in(stranger).get(reverse("admin:ingestion_retentionpolicy_change", args=[policy.pk]))
     assert answer.status_code in (302, 404)
+
+
+def test_old_events_and_weather_are_deleted_and_an_old_file_brings_nothing_back(agency, tmp_path):
+    games = context_feed_ensure(agency=agency, slug="games", kind="events_csv")
+    sky = context_feed_ensure(agency=agency, slug="sky", kind="weather_csv")
+    events, days = tmp_path / "events.csv", tmp_path / "days.csv"
+    events.write_text(f"id,name,kind,starts_at\n1,Derby,game,{days_ago(OLD)}\n2,Derby,game,{days_ago(NEW)}\n")
+    days.write_text(f"time,temp\n{days_ago(OLD)},1\n{days_ago(NEW)},2\nsoon,3\n")
+
+    def run(feed, path):
+        return import_run_execute(run=import_run_queue(feed=feed, path=path)).counts
+
+    assert run(games, events)["inserted"] == 2
+    assert run(sky, days)["inserted"] == 2
+    done = [
+        retention_run(policy=policy_for(agency, kind, delete_after_days=365))
+        for kind in ("events", "weather")
+    ]
+    assert [one.deleted for one in done] == [1, 1]
+    assert (ScheduledEvent.objects.count(), WeatherHour.objects.count()) == (1, 1)
+    assert all("events and weather change" in one.notices[0] for one in done)
+    for feed, path in ((games, events), (sky, days)):
+        counts = run(feed, path)
+        assert (counts["inserted"], counts["unchanged"], counts["refused"]) == (0, 1, 1)
+        assert counts["received"] == sum(counts.values()) - counts["received"]
+        assert feed.runs.first().refusals == {"older_than_retention": {"": 1}}
+    assert (ScheduledEvent.objects.count(), WeatherHour.objects.count()) == (1, 1)
