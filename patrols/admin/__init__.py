@@ -1,5 +1,5 @@
 """How the agency administrator steers patrols: policy, suppressions, plans, and what was done."""
 
-from patrols.admin import plans, policies, records, schedules, setup
+from patrols.admin import additions, plans, policies, records, schedules, setup
 
-__all__ = ["plans", "policies", "records", "schedules", "setup"]
+__all__ = ["additions", "plans", "policies", "records", "schedules", "setup"]

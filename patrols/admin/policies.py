@@ -148,18 +148,22 @@ class PatrolPolicyAdmin(PolicyPreviewMixin, AuditedAdminMixin, AgencyScopedAdmin
             )
 
 
-class SuppressionForm(AgencyScopedForm):
+class ClockNamingForm(AgencyScopedForm):
     """Names the clock in which the times are typed."""
-
-    class Meta:
-        model = Suppression
-        fields = "__all__"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in ("starts_at", "expires_at"):
             if field := self.fields.get(name):
                 field.help_text = f"{field.help_text} By the clock of {timezone.get_current_timezone_name()}."
+
+
+class SuppressionForm(ClockNamingForm):
+    """A suppression's dates, by a named clock."""
+
+    class Meta:
+        model = Suppression
+        fields = "__all__"
 
 
 @admin.register(Suppression)

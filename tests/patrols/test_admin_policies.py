@@ -14,12 +14,13 @@ from django.test import Client
 from django.utils import timezone
 
 from agencies.models import Agency, AuditEvent, Beat, User
-from patrols.models import PatrolPolicy, Suppression
+from patrols.models import Addition, PatrolPolicy, Suppression
 from tests.factories import rectangle
 
 SignIn = Callable[[User | None], Client]
 POLICIES = "/admin/patrols/patrolpolicy/"
 SUPPRESSIONS = "/admin/patrols/suppression/"
+ADDITIONS = "/admin/patrols/addition/"
 
 
 def policy_data(agency: Agency, **changes: Any) -> dict[str, Any]:
@@ -180,3 +181,34 @@ def test_a_suppression_is_ended_early_and_never_deleted(agency: Agency, owner: U
     assert held.expires_at <= timezone.now()
     assert coming.expires_at > timezone.now()
     assert AuditEvent.objects.filter(action="suppression.ended").count() == 1
+
+
+def test_an_addition_is_entered_on_a_map_ended_early_and_kept(
+    agency: Agency, owner: User, stranger: User, sign_in: SignIn
+) -> None:
+    client, now = sign_in(owner), timezone.localtime(timezone.now(), ZoneInfo(agency.time_zone))
+    crime_type = agency.crimetype_set.first()
+    assert crime_type is not None
+    data = {
+        "agency": agency.pk,
+        "geometry": json.dumps(rectangle(100, 100, 400, 400)),
+        "crime_type": crime_type.pk,
+        "dose_minutes": "12",
+        "reason": "Shops asked for visits",
+        "starts_at_0": f"{now:%Y-%m-%d}",
+        "starts_at_1": f"{now - dt.timedelta(minutes=5):%H:%M:%S}",
+        "expires_at_0": f"{now + dt.timedelta(days=7):%Y-%m-%d}",
+        "expires_at_1": "06:00:00",
+    }
+    about_somebody = {**data, "reason": "Ask for John Smith, DOB 01/02/1990"}
+    assert "Write about the place only" in client.post(ADDITIONS + "add/", about_somebody).content.decode()
+    assert client.post(ADDITIONS + "add/", data).status_code == 302
+    row = Addition.objects.get(agency=agency)
+    assert row.author == owner
+    Addition.objects.filter(pk=row.pk).update(starts_at=timezone.now() - dt.timedelta(hours=1))
+    assert client.get(f"{ADDITIONS}{row.pk}/delete/").status_code == 403
+    client.post(ADDITIONS, {"action": "end_now", "_selected_action": [row.pk]})
+    row.refresh_from_db()
+    assert row.expires_at <= timezone.now()
+    assert AuditEvent.objects.filter(agency=agency, action="addition.ended").exists()
+    assert "Shops asked" not in sign_in(stranger).get(ADDITIONS).content.decode()

@@ -1,0 +1,76 @@
+"""Places that people want visited in every shift for a while."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from agencies.admin_audit import AuditedAdminMixin
+from agencies.admin_base import AgencyScopedAdmin
+from agencies.admin_clock import AgencyClockMixin
+from agencies.admin_maps import AreaAdminMixin
+from patrols.admin.policies import ClockNamingForm
+from patrols.models import Addition
+
+
+class AdditionForm(ClockNamingForm):
+    """Names the clock in which the times are typed."""
+
+    class Meta:
+        model = Addition
+        fields = "__all__"
+
+
+@admin.register(Addition)
+class AdditionAdmin(AgencyClockMixin, AuditedAdminMixin, AreaAdminMixin, AgencyScopedAdmin):
+    """Kept for good, because missions name them: ended early rather than deleted."""
+
+    form = AdditionForm
+    list_display = ("reason", "agency", "crime_type", "shift", "holds", "starts_at", "expires_at", "author")
+    list_filter = ("agency", "crime_type", "shift")
+    list_select_related = ("agency", "crime_type", "shift", "author")
+    search_fields = ("reason",)
+    actions = ["end_now"]
+    readonly_fields = ("author", "created_at")
+    fields = (
+        "agency",
+        "geometry",
+        "crime_type",
+        "shift",
+        "dose_minutes",
+        "tactic",
+        "reason",
+        "starts_at",
+        "expires_at",
+        "author",
+        "created_at",
+    )
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Addition, form: forms.ModelForm, change: bool) -> None:  # type: ignore[type-arg]
+        if not change:
+            obj.author = request.user  # type: ignore[assignment]  # the admin lets nobody anonymous in
+        super().save_model(request, obj, form, change)
+
+    @admin.display(description="holds now", boolean=True)
+    def holds(self, row: Addition) -> bool:
+        return row.starts_at <= timezone.now() < row.expires_at
+
+    @admin.action(description="End now", permissions=["change"])
+    def end_now(self, request: HttpRequest, queryset: QuerySet[Addition]) -> None:
+        now = timezone.now()
+        for row in queryset.select_related("agency"):
+            if not row.starts_at < now < row.expires_at:
+                text = f"“{row}” does not hold now; change its dates on its page."
+                self.message_user(request, text, messages.WARNING)
+                continue
+            Addition.objects.filter(pk=row.pk).update(expires_at=now)
+            self.audit(request, row, "ended", {"until": str(row.expires_at)})
+            self.message_user(
+                request, f"“{row}” has ended: later plans send nobody for it.", messages.SUCCESS
+            )
