@@ -273,7 +273,7 @@ def _is_changed_by_hand(plan: MissionPlan) -> bool:
 
 
 def _line(claim: _Claim) -> str:
-    """Forecast, then draw; each a run row that the round names before it begins."""
+    """Forecast, then draw; each a run row that the round names before it begins. Returns why nothing was drawn, if so."""
     row = claim.row
     if row.forecast_run is None:
         # One transaction: a run that no round names would be done by somebody, for nobody.
@@ -283,6 +283,9 @@ def _line(claim: _Claim) -> str:
     assert run is not None
     _finish(run, lambda: forecast_run(run=run, progress=claim.progress))
     if row.plan is None:
+        # Once more: a forecast takes a while, and somebody may have drawn or published in the meantime.
+        if message := _left_alone(row):
+            return message
         with transaction.atomic():
             claim.keep(
                 plan=plan_queue(

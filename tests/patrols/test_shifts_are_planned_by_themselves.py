@@ -120,6 +120,15 @@ def test_a_plan_that_was_drawn_by_hand_is_left_alone(coming: Scene, monkeypatch:
     assert scheduled(coming) == []
 
 
+def test_a_person_who_publishes_while_the_schedule_forecasts_is_not_overrun(
+    coming: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copying_forecast(monkeypatch, coming, before=lambda run: coming.plan(publish=True))
+    (row,) = claim_and_run(coming.run.period_from - 2 * HOUR)
+    assert (row.state, row.message, row.plan) == (State.DONE, "A plan is published already.", None)
+    assert scheduled(coming) == []
+
+
 @pytest.mark.parametrize("how", ["withdrawn", "assigned", "added"])
 def test_a_draft_that_a_person_has_changed_is_not_refreshed(
     coming: Scene, monkeypatch: pytest.MonkeyPatch, how: str
