@@ -108,9 +108,7 @@ class PeriodQuery(PagedQuery):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         agency: Agency = self.context["agency"]
         today = timezone.localdate(timezone=ZoneInfo(agency.time_zone))
-        first = attrs.get("from") or (attrs["to"] if "to" in attrs else today) - dt.timedelta(
-            days=self.days_back
-        )
+        first = attrs.get("from") or attrs.get("to", today) - dt.timedelta(days=self.days_back)
         last = attrs.get("to") or first + dt.timedelta(days=self.days_back + self.days_on)
         for name, day in (("from", first), ("to", last)):
             if not FIRST_DATE <= day <= LAST_DATE:

@@ -23,6 +23,7 @@ from ingestion.models import Feed, RecordKind
 from ingestion.services import PushResult, positions_store, push_mapped, push_store
 from ingestion.signals import facts_pushed
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.rest.problems import problem_response
 
 logger = logging.getLogger(__name__)
 _REQUIRED = ("external_id", "occurred_from", "lon", "lat", "x", "y")
@@ -84,24 +85,12 @@ RESULT = inline_serializer(
         "results": _ROW,
     },
 )
-PROBLEM = inline_serializer(
-    "Problem",
-    {"code": serializers.CharField(), "detail": serializers.CharField(help_text="With the next step.")},
-)
-ANSWERS: dict[int, Any] = {
-    200: RESULT,
-    400: PROBLEM,
-    401: None,
-    403: None,
-    413: PROBLEM,
-    429: None,
-    503: PROBLEM,
-}
+ANSWERS: dict[int, Any] = {200: RESULT}
 
 
 def problem(code: str, detail: str, status_code: int) -> Response:
     """An answer for a batch of which nothing was stored."""
-    return Response({"code": code, "detail": detail}, status=status_code)
+    return problem_response(status_code, code, detail)
 
 
 class PushView(APIView):
@@ -111,6 +100,7 @@ class PushView(APIView):
     permission_classes = [HasScope]
     throttle_classes = [TokenThrottle]
     parser_classes = [JsonBody, CsvBody]
+    problems = (400, 401, 403, 406, 409, 413, 415, 429, 500, 503)
     scope = PUSH
     record_kind: ClassVar[RecordKind]
 

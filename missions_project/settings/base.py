@@ -164,6 +164,12 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_NAME_OVERRIDES": {
+        "MissionState": "patrols.board.STATES",
+        "MissionSource": "patrols.models.Mission.Source",
+        "PlanState": "patrols.models.MissionPlan.State",
+        "VisitSource": "patrols.models.Engagement.Source",
+    },
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -36,6 +36,7 @@ class ReadView(APIView):
     authentication_classes = [FeedTokenAuthentication]
     permission_classes = [HasScope]
     throttle_classes = [TokenThrottle]
+    problems = (400, 401, 403, 406, 429)
     scope = READ
 
 
