@@ -9,6 +9,7 @@ from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from agencies.lookups import FIRST_DATE, LAST_DATE
 from agencies.models import Agency, Beat, CrimeType, District, Shift, Unit
@@ -29,8 +30,11 @@ class OwnField(serializers.CharField):
         kwargs.setdefault("max_length", 60)
         super().__init__(**kwargs)
 
-    def to_internal_value(self, data: Any) -> Any:
-        text = super().to_internal_value(data)
+    def run_validation(self, data: Any = empty) -> Any:
+        # After the text's own rules, which would look for the length of a row.
+        text = super().run_validation(data)
+        if text is None:
+            return None
         rows: Any = self.model._default_manager
         found = rows.filter(agency=self.context["agency"], **{self.by: text}).defer(*self.heavy).first()
         if found is None:

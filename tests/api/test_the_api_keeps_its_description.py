@@ -1,0 +1,183 @@
+"""The API is asked for everything that its description allows, and for what it does not, by made-up clients.
+
+Schemathesis draws requests from the description itself, good and bad ones; each answer must be one of those described,
+in the shape described, and never a 5xx. In-process, on a database of its own, for as long as BUDGET_SECONDS allow.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections, transaction
+
+from ingestion.models import ImportRun
+from tests.api.scenes import ApiScene, make_api_scene
+from tests.ingestion.pushing import make_token, push_feed
+
+schemathesis = pytest.importorskip(
+    "schemathesis", reason="schemathesis is not installed. To run it: pip install -r requirements-dev.txt"
+)
+from schemathesis.checks import not_a_server_error  # noqa: E402
+from schemathesis.specs.openapi import checks as openapi  # noqa: E402
+from hypothesis import HealthCheck, Phase, given, seed  # noqa: E402 - after the line that may skip the file
+from hypothesis import settings as hypothesis_settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+EXAMPLES = int(os.environ.get("API_FUZZ_EXAMPLES", "12"))
+BUDGET_SECONDS = 45.0
+GOOD_PATH = 0.9
+WHO = ("patrols key", "officer")
+
+
+@pytest.fixture(autouse=True)
+def _open_connection() -> Iterator[None]:
+    """As Django's own test client does: the end of a request must not close the test's connection."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+CHECKS = [
+    not_a_server_error,
+    openapi.status_code_conformance,
+    openapi.content_type_conformance,
+    openapi.response_schema_conformance,
+    openapi.response_headers_conformance,
+    # What is outside the description must be refused, never half understood. Not the reverse: that a request is well
+    # formed does not mean that the shift, the mission and the reason allow it.
+    openapi.negative_data_rejection,
+]
+RUNS = hypothesis_settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+class _Undone(Exception):
+    """Ends a transaction that must leave nothing."""
+
+
+def known_places(scene: ApiScene) -> dict[str, list[Any]]:
+    """Path arguments that exist, so that requests come further than the first 404."""
+    missions = scene.missions()
+    return {
+        "agency_slug": [scene.agency.slug],
+        "mission_id": [mission.pk for mission in missions[:3]],
+        "plan_id": [scene.plan.pk],
+        "forecast_id": [scene.scene.run.pk],
+        "surface": ["harm", "robbery"],
+        "on": [scene.plan.on.isoformat()],
+        "shift_slug": [scene.scene.shift.slug],
+        "call_sign": [scene.unit.call_sign],
+        "suppression_id": list(scene.agency.suppression_set.values_list("pk", flat=True)),
+        "addition_id": list(scene.agency.addition_set.values_list("pk", flat=True)),
+    }
+
+
+def known_bodies(scene: ApiScene) -> dict[str, list[Any]]:
+    """Fields of bodies and parameters that exist."""
+    return {
+        "unit": [scene.unit.call_sign],
+        "beat": ["11", "12"],
+        "district": ["S"],
+        "crime_type": ["robbery"],
+        "shift": [scene.scene.shift.slug],
+        "plan": [scene.plan.pk],
+        "mission": [scene.missions()[0].pk],
+        "starts_at": [scene.plan.period_from.isoformat()],
+        "reason": ["Broken lamps"],
+    }
+
+
+def credentials(scene: ApiScene, who: str, path: str) -> dict[str, str]:
+    """The headers of somebody: a feed's key where a feed is asked, else the agency's key or a session with its token."""
+    feeds = {"/api/v1/incidents/": "incidents", "/api/v1/calls/": "calls", "/api/v1/gunfire/": "gunfire",
+             "/api/v1/positions/": "positions"}  # fmt: skip
+    if path in feeds or path.startswith("/api/dataservice"):
+        kind = feeds.get(path, "incidents")
+        feed = scene.agency.feed_set.filter(record_kind=kind).first() or push_feed(scene.agency, kind)
+        return {"Authorization": f"Token {make_token(feed, user=scene.people['admin'])}"}
+    if who in scene.keys:
+        return {"Authorization": f"Token {scene.keys[who]}"}
+    session = scene.client(who).cookies[settings.SESSION_COOKIE_NAME].value
+    word = "a" * 32
+    return {"Cookie": f"{settings.SESSION_COOKIE_NAME}={session}; csrftoken={word}", "X-CSRFToken": word}
+
+
+def operations(schema: Any) -> Iterator[Any]:
+    for found in schema.get_all_operations():
+        yield found.ok()
+
+
+def filled(case: Any, places: dict[str, list[Any]], fields: dict[str, list[Any]], choice: int) -> Any:
+    """Mostly with names that exist: one in ten requests keeps what was made up."""
+    if choice % 10:
+        for name in list(case.path_parameters or {}):
+            if name in places:
+                case.path_parameters[name] = places[name][choice % len(places[name])]
+        for part in (case.query, case.body):
+            for name in list(part) if isinstance(part, dict) else []:
+                if name in fields and choice % 3:
+                    part[name] = fields[name][choice % len(fields[name])]
+    return case
+
+
+def ask_everything(scene: ApiScene, who: str) -> tuple[list[str], Counter[tuple[str, int]]]:
+    """Return what went wrong, and how often each operation was answered how."""
+    schema = schemathesis.openapi.from_wsgi("/api/schema/", get_wsgi_application())
+    places, fields = known_places(scene), known_bodies(scene)
+    problems: list[str] = []
+    answers: Counter[tuple[str, int]] = Counter()
+    ends_at = time.monotonic() + BUDGET_SECONDS
+    for operation in operations(schema):
+        headers = credentials(scene, who, operation.path)
+
+        def ask(case: Any, choice: int, operation: Any, headers: dict[str, str]) -> None:
+            if time.monotonic() > ends_at:
+                return
+            case = filled(case, places, fields, choice)
+            try:
+                with transaction.atomic():
+                    response = case.call(headers=headers)
+                    answers[operation.label, response.status_code] += 1
+                    case.validate_response(response, checks=CHECKS, headers=headers)
+                    # The next request finds the shift as this one did: what it finds must not depend on luck.
+                    raise _Undone
+            except _Undone:
+                pass
+            except (Exception, BaseExceptionGroup) as error:
+                problems.append(f"{operation.label}: {str(error)[:1500]}")
+                raise AssertionError from error
+
+        one = given(operation.as_strategy(), st.integers(0, 10_000), st.just(operation), st.just(headers))(ask)
+        try:
+            seed(20260314)(RUNS(one))()
+        except AssertionError:
+            continue
+    return problems, answers
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_every_answer_is_one_that_the_description_names(who: str, settings: Any) -> None:
+    settings.API_REQUESTS_PER_SECOND = settings.API_PERSON_REQUESTS_PER_SECOND = 100_000
+    scene = make_api_scene()
+    problems, answers = ask_everything(scene, who)
+    assert not problems, f"{len(problems)} problems\n\n" + "\n\n".join(problems)
+    asked = {label for label, _ in answers}
+    assert len(asked) >= 40, f"only {len(asked)} operations were asked within {BUDGET_SECONDS:g} s"
+    assert not [answer for answer in answers if answer[1] >= 500]
+    assert not ImportRun.objects.exclude(feed__agency=scene.agency).exists()
