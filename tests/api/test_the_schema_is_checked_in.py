@@ -50,7 +50,9 @@ def test_every_error_has_the_same_shape(schema: dict[str, Any]) -> None:
         errors = {status: answer for status, answer in told["responses"].items() if status >= "400"}
         assert {"401", "403", "429"} - set(errors) <= {"403"}, (path, method)
         for status, answer in errors.items():
-            assert answer["content"] == {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}, (
+            assert answer["content"] == {
+                PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}
+            }, (
                 path,
                 method,
                 status,
