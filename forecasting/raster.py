@@ -64,11 +64,11 @@ def surface_cog(surface: Surface, facts: dict[str, str]) -> bytes:
     options = (ctypes.c_char_p * (len(OPTIONS) + 1))(*OPTIONS, None)
     try:
         # The driver is looked up here: a system's old GDAL has none of this name.
-        copy = _copy(Driver("COG")._ptr, name.encode(), source._ptr, 1, options, None, None)
+        copy = _copy(Driver("COG").ptr, name.encode(), source.ptr, 1, options, None, None)
         if not copy:
             raise GDALException("GDAL wrote nothing.")
         _close(copy)
-        data: bytes = GDALRaster(name).vsi_buffer
+        data: bytes = GDALRaster(name).vsi_buffer or b""
     except GDALException as error:
         raise MissionsError(
             f"The GeoTIFF could not be written ({error}).",

@@ -120,7 +120,7 @@ def forecasts_shown(agency: Agency, runs: list[ForecastRun]) -> dict[int, dict[s
             }
         )
     zone = ZoneInfo(agency.time_zone)
-    shown = {}
+    shown: dict[int, dict[str, Any]] = {}
     for run in runs:
         grid = run_grid(run)
         facts = {

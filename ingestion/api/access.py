@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import Http404
-from django.http.response import HttpResponseBase
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import MethodNotAllowed, PermissionDenied
@@ -166,7 +165,7 @@ class AgencyView(APIView):
 
     def finalize_response(
         self, request: Request, response: Any, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:  # type: ignore[override]
+    ) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         if (
             response.status_code == 200

@@ -29,7 +29,7 @@ class EngagementOut(Shown):  # type: ignore[type-arg]
     arrived_at = serializers.DateTimeField()
     left_at = serializers.DateTimeField(allow_null=True, help_text="Null while the unit is there.")
     minutes = serializers.FloatField(allow_null=True)
-    source = serializers.ChoiceField(Engagement.Source.choices)
+    source = serializers.ChoiceField(Engagement.Source.choices)  # type: ignore[assignment]  # the field's own attribute is not used
 
 
 class VisitOut(Shown):  # type: ignore[type-arg]
@@ -48,7 +48,7 @@ class MissionOut(Shown):  # type: ignore[type-arg]
     on = serializers.DateField(help_text="The local date on which the shift starts.")
     number = serializers.IntegerField()
     state = serializers.ChoiceField(STATES)
-    source = serializers.ChoiceField(Mission.Source.choices)
+    source = serializers.ChoiceField(Mission.Source.choices)  # type: ignore[assignment]  # the field's own attribute is not used
     district = serializers.CharField()
     beat = serializers.CharField()
     crime_type = serializers.CharField()

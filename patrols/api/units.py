@@ -72,7 +72,7 @@ class EngagementIn(Body):
     unit = UnitField(required=False, help_text="Call sign. Without it: as for arriving.")
     arrived_at = serializers.DateTimeField()
     left_at = serializers.DateTimeField(allow_null=True, required=False, default=None)
-    source = serializers.ChoiceField(
+    source = serializers.ChoiceField(  # type: ignore[assignment]  # the field's own attribute is not used
         Engagement.Source.choices,
         required=False,
         default=Engagement.Source.MANUAL,

@@ -32,7 +32,7 @@ def marked(request: Request, response: HttpResponseBase, etag: str) -> HttpRespo
     response["ETag"] = etag
     # Only the asker may keep it, and only to ask again: another unit's list is nobody's to cache.
     response["Cache-Control"] = "private, no-cache"
-    patch_vary_headers(response, ("Authorization", "Cookie", "Accept"))  # type: ignore[arg-type]  # base class
+    patch_vary_headers(response, ("Authorization", "Cookie", "Accept"))
     return response
 
 

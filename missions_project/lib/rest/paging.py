@@ -61,10 +61,7 @@ def cursor_from_text(text: str, kinds: Sequence[type]) -> list[Any]:
     """The place that ``cursor_to_text`` wrote. Raises ``ValidationError`` for anything else."""
     try:
         plain = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        key = [
-            kind.fromisoformat(part) if issubclass(kind, dt.date) else kind(part)
-            for part, kind in zip(plain, kinds, strict=True)
-        ]
+        key = [_read(part, kind) for part, kind in zip(plain, kinds, strict=True)]
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise bad_cursor() from None
     if any(isinstance(part, dt.datetime) and part.tzinfo is None for part in key):
@@ -73,6 +70,10 @@ def cursor_from_text(text: str, kinds: Sequence[type]) -> list[Any]:
     if any(isinstance(part, int) and abs(part) >= 2**63 for part in key):
         raise bad_cursor()
     return key
+
+
+def _read(part: Any, kind: Any) -> Any:
+    return kind.fromisoformat(part) if issubclass(kind, dt.date) else kind(part)
 
 
 def bad_cursor() -> ValidationError:

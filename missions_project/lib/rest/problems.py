@@ -23,7 +23,7 @@ class Problem(serializers.Serializer):  # type: ignore[type-arg]  # it describes
     status = serializers.IntegerField()
     code = serializers.CharField(help_text="Short and stable, for programs.")
     detail = serializers.CharField(help_text="For people, with the next step.")
-    errors = serializers.DictField(
+    errors = serializers.DictField(  # type: ignore[assignment]  # the serializer's own attribute is not used here
         child=serializers.ListField(child=serializers.CharField()),
         required=False,
         help_text="By parameter or field: what is wrong with it.",

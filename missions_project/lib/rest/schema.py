@@ -1,7 +1,7 @@
 """How the API describes itself: what every address may answer besides what it was asked for."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from missions_project.lib.rest.problems import PROBLEM_TYPE, Problem
 
+Direction = Literal["request", "response"]
 MEANINGS = {
     400: "A parameter or field makes no sense; `errors` names each.",
     401: "Nobody is signed in, and there is no valid key.",
@@ -58,14 +59,14 @@ class Described(AutoSchema):
             found.append(IF_NONE_MATCH)
         return found
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
         responses: dict[str, Any] = super()._get_response_bodies(direction)
         if direction != "response":
             return responses
         if self.method == "GET" and getattr(self.view, "has_marks", False):
             responses["304"] = {"description": "What you have still holds."}
         for status in self._own():
-            responses[str(status)] = self._get_response_for_code(
+            responses[str(status)] = self._get_response_for_code(  # type: ignore[no-untyped-call]
                 OpenApiResponse(Problem, MEANINGS[status]), str(status), media_types=[PROBLEM_TYPE]
             )
         return {status: responses[status] for status in sorted(responses)}
