@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from django.urls import include, path, re_path
+from django.http import HttpRequest, HttpResponsePermanentRedirect
+from django.http.response import HttpResponseBase
+from django.urls import include, path, re_path, resolve
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 from rest_framework.exceptions import NotFound
 from rest_framework.permissions import AllowAny
@@ -46,8 +48,18 @@ class Unknown(APIView):
     permission_classes = [AllowAny]
     schema = None
 
-    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
-        raise NotFound("There is no such address. Next step: /api/docs/ shows those that exist.")
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        # As the rest of the site does for people who leave out the last slash; a redirect would lose what is sent.
+        if request.method in ("GET", "HEAD") and not request.path.endswith("/"):
+            found = resolve(f"{request.path}/").func
+            if getattr(found, "view_class", None) is not Unknown:
+                return HttpResponsePermanentRedirect(request.get_full_path(force_append_slash=True))
+        return super().dispatch(request, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise NotFound(
+            "There is no such address. Next step: /api/docs/ shows those that exist; most end with a slash."
+        )
 
 
 urlpatterns = [

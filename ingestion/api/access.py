@@ -1,10 +1,12 @@
 """Who asks, for which agency, and what they may do there: people by session, machines by key, one set of roles."""
 
+import logging
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.db import IntegrityError, OperationalError
 from django.http import Http404
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import SessionAuthentication
@@ -28,8 +30,10 @@ from ingestion.api.tokens import (
 )
 from ingestion.models import ApiToken
 from missions_project.lib.rest.marks import etag_of, marked
+from missions_project.lib.rest.problems import Busy, Conflict
 from missions_project.lib.rest.schema import Described
 
+logger = logging.getLogger(__name__)
 READS = frozenset(Role.values)
 KEY_ROLES = {"read": Role.AUDITOR, PATROLS: Role.SUPERVISOR}
 """What a key may do is what a person of this role may, in all districts."""
@@ -142,9 +146,9 @@ class AgencyView(APIView):
     writes: ClassVar[frozenset[str]] = frozenset()
     problems: ClassVar[dict[str, tuple[int, ...]]] = {
         "get": (400, 401, 403, 404, 406, 429),
-        "post": (400, 401, 403, 404, 406, 409, 412, 415, 429),
-        "put": (400, 401, 403, 404, 406, 409, 412, 415, 429),
-        "delete": (400, 401, 403, 404, 406, 409, 412, 429),
+        "post": (400, 401, 403, 404, 406, 409, 412, 415, 429, 503),
+        "put": (400, 401, 403, 404, 406, 409, 412, 415, 429, 503),
+        "delete": (400, 401, 403, 404, 406, 409, 412, 429, 503),
     }
     caller: Caller
 
@@ -156,6 +160,9 @@ class AgencyView(APIView):
         # Before anybody is asked who they are: an address without this method has it for nobody.
         if request.method not in self.allowed_methods:
             raise MethodNotAllowed(request.method or "")
+        if any("\x00" in value for value in kwargs.values() if isinstance(value, str)):
+            # PostgreSQL refuses to look for such a text at all.
+            raise Http404("There is no such address.")
         super().initial(request, *args, **kwargs)
 
     @property
@@ -163,9 +170,7 @@ class AgencyView(APIView):
         names = ("get", "head", "post", "put", "delete")
         return [name.upper() for name in names if hasattr(self, "get" if name == "head" else name)]
 
-    def finalize_response(
-        self, request: Request, response: Any, *args: Any, **kwargs: Any
-    ) -> Any:
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         if (
             response.status_code == 200
@@ -194,5 +199,16 @@ class AgencyView(APIView):
                 )
             return status, data
 
-        status, data = answered_once(request, caller.agency, caller.user, caller.name, change)
+        try:
+            status, data = answered_once(request, caller.agency, caller.user, caller.name, change)
+        except IntegrityError:
+            # Two at the same moment, and the database let one of them win.
+            raise Conflict(
+                "Somebody did the same at the same moment. Next step: read it again and look."
+            ) from None
+        except OperationalError as exc:
+            logger.warning(
+                "%s of %s met a busy database (%s).", request.method, caller.agency.slug, type(exc).__name__
+            )
+            raise Busy from None
         return Response(data, status=status)

@@ -23,7 +23,7 @@ from ingestion.models import Feed, RecordKind
 from ingestion.services import PushResult, positions_store, push_mapped, push_store
 from ingestion.signals import facts_pushed
 from missions_project.lib.errors import MissionsError
-from missions_project.lib.rest.problems import problem_response
+from missions_project.lib.rest.problems import Busy, problem_response
 
 logger = logging.getLogger(__name__)
 _REQUIRED = ("external_id", "occurred_from", "lon", "lat", "x", "y")
@@ -32,14 +32,6 @@ _REQUIRED = ("external_id", "occurred_from", "lon", "lat", "x", "y")
 class TooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_code = "too_large"
-
-
-class Busy(APIException):
-    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_code = "busy"
-    default_detail = (
-        "The database is busy; nothing of the batch was stored. Next step: send the same batch again."
-    )
 
 
 class _Body(BaseParser):
@@ -122,7 +114,9 @@ class PushView(APIView):
         except OperationalError as exc:
             # Deadlock, lock time-out, connection lost: rolled back as a whole, and a batch may be sent twice.
             logger.warning("A push to feed %s met a busy database (%s).", feed.pk, type(exc).__name__)
-            raise Busy from None
+            raise Busy(
+                "The database is busy; nothing of the batch was stored. Next step: send the same batch again."
+            ) from None
         if result.changed:
             kind, agency_id = str(feed.record_kind), feed.agency_id
             transaction.on_commit(lambda: live_nudge(agency_id))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db import IntegrityError, OperationalError
 from django.utils import timezone
 
 from agencies.models import AuditEvent
@@ -282,6 +283,9 @@ def test_every_error_has_one_shape(scene: ApiScene) -> None:
         client.get("/api/nothing/here/"),
         client.get(f"{scene.root}nothing/"),
         client.get(f"{scene.root}missions/0/"),
+        client.get(f"{scene.root}missions/99999999999999999999/"),
+        client.get(f"{scene.root}units/%00/missions/now/"),
+        client.get(f"{scene.root}units/%ED%A0%80/missions/now/"),
         client.delete(f"{scene.root}missions/"),
         client.patch(f"{scene.root}missions/", {}),
         client.options(f"{scene.root}missions/"),
@@ -293,6 +297,9 @@ def test_every_error_has_one_shape(scene: ApiScene) -> None:
         scene.client("nobody").get(f"{scene.root}missions/"),
     ]
     assert [answer.status_code for answer in answers] == [
+        404,
+        404,
+        404,
         404,
         404,
         404,
@@ -311,3 +318,43 @@ def test_every_error_has_one_shape(scene: ApiScene) -> None:
         told = answer.json()
         assert {"type", "title", "status", "code", "detail"} <= set(told) <= {*told, "errors"}
         assert told["status"] == answer.status_code
+
+
+def test_half_a_character_is_refused_in_words_and_not_with_a_crash(scene: ApiScene) -> None:
+    client = scene.client("patrols key")
+    for sent in ('{"reason": "\\ud800"}', '{"\\ud800": 1}', '{"reason": "a\\u0000b"}'):
+        answer = client.post(
+            f"{scene.root}missions/{scene.missions()[0].pk}/withdraw/", sent, content_type="application/json"
+        )
+        assert answer.status_code == 400, sent
+        assert answer.json()["errors"]
+    visit = '{"mission": 1, "arrived_at": "2026-03-01T00:00:00Z", "source": "\\ud800"}'
+    assert client.post(f"{scene.root}engagements/", visit, content_type="application/json").status_code == 400
+
+
+def test_a_change_that_loses_a_race_is_a_conflict_and_one_that_meets_a_busy_database_may_be_sent_again(
+    scene: ApiScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, sent = f"missions/{scene.missions()[0].pk}/withdraw/", {"reason": "Closed road"}
+    for error, status in ((IntegrityError("unique"), 409), (OperationalError("locked"), 503)):
+
+        def fails(error: Exception = error, **_: Any) -> None:
+            raise error
+
+        monkeypatch.setattr("patrols.api.missions.mission_withdraw", fails)
+        for key in ({}, {"idempotency_key": f"d-{status}"}):
+            answer = scene.send("supervisor", path, sent, **key)
+            assert answer.status_code == status
+            assert "Next step" in answer.json()["detail"]
+            assert "unique" not in answer.content.decode()
+    assert not ApiAnswer.objects.exists()
+
+
+def test_an_address_without_its_last_slash_is_found_by_people_and_not_by_what_is_sent(
+    scene: ApiScene,
+) -> None:
+    client = scene.client("read key")
+    assert client.get(f"{scene.root}missions?limit=1").url == f"{scene.root}missions/?limit=1"
+    assert client.get("/api/docs").url == "/api/docs/"
+    assert client.post(f"{scene.root}missions", {}).status_code == 404
+    assert client.get(f"{scene.root}nothing").status_code == 404

@@ -37,6 +37,14 @@ class Conflict(exceptions.APIException):
     default_code = "not_possible"
 
 
+class Busy(exceptions.APIException):
+    """The database could not take the change just now."""
+
+    status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    default_code = "busy"
+    default_detail = "The database is busy; nothing was stored. Next step: send the same again."
+
+
 class Changed(exceptions.APIException):
     """Somebody was faster: the row is no longer what the client saw."""
 
@@ -56,9 +64,18 @@ def problem_body(
         "title": HTTPStatus(status).phrase,
         "status": int(status),
         "code": code,
-        "detail": detail,
+        "detail": _writable(detail),
     }
-    return body | ({"errors": errors} if errors else {})
+    if errors:
+        body["errors"] = {
+            _writable(name): [_writable(text) for text in texts] for name, texts in errors.items()
+        }
+    return body
+
+
+def _writable(text: str) -> str:
+    """The text as UTF-8 can hold it: what a client sent and reads back may hold half a character."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def problem_response(
