@@ -39,7 +39,7 @@ from schemathesis.specs.openapi import checks as openapi  # noqa: E402
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 EXAMPLES = int(os.environ.get("API_FUZZ_EXAMPLES", "12"))
-BUDGET_SECONDS = 45.0
+BUDGET_SECONDS = float(os.environ.get("API_FUZZ_SECONDS", "45"))
 WHO = ("patrols key", "officer")
 
 
