@@ -317,10 +317,10 @@ class PlanPublication(AgencyView):
         """Officers see its missions from then on. 409 where it is no draft, or another plan is being carried out."""
         NoQuery.of(request)
         NothingIn.of(request)
-        found = plan_shown(self.agency, plan_id)
-        check_match(request, found)
+        plan_shown(self.agency, plan_id)
 
         def publish() -> tuple[int, Any]:
+            check_match(request, plan_shown(self.agency, plan_id))
             plan = MissionPlan.objects.defer("design").get(pk=plan_id, agency=self.agency)
             plan_publish(plan=plan, actor=self.caller.user)
             return 200, plan_shown(self.agency, plan_id)

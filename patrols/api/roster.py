@@ -130,9 +130,9 @@ class OneDuty(AgencyView):
         NoQuery.of(request)
         shift, date, unit = self._named(on, shift_slug, call_sign)
         asked = DutyIn.of(request, agency=self.agency)
-        self._check(request, shift, date, unit)
 
         def put() -> tuple[int, Any]:
+            self._check(request, shift, date, unit)
             duty_set(agency=self.agency, unit=unit, shift=shift, on=date, actor=self.caller.user, **asked)
             found = self._found(shift, date, unit)
             assert found is not None  # it was set in this transaction
@@ -153,9 +153,9 @@ class OneDuty(AgencyView):
         """Sent again, nothing changes."""
         NoQuery.of(request)
         shift, date, unit = self._named(on, shift_slug, call_sign)
-        self._check(request, shift, date, unit)
 
         def clear() -> tuple[int, Any]:
+            self._check(request, shift, date, unit)
             duty_clear(agency=self.agency, unit=unit, shift=shift, on=date, actor=self.caller.user)
             return 204, None
 

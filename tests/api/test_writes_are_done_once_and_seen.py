@@ -358,3 +358,25 @@ def test_an_address_without_its_last_slash_is_found_by_people_and_not_by_what_is
     assert client.get("/api/docs").url == "/api/docs/"
     assert client.post(f"{scene.root}missions", {}).status_code == 404
     assert client.get(f"{scene.root}nothing").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["suppressions/{}/end/", "missions/{}/withdraw/", "roster"])
+def test_a_repeated_change_with_its_mark_gets_its_answer_and_a_late_one_is_told(
+    scene: ApiScene, path: str
+) -> None:
+    if path == "roster":
+        row = f"roster/{scene.plan.on}/{scene.scene.shift.slug}/{scene.unit.call_sign}/"
+        at, sent, method = row, {"beat": "12", "missions": 3}, "put"
+    else:
+        model = Suppression if "supp" in path else Mission
+        pk = model.objects.filter(agency=scene.agency).order_by("-pk")[0].pk
+        row, at, method = path.split("{")[0] + f"{pk}/", path.format(pk), "post"
+        sent = {"reason": "Closed road"} if model is Mission else {}
+    seen = scene.get("admin", row)["ETag"]
+    first = scene.send("admin", at, sent, method=method, if_match=seen, idempotency_key="e-1")
+    assert first.status_code == 200
+    again = scene.send("admin", at, sent, method=method, if_match=seen, idempotency_key="e-1")
+    assert (again.status_code, again.json()) == (200, first.json())
+    late = scene.send("admin", at, sent, method=method, if_match=seen)
+    assert (late.status_code, late.json()["code"]) == (412, "changed")
+    assert scene.get("admin", row)["ETag"] != seen
