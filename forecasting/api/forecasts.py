@@ -5,7 +5,6 @@ from collections import defaultdict
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -18,7 +17,6 @@ from rest_framework.response import Response
 
 from agencies.access import SEES_RISK
 from agencies.models import Agency, Beat
-from forecasting.engine.grid import unproject
 from forecasting.exports import surface_facts, surface_geojson
 from forecasting.models import ForecastRun, RiskSurface
 from forecasting.raster import surface_cog, surface_npy
@@ -206,11 +204,7 @@ def cells_shown(surface: Surface, top: int, beat: Beat | None) -> dict[str, Any]
     order = surface.order()
     chosen = (order[beats[order] == beat.pk] if beat else order)[:top]
     lon, lat = (part[chosen] for part in spec.centres_lonlat())
-    size = spec.cell_size_m
-    west, south = spec.x0_m + spec.cols[chosen] * size, spec.y0_m + spec.rows[chosen] * size
-    x = np.stack([west, west + size, west + size, west, west], axis=1)
-    y = np.stack([south, south, south + size, south + size, south], axis=1)
-    rings = np.round(np.stack(unproject(x, y, spec.epsg), axis=2), 6)
+    rings = spec.rings_lonlat(chosen)
     results = [
         {
             "rank": rank,

@@ -14,7 +14,7 @@ from forecasting.engine.grid import unproject
 from forecasting.models import Grid
 from forecasting.selectors import grid_spec
 from ingestion.api.fields import AreaJson, LocalTime
-from patrols.board import STATES, box_rings, mission_state
+from patrols.board import STATES, mission_state
 from patrols.listings import grids_of
 from patrols.models import Engagement, Mission
 
@@ -97,9 +97,14 @@ def engagement_shown(row: Engagement) -> dict[str, Any]:
 
 def missions_shown(agency: Agency, missions: Iterable[Mission]) -> dict[int, dict[str, Any]]:
     """Return missions as the API shows them, by id. One query, for their grids."""
+    return {pk: dict(MissionOut(facts).data) for pk, facts in missions_facts(agency, missions).items()}
+
+
+def missions_facts(agency: Agency, missions: Iterable[Mission]) -> dict[int, dict[str, Any]]:
+    """Return missions as plain data, by id. One query, for their grids."""
     rows, now, zone = list(missions), timezone.now(), ZoneInfo(agency.time_zone)
     places = _places(rows, grids_of(rows))
-    return {row.pk: dict(MissionOut(_facts(row, now, zone) | places[row.pk]).data) for row in rows}
+    return {row.pk: _facts(row, now, zone) | places[row.pk] for row in rows}
 
 
 def _facts(row: Mission, now: dt.datetime, zone: ZoneInfo) -> dict[str, Any]:
@@ -145,7 +150,7 @@ def _places(rows: list[Mission], grids: dict[int, Grid]) -> dict[int, dict[str, 
         at = spec.index_of([row.cell_id for row in own])
         x_m, y_m = spec.centres()
         lons, lats = unproject(x_m[at], y_m[at], spec.epsg)
-        rings = box_rings(spec, [row.cell_id for row in own])
+        rings = spec.rings_lonlat(at).tolist()
         middles = np.round(np.stack([lons, lats], axis=1), 6).tolist()
         for row, ring, (lon, lat) in zip(own, rings, middles, strict=True):
             found[row.pk] = {

@@ -19,7 +19,7 @@ from missions_project.lib.rest.paging import page_of_rows
 from missions_project.lib.rest.queries import Body, NoQuery
 from missions_project.lib.rest.schema import IDEMPOTENCY_KEY, paged
 from patrols.api.missions import check_district, mission_or_404, unit_for
-from patrols.api.shapes import EngagementOut, Shown, engagement_shown, missions_shown
+from patrols.api.shapes import EngagementOut, Shown, engagement_shown, missions_facts
 from patrols.listings import engagements_listed, missions_listed
 from patrols.models import Engagement, Mission, MissionPlan
 from patrols.services import engagement_record, visit_end, visit_start
@@ -136,16 +136,16 @@ class UnitMissionsNow(AgencyView):
             withdrawn_at__isnull=True,
         )
         missions = list(rows.order_by("starts_at", "pk"))
-        shown = missions_shown(self.agency, missions)
-        told = [_of_unit(unit, mission, shown[mission.pk]) for mission in missions]
+        facts_of = missions_facts(self.agency, missions)
+        told = [_of_unit(unit, mission, facts_of[mission.pk]) for mission in missions]
         facts = {"unit": unit.call_sign, "time_zone": self.agency.time_zone, "missions": told}
         return Response(UnitNowOut(facts).data)
 
 
-def _of_unit(unit: Unit, mission: Mission, shown: dict[str, Any]) -> dict[str, Any]:
+def _of_unit(unit: Unit, mission: Mission, facts: dict[str, Any]) -> dict[str, Any]:
     own = [visit for visit in mission.engagements.all() if visit.unit_id == unit.pk]
     return {
-        **shown,
+        **facts,
         "visits": [dt.datetime.fromisoformat(text) for text in mission.current_starts],
         "visits_made": sum(visit.left_at is not None for visit in own),
         "is_here": any(visit.left_at is None for visit in own),

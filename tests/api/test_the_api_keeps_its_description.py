@@ -1,14 +1,14 @@
 """The API is asked for everything that its description allows, and for what it does not, by made-up clients.
 
 Schemathesis draws requests from the description itself, good and bad ones; each answer must be one of those described,
-in the shape described, and never a 5xx. In-process, on a database of its own, for as long as BUDGET_SECONDS allow.
+in the shape described, and never a 5xx. In-process, with so many requests an operation as ``API_FUZZ_EXAMPLES`` says
+(`make soak` may ask for more): a number, not a time, so that a slow machine asks the same.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import os
-import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -39,7 +39,6 @@ from schemathesis.specs.openapi import checks as openapi  # noqa: E402
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 EXAMPLES = int(os.environ.get("API_FUZZ_EXAMPLES", "12"))
-BUDGET_SECONDS = float(os.environ.get("API_FUZZ_SECONDS", "45"))
 WHO = ("patrols key", "officer")
 
 
@@ -180,13 +179,10 @@ def ask_everything(scene: ApiScene, who: str) -> tuple[list[str], Counter[tuple[
     places, fields = known_places(scene), known_bodies(scene)
     problems: list[str] = []
     answers: Counter[tuple[str, int]] = Counter()
-    ends_at = time.monotonic() + BUDGET_SECONDS
     for operation in operations(schema):
         own = credentials(scene, who, operation.path)
 
         def ask(case: Any, choice: int, operation: Any, own: Credentials) -> None:
-            if time.monotonic() > ends_at:
-                return
             case = filled(case, places, fields, choice)
             try:
                 with transaction.atomic():
@@ -216,7 +212,7 @@ def test_every_answer_is_one_that_the_description_names(who: str, settings: Any)
     problems, answers = ask_everything(scene, who)
     assert not problems, f"{len(problems)} problems\n\n" + "\n\n".join(problems)
     asked = {label for label, _ in answers}
-    assert len(asked) >= 40, f"only {len(asked)} operations were asked within {BUDGET_SECONDS:g} s"
+    assert len(asked) >= 40, sorted(asked)
     assert not [answer for answer in answers if answer[1] >= 500]
     if who in scene.keys:
         # Requests that all end at the first refusal would show nothing.
