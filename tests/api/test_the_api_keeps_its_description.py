@@ -1,8 +1,8 @@
 """The API is asked for everything that its description allows, and for what it does not, by made-up clients.
 
 Schemathesis draws requests from the description itself, good and bad ones; each answer must be one of those described,
-in the shape described, and never a 5xx. In-process, with so many requests an operation as ``API_FUZZ_EXAMPLES`` says
-(`make soak` may ask for more): a number, not a time, so that a slow machine asks the same.
+in the shape described, and never a 5xx. In-process, with so many requests an operation as ``API_FUZZ_EXAMPLES`` says:
+a number, not a time, so that a slow machine asks the same.
 """
 
 from __future__ import annotations
