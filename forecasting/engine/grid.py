@@ -123,7 +123,7 @@ class GridSpec:
         east, north = west + self.cell_size_m, south + self.cell_size_m
         x_m = np.stack([west, east, east, west, west], axis=-1)
         y_m = np.stack([south, south, north, north, south], axis=-1)
-        rings: Floats = np.round(np.stack(unproject(x_m, y_m, self.epsg), axis=-1), 6)
+        rings: Floats = np.stack(unproject(x_m, y_m, self.epsg), axis=-1).round(6)
         return rings
 
     def _header(self) -> bytes:
