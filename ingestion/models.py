@@ -345,11 +345,13 @@ class GunfireAlert(Fact):
 
 
 class ApiToken(AbstractAuthToken):  # type: ignore[misc]  # knox ships no types
-    """A machine's key (hashed): one feed, one scope, one expiry. Made by knox's own manager."""
+    """A machine's key (hashed): one feed or the whole agency, one scope, one expiry. Made by knox's own manager."""
 
     agency = models.ForeignKey(Agency, null=True, on_delete=models.CASCADE)
     feed = models.ForeignKey(Feed, null=True, blank=True, on_delete=models.CASCADE)
-    scope = models.CharField(max_length=20, default="read", choices=[("push", "Push"), ("read", "Read")])
+    scope = models.CharField(
+        max_length=20, default="read", choices=[("push", "Push"), ("read", "Read"), ("patrols", "Patrols")]
+    )
     name = models.CharField(max_length=60, blank=True, help_text="Which machine uses it.")
 
     def __str__(self) -> str:
@@ -373,12 +375,15 @@ def fact_model(record_kind: str) -> type[Any]:
     return tables[record_kind]
 
 
+from ingestion.api_models import AgencyKey, ApiAnswer  # noqa: E402 - they refer to the keys above
 from ingestion.models_drop import DropFile, DropFolder  # noqa: E402 - they hang on the feed, so it must be there first
 
 # Below, because they refer to the feeds above; Django looks for models here only.
 from ingestion.push_models import ForecastRefresh, PushDay, PushTally, VehiclePosition  # noqa: E402 - see the line above
 
 __all__ = [
+    "AgencyKey",
+    "ApiAnswer",
     "ApiToken",
     "CallForService",
     "CensusArea",

@@ -2,12 +2,17 @@
 
 from typing import Any
 
-from django.urls import path
+from django.http import HttpRequest, HttpResponsePermanentRedirect
+from django.http.response import HttpResponseBase
+from django.urls import include, path, re_path, resolve
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
+from rest_framework.exceptions import NotFound
 from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.views import APIView
 
 from ingestion.api import dataservice, push
-from patrols import api as patrols_api
+from patrols.api import hunchlab
 
 app_name = "api"
 
@@ -21,7 +26,7 @@ def one_of_each(endpoints: list[Any]) -> list[Any]:
 
 
 class Description(SpectacularJSONAPIView):
-    """The API in OpenAPI 3. Open to everybody: it names addresses and fields, and nobody's rows."""
+    """The API in OpenAPI 3.1. Open to everybody: it names addresses and fields, and nobody's rows."""
 
     authentication_classes: list[type] = []
     permission_classes = [AllowAny]
@@ -34,6 +39,27 @@ class Swagger(SpectacularSwaggerView):
     permission_classes = [AllowAny]
     url_name = "api:schema"
     template_name = "missions_project/swagger.html"
+
+
+class Unknown(APIView):
+    """Whatever else begins with /api/: a problem as everywhere, where the site would answer with a page."""
+
+    authentication_classes: list[type] = []
+    permission_classes = [AllowAny]
+    schema = None
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        # As the rest of the site does for people who leave out the last slash; a redirect would lose what is sent.
+        if request.method in ("GET", "HEAD") and not request.path.endswith("/"):
+            found = resolve(f"{request.path}/").func
+            if getattr(found, "view_class", None) is not Unknown:
+                return HttpResponsePermanentRedirect(request.get_full_path(force_append_slash=True))
+        return super().dispatch(request, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise NotFound(
+            "There is no such address. Next step: /api/docs/ shows those that exist; most end with a slash."
+        )
 
 
 urlpatterns = [
@@ -49,8 +75,11 @@ urlpatterns = [
     path("dataservice", dataservice.DataService.as_view()),
     path("dataservice/<str:job_id>/", dataservice.ImportJob.as_view()),
     path("dataservice/<str:job_id>", dataservice.ImportJob.as_view(), name="import_job"),
-    path("missions/", patrols_api.Missions.as_view(), name="missions"),
-    path("missions", patrols_api.Missions.as_view()),
-    path("missioneffectiveness/", patrols_api.MissionEffectiveness.as_view(), name="missioneffectiveness"),
-    path("missioneffectiveness", patrols_api.MissionEffectiveness.as_view()),
+    path("missions/", hunchlab.Missions.as_view(), name="missions"),
+    path("missions", hunchlab.Missions.as_view()),
+    path("missioneffectiveness/", hunchlab.MissionEffectiveness.as_view(), name="missioneffectiveness"),
+    path("missioneffectiveness", hunchlab.MissionEffectiveness.as_view()),
+    path("v1/<slug:agency_slug>/", include("forecasting.api.urls")),
+    path("v1/<slug:agency_slug>/", include("patrols.api.urls")),
+    re_path(r"", Unknown.as_view()),
 ]

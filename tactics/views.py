@@ -19,10 +19,11 @@ from agencies.selectors import leaflet_settings
 from missions_project.lib.errors import MissionsError
 from patrols.models import Mission
 from patrols.selectors import mission_of
+from patrols.services import visit_end, visit_start
 from tactics import officer as pages
 from tactics import selectors
 from tactics.models import Tactic
-from tactics.services import is_tickable, tactic_use_record, visit_end, visit_start
+from tactics.services import is_tickable, tactic_use_record
 from tactics.starter import DIRECTED_PATROL_EVIDENCE
 
 JUST_LEFT = dt.timedelta(minutes=30)

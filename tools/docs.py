@@ -1,4 +1,4 @@
-"""Write the reference pages that the code itself knows best: commands and rejection codes.
+"""Write the reference pages that the code itself knows best: commands, rejection codes, the API's description.
 
     .venv/bin/python tools/docs.py      (make docs)
 
@@ -94,7 +94,18 @@ def rejections_page() -> str:
     return "\n\n".join([REJECTIONS_INTRO.rstrip(), *sections]) + "\n"
 
 
-PAGES = {"commands.md": commands_page, "rejections.md": rejections_page}
+def openapi_page() -> str:
+    """docs/openapi.yaml: the API in OpenAPI 3.1, as /api/schema/ tells it."""
+    from drf_spectacular.generators import SchemaGenerator
+    from drf_spectacular.renderers import OpenApiYamlRenderer
+    from drf_spectacular.validation import validate_schema
+
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    validate_schema(schema)
+    return OpenApiYamlRenderer().render(schema, renderer_context={}).decode()
+
+
+PAGES = {"commands.md": commands_page, "rejections.md": rejections_page, "openapi.yaml": openapi_page}
 
 
 def main() -> int:

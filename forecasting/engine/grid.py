@@ -111,6 +111,21 @@ class GridSpec:
         squares: npt.NDArray[np.object_] = shapely.box(x, y, x + self.cell_size_m, y + self.cell_size_m)
         return squares
 
+    def rings_lonlat(self, at: Ints) -> Floats:
+        """The outlines of the cells at these positions in WGS84, closed, from the south-west counter-clockwise: [n, 5, 2].
+
+        To six decimals. A few cells of a large grid cost a few cells.
+        """
+        west, south = (
+            self.x0_m + self.cols[at] * self.cell_size_m,
+            self.y0_m + self.rows[at] * self.cell_size_m,
+        )
+        east, north = west + self.cell_size_m, south + self.cell_size_m
+        x_m = np.stack([west, east, east, west, west], axis=-1)
+        y_m = np.stack([south, south, north, north, south], axis=-1)
+        rings: Floats = np.stack(unproject(x_m, y_m, self.epsg), axis=-1).round(6)
+        return rings
+
     def _header(self) -> bytes:
         return _HEADER.pack(
             _MAGIC,

@@ -1,6 +1,7 @@
 """Feeds, their imports and what could not be used, for an agency's administrator."""
 
 from ingestion.admin import (
+    agency_keys,
     census,
     codes,
     drops,
@@ -15,6 +16,7 @@ from ingestion.admin import (
 )
 
 __all__ = [
+    "agency_keys",
     "census",
     "codes",
     "drops",

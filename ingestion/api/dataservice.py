@@ -42,6 +42,7 @@ class DataService(APIView):
     permission_classes = [HasScope]
     throttle_classes = [TokenThrottle]
     parser_classes = [MultiPartParser, FormParser]
+    problems = (400, 401, 403, 406, 413, 415, 429)
     scope = PUSH
 
     @extend_schema(
@@ -86,6 +87,7 @@ class ImportJob(APIView):
     authentication_classes = [FeedTokenAuthentication]
     permission_classes = [HasScope]
     throttle_classes = [TokenThrottle]
+    problems = (401, 403, 404, 406, 429)
     scope = PUSH
 
     @extend_schema(summary="How far an upload is", tags=["HunchLab 2.0"], responses={200: _JOB, 202: _JOB})

@@ -22,6 +22,7 @@ from ingestion.models import Feed, RecordKind
 from ingestion.services import PushResult, positions_mapping, positions_store, push_mapped, push_store
 from ingestion.signals import facts_pushed
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.rest.problems import Busy, problem_response
 
 logger = logging.getLogger(__name__)
 _REQUIRED = ("external_id", "occurred_from", "lon", "lat", "x", "y")
@@ -30,14 +31,6 @@ _REQUIRED = ("external_id", "occurred_from", "lon", "lat", "x", "y")
 class TooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_code = "too_large"
-
-
-class Busy(APIException):
-    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_code = "busy"
-    default_detail = (
-        "The database is busy; nothing of the batch was stored. Next step: send the same batch again."
-    )
 
 
 class _Body(BaseParser):
@@ -83,24 +76,12 @@ RESULT = inline_serializer(
         "results": _ROW,
     },
 )
-PROBLEM = inline_serializer(
-    "Problem",
-    {"code": serializers.CharField(), "detail": serializers.CharField(help_text="With the next step.")},
-)
-ANSWERS: dict[int, Any] = {
-    200: RESULT,
-    400: PROBLEM,
-    401: None,
-    403: None,
-    413: PROBLEM,
-    429: None,
-    503: PROBLEM,
-}
+ANSWERS: dict[int, Any] = {200: RESULT}
 
 
 def problem(code: str, detail: str, status_code: int) -> Response:
     """An answer for a batch of which nothing was stored."""
-    return Response({"code": code, "detail": detail}, status=status_code)
+    return problem_response(status_code, code, detail)
 
 
 class PushView(APIView):
@@ -110,6 +91,7 @@ class PushView(APIView):
     permission_classes = [HasScope]
     throttle_classes = [TokenThrottle]
     parser_classes = [JsonBody, CsvBody]
+    problems = (400, 401, 403, 406, 409, 413, 415, 429, 500, 503)
     scope = PUSH
     record_kind: ClassVar[RecordKind]
 
@@ -131,7 +113,9 @@ class PushView(APIView):
         except OperationalError as exc:
             # Deadlock, lock time-out, connection lost: rolled back as a whole, and a batch may be sent twice.
             logger.warning("A push to feed %s met a busy database (%s).", feed.pk, type(exc).__name__)
-            raise Busy from None
+            raise Busy(
+                "The database is busy; nothing of the batch was stored. Next step: send the same batch again."
+            ) from None
         if result.changed:
             kind, agency_id = str(feed.record_kind), feed.agency_id
             transaction.on_commit(lambda: live_nudge(agency_id))

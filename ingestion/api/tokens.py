@@ -17,7 +17,7 @@ from rest_framework.throttling import BaseThrottle
 from agencies.models import Agency
 from ingestion.models import ApiToken, Feed
 
-PUSH, READ = "push", "read"
+PUSH, READ, PATROLS = "push", "read", "patrols"
 WINDOW_SECONDS = 10
 MAX_KNOWN = 1_000
 _UNUSED = ("feed__draft", "feed__agency__boundary", "agency__boundary")
@@ -71,7 +71,8 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
             "type": "apiKey",
             "in": "header",
             "name": "Authorization",
-            "description": "`Token <key>`. Keys are made on a feed's page in the admin and shown once.",
+            "description": "`Token <key>`. A feed's keys are made on its page in the admin, the agency's under API keys; each is "
+            "shown once.",
         }
 
 
@@ -86,9 +87,7 @@ def agency_of(request: Request) -> Agency:
     token = token_of(request)
     agency = token.feed.agency if token.feed else token.agency
     if agency is None:
-        raise PermissionDenied(
-            "This token belongs to no agency. Make one on the page of a feed (Admin → Feeds)."
-        )
+        raise PermissionDenied("This token belongs to no agency. Next step: make one (Admin → API keys).")
     return agency
 
 
@@ -105,17 +104,30 @@ def feed_of(request: Request) -> Feed:
 
 
 class HasScope(BasePermission):
-    """The view's ``scope`` must be the key's."""
+    """The view's ``scope`` must be the key's; a key that writes patrols reads too."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         token = request.auth
         if not isinstance(token, ApiToken):
             return False
-        if token.scope != view.scope:
+        if token.scope != view.scope and (token.scope, view.scope) != (PATROLS, READ):
             raise PermissionDenied(
                 f"This token's scope is {token.scope!r}; this address needs {view.scope!r}."
             )
         return True
+
+
+def count_request(name: str, most: float) -> bool:
+    """Whether one more request of this name fits into the ten seconds that run now."""
+    key = f"api-rate:{name}:{int(time.time()) // WINDOW_SECONDS}"
+    if cache.add(key, 1, 2 * WINDOW_SECONDS):
+        return True
+    try:
+        count = cache.incr(key)
+    except ValueError:
+        # The cache forgot it between the two calls.
+        return True
+    return count <= most
 
 
 class TokenThrottle(BaseThrottle):
@@ -127,15 +139,7 @@ class TokenThrottle(BaseThrottle):
     def allow_request(self, request: Request, view: Any) -> bool:
         if not isinstance(request.auth, ApiToken):
             return True
-        key = f"api-rate:{request.auth.digest[:40]}:{int(time.time()) // WINDOW_SECONDS}"
-        if cache.add(key, 1, 2 * WINDOW_SECONDS):
-            return True
-        try:
-            count = cache.incr(key)
-        except ValueError:
-            # The cache forgot it between the two calls.
-            return True
-        return count <= settings.API_REQUESTS_PER_SECOND * WINDOW_SECONDS
+        return count_request(request.auth.digest[:40], settings.API_REQUESTS_PER_SECOND * WINDOW_SECONDS)
 
     def wait(self) -> float:
         return WINDOW_SECONDS - time.time() % WINDOW_SECONDS

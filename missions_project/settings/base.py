@@ -137,16 +137,20 @@ KNOX_TOKEN_MODEL = "ingestion.ApiToken"
 # PostgreSQL every flush (each test with real transactions) fails on its foreign key to the users.
 MIGRATION_MODULES = {"knox": None}
 REST_FRAMEWORK = {
-    # For machines only: a person's session opens nothing here, so no page can be made to push in their name.
+    # For machines only: a person's session opens nothing by default, so no page can be made to push in their name.
+    # Addresses below /api/v1/<agency>/ let people in too, by ingestion.api.access, with their CSRF token.
     "DEFAULT_AUTHENTICATION_CLASSES": ["ingestion.api.tokens.FeedTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     # The browsable pages carry inline scripts that our policy blocks.
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "missions_project.lib.rest.schema.Described",
+    "EXCEPTION_HANDLER": "missions_project.lib.rest.problems.problem_handler",
     # HunchLab's clients send format=csv as a parameter of their own.
     "URL_FORMAT_OVERRIDE": None,
 }
 API_REQUESTS_PER_SECOND = int(os.environ.get("API_REQUESTS_PER_SECOND", "500"))
+API_PERSON_REQUESTS_PER_SECOND = 20
+"""A person's own use of the API: a page that polls, not a machine."""
 PUSH_MAX_BYTES = 16 * 1024**2
 PUSH_CONTEXT_SECONDS = 2.0
 """How long a server process goes on with the boundary, codes and mapping that it has read."""
@@ -154,8 +158,18 @@ LIVE_CACHE_SECONDS = 0.5
 """How long a board may be told an old version where processes share no cache."""
 SPECTACULAR_SETTINGS = {
     "TITLE": "Missions API",
-    "DESCRIPTION": "What machines send to and fetch from the product. Each address needs a feed's token.",
+    "DESCRIPTION": "What machines and people send to and fetch from the product. Rows are pushed with a feed's key; an agency's "
+    "shifts, forecasts, plans and missions are read and changed with one of its API keys, or by a signed-in person. Every error "
+    "is a problem (RFC 9457) that ends with the next step; a method that an address does not have is 405.",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_NAME_OVERRIDES": {
+        "MissionState": "patrols.board.STATES",
+        "MissionSource": "patrols.models.Mission.Source",
+        "PlanState": "patrols.models.MissionPlan.State",
+        "VisitSource": "patrols.models.Engagement.Source",
+    },
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -1,5 +1,7 @@
 """Writing plans, missions and visits."""
 
+from patrols.services.additions import addition_create, addition_end, suppression_end
+from patrols.services.changes import mission_move, mission_swap
 from patrols.services.decisions import gunfire_decision_run, plan_decide, plan_dismiss
 from patrols.services.duties import duties_copy, duty_clear, duty_set
 from patrols.services.engagements import engagement_arrive, engagement_leave, engagement_record
@@ -10,9 +12,13 @@ from patrols.services.overrides import mission_add, mission_assign, mission_with
 from patrols.services.plans import plan_missions, plan_publish, plan_queue, plan_summary
 from patrols.services.reasons import plan_reasons_write, reasons_due
 from patrols.services.schedules import planning_run, plannings_claim, plans_publish_due
+from patrols.services.visits import VisitStarted, visit_end, visit_start
 
 __all__ = [
     "duties_copy",
+    "VisitStarted",
+    "addition_create",
+    "addition_end",
     "duty_clear",
     "duty_set",
     "engagement_arrive",
@@ -22,6 +28,8 @@ __all__ = [
     "gunfire_decision_run",
     "mission_add",
     "mission_assign",
+    "mission_move",
+    "mission_swap",
     "mission_withdraw",
     "notice_choice_set",
     "notice_record",
@@ -42,4 +50,7 @@ __all__ = [
     "shift_line_run",
     "shift_run",
     "suppression_create",
+    "suppression_end",
+    "visit_end",
+    "visit_start",
 ]

@@ -34,7 +34,9 @@ def engagement_record(
     return engagement
 
 
-def engagement_arrive(*, mission: Mission, unit: Unit | None, officer: User, at: dt.datetime) -> Engagement:
+def engagement_arrive(
+    *, mission: Mission, unit: Unit | None, officer: User | None, at: dt.datetime
+) -> Engagement:
     """Start the timer. A second press finds the open visit instead of starting another."""
     open_visit = Engagement.objects.filter(mission=mission, unit=unit, left_at__isnull=True)
     if (found := open_visit.first()) is not None:

@@ -105,3 +105,16 @@ def test_ids_that_the_grid_does_not_keep_have_no_position() -> None:
     grid = grid_build(BLOB, 200, 32616)
     assert (grid.index_of(grid.cells) == np.arange(len(grid))).all()
     assert grid.index_of([-1, grid.n_rows * grid.n_cols, 0]).tolist() == [-1, -1, -1]
+
+
+def test_the_outlines_of_a_few_cells_are_those_of_their_boxes() -> None:
+    boundary = shapely.box(440_000, 4_630_000, 443_000, 4_632_000)
+    grid = grid_build(boundary, 250, 32616)
+    at = np.array([0, 7, len(grid) - 1])
+    rings = grid.rings_lonlat(at)
+    assert rings.shape == (3, 5, 2)
+    for ring, box in zip(rings, grid.boxes()[at], strict=True):
+        x_m, y_m = project(ring[:, 0], ring[:, 1], 32616)
+        drawn = shapely.Polygon(np.column_stack([x_m, y_m]))
+        assert shapely.symmetric_difference(drawn, box).area < 0.001 * box.area
+        assert drawn.exterior.is_ccw

@@ -12,8 +12,9 @@ from django.utils import timezone
 from agencies.checklist import checklist
 from agencies.models import Agency, AuditEvent, CrimeType, User
 from patrols.models import Mission
+from patrols.services import visit_start
 from tactics.models import Tactic, TacticRule
-from tactics.services import starter_catalogue_create, tactic_use_record, visit_start
+from tactics.services import starter_catalogue_create, tactic_use_record
 from tests.factories import make_operator
 
 SignIn = Callable[[User | None], Client]

@@ -12,8 +12,8 @@ from django.utils import timezone
 from agencies.models import Agency, Unit, User
 from missions_project.lib.errors import MissionsError
 from patrols.models import Engagement, Mission, MissionPlan
+from patrols.services import visit_end, visit_start
 from tactics.selectors import last_departure, open_visit, unit_mission, unit_missions
-from tactics.services import visit_end, visit_start
 from tests.tactics import factories
 
 

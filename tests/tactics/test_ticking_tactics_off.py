@@ -10,9 +10,10 @@ from django.utils import timezone
 from agencies.models import Agency, Unit, User
 from missions_project.lib.errors import MissionsError
 from patrols.models import Engagement, Mission
+from patrols.services import visit_end, visit_start
 from tactics.models import Tactic, TacticRule, TacticUse
 from tactics.selectors import uses_at, uses_of
-from tactics.services import starter_catalogue_create, tactic_use_record, visit_end, visit_start
+from tactics.services import starter_catalogue_create, tactic_use_record
 
 
 @pytest.fixture

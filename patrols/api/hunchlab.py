@@ -36,6 +36,7 @@ class ReadView(APIView):
     authentication_classes = [FeedTokenAuthentication]
     permission_classes = [HasScope]
     throttle_classes = [TokenThrottle]
+    problems = (400, 401, 403, 406, 429)
     scope = READ
 
 
@@ -57,7 +58,7 @@ class Missions(ReadView):
             _parameter("valid_from", "A second period that the shift must touch too."),
             _parameter("valid_to", "ISO 8601."),
         ],
-        responses={(200, "application/geo+json"): OpenApiTypes.OBJECT},
+        responses={(200, "application/json"): OpenApiTypes.OBJECT},
     )
     def get(self, request: Request) -> HttpResponseBase:
         """GeoJSON: one feature a mission, with dose, risk within its plan, its mission set and its crime types."""

@@ -1,0 +1,1 @@
+"""Forecasts and their surfaces for machines and signed-in people."""

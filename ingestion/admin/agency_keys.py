@@ -1,0 +1,98 @@
+"""An agency's API keys: make one, see its secret once, revoke it."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.cache import add_never_cache_headers
+
+from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
+from agencies.admin_clock import local
+from ingestion.models import AgencyKey
+from ingestion.services.agency_keys import agency_key_create, agency_key_revoke
+from ingestion.services.tokens import MAX_DAYS
+
+
+class AgencyKeyForm(AgencyScopedForm):
+    """What a new key may do, and for how long."""
+
+    name = forms.CharField(max_length=60, help_text="Which machine will use it, e.g. “Terminals in cars”.")
+    scope = forms.ChoiceField(
+        choices=[
+            ("read", "Read: shifts, forecasts, plans, missions, rosters, visits"),
+            ("patrols", "Patrols: read, and change what a supervisor may change in all districts"),
+        ],
+        help_text="Two machines need two keys: each can be revoked alone.",
+    )
+    days = forms.IntegerField(
+        label="Days valid",
+        min_value=1,
+        max_value=MAX_DAYS,
+        initial=365,
+        help_text="After them it is refused.",
+    )
+
+    class Meta:
+        model = AgencyKey
+        fields = ("agency", "name", "scope")
+
+
+@admin.register(AgencyKey)
+class AgencyKeyAdmin(AgencyScopedAdmin):
+    form = AgencyKeyForm
+    list_display = ("token_key", "name", "agency", "scope", "user", "made", "valid_until")
+    list_filter = ("agency", "scope")
+    list_select_related = ("user", "agency")
+    fields = ("agency", "name", "scope", "days")
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AgencyKey]:
+        # A feed's keys stand on the feed's page.
+        return super().get_queryset(request).filter(feed__isnull=True, agency__isnull=False)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields if obj is None else ("agency", "name", "scope", "user", "made", "valid_until")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return () if obj is None else ("agency", "name", "scope", "user", "made", "valid_until")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        key, secret = agency_key_create(
+            agency=form.cleaned_data["agency"],
+            made_by=request.user,  # type: ignore[arg-type]  # the admin's people are signed in
+            scope=form.cleaned_data["scope"],
+            name=form.cleaned_data["name"],
+            days=form.cleaned_data["days"],
+        )
+        obj.pk, obj.token_key = key.pk, key.token_key
+        # For this answer only: a session or a message would store it.
+        request._new_secret = secret  # type: ignore[attr-defined]
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.model._meta,
+            "title": "The new key",
+            "key": obj,
+            "secret": request._new_secret,  # type: ignore[attr-defined]
+        }
+        response = TemplateResponse(request, "admin/ingestion/agencykey/made.html", context)
+        add_never_cache_headers(response)
+        return response
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        agency_key_revoke(key=obj, actor=request.user)  # type: ignore[arg-type]  # signed in
+
+    @admin.display(description="made", ordering="created")
+    def made(self, key: AgencyKey) -> str:
+        return local(key.created, key.agency) if key.agency else ""
+
+    @admin.display(description="valid until", ordering="expiry")
+    def valid_until(self, key: AgencyKey) -> str:
+        return local(key.expiry, key.agency) if key.expiry and key.agency else "–"

@@ -1,0 +1,1 @@
+"""Shifts, plans, missions, rosters and visits for machines and signed-in people."""
