@@ -119,6 +119,40 @@ def plan_for(agency: Agency, shift: Shift, on: dt.date) -> MissionPlan | None:
     return min(candidates, key=lambda plan: order[MissionPlan.State(plan.state)], default=None)
 
 
+def plans_of(agency: Agency, shift: Shift, on: dt.date) -> list[MissionPlan]:
+    """Return what the shift board shows: the shift's plan as ``plan_for`` chooses it, then each decision during it.
+
+    Of the same decision the published plan counts, else the newest draft that is drawn. One query.
+    """
+    rows = MissionPlan.objects.filter(agency=agency, shift=shift, on=on).exclude(
+        state=MissionPlan.State.SUPERSEDED
+    )
+    chosen: dict[int, MissionPlan] = {}
+    for plan in rows.defer("design").order_by("decision", "-queued_at"):
+        known = chosen.get(plan.decision)
+        if known is None or (plan.state == MissionPlan.State.PUBLISHED != known.state):
+            chosen[plan.decision] = plan
+    return [plan for _, plan in sorted(chosen.items())]
+
+
+def missions_of_plans(agency: Agency, plans: list[MissionPlan]) -> list[Mission]:
+    """Return the plans' missions in the plans' order and by number, each with its plan as passed in. Two queries.
+
+    The grid is left where it is: three hundred copies of it would be most of what the database sends.
+    """
+    order = {plan.pk: (position, plan) for position, plan in enumerate(plans)}
+    rows = (
+        Mission.objects.filter(agency=agency, plan__in=plans)
+        .select_related("beat", "beat__district", "crime_type", "assignment__unit")
+        .defer("beat__geometry", "beat__district__geometry")
+        .prefetch_related("engagements")
+    )
+    missions = sorted(rows, key=lambda mission: (order[mission.plan_id][0], mission.number))
+    for mission in missions:
+        mission.plan = order[mission.plan_id][1]
+    return missions
+
+
 def missions_of(plan: MissionPlan) -> list[Mission]:
     """Return the plan's missions by number, with beat, type, unit and visits. Two queries."""
     return list(_with_details(Mission.objects.filter(plan=plan)).order_by("number"))

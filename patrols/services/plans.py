@@ -33,6 +33,7 @@ from patrols.selectors import (
     planned_history,
     suppressed_cells,
 )
+from patrols.services.live import boards_nudge
 from patrols.services.reasons import plan_reasons_write
 
 logger = logging.getLogger(__name__)
@@ -124,6 +125,7 @@ def plan_missions(
             data_hash=forecast.data_hash,
         )
         reporter.progress(4, 4, "Done")
+    boards_nudge(plan.agency_id)
     if not with_reasons:
         return plan
     # After the plan is closed: a supervisor need not wait for words, and words that fail must not fail the plan.
@@ -159,6 +161,7 @@ def plan_publish(*, plan: MissionPlan, actor: User | None) -> MissionPlan:
         if won != 1:
             raise MissionsError("This plan is no longer a draft.", next_step="reload the shift map.")
         audit_record(agency=plan.agency, actor=actor, action="plan published", subject=str(plan))
+        boards_nudge(plan.agency_id)
     plan.refresh_from_db()
     return plan
 
