@@ -43,7 +43,10 @@ window.MissionsBoard = (() => {
     chosen = id === null ? null : String(id);
     mark();
     if (moveMap && boxes) {
-      boxes.eachLayer((box) => { if (String(box.feature.id) === chosen) board.map.panTo(box.getBounds().getCenter()); });
+      // Out from under the drawer, which lies over the map's left.
+      const left = narrow.matches ? 40 : 460;
+      const inside = { paddingTopLeft: [left, 40], paddingBottomRight: [70, 50] };
+      boxes.eachLayer((box) => { if (String(box.feature.id) === chosen) board.map.panInside(box.getBounds().getCenter(), inside); });
     }
   };
 

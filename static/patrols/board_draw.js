@@ -15,7 +15,7 @@
   let corner = null;
 
   const form = () => {
-    const open = [...board.drawer.querySelectorAll("form[data-draw]")].filter((one) => one.offsetParent !== null);
+    const open = [...board.drawer.querySelectorAll("form[data-draw]")].filter((one) => one.offsetParent !== null && !one.closest("details:not([open])"));
     return open.length ? open[open.length - 1] : null;
   };
   const mode = () => {
@@ -124,8 +124,12 @@
   /* Whether somebody is pointing: then boxes let clicks through, and the map is not dragged from under a box. */
   const follow = () => {
     const open = form();
+    const begins = Boolean(open) && !board.drawing;
     board.drawing = Boolean(open);
     board.drawer.classList.toggle("drawer--drawing", board.drawing);
+    document.body.classList.toggle("is-pointing", board.drawing);
+    // On a phone the map is under the list: who is asked to point at it must see it.
+    if (begins && matchMedia("(max-width: 900px)").matches) { board.holder.scrollIntoView({ block: "start" }); }
     if (!board.map) { return; }
     board.map.getContainer().classList.toggle("is-drawing", board.drawing);
     board.map.getContainer().classList.toggle("is-boxing", board.drawing && mode() === "box");
@@ -147,8 +151,6 @@
     if (event.detail.target.id === "drawer") {
       clear();
       follow();
-      // On a phone the map is under the list: who is asked to point at it must see it.
-      if (board.drawing && matchMedia("(max-width: 900px)").matches) { board.holder.scrollIntoView({ block: "start" }); }
     }
     if (event.detail.target.classList.contains("change-form__preview")) {
       const told = event.detail.target.querySelector("[data-rings]");

@@ -23,9 +23,11 @@ window.MissionsBoxes = (() => {
   const labelOf = (facts) => {
     const label = document.createElement("span");
     label.append(facts.text);
-    const more = document.createElement("i");
-    more.textContent = facts.letter + (signs[facts.state] || "");
-    label.append(more);
+    const letter = document.createElement("i");
+    letter.textContent = facts.letter;
+    const sign = document.createElement("em");
+    sign.textContent = signs[facts.state] || "";
+    label.append(letter, sign);
     return label;
   };
 
@@ -51,8 +53,11 @@ window.MissionsBoxes = (() => {
     if (!first) { return; }
     const bounds = first.getBounds();
     const width = map.latLngToLayerPoint(bounds.getNorthEast()).x - map.latLngToLayerPoint(bounds.getSouthWest()).x;
-    holder.classList.toggle("board__map--far", width < 40);
+    holder.classList.toggle("board__map--far", width < 26);
+    holder.classList.toggle("board__map--mid", width < 48);
     holder.classList.toggle("board__map--city", width < 8 && boxes.getLayers().length > 150);
+    // Leaflet centred them by the width that they had before.
+    boxes.eachLayer((box) => { if (box.getTooltip()) { box.getTooltip().update(); } });
   };
 
   return { draw, style, fitLabels };
