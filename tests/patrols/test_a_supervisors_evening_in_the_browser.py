@@ -208,6 +208,8 @@ def test_a_supervisor_changes_the_evening_on_the_map(
     page.locator("#map").click(position=at)
     drawer.get_by_text(f"Missions there that nobody has visited: {third.number}").wait_for()
     drawer.get_by_label("Reason").fill("street fair")
+    drawer.get_by_label("Until").select_option("date")
+    drawer.get_by_label("Day").fill((dt.datetime.now(tz=dt.UTC).date() + dt.timedelta(days=7)).isoformat())
     picture(page, f"suppress-{where}")
     drawer.get_by_role("button", name="Suppress").click()
     drawer.get_by_text(f"Withdrawn: mission {third.number}").wait_for()
