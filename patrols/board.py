@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from agencies.models import Agency, Beat, CrimeType, District
 from forecasting.engine.grid import GridSpec
 from patrols.areas import box_rings as box_rings  # other rooms look for it here
-from patrols.models import Mission
+from patrols.models import Engagement, Mission
 
 SIGNS = {"planned": "○", "assigned": "◎", "under way": "◐", "done": "●", "missed": "✕", "withdrawn": "⊘"}
 STATES = tuple(SIGNS)
@@ -26,11 +26,17 @@ def last_chance(mission: Mission) -> dt.datetime:
     return min(mission.plan.period_to, last + dt.timedelta(minutes=mission.dose_minutes) + LATE)
 
 
+def visits_to(mission: Mission) -> list[Engagement]:
+    """The visits made so far, as they were fetched with the mission."""
+    made: list[Engagement] | None = getattr(mission, "visits_made", None)
+    return list(mission.engagements.all()) if made is None else made
+
+
 def mission_state(mission: Mission, now: dt.datetime) -> str:
     """Return one of ``STATES`` from the mission's own rows. No query when fetched with details."""
     if mission.withdrawn_at:
         return "withdrawn"
-    visits = list(mission.engagements.all())
+    visits = visits_to(mission)
     if any(visit.left_at is None for visit in visits):
         return "under way"
     if visits:

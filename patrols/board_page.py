@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest
 from django.utils import timezone
+from django.utils.safestring import mark_safe
 
 from agencies.access import Access
 from agencies.lookups import date_from_text
@@ -19,6 +20,7 @@ from patrols import board
 from patrols.board_selectors import UnitOnDuty, units_on_duty
 from patrols.meter import meter_of
 from patrols.models import Mission, MissionPlan
+from patrols.rows_html import chip_html, rows_html
 from patrols.selectors import forecast_tried, missions_of_plans, plans_of
 from patrols.timeline import LANES, timeline
 
@@ -57,8 +59,8 @@ class UnitChip:
     load: int
 
     @property
-    def is_full(self) -> bool:
-        return self.load >= self.unit.capacity
+    def html(self) -> str:
+        return chip_html(self.unit.pk, self.unit.call_sign, self.load, self.unit.capacity)
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Loaded:
     rows: list[board.MissionRow]
     shown: list[board.MissionRow]
     filter: board.Filter
+    looks: list[board.TypePattern]
 
     @property
     def plan(self) -> MissionPlan | None:
@@ -88,16 +91,18 @@ class Loaded:
 
 
 def load(request: HttpRequest, access: Access, instance: Instance) -> Loaded:
-    """Read the shift instance's plans and missions as they are now. Three queries."""
+    """Read the shift instance's plans and missions as they are now. Five queries."""
     plans = plans_of(access.agency, instance.shift, instance.on)
-    missions = missions_of_plans(access.agency, plans) if plans else []
+    looks = board.type_patterns(access.agency)
+    types = {look.crime_type.pk: look.crime_type for look in looks}
+    missions = missions_of_plans(access.agency, plans, types) if plans else []
     rows = board.mission_rows(missions, zone=access.agency.time_zone, now=timezone.now())
     shows = board.Filter(frozenset(request.GET.getlist("district")), frozenset(request.GET.getlist("type")))
-    return Loaded(instance, plans, missions, rows, [row for row in rows if shows.shows(row)], shows)
+    return Loaded(instance, plans, missions, rows, [row for row in rows if shows.shows(row)], shows, looks)
 
 
 def board_context(request: HttpRequest, access: Access, instance: Instance) -> dict[str, object]:
-    """Everything that the board's list, status line and timeline show. At most six queries."""
+    """Everything that the board's list, status line and timeline show. At most seven queries."""
     loaded = load(request, access, instance)
     plan, rows = loaded.plan, loaded.rows
     by = request.GET.get("lanes") if request.GET.get("lanes") in LANES else "unit"
@@ -112,14 +117,15 @@ def board_context(request: HttpRequest, access: Access, instance: Instance) -> d
         "is_ready": bool(plan and plan.status == RunStatus.SUCCEEDED),
         "is_draft": bool(plan and plan.state == MissionPlan.State.DRAFT),
         "version": f"{[one.pk for one in loaded.plans]} {plan.status if plan else ''}",
-        "beats": beats_with_units(loaded.shown, on_duty, rows),
+        "beats": beats_with_units(access.agency.slug, loaded.shown, on_duty, rows),
         "has_rows": bool(rows),
-        "elsewhere": _elsewhere(loaded.shown, on_duty, rows),
+        "elsewhere": mark_safe("".join(unit.html for unit in _elsewhere(loaded.shown, on_duty, rows))),
         "states": board.state_counts(loaded.shown),
         "n_shown": len(loaded.shown),
         "n_hidden": len(rows) - len(loaded.shown),
         "filter": loaded.filter,
         "districts": board.districts_of(rows),
+        "looks": loaded.looks,
         "types_present": {row.mission.crime_type_id for row in rows},
         "query": _query(request),
         "lanes_query": {name: _query(request, lanes=name) for name in LANES},
@@ -163,14 +169,26 @@ class BeatGroup:
 
     rows: board.BeatRows
     units: list[UnitChip]
+    agency_slug: str
+
+    @property
+    def html(self) -> str:
+        return rows_html(self.rows.rows, self.agency_slug)
+
+    @property
+    def units_html(self) -> str:
+        return mark_safe("".join(unit.html for unit in self.units))
 
 
 def beats_with_units(
-    shown: list[board.MissionRow], on_duty: list[UnitOnDuty], rows: list[board.MissionRow]
+    agency_slug: str,
+    shown: list[board.MissionRow],
+    on_duty: list[UnitOnDuty],
+    rows: list[board.MissionRow],
 ) -> list[BeatGroup]:
     """Return the shown missions by beat, each beat with its units on duty and how many missions each has. No query."""
     chips = _chips(on_duty, rows)
-    return [BeatGroup(group, chips[group.beat.pk]) for group in board.rows_by_beat(shown)]
+    return [BeatGroup(group, chips[group.beat.pk], agency_slug) for group in board.rows_by_beat(shown)]
 
 
 def _chips(on_duty: list[UnitOnDuty], rows: list[board.MissionRow]) -> dict[int | None, list[UnitChip]]:

@@ -97,7 +97,7 @@ def additions_in(agency: Agency, shift: Shift, period: tuple[dt.datetime, dt.dat
 
 
 def board_mark(agency_id: int, shift_slug: str, on: dt.date, *, now: dt.datetime) -> str:
-    """Return a short mark that changes whenever the board of this shift instance does. Nine small queries."""
+    """Return a short mark that changes whenever the board of this shift instance does. Four small queries, five without a plan."""
     plans = list(
         MissionPlan.objects.filter(agency_id=agency_id, shift__slug=shift_slug, on=on)
         .exclude(state=MissionPlan.State.SUPERSEDED)
@@ -117,14 +117,8 @@ def board_mark(agency_id: int, shift_slug: str, on: dt.date, *, now: dt.datetime
         n=Count("pk"), left=Count("left_at"), arrived=Max("arrived_at"), last=Max("left_at")
     )
     dated = {"agency_id": agency_id, "shift__slug": shift_slug, "on": on}
-    parts: list[object] = [plans, sorted(missions.items()), sorted(visits.items())]
-    parts.append(HandOverNote.objects.filter(**dated).count())
-    parts.append(sorted(Duty.objects.filter(**dated).aggregate(n=Count("pk"), at=Max("changed_at")).items()))
-    for model in (Suppression, Addition):
-        # How many still hold as well: one that is ended early is no newer and not fewer.
-        rows = model.objects.filter(agency_id=agency_id)
-        parts.append(sorted(rows.aggregate(n=Count("pk"), last=Max("pk"), ends=Max("expires_at")).items()))
-        parts.append(rows.filter(expires_at__gt=now).count())
+    duty = Duty.objects.filter(**dated).aggregate(n=Count("pk"), at=Max("changed_at"))
+    parts: list[object] = [plans, sorted(missions.items()), sorted(visits.items()), sorted(duty.items())]
     if not plans:
         runs = ForecastRun.objects.filter(**dated).order_by("-queued_at")
         parts.append(runs.values_list("pk", "status", "progress_done").first())
@@ -132,4 +126,20 @@ def board_mark(agency_id: int, shift_slug: str, on: dt.date, *, now: dt.datetime
         parts.append(int(now.timestamp()) // STEP_S)
     else:
         parts.append(now >= plans[0][6])
+    return _mark(parts)
+
+
+def notes_mark(agency_id: int, on: dt.date, *, now: dt.datetime) -> str:
+    """Return a short mark that changes with the notes around a date and with what is suppressed or added. Five queries."""
+    notes = HandOverNote.objects.filter(agency_id=agency_id, on__gte=on - dt.timedelta(days=8), on__lte=on)
+    parts: list[object] = [notes.count()]
+    for model in (Suppression, Addition):
+        rows = model.objects.filter(agency_id=agency_id)
+        parts.append(sorted(rows.aggregate(n=Count("pk"), last=Max("pk")).items()))
+        # How many still hold as well: one that is ended early is no newer and not fewer.
+        parts.append(rows.filter(expires_at__gt=now).count())
+    return _mark(parts)
+
+
+def _mark(parts: list[object]) -> str:
     return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()

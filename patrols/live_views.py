@@ -4,14 +4,13 @@ import json
 
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from agencies.access import SEES_PLANS
 from agencies.lookups import date_from_text
-from ingestion.live_views import alerts_mark, cached_mark, conditional_answer, granted
+from ingestion.live_views import alerts_mark, conditional_answer, granted
 from missions_project.lib.errors import MissionsError
-from patrols.board_selectors import board_mark
+from patrols.board_cache import plan_mark, standing_mark
 
 
 @require_GET
@@ -23,14 +22,9 @@ def version(request: HttpRequest, agency_slug: str, on: str, shift_slug: str) ->
         raise Http404(str(exc)) from exc
 
     def tell(request: HttpRequest, agency_id: int) -> HttpResponseBase:
-        plan = cached_mark(
-            agency_id,
-            # Cut, for it becomes a key of the cache; no shift's slug is longer.
-            f"board:{date}:{shift_slug[:40]}",
-            lambda: board_mark(agency_id, shift_slug, date, now=timezone.now()),
-        )
+        plan, notes = plan_mark(agency_id, shift_slug, date), standing_mark(agency_id, date)
         alerts = alerts_mark(agency_id)
-        body = json.dumps({"alerts": alerts, "plan": plan})
-        return conditional_answer(request, lambda: body, f'"{alerts}{plan}"', "application/json")
+        body = json.dumps({"alerts": alerts, "plan": plan, "notes": notes})
+        return conditional_answer(request, lambda: body, f'"{alerts}{plan}{notes}"', "application/json")
 
     return granted(request, agency_slug, SEES_PLANS, tell)

@@ -44,7 +44,7 @@ class Lane:
 
     @property
     def rows(self) -> int:
-        """How many rows high, for the label's class; the style sheet knows up to twelve."""
+        """How many rows high, for the label's class; the style sheet knows up to 24."""
         return self.height // ROW_PX
 
 
@@ -61,6 +61,11 @@ class Timeline:
     @property
     def svg(self) -> str:
         return timeline_svg(self)
+
+    @property
+    def labels(self) -> str:
+        """The lanes' names as HTML, as high as their lanes; a unit's is a place where missions can be dropped."""
+        return mark_safe("".join(_label(lane, self.by) for lane in self.lanes))
 
 
 def timeline(
@@ -111,6 +116,13 @@ def _hours(
             marks.append((per_cent(mark), f"{mark.astimezone(tz):%H}"))
         mark += dt.timedelta(hours=1)
     return tuple(marks)
+
+
+def _label(lane: Lane, by: str) -> str:
+    name = escape(lane.label)
+    unit = f' data-unit="{lane.unit}" data-name="{name}"' if lane.unit else ""
+    words = f"Beat {name}" if by == "beat" else name
+    return f'<span class="timeline__label timeline__label--{lane.rows}"{unit}>{words}</span>'
 
 
 def timeline_svg(shift: Timeline) -> str:

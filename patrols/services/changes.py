@@ -18,6 +18,7 @@ from agencies.services import audit_record
 from forecasting.engine.grid import GridSpec
 from missions_project.lib.errors import MissionsError
 from patrols.areas import cells_of_area
+from patrols.board import visits_to
 from patrols.models import Assignment, Mission, MissionPlan, Suppression
 from patrols.selectors import suppressed_cells
 from patrols.services.live import boards_nudge
@@ -171,7 +172,7 @@ def missions_in(
     missions: Sequence[Mission], plans: Sequence[MissionPlan], suppression: Suppression
 ) -> list[Mission]:
     """Return the missions that stand, not visited yet, in the suppressed beat or area. At most two queries a grid."""
-    standing = [row for row in missions if row.withdrawn_at is None and not row.engagements.all()]
+    standing = [row for row in missions if row.withdrawn_at is None and not visits_to(row)]
     found: list[Mission] = []
     for plan in plans:
         own = [row for row in standing if row.plan_id == plan.pk]

@@ -1,8 +1,11 @@
 """The board itself: page, list, boxes for the map, planning and publishing."""
 
+import json
+
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET, require_POST
@@ -10,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from agencies.access import RUNS_SHIFTS, SEES_PLANS, Access, agency_page
 from agencies.selectors import current_or_next_shift_instance, leaflet_settings, shift_instance_of
 from missions_project.lib.errors import MissionsError
-from patrols.board import type_patterns
+from patrols.board_cache import kept, plan_mark
 from patrols.board_page import board_context, instance_of, load
 from patrols.models import MissionPlan
 from patrols.services import plan_publish
@@ -45,7 +48,6 @@ def board(request: HttpRequest, access: Access, on: str, shift_slug: str) -> Htt
     """The shift board. At most twelve queries, however many missions."""
     context = board_context(request, access, instance_of(access, on, shift_slug))
     context["leaflet"] = leaflet_settings(request, access.agency)
-    context["looks"] = type_patterns(access.agency)
     return render(request, "patrols/board.html", context)
 
 
@@ -54,16 +56,31 @@ def board(request: HttpRequest, access: Access, on: str, shift_slug: str) -> Htt
 @agency_page(SEES_PLANS)
 def board_list(request: HttpRequest, access: Access, on: str, shift_slug: str) -> HttpResponse:
     """The list, and beside it the status line and the timeline, for a board that heard of a change."""
-    context = board_context(request, access, instance_of(access, on, shift_slug))
-    return render(request, "patrols/_refresh.html", context)
+    instance = instance_of(access, on, shift_slug)
+    # Read before the rows are: what changes in between must look new to the board that gets this.
+    mark = plan_mark(access.agency.pk, instance.shift.slug, instance.on)
+    may = access.may["run_shifts"], access.may["override"]
+
+    def make() -> str:
+        context = board_context(request, access, instance) | {"mark": mark}
+        return render_to_string("patrols/_refresh.html", context)
+
+    name = f"list {instance.address} {may} {request.GET.urlencode()}"
+    return HttpResponse(kept(access.agency.pk, name, mark, make))
 
 
 @gzip_page
 @require_GET
 @agency_page(SEES_PLANS)
 def plan_geojson(request: HttpRequest, access: Access, on: str, shift_slug: str) -> HttpResponse:
-    loaded = load(request, access, instance_of(access, on, shift_slug))
-    return JsonResponse(loaded.features(), content_type="application/geo+json")
+    instance = instance_of(access, on, shift_slug)
+    mark = plan_mark(access.agency.pk, instance.shift.slug, instance.on)
+
+    def make() -> str:
+        return json.dumps(load(request, access, instance).features(), separators=(",", ":"))
+
+    name = f"boxes {instance.address} {request.GET.urlencode()}"
+    return HttpResponse(kept(access.agency.pk, name, mark, make), content_type="application/geo+json")
 
 
 @require_POST

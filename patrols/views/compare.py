@@ -8,7 +8,6 @@ from django.views.decorators.http import require_GET
 from agencies.access import SEES_PLANS, Access, agency_page
 from agencies.selectors import current_or_next_shift_instance, leaflet_settings, shifts
 from missions_project.lib.errors import MissionsError
-from patrols.board import type_patterns
 from patrols.board_page import instance_of, load
 from patrols.comparison import Side, comparison, side_address
 
@@ -28,5 +27,5 @@ def compare(request: HttpRequest, access: Access) -> HttpResponse:
         sides.append(Side(name.upper(), load(request, access, instance_of(access, date, slug))))
     context |= {"a": sides[0], "b": sides[1], "sides": sides, "told": comparison(*sides)}
     context["leaflet"] = leaflet_settings(request, access.agency)
-    context["looks"] = type_patterns(access.agency)
+    context["looks"] = sides[0].loaded.looks
     return render(request, "patrols/compare.html", context)

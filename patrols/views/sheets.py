@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from agencies.access import EVERYONE, SEES_PLANS, Access, agency_page
-from patrols.board import rows_by_beat, type_patterns, type_style_sheet
+from patrols.board import rows_by_beat, type_style_sheet
 from patrols.board_page import instance_of, load
 from patrols.printing import beat_sheets
 
@@ -23,7 +23,7 @@ def print_sheets(request: HttpRequest, access: Access, on: str, shift_slug: str)
         "plan": loaded.plan,
         "shift": loaded.instance.shift,
         "sheets": beat_sheets(access.agency, loaded.plans, rows_by_beat(standing)),
-        "looks": type_patterns(access.agency),
+        "looks": loaded.looks,
         "missions": ",".join(str(row.mission.pk) for row in standing),
     }
     return render(request, "patrols/print.html", context)

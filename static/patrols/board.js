@@ -9,7 +9,8 @@ window.MissionsBoard = (() => {
   const narrow = matchMedia("(max-width: 900px)");
   let boxes = null;
   let chosen = null;
-  let plan = null;
+  let plan = "";
+  let notes = null;
 
   /* Phones ask less often: their batteries last the shift. */
   const setPace = () => { holder.dataset.liveSeconds = narrow.matches ? "15" : "2"; };
@@ -33,7 +34,7 @@ window.MissionsBoard = (() => {
     boxes.eachLayer((box) => {
       box.setStyle(MissionsBoxes.style(box.feature));
       if (String(box.feature.id) === chosen) {
-        box.setStyle({ weight: 6, color: MissionsMap.token("--ink") });
+        box.setStyle({ weight: 6, dashArray: null, color: MissionsMap.token("--ink") });
         box.bringToFront();
       }
     });
@@ -102,12 +103,25 @@ window.MissionsBoard = (() => {
     document.dispatchEvent(new CustomEvent("board:map"));
   });
 
-  /* The version address told something: ask for the list only if the plan's mark is another one. */
+  /* The version address told something: ask for the list if the one shown is of another mark, for the notes likewise.
+     The first mark told is the page's own; a list says itself which it is of, so that one that was late is asked for again. */
   document.addEventListener("missions:told", (event) => {
-    const told = event.detail.plan;
-    if (plan !== null && told !== plan) { htmx.trigger(document.body, "missions-changed"); }
-    plan = told;
+    const told = event.detail;
+    const shown = document.querySelector("#list [data-mark]").dataset.mark || plan;
+    if (shown && told.plan !== shown) {
+      // Not all boards in the same moment.
+      setTimeout(() => htmx.trigger(document.body, "missions-changed"), Math.random() * 500);
+    }
+    plan = shown || told.plan;
+    if (notes !== null && told.notes !== notes) { refreshNotes(); }
+    notes = told.notes;
   });
+
+  /* A note half written must not be lost to somebody else's change. */
+  const refreshNotes = () => {
+    const note = document.querySelector("#notes textarea");
+    if (!note || (!note.value && note !== document.activeElement)) { htmx.trigger("#notes", "notes-changed"); }
+  };
 
   let kept = null;
   document.body.addEventListener("htmx:beforeSwap", (event) => {
@@ -119,7 +133,7 @@ window.MissionsBoard = (() => {
     const id = event.detail.target.id;
     if (id === "drawer" && drawer.childElementCount) { drawer.hidden = false; drawer.scrollTop = 0; drawer.focus({ preventScroll: true }); }
     if (id !== "list") { return; }
-    const version = document.querySelector("#list [data-version]").dataset.version;
+    const version = document.querySelector("#list [data-plan]").dataset.plan;
     // Another plan means other buttons, filters and forms: the page itself is out of date.
     if (version !== pageVersion) { location.reload(); return; }
     if (kept) {
@@ -129,11 +143,8 @@ window.MissionsBoard = (() => {
       kept = null;
     }
     loadBoxes();
-    const note = document.querySelector("#notes textarea");
-    // A note half written must not be lost to somebody else's change.
-    if (!note || (!note.value && note !== document.activeElement)) { htmx.trigger("#notes", "notes-changed"); }
   });
-  const pageVersion = document.querySelector("#list [data-version]").dataset.version;
+  const pageVersion = document.querySelector("#list [data-plan]").dataset.plan;
 
   document.body.addEventListener("click", (event) => {
     const row = event.target.closest("[data-mission]");
