@@ -137,7 +137,6 @@ def server_time(made: dict[str, Any]) -> dict[str, Any]:
     """The board, its list and its boxes by Django's own client in this process: no network, no waiting for others."""
     from django.db import connection
     from django.test import Client
-    from django.test.utils import CaptureQueriesContext
 
     client = Client()
     client.force_login(made["person"], backend="django.contrib.auth.backends.ModelBackend")
@@ -148,17 +147,27 @@ def server_time(made: dict[str, Any]) -> dict[str, Any]:
         ("boxes", made["board"] + "plan.geojson"),
         ("notes", made["board"] + "notes/"),
     ):
-        with CaptureQueriesContext(connection) as queries:
+        counted: list[str] = []
+
+        def count(run: Any, sql: str, *rest: Any, into: list[str] = counted) -> Any:
+            into.append(sql)
+            return run(sql, *rest)
+
+        with connection.execute_wrapper(count):
             assert client.get(address).status_code == 200
         taken = []
+        busy = time.process_time()
         for _ in range(ROUNDS):
             started = time.perf_counter()
             client.get(address)
             taken.append(1000 * (time.perf_counter() - started))
+        busy = 1000 * (time.process_time() - busy) / ROUNDS
         found[name] = {
-            "queries": len(queries),
+            "queries": len(counted),
             "median_ms": round(statistics.median(taken), 1),
             "p95_ms": round(statistics.quantiles(taken, n=20)[18], 1),
+            # What others do on the machine counts in the two above, and not here.
+            "cpu_ms": round(busy, 1),
         }
     return found | {"limit_p95_ms": 120, "limit_queries": 12}
 
@@ -238,8 +247,11 @@ class Board:
                 plan, known = json.loads(body)["plan"], self._plan
                 self._etag, self._plan = etag, plan
                 if known and plan != known:
-                    assert (await self._ask(self._made["board"] + "list/", "list"))[0] == 200
+                    for name, part in (("list", "list/"), ("boxes", "plan.geojson")):
+                        assert (await self._ask(self._made["board"] + part, name))[0] == 200
             await asyncio.sleep(max(0.0, POLL_S - (time.perf_counter() - began)))
+        if self._line is not None:
+            self._line[1].close()
 
 
 async def poll(port: int, made: dict[str, Any], boards: int, seconds: float, change: Any) -> dict[str, Any]:
@@ -281,7 +293,7 @@ def child(options: argparse.Namespace) -> int:
             poll(port, made, options.boards, options.seconds, lambda: _assign(made))
         )
         results["boards"], results["limit_poll_p95_ms"] = options.boards, 300
-    options.out.write_text(json.dumps(results))
+        options.out.write_text(json.dumps(results))
     return 0
 
 
