@@ -1,11 +1,13 @@
 """What many open boards ask for at once is worked out once: kept by the mark of what it shows."""
 
 import datetime as dt
+import gzip
 import hashlib
 import time
 from collections.abc import Callable
 
 from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from ingestion.live_views import cached_mark
@@ -30,19 +32,31 @@ def standing_mark(agency_id: int, on: dt.date) -> str:
     return cached_mark(agency_id, f"notes:{on}", lambda: notes_mark(agency_id, on, now=timezone.now()))
 
 
-def kept(agency_id: int, name: str, mark: str, make: Callable[[], str]) -> str:
-    """Return the text of this name for this mark, made by one of all who ask for it in the same moment.
+def kept(agency_id: int, name: str, mark: str, make: Callable[[], str]) -> bytes:
+    """Return the text of this name for this mark, compressed, made by one of all who ask for it in the same moment.
 
     Two hundred boards hear of a change within two seconds: without this each would have its own copy worked out.
     """
     key = f"board-text:{agency_id}:{hashlib.sha256(f'{name} {mark}'.encode()).hexdigest()[:32]}"
     deadline = time.monotonic() + WAIT_S
-    while (text := cache.get(key)) is None:
+    packed: bytes | None
+    while (packed := cache.get(key)) is None:
         # Whoever sets the lock works; it ends by itself, should that process die.
         if cache.add(f"{key}:lock", 1, WAIT_S) or time.monotonic() > deadline:
-            text = make()
-            cache.set(key, text, KEEP_S)
+            # Compressed once, too: that takes longer than all else about an answer that is kept.
+            packed = gzip.compress(make().encode(), 6, mtime=0)
+            cache.set(key, packed, KEEP_S)
             cache.delete(f"{key}:lock")
             break
         time.sleep(STEP_S)
-    return str(text)
+    return packed
+
+
+def packed_answer(request: HttpRequest, packed: bytes, content_type: str) -> HttpResponse:
+    """Answer with what ``kept`` returned, as it is where the browser takes it compressed. It must hold no secret."""
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        response = HttpResponse(packed, content_type=content_type, headers={"Content-Encoding": "gzip"})
+    else:
+        response = HttpResponse(gzip.decompress(packed), content_type=content_type)
+    response["Vary"] = "Accept-Encoding, Cookie"
+    return response

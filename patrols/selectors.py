@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 from django.db.models import Prefetch, QuerySet
+from django.db.models.fields.json import KeyTextTransform
 
 from agencies.engine.geometry import polygon_from_geojson
 from agencies.models import Agency, Beat, CrimeType, Shift, Unit
@@ -145,6 +146,8 @@ def missions_of_plans(agency: Agency, plans: list[MissionPlan], types: dict[int,
     rows = (
         Mission.objects.filter(agency=agency, plan__in=plans)
         .select_related("assignment__unit")
+        .defer("why")
+        .annotate(why_line=KeyTextTransform("headline", "why"))
         .prefetch_related(
             Prefetch(
                 "engagements", queryset=Engagement.objects.order_by("arrived_at"), to_attr="visits_made"
@@ -159,6 +162,8 @@ def missions_of_plans(agency: Agency, plans: list[MissionPlan], types: dict[int,
     for mission in missions:
         mission.plan = order[mission.plan_id][1]
         mission.crime_type = types[mission.crime_type_id]
+        # Of its reasons only the line that lists show: all of them are a kilobyte a mission.
+        mission.why = {"headline": getattr(mission, "why_line", None) or ""}
     return missions
 
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from agencies.access import RUNS_SHIFTS, SEES_PLANS, Access, agency_page
 from agencies.selectors import current_or_next_shift_instance, leaflet_settings, shift_instance_of
 from missions_project.lib.errors import MissionsError
-from patrols.board_cache import kept, plan_mark
+from patrols.board_cache import kept, packed_answer, plan_mark
 from patrols.board_page import board_context, instance_of, load
 from patrols.models import MissionPlan
 from patrols.services import plan_publish
@@ -51,7 +51,6 @@ def board(request: HttpRequest, access: Access, on: str, shift_slug: str) -> Htt
     return render(request, "patrols/board.html", context)
 
 
-@gzip_page
 @require_GET
 @agency_page(SEES_PLANS)
 def board_list(request: HttpRequest, access: Access, on: str, shift_slug: str) -> HttpResponse:
@@ -66,10 +65,9 @@ def board_list(request: HttpRequest, access: Access, on: str, shift_slug: str) -
         return render_to_string("patrols/_refresh.html", context)
 
     name = f"list {instance.address} {may} {request.GET.urlencode()}"
-    return HttpResponse(kept(access.agency.pk, name, mark, make))
+    return packed_answer(request, kept(access.agency.pk, name, mark, make), "text/html; charset=utf-8")
 
 
-@gzip_page
 @require_GET
 @agency_page(SEES_PLANS)
 def plan_geojson(request: HttpRequest, access: Access, on: str, shift_slug: str) -> HttpResponse:
@@ -80,7 +78,7 @@ def plan_geojson(request: HttpRequest, access: Access, on: str, shift_slug: str)
         return json.dumps(load(request, access, instance).features(), separators=(",", ":"))
 
     name = f"boxes {instance.address} {request.GET.urlencode()}"
-    return HttpResponse(kept(access.agency.pk, name, mark, make), content_type="application/geo+json")
+    return packed_answer(request, kept(access.agency.pk, name, mark, make), "application/geo+json")
 
 
 @require_POST
