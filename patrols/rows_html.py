@@ -38,7 +38,7 @@ def _row(row: MissionRow, drawer: str) -> str:
 def chip_html(key: int, call_sign: str, load: int, capacity: int) -> str:
     """Return a unit as a place where missions can be dropped; its call sign is escaped."""
     name = escape(call_sign)
-    full = " unit--full" if load >= capacity else ""
+    full = " unit--full" if load == capacity else " unit--burdened" if load > capacity else ""
     return (
         f'<span class="unit{full}" data-unit="{key}" data-name="{name}" title="{load} of the {capacity} missions that it '
         f'can take; drop a mission here">{name} <b>{load}/{capacity}</b></span>'

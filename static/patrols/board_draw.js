@@ -129,7 +129,11 @@
     board.drawer.classList.toggle("drawer--drawing", board.drawing);
     document.body.classList.toggle("is-pointing", board.drawing);
     // On a phone the map is under the list: who is asked to point at it must see it.
-    if (begins && matchMedia("(max-width: 900px)").matches) { board.holder.scrollIntoView({ block: "start" }); }
+    if (begins && matchMedia("(max-width: 900px)").matches) {
+      const fold = open.closest("details");
+      if (fold) { fold.scrollIntoView({ block: "start" }); }
+      board.holder.scrollIntoView({ block: "start" });
+    }
     if (!board.map) { return; }
     board.map.getContainer().classList.toggle("is-drawing", board.drawing);
     board.map.getContainer().classList.toggle("is-boxing", board.drawing && mode() === "box");
