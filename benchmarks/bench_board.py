@@ -139,7 +139,7 @@ def server_time(made: dict[str, Any]) -> dict[str, Any]:
     from django.test import Client
 
     # What the web server does at its start belongs to its time.
-    import missions_project.wsgi  # noqa: F401
+    import missions_project.wsgi  # noqa: F401 - imported for what it does
 
     client = Client()
     client.force_login(made["person"], backend="django.contrib.auth.backends.ModelBackend")
