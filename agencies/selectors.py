@@ -53,10 +53,13 @@ def district_ids_of(agency: Agency, person: User) -> frozenset[int]:
 def leaflet_settings(request: HttpRequest, agency: Agency) -> dict[str, Any]:
     """Return ``settings_overrides`` for ``{% leaflet_map %}``, and open the page's policy to its tile hosts.
 
-    Without base maps the list of tiles is empty and the agency's own vector layers make the map. Two queries,
+    Without base maps the list of tiles is empty and the agency's own vector layers make the map. One query,
     one more where the boundary is derived.
     """
-    request.map_agencies = [agency]  # type: ignore[attr-defined]  # read by ContentSecurityPolicyMiddleware
+    base_maps = list(BaseMap.objects.filter(agency=agency).order_by("-is_default", "name"))
+    # Both are read by ContentSecurityPolicyMiddleware.
+    request.map_agencies = [agency]  # type: ignore[attr-defined]
+    request.map_tiles = [base_map.url_template for base_map in base_maps]  # type: ignore[attr-defined]
     # The tag prints these into a script as they are, and Leaflet prints name and attribution as HTML: a name with
     # "</script>" would end the script and write into the page of everybody in the agency.
     tiles = [
@@ -65,7 +68,7 @@ def leaflet_settings(request: HttpRequest, agency: Agency) -> dict[str, Any]:
             base_map.url_template.replace("<", "%3C"),
             {"attribution": base_map.attribution.replace("<", "&lt;"), "maxZoom": base_map.max_zoom},
         )
-        for base_map in BaseMap.objects.filter(agency=agency).order_by("-is_default", "name")
+        for base_map in base_maps
     ]
     overrides: dict[str, Any] = {"TILES": tiles}
     if (area := agency_area(agency)) is not None:

@@ -27,19 +27,28 @@ def live_nudge(agency_id: int) -> None:
     cache.set(f"live-nudge:{agency_id}", uuid.uuid4().hex, None)
 
 
-def _version(agency_id: int) -> str:
-    keys = (f"live-nudge:{agency_id}", f"live-version:{agency_id}")
+def cached_mark(agency_id: int, name: str, make: Callable[[], str]) -> str:
+    """Return the mark of this name that ``make`` works out, kept for ``LIVE_CACHE_SECONDS`` and until a nudge."""
+    keys = (f"live-nudge:{agency_id}", f"live-{name}:{agency_id}")
     known: dict[str, Any] = cache.get_many(keys)
     # Read before the database is: a push that comes in between makes what is kept below worthless, as it should.
     nudge = known.get(keys[0], "")
     if keys[1] in known and known[keys[1]][0] == nudge:
         return str(known[keys[1]][1])
-    version = alerts_version(agency_id, now=timezone.now())
-    cache.set(keys[1], (nudge, version), settings.LIVE_CACHE_SECONDS)
-    return version
+    mark = make()
+    cache.set(keys[1], (nudge, mark), settings.LIVE_CACHE_SECONDS)
+    return mark
 
 
-def _answer(request: HttpRequest, body: Callable[[], str], etag: str, content_type: str) -> HttpResponseBase:
+def alerts_mark(agency_id: int) -> str:
+    """Return the mark of the agency's gunfire alerts. No query while it is kept."""
+    return cached_mark(agency_id, "version", lambda: alerts_version(agency_id, now=timezone.now()))
+
+
+def conditional_answer(
+    request: HttpRequest, body: Callable[[], str], etag: str, content_type: str
+) -> HttpResponseBase:
+    """Answer 304 where the browser has this already, else with the body and its mark."""
     response = get_conditional_response(request, etag=etag)
     if response is None:
         response = HttpResponse(body(), content_type=content_type)
@@ -48,26 +57,38 @@ def _answer(request: HttpRequest, body: Callable[[], str], etag: str, content_ty
     return response
 
 
+def granted(
+    request: HttpRequest,
+    agency_slug: str,
+    roles: frozenset[str],
+    tell: Callable[[HttpRequest, int], HttpResponseBase],
+) -> HttpResponseBase:
+    """Answer by ``tell(request, agency_id)`` to who has one of the roles; a session that was let in is so for a minute."""
+    session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+    # The roles are part of the key: who may see alerts may not therefore see plans.
+    whose = hashlib.sha256(f"{session} {sorted(roles)}".encode()).hexdigest()[:32]
+    grant = f"live-grant:{whose}:{agency_slug}"
+    agency_id = cache.get(grant) if session else None
+    if agency_id is not None:
+        return tell(request, agency_id)
+
+    @agency_page(roles)
+    def let_in(request: HttpRequest, access: Access) -> HttpResponseBase:
+        cache.set(grant, access.agency.pk, GRANT_SECONDS)
+        return tell(request, access.agency.pk)
+
+    return let_in(request, agency_slug)
+
+
 def _told(request: HttpRequest, agency_id: int) -> HttpResponseBase:
-    version = _version(agency_id)
-    return _answer(request, lambda: json.dumps({"alerts": version}), f'"{version}"', "application/json")
+    mark = alerts_mark(agency_id)
+    return conditional_answer(request, lambda: json.dumps({"alerts": mark}), f'"{mark}"', "application/json")
 
 
 @require_GET
 def version(request: HttpRequest, agency_slug: str) -> HttpResponseBase:
     """The mark of what an open map shows. No query while nothing changed and the session is known."""
-    session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
-    grant = f"live-grant:{hashlib.sha256(session.encode()).hexdigest()[:32]}:{agency_slug}"
-    agency_id = cache.get(grant) if session else None
-    if agency_id is not None:
-        return _told(request, agency_id)
-
-    @agency_page(EVERYONE)
-    def let_in(request: HttpRequest, access: Access) -> HttpResponseBase:
-        cache.set(grant, access.agency.pk, GRANT_SECONDS)
-        return _told(request, access.agency.pk)
-
-    return let_in(request, agency_slug)
+    return granted(request, agency_slug, EVERYONE, _told)
 
 
 @require_GET
@@ -77,7 +98,7 @@ def alerts(request: HttpRequest, access: Access) -> HttpResponseBase:
     features = [_feature(alert) for alert in recent_alerts(access.agency, now=timezone.now())]
     body = json.dumps({"type": "FeatureCollection", "features": features}, separators=(",", ":"))
     etag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
-    return _answer(request, lambda: body, etag, "application/geo+json")
+    return conditional_answer(request, lambda: body, etag, "application/geo+json")
 
 
 def _feature(alert: GunfireAlert) -> dict[str, Any]:

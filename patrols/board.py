@@ -1,4 +1,4 @@
-"""What the shift map shows, worked out from rows: states, groups by beat, the timeline."""
+"""What the shift board shows, worked out from rows: states, groups by beat, filters, boxes for the map."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -7,26 +7,41 @@ from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
-import shapely
+from agencies.models import Agency, Beat, CrimeType, District
+from forecasting.engine.grid import GridSpec
+from patrols.areas import box_rings as box_rings  # other rooms look for it here
+from patrols.models import Engagement, Mission
 
-from agencies.models import Agency, Beat, CrimeType
-from forecasting.engine.grid import GridSpec, unproject
-from patrols.models import Mission, MissionPlan
+SIGNS = {"planned": "○", "assigned": "◎", "under way": "◐", "done": "●", "missed": "✕", "withdrawn": "⊘"}
+STATES = tuple(SIGNS)
 
-STATES = ("planned", "assigned", "under way", "done", "missed", "withdrawn")
+
+LATE = dt.timedelta(minutes=30)
+"""A mission nobody went to is missed this long after its last visit should have ended, or when the shift is over."""
+
+
+def last_chance(mission: Mission) -> dt.datetime:
+    """When an unvisited mission counts as missed."""
+    last = max(dt.datetime.fromisoformat(text) for text in mission.current_starts)
+    return min(mission.plan.period_to, last + dt.timedelta(minutes=mission.dose_minutes) + LATE)
+
+
+def visits_to(mission: Mission) -> list[Engagement]:
+    """The visits made so far, as they were fetched with the mission."""
+    made: list[Engagement] | None = getattr(mission, "visits_made", None)
+    return list(mission.engagements.all()) if made is None else made
 
 
 def mission_state(mission: Mission, now: dt.datetime) -> str:
     """Return one of ``STATES`` from the mission's own rows. No query when fetched with details."""
     if mission.withdrawn_at:
         return "withdrawn"
-    visits = list(mission.engagements.all())
+    visits = visits_to(mission)
     if any(visit.left_at is None for visit in visits):
         return "under way"
     if visits:
         return "done"
-    if now >= mission.plan.period_to:
+    if now >= last_chance(mission):
         return "missed"
     return "assigned" if hasattr(mission, "assignment") else "planned"
 
@@ -42,6 +57,53 @@ class MissionRow:
     @property
     def unit(self) -> str:
         return self.mission.assignment.unit.call_sign if hasattr(self.mission, "assignment") else ""
+
+    @property
+    def unit_id(self) -> int | None:
+        return self.mission.assignment.unit_id if hasattr(self.mission, "assignment") else None
+
+    @property
+    def label(self) -> str:
+        """The number on map, list and paper; 1.3 is the third mission of the first decision during the shift."""
+        decision = self.mission.plan.decision
+        return f"{decision}.{self.mission.number}" if decision else str(self.mission.number)
+
+    @property
+    def css(self) -> str:
+        return self.state.replace(" ", "-")
+
+    @property
+    def sign(self) -> str:
+        return SIGNS[self.state]
+
+    @property
+    def marks(self) -> list[str]:
+        """What people made of it, in a word or two each."""
+        mission = self.mission
+        marks = ["added"] if mission.source == Mission.Source.ADDED else []
+        marks += ["moved"] if mission.moved_starts else []
+        marks += [f"decision {mission.plan.decision}"] if mission.plan.decision else []
+        return [*marks, "swapped"] if mission.swapped_for_id else marks
+
+    @property
+    def expected(self) -> str:
+        return f"{self.mission.expected:.3f}" if self.mission.source == Mission.Source.DRAWN else "–"
+
+    @property
+    def harm(self) -> str:
+        return f"{self.mission.harm:.2f}" if self.mission.source == Mission.Source.DRAWN else "–"
+
+    @property
+    def times(self) -> list[str]:
+        return [f"{start:%H:%M}–{end:%H:%M}" for start, end in self.visits]
+
+    @property
+    def drawn_times(self) -> list[str]:
+        """When the visits were drawn to start, in the zone of ``visits``."""
+        zone = self.visits[0][0].tzinfo
+        return [
+            f"{dt.datetime.fromisoformat(text).astimezone(zone):%H:%M}" for text in self.mission.visit_starts
+        ]
 
     @property
     def place(self) -> str:
@@ -63,13 +125,18 @@ class BeatRows:
     def units(self) -> list[str]:
         return sorted({row.unit for row in self.rows if row.unit})
 
+    @property
+    def is_crowded(self) -> bool:
+        """More missions than fit on a printed page beside a large map."""
+        return len(self.rows) > 6
+
 
 def mission_rows(missions: Iterable[Mission], *, zone: str, now: dt.datetime) -> list[MissionRow]:
     """Return the missions with their state and visit times. No query when fetched with details."""
     tz = ZoneInfo(zone)
     made = []
     for mission in missions:
-        starts = [dt.datetime.fromisoformat(text).astimezone(tz) for text in mission.visit_starts]
+        starts = [dt.datetime.fromisoformat(text).astimezone(tz) for text in mission.current_starts]
         dose = dt.timedelta(minutes=mission.dose_minutes)
         made.append(
             MissionRow(mission, mission_state(mission, now), tuple((start, start + dose) for start in starts))
@@ -79,7 +146,9 @@ def mission_rows(missions: Iterable[Mission], *, zone: str, now: dt.datetime) ->
 
 def rows_by_beat(rows: list[MissionRow]) -> list[BeatRows]:
     """Group rows by beat, beats by code."""
-    ordered = sorted(rows, key=lambda row: (row.mission.beat.code, row.mission.number))
+    ordered = sorted(
+        rows, key=lambda row: (row.mission.beat.code, row.mission.plan.decision, row.mission.number)
+    )
     return [
         BeatRows(next(iter(group)).mission.beat, tuple(group))
         for group in (list(items) for _, items in groupby(ordered, key=lambda row: row.mission.beat_id))
@@ -93,71 +162,29 @@ def state_counts(rows: list[MissionRow]) -> list[tuple[str, int]]:
 
 
 @dataclass(frozen=True)
-class Bar:
-    """A visit on the timeline; x and width in per cent of the shift, y a lane."""
+class Filter:
+    """Which missions are shown: districts by code and crime types by slug; empty means all."""
 
-    x: float
-    width: float
-    y: int
-    row: MissionRow
+    districts: frozenset[str]
+    types: frozenset[str]
 
+    def __bool__(self) -> bool:
+        return bool(self.districts or self.types)
 
-@dataclass(frozen=True)
-class Timeline:
-    """The shift's visits as bars, its hours, and where now is (None outside the shift)."""
-
-    bars: tuple[Bar, ...]
-    hours: tuple[tuple[float, str], ...]
-    now: float | None
-    height: int
+    def shows(self, row: MissionRow) -> bool:
+        return (not self.districts or row.mission.beat.district.code in self.districts) and (
+            not self.types or row.mission.crime_type.slug in self.types
+        )
 
 
-LANE_PX = 12
+def districts_of(rows: list[MissionRow]) -> list[District]:
+    """The districts that occur among the missions, by code."""
+    found = {row.mission.beat.district_id: row.mission.beat.district for row in rows}
+    return sorted(found.values(), key=lambda district: district.code)
 
 
-def timeline(plan: MissionPlan, rows: list[MissionRow], *, zone: str, now: dt.datetime) -> Timeline:
-    """Lay visits out over the shift, each in the first lane that is free. No query."""
-    length = (plan.period_to - plan.period_from).total_seconds()
-    tz = ZoneInfo(zone)
-
-    def per_cent(instant: dt.datetime) -> float:
-        return round(100 * (instant - plan.period_from).total_seconds() / length, 3)
-
-    bars: list[Bar] = []
-    free_at: list[dt.datetime] = []
-    visits = sorted(((*visit, row) for row in rows for visit in row.visits), key=lambda item: item[0])
-    for start, end, row in visits:
-        lane = next((i for i, free in enumerate(free_at) if free <= start), len(free_at))
-        free_at[lane : lane + 1] = [end + dt.timedelta(minutes=4)]
-        bars.append(Bar(per_cent(start), round(per_cent(end) - per_cent(start), 3), lane * LANE_PX, row))
-    hours = []
-    mark = plan.period_from.replace(minute=0, second=0)
-    while mark <= plan.period_to:
-        if mark >= plan.period_from:
-            hours.append((per_cent(mark), f"{mark.astimezone(tz):%H}"))
-        mark += dt.timedelta(hours=1)
-    inside = plan.period_from <= now < plan.period_to
-    return Timeline(
-        tuple(bars), tuple(hours), per_cent(now) if inside else None, max(1, len(free_at)) * LANE_PX
-    )
-
-
-def box_rings(spec: GridSpec, cell_ids: Iterable[int]) -> list[list[list[float]]]:
-    """Return each cell's outline as a closed GeoJSON ring in WGS84. Ids off the grid raise ``ValueError``."""
-    at = spec.index_of(list(cell_ids))
-    if (at < 0).any():
-        raise ValueError("A mission lies outside the plan's grid.")
-    rings = shapely.get_coordinates(spec.boxes()[at]).reshape(-1, 5, 2)
-    lon, lat = unproject(rings[..., 0].ravel(), rings[..., 1].ravel(), spec.epsg)
-    pairs = np.round(np.column_stack([lon, lat]), 6).reshape(-1, 5, 2)
-    result: list[list[list[float]]] = pairs.tolist()
-    return result
-
-
-def missions_geojson(plan: MissionPlan, rows: list[MissionRow]) -> dict[str, Any]:
-    """Return the plan's boxes as a FeatureCollection, numbered as in the list. No query."""
-    assert plan.grid is not None  # a finished plan has a grid
-    spec = GridSpec.from_bytes(bytes(plan.grid.spec))
+def missions_geojson(spec: GridSpec, rows: list[MissionRow]) -> dict[str, Any]:
+    """Return the missions' boxes as a FeatureCollection, numbered as in the list. No query."""
     rings = box_rings(spec, [row.mission.cell_id for row in rows])
     return {
         "type": "FeatureCollection",
@@ -178,6 +205,8 @@ def mission_properties(row: MissionRow) -> dict[str, Any]:
     mission = row.mission
     return {
         "number": mission.number,
+        "text": row.label,
+        "decision": mission.plan.decision,
         "beat": mission.beat.code,
         "place": row.place,
         "crime_type": mission.crime_type.slug,
@@ -195,14 +224,37 @@ def mission_properties(row: MissionRow) -> dict[str, Any]:
     }
 
 
+PATTERNS = ("up", "dots", "down", "level", "upright", "cross", "grid", "rings")
+"""Hatchings by name, in the order in which an agency's crime types get them; templates/patrols/_patterns.html draws them."""
+
+
+@dataclass(frozen=True)
+class TypePattern:
+    """How boxes of a crime type are filled: its colour, a hatching, and the ink that can be read on the colour."""
+
+    crime_type: CrimeType
+    pattern: str
+    ink: str
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever can be read on this colour ("#rrggbb")."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#000" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#fff"
+
+
+def type_patterns(agency: Agency) -> list[TypePattern]:
+    """Return every crime type's look; a type keeps its pattern for good, as keys do not change. One query."""
+    return [
+        TypePattern(crime_type, PATTERNS[position % len(PATTERNS)], ink_on(crime_type.colour))
+        for position, crime_type in enumerate(CrimeType.objects.filter(agency=agency).order_by("pk"))
+    ]
+
+
 def type_style_sheet(agency: Agency) -> str:
     """Return CSS that gives each crime type's box its colour: inline styles are blocked by the page's policy."""
-    lines = []
-    for crime_type in CrimeType.objects.filter(agency=agency):
-        red, green, blue = (int(crime_type.colour[i : i + 2], 16) for i in (1, 3, 5))
-        ink = "#000" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#fff"
-        lines.append(
-            f".type-{crime_type.slug}{{background:{crime_type.colour};border-color:{crime_type.colour};color:{ink};"
-            f"fill:{crime_type.colour}}}"
-        )
-    return "\n".join(lines)
+    return "\n".join(
+        f".type-{look.crime_type.slug}{{background:{look.crime_type.colour};border-color:{look.crime_type.colour};"
+        f"color:{look.ink};fill:{look.crime_type.colour}}}"
+        for look in type_patterns(agency)
+    )

@@ -25,11 +25,16 @@ MARGIN_M = 150.0
 class SheetBox:
     """A mission's box on the sheet's map, in SVG units."""
 
-    number: int
+    label: str
     letter: str
+    kind: str
     x: float
     y: float
     size: float
+
+    @property
+    def middle(self) -> float:
+        return round(self.size / 2, 1)
 
 
 @dataclass(frozen=True)
@@ -46,10 +51,10 @@ class Sheet:
     scale_label: str
 
 
-def beat_sheets(agency: Agency, plan: MissionPlan, beats: list[BeatRows]) -> list[Sheet]:
-    """Return a sheet per beat, in the order given. Three queries."""
-    assert plan.grid is not None  # a finished plan has a grid
-    spec = GridSpec.from_bytes(bytes(plan.grid.spec))
+def beat_sheets(agency: Agency, plans: list[MissionPlan], beats: list[BeatRows]) -> list[Sheet]:
+    """Return a sheet per beat, in the order given; ``plans`` are those of the rows. Three queries, one more a plan."""
+    specs = {plan.pk: GridSpec.from_bytes(bytes(plan.grid.spec)) for plan in plans if plan.grid is not None}
+    spec = specs[plans[0].pk]
     outlines = dict(Beat.objects.filter(agency=agency).values_list("pk", "geometry"))
     streets, names = _layer(agency, "streets", spec.epsg)
     water, _ = _layer(agency, "river", spec.epsg)
@@ -61,7 +66,7 @@ def beat_sheets(agency: Agency, plan: MissionPlan, beats: list[BeatRows]) -> lis
         area = _to_metres(polygon_from_geojson(outlines[beat.beat.pk]), spec.epsg)
         frame = _Frame.around(area)
         near = shapely.intersects(streets, frame.window) if len(streets) else np.zeros(0, dtype=bool)
-        boxes = spec.boxes()[spec.index_of([row.mission.cell_id for row in beat.rows])]
+        boxes = [_box(specs[row.mission.plan_id], row.mission.cell_id) for row in beat.rows]
         sheets.append(
             Sheet(
                 beat=beat,
@@ -71,10 +76,11 @@ def beat_sheets(agency: Agency, plan: MissionPlan, beats: list[BeatRows]) -> lis
                 water=frame.path([shape for shape in water if shape.intersects(frame.window)]),
                 boxes=tuple(
                     SheetBox(
-                        row.mission.number,
+                        row.label,
                         row.mission.crime_type.letter,
-                        *frame.point(*box.bounds[0:4:3]),
-                        round(spec.cell_size_m * frame.scale, 1),
+                        row.mission.crime_type.slug,
+                        *frame.point(box.bounds[0], box.bounds[3]),
+                        round((box.bounds[2] - box.bounds[0]) * frame.scale, 1),
                     )
                     for row, box in zip(beat.rows, boxes, strict=True)
                 ),
@@ -117,6 +123,14 @@ class _Frame:
                     points = " L".join(f"{x} {y}" for x, y in (self.point(*xy[:2]) for xy in ring.coords))
                     parts.append(f"M{points}" + ("Z" if part.geom_type == "Polygon" else ""))
         return " ".join(parts)
+
+
+def _box(spec: GridSpec, cell_id: int) -> Any:
+    """The cell's square in metres."""
+    at = int(spec.index_of([cell_id])[0])
+    x = spec.x0_m + spec.cols[at] * spec.cell_size_m
+    y = spec.y0_m + spec.rows[at] * spec.cell_size_m
+    return shapely.box(x, y, x + spec.cell_size_m, y + spec.cell_size_m)
 
 
 def _to_metres(shape: Any, epsg: int) -> Any:

@@ -15,11 +15,11 @@ from agencies.access import RUNS_SHIFTS, SEES_PLANS, Access, agency_page
 from agencies.models import Agency, Beat, Shift, Unit
 from agencies.selectors import shift_instance_of, shifts
 from missions_project.lib.errors import MissionsError
+from patrols.board_page import instance_of
 from patrols.capacity_selectors import BeatCapacity, capacities
 from patrols.models import Duty
 from patrols.selectors import plan_for
 from patrols.services import duties_copy, duty_clear, duty_set
-from patrols.views import _instance
 
 STANDING, OFF = "standing", "off"
 
@@ -104,7 +104,8 @@ def roster_rows(access: Access, shift: Shift, on: dt.date, data: Any = None) -> 
 @agency_page(SEES_PLANS)
 def roster(request: HttpRequest, access: Access, on: str, shift_slug: str) -> HttpResponse:
     """Who is on duty, and what each beat can do. At most 20 queries to show."""
-    shift, date = _instance(access, on, shift_slug)
+    instance = instance_of(access, on, shift_slug)
+    shift, date = instance.shift, instance.on
     rows = roster_rows(access, shift, date, request.POST if request.method == "POST" else None)
     if request.method == "POST":
         if not access.has(RUNS_SHIFTS):
@@ -160,7 +161,8 @@ def _context(access: Access, shift: Shift, on: dt.date, rows: list[RosterRow]) -
 @agency_page(RUNS_SHIFTS)
 def roster_copy(request: HttpRequest, access: Access, on: str, shift_slug: str) -> HttpResponse:
     """Take over the duties of the same shift a week before."""
-    shift, date = _instance(access, on, shift_slug)
+    instance = instance_of(access, on, shift_slug)
+    shift, date = instance.shift, instance.on
     try:
         copied = duties_copy(
             agency=access.agency, shift=shift, source=date - dt.timedelta(days=7), on=date, actor=access.user

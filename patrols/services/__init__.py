@@ -1,10 +1,11 @@
 """Writing plans, missions and visits."""
 
 from patrols.services.additions import addition_create, addition_end, suppression_end
-from patrols.services.changes import mission_move, mission_swap
+from patrols.services.changes import area_suppress, mission_move, mission_swap, missions_add
 from patrols.services.decisions import gunfire_decision_run, plan_decide, plan_dismiss
 from patrols.services.duties import duties_copy, duty_clear, duty_set
 from patrols.services.engagements import engagement_arrive, engagement_leave, engagement_record
+from patrols.services.hand_over import hand_over_write
 from patrols.services.line import shift_line_run, shift_run
 from patrols.services.notice_choices import notice_choice_set, notice_secret_renew
 from patrols.services.notices import failures_record, notice_record, notice_send, notices_claim
@@ -15,10 +16,11 @@ from patrols.services.schedules import planning_run, plannings_claim, plans_publ
 from patrols.services.visits import VisitStarted, visit_end, visit_start
 
 __all__ = [
-    "duties_copy",
     "VisitStarted",
     "addition_create",
     "addition_end",
+    "area_suppress",
+    "duties_copy",
     "duty_clear",
     "duty_set",
     "engagement_arrive",
@@ -26,11 +28,13 @@ __all__ = [
     "engagement_record",
     "failures_record",
     "gunfire_decision_run",
+    "hand_over_write",
     "mission_add",
     "mission_assign",
     "mission_move",
     "mission_swap",
     "mission_withdraw",
+    "missions_add",
     "notice_choice_set",
     "notice_record",
     "notice_secret_renew",

@@ -1,8 +1,8 @@
-"""Places that are visited whatever is drawn, and the early end of what people decided before a draw."""
+"""Places that people want visited in every shift for a while; and the end of such wishes before their time."""
 
 import datetime as dt
+from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 
 from agencies.engine.geometry import polygon_from_geojson
@@ -10,14 +10,14 @@ from agencies.models import Agency, CrimeType, Shift, User
 from agencies.services import audit_record
 from missions_project.lib.errors import MissionsError
 from patrols.models import Addition, Suppression
-from patrols.services.overrides import _check_area, _check_district
+from patrols.services.live import boards_nudge
+from patrols.services.overrides import check_area, check_district
 
 
-@transaction.atomic
 def addition_create(
     *,
     agency: Agency,
-    geometry: dict[str, object],
+    geometry: dict[str, Any],
     shift: Shift | None,
     crime_type: CrimeType,
     dose_minutes: int,
@@ -27,7 +27,7 @@ def addition_create(
     expires_at: dt.datetime,
     actor: User,
 ) -> Addition:
-    """Have a place visited in every shift while this holds.
+    """Have an area visited in each shift that is planned while this holds.
 
     Raises ``ValidationError`` for what makes no sense, ``MissionsError`` outside the person's districts.
     """
@@ -44,45 +44,40 @@ def addition_create(
         author=actor,
     )
     addition.full_clean()
-    _check_area(agency, actor, polygon_from_geojson(addition.geometry))
+    check_area(agency, actor, polygon_from_geojson(addition.geometry))
     addition.save()
     audit_record(
-        agency=agency, actor=actor, action="area added", subject=reason, detail={"until": str(expires_at)}
+        agency=agency,
+        actor=actor,
+        action="addition made",
+        subject=reason,
+        detail={"addition": addition.pk, "until": str(expires_at)},
     )
+    boards_nudge(agency.pk)
     return addition
 
 
-@transaction.atomic
-def addition_end(*, addition: Addition, actor: User) -> Addition:
-    """End it now. Raises ``MissionsError`` outside the person's districts, or where it is over already."""
-    _check_area(addition.agency, actor, polygon_from_geojson(addition.geometry))
-    _end(addition)
-    audit_record(agency=addition.agency, actor=actor, action="added area ended", subject=addition.reason)
-    return addition
+def addition_end(*, addition: Addition, actor: User) -> None:
+    """End an addition now. Plans drawn before keep what they drew. Raises ``MissionsError`` if it has ended already."""
+    check_area(addition.agency, actor, polygon_from_geojson(addition.geometry))
+    _end(addition, actor, "addition ended")
 
 
-@transaction.atomic
-def suppression_end(*, suppression: Suppression, actor: User) -> Suppression:
-    """End it now. Raises ``MissionsError`` outside the person's districts, or where it is over already."""
+def suppression_end(*, suppression: Suppression, actor: User) -> None:
+    """End a suppression now. Plans drawn before keep what they drew. Raises ``MissionsError`` if it has ended already."""
     if suppression.beat is not None:
-        _check_district(suppression.agency, actor, suppression.beat)
+        check_district(suppression.agency, actor, suppression.beat)
     else:
-        _check_area(suppression.agency, actor, polygon_from_geojson(suppression.geometry))
-    _end(suppression)
-    audit_record(
-        agency=suppression.agency, actor=actor, action="suppression ended", subject=suppression.reason
-    )
-    return suppression
+        check_area(suppression.agency, actor, polygon_from_geojson(suppression.geometry))
+    _end(suppression, actor, "suppression ended")
 
 
-def _end(row: Addition | Suppression) -> None:
-    """Let it expire now. One that has not begun is over before it could hold: it must not end before it starts."""
+def _end(row: Addition | Suppression, actor: User, action: str) -> None:
     now = timezone.now()
-    row.starts_at, row.expires_at = min(row.starts_at, now - dt.timedelta(seconds=1)), now
-    won = (
-        type(row)
-        ._default_manager.filter(pk=row.pk, expires_at__gt=now)
-        .update(starts_at=row.starts_at, expires_at=now)
-    )
-    if won != 1:
-        raise MissionsError("This is over already.", next_step="read it again.")
+    if row.expires_at <= now:
+        raise MissionsError("This has ended already.", next_step="reload the shift board.")
+    # An end before the start is no period: what has not begun ends a moment after its start.
+    row.expires_at = max(now, row.starts_at + dt.timedelta(seconds=1))
+    row.save(update_fields=["expires_at"])
+    audit_record(agency=row.agency, actor=actor, action=action, subject=row.reason, detail={"row": row.pk})
+    boards_nudge(row.agency_id)

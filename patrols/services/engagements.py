@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from agencies.models import Unit, User
 from missions_project.lib.errors import MissionsError
 from patrols.models import Engagement, Mission
+from patrols.services.live import boards_nudge
 
 
 def engagement_record(
@@ -31,6 +32,7 @@ def engagement_record(
     )
     engagement.full_clean()
     engagement.save()
+    boards_nudge(mission.agency_id)
     return engagement
 
 
@@ -63,5 +65,6 @@ def engagement_leave(*, engagement: Engagement, at: dt.datetime) -> Engagement:
     if at < engagement.arrived_at:
         raise MissionsError("The departure lies before the arrival.", next_step="check the phone's clock.")
     Engagement.objects.filter(pk=engagement.pk, left_at__isnull=True).update(left_at=at)
+    boards_nudge(engagement.agency_id)
     engagement.refresh_from_db()
     return engagement

@@ -1,6 +1,7 @@
 """What people decide after the draw: recorded beside the design, never over it (DOMAIN §4)."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 import shapely
 from django.db import transaction
@@ -17,13 +18,14 @@ from missions_project.lib.errors import MissionsError
 from patrols.models import Assignment, Mission, MissionPlan, NoticeDelivery, Suppression
 from patrols.places import place_names
 from patrols.selectors import last_number
+from patrols.services.live import boards_nudge
 from patrols.services.notices import notice_record
 
 _EDGE_DEGREES = 50 / 111_320
 """Fifty metres: a line drawn by hand along a district's edge does not leave the district."""
 
 
-def _check_district(agency: Agency, actor: User, beat: Beat) -> None:
+def check_district(agency: Agency, actor: User, beat: Beat) -> None:
     """Raise ``MissionsError`` where the person's work is limited to other districts than the beat's. One query."""
     own = district_ids_of(agency, actor)
     if own and beat.district_id not in own:
@@ -33,7 +35,7 @@ def _check_district(agency: Agency, actor: User, beat: Beat) -> None:
         )
 
 
-def _check_area(agency: Agency, actor: User, area: shapely.Geometry) -> None:
+def check_area(agency: Agency, actor: User, area: shapely.Geometry) -> None:
     """The same for a drawn area: all of it must lie in the person's districts. Two queries."""
     own = district_ids_of(agency, actor)
     if not own:
@@ -47,7 +49,7 @@ def _check_area(agency: Agency, actor: User, area: shapely.Geometry) -> None:
         )
 
 
-def _check_reason(reason: str, what: str) -> None:
+def check_reason(reason: str, what: str) -> None:
     """Raise ``MissionsError`` without a reason, or with one about a person: reasons are printed, exported and kept."""
     if not reason.strip():
         raise MissionsError(f"A mission is {what} only with a reason.", next_step="write why in a few words.")
@@ -57,8 +59,9 @@ def _check_reason(reason: str, what: str) -> None:
         )
 
 
-def _tell_change(mission: Mission, how: str) -> None:
-    """Tell whoever wants to hear of changes, in the transaction of the change."""
+def tell_change(mission: Mission, how: str) -> None:
+    """Tell whoever wants to hear of changes, in the transaction of the change; open boards look again."""
+    boards_nudge(mission.agency_id)
     notice_record(
         plan=mission.plan, event=NoticeDelivery.Event.CHANGED, what=f"Mission {mission.number} {how}."
     )
@@ -67,7 +70,7 @@ def _tell_change(mission: Mission, how: str) -> None:
 @transaction.atomic
 def mission_assign(*, mission: Mission, unit: Unit | None, actor: User) -> None:
     """Send another unit, or none. Raises ``MissionsError`` for another agency's unit, or outside the person's districts."""
-    _check_district(mission.agency, actor, mission.beat)
+    check_district(mission.agency, actor, mission.beat)
     if unit is None:
         Assignment.objects.filter(mission=mission).delete()
     elif unit.agency_id != mission.agency_id:
@@ -89,7 +92,7 @@ def mission_assign(*, mission: Mission, unit: Unit | None, actor: User) -> None:
         subject=str(mission),
         detail={"mission": mission.pk, "unit": unit.call_sign if unit else None},
     )
-    _tell_change(mission, "assigned")
+    tell_change(mission, "assigned")
 
 
 @transaction.atomic
@@ -98,8 +101,8 @@ def mission_withdraw(*, mission: Mission, reason: str, actor: User) -> None:
 
     Raises ``MissionsError`` without a reason, outside the person's districts, or if it is withdrawn already.
     """
-    _check_district(mission.agency, actor, mission.beat)
-    _check_reason(reason, "withdrawn")
+    check_district(mission.agency, actor, mission.beat)
+    check_reason(reason, "withdrawn")
     won = Mission.objects.filter(pk=mission.pk, withdrawn_at__isnull=True).update(
         withdrawn_at=timezone.now(), withdrawn_reason=reason.strip()[:300], withdrawn_by=actor
     )
@@ -112,7 +115,7 @@ def mission_withdraw(*, mission: Mission, reason: str, actor: User) -> None:
         subject=str(mission),
         detail={"mission": mission.pk, "reason": reason},
     )
-    _tell_change(mission, "withdrawn")
+    tell_change(mission, "withdrawn")
 
 
 @transaction.atomic
@@ -125,14 +128,17 @@ def mission_add(
     dose_minutes: int,
     reason: str,
     actor: User,
+    tactic: str = "",
+    more_starts: Sequence[dt.datetime] = (),
 ) -> Mission:
-    """Add a person's own mission to a plan, with a reason. It is outside the draw: π is what the design gave, if any.
+    """Add a person's own mission to a plan, with a reason. It is outside the draw: its π is 0 and the design stays.
 
     Raises ``MissionsError`` without a reason, outside the shift, off the grid or beats, outside the person's districts,
     or where a mission is already.
     """
-    _check_reason(reason, "added")
-    if plan.grid is None or not plan.period_from <= starts_at < plan.period_to:
+    check_reason(reason, "added")
+    starts = [starts_at, *more_starts]
+    if plan.grid is None or any(not plan.period_from <= start < plan.period_to for start in starts):
         raise MissionsError("The start lies outside the shift.", next_step="choose a time within the shift.")
     spec = GridSpec.from_bytes(bytes(plan.grid.spec))
     index = int(spec.index_of([cell_id])[0])
@@ -140,12 +146,13 @@ def mission_add(
     if beat_id < 0:
         raise MissionsError("This place lies in no beat.", next_step="choose a cell inside a beat.")
     beat = Beat.objects.defer("geometry").get(pk=beat_id, agency=plan.agency)
-    _check_district(plan.agency, actor, beat)
+    check_district(plan.agency, actor, beat)
     existing = Mission.objects.select_for_update().filter(plan=plan, cell_id=cell_id).first()
     if existing:
         raise MissionsError(
             f"Mission {existing.number} is already there.", next_step="change that mission instead."
         )
+    check_box_free(plan, cell_id, starts, dose_minutes)
     x_m, y_m = spec.centres()
     mission = Mission(
         agency=plan.agency,
@@ -155,7 +162,7 @@ def mission_add(
         cell_id=cell_id,
         crime_type=crime_type,
         place=place_names(plan.agency, x_m=x_m[[index]], y_m=y_m[[index]], epsg=spec.epsg)[0],
-        visit_starts=[starts_at.isoformat()],
+        visit_starts=[start.astimezone(dt.UTC).isoformat() for start in starts],
         starts_at=starts_at,
         dose_minutes=dose_minutes,
         expected=0.0,
@@ -164,6 +171,7 @@ def mission_add(
         source=Mission.Source.ADDED,
         reason=reason.strip()[:300],
         author=actor,
+        tactic=tactic,
     )
     mission.full_clean()
     mission.save()
@@ -172,10 +180,37 @@ def mission_add(
         actor=actor,
         action="mission added",
         subject=str(mission),
-        detail={"reason": reason},
+        detail={"mission": mission.pk, "reason": reason},
     )
-    _tell_change(mission, "added")
+    tell_change(mission, "added")
     return mission
+
+
+def check_box_free(
+    plan: MissionPlan,
+    cell_id: int,
+    starts: Sequence[dt.datetime],
+    dose_minutes: int,
+    but: int | None = None,
+) -> None:
+    """Raise ``MissionsError`` where another mission of the shift (a later decision's) has a unit in the box then. One query."""
+    others = Mission.objects.filter(
+        agency=plan.agency,
+        plan__shift=plan.shift_id,
+        plan__on=plan.on,
+        cell_id=cell_id,
+        plan__grid=plan.grid_id,
+        withdrawn_at__isnull=True,
+    ).exclude(plan__state=MissionPlan.State.SUPERSEDED)
+    dose = dt.timedelta(minutes=dose_minutes)
+    for other in others.exclude(pk=but) if but else others:
+        length = dt.timedelta(minutes=other.dose_minutes)
+        taken = [dt.datetime.fromisoformat(text) for text in other.current_starts]
+        if any(start < begin + length and begin < start + dose for start in starts for begin in taken):
+            raise MissionsError(
+                f"Mission {other.number} has a unit in this box at that time.",
+                next_step="choose a time at which the box is free.",
+            )
 
 
 def suppression_create(
@@ -196,9 +231,9 @@ def suppression_create(
     )
     suppression.full_clean()
     if beat is not None:
-        _check_district(agency, actor, beat)
+        check_district(agency, actor, beat)
     else:
-        _check_area(agency, actor, polygon_from_geojson(suppression.geometry))
+        check_area(agency, actor, polygon_from_geojson(suppression.geometry))
     suppression.save()
     audit_record(
         agency=agency,
@@ -207,4 +242,5 @@ def suppression_create(
         subject=reason,
         detail={"until": str(expires_at)},
     )
+    boards_nudge(agency.pk)
     return suppression

@@ -21,6 +21,7 @@ from patrols.engine.oversight import plan_oversight
 from patrols.engine.plan import PlanDraw, design_digest, design_to_bytes, plan_draw
 from patrols.models import Assignment, Engagement, Mission, MissionPlan, NoticeDelivery
 from patrols.services.decision_scope import decision_check_publish
+from patrols.services.live import boards_nudge
 from patrols.services.notices import notice_record
 from patrols.services.plan_inputs import PlanInputs, plan_inputs
 from patrols.services.plan_rows import assignment_rows, plan_rows
@@ -87,6 +88,7 @@ def plan_missions(
             data_hash=inputs.forecast.data_hash,
         )
         reporter.progress(4, 4, "Done")
+    boards_nudge(plan.agency_id)
     if not with_reasons:
         return plan
     # After the plan is closed: a supervisor need not wait for words, and words that fail must not fail the plan.
@@ -130,6 +132,7 @@ def _publish(plan: MissionPlan, actor: User | None) -> None:
         raise MissionsError("This plan is no longer a draft.", next_step="reload the shift map.")
     audit_record(agency=plan.agency, actor=actor, action="plan published", subject=str(plan))
     notice_record(plan=plan, event=NoticeDelivery.Event.PUBLISHED, what="")
+    boards_nudge(plan.agency_id)
 
 
 def _supersede_published(plan: MissionPlan) -> None:

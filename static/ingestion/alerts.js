@@ -66,6 +66,8 @@ window.MissionsAlerts = (() => {
       asking = true;
       try {
         const told = await get(source.version);
+        // A page whose address tells of more than alerts hears all of it: one question for both.
+        if (told) { document.dispatchEvent(new CustomEvent("missions:told", { detail: told })); }
         if (told && told.alerts !== version) {
           const data = await get(source.alerts);
           if (data) { draw(data); version = told.alerts; }
@@ -77,8 +79,12 @@ window.MissionsAlerts = (() => {
       }
     };
 
-    ask();
-    setInterval(ask, 1000 * Number(source.liveSeconds || 15));
+    /* The pause is read each time: a page may change its mind, as on a window that became narrow. */
+    const round = async () => {
+      await ask();
+      setTimeout(round, 1000 * Number(source.liveSeconds || 15));
+    };
+    round();
     document.addEventListener("visibilitychange", ask);
     return layer;
   };

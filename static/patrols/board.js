@@ -1,126 +1,165 @@
-/* The shift map: mission boxes over the agency's own layers; list and map choose the same mission. */
+/* The shift board: map and list choose the same mission; what changed elsewhere appears by itself.
+   window.MissionsBoard is what the board's other scripts share: map, holder, choose, say, drawing. */
 "use strict";
-(() => {
+window.MissionsBoard = (() => {
   const holder = document.querySelector(".board__map");
   const drawer = document.getElementById("drawer");
-  let map = null;
+  const news = document.getElementById("board-news");
+  const board = { map: null, holder, drawer, drawing: false };
+  const narrow = matchMedia("(max-width: 900px)");
   let boxes = null;
   let chosen = null;
+  let plan = "";
+  let notes = null;
 
-  const stateStyle = {
-    "planned": { weight: 2, dashArray: "4 3" },
-    "assigned": { weight: 2.5, dashArray: null },
-    "under way": { weight: 5, dashArray: null },
-    "done": { weight: 2, dashArray: null, fillOpacity: 0.15 },
-    "missed": { weight: 1.5, dashArray: "2 4", fillOpacity: 0.1 },
-    "withdrawn": { weight: 1, dashArray: "1 5", fillOpacity: 0 },
-  };
+  /* Phones ask less often: their batteries last the shift. */
+  const setPace = () => { holder.dataset.liveSeconds = narrow.matches ? "15" : "2"; };
+  setPace();
+  narrow.addEventListener("change", setPace);
 
-  const style = (feature) => ({
-    color: feature.properties.colour,
-    fillColor: feature.properties.colour,
-    fillOpacity: 0.45,
-    ...stateStyle[feature.properties.state],
-  });
-
-  /* Number and letter; the letter gives way when boxes are smaller than their labels. */
-  const labelOf = (facts) => {
-    const label = document.createElement("span");
-    label.append(String(facts.number));
-    const letter = document.createElement("i");
-    letter.textContent = facts.letter;
-    label.append(letter);
-    return label;
-  };
-
-  const fitLabels = () => {
-    const first = boxes && boxes.getLayers()[0];
-    if (!first) { return; }
-    const bounds = first.getBounds();
-    const width = map.latLngToLayerPoint(bounds.getNorthEast()).x - map.latLngToLayerPoint(bounds.getSouthWest()).x;
-    holder.classList.toggle("board__map--far", width < 26);
-    /* Hundreds of labels on a whole city hide it: there the boxes alone show where missions are. */
-    holder.classList.toggle("board__map--city", width < 8 && boxes.getLayers().length > 150);
+  board.say = (text, bad) => {
+    news.textContent = text;
+    news.hidden = !text;
+    news.classList.toggle("board__news--bad", Boolean(bad));
   };
 
   const mark = () => {
     document.querySelectorAll("[data-mission]").forEach((row) => {
       row.setAttribute("aria-current", String(row.dataset.mission === chosen));
     });
-    if (boxes) {
-      boxes.eachLayer((box) => {
-        box.setStyle(style(box.feature));
-        if (String(box.feature.id) === chosen) { box.setStyle({ weight: 6 }); box.bringToFront(); }
-      });
-    }
-  };
-
-  const choose = (id, moveMap) => {
-    chosen = String(id);
-    mark();
-    if (moveMap && boxes) {
-      boxes.eachLayer((box) => { if (String(box.feature.id) === chosen) map.panTo(box.getBounds().getCenter()); });
-    }
-  };
-
-  const loadBoxes = async () => {
-    const response = await fetch(holder.dataset.missions, { headers: { Accept: "application/geo+json" } });
-    if (!response.ok) { return; }
-    const data = await response.json();
-    const first = boxes === null;
-    if (boxes) { boxes.remove(); }
-    boxes = L.geoJSON(data, {
-      style,
-      pane: "missions",
-      onEachFeature: (feature, box) => {
-        const facts = feature.properties;
-        box.bindTooltip(labelOf(facts), { permanent: true, direction: "center", className: `mission-label type-${facts.crime_type}` });
-        box.on("click", (event) => {
-          L.DomEvent.stopPropagation(event);
-          choose(feature.id, false);
-          const row = document.querySelector(`[data-mission="${feature.id}"]`);
-          if (row) { row.scrollIntoView({ block: "nearest" }); row.click(); }
-        });
-      },
-    }).addTo(map);
-    fitLabels();
-    if (first && data.features.length) { map.fitBounds(boxes.getBounds(), { padding: [30, 30], maxZoom: 15 }); }
-    mark();
-  };
-
-  const prepareAdding = () => {
-    const form = document.getElementById("add-form");
-    if (!form) { return; }
-    let pin = null;
-    map.on("click", (event) => {
-      if (!form.parentElement.open) { return; }
-      form.elements.lon.value = event.latlng.lng.toFixed(6);
-      form.elements.lat.value = event.latlng.lat.toFixed(6);
-      if (pin) { pin.remove(); }
-      pin = L.circleMarker(event.latlng, { radius: 7, color: "#000", fillColor: "#fff", fillOpacity: 1 }).addTo(map);
-      document.getElementById("add-hint").textContent = "Place chosen. Click again to move it.";
+    document.querySelectorAll("[data-choose]").forEach((bar) => {
+      bar.classList.toggle("bar--chosen", bar.dataset.choose === chosen);
+    });
+    if (!boxes) { return; }
+    boxes.eachLayer((box) => {
+      box.setStyle(MissionsBoxes.style(box.feature));
+      if (String(box.feature.id) === chosen) {
+        box.setStyle({ weight: 6, dashArray: null, color: MissionsMap.token("--ink") });
+        box.bringToFront();
+      }
     });
   };
 
+  board.choose = (id, moveMap) => {
+    chosen = id === null ? null : String(id);
+    mark();
+    if (moveMap && boxes) {
+      // Out from under the drawer, which lies over the map's left.
+      const left = narrow.matches ? 40 : 460;
+      const inside = { paddingTopLeft: [left, 40], paddingBottomRight: [70, 50] };
+      boxes.eachLayer((box) => { if (String(box.feature.id) === chosen) board.map.panInside(box.getBounds().getCenter(), inside); });
+    }
+  };
+
+  const open = (id) => {
+    const row = document.querySelector(`[data-mission="${id}"]`);
+    if (row) { row.scrollIntoView({ block: "nearest" }); row.click(); }
+  };
+
+  /* While somebody points at a place, a box is a place like any other. */
+  const chooseBox = (id) => {
+    if (board.drawing) { return false; }
+    board.choose(id, false);
+    open(id);
+    return true;
+  };
+
+  const loadBoxes = async () => {
+    if (!board.map) { return; }
+    const response = await fetch(holder.dataset.missions, { headers: { Accept: "application/geo+json" } }).catch(() => null);
+    if (!response || !response.ok) { return; }
+    const data = await response.json();
+    const first = boxes === null;
+    if (boxes) { boxes.remove(); }
+    boxes = MissionsBoxes.draw(board.map, data, { pane: "missions", choose: chooseBox });
+    MissionsBoxes.fitLabels(board.map, boxes, holder);
+    if (first && data.features.length) { board.map.fitBounds(boxes.getBounds(), { padding: [30, 30], maxZoom: 15 }); }
+    mark();
+  };
+
+  board.closeDrawer = () => {
+    drawer.hidden = true;
+    drawer.replaceChildren();
+    board.choose(null, false);
+    drawer.dispatchEvent(new CustomEvent("drawer-closed", { bubbles: true }));
+  };
+
+  /* The now-line moves between refreshes too; the timeline opens at now where it is wider than the screen. */
+  const showNow = () => {
+    const scroll = document.getElementById("timeline-scroll");
+    const now = scroll && scroll.querySelector(".timeline__now");
+    if (now && scroll.scrollWidth > scroll.clientWidth) {
+      scroll.scrollLeft = (parseFloat(now.getAttribute("x1")) / 100) * scroll.scrollWidth - scroll.clientWidth / 2;
+    }
+  };
+
   window.addEventListener("map:init", (event) => {
-    map = event.detail.map;
+    const map = event.detail.map;
+    board.map = map;
     map.createPane("missions").style.zIndex = 450;
     MissionsAlerts.follow(map, holder.dataset, MissionsMap.base(map, holder.dataset));
-    map.on("zoomend", fitLabels);
+    map.on("zoomend", () => MissionsBoxes.fitLabels(map, boxes, holder));
     loadBoxes();
-    prepareAdding();
+    document.dispatchEvent(new CustomEvent("board:map"));
   });
 
-  document.body.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.target.id === "drawer") { drawer.hidden = false; drawer.focus(); }
-    if (event.detail.target.id === "list") { loadBoxes(); }
+  /* The version address told something: ask for the list if the one shown is of another mark, for the notes likewise.
+     The first mark told is the page's own; a list says itself which it is of, so that one that was late is asked for again. */
+  document.addEventListener("missions:told", (event) => {
+    const told = event.detail;
+    const shown = document.querySelector("#list [data-mark]").dataset.mark || plan;
+    if (shown && told.plan !== shown) {
+      // Not all boards in the same moment.
+      setTimeout(() => htmx.trigger(document.body, "missions-changed"), Math.random() * 500);
+    }
+    plan = shown || told.plan;
+    if (notes !== null && told.notes !== notes) { refreshNotes(); }
+    notes = told.notes;
   });
+
+  /* A note half written must not be lost to somebody else's change. */
+  const refreshNotes = () => {
+    const note = document.querySelector("#notes textarea");
+    if (!note || (!note.value && note !== document.activeElement)) { htmx.trigger("#notes", "notes-changed"); }
+  };
+
+  let kept = null;
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target.id !== "list") { return; }
+    const scroll = document.getElementById("timeline-scroll");
+    kept = { list: document.getElementById("board-list").scrollTop, timeline: scroll ? [scroll.scrollLeft, scroll.scrollTop] : null };
+  });
+  document.body.addEventListener("htmx:afterSettle", (event) => {
+    const id = event.detail.target.id;
+    if (id === "drawer" && drawer.childElementCount) { drawer.hidden = false; drawer.scrollTop = 0; drawer.focus({ preventScroll: true }); }
+    if (id !== "list") { return; }
+    const version = document.querySelector("#list [data-plan]").dataset.plan;
+    // Another plan means other buttons, filters and forms: the page itself is out of date.
+    if (version !== pageVersion) { location.reload(); return; }
+    if (kept) {
+      document.getElementById("board-list").scrollTop = kept.list;
+      const scroll = document.getElementById("timeline-scroll");
+      if (scroll && kept.timeline) { [scroll.scrollLeft, scroll.scrollTop] = kept.timeline; }
+      kept = null;
+    }
+    loadBoxes();
+  });
+  const pageVersion = document.querySelector("#list [data-plan]").dataset.plan;
+
   document.body.addEventListener("click", (event) => {
     const row = event.target.closest("[data-mission]");
-    if (row) { choose(row.dataset.mission, true); }
-    if (event.target.closest("[data-close-drawer]")) { drawer.hidden = true; chosen = null; mark(); }
+    if (row) { board.choose(row.dataset.mission, true); }
+    const bar = event.target.closest("[data-choose]");
+    if (bar) { board.choose(bar.dataset.choose, true); open(bar.dataset.choose); }
+    if (event.target.closest("[data-close-drawer]")) { board.closeDrawer(); }
+    // Menus close when the page is clicked beside them.
+    document.querySelectorAll(".board__fold[open], .picker__date[open]").forEach((fold) => {
+      if (!fold.contains(event.target)) { fold.open = false; }
+    });
   });
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !drawer.hidden) { drawer.hidden = true; chosen = null; mark(); }
-  });
+
+  const legend = document.getElementById("legend");
+  if (legend && narrow.matches) { legend.open = false; }
+  showNow();
+  return board;
 })();

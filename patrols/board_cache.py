@@ -1,0 +1,62 @@
+"""What many open boards ask for at once is worked out once: kept by the mark of what it shows."""
+
+import datetime as dt
+import gzip
+import hashlib
+import time
+from collections.abc import Callable
+
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from ingestion.live_views import cached_mark
+from patrols.board_selectors import board_mark, notes_mark
+
+KEEP_S = 120
+WAIT_S, STEP_S = 2.0, 0.02
+"""How long somebody waits for another who is already working the same thing out, and how often they look."""
+
+
+def plan_mark(agency_id: int, shift_slug: str, on: dt.date) -> str:
+    """Return the mark of a shift instance's plans, missions and visits. No query while it is kept."""
+    # Cut, for it becomes a key of the cache; no shift's slug is longer.
+    name = f"board:{on}:{shift_slug[:40]}"
+    return cached_mark(
+        agency_id, name, lambda: board_mark(agency_id, shift_slug[:40], on, now=timezone.now())
+    )
+
+
+def standing_mark(agency_id: int, on: dt.date) -> str:
+    """Return the mark of notes and standing changes around a date. No query while it is kept."""
+    return cached_mark(agency_id, f"notes:{on}", lambda: notes_mark(agency_id, on, now=timezone.now()))
+
+
+def kept(agency_id: int, name: str, mark: str, make: Callable[[], str]) -> bytes:
+    """Return the text of this name for this mark, compressed, made by one of all who ask for it in the same moment.
+
+    Two hundred boards hear of a change within two seconds: without this each would have its own copy worked out.
+    """
+    key = f"board-text:{agency_id}:{hashlib.sha256(f'{name} {mark}'.encode()).hexdigest()[:32]}"
+    deadline = time.monotonic() + WAIT_S
+    packed: bytes | None
+    while (packed := cache.get(key)) is None:
+        # Whoever sets the lock works; it ends by itself, should that process die.
+        if cache.add(f"{key}:lock", 1, WAIT_S) or time.monotonic() > deadline:
+            # Compressed once, too: that takes longer than all else about an answer that is kept.
+            packed = gzip.compress(make().encode(), 6, mtime=0)
+            cache.set(key, packed, KEEP_S)
+            cache.delete(f"{key}:lock")
+            break
+        time.sleep(STEP_S)
+    return packed
+
+
+def packed_answer(request: HttpRequest, packed: bytes, content_type: str) -> HttpResponse:
+    """Answer with what ``kept`` returned, as it is where the browser takes it compressed. It must hold no secret."""
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        response = HttpResponse(packed, content_type=content_type, headers={"Content-Encoding": "gzip"})
+    else:
+        response = HttpResponse(gzip.decompress(packed), content_type=content_type)
+    response["Vary"] = "Accept-Encoding, Cookie"
+    return response

@@ -1,0 +1,30 @@
+"""The address that open boards ask every other second: has the plan or an alert changed."""
+
+import json
+
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from django.views.decorators.http import require_GET
+
+from agencies.access import SEES_PLANS
+from agencies.lookups import date_from_text
+from ingestion.live_views import alerts_mark, conditional_answer, granted
+from missions_project.lib.errors import MissionsError
+from patrols.board_cache import plan_mark, standing_mark
+
+
+@require_GET
+def version(request: HttpRequest, agency_slug: str, on: str, shift_slug: str) -> HttpResponseBase:
+    """The marks of what an open board shows. No query while nothing changed and the session is known."""
+    try:
+        date = date_from_text(on)
+    except MissionsError as exc:
+        raise Http404(str(exc)) from exc
+
+    def tell(request: HttpRequest, agency_id: int) -> HttpResponseBase:
+        plan, notes = plan_mark(agency_id, shift_slug, date), standing_mark(agency_id, date)
+        alerts = alerts_mark(agency_id)
+        body = json.dumps({"alerts": alerts, "plan": plan, "notes": notes})
+        return conditional_answer(request, lambda: body, f'"{alerts}{plan}{notes}"', "application/json")
+
+    return granted(request, agency_slug, SEES_PLANS, tell)

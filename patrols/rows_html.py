@@ -1,0 +1,45 @@
+"""The list's rows and unit chips as HTML. Written by hand: a template takes a tenth of a second for three hundred of them."""
+
+from django.urls import reverse
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+from patrols.board import MissionRow
+
+
+def rows_html(rows: tuple[MissionRow, ...] | list[MissionRow], agency_slug: str) -> SafeString:
+    """Return a list item a mission; every text in it is escaped. No query."""
+    drawer = reverse("patrols:drawer", args=[agency_slug, 0]).removesuffix("0/")
+    return mark_safe("".join(_row(row, drawer) for row in rows))
+
+
+def _row(row: MissionRow, drawer: str) -> str:
+    mission, crime_type = row.mission, row.mission.crime_type
+    times = "".join(f"<span>{time}</span>" for time in row.times)
+    marks = "".join(f' <small class="chip">{escape(mark)}</small>' for mark in row.marks)
+    why = f' title="{escape(mission.headline)}"' if mission.headline else ""
+    name = escape(crime_type.name)
+    return (
+        f'<li><button class="mission mission--{row.css}" id="mission-{mission.pk}" data-mission="{mission.pk}" '
+        f'hx-get="{drawer}{mission.pk}/" hx-target="#drawer">'
+        '<span class="mission__grip" aria-hidden="true">⠿</span>'
+        f'<span class="mission__number">{row.label}</span>'
+        f'<span class="type-box type-{escape(crime_type.slug)}" title="{name}">{escape(crime_type.letter)}</span>'
+        f'<span class="mission__times">{times}</span>'
+        f'<span class="mission__place"{why}>{escape(row.place)}{marks}</span>'
+        f'<span class="mission__unit">{escape(row.unit) or "–"}</span>'
+        f'<span class="mission__expected" title="Expected {name} in this box in this shift">{row.expected}</span>'
+        f'<span class="mission__harm" title="Expected harm: severity weight × expected count">{row.harm}</span>'
+        f'<span class="mission__state" title="{row.state}">{row.sign}<span class="visually-hidden">{row.state}</span>'
+        "</span></button></li>\n"
+    )
+
+
+def chip_html(key: int, call_sign: str, load: int, capacity: int) -> str:
+    """Return a unit as a place where missions can be dropped; its call sign is escaped."""
+    name = escape(call_sign)
+    full = " unit--full" if load == capacity else " unit--burdened" if load > capacity else ""
+    return (
+        f'<span class="unit{full}" data-unit="{key}" data-name="{name}" title="{load} of the {capacity} missions that it '
+        f'can take; drop a mission here">{name} <b>{load}/{capacity}</b></span>'
+    )
