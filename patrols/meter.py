@@ -50,6 +50,9 @@ def meter_of(missions: Iterable[Mission], *, added: int = 0, withdrawn: Collecti
     """
     rows = list(missions)
     gone = set(withdrawn)
-    drawn = [row.source == Mission.Source.DRAWN for row in rows] + [False] * added
+    # What people asked for before the draw was part of the design, with a chance of 1.
+    drawn = [row.source == Mission.Source.DRAWN or row.addition_id is not None for row in rows] + [
+        False
+    ] * added
     done = [row.withdrawn_at is None and row.pk not in gone for row in rows] + [True] * added
     return Meter(override_meter(np.array(drawn, dtype=np.bool_), np.array(done, dtype=np.bool_)))

@@ -189,6 +189,7 @@ def plan_dismiss(*, plan: MissionPlan, actor: User) -> None:
         if rows.update(state=MissionPlan.State.SUPERSEDED) != 1:
             raise MissionsError("This decision is no longer a draft.", next_step="reload the shift map.")
         audit_record(agency=plan.agency, actor=actor, action="decision dismissed", subject=str(plan))
+        boards_nudge(plan.agency_id)
     plan.refresh_from_db()
 
 
