@@ -1,8 +1,13 @@
 """Proof that a plan is what its seed gave: drawn again, and compared with the missions that officers saw."""
 
+import datetime as dt
+
+import numpy as np
+
 from forecasting.engine.grid import GridSpec
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import RunStatus
+from patrols.engine.design import Floats
 from patrols.engine.plan import replay
 from patrols.models import Mission, MissionPlan
 from patrols.selectors import plan_draw_of
@@ -12,7 +17,7 @@ def plan_differences(plan: MissionPlan) -> list[str]:
     """Return where a plan is not what its stored design and seed give, in words; empty when it is. Two queries.
 
     Compares draw, start times, doses and probabilities, the seed and digest kept in the plan's row, and the drawn
-    missions: cell, dose and probability. Raises ``MissionsError`` for a plan that never finished.
+    missions: cell, start times, dose and probability. Raises ``MissionsError`` for a plan that never finished.
     """
     if plan.status != RunStatus.SUCCEEDED or plan.grid is None:
         raise MissionsError(
@@ -25,22 +30,29 @@ def plan_differences(plan: MissionPlan) -> list[str]:
     draw, spec = plan_draw_of(plan), GridSpec.from_bytes(bytes(plan.grid.spec))
     rows = draw.drawn_rows
     drawn = {
-        cell: (dose, pi)
-        for cell, dose, pi in zip(
+        cell: (dose, pi, _instants(plan, minutes))
+        for cell, dose, pi, minutes in zip(
             spec.cells[draw.cell[rows]].tolist(),
             draw.dose_minutes[rows].tolist(),
             draw.pi[rows].tolist(),
+            draw.visit_start_minutes[rows],
             strict=True,
         )
     }
     missions = Mission.objects.filter(plan=plan, source=Mission.Source.DRAWN)
-    stored = {m.cell_id: (m.number, m.dose_minutes, m.probability) for m in missions}
+    stored = {m.cell_id: (m.number, m.dose_minutes, m.probability, list(m.visit_starts)) for m in missions}
     found = [
         f"Cell {cell} was drawn, but there is no mission." for cell in sorted(drawn.keys() - stored.keys())
     ]
-    for cell, (number, dose, pi) in sorted(stored.items()):
+    for cell, (number, dose, pi, starts) in sorted(stored.items()):
         if cell not in drawn:
             found.append(f"Mission {number} stands as drawn, but its cell {cell} was not.")
-        elif (dose, pi) != drawn[cell]:
-            found.append(f"Mission {number}: minutes or probability are not those that were drawn.")
+        elif (dose, pi, starts) != drawn[cell]:
+            found.append(f"Mission {number}: times, minutes or probability are not those that were drawn.")
     return found
+
+
+def _instants(plan: MissionPlan, minutes: Floats) -> list[str]:
+    return [
+        (plan.period_from + dt.timedelta(minutes=int(at))).isoformat() for at in minutes if not np.isnan(at)
+    ]

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import shapely
-from django.db.models import Max, Prefetch, Q, QuerySet
+from django.db.models import Max, Prefetch, Q, QuerySet, TextField
 from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 
 from agencies.engine.geometry import polygon_from_geojson
 from agencies.models import Agency, Beat, CrimeType, Shift, Unit
@@ -69,30 +70,43 @@ def suppressed_cells(
 
 
 def planned_history(
-    agency: Agency, *, grid: Grid, before: dt.datetime, window_days: float
+    agency: Agency, *, grid: Grid, before: dt.datetime, window_days: float, reach_days: float = 120.0
 ) -> tuple[Floats, Floats]:
     """Return what was planned for each cell before this instant: minutes in the window, days since the last mission.
 
-    Two float64[N] arrays; infinity days for a cell without any mission in the last 120 days. Drawn missions of
-    published plans and those that additions asked for before the draw, whether carried out or not: so the whole history of
-    plans can be drawn again. One query.
+    Two float64[N] arrays; infinity days for a cell without any mission in the last ``reach_days`` (or the window, if
+    longer). Missions of published plans only, drawn or added before their draw, whether carried out or not, at their
+    planned times: so the whole history of plans can be drawn again. Two queries.
     """
-    spec = GridSpec.from_bytes(bytes(grid.spec))
+    spec = grid_spec(grid)
     minutes, days = np.zeros(len(spec)), np.full(len(spec), np.inf)
-    rows = Mission.objects.filter(
-        Q(source=Mission.Source.DRAWN) | Q(addition__isnull=False),
+    plans = MissionPlan.objects.filter(
         agency=agency,
-        plan__grid=grid,
-        plan__state=MissionPlan.State.PUBLISHED,
-        plan__period_from__lt=before,
-        plan__period_from__gte=before - dt.timedelta(days=max(120.0, window_days)),
-    ).values_list("cell_id", "dose_minutes", "visit_starts", "plan__period_to")
-    for cell_id, dose, visits, period_to in rows:
-        index = int(spec.index_of([cell_id])[0])
-        ago = (before - period_to).total_seconds() / 86400
-        days[index] = min(days[index], max(ago, 0.0))
-        if ago < window_days:
-            minutes[index] += dose * len(visits)
+        grid=grid,
+        state=MissionPlan.State.PUBLISHED,
+        period_from__lt=before,
+        period_from__gte=before - dt.timedelta(days=max(reach_days, window_days)),
+    )
+    end_of = dict(plans.values_list("pk", "period_to"))
+    # What people add after a draw is no part of the plan; what they added before it is.
+    planned = Q(source=Mission.Source.DRAWN) | Q(addition__isnull=False)
+    # As text: a city's weeks hold 17,000 lists of starts, and only their lengths are wanted.
+    rows = list(
+        Mission.objects.filter(planned, plan__in=list(end_of))
+        .annotate(starts_text=Cast("visit_starts", TextField()))
+        .values_list("cell_id", "dose_minutes", "starts_text", "plan_id")
+    )
+    if not rows:
+        return minutes, days
+    cell_ids, doses, texts, plan_ids = zip(*rows, strict=True)
+    at = spec.index_of(list(cell_ids))
+    ago_of = {pk: (before - end).total_seconds() / 86400 for pk, end in end_of.items()}
+    ago = np.array([ago_of[pk] for pk in plan_ids])
+    # No mission was less than nought days ago: one whose shift still runs is of now.
+    np.minimum.at(days, at, np.maximum(ago, 0.0))
+    spent = np.array(doses, dtype=np.float64) * [text.count('"') // 2 for text in texts]
+    recent = ago < window_days
+    np.add.at(minutes, at[recent], spent[recent])
     return minutes, days
 
 

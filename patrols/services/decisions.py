@@ -21,6 +21,7 @@ from missions_project.lib.runs import RunStatus
 from patrols.engine.spread import neighbour_beats
 from patrols.models import MissionPlan, PatrolPolicy
 from patrols.selectors import active_policy, plan_for
+from patrols.services.live import boards_nudge
 from patrols.services.plans import CODE_VERSION, plan_missions
 
 logger = logging.getLogger(__name__)

@@ -46,6 +46,7 @@ def plan_queue(
 
     With ``forecast`` it is drawn from that one, else from the newest there is when its turn comes.
     """
+    _check_recurrence(shift)
     period_from, period_to = shift_instance_of(agency, shift, on)
     plan = MissionPlan(
         agency=agency,
@@ -62,6 +63,18 @@ def plan_queue(
     plan.full_clean(exclude=["design"])
     plan.save()
     return plan
+
+
+def _check_recurrence(shift: Shift) -> None:
+    """Raise ``MissionsError`` for a shift that lasts longer than until it starts again: two plans for one hour."""
+    days = sorted(shift.weekday_numbers)
+    gaps = [(later - day) % 7 or 7 for day, later in zip(days, days[1:] + days[:1], strict=True)]
+    if gaps and shift.duration_minutes > min(gaps) * 24 * 60:
+        raise MissionsError(
+            f"{shift} overlaps itself: it lasts {shift.duration_minutes} minutes and starts again after "
+            f"{min(gaps) * 24 * 60}.",
+            next_step="Admin → Shifts: shorten its duration, or take weekdays away.",
+        )
 
 
 def plan_missions(

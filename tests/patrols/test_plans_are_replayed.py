@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -68,6 +69,23 @@ def test_a_mission_that_was_moved_by_hand_in_the_database_is_reported(scene: Sce
     with pytest.raises(CommandError):
         call_command("replay_plan", str(plan.pk), stdout=StringIO(), stderr=err)
     assert "was drawn, but there is no mission" in err.getvalue()
+
+
+@pytest.mark.parametrize("change", ["dose", "starts", "seed", "bytes"])
+def test_a_changed_dose_time_seed_or_byte_is_reported(scene: Scene, change: str) -> None:
+    plan = scene.plan()
+    mission = plan.missions.all()[0]
+    if change == "seed":
+        MissionPlan.objects.filter(pk=plan.pk).update(seed=plan.seed + 1)
+    elif change == "bytes":
+        MissionPlan.objects.filter(pk=plan.pk).update(design=bytes(plan.design)[:-9] + b"tampered!")
+    elif change == "dose":
+        Mission.objects.filter(pk=mission.pk).update(dose_minutes=mission.dose_minutes + 1)
+    else:
+        later = (dt.datetime.fromisoformat(mission.visit_starts[0]) + dt.timedelta(minutes=5)).isoformat()
+        Mission.objects.filter(pk=mission.pk).update(visit_starts=[later, *mission.visit_starts[1:]])
+    with pytest.raises(CommandError, match="NOT what its design and seed give"):
+        run(plan)
 
 
 def test_fresh_draws_come_out_as_their_probabilities_and_are_written_down(
