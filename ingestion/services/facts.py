@@ -72,7 +72,7 @@ def incidents_upsert(
 def _fates(feed: Feed, model: type[Fact], chunk: NormalisedChunk) -> npt.NDArray[np.int8]:
     """What each record is against the stored one: new, changed or the same. One query."""
     stored = _stored(feed, model, chunk.external_id.tolist())
-    fate = np.zeros(len(chunk), dtype=np.int8)
+    fate = np.full(len(chunk), NEW, dtype=np.int8)
     if not stored:
         return fate
     updated = np.where(np.isnat(chunk.last_updated), NO_VERSION, chunk.last_updated.astype(np.int64))
@@ -101,12 +101,17 @@ def _stored(feed: Feed, model: type[Fact], external_ids: list[str]) -> dict[str,
     columns = ["external_id", "content_hash", epoch.format("last_updated_at")]
     if model is GunfireAlert:
         columns += ["stage", epoch.format("stage_at")]
-    among = "= ANY(%s)" if on_postgres else "IN (SELECT value FROM json_each(%s))"
+    table, selected = quote(model._meta.db_table), ", ".join(columns)
+    # Row by row through the key's index. Asked for ANY of the list, PostgreSQL reads all rows of the feed where it has
+    # no statistics yet, for each chunk of a first import again. The limit keeps it from making a plain join of it.
+    wanted = (
+        f"SELECT found.* FROM unnest(%s::text[]) AS wanted (id) CROSS JOIN LATERAL (SELECT {selected} FROM {table} "
+        "WHERE feed_id = %s AND external_id = wanted.id LIMIT 1) AS found"
+        if on_postgres
+        else f"SELECT {selected} FROM {table} WHERE external_id IN (SELECT value FROM json_each(%s)) AND feed_id = %s"
+    )
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {', '.join(columns)} FROM {quote(model._meta.db_table)} WHERE feed_id = %s AND external_id {among}",
-            [feed.pk, external_ids if on_postgres else json.dumps(external_ids)],
-        )
+        cursor.execute(wanted, [external_ids if on_postgres else json.dumps(external_ids), feed.pk])
         return {row[0]: row[1:] for row in cursor.fetchall()}
 
 
