@@ -16,17 +16,19 @@ class TextColumn(Sequence[str]):
     """A column that is kept more densely than as a list of texts, and says by itself what is slow to find out of one."""
 
     @abstractmethod
-    def at(self, rows: Ints) -> list[str]:
-        """The texts of these rows, in this order."""
+    def stripped(self, rows: Ints) -> list[str]:
+        """The texts of these rows, in this order, without blanks around them (as ``str.strip`` understands blanks)."""
 
     @abstractmethod
     def distinct(self) -> tuple[Ints, list[str]]:
         """For each row an index into the different texts, and these."""
 
 
-def texts_at(column: Sequence[str], rows: Ints) -> list[str]:
-    """The texts of these rows of a column, in this order."""
-    return column.at(rows) if isinstance(column, TextColumn) else [column[row] for row in rows.tolist()]
+def stripped_texts(column: Sequence[str], rows: Ints) -> list[str]:
+    """The texts of these rows of a column, in this order, without blanks around them."""
+    if isinstance(column, TextColumn):
+        return column.stripped(rows)
+    return [column[row].strip() for row in rows.tolist()]
 
 
 def distinct_texts(column: Sequence[str]) -> tuple[Ints, list[str]]:

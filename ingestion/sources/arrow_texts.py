@@ -5,6 +5,7 @@ from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingestion.engine.rows import Ints, TextColumn
 
@@ -38,8 +39,8 @@ class ArrowTexts(TextColumn):
 
     __hash__ = None  # type: ignore[assignment]  # as a list: compared by content, which may be long
 
-    def at(self, rows: Ints) -> list[str]:
-        texts: list[str] = self.rows(rows).to_pylist()
+    def stripped(self, rows: Ints) -> list[str]:
+        texts: list[str] = pc.utf8_trim_whitespace(self.rows(rows)).to_pylist()
         return texts
 
     def rows(self, rows: Ints) -> Any:

@@ -8,8 +8,10 @@ as fast; all others go through Python's.
 import csv
 import io
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TextIO
 
 import numpy as np
@@ -17,6 +19,7 @@ import numpy.typing as npt
 
 from ingestion.engine.rows import Ints
 from ingestion.sources.text import MAX_LINE_CHARACTERS
+from missions_project.lib.ahead import made_ahead
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -88,6 +91,7 @@ class CsvPieces:
         self._delimiter = delimiter
         self._width = width
         self._indices = indices
+        self._reads: Generator[str, None, None]
         self._rest = ""
         self._queue: deque[str] = deque()
         self._reader = csv.reader(self, delimiter=delimiter)
@@ -101,15 +105,17 @@ class CsvPieces:
 
     def pieces(self) -> Iterator[Piece]:
         """The rows behind the header."""
-        while self._fill():
-            if self._row():
-                break
-        # What came in one block with the header.
-        block = "".join(self._queue)
-        self._queue.clear()
-        while block or (block := self._block()):
-            yield self._plain(block) or self._odd(block)
-            block = ""
+        # Unpacking takes as long as splitting, and lets others work.
+        with closing(made_ahead(iter(partial(self._text.read, BLOCK_CHARACTERS), ""))) as self._reads:
+            while self._fill():
+                if self._row():
+                    break
+            # What came in one block with the header.
+            block = "".join(self._queue)
+            self._queue.clear()
+            while block or (block := self._block()):
+                yield self._plain(block) or self._odd(block)
+                block = ""
 
     # ---- blocks of lines
 
@@ -117,7 +123,7 @@ class CsvPieces:
         """The next lines, whole; empty at the end."""
         parts = [self._rest]
         self._rest = ""
-        while data := self._text.read(BLOCK_CHARACTERS):
+        for data in self._reads:
             # A carriage return at the very end may be half of a line's end.
             cut = max(data.rfind("\n"), data.rfind("\r", 0, len(data) - 1)) + 1
             if cut:
