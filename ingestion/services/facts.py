@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from ingestion.engine.records import NormalisedChunk
 from ingestion.engine.stages import NO_VERSION, stage_ranks, stage_versions
 from ingestion.models import Fact, Feed, GunfireAlert, fact_model
-from ingestion.services.fact_rows import fact_columns, facts_write
+from ingestion.services.fact_rows import CrimeTypeKeys, FactRows, facts_ready
 from ingestion.services.locks import records_lock
 
 NEW, CHANGED, SAME = 0, 1, 2
@@ -30,22 +30,19 @@ class UpsertCounts:
     """``NEW``, ``CHANGED`` or ``SAME`` for each record of the chunk, in its order."""
 
 
-@dataclass(frozen=True)
-class CrimeTypeKeys:
-    """The agency's crime types by slug: primary keys, and those that are gunfire."""
-
-    pk_of: Mapping[str, int]
-    gunfire: frozenset[str] = frozenset()
-
-
 def incidents_upsert(
-    *, feed: Feed, chunk: NormalisedChunk, crime_types: CrimeTypeKeys, now: datetime
+    *,
+    feed: Feed,
+    chunk: NormalisedChunk,
+    crime_types: CrimeTypeKeys,
+    now: datetime,
+    ready: FactRows | None = None,
 ) -> UpsertCounts:
     """Store the chunk's records under (feed, external id); equal content is left alone.
 
     A version older than the stored one is left alone too and counts as unchanged: by ``last_updated``, and where alerts
     come in stages by the time and rank of the stage. One query to compare, a statement to write what is new and one for what has changed; all in the caller's
-    transaction or one of their own. On PostgreSQL one more for a lock: whoever else writes one of these records waits.
+    transaction or one of their own. ``ready`` are the rows of the whole chunk, where somebody has made them already. On PostgreSQL one more for a lock: whoever else writes one of these records waits.
     """
     if not len(chunk):
         return UpsertCounts()
@@ -54,13 +51,13 @@ def incidents_upsert(
     with transaction.atomic(savepoint=False):
         records_lock(feed, chunk.external_id.tolist())
         fate = _fates(feed, model, chunk)
-        for kind in (NEW, CHANGED):
-            rows = np.flatnonzero(fate == kind)
-            if rows.size:
-                columns = fact_columns(
-                    feed, model, chunk, rows, crime_types.pk_of, crime_types.gunfire, now
-                )
-                facts_write(model, columns, are_new=kind == NEW)
+        write = np.flatnonzero(fate != SAME)
+        if write.size:
+            ready = ready or facts_ready(feed, chunk, write, crime_types, now)
+            for kind in (NEW, CHANGED):
+                rows = np.flatnonzero(fate == kind)
+                if rows.size:
+                    ready.write(rows, are_new=kind == NEW)
     return UpsertCounts(
         inserted=int((fate == NEW).sum()),
         updated=int((fate == CHANGED).sum()),
@@ -105,13 +102,13 @@ def _stored(feed: Feed, model: type[Fact], external_ids: list[str]) -> dict[str,
     # Row by row through the key's index. Asked for ANY of the list, PostgreSQL reads all rows of the feed where it has
     # no statistics yet, for each chunk of a first import again. The limit keeps it from making a plain join of it.
     wanted = (
-        f"SELECT found.* FROM unnest(%s::text[]) AS wanted (id) CROSS JOIN LATERAL (SELECT {selected} FROM {table} "
+        f"SELECT found.* FROM json_array_elements_text(%s) AS wanted (id) CROSS JOIN LATERAL (SELECT {selected} FROM {table} "
         "WHERE feed_id = %s AND external_id = wanted.id LIMIT 1) AS found"
         if on_postgres
         else f"SELECT {selected} FROM {table} WHERE external_id IN (SELECT value FROM json_each(%s)) AND feed_id = %s"
     )
     with connection.cursor() as cursor:
-        cursor.execute(wanted, [external_ids if on_postgres else json.dumps(external_ids), feed.pk])
+        cursor.execute(wanted, [json.dumps(external_ids), feed.pk])
         return {row[0]: row[1:] for row in cursor.fetchall()}
 
 

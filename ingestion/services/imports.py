@@ -19,6 +19,7 @@ from ingestion.engine.records import NormalisedChunk
 from ingestion.engine.rejections import REJECTION_CODES
 from ingestion.models import Feed, ImportRun
 from ingestion.services.context import crime_type_keys, normalise_context
+from ingestion.services.fact_rows import facts_ready
 from ingestion.services.facts import incidents_upsert
 from ingestion.services.fetching import SPOOL_FORM, pages_fetch, pull_close, pull_settle
 from ingestion.services.locks import feed_lock, import_lock, writing_lock
@@ -249,13 +250,14 @@ def _store_rows(
     waiting = waiting_records(run)
     rows_a_chunk = _settle_chunk_rows(run, tally, report)
     judged = _judged(reader, mapping, context, rows_a_chunk, tally.received)
-    with closing(made_ahead(judged)) as results:
-        for result in results:
+    readied = ((result, facts_ready(feed, result, None, keys, now)) for result in judged)
+    with closing(made_ahead(readied)) as results:
+        for result, ready in results:
             if tally.received == 0:
                 _check_fits(result)
             # Rows, quarantine, counts and the place to go on from stand or fall together: a kill leaves no half chunk.
             with transaction.atomic():
-                stored = incidents_upsert(feed=feed, chunk=result, crime_types=keys, now=now)
+                stored = incidents_upsert(feed=feed, chunk=result, crime_types=keys, now=now, ready=ready)
                 quarantine_store(feed=feed, run=run, chunk=result, waiting=waiting, now=now)
                 tally.add(result, stored)
                 report.record(**tally.fields())

@@ -318,7 +318,7 @@ def _named_rows(piece: Piece, id_columns: tuple[str, ...]) -> tuple[Ints, Ints]:
     ids = [column if isinstance(column := piece.columns[name], list) else column.to_pylist() for name in id_columns]
     keys = ids[0] if len(ids) == 1 else zip(*ids, strict=True)
     hashes = np.fromiter(map(hash, keys), dtype=np.int64, count=len(piece.numbers))
-    named = np.fromiter(map(bool, map(str.strip, ids[-1])), dtype=np.bool_, count=len(piece.numbers))
+    named = np.flatnonzero(np.fromiter(map(len, map(str.strip, ids[-1])), dtype=np.int64, count=len(hashes)))
     return hashes[named], piece.numbers[named]
 
 
