@@ -112,13 +112,14 @@ class _CodeOutcome:
         messages: dict[tuple[str, str], str] = {}
         reasons = [(one.rule, one.code) if isinstance(one, Refusal) else ("", "") for one in self.decisions]
         index = self.index[self.refused_rows]
-        first_row_of = dict(zip(index[::-1].tolist(), range(index.size, 0, -1), strict=True))
-        for key in sorted(first_row_of, key=first_row_of.__getitem__):
+        keys, first_rows, numbers = np.unique(index, return_index=True, return_counts=True)
+        # Several words may stand for one reason: the first row's message is told.
+        for place in np.argsort(first_rows).tolist():
+            key = int(keys[place])
+            counts[reasons[key]] += int(numbers[place])
             decision = self.decisions[key]
             if isinstance(decision, Refusal):
                 messages.setdefault(reasons[key], decision.message)
-        for key, number in zip(*np.unique(index, return_counts=True), strict=True):
-            counts[reasons[key]] += int(number)
         return counts, messages, (index, reasons)
 
 

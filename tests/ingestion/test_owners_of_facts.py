@@ -11,7 +11,7 @@ import pytest
 from django.db import IntegrityError, OperationalError, connection, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from agencies.models import Agency, CrimeType
+from agencies.models import CrimeType
 from ingestion.models import CallForService, Feed, GunfireAlert, Incident
 from tests.factories import make_agency
 from tests.ingestion.files import plain_feed
@@ -84,8 +84,8 @@ def test_an_owner_goes_with_its_facts_in_either_order(feed: Feed) -> None:
         cursor.execute("DELETE FROM ingestion_feed WHERE id = %s", [feed.pk])
         cursor.execute("DELETE FROM ingestion_incident WHERE feed_id = %s", [feed.pk])
     assert not Feed.objects.filter(pk=feed.pk).exists()
-    Agency.objects.all().delete()
-    assert Agency.objects.count() == 0
+    CrimeType.objects.all().delete()
+    assert CrimeType.objects.count() == 0
 
 
 def test_an_owner_cannot_slip_away_while_facts_are_being_stored(feed: Feed) -> None:
