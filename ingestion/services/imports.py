@@ -1,7 +1,6 @@
 """One file on its way into the database: queued, read, judged row by row, stored chunk by chunk."""
 
 import hashlib
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -22,7 +21,7 @@ from ingestion.services.context import crime_type_keys, normalise_context
 from ingestion.services.fact_rows import facts_ready
 from ingestion.services.facts import incidents_upsert
 from ingestion.services.fetching import SPOOL_FORM, pages_fetch, pull_close, pull_settle
-from ingestion.services.locks import feed_lock, import_lock, writing_lock
+from ingestion.services.locks import Turns, feed_lock, import_lock, writing_lock
 from ingestion.services.quarantine import REPLAY, quarantine_replay_execute, quarantine_store, waiting_records
 from ingestion.services.spool import spool_delete, spool_path
 from ingestion.services.tally import Tally
@@ -35,11 +34,10 @@ from missions_project.lib.runs import RunReporter, RunStatus, run_execution
 
 CHUNK_ROWS = 2_000
 """Rows of the file a transaction: on SQLite a page that wants to write waits for one of them, not for the import."""
-POSTGRES_CHUNK_ROWS = 20_000
+POSTGRES_CHUNK_ROWS = 10_000
 """There nobody waits for a transaction, and each has its price."""
 CHUNK = "chunk_rows"
 """Key of a run's snapshot."""
-YIELD_SECONDS = 0.005
 MIN_ROWS_TO_JUDGE = 20
 STOPPED = "The process was stopped from outside. What its counts say is stored; importing the file again completes it."
 """Error of a run whose process was killed: the file is not at fault."""
@@ -251,12 +249,13 @@ def _store_rows(
     rows_a_chunk = _settle_chunk_rows(run, tally, report)
     judged = _judged(reader, mapping, context, rows_a_chunk, tally.received)
     readied = ((result, facts_ready(feed, result, None, keys, now)) for result in judged)
+    turns = Turns()
     with closing(made_ahead(readied)) as results:
         for result, ready in results:
             if tally.received == 0:
                 _check_fits(result)
             # Rows, quarantine, counts and the place to go on from stand or fall together: a kill leaves no half chunk.
-            with transaction.atomic():
+            with turns.turn(), transaction.atomic():
                 stored = incidents_upsert(feed=feed, chunk=result, crime_types=keys, now=now, ready=ready)
                 quarantine_store(feed=feed, run=run, chunk=result, waiting=waiting, now=now)
                 tally.add(result, stored)
@@ -264,9 +263,6 @@ def _store_rows(
                 if tally.received == survey.row_count:
                     pull_settle(run=run)
             report.progress(tally.received, survey.row_count, "Importing")
-            if connection.vendor == "sqlite":
-                # Without a pause the next transaction begins before any page that waits has looked again.
-                time.sleep(YIELD_SECONDS)
 
 
 def _judged(

@@ -1,4 +1,4 @@
-"""Split the text of a CSV file into rows and columns, some megabytes at a time.
+"""Split the text of a CSV file into rows and columns, a megabyte at a time.
 
 Python's reader says what a row is. Blocks of lines that hold nothing on which readers differ (quotation marks only around
 whole fields, no line break within one, no blank line, no row of another length) are given to Arrow's, which splits ten times
@@ -23,7 +23,7 @@ from missions_project.lib.ahead import made_ahead
 
 Bytes = npt.NDArray[np.uint8]
 
-BLOCK_CHARACTERS = 4 * 1024 * 1024
+BLOCK_CHARACTERS = 1024 * 1024
 _QUOTE, _LF, _CR = b'"\n\r'
 
 
@@ -55,7 +55,7 @@ class KeptPieces:
     Beyond so many bytes, and for other columns than these, they serve for nothing: memory must not grow with the file.
     """
 
-    MAX_BYTES = 64 * 1024 * 1024
+    MAX_BYTES = 32 * 1024 * 1024
 
     def __init__(self, columns: tuple[str, ...]) -> None:
         self._columns = columns
