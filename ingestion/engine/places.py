@@ -113,7 +113,7 @@ def _decimals(texts: Sequence[str]) -> Ints:
         is_point, is_end = codes == ord("."), codes == 0
         is_digit = (codes >= ord("0")) & (codes <= ord("9"))
         is_sign = (codes[:, 0] == ord("-")) | (codes[:, 0] == ord("+"))
-        is_plain = (is_point.sum(axis=1) == 1) & is_end[:, -1] & is_digit[:, 1]
+        is_plain = (is_point.sum(axis=1) == 1) & is_end[:, -1]
         others = is_point | is_end | is_digit
         others[:, 0] |= is_sign
         is_plain &= others.all(axis=1)
@@ -122,7 +122,8 @@ def _decimals(texts: Sequence[str]) -> Ints:
         is_plain &= counts > 0
         odd = np.flatnonzero(~is_plain)
         counts[odd] = [_decimals_of(texts[place]) for place in odd.tolist()]
-        return counts.astype(np.int64)
+        result: Ints = counts.astype(np.int64)
+        return result
     return np.array([_decimals_of(text) for text in texts], dtype=np.int64)
 
 

@@ -98,9 +98,7 @@ def storable(text: str) -> str:
 
 def field_texts(chunk: RowChunk, mapping: FeedMapping, rows: Ints) -> dict[str, list[str]]:
     """Each mapped or constant field as stripped text, one for each of these rows of the chunk."""
-    texts = {
-        name: stripped_texts(chunk.columns[column], rows) for name, column in mapping.columns.items()
-    }
+    texts = {name: stripped_texts(chunk.columns[column], rows) for name, column in mapping.columns.items()}
     for name, value in mapping.constants.items():
         texts[name] = [value.strip()] * len(rows)
     return texts

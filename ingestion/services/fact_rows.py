@@ -37,7 +37,9 @@ def instant_texts(times: npt.NDArray[np.datetime64]) -> list[str | None]:
     suffix = "+00" if connection.vendor == "postgresql" else ""
     # In one text: a loop over them takes five times as long.
     whole = "\n".join(np.datetime_as_string(times, unit="s").tolist())
-    texts: list[str | None] = list((whole.replace("T", " ").replace("\n", f"{suffix}\n") + suffix).split("\n"))
+    texts: list[str | None] = list(
+        (whole.replace("T", " ").replace("\n", f"{suffix}\n") + suffix).split("\n")
+    )
     for place in np.flatnonzero(missing).tolist():
         texts[place] = None
     return texts
@@ -106,6 +108,11 @@ class FactRows:
         is_copied = connection.vendor == "postgresql" and len(columns["external_id"]) > FEW_RECORDS
         self._lines = copy_lines(columns) if is_copied else None
 
+    @property
+    def are_copied(self) -> bool:
+        """Whether all of them together are written by COPY."""
+        return self._lines is not None
+
     def write(self, rows: Ints, *, are_new: bool) -> None:
         """Write these rows of the chunk; those whose key is there are overwritten. Many on PostgreSQL by COPY, else in one batch.
 
@@ -164,7 +171,9 @@ def _names(columns: Columns) -> str:
 
 def _on_conflict(columns: Columns) -> str:
     quote = connection.ops.quote_name
-    changed = ", ".join(f"{quote(name)} = excluded.{quote(name)}" for name in columns if name not in _WRITTEN_ONCE)
+    changed = ", ".join(
+        f"{quote(name)} = excluded.{quote(name)}" for name in columns if name not in _WRITTEN_ONCE
+    )
     return f"ON CONFLICT ({', '.join(map(quote, KEY))}) DO UPDATE SET {changed}"
 
 

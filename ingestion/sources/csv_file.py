@@ -264,7 +264,9 @@ class CsvFile:
         is_older = np.isin(numbers, self._superseded[low:high], assume_unique=True)
         keep = np.flatnonzero(~is_older)
         columns = {
-            column: _joined([piece.columns[column][cut] for piece, cut in zip(pieces, cuts, strict=True)], keep)
+            column: _joined(
+                [piece.columns[column][cut] for piece, cut in zip(pieces, cuts, strict=True)], keep
+            )
             for column in mapping.column_names
         }
         return RowChunk(numbers[keep], columns, ragged, numbers[is_older])
@@ -315,7 +317,10 @@ def _named_rows(piece: Piece, id_columns: tuple[str, ...]) -> tuple[Ints, Ints]:
 
     Rows without an identifier are left out: they are no versions of each other, and each is told so.
     """
-    ids = [column if isinstance(column := piece.columns[name], list) else column.to_pylist() for name in id_columns]
+    ids = [
+        column if isinstance(column := piece.columns[name], list) else column.to_pylist()
+        for name in id_columns
+    ]
     keys = ids[0] if len(ids) == 1 else zip(*ids, strict=True)
     hashes = np.fromiter(map(hash, keys), dtype=np.int64, count=len(piece.numbers))
     named = np.flatnonzero(np.fromiter(map(len, map(str.strip, ids[-1])), dtype=np.int64, count=len(hashes)))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ingestion.engine.fixed_times import read_fixed
 
+# ruff: noqa: DTZ001, DTZ007 - these are wall clocks: the zone is applied later
 FORMATS = (
     "%m/%d/%Y %I:%M:%S %p",
     "%d.%m.%Y %H:%M",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,11 @@ def test_odd_texts_arrive_as_they_are(agency: Agency, tmp_path: Path, n: int) ->
     again = [row | {"lon": float(str(row["lon"])) + 0.0001 * (row["id"][-1] == "3")} for row in rows]
     run = run_import(feed, write_rows(tmp_path / "b.csv", again))
     changed = sum(row["id"][-1] == "3" for row in rows)
-    assert (run.counts["inserted"], run.counts["updated"], run.counts["unchanged"]) == (0, changed, n - changed)
+    assert (run.counts["inserted"], run.counts["updated"], run.counts["unchanged"]) == (
+        0,
+        changed,
+        n - changed,
+    )
 
 
 @pytest.mark.django_db
@@ -48,7 +53,7 @@ def test_new_and_changed_and_equal_rows_of_one_chunk_each_end_as_they_should(
         row["occurred_at"] = "2025-01-01T00:00:00"
     run = run_import(feed, write_rows(tmp_path / "b.csv", rows))
     assert (run.counts["inserted"], run.counts["updated"], run.counts["unchanged"]) == (300, 200, 400)
-    start = {pk: at for pk, at in Incident.objects.values_list("external_id", "occurred_from")}
+    start = dict(Incident.objects.values_list("external_id", "occurred_from"))
     assert len(start) == 900
     assert {start[row["id"]] for row in rows[:200]} == {dt.datetime(2025, 1, 1, 6, tzinfo=dt.UTC)}
     stored = dict(Incident.objects.values_list("external_id", "imported_at"))
@@ -77,7 +82,9 @@ def test_rows_made_ready_before_are_those_that_are_made_when_they_are_needed(
             list(
                 Incident.objects.filter(feed=feed)
                 .order_by("external_id")
-                .values_list("external_id", "lon", "lat", "occurred_from", "content_hash", "crime_type", "code")
+                .values_list(
+                    "external_id", "lon", "lat", "occurred_from", "content_hash", "crime_type", "code"
+                )
             )
         )
     assert found[0] == found[1]
@@ -95,3 +102,32 @@ def test_instants_and_missing_ones_are_texts_and_nothing() -> None:
 def test_lines_for_copy_escape_what_copy_would_read_otherwise() -> None:
     lines = copy_lines({"text": ["a\tb", "c\\d", "e\nf\rg", None], "yes": [True, False, None, True]})
     assert lines.to_pylist() == ["a\\tb\ttrue\n", "c\\\\d\tfalse\n", "e\\nf\\rg\t\\N\n", "\\N\ttrue\n"]
+
+
+@pytest.mark.django_db
+def test_a_guess_that_all_are_new_is_corrected_where_it_is_wrong(agency: Agency, tmp_path: Path) -> None:
+    """The first chunks are new; in the third are records that somebody else has stored meanwhile, one of them otherwise."""
+    feed = plain_feed(agency)
+    rows = [good_row(number) for number in range(400)]
+    path = write_rows(tmp_path / "a.csv", rows)
+    run = imports.import_run_queue(feed=feed, path=path)
+    other = write_rows(tmp_path / "b.csv", [rows[250], rows[251] | {"occurred_at": "2025-01-01T00:00:00"}])
+    real, calls = incidents_upsert, []
+
+    def upsert(**arguments: Any) -> Any:
+        calls.append(arguments["expect_new"])
+        if len(calls) == 3:
+            mapping = imports.feed_mapping(feed.mapping)
+            (chunk,) = reader_source("csv_file", {}).open(other, mapping=mapping).chunks(mapping)
+            now, keys = timezone.now(), crime_type_keys(agency)
+            result = imports.normalise_chunk(chunk, mapping, normalise_context(agency, feed, now))
+            real(feed=feed, chunk=result, crime_types=keys, now=now)
+        return real(**arguments)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(imports, "chunk_rows", lambda: 100)
+        patched.setattr(imports, "incidents_upsert", upsert)
+        run = imports.import_run_execute(run=run)
+    assert calls == [True, True, True, False]
+    assert (run.counts["inserted"], run.counts["updated"], run.counts["unchanged"]) == (398, 1, 1)
+    assert Incident.objects.filter(feed=feed).count() == 400

@@ -68,7 +68,11 @@ def test_no_fact_is_changed_to_an_owner_that_is_not_there(feed: Feed) -> None:
 
 @pytest.mark.parametrize(
     ("table", "owner"),
-    [("agencies_agency", "agency_id"), ("ingestion_feed", "feed_id"), ("agencies_crimetype", "crime_type_id")],
+    [
+        ("agencies_agency", "agency_id"),
+        ("ingestion_feed", "feed_id"),
+        ("agencies_crimetype", "crime_type_id"),
+    ],
 )
 def test_no_owner_goes_while_facts_name_it(feed: Feed, table: str, owner: str) -> None:
     row = fact(feed, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -47,7 +48,9 @@ CELLS = st.one_of(
     st.text(st.sampled_from('ab ,"\n\ré\x00\u2028\x0b\udce9'), max_size=4),
     st.sampled_from(['"x"', '"x,y"', '"x""y"', '""', "NA", "null", " ", '"x\ny"', 'x"y', '"x"y', '"x" ']),
 )
-LINES = st.tuples(st.lists(CELLS, min_size=1, max_size=4), st.sampled_from(["\n", "\r\n", "\n", "\r", "\n\n"]))
+LINES = st.tuples(
+    st.lists(CELLS, min_size=1, max_size=4), st.sampled_from(["\n", "\r\n", "\n", "\r", "\n\n"])
+)
 
 
 @settings(max_examples=400, deadline=None)
@@ -78,7 +81,16 @@ def test_what_a_program_writes_is_split_fast_and_alike(table: list[list[str]], e
 
 @pytest.mark.parametrize(
     "odd",
-    ['1,x"y,3\n', '1,"x"y,3\n', '1,"x\ny",3\n', "\n1,2,3\n", "1,2,3\n\n", "1,2\r3\n", "1,\x00,3\n", "1,\udce9,3\n"],
+    [
+        '1,x"y,3\n',
+        '1,"x"y,3\n',
+        '1,"x\ny",3\n',
+        "\n1,2,3\n",
+        "1,2,3\n\n",
+        "1,2\r3\n",
+        "1,\x00,3\n",
+        "1,\udce9,3\n",
+    ],
 )
 def test_a_block_on_which_readers_differ_is_left_to_pythons(odd: str) -> None:
     assert plain_bytes("1,2,3\n" + odd, ",") is None
@@ -127,5 +139,5 @@ def test_row_numbers_go_on_over_fast_and_slow_blocks() -> None:
     assert len(found) > 3
     assert np.concatenate([piece.numbers for piece in found]).tolist() == list(range(2, 63))
     assert [(piece.first, piece.end) for piece in found[1:]] == [
-        (before.end, piece.end) for before, piece in zip(found, found[1:], strict=False)
+        (before.end, piece.end) for before, piece in pairwise(found)
     ]

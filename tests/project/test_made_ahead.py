@@ -35,11 +35,10 @@ def test_an_error_comes_after_the_items_that_came_before_it() -> None:
         yield 2
         raise ValueError("torn")
 
-    seen = []
+    ahead = made_ahead(items())
+    assert [next(ahead), next(ahead)] == [1, 2]
     with pytest.raises(ValueError, match="torn"):
-        for item in made_ahead(items()):
-            seen.append(item)
-    assert seen == [1, 2]
+        next(ahead)
 
 
 def test_who_stops_early_closes_the_maker_and_its_thread() -> None:
