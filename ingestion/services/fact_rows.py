@@ -1,6 +1,6 @@
 """Facts as rows of their table: the columns of a chunk, and the ways in which they are written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,10 +11,10 @@ from django.db import connection
 
 from ingestion.engine.records import NormalisedChunk
 from ingestion.models import CallForService, Fact, Feed, GunfireAlert, fact_model
+from ingestion.services.copy_rows import Columns, copy_bytes, copy_rows
 from ingestion.services.locks import FEW_RECORDS
 
 Ints = npt.NDArray[np.int64]
-Columns = Mapping[str, Sequence[Any]]
 
 KEY = ("feed_id", "external_id")
 # The moment of the first import is history: an update must not move it.
@@ -52,47 +52,48 @@ def _fact_columns(
     rows: Ints,
     crime_types: CrimeTypeKeys,
     now: datetime,
-) -> dict[str, Sequence[Any]]:
+) -> dict[str, Any]:
     """These rows of the chunk, column by column as the table names them."""
     n = len(rows)
     slugs = chunk.crime_type[rows].tolist()
     if model is CallForService:
         # Other calls about crimes stay calls: counting them as crimes too would count each robbery twice.
         slugs = [slug if slug in crime_types.gunfire else "" for slug in slugs]
-    own: dict[str, Sequence[Any]] = {}
+    pks = np.array([crime_types.pk_of[slug] if slug else 0 for slug in slugs], dtype=np.int64)
+    own: dict[str, Any] = {}
     if model is GunfireAlert:
-        told = chunk.stage is not None and chunk.stage_at is not None and chunk.is_gunfire is not None
+        stage, stage_at, is_gunfire = chunk.stage, chunk.stage_at, chunk.is_gunfire
         own = {
-            "stage": chunk.stage[rows].tolist() if told else [""] * n,  # type: ignore[index]
-            "stage_at": instant_texts(chunk.stage_at[rows]) if told else [None] * n,  # type: ignore[index]
-            "is_gunfire": chunk.is_gunfire[rows].tolist() if told else [True] * n,  # type: ignore[index]
+            "is_gunfire": np.ones(n, dtype=np.bool_) if is_gunfire is None else is_gunfire[rows],
+            "stage_at": np.full(n, np.datetime64("NaT", "s")) if stage_at is None else stage_at[rows],
+            "stage": [""] * n if stage is None else stage[rows].tolist(),
         }
-    imported = instant_texts(np.array([np.datetime64(int(now.timestamp()), "s")]))
+    # Texts last: what is of one width is put together in one piece for COPY.
     return {
-        "agency_id": [feed.agency_id] * n,
-        "feed_id": [feed.pk] * n,
+        "agency_id": np.full(n, feed.agency_id),
+        "feed_id": np.full(n, feed.pk),
+        "occurred_from": chunk.occurred_from[rows],
+        "occurred_to": chunk.occurred_to[rows],
+        "reported_at": chunk.reported_at[rows],
+        "last_updated_at": chunk.last_updated[rows],
+        "lon": chunk.lon[rows],
+        "lat": chunk.lat[rows],
+        "place_precision_m": _place_precisions(chunk, rows),
+        "content_hash": chunk.content_hash[rows],
+        "imported_at": np.full(n, np.datetime64(int(now.timestamp()), "s")),
+        "crime_type_id": np.ma.masked_equal(pks, 0),
+        **own,
         "external_id": chunk.external_id[rows].tolist(),
         "code": chunk.code[rows].tolist(),
-        "occurred_from": instant_texts(chunk.occurred_from[rows]),
-        "occurred_to": instant_texts(chunk.occurred_to[rows]),
-        "reported_at": instant_texts(chunk.reported_at[rows]),
-        "last_updated_at": instant_texts(chunk.last_updated[rows]),
-        "lon": chunk.lon[rows].tolist(),
-        "lat": chunk.lat[rows].tolist(),
         "discovery": chunk.discovery[rows].tolist(),
         "time_precision": chunk.time_precision[rows].tolist(),
-        "place_precision_m": _place_precisions(chunk, rows),
-        "content_hash": chunk.content_hash[rows].tolist(),
-        "imported_at": imported * n,
-        "crime_type_id": [crime_types.pk_of[slug] if slug else None for slug in slugs],
-        **own,
     }
 
 
-def _place_precisions(chunk: NormalisedChunk, rows: Ints) -> list[int | None]:
-    if len(chunk.place_precision_m) != len(chunk):
-        return [None] * len(rows)
-    return [number or None for number in chunk.place_precision_m[rows].tolist()]
+def _place_precisions(chunk: NormalisedChunk, rows: Ints) -> Any:
+    known = len(chunk.place_precision_m) == len(chunk)
+    metres = chunk.place_precision_m[rows] if known else np.zeros(len(rows), dtype=np.int64)
+    return np.ma.masked_equal(metres.astype(np.int32), 0)
 
 
 class FactRows:
@@ -106,12 +107,12 @@ class FactRows:
         self._columns = columns
         self._at = rows
         is_copied = connection.vendor == "postgresql" and len(columns["external_id"]) > FEW_RECORDS
-        self._lines = copy_lines(columns) if is_copied else None
+        self._copied = copy_rows(columns) if is_copied else None
 
     @property
     def are_copied(self) -> bool:
         """Whether all of them together are written by COPY."""
-        return self._lines is not None
+        return self._copied is not None
 
     def write(self, rows: Ints, *, are_new: bool) -> None:
         """Write these rows of the chunk; those whose key is there are overwritten. Many on PostgreSQL by COPY, else in one batch.
@@ -121,19 +122,19 @@ class FactRows:
         places = rows if self._at is None else np.searchsorted(self._at, rows)
         table, names = connection.ops.quote_name(self._model._meta.db_table), _names(self._columns)
         # A temporary table for each alert would be most of its price, and litter the catalogue.
-        if self._lines is None or len(places) <= FEW_RECORDS:
+        if self._copied is None or len(places) <= FEW_RECORDS:
             self._insert(table, names, places)
             return
-        lines = self._lines if len(places) == len(self._lines) else self._lines.take(places)
+        copied = self._copied if len(places) == len(self._copied) else self._copied.take(places)
         with connection.cursor() as cursor:
             if are_new:
-                _copy(cursor, table, names, lines)
+                _copy(cursor, table, names, copied)
                 return
             # Dropped by hand: inside one long test transaction ON COMMIT DROP would meet itself.
             cursor.execute(
                 f"CREATE TEMP TABLE incoming_rows ON COMMIT DROP AS SELECT {names} FROM {table} LIMIT 0"
             )
-            _copy(cursor, "incoming_rows", names, lines)
+            _copy(cursor, "incoming_rows", names, copied)
             cursor.execute(
                 f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming_rows {_on_conflict(self._columns)}"
             )
@@ -142,7 +143,7 @@ class FactRows:
     def _insert(self, table: str, names: str, places: Ints) -> None:
         values = ", ".join(["%s"] * len(self._columns))
         insert = f"INSERT INTO {table} ({names}) VALUES ({values}) {_on_conflict(self._columns)}"
-        rows = list(zip(*self._columns.values(), strict=True))
+        rows = list(zip(*map(_plain, self._columns.values()), strict=True))
         if len(places) != len(rows):
             rows = [rows[place] for place in places.tolist()]
         with connection.cursor() as cursor:
@@ -165,6 +166,13 @@ def facts_ready(
     return FactRows(model, _fact_columns(feed, model, chunk, every, crime_types, now), rows)
 
 
+def _plain(values: Any) -> list[Any]:
+    """A column as the drivers of both databases take it."""
+    if isinstance(values, list):
+        return values
+    return instant_texts(values) if values.dtype.kind == "M" else values.tolist()
+
+
 def _names(columns: Columns) -> str:
     return ", ".join(map(connection.ops.quote_name, columns))
 
@@ -177,41 +185,8 @@ def _on_conflict(columns: Columns) -> str:
     return f"ON CONFLICT ({', '.join(map(quote, KEY))}) DO UPDATE SET {changed}"
 
 
-def _copy(cursor: Any, table: str, names: str, lines: Any) -> None:
-    # The texts of an array lie one behind the other: that is the file already.
-    _, ends, texts = lines.buffers()
-    bounds = np.frombuffer(ends, dtype=np.int32)[lines.offset : lines.offset + len(lines) + 1]
-    with cursor.cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-        copy.write(texts.to_pybytes()[bounds[0] : bounds[-1]])
-
-
-def copy_lines(columns: Columns) -> Any:
-    """The rows in the text form of COPY: columns parted by tabs, rows by line ends, what could be either escaped.
-
-    >>> copy_lines({"a": ["x", None], "b": [1, 2]}).to_pylist()
-    ['x\\t1\\n', '\\\\N\\t2\\n']
-    """
-    # Here, not above: loading it takes a tenth of a second, for which every command would wait.
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    cells = []
-    for values in columns.values():
-        column = pa.array(values)
-        if pa.types.is_string(column.type):
-            column = _escaped(column)
-        cells.append(pc.fill_null(column.cast(pa.string()), "\\N"))
-    cells[-1] = pc.binary_join_element_wise(cells[-1], "\n", "")
-    return pc.binary_join_element_wise(*cells, "\t")
-
-
-def _escaped(column: Any) -> Any:
-    import pyarrow.compute as pc
-
-    buffer = column.buffers()[2]
-    texts = buffer.to_pybytes() if buffer is not None else b""
-    # The backslash first: the others' are not to be doubled.
-    for mark, escaped in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
-        if mark.encode() in texts:
-            column = pc.replace_substring(column, mark, escaped)
-    return column
+def _copy(cursor: Any, table: str, names: str, rows: Any) -> None:
+    statement = f"COPY {table} ({names}) FROM STDIN (FORMAT binary)"
+    # The driver's own errors pass by Django here.
+    with connection.wrap_database_errors, cursor.cursor.copy(statement) as copy:
+        copy.write(copy_bytes(rows))

@@ -15,7 +15,8 @@ from agencies.models import Agency
 from ingestion.models import Incident
 from ingestion.services import imports, incidents_upsert
 from ingestion.services.context import crime_type_keys, normalise_context
-from ingestion.services.fact_rows import copy_lines, facts_ready, instant_texts
+from ingestion.services.copy_rows import BEGIN, END, copy_bytes, copy_rows
+from ingestion.services.fact_rows import facts_ready, instant_texts
 from ingestion.services.locks import FEW_RECORDS
 from ingestion.sources import reader_source
 from tests.ingestion.files import good_row, plain_feed, run_import, write_rows
@@ -99,9 +100,39 @@ def test_instants_and_missing_ones_are_texts_and_nothing() -> None:
     assert instant_texts(times[:0]) == []
 
 
-def test_lines_for_copy_escape_what_copy_would_read_otherwise() -> None:
-    lines = copy_lines({"text": ["a\tb", "c\\d", "e\nf\rg", None], "yes": [True, False, None, True]})
-    assert lines.to_pylist() == ["a\\tb\ttrue\n", "c\\\\d\tfalse\n", "e\\nf\\rg\t\\N\n", "\\N\ttrue\n"]
+@pytest.mark.postgres
+@pytest.mark.django_db
+def test_every_kind_of_value_and_nothing_arrive_by_copy_as_they_are() -> None:
+    times = np.array(["2026-03-01T21:40:07", "NaT", "1969-12-31T23:59:59"], dtype="datetime64[s]")
+    columns = {
+        "at": times,
+        "never": np.full(3, np.datetime64("NaT", "s")),
+        "big": np.array([2**62, -1, 0]),
+        "text": ["ü\\t\n", "", "\\N"],
+        "small": np.ma.masked_equal(np.array([5, 0, -7], dtype=np.int32), 0),
+        "float": np.array([-87.5972422, 0.1, 1e-7]),
+        "yes": np.array([True, False, True]),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMP TABLE kinds (at timestamptz, never timestamptz, big bigint, text varchar(9), small integer, "
+            "float double precision, yes boolean) ON COMMIT DROP"
+        )
+        with cursor.cursor.copy("COPY kinds FROM STDIN (FORMAT binary)") as copy:
+            copy.write(copy_bytes(copy_rows(columns).take([0, 1, 2]).slice(0, 3)))
+        cursor.execute("SELECT * FROM kinds")
+        found = cursor.fetchall()
+    assert found == [
+        (dt.datetime(2026, 3, 1, 21, 40, 7, tzinfo=dt.UTC), None, 2**62, "ü\\t\n", 5, -87.5972422, True),
+        (None, None, -1, "", None, 0.1, False),
+        (dt.datetime(1969, 12, 31, 23, 59, 59, tzinfo=dt.UTC), None, 0, "\\N", -7, 1e-7, True),
+    ]
+
+
+def test_a_part_of_the_rows_is_a_whole_file_for_copy() -> None:
+    rows = copy_rows({"a": np.arange(4), "b": ["x", "", "yy", "z"]})
+    part = copy_bytes(rows.slice(1, 2))
+    assert part == BEGIN + b"".join(rows.to_pylist()[1:3]) + END
 
 
 @pytest.mark.django_db
