@@ -17,7 +17,7 @@ from agencies.engine.geometry import polygon_from_geojson
 from agencies.models import Agency, Beat, CrimeType, Shift, Unit
 from forecasting.engine.grid import GridSpec
 from forecasting.models import ForecastRun, Grid
-from forecasting.selectors import why_here
+from forecasting.selectors import grid_spec, why_here
 from patrols.engine.due import LEAD_MINUTES
 from patrols.engine.plan import PlanDraw, design_from_bytes
 from patrols.models import (

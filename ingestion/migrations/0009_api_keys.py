@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('agencies', '0001_initial'),
-        ('ingestion', '0007_silent_after_hours'),
+        ('ingestion', '0008_owners_checked_by_statement'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
