@@ -31,7 +31,7 @@ from ingestion.tasks import drop_folder_task, import_task, retention_task
 from missions_project.lib.runs import RunStatus
 from patrols import services
 from patrols.models import MissionPlan
-from patrols.tasks import plan_reasons_task, plan_task
+from patrols.tasks import plan_reasons_task, plan_task, presence_task
 
 logger = logging.getLogger(__name__)
 DRIFT_EVERY = timedelta(hours=20)
@@ -46,7 +46,7 @@ def dispatch() -> None:
 def housekeeping() -> None:
     """What is due each minute: abandoned and forgotten runs sent again, uploads past their time deleted, the days' pushes
     summed, feeds pulled, drop folders looked into, old records deleted or made coarse, models trained anew, models
-    measured, reasons written."""
+    measured, reasons written, presence counted."""
     requeue_abandoned()
     resend_forgotten()
     spool_expire()
@@ -57,6 +57,7 @@ def housekeeping() -> None:
     refits_due()
     drift_due()
     reasons_due()
+    presence_due()
 
 
 def drop_folders_look() -> int:
@@ -110,6 +111,14 @@ def reasons_due() -> int:
     found = services.reasons_due()
     for pk in found:
         plan_reasons_task.delay(pk)
+    return len(found)
+
+
+def presence_due() -> int:
+    """Have the presence of ended shifts counted. Returns how many were sent. Two queries where none is due."""
+    found = services.presence_due(now=timezone.now())
+    for pk in found:
+        presence_task.delay(pk)
     return len(found)
 
 

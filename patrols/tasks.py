@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from patrols import services
-from patrols.models import MissionPlan
+from patrols.models import MissionPlan, PresenceAccount
 
 
 @shared_task  # type: ignore[untyped-decorator]  # celery ships no types
@@ -19,3 +19,8 @@ def plan_reasons_task(plan_id: int) -> None:
 @shared_task  # type: ignore[untyped-decorator]
 def run_shift_task(agency_id: int, shift_id: int, on: str, requested_by_id: int | None) -> None:
     services.shift_run(agency_id=agency_id, shift_id=shift_id, on=on, requested_by_id=requested_by_id)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def presence_task(account_id: int) -> None:
+    services.presence_count(account=PresenceAccount.objects.get(pk=account_id))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from patrols import exports, views
+from patrols import dosage_pages, exports, views
 
 app_name = "patrols"
 urlpatterns = [
@@ -21,5 +21,8 @@ urlpatterns = [
     path("missions.geojson", exports.missions_geojson, name="missions_geojson"),
     path("engagements.csv", exports.engagements_csv, name="engagements_csv"),
     path("engagements.geojson", exports.engagements_geojson, name="engagements_geojson"),
+    path("dosage/", dosage_pages.dosage, name="dosage"),
+    path("dosage.svg", dosage_pages.dosage_chart, name="dosage_chart"),
+    path("dosage.csv", dosage_pages.dosage_csv, name="dosage_csv"),
     path("crime-types.css", views.type_styles, name="type_styles"),
 ]
