@@ -77,7 +77,11 @@ def main() -> int:
         "minutes": float(found.visits.minutes.sum()),
         "target_s": TARGET_S,
         "wall_s": {"best": min(wall), "median": statistics.median(wall), "worst": max(wall)},
-        "processor_s": {"best": min(processor), "median": statistics.median(processor), "worst": max(processor)},
+        "processor_s": {
+            "best": min(processor),
+            "median": statistics.median(processor),
+            "worst": max(processor),
+        },
         "python": platform.python_version(),
         "numpy": np.__version__,
         "cpus": os.cpu_count(),

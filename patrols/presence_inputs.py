@@ -22,7 +22,14 @@ from patrols.selectors import plan_draw_of
 AROUND = dt.timedelta(hours=1)
 """Positions from before and after the shift that are read too: a visit may reach over its ends."""
 LONGEST_CAD = dt.timedelta(hours=12)
-CAD_WORDS = ("directed patrol", "dir patrol", "hot spot patrol", "hotspot patrol", "extra patrol", "foot patrol")
+CAD_WORDS = (
+    "directed patrol",
+    "dir patrol",
+    "hot spot patrol",
+    "hotspot patrol",
+    "extra patrol",
+    "foot patrol",
+)
 """Words in a call's code, or in the description that the agency gave the code, that make it a directed patrol."""
 
 
@@ -61,7 +68,9 @@ def shift_boxes(agency: Agency, shift: Shift, on: dt.date) -> ShiftBoxes | None:
         beat_of_box |= dict(zip(spec.cells[drawn.cell].tolist(), drawn.beat.tolist(), strict=True))
     missions = list(
         Mission.objects.filter(plan__in=[plan.pk for plan in plans])
-        .select_related("plan").defer("plan__design").order_by("plan__period_from", "number")
+        .select_related("plan")
+        .defer("plan__design")
+        .order_by("plan__period_from", "number")
     )
     beat_of_box |= {mission.cell_id: mission.beat_id for mission in missions}
     # A beat may be gone since the plan was drawn; its minutes stay.
@@ -97,9 +106,7 @@ def pings_of(agency: Agency, where: ShiftBoxes) -> Pings:
     )
     table = table[table["unit"] != UNKNOWN]
     x_m, y_m = project(table["lon"], table["lat"], where.spec.epsg)
-    return Pings(
-        table["unit"].copy(), table["at"].copy(), x_m, y_m, table["received"].copy()
-    )
+    return Pings(table["unit"].copy(), table["at"].copy(), x_m, y_m, table["received"].copy())
 
 
 def claims_of(agency: Agency, where: ShiftBoxes) -> Claims:

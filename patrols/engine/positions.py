@@ -157,7 +157,9 @@ def _without_jumps(pings: Pings, top_speed_m_s: float) -> tuple[Pings, int]:
         return pings, 0
     same: Bools = pings.unit[1:] == pings.unit[:-1]
     reach = top_speed_m_s * (pings.at_s[1:] - pings.at_s[:-1])
-    too_far = same & ((pings.x_m[1:] - pings.x_m[:-1]) ** 2 + (pings.y_m[1:] - pings.y_m[:-1]) ** 2 > reach**2)
+    too_far = same & (
+        (pings.x_m[1:] - pings.x_m[:-1]) ** 2 + (pings.y_m[1:] - pings.y_m[:-1]) ** 2 > reach**2
+    )
     jumps = too_far[:-1] & too_far[1:]
     if not jumps.any():
         return pings, 0

@@ -42,10 +42,9 @@ class BoxGrid:
 
     def corner(self, box: Ints) -> tuple[Floats, Floats]:
         """South-west corners of boxes."""
-        return (
-            self.x0_m + self.size_m * (box % self.n_cols),
-            self.y0_m + self.size_m * (box // self.n_cols),
-        )
+        west: Floats = (self.x0_m + self.size_m * (box % self.n_cols)).astype(np.float64)
+        south: Floats = (self.y0_m + self.size_m * (box // self.n_cols)).astype(np.float64)
+        return west, south
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,9 @@ def vehicle_presence(
     if to_s < from_s:
         raise ValueError("The period ends before it starts.")
     if not (rules.leave_m < boxes.size_m / 2 and rules.enter_m < boxes.size_m / 2):
-        raise ValueError("The margins at the edge must be less than half a box; lower them or use a coarser grid.")
+        raise ValueError(
+            "The margins at the edge must be less than half a box; lower them or use a coarser grid."
+        )
     cleaned = clean_pings(pings, rules)
     good = cleaned.pings
     if len(good) < 2:
@@ -193,7 +194,8 @@ def _choices(good: Pings, boxes: BoxGrid, rules: PresenceRules) -> tuple[Ints, I
     held = np.full((len(good), 4), NOWHERE, dtype=np.int64)
     held[rows, 0] = own
     for place, (step, wanted) in enumerate(
-        ((step_x, step_x != 0), (step_y, step_y != 0), (step_x + step_y, (step_x != 0) & (step_y != 0))), start=1
+        ((step_x, step_x != 0), (step_y, step_y != 0), (step_x + step_y, (step_x != 0) & (step_y != 0))),
+        start=1,
     ):
         some = np.flatnonzero(wanted)
         # The rim's own neighbours lie beyond the table.

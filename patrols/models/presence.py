@@ -57,9 +57,7 @@ class Presence(models.Model):
     plan = models.ForeignKey(MissionPlan, null=True, on_delete=models.SET_NULL, related_name="+")
     grid = models.ForeignKey(Grid, on_delete=models.CASCADE, related_name="+")
     beat = models.ForeignKey(Beat, null=True, on_delete=models.SET_NULL, related_name="+")
-    cell_id = models.BigIntegerField(
-        help_text="Stable id of the cell in the grid (row × columns + column)."
-    )
+    cell_id = models.BigIntegerField(help_text="Stable id of the cell in the grid (row × columns + column).")
     arrived_at = models.DateTimeField()
     left_at = models.DateTimeField()
     source = models.CharField(max_length=8, choices=Source)

@@ -26,16 +26,12 @@ def pings(rows, received=None):
 def minutes(found):
     return {
         (u, b): round(m, 6)
-        for u, b, m in zip(
-            found.unit.tolist(), found.box.tolist(), found.minutes.tolist(), strict=True
-        )
+        for u, b, m in zip(found.unit.tolist(), found.box.tolist(), found.minutes.tolist(), strict=True)
     }
 
 
 def visits(rows, boxes, from_s=0.0, to_s=1e5, **rules):
-    return vehicle_presence(
-        pings(rows), boxes, from_s=from_s, to_s=to_s, rules=PresenceRules(**rules)
-    ).visits
+    return vehicle_presence(pings(rows), boxes, from_s=from_s, to_s=to_s, rules=PresenceRules(**rules)).visits
 
 
 def standing(unit, x, y, start, stop, every=30):
@@ -136,7 +132,9 @@ def test_nothing_gives_nothing_and_bad_margins_are_refused():
 
 
 # A small town of 3 × 3 boxes of 250 m, not all of them watched; positions cluster at the edges.
-places = st.sampled_from([-40.0, -20.0, 5.0, 125.0, 225.0, 245.0, 250.0, 255.0, 275.0, 285.0, 400.0, 490.0, 520.0])
+places = st.sampled_from(
+    [-40.0, -20.0, 5.0, 125.0, 225.0, 245.0, 250.0, 255.0, 275.0, 285.0, 400.0, 490.0, 520.0]
+)
 row = st.tuples(st.integers(0, 2), st.integers(0, 4000), places, places)
 tracks = st.lists(row, min_size=2, max_size=60, unique_by=lambda r: (r[0], r[1]))
 watched = st.sets(st.integers(0, 8), min_size=1).map(lambda boxes: grid(*boxes, n=3))
@@ -205,7 +203,9 @@ def by_hand(good, boxes, rules):
     """The rule, one position after another, as a person would apply it."""
     state, found = NOWHERE, []
     for k in range(len(good)):
-        new = k == 0 or good.unit[k] != good.unit[k - 1] or good.at_s[k] - good.at_s[k - 1] > rules.parked_gap_s
+        new = (
+            k == 0 or good.unit[k] != good.unit[k - 1] or good.at_s[k] - good.at_s[k - 1] > rules.parked_gap_s
+        )
         state = NOWHERE if new else state
 
         def distance(box, k=k):

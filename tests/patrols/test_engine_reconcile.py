@@ -30,7 +30,9 @@ def claims(rows):
 def account(rows, parked=(), from_s=0.0, to_s=10_000.0):
     """parked: (unit, x, from, to), a position each half minute."""
     track = [(u, t, x, 125.0) for u, x, a, b in parked for t in range(a, b + 1, 30)]
-    columns = [np.array(c, dtype=np.float64) for c in zip(*track, strict=True)] if track else [np.zeros(0)] * 4
+    columns = (
+        [np.array(c, dtype=np.float64) for c in zip(*track, strict=True)] if track else [np.zeros(0)] * 4
+    )
     pings = Pings(columns[0].astype(np.int64), *columns[1:])
     seen = vehicle_presence(pings, BOXES, from_s=from_s, to_s=to_s)
     return reconcile(
@@ -128,7 +130,9 @@ def spans(rows):
 def by_the_second(visits, rows):
     """What each second of each unit and box is, by the rules in words."""
     rank = {}
-    seen = list(zip(*(c.tolist() for c in (visits.unit, visits.box, visits.start_s, visits.end_s)), strict=True))
+    seen = list(
+        zip(*(c.tolist() for c in (visits.unit, visits.box, visits.start_s, visits.end_s)), strict=True)
+    )
     for t in range(100):
         for unit in (0, 1):
             car = next((b for u, b, a, e in seen if u == unit and a <= t < e), None)
@@ -152,7 +156,9 @@ def test_the_account_agrees_with_the_rules_second_by_second(rows, said, random):
     pings = Pings(none.astype(np.int64), none, none, none)
 
     def go(listed):
-        return reconcile(visits=visits, claims=claims(listed), pings=pings, boxes=BOXES, from_s=0.0, to_s=100.0)
+        return reconcile(
+            visits=visits, claims=claims(listed), pings=pings, boxes=BOXES, from_s=0.0, to_s=100.0
+        )
 
     found = go(said)
     seconds = {}

@@ -31,12 +31,14 @@ def plan(scene: Scene) -> MissionPlan:
 
 
 def feed(agency: Agency, kind: str) -> Feed:
-    return Feed.objects.get_or_create(
-        agency=agency, slug=kind, defaults={"name": kind, "record_kind": kind}
-    )[0]
+    return Feed.objects.get_or_create(agency=agency, slug=kind, defaults={"name": kind, "record_kind": kind})[
+        0
+    ]
 
 
-def drive(scene: Scene, unit: Unit, cell_id: int, start: dt.datetime, minutes: int, every_s: int = 30) -> None:
+def drive(
+    scene: Scene, unit: Unit, cell_id: int, start: dt.datetime, minutes: int, every_s: int = 30
+) -> None:
     """Positions in the middle of a box."""
     lon, lat = scene.spec.centres_lonlat()
     at = int(scene.spec.index_of([cell_id])[0])
@@ -82,7 +84,12 @@ def test_each_source_gives_what_the_better_ones_did_not_see(scene: Scene, plan: 
         (first, unit, "timer", 15), (second, other, "timer", 10), (second, None, "manual", 12),
     ):  # fmt: skip
         engagement_record(
-            mission=mission, unit=by, officer=None, arrived_at=start, left_at=start + length * MINUTE, source=source
+            mission=mission,
+            unit=by,
+            officer=None,
+            arrived_at=start,
+            left_at=start + length * MINUTE,
+            source=source,
         )
     call(scene, third.cell_id, start, 9)
     found = presence_count(account=account_of(plan))
@@ -96,7 +103,8 @@ def test_each_source_gives_what_the_better_ones_did_not_see(scene: Scene, plan: 
 
 def test_counting_again_replaces_and_changes_nothing(scene: Scene, plan: MissionPlan) -> None:
     mission, unit = plan.missions.first(), Unit.objects.filter(agency=scene.agency).first()
-    assert mission and unit
+    assert mission
+    assert unit
     drive(scene, unit, mission.cell_id, plan.period_from, 10)
     account = account_of(plan)
     presence_count(account=account)
@@ -132,7 +140,10 @@ def test_only_directed_patrols_of_the_dispatch_log_count(scene: Scene, plan: Mis
     presence_count(account=account_of(plan))
     assert told() == []
     OffenceCode.objects.create(
-        agency=scene.agency, feed=feed(scene.agency, RecordKind.CALLS), code="10-71", description="Directed patrol"
+        agency=scene.agency,
+        feed=feed(scene.agency, RecordKind.CALLS),
+        code="10-71",
+        description="Directed patrol",
     )
     call(scene, cell, start, 5, code="10-71")
     presence_count(account=account_of(plan))
@@ -143,7 +154,12 @@ def test_a_timer_that_nobody_stopped_leaves_a_record_without_minutes(scene: Scen
     mission = plan.missions.first()
     assert mission
     engagement_record(
-        mission=mission, unit=None, officer=None, arrived_at=plan.period_from + MINUTE, left_at=None, source="timer"
+        mission=mission,
+        unit=None,
+        officer=None,
+        arrived_at=plan.period_from + MINUTE,
+        left_at=None,
+        source="timer",
     )
     presence_count(account=account_of(plan))
     assert told(mission=mission) == [("timer", 0.0)]
@@ -153,7 +169,8 @@ def test_another_agencys_positions_count_for_nobody_here(scene: Scene, plan: Mis
     stranger = make_scene("lakeside")
     mission = plan.missions.first()
     unit = Unit.objects.filter(agency=scene.agency).first()
-    assert mission and unit
+    assert mission
+    assert unit
     drive(scene, unit, mission.cell_id, plan.period_from, 10)
     VehiclePosition.objects.update(agency=stranger.agency)
     presence_count(account=account_of(plan))
@@ -181,9 +198,7 @@ def test_an_account_that_kills_its_workers_is_given_up(plan: MissionPlan) -> Non
     assert sum(map(len, tried)) == 8
 
 
-def test_nothing_due_costs_two_queries(
-    scene: Scene, django_assert_num_queries: object
-) -> None:
+def test_nothing_due_costs_two_queries(scene: Scene, django_assert_num_queries: object) -> None:
     with django_assert_num_queries(2):  # type: ignore[operator]
         assert presence_due(now=timezone.now()) == []
 
@@ -211,7 +226,8 @@ def test_the_dispatcher_sends_for_what_is_due(plan: MissionPlan, monkeypatch: py
 def test_presence_can_be_deleted_by_a_retention_policy(scene: Scene, plan: MissionPlan) -> None:
     mission = plan.missions.first()
     unit = Unit.objects.filter(agency=scene.agency).first()
-    assert mission and unit
+    assert mission
+    assert unit
     drive(scene, unit, mission.cell_id, plan.period_from, 10)
     presence_count(account=account_of(plan))
     kind = retention_kind("presence")
@@ -222,7 +238,8 @@ def test_presence_can_be_deleted_by_a_retention_policy(scene: Scene, plan: Missi
 def test_a_withdrawn_mission_gets_no_minutes_of_passing_cars(scene: Scene, plan: MissionPlan) -> None:
     mission = plan.missions.first()
     unit = Unit.objects.filter(agency=scene.agency).first()
-    assert mission and unit
+    assert mission
+    assert unit
     Mission.objects.filter(pk=mission.pk).update(withdrawn_at=timezone.now())
     drive(scene, unit, mission.cell_id, plan.period_from, 10)
     presence_count(account=account_of(plan))
