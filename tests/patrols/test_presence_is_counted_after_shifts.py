@@ -235,6 +235,19 @@ def test_presence_can_be_deleted_by_a_retention_policy(scene: Scene, plan: Missi
     assert kind.old(scene.agency, plan.period_to).count() == 1
 
 
+def test_minutes_stay_when_the_positions_behind_them_are_deleted(scene: Scene, plan: MissionPlan) -> None:
+    mission = plan.missions.first()
+    unit = Unit.objects.filter(agency=scene.agency).first()
+    assert mission
+    assert unit
+    drive(scene, unit, mission.cell_id, plan.period_from, 10)
+    account = presence_count(account=account_of(plan))
+    retention_kind("positions").old(scene.agency, plan.period_from + 5 * MINUTE).delete()
+    account = presence_count(account=account)
+    assert told(mission=mission) == [("avl", 10.0)]
+    assert (account.next_at, account.counts["kept"]) == (None, True)
+
+
 def test_a_withdrawn_mission_gets_no_minutes_of_passing_cars(scene: Scene, plan: MissionPlan) -> None:
     mission = plan.missions.first()
     unit = Unit.objects.filter(agency=scene.agency).first()
