@@ -36,6 +36,7 @@ from patrols.tasks import (
     notice_task,
     plan_reasons_task,
     plan_task,
+    presence_task,
     shift_planning_task,
 )
 
@@ -52,7 +53,7 @@ def dispatch() -> None:
 def housekeeping() -> None:
     """What is due each minute: abandoned and forgotten runs sent again, uploads past their time deleted, the days' pushes
     summed, feeds pulled, drop folders looked into, old records deleted or made coarse, shifts planned, models trained anew,
-    models measured, reasons written, notices sent."""
+    models measured, reasons written, notices sent, presence counted."""
     requeue_abandoned()
     resend_forgotten()
     spool_expire()
@@ -66,6 +67,7 @@ def housekeeping() -> None:
     drift_due()
     reasons_due()
     notices_due()
+    presence_due()
 
 
 def drop_folders_look() -> int:
@@ -145,6 +147,14 @@ def reasons_due() -> int:
     found = services.reasons_due()
     for pk in found:
         plan_reasons_task.delay(pk)
+    return len(found)
+
+
+def presence_due() -> int:
+    """Have the presence of ended shifts counted. Returns how many were sent. Two queries where none is due."""
+    found = services.presence_due(now=timezone.now())
+    for pk in found:
+        presence_task.delay(pk)
     return len(found)
 
 

@@ -6,3 +6,9 @@ from django.apps import AppConfig
 class PatrolsConfig(AppConfig):
     name = "patrols"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Here and not on import of the models: the register is a service of another room.
+        from patrols.retention import register
+
+        register()

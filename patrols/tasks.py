@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from patrols import services
-from patrols.models import MissionPlan
+from patrols.models import MissionPlan, PresenceAccount
 
 
 @shared_task  # type: ignore[untyped-decorator]  # celery ships no types
@@ -34,3 +34,8 @@ def gunfire_decision_task(agency_id: int) -> None:
 @shared_task  # type: ignore[untyped-decorator]
 def notice_task(notice_id: int, attempt: int) -> None:
     services.notice_send(pk=notice_id, attempt=attempt)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def presence_task(account_id: int) -> None:
+    services.presence_count(account=PresenceAccount.objects.get(pk=account_id))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from patrols import decision_pages, exports, live_views, notice_pages, roster_page, views
+from patrols import decision_pages, dosage_pages, exports, live_views, notice_pages, roster_page, views
 
 app_name = "patrols"
 urlpatterns = [
@@ -45,5 +45,8 @@ urlpatterns = [
     path("engagements.geojson", exports.engagements_geojson, name="engagements_geojson"),
     path("roster/<str:on>/<slug:shift_slug>/", roster_page.roster, name="roster"),
     path("roster/<str:on>/<slug:shift_slug>/copy/", roster_page.roster_copy, name="roster_copy"),
+    path("dosage/", dosage_pages.dosage, name="dosage"),
+    path("dosage.svg", dosage_pages.dosage_chart, name="dosage_chart"),
+    path("dosage.csv", dosage_pages.dosage_csv, name="dosage_csv"),
     path("crime-types.css", views.type_styles, name="type_styles"),
 ]

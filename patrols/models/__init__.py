@@ -4,6 +4,7 @@ from patrols.models.notices import NoticeChoice, NoticeDelivery
 from patrols.models.overrides import Addition, Suppression
 from patrols.models.plans import Mission, MissionPlan
 from patrols.models.policies import PatrolPolicy
+from patrols.models.presence import Presence, PresenceAccount
 from patrols.models.roster import Duty, HandOverNote
 from patrols.models.schedules import PlanSchedule, ShiftPlanning
 from patrols.models.visits import Assignment, Engagement
@@ -20,6 +21,8 @@ __all__ = [
     "NoticeDelivery",
     "PatrolPolicy",
     "PlanSchedule",
+    "Presence",
+    "PresenceAccount",
     "ShiftPlanning",
     "Suppression",
 ]

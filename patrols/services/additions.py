@@ -73,11 +73,11 @@ def suppression_end(*, suppression: Suppression, actor: User) -> None:
 
 
 def _end(row: Addition | Suppression, actor: User, action: str) -> None:
+    """Let it expire now. One that has not begun is over before it could hold: it must not end before it starts."""
     now = timezone.now()
-    if row.expires_at <= now:
-        raise MissionsError("This has ended already.", next_step="reload the shift board.")
-    # An end before the start is no period: what has not begun ends a moment after its start.
-    row.expires_at = max(now, row.starts_at + dt.timedelta(seconds=1))
-    row.save(update_fields=["expires_at"])
+    row.starts_at, row.expires_at = min(row.starts_at, now - dt.timedelta(seconds=1)), now
+    alive = type(row)._default_manager.filter(pk=row.pk, expires_at__gt=now)
+    if alive.update(starts_at=row.starts_at, expires_at=now) != 1:
+        raise MissionsError("This has ended already.", next_step="reload the page.")
     audit_record(agency=row.agency, actor=actor, action=action, subject=row.reason, detail={"row": row.pk})
     boards_nudge(row.agency_id)

@@ -75,7 +75,7 @@ def make_api_scene(slug: str = "riverton") -> ApiScene:
     agency = make_agency(slug)
     grid = grid_build(agency=agency)
     shift, on = current_or_next_shift_instance(agency, timezone.now())
-    policy = PatrolPolicy.objects.create(agency=agency)
+    policy = PatrolPolicy.objects.create(agency=agency, visits_per_cell=1)
     scene = Scene(agency, grid, make_forecast(agency, grid, shift, on), shift, policy)
     owner = make_member(agency, "admin")
     plan = scene.plan(publish=True, actor=owner)

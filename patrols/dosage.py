@@ -1,0 +1,193 @@
+"""Recommended against delivered dose, and how complete the records are: one reading for page, chart and file."""
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+from django.db.models import Count, Sum
+from django.utils import timezone
+
+from agencies.models import Agency
+from patrols.engine.reconcile import SOURCES
+from patrols.models import Mission, MissionPlan, Presence, PresenceAccount
+
+SOURCE_LABELS = {source.value: str(source.label) for source in Presence.Source}
+
+
+@dataclass
+class DoseLine:
+    """One beat, shift or crime type (or all): what was asked for, what was delivered, what is on record.
+
+    Minutes are unit-minutes. ``by_source`` sums to ``delivered``. ``passive`` is time in candidate boxes without a
+    mission (by crime type nobody can say: ``None``).
+    """
+
+    name: str
+    missions: int = 0
+    recorded: int = 0
+    recommended: float = 0.0
+    delivered: float = 0.0
+    passive: float | None = 0.0
+    by_source: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SOURCES, 0.0))
+    recorded_by_source: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SOURCES, 0))
+
+    @property
+    def share_recorded(self) -> float | None:
+        """Missions with any record, of 100; None without missions."""
+        return 100 * self.recorded / self.missions if self.missions else None
+
+    @property
+    def share_delivered(self) -> float | None:
+        """Delivered of recommended minutes, of 100; None where nothing was recommended."""
+        return 100 * self.delivered / self.recommended if self.recommended else None
+
+    @property
+    def minutes_in_order(self) -> list[float]:
+        """Minutes by source, in the order of precedence, for templates."""
+        return [self.by_source[source] for source in SOURCES]
+
+
+@dataclass(frozen=True)
+class DosageReport:
+    """The dose of the missions of ended shifts that started on these local dates."""
+
+    first: dt.date
+    last: dt.date
+    total: DoseLine
+    beats: list[DoseLine]
+    shifts: list[DoseLine]
+    crime_types: list[DoseLine]
+    withdrawn: int
+    ended_shifts: int
+    counted_shifts: int
+    contradicted_minutes: float
+    clocks: dict[str, int]
+
+    @property
+    def waiting_shifts(self) -> int:
+        return self.ended_shifts - self.counted_shifts
+
+    @property
+    def groups(self) -> list[tuple[str, list[DoseLine]]]:
+        return [("Beat", self.beats), ("Shift", self.shifts), ("Crime type", self.crime_types)]
+
+    @property
+    def sources(self) -> list[tuple[str, int, float]]:
+        """(label, missions with a record of it, minutes at missions), in order of precedence."""
+        return [
+            (SOURCE_LABELS[s], self.total.recorded_by_source[s], self.total.by_source[s]) for s in SOURCES
+        ]
+
+
+def dosage_report(
+    agency: Agency, first: dt.date, last: dt.date, *, now: dt.datetime | None = None
+) -> DosageReport:
+    """Return the report for shifts that start on these local dates, both included. Five queries.
+
+    Only shifts that are over count: a mission that nobody could have reached yet is not a missing record. Withdrawn missions
+    are left out and counted apart, with whatever was spent at them.
+    """
+    now = now or timezone.now()
+    lines = _Lines()
+    ended = {
+        "plan__agency": agency,
+        "plan__state": MissionPlan.State.PUBLISHED,
+        "plan__on__range": (first, last),
+        "plan__period_to__lte": now,
+    }
+    withdrawn = 0
+    places: dict[int, tuple[DoseLine, ...]] = {}
+    rows = Mission.objects.filter(agency=agency, **ended).values_list(
+        "pk", "beat__code", "plan__shift__name", "crime_type__name", "dose_minutes", "visit_starts",
+        "moved_starts", "withdrawn_at",
+    )  # fmt: skip
+    for pk, beat, shift, crime_type, dose, starts, moved, withdrawn_at in rows:
+        if withdrawn_at:
+            withdrawn += 1
+            continue
+        places[pk] = lines.of(beat, shift, crime_type)
+        for line in places[pk]:
+            line.missions += 1
+            line.recommended += dose * len(moved or starts)
+    seen: set[int] = set()
+    spent = (
+        Presence.objects.filter(
+            agency=agency,
+            mission__isnull=False,
+            account__on__range=(first, last),
+            account__period_to__lte=now,
+        )
+        .order_by()
+        .values_list("mission_id", "source")
+        .annotate(minutes=Sum("minutes"))
+    )
+    for mission_id, source, minutes in spent:
+        for line in places.get(mission_id, ()):
+            line.delivered += minutes
+            line.by_source[source] += minutes
+            line.recorded_by_source[source] += 1
+            line.recorded += mission_id not in seen
+        seen.add(mission_id)
+    passive = (
+        Presence.objects.filter(
+            agency=agency, mission__isnull=True, account__on__range=(first, last), account__period_to__lte=now
+        )
+        .order_by()
+        .values_list("beat__code", "account__shift__name")
+        .annotate(minutes=Sum("minutes"))
+    )
+    for beat, shift, minutes in passive:
+        for line in lines.of(beat or "no beat", shift, None):
+            line.passive = (line.passive or 0.0) + minutes
+    accounts = list(
+        PresenceAccount.objects.filter(
+            agency=agency, on__range=(first, last), done_at__isnull=False
+        ).values_list("counts", flat=True)
+    )
+    instances = MissionPlan.objects.filter(
+        agency=agency,
+        state=MissionPlan.State.PUBLISHED,
+        decision=0,
+        on__range=(first, last),
+        period_to__lte=now,
+    ).aggregate(n=Count("pk"))["n"]
+    clocks: dict[str, int] = {}
+    for counts in accounts:
+        for sign in counts.get("clocks_unusable", []) + list(counts.get("clocks_ahead_s", {})):
+            clocks[sign] = clocks.get(sign, 0) + 1
+    return DosageReport(
+        first=first,
+        last=last,
+        total=lines.total,
+        beats=lines.sorted(lines.beats),
+        shifts=lines.sorted(lines.shifts),
+        crime_types=lines.sorted(lines.crime_types),
+        withdrawn=withdrawn,
+        ended_shifts=instances,
+        counted_shifts=min(len(accounts), instances),
+        contradicted_minutes=sum(sum(c.get("contradicted_minutes", {}).values()) for c in accounts),
+        clocks=clocks,
+    )
+
+
+class _Lines:
+    """The lines of the report, made when first met."""
+
+    def __init__(self) -> None:
+        self.total = DoseLine("All")
+        self.beats: dict[str, DoseLine] = {}
+        self.shifts: dict[str, DoseLine] = {}
+        self.crime_types: dict[str, DoseLine] = {}
+
+    def of(self, beat: str, shift: str, crime_type: str | None) -> tuple[DoseLine, ...]:
+        found = [
+            self.total,
+            self.beats.setdefault(beat, DoseLine(beat)),
+            self.shifts.setdefault(shift, DoseLine(shift)),
+        ]
+        if crime_type is not None:
+            found.append(self.crime_types.setdefault(crime_type, DoseLine(crime_type, passive=None)))
+        return tuple(found)
+
+    @staticmethod
+    def sorted(lines: dict[str, DoseLine]) -> list[DoseLine]:
+        return [lines[name] for name in sorted(lines)]

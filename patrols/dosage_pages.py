@@ -1,0 +1,96 @@
+"""The dosage page, its chart and its file."""
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from agencies.access import SEES_PLANS, Access, agency_page
+from agencies.lookups import date_from_text
+from missions_project.lib.errors import MissionsError
+from missions_project.lib.exports import csv_response
+from patrols.dosage import SOURCE_LABELS, DosageReport, dosage_report
+from patrols.dosage_chart import dosage_svg
+from patrols.engine.reconcile import SOURCES
+
+DEFAULT_DAYS = 28
+LONGEST_DAYS = 731
+COLUMNS = (
+    "by", "name", "missions", "missions_with_record", "share_with_record", "recommended_minutes", "delivered_minutes",
+    "share_delivered", *(f"{source}_minutes" for source in SOURCES),
+    *(f"missions_with_{source}" for source in SOURCES), "minutes_outside_missions",
+)  # fmt: skip
+
+
+def _period(request: HttpRequest) -> tuple[dt.date, dt.date]:
+    """The dates asked for, by default the last four weeks. Raises ``MissionsError`` for dates that make no sense."""
+    today = timezone.localdate()
+    last = date_from_text(request.GET.get("to") or today.isoformat())
+    first = date_from_text(request.GET.get("from") or (last - dt.timedelta(days=DEFAULT_DAYS)).isoformat())
+    if last < first:
+        raise MissionsError("The period ends before it starts.", next_step="swap “from” and “to”.")
+    if (last - first).days > LONGEST_DAYS:
+        raise MissionsError("That is more than two years.", next_step="choose a shorter period.")
+    return first, last
+
+
+@require_GET
+@agency_page(SEES_PLANS)
+def dosage(request: HttpRequest, access: Access) -> HttpResponse:
+    """Recommended against delivered dose, and what share of missions has any record. Five queries for the report."""
+    context: dict[str, Any] = {"tab": "dosage", "source_labels": SOURCE_LABELS}
+    status = 200
+    try:
+        context["report"] = dosage_report(access.agency, *_period(request))
+    except MissionsError as exc:
+        context["error"], status = exc, 400
+    return render(request, "patrols/dosage.html", context, status=status)
+
+
+@require_GET
+@agency_page(SEES_PLANS)
+def dosage_chart(request: HttpRequest, access: Access) -> HttpResponse:
+    try:
+        report = dosage_report(access.agency, *_period(request))
+    except MissionsError as exc:
+        return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
+    return HttpResponse(
+        dosage_svg(report), content_type="image/svg+xml", headers={"Cache-Control": "private, max-age=60"}
+    )
+
+
+@require_GET
+@agency_page(SEES_PLANS)
+def dosage_csv(request: HttpRequest, access: Access) -> HttpResponseBase:
+    try:
+        report = dosage_report(access.agency, *_period(request))
+    except MissionsError as exc:
+        return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
+    return csv_response(
+        f"{access.agency.slug}-dosage-{report.first}-{report.last}.csv",
+        about=[
+            f"Recommended and delivered dose, {access.agency.name}",
+            f"Ended shifts from {report.first} to {report.last} (local dates); minutes are unit-minutes",
+            f"{report.counted_shifts} of {report.ended_shifts} shifts counted so far",
+            f"Generated at {timezone.now():%Y-%m-%dT%H:%M:%SZ}",
+        ],
+        columns=COLUMNS,
+        rows=_values(report),
+    )
+
+
+def _values(report: DosageReport) -> Iterator[tuple[Any, ...]]:
+    for by, lines in [("All", [report.total]), *report.groups]:
+        for line in lines:
+            recorded, delivered = line.share_recorded, line.share_delivered
+            yield (
+                by.lower().replace(" ", "_"), line.name, line.missions, line.recorded,
+                "" if recorded is None else round(recorded, 1), round(line.recommended, 1), round(line.delivered, 1),
+                "" if delivered is None else round(delivered, 1), *(round(line.by_source[s], 1) for s in SOURCES),
+                *(line.recorded_by_source[s] for s in SOURCES), "" if line.passive is None else round(line.passive, 1),
+            )  # fmt: skip

@@ -1,0 +1,155 @@
+"""The dosage page: what was recommended, what was delivered, what is on record; for those who may see plans."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from agencies.models import Unit
+from patrols.dosage import dosage_report
+from patrols.models import Mission, MissionPlan, Presence, PresenceAccount
+from patrols.services import engagement_record, presence_count
+from tests.factories import make_member, make_user
+from tests.patrols.scenes import ON, Scene, make_scene
+from tests.patrols.test_presence_is_counted_after_shifts import MINUTE, account_of, drive
+
+pytestmark = pytest.mark.django_db
+LATER = dt.datetime(2026, 3, 20, tzinfo=dt.UTC)
+DATES = {"from": ON.isoformat(), "to": ON.isoformat()}
+
+
+@pytest.fixture
+def scene(db: None) -> Scene:
+    return make_scene()
+
+
+@pytest.fixture
+def plan(scene: Scene) -> MissionPlan:
+    """Three missions with a record: by vehicle and timer, by timer, by a timer that nobody stopped; and passing cars."""
+    plan = scene.plan(publish=True)
+    missions = list(plan.missions.order_by("number"))
+    unit, other = Unit.objects.filter(agency=scene.agency)[:2]
+    start = plan.period_from + 10 * MINUTE
+    drive(scene, unit, missions[0].cell_id, start, 12)
+    free = next(c for c in scene.spec.cells.tolist() if c not in {m.cell_id for m in missions})
+    drive(scene, unit, free, start + 60 * MINUTE, 20)
+    for mission, by, length in ((missions[0], unit, 15), (missions[1], other, 8), (missions[2], other, None)):
+        begun = start if mission != missions[2] else start + 30 * MINUTE
+        engagement_record(
+            mission=mission, unit=by, officer=None, arrived_at=begun,
+            left_at=begun + length * MINUTE if length else None, source="timer",
+        )  # fmt: skip
+    presence_count(account=account_of(plan))
+    return plan
+
+
+def test_the_report_adds_up_whichever_way_it_is_cut(scene: Scene, plan: MissionPlan) -> None:
+    report = dosage_report(scene.agency, ON, ON, now=LATER)
+    total = report.total
+    assert total.missions == plan.missions.count()
+    assert total.recommended == sum(m.dose_minutes * len(m.visit_starts) for m in plan.missions.all())
+    assert total.recorded == 3
+    assert {s: round(m, 2) for s, m in total.by_source.items()} == {
+        "avl": 12,
+        "timer": 11,
+        "cad": 0,
+        "manual": 0,
+    }
+    assert total.recorded_by_source == {"avl": 1, "timer": 3, "cad": 0, "manual": 0}
+    assert total.passive == pytest.approx(20.0)
+    for _, lines in report.groups:
+        for name in ("missions", "recorded", "recommended", "delivered"):
+            assert sum(getattr(line, name) for line in lines) == pytest.approx(getattr(total, name))
+    assert sum(line.passive or 0 for line in report.beats) == pytest.approx(20.0)
+    assert [line.passive for line in report.crime_types] == [None] * len(report.crime_types)
+    assert (report.ended_shifts, report.counted_shifts, report.waiting_shifts) == (1, 1, 0)
+
+
+def test_a_shift_that_is_not_over_has_no_missing_records(scene: Scene, plan: MissionPlan) -> None:
+    report = dosage_report(scene.agency, ON, ON, now=plan.period_to - MINUTE)
+    assert (report.total.missions, report.total.delivered, report.total.share_recorded) == (0, 0, None)
+
+
+def test_withdrawn_missions_are_left_out_and_counted_apart(scene: Scene, plan: MissionPlan) -> None:
+    first = plan.missions.order_by("number")[0]
+    Mission.objects.filter(pk=first.pk).update(withdrawn_at=timezone.now())
+    report = dosage_report(scene.agency, ON, ON, now=LATER)
+    assert (report.withdrawn, report.total.recorded) == (1, 2)
+    assert report.total.by_source["avl"] == 0
+
+
+def test_shifts_that_wait_to_be_counted_are_said(scene: Scene, plan: MissionPlan, client: Client) -> None:
+    Presence.objects.all().delete()
+    PresenceAccount.objects.all().delete()
+    assert dosage_report(scene.agency, ON, ON, now=LATER).waiting_shifts == 1
+    client.force_login(make_member(scene.agency, "supervisor"))
+    page = client.get(reverse("patrols:dosage", args=["riverton"]), DATES)
+    assert "1 of 1 ended shifts are not counted yet" in page.content.decode()
+
+
+def test_the_report_costs_five_queries(
+    scene: Scene, plan: MissionPlan, django_assert_num_queries: object
+) -> None:
+    with django_assert_num_queries(5):  # type: ignore[operator]
+        dosage_report(scene.agency, ON, ON, now=LATER)
+
+
+@pytest.mark.parametrize("role", ["supervisor", "analyst", "admin", "auditor"])
+def test_those_who_see_plans_see_the_page_the_chart_and_the_file(
+    scene: Scene, plan: MissionPlan, client: Client, role: str
+) -> None:
+    client.force_login(make_member(scene.agency, role))
+    page = client.get(reverse("patrols:dosage", args=["riverton"]), DATES)
+    assert page.status_code == 200
+    assert "Missions with any record" in page.content.decode()
+    chart = client.get(reverse("patrols:dosage_chart", args=["riverton"]), DATES)
+    assert chart["Content-Type"] == "image/svg+xml"
+    assert b"<svg" in chart.content
+    sheet = client.get(reverse("patrols:dosage_csv", args=["riverton"]), DATES)
+    text = b"".join(sheet.streaming_content).decode()  # type: ignore[attr-defined]
+    rows = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+    assert (rows[0]["by"], float(rows[0]["avl_minutes"]), float(rows[0]["timer_minutes"])) == (
+        "all",
+        12.0,
+        11.0,
+    )
+    assert {row["by"] for row in rows} == {"all", "beat", "shift", "crime_type"}
+
+
+def test_officers_strangers_and_nobody_do_not(scene: Scene, plan: MissionPlan, client: Client) -> None:
+    stranger = make_member(make_scene("lakeside").agency, "admin")
+    for name in ("dosage", "dosage_chart", "dosage_csv"):
+        address = reverse(f"patrols:{name}", args=["riverton"])
+        client.logout()
+        assert client.get(address).status_code == 302
+        for person, status in (
+            (stranger, 404),
+            (make_user(), 404),
+            (make_member(scene.agency, "officer"), 403),
+        ):
+            client.force_login(person)
+            assert client.get(address).status_code == status
+
+
+def test_dates_that_make_no_sense_get_a_plain_answer(scene: Scene, client: Client) -> None:
+    client.force_login(make_member(scene.agency, "analyst"))
+    for name in ("dosage", "dosage_chart", "dosage_csv"):
+        address = reverse(f"patrols:{name}", args=["riverton"])
+        for dates in (
+            {"from": "2026-03-02", "to": "2026-03-01"},
+            {"from": "soon"},
+            {"from": "2001-01-01", "to": "2026-01-01"},
+        ):
+            assert client.get(address, dates).status_code == 400
+
+
+def test_an_empty_period_says_so(scene: Scene, client: Client) -> None:
+    client.force_login(make_member(scene.agency, "analyst"))
+    page = client.get(reverse("patrols:dosage", args=["riverton"]), DATES)
+    assert "No missions of shifts that have ended" in page.content.decode()
+    assert client.get(reverse("patrols:dosage_chart", args=["riverton"]), DATES).status_code == 200
