@@ -17,9 +17,10 @@ from django.urls import reverse
 from agencies.models import Unit, User
 from patrols.board import LATE, mission_rows, mission_state
 from patrols.board_selectors import shift_before, units_on_duty
+from patrols.capacity_selectors import capacities
 from patrols.models import Duty, Engagement, Mission, MissionPlan
 from patrols.rows_html import rows_html
-from patrols.selectors import beat_capacities, mission_of, plans_of
+from patrols.selectors import mission_of, plans_of
 from patrols.services import hand_over_write, mission_assign, mission_move, mission_withdraw
 from patrols.timeline import ROW_PX, timeline
 from tests.factories import make_agency, make_member
@@ -135,7 +136,7 @@ def test_a_mission_is_missed_half_an_hour_after_its_last_visit_or_with_the_shift
 def test_units_on_duty_are_those_that_plans_count_with_and_the_roster_comes_first(scene: Scene) -> None:
     Unit.objects.get(call_sign="R22").shifts.add(scene.agency.shift_set.get(slug="day"))
     counted = {
-        (unit.pk, row.beat.pk) for row in beat_capacities(scene.agency, scene.shift) for unit in row.units
+        (unit.pk, row.beat.pk) for row in capacities(scene.agency, scene.shift, ON) for unit in row.units
     }
     assert {(unit.pk, unit.beat_id) for unit in units_on_duty(scene.agency, scene.shift, ON)} == counted
     r11, r12, r22 = (Unit.objects.get(call_sign=name) for name in ("R11", "R12", "R22"))

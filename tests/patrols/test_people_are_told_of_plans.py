@@ -184,7 +184,7 @@ def test_a_plan_that_could_not_be_made_is_told_with_its_reason_and_next_step(sce
     assert [failures_record(now=timezone.now()), failures_record(now=timezone.now())] == [1, 0]
     assert send_all() == [True]
     assert "no plan" in mail.outbox[0].subject
-    assert "Next step: Admin → Units" in mail.outbox[0].body
+    assert "Next step: put units on duty" in mail.outbox[0].body
 
 
 def test_a_shift_that_the_schedule_could_not_plan_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
