@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from patrols import decision_pages, dosage_pages, exports, live_views, notice_pages, roster_page, views
+from patrols import (
+    decision_pages,
+    dosage_pages,
+    exports,
+    live_views,
+    notice_pages,
+    plan_page,
+    roster_page,
+    views,
+)
 
 app_name = "patrols"
 urlpatterns = [
@@ -32,6 +41,7 @@ urlpatterns = [
         views.addition_stop,
         name="addition_stop",
     ),
+    path("plans/<int:plan_id>/", plan_page.plan, name="plan"),
     path("plans/<int:plan_id>/publish/", views.publish, name="publish"),
     path("plans/<int:plan_id>/add/", views.add, name="mission_add"),
     path("missions/<int:mission_id>/", views.drawer, name="drawer"),
