@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from agencies.models import Agency, Unit
 from forecasting.models import Grid
-from patrols.board import STATES
+from patrols.board import STATES, last_chance
 from patrols.models import Addition, Duty, Engagement, Mission, MissionPlan, Suppression
 
 _HEAVY_PLAN = ("plan__design", "plan__log", "plan__config_snapshot", "plan__counts")
@@ -48,9 +48,13 @@ def missions_in_state(missions: QuerySet[Mission], state: str, now: dt.datetime)
     if state == "done":
         return rows.filter(Exists(visits)).exclude(is_open)
     rows = rows.exclude(Exists(visits))
+    # Of shifts that run, a mission is missed once its last visit is long over, which no column says: some hundred rows.
+    running = rows.filter(plan__period_from__lte=now, plan__period_to__gt=now).select_related("plan")
+    late = [row.pk for row in running.defer("why", *_HEAVY_PLAN) if now >= last_chance(row)]
+    missed = Q(plan__period_to__lte=now) | Q(pk__in=late)
     if state == "missed":
-        return rows.filter(plan__period_to__lte=now)
-    return rows.filter(plan__period_to__gt=now, assignment__isnull=state == "planned")
+        return rows.filter(missed)
+    return rows.exclude(missed).filter(assignment__isnull=state == "planned")
 
 
 def grids_of(missions: list[Mission]) -> dict[int, Grid]:

@@ -233,7 +233,9 @@ def _fill(weight: Floats, room: Floats, amount: float) -> Floats:
     if n_full == len(weight):
         return room.copy()
     kappa = max(amount - float(filled_before[n_full]), 0.0) / float(rate_left[n_full])
-    return np.minimum(room, kappa * weight)
+    # A weight near nothing beside a kappa near infinity: its vessel is full, whatever their product says.
+    with np.errstate(over="ignore"):
+        return np.minimum(room, kappa * weight)
 
 
 def beat_design(

@@ -120,8 +120,13 @@ def test_filters_keep_what_they_say(scene: ApiScene) -> None:
 
 
 def test_each_state_is_filtered_as_the_shift_map_says_it(scene: ApiScene) -> None:
-    done, here, withdrawn, planned, *_ = scene.missions(engagements__isnull=True)
-    unit = scene.unit
+    done, here, withdrawn, planned, late, *_ = scene.missions(engagements__isnull=True)
+    unit, now = scene.unit, timezone.now()
+    scene.plan.__class__.objects.update(
+        period_from=now - dt.timedelta(hours=2), period_to=now + dt.timedelta(hours=6)
+    )
+    Mission.objects.update(visit_starts=[(now + dt.timedelta(hours=2)).isoformat()])
+    Mission.objects.filter(pk=late.pk).update(visit_starts=[(now - dt.timedelta(hours=2)).isoformat()])
     Engagement.objects.create(
         agency=scene.agency, mission=done, unit=unit, arrived_at=timezone.now(), left_at=timezone.now()
     )
@@ -130,7 +135,7 @@ def test_each_state_is_filtered_as_the_shift_map_says_it(scene: ApiScene) -> Non
     Assignment.objects.filter(mission=planned).delete()
     everything = scene.get("admin", "missions/").json()["results"]
     states = {row["state"] for row in everything}
-    assert states == {"planned", "assigned", "under way", "done", "withdrawn"}
+    assert states == {"planned", "assigned", "under way", "done", "missed", "withdrawn"}
     for state in states:
         found = {row["id"] for row in scene.get("admin", f"missions/?state={state}").json()["results"]}
         assert found == {row["id"] for row in everything if row["state"] == state}, state

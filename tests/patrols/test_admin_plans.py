@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -48,6 +49,7 @@ def drawn(agency: Agency) -> MissionPlan:
     plan.design, plan.design_hash = design_to_bytes(draw), design_digest(draw)
     plan.save()
     for number, row in enumerate(draw.drawn_rows.tolist(), start=1):
+        start = plan.period_from + dt.timedelta(minutes=int(draw.visit_start_minutes[row, 0]))
         Mission.objects.create(
             agency=agency,
             plan=plan,
@@ -55,8 +57,8 @@ def drawn(agency: Agency) -> MissionPlan:
             number=number,
             cell_id=int(spec.cells[draw.cell[row]]),
             crime_type=CrimeType.objects.filter(agency=agency).earliest("pk"),
-            visit_starts=[plan.period_from.isoformat()],
-            starts_at=plan.period_from,
+            visit_starts=[start.isoformat()],
+            starts_at=start,
             dose_minutes=int(draw.dose_minutes[row]),
             expected=0.01,
             harm=float(draw.harm[row]),
