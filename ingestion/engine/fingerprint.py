@@ -20,13 +20,12 @@ def _mix(words: _Words) -> _Words:
 
 
 def _text_words(texts: Sequence[str]) -> _Words:
-    seen: dict[str, int] = {}
-    for text in texts:
-        if text not in seen:
-            # Python's own hash differs from process to process: a re-import would "update" every row.
-            digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-            seen[text] = int.from_bytes(digest, "little")
-    return np.array([seen[text] for text in texts], dtype=np.uint64)
+    words: dict[str, int] = {}
+    for text in set(texts):
+        # Python's own hash differs from process to process: a re-import would "update" every row.
+        digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        words[text] = int.from_bytes(digest, "little")
+    return np.fromiter(map(words.__getitem__, texts), dtype=np.uint64, count=len(texts))
 
 
 def content_hashes(

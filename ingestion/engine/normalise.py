@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingestion.engine.coarsen import coarsen_chunk, without_older
-from ingestion.engine.codes import NOT_GUNFIRE_RULE, Accepted, CodeTable, Refusal
+from ingestion.engine.codes import NOT_GUNFIRE_RULE, Accepted, CodeTable, Decision, Refusal
 from ingestion.engine.context import NormaliseContext
 from ingestion.engine.fingerprint import content_hashes
 from ingestion.engine.mapping import DISCOVERIES, TIME_FIELDS, FeedMapping
@@ -26,6 +26,7 @@ from ingestion.engine.row_texts import (
     MAX_EXTERNAL_ID_CHARACTERS,
     Verdicts,
     clean_texts,
+    code_columns,
     external_ids,
     field_texts,
 )
@@ -38,6 +39,7 @@ Times = npt.NDArray[np.datetime64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Objects = npt.NDArray[np.object_]
+Reasons = Sequence[tuple[str, str]]
 
 EARLIEST = np.datetime64("1970-01-02T00:00:00", "s")
 STORED_VALUE_CHARACTERS = 500
@@ -78,64 +80,76 @@ _DISCOVERY_WORDS: Mapping[str, str] = {
 }
 
 
-@dataclass
+@dataclass(frozen=True)
 class _CodeOutcome:
-    crime_type: list[str]
-    code: list[str]
+    """What the codes decide, by combination of codes (``keys``), and the account of the refused rows."""
+
+    index: Ints
+    decisions: list[Decision]
+    alive: Ints
+    """Rows of the chunk that are not refused."""
     refused_rows: Ints
-    refused: Counter[tuple[str, str]]
-    messages: dict[tuple[str, str], str]
-    reasons: list[tuple[str, str]]
-    """The (rule, code) of each of ``refused_rows``."""
-    something_else: list[int]
-    """Rows of a feed with stages that tell of an alert that is no gunfire."""
+    is_other: Bools
+    """By combination: an alert of a feed with stages that is no gunfire."""
+
+    def accepted(self, rows: Ints) -> tuple[list[str], list[str]]:
+        """Crime type and code of these rows, which are accepted."""
+        types = [one.crime_type if isinstance(one, Accepted) else "" for one in self.decisions]
+        codes = [one.code if isinstance(one, Accepted) else "" for one in self.decisions]
+        index = self.index[rows].tolist()
+        return [types[one] for one in index], [codes[one] for one in index]
+
+    def mark(self, verdicts: Verdicts) -> None:
+        """The rows that wait for their code's mapping; ``verdicts`` are those of the rows alive."""
+        index = self.index[self.alive]
+        for key, decision in enumerate(self.decisions):
+            if isinstance(decision, Rejection):
+                verdicts.mark_as(np.flatnonzero(index == key), decision)
+
+    def account(self) -> tuple[Counter[tuple[str, str]], dict[tuple[str, str], str], tuple[Ints, Reasons]]:
+        """Refused rows by (rule, code), a message for each, and each row's reason."""
+        counts: Counter[tuple[str, str]] = Counter()
+        messages: dict[tuple[str, str], str] = {}
+        reasons = [(one.rule, one.code) if isinstance(one, Refusal) else ("", "") for one in self.decisions]
+        index = self.index[self.refused_rows]
+        keys, first_rows, numbers = np.unique(index, return_index=True, return_counts=True)
+        # Several words may stand for one reason: the first row's message is told.
+        for place in np.argsort(first_rows).tolist():
+            key = int(keys[place])
+            counts[reasons[key]] += int(numbers[place])
+            decision = self.decisions[key]
+            if isinstance(decision, Refusal):
+                messages.setdefault(reasons[key], decision.message)
+        return counts, messages, (index, reasons)
 
 
-def _decide_codes(
-    texts: Mapping[str, list[str]], n: int, mapping: FeedMapping, codes: CodeTable, verdicts: Verdicts
-) -> _CodeOutcome:
-    blank = [""] * n
-    keys = zip(
-        *(texts.get(name, blank) for name in ("code", "nibrs_code", "ucr_code", "description")), strict=True
-    )
+def _decide_codes(chunk: RowChunk, mapping: FeedMapping, codes: CodeTable) -> _CodeOutcome:
+    columns = code_columns(chunk, mapping)
     # A national code for the whole file is a person's word, and no row's: it must not silence what the rows say.
     is_declared = bool({"nibrs_code", "ucr_code"} & set(mapping.constants))
-    outcome = _CodeOutcome([""] * n, [""] * n, np.zeros(0, np.int64), Counter(), {}, [], [])
-    refused: list[int] = []
     # An alert that was stored as gunfire and turns out to be fireworks must be overwritten, not left standing.
-    is_staged = "stage" in texts
-    seen: dict[tuple[str, ...], Accepted | Rejection | Refusal] = {}
-    for row, key in enumerate(keys):
-        decision = seen.get(key)
-        if decision is None:
-            decide = partial(
-                codes.decide,
-                code=key[0],
-                description=key[3],
-                kind=mapping.record_kind,
-                separator=mapping.code_separator,
-                ignored=mapping.ignored_codes,
-            )
-            by_words = decide(code=key[0] or key[3][:60]) if is_declared else None
-            decision = by_words if isinstance(by_words, Refusal) else decide(nibrs=key[1], ucr=key[2])
-            seen[key] = decision
-        is_other = isinstance(decision, Refusal) and decision.rule == NOT_GUNFIRE_RULE
-        if is_staged and is_other and not (key[1] or key[2]) and (slug := codes.gunfire_type()):
-            outcome.something_else.append(row)
-            decision = Accepted(slug, key[0])
-        if isinstance(decision, Accepted):
-            outcome.crime_type[row] = decision.crime_type
-            outcome.code[row] = decision.code
-        elif isinstance(decision, Refusal):
-            refused.append(row)
-            reason = (decision.rule, decision.code)
-            outcome.reasons.append(reason)
-            outcome.refused[reason] += 1
-            outcome.messages.setdefault(reason, decision.message)
-        else:
-            verdicts.mark_one(row, decision)
-    outcome.refused_rows = np.array(refused, dtype=np.int64)
-    return outcome
+    is_staged = "stage" in mapping.columns
+    decisions: list[Decision] = []
+    is_other = np.zeros(len(columns.keys), dtype=np.bool_)
+    for key, (code, nibrs, ucr, description) in enumerate(columns.keys):
+        decide = partial(
+            codes.decide,
+            code=code,
+            description=description,
+            kind=mapping.record_kind,
+            separator=mapping.code_separator,
+            ignored=mapping.ignored_codes,
+        )
+        by_words = decide(code=code or description[:60]) if is_declared else None
+        decision = by_words if isinstance(by_words, Refusal) else decide(nibrs=nibrs, ucr=ucr)
+        not_gunfire = isinstance(decision, Refusal) and decision.rule == NOT_GUNFIRE_RULE
+        if is_staged and not_gunfire and not (nibrs or ucr) and (slug := codes.gunfire_type()):
+            is_other[key] = True
+            decision = Accepted(slug, code)
+        decisions.append(decision)
+    is_refused = np.array([isinstance(one, Refusal) for one in decisions], dtype=np.bool_)
+    refused = is_refused[columns.index] if decisions else np.zeros(0, dtype=np.bool_)
+    return _CodeOutcome(columns.index, decisions, np.flatnonzero(~refused), np.flatnonzero(refused), is_other)
 
 
 def _no_times(n: int) -> ParsedTimes:
@@ -144,11 +158,7 @@ def _no_times(n: int) -> ParsedTimes:
 
 
 def _read_times(
-    texts: Mapping[str, list[str]],
-    alive: Ints,
-    mapping: FeedMapping,
-    context: NormaliseContext,
-    verdicts: Verdicts,
+    texts: Mapping[str, list[str]], mapping: FeedMapping, context: NormaliseContext, verdicts: Verdicts
 ) -> dict[str, ParsedTimes]:
     zone = mapping.time_zone or context.zone
     parsed: dict[str, ParsedTimes] = {}
@@ -156,16 +166,16 @@ def _read_times(
         column = texts.get(name, [])
         if name != "occurred_from" and not any(column):
             # A field that is mapped and never sent: four of five for most alerts.
-            parsed[name] = _no_times(len(alive))
+            parsed[name] = _no_times(len(verdicts.fault))
             continue
-        times = parse_times([column[i] for i in alive], date_format=mapping.date_format, zone=zone)
+        times = parse_times(column, date_format=mapping.date_format, zone=zone)
         parsed[name] = times
         if name == "occurred_from":
-            verdicts.mark(alive[times.status == EMPTY], "missing_timestamp", name)
-        verdicts.mark(alive[times.status == UNREADABLE], "bad_timestamp", name)
+            verdicts.mark_where(times.status == EMPTY, "missing_timestamp", name)
+        verdicts.mark_where(times.status == UNREADABLE, "bad_timestamp", name)
         read = times.status == READ
-        verdicts.mark(alive[read & (times.utc > context.latest)], "future_timestamp", name)
-        verdicts.mark(alive[read & (times.utc < EARLIEST)], "implausible_past", name)
+        verdicts.mark_where(read & (times.utc > context.latest), "future_timestamp", name)
+        verdicts.mark_where(read & (times.utc < EARLIEST), "implausible_past", name)
     return parsed
 
 
@@ -194,31 +204,34 @@ def _discoveries(
     return found
 
 
-def _mark_places(places: Places, alive: Ints, mapping: FeedMapping, verdicts: Verdicts) -> None:
+def _mark_places(places: Places, mapping: FeedMapping, verdicts: Verdicts) -> None:
     field_name = "x" if mapping.is_projected else "lon"
     for status in np.unique(places.status):
         if status != OK:
-            verdicts.mark(alive[places.status == status], PLACE_CODES[int(status)], field_name)
+            verdicts.mark_where(places.status == status, PLACE_CODES[int(status)], field_name)
 
 
-def _stage_times(times: Mapping[str, ParsedTimes], ranks: Ints, alive: Ints, verdicts: Verdicts) -> Times:
+def _stage_times(times: Mapping[str, ParsedTimes], ranks: Ints, verdicts: Verdicts) -> Times:
     """When each alert reached its stage: as told, else the record's last update, else for a detection the shot itself."""
     told, updated = times["stage_at"], times["last_updated"]
     at = np.where(told.status == READ, told.utc, np.where(updated.status == READ, updated.utc, _NAT))
     at = np.where(np.isnat(at) & (ranks == DETECTED), times["occurred_from"].utc, at)
     # Without a time a late "detected" could overwrite it, and what was dismissed would count again.
-    verdicts.mark(alive[np.isnat(at) & (ranks > DETECTED)], "missing_stage_time", "stage_at")
+    verdicts.mark_where(np.isnat(at) & (ranks > DETECTED), "missing_stage_time", "stage_at")
     return at
 
 
 def _winners(ids: Sequence[str], version: Ints) -> Bools:
     """True for the row of each identifier that counts: the newest version, among equals the later row."""
+    winners = np.ones(len(ids), dtype=np.bool_)
+    if len(set(ids)) == len(ids):
+        return winners
     best: dict[str, int] = {}
     for row, key in enumerate(ids):
         before = best.get(key)
         if before is None or version[row] >= version[before]:
             best[key] = row
-    winners = np.zeros(len(ids), dtype=np.bool_)
+    winners[:] = False
     winners[list(best.values())] = True
     return winners
 
@@ -234,16 +247,17 @@ def _quarantined(
     mapping: FeedMapping,
     texts: Mapping[str, list[str]],
     ids: Sequence[str],
-    rows: Ints,
+    alive: Ints,
     verdicts: Verdicts,
 ) -> list[QuarantinedValue]:
     kept = []
-    for row in rows.tolist():
-        rejection = verdicts.of(row)
+    for place in np.flatnonzero(verdicts.fault).tolist():
+        rejection = verdicts.of(place)
         if rejection is None:
             continue
+        row = int(alive[place])
         if not rejection.value_excerpt and rejection.field in texts:
-            rejection = Rejection(rejection.code, rejection.field, excerpt(texts[rejection.field][row]))
+            rejection = Rejection(rejection.code, rejection.field, excerpt(texts[rejection.field][place]))
         values = {
             name: excerpt(chunk.columns[name][row], STORED_VALUE_CHARACTERS) for name in mapping.column_names
         }
@@ -251,7 +265,7 @@ def _quarantined(
             QuarantinedValue(
                 int(chunk.row_numbers[row]),
                 rejection,
-                excerpt(ids[row], MAX_EXTERNAL_ID_CHARACTERS - 30),
+                excerpt(ids[place], MAX_EXTERNAL_ID_CHARACTERS - 30),
                 values,
             )
         )
@@ -264,54 +278,52 @@ def normalise_chunk(chunk: RowChunk, mapping: FeedMapping, context: NormaliseCon
     ``mapping`` must be valid (``mapping.validate``) and its columns present in the chunk. A row's outcome does not
     depend on the other rows, except that an older version of the same identifier is superseded.
     """
-    n = len(chunk)
+    # Policy first: of a refused row, often more than half of a file, nothing else is read.
+    codes = _decide_codes(chunk, mapping, context.codes)
+    alive = codes.alive
+    n = len(alive)
     verdicts = Verdicts(n)
-    texts = field_texts(chunk, mapping)
+    texts = field_texts(chunk, mapping, alive)
     clean_texts(texts, verdicts)
     ids = external_ids(texts, mapping, verdicts)
-    codes = _decide_codes(texts, n, mapping, context.codes, verdicts)
-
-    wanted = np.ones(n, dtype=np.bool_)
-    wanted[codes.refused_rows] = False
-    alive = np.flatnonzero(wanted)
-    times = _read_times(texts, alive, mapping, context, verdicts)
+    codes.mark(verdicts)
+    times = _read_times(texts, mapping, context, verdicts)
     start = times["occurred_from"]
     end_utc = _interval_end(start, times["occurred_to"])
-    verdicts.mark(
-        alive[end_utc < start.utc],
-        "end_before_start",
-        "occurred_to" if "occurred_to" in texts else "occurred_from",
+    verdicts.mark_where(
+        end_utc < start.utc, "end_before_start", "occurred_to" if "occurred_to" in texts else "occurred_from"
     )
 
     x_field, y_field = ("x", "y") if mapping.is_projected else ("lon", "lat")
     places = parse_places(
-        [texts[x_field][i] for i in alive],
-        [texts[y_field][i] for i in alive],
+        texts[x_field],
+        texts[y_field],
         epsg=mapping.crs if mapping.is_projected else 4326,
         boundary=context.boundary,
     )
-    _mark_places(places, alive, mapping, verdicts)
+    _mark_places(places, mapping, verdicts)
     discoveries = _discoveries(texts, n, mapping, verdicts)
     updated = times["last_updated"].utc
     version = np.where(np.isnat(updated), NO_VERSION, updated.astype(np.int64))
     is_staged = "stage" in texts
     if is_staged:
-        ranks = stage_ranks([texts["stage"][i] for i in alive])
-        verdicts.mark(alive[ranks < 0], "unknown_stage", "stage")
-        stage_at = _stage_times(times, ranks, alive, verdicts)
+        ranks = stage_ranks(texts["stage"])
+        verdicts.mark_where(ranks < 0, "unknown_stage", "stage")
+        stage_at = _stage_times(times, ranks, verdicts)
         version = stage_versions(stage_at, ranks)
 
-    faulty = verdicts.fault != 0
-    usable = np.flatnonzero(~faulty[alive])
-    winners = _winners([ids[i] for i in alive[usable]], version[usable])
+    usable = np.flatnonzero(verdicts.fault == 0)
+    usable_ids = [ids[i] for i in usable.tolist()]
+    winners = _winners(usable_ids, version[usable])
     keep, older = usable[winners], alive[usable[~winners]]
     rows = alive[keep]
+    crime_types, own_codes = codes.accepted(rows)
 
     columns = {
-        "crime_type": [codes.crime_type[i] for i in rows],
-        "code": [codes.code[i] for i in rows],
-        "discovery": [discoveries[i] for i in rows],
-        "time_precision": [TIME_PRECISIONS[i] for i in start.precision[keep]],
+        "crime_type": crime_types,
+        "code": own_codes,
+        "discovery": [discoveries[i] for i in keep.tolist()],
+        "time_precision": [TIME_PRECISIONS[i] for i in start.precision[keep].tolist()],
     }
     # A date of report alone is known at the day's end: earlier would let a forecast see the future.
     instants = (
@@ -324,26 +336,24 @@ def normalise_chunk(chunk: RowChunk, mapping: FeedMapping, context: NormaliseCon
     hashed_texts = list(columns.values())
     hashed_times: tuple[Times, ...] = instants
     if is_staged:
-        else_rows = set(codes.something_else)
         stages = [STAGES[rank] for rank in ranks[keep]]
-        counts = [
-            r not in else_rows and stage != STAGES[DISMISSED]
-            for r, stage in zip(rows.tolist(), stages, strict=True)
-        ]
+        is_shot = ~codes.is_other[codes.index[rows]] & (ranks[keep] != DISMISSED)
+        counts: list[bool] = is_shot.tolist()
         staged = {
             "stage": _objects(stages),
             "stage_at": stage_at[keep],
-            "is_gunfire": np.array(counts, dtype=np.bool_),
+            "is_gunfire": is_shot,
         }
         hashed_texts += [stages, [str(one) for one in counts]]
         hashed_times = (*instants, stage_at[keep])
     lon, lat = places.lon[keep], places.lat[keep]
-    kept_aside = _quarantined(chunk, mapping, texts, ids, np.flatnonzero(faulty & wanted), verdicts)
+    kept_aside = _quarantined(chunk, mapping, texts, ids, alive, verdicts)
     kept_aside += [QuarantinedValue(row.row_number, row.rejection, "", {}) for row in chunk.rejections]
+    refused, messages, reasons = codes.account()
     result = NormalisedChunk(
         received=chunk.received,
         row_number=chunk.row_numbers[rows],
-        external_id=_objects([ids[i] for i in rows]),
+        external_id=_objects(usable_ids)[winners],
         crime_type=_objects(columns["crime_type"]),
         code=_objects(columns["code"]),
         occurred_from=instants[0],
@@ -358,12 +368,10 @@ def normalise_chunk(chunk: RowChunk, mapping: FeedMapping, context: NormaliseCon
         place_precision_m=places.precision_m[keep],
         superseded=np.sort(np.concatenate([chunk.row_numbers[older], chunk.superseded_row_numbers])),
         quarantined=tuple(sorted(kept_aside, key=lambda value: value.row_number)),
-        refused=codes.refused,
-        refusal_messages=codes.messages,
-        refused_rows=tuple(
-            (int(chunk.row_numbers[row]), *reason)
-            for row, reason in zip(codes.refused_rows.tolist(), codes.reasons, strict=True)
-        ),
+        refused=refused,
+        refusal_messages=messages,
+        refused_numbers=chunk.row_numbers[codes.refused_rows],
+        refused_reasons=reasons,
         **staged,
     )
     return _retained(result, context)

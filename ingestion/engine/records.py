@@ -1,7 +1,7 @@
 """What comes out of reading rows: usable records, rows kept aside, and the account of all of them."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -73,8 +73,9 @@ class NormalisedChunk:
     quarantined: tuple[QuarantinedValue, ...] = ()
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
     refusal_messages: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    refused_rows: tuple[tuple[int, str, str], ...] = ()
-    """(row number, rule, code) of each refused row; nothing else of it is kept."""
+    refused_numbers: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    refused_reasons: tuple[Ints, Sequence[tuple[str, str]]] = (np.zeros(0, dtype=np.int64), ())
+    """Row numbers of the refused rows; for each of them an index into the (rule, code) that follow."""
     stage: Objects | None = None
     stage_at: Times | None = None
     is_gunfire: npt.NDArray[np.bool_] | None = None
@@ -82,6 +83,13 @@ class NormalisedChunk:
 
     def __len__(self) -> int:
         return len(self.row_number)
+
+    @property
+    def refused_rows(self) -> list[tuple[int, str, str]]:
+        """(row number, rule, code) of each refused row; nothing else of it is kept. For few rows: a push tells of each."""
+        index, reasons = self.refused_reasons
+        numbers = self.refused_numbers.tolist()
+        return [(number, *reasons[one]) for number, one in zip(numbers, index.tolist(), strict=True)]
 
     def incidents(self) -> Iterator[NormalisedIncident]:
         """The usable records one by one; for few rows (tests, push), the columns are for many."""

@@ -1,5 +1,6 @@
 """Rows of a file on their way to becoming facts: text by column, with their numbers."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,39 @@ import numpy.typing as npt
 from ingestion.engine.rejections import Rejection
 
 Ints = npt.NDArray[np.int64]
+
+
+class TextColumn(Sequence[str]):
+    """A column that is kept more densely than as a list of texts, and says by itself what is slow to find out of one."""
+
+    @abstractmethod
+    def stripped(self, rows: Ints) -> list[str]:
+        """The texts of these rows, in this order, without blanks around them (as ``str.strip`` understands blanks)."""
+
+    @abstractmethod
+    def distinct(self) -> tuple[Ints, list[str]]:
+        """For each row an index into the different texts, and these."""
+
+
+def stripped_texts(column: Sequence[str], rows: Ints) -> list[str]:
+    """The texts of these rows of a column, in this order, without blanks around them."""
+    if isinstance(column, TextColumn):
+        return column.stripped(rows)
+    return [column[row].strip() for row in rows.tolist()]
+
+
+def distinct_texts(column: Sequence[str]) -> tuple[Ints, list[str]]:
+    """For each row an index into the column's different texts, and these: what depends on the text is asked once for each.
+
+    >>> index, texts = distinct_texts(["B", "A", "B"])
+    >>> index.tolist(), texts
+    ([0, 1, 0], ['B', 'A'])
+    """
+    if isinstance(column, TextColumn):
+        return column.distinct()
+    seen: dict[str, int] = {}
+    index = [seen.setdefault(text, len(seen)) for text in column]
+    return np.array(index, dtype=np.int64), list(seen)
 
 
 @dataclass(frozen=True)

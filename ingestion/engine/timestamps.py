@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agencies.engine.local_time import local_to_utc
+from ingestion.engine.fixed_times import read_fixed
 
 Times = npt.NDArray[np.datetime64]
 Codes = npt.NDArray[np.int8]
@@ -88,12 +89,16 @@ def _offset_seconds(text: str) -> int | None:
 
 
 def _strptime(values: Sequence[str], date_format: str) -> Times:
-    # Here, not above: loading it takes a third of a second, for which every command would wait.
-    import pandas as pd
+    times = read_fixed(values, date_format)
+    rest = np.flatnonzero(np.isnat(times))
+    if rest.size:
+        # Here, not above: loading it takes a third of a second, for which every command would wait.
+        import pandas as pd
 
-    parsed = pd.to_datetime(pd.Series(list(values), dtype=object), format=date_format, errors="coerce")
-    seconds: Times = parsed.to_numpy().astype("datetime64[s]")
-    return seconds
+        others = pd.Series([values[index] for index in rest.tolist()], dtype=object)
+        parsed = pd.to_datetime(others, format=date_format, errors="coerce")
+        times[rest] = parsed.to_numpy().astype("datetime64[s]")
+    return times
 
 
 @dataclass

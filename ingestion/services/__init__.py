@@ -12,7 +12,8 @@ from ingestion.services.drafts import (
 )
 from ingestion.services.drop_files import folder_address
 from ingestion.services.drops import drop_folder_scan, drop_folders_due
-from ingestion.services.facts import CrimeTypeKeys, UpsertCounts, incidents_upsert
+from ingestion.services.fact_rows import CrimeTypeKeys
+from ingestion.services.facts import UpsertCounts, incidents_upsert
 from ingestion.services.feeds import CodesImported, codes_import, feed_ensure
 from ingestion.services.imports import import_run_execute, import_run_queue
 from ingestion.services.layers import context_layer_import, layer_geojson, layer_slug

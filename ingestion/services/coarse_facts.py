@@ -11,7 +11,7 @@ from django.db import connection
 from ingestion.engine.coarsen import coarsen_chunk
 from ingestion.engine.records import NormalisedChunk
 from ingestion.models import Fact
-from ingestion.services.facts import instant_texts
+from ingestion.services.fact_rows import instant_texts
 
 _EVER = np.datetime64("9999-12-31T00:00:00", "s")
 _READ = (

@@ -11,7 +11,7 @@ from ingestion.engine.codes import CodeEntry, CodeTable
 from ingestion.engine.context import NormaliseContext
 from ingestion.engine.places import Boundary
 from ingestion.models import Feed, OffenceCode, RetentionPolicy
-from ingestion.services.facts import CrimeTypeKeys
+from ingestion.services.fact_rows import CrimeTypeKeys
 
 
 def code_table(agency: Agency, feed: Feed) -> CodeTable:

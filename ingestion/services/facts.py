@@ -1,24 +1,21 @@
 """Write usable records into their table: new ones, changed ones, and nothing for those that are as stored."""
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from ingestion.engine.records import NormalisedChunk
 from ingestion.engine.stages import NO_VERSION, stage_ranks, stage_versions
-from ingestion.models import CallForService, Fact, Feed, GunfireAlert, fact_model
-from ingestion.services.locks import FEW_RECORDS, records_lock
+from ingestion.models import Fact, Feed, GunfireAlert, fact_model
+from ingestion.services.fact_rows import CrimeTypeKeys, FactRows, facts_ready
+from ingestion.services.locks import records_lock
 
 NEW, CHANGED, SAME = 0, 1, 2
-_KEY = ("feed_id", "external_id")
-# The moment of the first import is history: an update must not move it.
-_WRITTEN_ONCE = (*_KEY, "agency_id", "imported_at")
 
 
 @dataclass(frozen=True)
@@ -32,22 +29,24 @@ class UpsertCounts:
     """``NEW``, ``CHANGED`` or ``SAME`` for each record of the chunk, in its order."""
 
 
-@dataclass(frozen=True)
-class CrimeTypeKeys:
-    """The agency's crime types by slug: primary keys, and those that are gunfire."""
-
-    pk_of: Mapping[str, int]
-    gunfire: frozenset[str] = frozenset()
-
-
 def incidents_upsert(
-    *, feed: Feed, chunk: NormalisedChunk, crime_types: CrimeTypeKeys, now: datetime
+    *,
+    feed: Feed,
+    chunk: NormalisedChunk,
+    crime_types: CrimeTypeKeys,
+    now: datetime,
+    ready: FactRows | None = None,
+    expect_new: bool = False,
 ) -> UpsertCounts:
     """Store the chunk's records under (feed, external id); equal content is left alone.
 
     A version older than the stored one is left alone too and counts as unchanged: by ``last_updated``, and where alerts
-    come in stages by the time and rank of the stage. One query to compare, one statement to write; both in the caller's
-    transaction or one of their own. On PostgreSQL one more for a lock: whoever else writes one of these records waits.
+    come in stages by the time and rank of the stage. ``ready`` are the rows of the whole chunk, where somebody has made
+    them already. With ``expect_new`` the comparison is left out as long as no record turns out to be stored: a guess that
+    costs time where it is wrong, and nothing else.
+
+    One query to compare, a statement to write what is new and one for what has changed; all in the caller's transaction
+    or one of their own. On PostgreSQL one more for a lock: whoever else writes one of these records waits.
     """
     if not len(chunk):
         return UpsertCounts()
@@ -55,11 +54,16 @@ def incidents_upsert(
     # Joined to the caller's transaction where there is one: a savepoint is two more round trips for each alert.
     with transaction.atomic(savepoint=False):
         records_lock(feed, chunk.external_id.tolist())
+        if expect_new and ready is not None and ready.are_copied and _all_new(ready, len(chunk)):
+            return UpsertCounts(inserted=len(chunk), fates=(NEW,) * len(chunk))
         fate = _fates(feed, model, chunk)
         write = np.flatnonzero(fate != SAME)
         if write.size:
-            columns = _columns(feed, model, chunk, write, crime_types, now)
-            _write_rows(model, tuple(columns), list(zip(*columns.values(), strict=True)))
+            ready = ready or facts_ready(feed, chunk, write, crime_types, now)
+            for kind in (NEW, CHANGED):
+                rows = np.flatnonzero(fate == kind)
+                if rows.size:
+                    ready.write(rows, are_new=kind == NEW)
     return UpsertCounts(
         inserted=int((fate == NEW).sum()),
         updated=int((fate == CHANGED).sum()),
@@ -68,10 +72,21 @@ def incidents_upsert(
     )
 
 
+def _all_new(ready: FactRows, n: int) -> bool:
+    """Write all rows as new ones; False, and nothing written, where the database has one of them."""
+    try:
+        with transaction.atomic():
+            ready.write(np.arange(n), are_new=True)
+    except IntegrityError:
+        # Another fault than a key that is there comes again, and is told, when they are written one kind after the other.
+        return False
+    return True
+
+
 def _fates(feed: Feed, model: type[Fact], chunk: NormalisedChunk) -> npt.NDArray[np.int8]:
     """What each record is against the stored one: new, changed or the same. One query."""
     stored = _stored(feed, model, chunk.external_id.tolist())
-    fate = np.zeros(len(chunk), dtype=np.int8)
+    fate = np.full(len(chunk), NEW, dtype=np.int8)
     if not stored:
         return fate
     updated = np.where(np.isnat(chunk.last_updated), NO_VERSION, chunk.last_updated.astype(np.int64))
@@ -100,12 +115,17 @@ def _stored(feed: Feed, model: type[Fact], external_ids: list[str]) -> dict[str,
     columns = ["external_id", "content_hash", epoch.format("last_updated_at")]
     if model is GunfireAlert:
         columns += ["stage", epoch.format("stage_at")]
-    among = "= ANY(%s)" if on_postgres else "IN (SELECT value FROM json_each(%s))"
+    table, selected = quote(model._meta.db_table), ", ".join(columns)
+    # Row by row through the key's index. Asked for ANY of the list, PostgreSQL reads all rows of the feed where it has
+    # no statistics yet, for each chunk of a first import again. The limit keeps it from making a plain join of it.
+    wanted = (
+        f"SELECT found.* FROM json_array_elements_text(%s) AS wanted (id) CROSS JOIN LATERAL (SELECT {selected} FROM {table} "
+        "WHERE feed_id = %s AND external_id = wanted.id LIMIT 1) AS found"
+        if on_postgres
+        else f"SELECT {selected} FROM {table} WHERE external_id IN (SELECT value FROM json_each(%s)) AND feed_id = %s"
+    )
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {', '.join(columns)} FROM {quote(model._meta.db_table)} WHERE feed_id = %s AND external_id {among}",
-            [feed.pk, external_ids if on_postgres else json.dumps(external_ids)],
-        )
+        cursor.execute(wanted, [json.dumps(external_ids), feed.pk])
         return {row[0]: row[1:] for row in cursor.fetchall()}
 
 
@@ -115,89 +135,3 @@ def _stage_version(stage: str, at_s: int | None) -> int | None:
         return None
     at = np.array([at_s], dtype=np.int64).astype("datetime64[s]")
     return int(stage_versions(at, stage_ranks([stage]))[0])
-
-
-def instant_texts(times: npt.NDArray[np.datetime64]) -> list[str | None]:
-    """Instants as both databases take them as text; NaT is NULL."""
-    suffix = "+00" if connection.vendor == "postgresql" else ""
-    texts = np.char.replace(np.datetime_as_string(times, unit="s"), "T", " ").tolist()
-    return [None if missing else text + suffix for text, missing in zip(texts, np.isnat(times), strict=True)]
-
-
-def _place_precisions(chunk: NormalisedChunk, rows: npt.NDArray[np.int64]) -> list[int | None]:
-    if len(chunk.place_precision_m) != len(chunk):
-        return [None] * len(rows)
-    return [number or None for number in chunk.place_precision_m[rows].tolist()]
-
-
-def _columns(
-    feed: Feed,
-    model: type[Fact],
-    chunk: NormalisedChunk,
-    rows: npt.NDArray[np.int64],
-    crime_types: CrimeTypeKeys,
-    now: datetime,
-) -> dict[str, Sequence[Any]]:
-    n = len(rows)
-    slugs = chunk.crime_type[rows].tolist()
-    if model is CallForService:
-        # Other calls about crimes stay calls: counting them as crimes too would count each robbery twice.
-        slugs = [slug if slug in crime_types.gunfire else "" for slug in slugs]
-    own: dict[str, Sequence[Any]] = {}
-    if model is GunfireAlert:
-        told = chunk.stage is not None and chunk.stage_at is not None and chunk.is_gunfire is not None
-        own = {
-            "stage": chunk.stage[rows].tolist() if told else [""] * n,  # type: ignore[index]
-            "stage_at": instant_texts(chunk.stage_at[rows]) if told else [None] * n,  # type: ignore[index]
-            "is_gunfire": chunk.is_gunfire[rows].tolist() if told else [True] * n,  # type: ignore[index]
-        }
-    imported = instant_texts(np.array([np.datetime64(int(now.timestamp()), "s")]))
-    return {
-        "agency_id": [feed.agency_id] * n,
-        "feed_id": [feed.pk] * n,
-        "external_id": chunk.external_id[rows].tolist(),
-        "code": chunk.code[rows].tolist(),
-        "occurred_from": instant_texts(chunk.occurred_from[rows]),
-        "occurred_to": instant_texts(chunk.occurred_to[rows]),
-        "reported_at": instant_texts(chunk.reported_at[rows]),
-        "last_updated_at": instant_texts(chunk.last_updated[rows]),
-        "lon": chunk.lon[rows].tolist(),
-        "lat": chunk.lat[rows].tolist(),
-        "discovery": chunk.discovery[rows].tolist(),
-        "time_precision": chunk.time_precision[rows].tolist(),
-        "place_precision_m": _place_precisions(chunk, rows),
-        "content_hash": chunk.content_hash[rows].tolist(),
-        "imported_at": imported * n,
-        "crime_type_id": [crime_types.pk_of[slug] if slug else None for slug in slugs],
-        **own,
-    }
-
-
-def _write_rows(model: type[Fact], columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
-    """Insert the rows, overwriting those whose key is there: by COPY on PostgreSQL, in one batch on SQLite or where they are few."""
-    quote = connection.ops.quote_name
-    table = quote(model._meta.db_table)
-    names = ", ".join(quote(name) for name in columns)
-    changed = ", ".join(
-        f"{quote(name)} = excluded.{quote(name)}" for name in columns if name not in _WRITTEN_ONCE
-    )
-    on_conflict = f"ON CONFLICT ({', '.join(quote(name) for name in _KEY)}) DO UPDATE SET {changed}"
-    with connection.cursor() as cursor:
-        # A temporary table for each alert would be most of its price, and litter the catalogue.
-        if connection.vendor != "postgresql" or len(rows) <= FEW_RECORDS:
-            values = ", ".join(["%s"] * len(columns))
-            insert = f"INSERT INTO {table} ({names}) VALUES ({values}) {on_conflict}"
-            if len(rows) == 1:
-                cursor.execute(insert, rows[0])
-            else:
-                cursor.executemany(insert, rows)
-            return
-        # Dropped by hand: inside one long test transaction ON COMMIT DROP would meet itself.
-        cursor.execute(
-            f"CREATE TEMP TABLE incoming_rows ON COMMIT DROP AS SELECT {names} FROM {table} LIMIT 0"
-        )
-        with cursor.cursor.copy(f"COPY incoming_rows ({names}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
-        cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming_rows {on_conflict}")
-        cursor.execute("DROP TABLE incoming_rows")

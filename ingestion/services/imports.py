@@ -1,10 +1,10 @@
 """One file on its way into the database: queued, read, judged row by row, stored chunk by chunk."""
 
 import hashlib
-import time
+import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +12,34 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from agencies.models import User
+from ingestion.engine.context import NormaliseContext
 from ingestion.engine.mapping import FeedMapping, MappingError
 from ingestion.engine.normalise import normalise_chunk
 from ingestion.engine.records import NormalisedChunk
 from ingestion.engine.rejections import REJECTION_CODES
-from ingestion.models import Feed, ImportRun
+from ingestion.models import Feed, ImportRun, fact_model
 from ingestion.services.context import crime_type_keys, normalise_context
+from ingestion.services.fact_rows import facts_ready
 from ingestion.services.facts import incidents_upsert
 from ingestion.services.fetching import SPOOL_FORM, pages_fetch, pull_close, pull_settle
-from ingestion.services.locks import feed_lock, import_lock, writing_lock
+from ingestion.services.locks import Turns, feed_lock, import_lock, writing_lock
 from ingestion.services.quarantine import REPLAY, quarantine_replay_execute, quarantine_store, waiting_records
 from ingestion.services.spool import spool_delete, spool_path
 from ingestion.services.tally import Tally
 from ingestion.services.whole_files import feed_is_whole_file, whole_file_import, whole_file_snapshot
 from ingestion.services.whole_pulls import whole_file_fetch
 from ingestion.sources import FileReader, FileSurvey, reader_source
+from missions_project.lib.ahead import made_ahead
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress, no_progress
 from missions_project.lib.runs import RunReporter, RunStatus, run_execution
 
 CHUNK_ROWS = 2_000
 """Rows of the file a transaction: on SQLite a page that wants to write waits for one of them, not for the import."""
-YIELD_SECONDS = 0.005
+POSTGRES_CHUNK_ROWS = 10_000
+"""There nobody waits for a transaction, and each has its price."""
+CHUNK = "chunk_rows"
+"""Key of a run's snapshot."""
 MIN_ROWS_TO_JUDGE = 20
 STOPPED = "The process was stopped from outside. What its counts say is stored; importing the file again completes it."
 """Error of a run whose process was killed: the file is not at fault."""
@@ -247,26 +253,66 @@ def _store_rows(
     context = normalise_context(feed.agency, feed, now)
     keys = crime_type_keys(feed.agency)
     waiting = waiting_records(run)
-    done_before, passed = tally.received, 0
-    for chunk in reader.chunks(mapping, chunk_rows=CHUNK_ROWS):
+    rows_a_chunk = _settle_chunk_rows(run, tally, report)
+    judged = _judged(reader, mapping, context, rows_a_chunk, tally.received)
+    # A file that comes again has nothing to write: its rows are made ready only while the last chunk had some.
+    has_news = threading.Event()
+    has_news.set()
+    readied = (
+        (result, facts_ready(feed, result, None, keys, now) if has_news.is_set() else None)
+        for result in judged
+    )
+    turns = Turns()
+    # A first import finds nothing to compare with; asking for each record whether it is there takes a fifth of its time.
+    expect_new = not fact_model(feed.record_kind).objects.filter(feed=feed).exists()
+    with closing(made_ahead(readied)) as results:
+        for result, ready in results:
+            if tally.received == 0:
+                _check_fits(result)
+            # Rows, quarantine, counts and the place to go on from stand or fall together: a kill leaves no half chunk.
+            with turns.turn(), transaction.atomic():
+                stored = incidents_upsert(
+                    feed=feed,
+                    chunk=result,
+                    crime_types=keys,
+                    now=now,
+                    ready=ready,
+                    expect_new=expect_new,
+                )
+                expect_new = stored.inserted == len(result)
+                (has_news.set if stored.inserted + stored.updated else has_news.clear)()
+                quarantine_store(feed=feed, run=run, chunk=result, waiting=waiting, now=now)
+                tally.add(result, stored)
+                report.record(**tally.fields())
+                if tally.received == survey.row_count:
+                    pull_settle(run=run)
+            report.progress(tally.received, survey.row_count, "Importing")
+
+
+def _judged(
+    reader: FileReader, mapping: FeedMapping, context: NormaliseContext, chunk_rows: int, done: int
+) -> Iterator[NormalisedChunk]:
+    """The chunks behind the rows that are done, read and judged; touches no database, so that another thread can do it."""
+    passed = 0
+    for chunk in reader.chunks(mapping, chunk_rows=chunk_rows):
         passed += chunk.received
-        if passed <= done_before:
-            continue
-        result = normalise_chunk(chunk, mapping, context)
-        if tally.received == 0:
-            _check_fits(result)
-        # Rows, quarantine, counts and the place to go on from stand or fall together: a kill leaves no half chunk.
-        with transaction.atomic():
-            stored = incidents_upsert(feed=feed, chunk=result, crime_types=keys, now=now)
-            quarantine_store(feed=feed, run=run, chunk=result, waiting=waiting, now=now)
-            tally.add(result, stored)
-            report.record(**tally.fields())
-            if tally.received == survey.row_count:
-                pull_settle(run=run)
-        report.progress(tally.received, survey.row_count, "Importing")
-        if connection.vendor == "sqlite":
-            # Without a pause the next transaction begins before any page that waits has looked again.
-            time.sleep(YIELD_SECONDS)
+        if passed > done:
+            yield normalise_chunk(chunk, mapping, context)
+
+
+def chunk_rows() -> int:
+    """Rows a transaction on this database."""
+    return POSTGRES_CHUNK_ROWS if connection.vendor == "postgresql" else CHUNK_ROWS
+
+
+def _settle_chunk_rows(run: ImportRun, tally: Tally, report: RunReporter) -> int:
+    """Rows a transaction in this run, as when it began: cut otherwise, a run that goes on would not meet its last chunk's end."""
+    # Runs that began before this was noted were cut into CHUNK_ROWS on every database.
+    began_with = CHUNK_ROWS if tally.received else chunk_rows()
+    rows = int(run.config_snapshot.get(CHUNK, began_with))
+    if CHUNK not in run.config_snapshot:
+        report.record(config_snapshot={**run.config_snapshot, CHUNK: rows})
+    return rows
 
 
 def _check_fits(first: NormalisedChunk) -> None:

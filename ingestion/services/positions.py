@@ -18,7 +18,7 @@ from ingestion.engine.positions import Box, Positions, read_positions
 from ingestion.engine.rejections import REJECTION_CODES
 from ingestion.engine.rows import RowChunk
 from ingestion.models import Feed, VehiclePosition
-from ingestion.services.facts import instant_texts
+from ingestion.services.fact_rows import instant_texts
 from ingestion.services.locks import FEW_RECORDS
 from ingestion.services.push import PushResult, RowResult, shown_ids
 from ingestion.services.push_account import push_account

@@ -19,7 +19,8 @@ from ingestion.engine.rejections import excerpt
 from ingestion.engine.rows import RowChunk
 from ingestion.models import Feed, QuarantinedRow
 from ingestion.services.context import crime_type_keys, normalise_context
-from ingestion.services.facts import CHANGED, NEW, CrimeTypeKeys, UpsertCounts, incidents_upsert
+from ingestion.services.fact_rows import CrimeTypeKeys
+from ingestion.services.facts import CHANGED, NEW, UpsertCounts, incidents_upsert
 from ingestion.services.imports import feed_mapping
 from ingestion.services.push_account import push_account
 from ingestion.services.quarantine import quarantine_store

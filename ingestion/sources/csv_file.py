@@ -2,13 +2,11 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
-from operator import itemgetter
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +14,10 @@ import numpy.typing as npt
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.rejections import Rejection
 from ingestion.engine.rows import RowChunk, RowRejection
+from ingestion.sources.arrow_texts import ArrowTexts
 from ingestion.sources.base import FileSurvey, SourceError, parameter, register
 from ingestion.sources.containers import BLOCK_BYTES, MEGABYTE, Limits, check_is_text, opened
+from ingestion.sources.csv_pieces import CsvPieces, KeptPieces, Piece
 from ingestion.sources.recognise import check_kind
 from ingestion.sources.repeats import RepeatedKeys
 from ingestion.sources.text import (
@@ -68,6 +68,7 @@ class CsvFile:
         self._surveyed: FileSurvey | None = None
         self._superseded: Ints = np.zeros(0, dtype=np.int64)
         self._surveyed_id: tuple[str, ...] = ()
+        self._kept = KeptPieces(())
         declared_encoding = mapping.encoding if mapping else ""
         head = self._head()
         if not declared_encoding.replace("_", "-").startswith(("utf-16", "utf-32")):
@@ -151,50 +152,36 @@ class CsvFile:
         that importing a file twice changes nothing.
         """
         id_columns = self._id_columns(mapping)
+        wanted = mapping.column_names if mapping else ()
         if self._surveyed is not None and self._surveyed_id == id_columns:
             return self._surveyed
-        indices = column_indices(self.header, mapping) if mapping else {}
-        pick = itemgetter(*(indices[column] for column in id_columns)) if id_columns else None
-        own = indices[id_columns[-1]] if id_columns else 0
         size_mb = max(self._path.stat().st_size // MEGABYTE, 1)
-        width = len(self.header)
         count = ragged = 0
+        kept = KeptPieces(wanted)
         with RepeatedKeys() as keys, self._text() as (text, position):
-            lines = Lines(text)
-            reader = csv.reader(lines, delimiter=self.delimiter)
-            number = 0
-            header_seen = False
-            last: list[str] | None = None
+            pieces = self._pieces(text, column_indices(self.header, mapping) if mapping else {})
             try:
-                for number, row in enumerate(reader, start=1):
-                    if row and not header_seen:
-                        header_seen = True
-                    elif row:
-                        count += 1
-                        if len(row) != width:
-                            ragged += 1
-                        elif pick is not None and row[own].strip():
-                            # Rows without an identifier are no versions of each other: each is told so.
-                            keys.add(hash(pick(row)), number)
-                        if count % 50_000 == 0:
-                            progress(
-                                position() // MEGABYTE,
-                                max(size_mb, position() // MEGABYTE),
-                                "Looking through the file",
-                            )
-                    last = lines.record[:] if len(lines.record) > 1 else None
-                    lines.record.clear()
+                for piece in pieces.pieces():
+                    count += len(piece.numbers) + len(piece.ragged)
+                    ragged += len(piece.ragged)
+                    if id_columns:
+                        keys.add_many(*_named_rows(piece, id_columns))
+                    kept.add(piece)
+                    if done_mb := position() // MEGABYTE:
+                        progress(done_mb, max(size_mb, done_mb), "Looking through the file")
             except csv.Error as error:
-                raise self._unreadable(error, number + 1, "".join(lines.record)) from error
-            if last is not None and "".join(last).count('"') % 2:
+                raise self._unreadable(error, pieces.number + 1, "".join(pieces.record)) from error
+            if "".join(pieces.last).count('"') % 2:
                 raise SourceError(
-                    f"A quotation mark that is opened in row {number} is never closed; the rest of the file hangs on it.",
+                    f"A quotation mark that is opened in row {pieces.number} is never closed; the rest of the file hangs "
+                    "on it.",
                     "Close or remove it in the file, and import again. Nothing was imported.",
-                    row=number,
+                    row=pieces.number,
                 )
             byte_count = position()
             self._superseded = keys.earlier()
-        warnings = self._settle_encoding(lines)
+        self._kept = kept
+        warnings = self._settle_encoding(pieces)
         if count == 0:
             warnings.append("The file has a header and no rows.")
         if ragged:
@@ -232,39 +219,57 @@ class CsvFile:
             if done >= rows:
                 return
 
-    def _chunks(self, mapping: FeedMapping, chunk_rows: int) -> Iterator[RowChunk]:
-        indices = column_indices(self.header, mapping)
-        with self._text() as (text, _):
-            reader = csv.reader(text, delimiter=self.delimiter)
-            number = 1 + next(number for number, row in enumerate(reader, 1) if row)
-            while batch := list(islice(reader, chunk_rows)):
-                chunk = self._chunk(batch, number, indices)
-                number += len(batch)
-                yield chunk
+    def _pieces(self, text: io.TextIOWrapper, indices: dict[str, int]) -> CsvPieces:
+        return CsvPieces(text, delimiter=self.delimiter, width=len(self.header), indices=indices)
 
-    def _chunk(self, rows: list[list[str]], first_number: int, indices: dict[str, int]) -> RowChunk:
-        width = len(self.header)
-        numbers = np.arange(first_number, first_number + len(rows), dtype=np.int64)
-        ragged: tuple[RowRejection, ...] = ()
-        older = numbers[:0]
-        lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
-        keep = lengths == width
-        if not keep.all():
-            ragged = tuple(
-                RowRejection(int(numbers[i]), _wrong_count(int(lengths[i]), width))
-                for i in np.flatnonzero(~keep & (lengths > 0))
+    def _all_pieces(self, mapping: FeedMapping) -> Iterator[Piece]:
+        """From memory where the survey has kept them, which serves once; otherwise from the file."""
+        kept, self._kept = self._kept, KeptPieces(())
+        if kept.serves(mapping.column_names):
+            yield from kept.taken()
+            return
+        del kept
+        with self._text() as (text, _):
+            yield from self._pieces(text, column_indices(self.header, mapping)).pieces()
+
+    def _chunks(self, mapping: FeedMapping, chunk_rows: int) -> Iterator[RowChunk]:
+        held: list[Piece] = []
+        start = end = 0
+        for piece in self._all_pieces(mapping):
+            if not held:
+                start = piece.first
+            held.append(piece)
+            end = piece.end
+            while end >= start + chunk_rows:
+                yield self._chunk(held, start, start + chunk_rows, mapping)
+                start += chunk_rows
+                held = [one for one in held if one.end > start]
+        if end > start:
+            yield self._chunk(held, start, end, mapping)
+
+    def _chunk(self, pieces: list[Piece], start: int, end: int, mapping: FeedMapping) -> RowChunk:
+        """The rows with the numbers ``start`` to ``end`` (excluded)."""
+        cuts = [slice(*np.searchsorted(piece.numbers, [start, end])) for piece in pieces]
+        numbers = np.concatenate(
+            [piece.numbers[cut] for piece, cut in zip(pieces, cuts, strict=True)] or [self._superseded[:0]]
+        )
+        ragged = tuple(
+            RowRejection(number, _wrong_count(length, len(self.header)))
+            for piece in pieces
+            for number, length in piece.ragged
+            if start <= number < end
+        )
+        # Only the stretch of these rows: looking all of them up for each chunk takes hours where half a file repeats.
+        low, high = np.searchsorted(self._superseded, [start, end])
+        is_older = np.isin(numbers, self._superseded[low:high], assume_unique=True)
+        keep = np.flatnonzero(~is_older)
+        columns = {
+            column: _joined(
+                [piece.columns[column][cut] for piece, cut in zip(pieces, cuts, strict=True)], keep
             )
-        if self._superseded.size:
-            # Only the stretch of these rows: looking all of them up for each chunk takes hours where half a file repeats.
-            low, high = np.searchsorted(self._superseded, [numbers[0], numbers[-1] + 1])
-            is_older = np.isin(numbers, self._superseded[low:high], assume_unique=True)
-            older = numbers[is_older]
-            keep &= ~is_older
-        if not keep.all():
-            rows = [rows[i] for i in np.flatnonzero(keep)]
-            numbers = numbers[keep]
-        columns = {column: [row[index] for row in rows] for column, index in indices.items()}
-        return RowChunk(numbers, columns, ragged, older)
+            for column in mapping.column_names
+        }
+        return RowChunk(numbers[keep], columns, ragged, numbers[is_older])
 
     def _id_columns(self, mapping: FeedMapping | None) -> tuple[str, ...]:
         if mapping is None or "last_updated" in mapping.columns:
@@ -273,18 +278,19 @@ class CsvFile:
             mapping.columns[name] for name in ("datasource", "external_id") if name in mapping.columns
         )
 
-    def _settle_encoding(self, lines: Lines) -> list[str]:
+    def _settle_encoding(self, pieces: CsvPieces) -> list[str]:
         """Fall back to Windows-1252 where nothing speaks for UTF-8; otherwise the odd rows are quarantined."""
-        if not lines.undecodable_lines:
+        if not pieces.undecodable_lines:
             return []
-        if self._encoding_declared or lines.decoded_lines or self.encoding != "utf-8":
+        if self._encoding_declared or pieces.has_decoded or self.encoding != "utf-8":
             return [
-                f"{lines.undecodable_lines:,} lines hold bytes that are not {self.encoding}; a row whose mapped columns "
+                f"{pieces.undecodable_lines:,} lines hold bytes that are not {self.encoding}; a row whose mapped columns "
                 "hold them is quarantined as bad_encoding."
             ]
+        self._kept = KeptPieces(())
         self.encoding = FALLBACK_ENCODING
         return [
-            f"The file is not UTF-8 ({lines.undecodable_lines:,} lines); it is read as {FALLBACK_ENCODING} (Western Windows)."
+            f"The file is not UTF-8 ({pieces.undecodable_lines:,} lines); it is read as {FALLBACK_ENCODING} (Western Windows)."
         ]
 
     def _unreadable(self, error: csv.Error, number: int, record: str) -> SourceError:
@@ -304,6 +310,30 @@ class CsvFile:
             row=number,
             column=column,
         )
+
+
+def _named_rows(piece: Piece, id_columns: tuple[str, ...]) -> tuple[Ints, Ints]:
+    """A hash of each row's identifier, and the row's number.
+
+    Rows without an identifier are left out: they are no versions of each other, and each is told so.
+    """
+    ids = [
+        column if isinstance(column := piece.columns[name], list) else column.to_pylist()
+        for name in id_columns
+    ]
+    keys = ids[0] if len(ids) == 1 else zip(*ids, strict=True)
+    hashes = np.fromiter(map(hash, keys), dtype=np.int64, count=len(piece.numbers))
+    named = np.flatnonzero(np.fromiter(map(len, map(str.strip, ids[-1])), dtype=np.int64, count=len(hashes)))
+    return hashes[named], piece.numbers[named]
+
+
+def _joined(parts: list[Any], rows: Ints) -> Sequence[str]:
+    """These rows of the parts of one column."""
+    if any(isinstance(part, list) for part in parts):
+        whole = [text for part in parts for text in (part if isinstance(part, list) else part.to_pylist())]
+        return [whole[row] for row in rows.tolist()]
+    column = ArrowTexts.joined(parts)
+    return column if len(rows) == len(column) else ArrowTexts(column.rows(rows))
 
 
 def _wrong_count(length: int, width: int) -> Rejection:

@@ -44,6 +44,13 @@ class RepeatedKeys:
         if len(self._hashes) >= SPILL_PAIRS:
             self._spill()
 
+    def add_many(self, key_hashes: Ints, numbers: Ints) -> None:
+        """Note many rows at once; numbers ascend."""
+        self._hashes.frombytes(key_hashes.astype(np.int64).tobytes())
+        self._numbers.frombytes(numbers.astype(np.int64).tobytes())
+        if len(self._hashes) >= SPILL_PAIRS:
+            self._spill()
+
     def earlier(self) -> Ints:
         """The numbers, ascending, of the rows whose hash comes again in a later row."""
         if not self._parts:

@@ -33,30 +33,20 @@ def decode_errors(encoding: str) -> str:
 
 
 class Lines:
-    """Lines of text on their way to the CSV reader; remembers the record in hand and what was not ASCII."""
+    """Lines of text on their way to the CSV reader; remembers the record in hand."""
 
     def __init__(self, text: TextIO) -> None:
         self._text = text
         self.record: list[str] = []
-        self.undecodable_lines = 0
-        self.decoded_lines = 0
 
     def __iter__(self) -> Iterator[str]:
         record = self.record
         # A "line" without an end would be read whole, and may be as long as the disk is.
         for line in iter(partial(self._text.readline, MAX_LINE_CHARACTERS), ""):
-            if not line.isascii():
-                self._count(line)
             record.append(line)
             if len(line) == MAX_LINE_CHARACTERS:
                 raise csv.Error("field larger than field limit")
             yield line
-
-    def _count(self, line: str) -> None:
-        if any("\udc80" <= character <= "\udcff" for character in line):
-            self.undecodable_lines += 1
-        if any(character > "\x7f" and not "\udc80" <= character <= "\udcff" for character in line):
-            self.decoded_lines += 1
 
 
 def sniff_delimiter(lines: Sequence[str], declared: str = "") -> str:

@@ -108,7 +108,7 @@ def test_a_kill_in_the_middle_of_a_move_between_file_systems_leaves_the_file_who
 def test_an_import_killed_halfway_goes_on_at_the_next_look(box, monkeypatch):
     from ingestion.services import imports
 
-    monkeypatch.setattr(imports, "CHUNK_ROWS", 10)
+    monkeypatch.setattr(imports, "chunk_rows", lambda: 10)
     real, seen = imports.quarantine_store, iter(range(100))
 
     def stop(**arguments: Any) -> None:

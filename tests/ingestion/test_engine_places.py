@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ingestion.engine.places import PLACE_CODES, Boundary, parse_places
+from ingestion.engine.places import PLACE_CODES, Boundary, parse_places, place_precision_m
 
 CITY = Boundary.from_bbox((-87.95, 41.64, -87.52, 42.03), tolerance_m=500)
 
@@ -71,3 +73,20 @@ def test_a_boundary_without_area_is_refused() -> None:
 
 def test_no_places_give_no_places() -> None:
     assert len(parse_places([], [], boundary=CITY).lon) == 0
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.floats(-180, 180).map(repr),
+            st.decimals(-180, 180, places=5).map(str),
+            st.text(st.sampled_from("0123.+-eE \u0661"), max_size=30),
+        ),
+        min_size=70,
+        max_size=80,
+    )
+)
+def test_the_decimals_of_many_texts_are_those_of_each(texts: list[str]) -> None:
+    many = place_precision_m(texts, texts)
+    each = [int(place_precision_m([text], [text])[0]) for text in texts]
+    assert many.tolist() == each

@@ -105,7 +105,7 @@ def test_importing_a_file_twice_changes_nothing(kind, rows, agency, tmp_path):
 
 @pytest.mark.parametrize("kind", NEW_KINDS)
 def test_a_run_stopped_in_the_middle_ends_like_an_undisturbed_one(kind, rows, agency, tmp_path, monkeypatch):
-    monkeypatch.setattr(service, "CHUNK_ROWS", 30)
+    monkeypatch.setattr(service, "chunk_rows", lambda: 30)
     path = written(kind, tmp_path, rows)
     calm = run_of(feed_of(agency, kind, "calm"), path)
     run = import_run_queue(feed=feed_of(agency, kind, "rough"), path=path)

@@ -23,7 +23,7 @@ class Stop(BaseException):
 @pytest.fixture
 def stopping(monkeypatch):
     """A function: the import stops in the middle of the chunk with this number, after its rows were written."""
-    monkeypatch.setattr(service, "CHUNK_ROWS", 40)
+    monkeypatch.setattr(service, "chunk_rows", lambda: 40)
     real = service.quarantine_store
 
     def stop_in(chunk_number: int) -> None:
@@ -137,3 +137,25 @@ def test_an_unforeseen_error_rolls_its_chunk_back(agency, tmp_path, stopping):
     run.refresh_from_db()
     assert run.status == "failed"
     assert run.counts == {}
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_run_goes_on_with_the_chunks_with_which_it_began(agency, tmp_path, stopping, monkeypatch, noted):
+    """Cut otherwise, no chunk would end where the last stored one ended: after an update of the program, for example."""
+    path = write_rows(tmp_path / "a.csv", dirty_rows())
+    calm = import_run_execute(run=import_run_queue(feed=plain_feed(agency, "calm"), path=path))
+    run = import_run_queue(feed=plain_feed(agency, "rough"), path=path)
+    stopping(2)
+    with pytest.raises(Stop):
+        import_run_execute(run=run)
+    run.refresh_from_db()
+    assert run.config_snapshot.pop(service.CHUNK) == 40
+    if not noted:
+        # Began before it was noted: all runs were cut alike then.
+        monkeypatch.setattr(service, "CHUNK_ROWS", 40)
+        run.save(update_fields=["config_snapshot"])
+    ImportRun.objects.filter(pk=run.pk).update(status=RunStatus.QUEUED)
+    stopping(-1)
+    monkeypatch.setattr(service, "chunk_rows", lambda: 70)
+    import_run_execute(run=run)
+    assert (run.counts, run.rejections, run.refusals) == (calm.counts, calm.rejections, calm.refusals)
