@@ -99,6 +99,6 @@ def check_by_row(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ingestion", "0006_context"), ("agencies", "0001_initial")]
+    dependencies = [("ingestion", "0007_silent_after_hours"), ("agencies", "0001_initial")]
 
     operations = [migrations.RunPython(check_by_statement, check_by_row)]
