@@ -71,7 +71,10 @@ def rows_of(path: Path, number: int) -> list[dict[str, str]]:
 
 def write_all(rows: list[dict[str, str]], folder: Path) -> None:
     """One file of each kind, written by the tests' own writers (which need Django's settings, and no database)."""
-    os.environ |= {"DJANGO_SETTINGS_MODULE": "missions_project.settings.test", "MISSIONS_TEST_DIR": str(folder)}
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "missions_project.settings.test",
+        "MISSIONS_TEST_DIR": str(folder),
+    }
     import django
 
     django.setup()
