@@ -69,7 +69,9 @@ CASES = {
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("case", CASES)
-def test_a_bad_file_is_answered_with_the_next_step_and_not_kept(case, owner, agency, sign_in, settings, tmp_path):
+def test_a_bad_file_is_answered_with_the_next_step_and_not_kept(
+    case, owner, agency, sign_in, settings, tmp_path
+):
     settings.SPOOL_DIR = tmp_path / "spool"
     feed = Feed.objects.create(agency=agency, name="RMS", slug="rms")
     content, name = CASES[case][0](), CASES[case][1]
