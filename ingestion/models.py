@@ -10,34 +10,10 @@ from django.utils import timezone
 from knox.models import AbstractAuthToken
 
 from agencies.models import Agency, CrimeType
+from ingestion.models_choices import Discovery, RecordKind, Stage
 from ingestion.models_context import CensusArea, ContextLayer, ScheduledEvent, WeatherHour
 from ingestion.retention_models import FeedQuality, RetentionPolicy
 from missions_project.lib.runs import AbstractRun, RunQuerySet, RunStatus
-
-
-class RecordKind(models.TextChoices):
-    INCIDENTS = "incidents", "Crime incidents"
-    CALLS = "calls", "Calls for service"
-    GUNFIRE = "gunfire", "Gunfire detections"
-    EVENTS = "events", "Scheduled events"
-    WEATHER = "weather", "Weather"
-    POSITIONS = "positions", "Vehicle positions"
-
-
-class Stage(models.TextChoices):
-    """How far a gunfire alert has come, in order."""
-
-    DETECTED = "detected", "Detected"
-    REVIEWED = "reviewed", "Reviewed"
-    RECLASSIFIED = "reclassified", "Reclassified"
-    DISMISSED = "dismissed", "Dismissed"
-
-
-class Discovery(models.TextChoices):
-    REPORTED = "reported", "Reported by the public"
-    SENSOR = "sensor", "Acoustic sensor"
-    OFFICER_INITIATED = "officer_initiated", "Officer-initiated"
-
 
 LONGEST_LAG_HOURS = 4_380
 LONGEST_SILENCE_HOURS = 1_440

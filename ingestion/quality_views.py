@@ -103,7 +103,10 @@ def kept(request: HttpRequest, access: Access, feed_slug: str) -> HttpResponse:
     page = Paginator(kept_rows(feed, code=code), PAGE_ROWS).get_page(request.GET.get("page"))
     columns = kept_columns(feed)
     for row in page:
-        row.kind, row.cells = REJECTION_CODES[row.code], [row.values.get(name, "") for name in columns]
+        row.kind, row.cells = (
+            REJECTION_CODES[row.code],
+            [(name, row.values.get(name, "")) for name in columns],
+        )
     waiting = [(REJECTION_CODES[name], number) for name, number in feed_waiting(feed).items()]
     context = {"tab": "data", "access": access, "feed": feed, "code": code, "page": page, "columns": columns}
     context |= {"waiting": waiting, "all": sum(number for _, number in waiting)}

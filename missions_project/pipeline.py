@@ -43,6 +43,8 @@ from patrols.tasks import (
 logger = logging.getLogger(__name__)
 DRIFT_EVERY = timedelta(hours=20)
 """Less than a day: each run would otherwise come a little later than the one before."""
+DRIFT_LOST_AFTER = timedelta(hours=1)
+"""Measuring that has not been done so long after it was sent is sent again."""
 
 
 @shared_task(name="missions_project.pipeline.dispatch")  # type: ignore[untyped-decorator]  # celery ships no types
@@ -167,8 +169,11 @@ def drift_due() -> int:
     for pk, agency_id in list(
         ModelPolicy.objects.filter(due, Exists(in_service)).values_list("pk", "agency_id")
     ):
-        # Marked before it is sent: the next minute's dispatcher must not send it again.
-        if ModelPolicy.objects.filter(due, pk=pk).update(drift_measured_at=now) == 1:
+        # Marked before it is sent: the next minute's dispatcher must not send it again. Due once more in an hour, for a
+        # killed worker takes its messages with it; the measuring itself puts it off until tomorrow.
+        if ModelPolicy.objects.filter(due, pk=pk).update(
+            drift_measured_at=now - DRIFT_EVERY + DRIFT_LOST_AFTER
+        ):
             drift_measure_task.delay(agency_id)
             found += 1
     return found

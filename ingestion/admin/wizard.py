@@ -161,14 +161,13 @@ class WizardMixin:
                 "admin:ingestion_feed_columns" if "check" in request.POST else "admin:ingestion_feed_codes",
                 feed.pk,
             )
-        times = [row.get(mapping.columns.get("occurred_from", ""), "") for row in sample[:EXAMPLES]]
         return self._page(
             request,
             feed,
             "columns",
             form=form,
             rows=column_rows(form, sample),
-            times=drafts.time_examples(feed, mapping, times),
+            times=drafts.time_examples(feed, mapping, sample[:EXAMPLES]),
             zone=mapping.time_zone or feed.agency.time_zone,
             problems=mapping.problems(reader.header) if request.method != "POST" else [],
             leaflet=leaflet_settings(request, feed.agency),

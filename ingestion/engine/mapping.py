@@ -69,10 +69,28 @@ FIELDS: Mapping[str, FieldInfo] = MappingProxyType(
                 "occurred_from", "Occurred (from)", "When it happened, or the earliest it can have.", 60
             ),
             FieldInfo(
+                "occurred_from_time",
+                "Occurred (from): time of day",
+                "Where the time of day of “Occurred (from)” has a column of its own. Empty: the whole day.",
+                40,
+            ),
+            FieldInfo(
                 "occurred_to", "Occurred (to)", "The latest it can have happened. Empty: a moment.", 60
             ),
             FieldInfo(
+                "occurred_to_time",
+                "Occurred (to): time of day",
+                "Where the time of day of “Occurred (to)” has a column of its own. Empty: the whole day.",
+                40,
+            ),
+            FieldInfo(
                 "reported_at", "Reported", "When the agency learnt of it: forecasts see it from then on.", 60
+            ),
+            FieldInfo(
+                "reported_at_time",
+                "Reported: time of day",
+                "Where the time of day of “Reported” has a column of its own. Empty: the whole day.",
+                40,
             ),
             FieldInfo("last_updated", "Last updated", "The newer version of a record wins.", 60),
             FieldInfo(
@@ -97,6 +115,10 @@ FIELDS: Mapping[str, FieldInfo] = MappingProxyType(
     }
 )
 TIME_FIELDS = ("occurred_from", "occurred_to", "reported_at", "last_updated", "stage_at")
+CLOCK_FIELDS: Mapping[str, str] = MappingProxyType(
+    {name: f"{name}_time" for name in ("occurred_from", "occurred_to", "reported_at")}
+)
+"""Field of a date → field of its time of day, where that has a column of its own."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +156,7 @@ class FeedMapping:
     ``columns``: field → column name. ``constants``: field → value for every row. ``date_format``: "iso", "epoch",
     "epoch_ms" or a strptime format. ``time_zone``: IANA name, empty for the agency's. ``crs``: EPSG of
     ``x`` and ``y``; ``lon`` and ``lat`` are always WGS84 degrees. ``delimiter`` and ``encoding``: empty
-    means found out from the file. ``id_prefix`` is put before every identifier. ``code_separator``: a cell
+    means found out from the file. A date and its time of day may stand in two columns (``CLOCK_FIELDS``). ``id_prefix`` is put before every identifier. ``code_separator``: a cell
     may hold several codes joined by it. ``discovery_values``: the feed's words (lower case) → ours.
     ``ignored_codes`` are counted and never stored.
     """
@@ -245,6 +267,19 @@ class FeedMapping:
             if not self.columns.get(name):
                 found.append(
                     MappingProblem(name, f"is not mapped. Choose the column of “{FIELDS[name].label}”.")
+                )
+        for date, clock in CLOCK_FIELDS.items():
+            if clock in self.columns and not self.columns.get(date):
+                found.append(
+                    MappingProblem(
+                        clock, f"is a time without a date. Choose the column of “{FIELDS[date].label}” too."
+                    )
+                )
+            elif clock in self.columns and self.columns[clock] == self.columns[date]:
+                found.append(
+                    MappingProblem(
+                        clock, "is the same column as the date. Map the date alone: it may hold both."
+                    )
                 )
         if "stage" in self.columns and self.record_kind != "gunfire":
             found.append(MappingProblem("stage", "is for gunfire detections only. Take it out."))

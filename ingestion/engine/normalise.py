@@ -18,7 +18,7 @@ from ingestion.engine.coarsen import coarsen_chunk, without_older
 from ingestion.engine.codes import NOT_GUNFIRE_RULE, Accepted, CodeTable, Decision, Refusal
 from ingestion.engine.context import NormaliseContext
 from ingestion.engine.fingerprint import content_hashes
-from ingestion.engine.mapping import DISCOVERIES, TIME_FIELDS, FeedMapping
+from ingestion.engine.mapping import CLOCK_FIELDS, DISCOVERIES, TIME_FIELDS, FeedMapping
 from ingestion.engine.places import OK, PLACE_CODES, Places, parse_places
 from ingestion.engine.records import NormalisedChunk, NormalisedIncident, QuarantinedValue
 from ingestion.engine.rejections import Rejection, excerpt
@@ -31,6 +31,7 @@ from ingestion.engine.row_texts import (
     field_texts,
 )
 from ingestion.engine.rows import RowChunk
+from ingestion.engine.split_times import join_dates_and_clocks
 from ingestion.engine.stages import DETECTED, DISMISSED, NO_VERSION, STAGES, stage_ranks, stage_versions
 from ingestion.engine.timestamps import EMPTY, READ, TIME_PRECISIONS, UNREADABLE, ParsedTimes, parse_times
 
@@ -152,11 +153,6 @@ def _decide_codes(chunk: RowChunk, mapping: FeedMapping, codes: CodeTable) -> _C
     return _CodeOutcome(columns.index, decisions, np.flatnonzero(~refused), np.flatnonzero(refused), is_other)
 
 
-def _no_times(n: int) -> ParsedTimes:
-    nat = np.full(n, _NAT)
-    return ParsedTimes(nat, nat, nat, np.zeros(n, np.int8), np.full(n, EMPTY, np.int8))
-
-
 def _read_times(
     texts: Mapping[str, list[str]], mapping: FeedMapping, context: NormaliseContext, verdicts: Verdicts
 ) -> dict[str, ParsedTimes]:
@@ -166,8 +162,13 @@ def _read_times(
         column = texts.get(name, [])
         if name != "occurred_from" and not any(column):
             # A field that is mapped and never sent: four of five for most alerts.
-            parsed[name] = _no_times(len(verdicts.fault))
+            parsed[name] = ParsedTimes.empty(len(verdicts.fault))
             continue
+        if (clock := CLOCK_FIELDS.get(name, "")) in texts:
+            column, unreadable = join_dates_and_clocks(
+                column, texts[clock], date_format=mapping.date_format, zone=zone
+            )
+            verdicts.mark_where(unreadable, "bad_timestamp", clock)
         times = parse_times(column, date_format=mapping.date_format, zone=zone)
         parsed[name] = times
         if name == "occurred_from":

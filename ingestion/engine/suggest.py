@@ -7,9 +7,10 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ingestion.engine.mapping import WGS84_EPSG, FeedMapping, RecordKind
+from ingestion.engine.mapping import CLOCK_FIELDS, WGS84_EPSG, FeedMapping, RecordKind
 from ingestion.engine.privacy import screen_columns, tidy_column
 from ingestion.engine.profiles import match_profile
+from ingestion.engine.split_times import clock_seconds
 from ingestion.engine.timestamps import EPOCH_MILLISECONDS, EPOCH_SECONDS, ISO, READ, parse_times
 
 _NAMES: Mapping[str, str] = MappingProxyType(
@@ -98,6 +99,7 @@ def suggest_columns(header: Sequence[str]) -> dict[str, str]:
                 found[name] = column
                 del free[column]
                 break
+    _pair_clocks(found, free)
     if {"lon", "lat"} <= found.keys():
         found.pop("x", None)
         found.pop("y", None)
@@ -109,6 +111,42 @@ def suggest_columns(header: Sequence[str]) -> dict[str, str]:
         for name in ("x", "y"):
             found.pop(name, None)
     return found
+
+
+def _pair_clocks(found: dict[str, str], free: dict[str, str]) -> None:
+    """Give each date the column of its time of day: "Report Date" and "Report Time", whichever stands first."""
+    for name, clock in CLOCK_FIELDS.items():
+        if name not in found:
+            continue
+        words = tidy_column(found[name])
+        if re.search(r"\b(?:time|tm)\b", words) and not re.search(r"\bda?te?\b", words):
+            for column, other in free.items():
+                if other in _twins(words, r"\b(?:time|tm)\b", ("date", "dt")):
+                    found[name], found[clock] = column, found[name]
+                    del free[column]
+                    break
+            continue
+        for column, other in free.items():
+            if other in _twins(words, r"\b(?:date|dt)\b", ("time", "tm")):
+                found[clock] = column
+                del free[column]
+                break
+
+
+def _twins(words: str, pattern: str, others: Sequence[str]) -> set[str]:
+    """The same words with another one in place of the pattern; none where it is not among them."""
+    return {re.sub(pattern, other, words) for other in others} - {words}
+
+
+def _without_odd_clocks(columns: dict[str, str], sample: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """The columns, without times of day that the sample shows to be something else."""
+    kept = dict(columns)
+    for clock in CLOCK_FIELDS.values():
+        if clock in kept:
+            clocks = [text for row in sample if (text := row.get(kept[clock], "").strip())]
+            if any(clock_seconds(text) is None for text in clocks):
+                del kept[clock]
+    return kept
 
 
 @dataclass(frozen=True)
@@ -158,7 +196,7 @@ def guess_mapping(
         return MappingGuess(
             profile.mapping_for(header).replaced(record_kind=record_kind), profile.key, (profile.note,)
         )
-    columns = suggest_columns(header)
+    columns = _without_odd_clocks(suggest_columns(header), sample)
     notes: list[str] = []
     times = [row.get(columns.get("occurred_from", ""), "") for row in sample]
     date_format, exchangeable = guess_date_format(times)

@@ -51,6 +51,12 @@ class ParsedTimes:
     precision: Codes
     status: Codes
 
+    @classmethod
+    def empty(cls, n: int) -> "ParsedTimes":
+        """So many values, none of them told."""
+        nat = np.full(n, _NAT)
+        return cls(nat, nat, nat, np.zeros(n, np.int8), np.full(n, EMPTY, np.int8))
+
 
 def format_problem(date_format: str) -> str:
     """What is wrong with a declared date format, or an empty string.
@@ -201,6 +207,12 @@ def _read(values: Sequence[str], date_format: str) -> _Wall:
         wall.has_offset[rest] = False
         _read_iso(values, wall, rest)
     return wall
+
+
+def wall_clocks(values: Sequence[str], *, date_format: str) -> tuple[Times, npt.NDArray[np.bool_]]:
+    """What the clock of each text shows (NaT where unreadable), and whether the text says in which offset."""
+    wall = _read(values, date_format)
+    return wall.local, wall.has_offset
 
 
 def parse_times(values: Sequence[str], *, date_format: str, zone: str) -> ParsedTimes:

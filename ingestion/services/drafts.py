@@ -18,9 +18,10 @@ from agencies.engine.offence_policy import Allowed, NeedsReason, screen_code
 from agencies.models import CrimeType, User
 from agencies.services import audit_record
 from ingestion.engine.codes import Accepted, CodeEntry, CodeTable, Refusal
-from ingestion.engine.mapping import RECORD_KINDS, FeedMapping, as_record_kind
+from ingestion.engine.mapping import CLOCK_FIELDS, RECORD_KINDS, FeedMapping, as_record_kind
 from ingestion.engine.normalise import normalise_chunk
 from ingestion.engine.records import NormalisedChunk
+from ingestion.engine.split_times import join_dates_and_clocks
 from ingestion.engine.suggest import suggest_mapping
 from ingestion.engine.timestamps import READ, TIME_PRECISIONS, parse_times
 from ingestion.models import Feed, ImportRun, OffenceCode
@@ -118,11 +119,18 @@ class TimeExample:
     precision: str
 
 
-def time_examples(feed: Feed, mapping: FeedMapping, texts: Iterable[str]) -> list[TimeExample]:
-    """How these values are read in the mapping's date format and zone."""
-    stripped = [text.strip() for text in texts]
+def time_examples(feed: Feed, mapping: FeedMapping, rows: Iterable[Mapping[str, str]]) -> list[TimeExample]:
+    """How the time of occurrence of these rows is read in the mapping's columns, date format and zone."""
+    date, clock = (mapping.columns.get(name, "") for name in ("occurred_from", CLOCK_FIELDS["occurred_from"]))
+    pairs = [(row.get(date, "").strip(), row.get(clock, "").strip() if clock else "") for row in rows]
     zone = mapping.time_zone or feed.agency.time_zone
-    read = parse_times(stripped, date_format=mapping.date_format, zone=zone)
+    texts = [day for day, _ in pairs]
+    if clock:
+        texts, unreadable = join_dates_and_clocks(
+            texts, [told for _, told in pairs], date_format=mapping.date_format, zone=zone
+        )
+        texts = ["?" if bad else text for text, bad in zip(texts, unreadable, strict=True)]
+    read = parse_times(texts, date_format=mapping.date_format, zone=zone)
     local = utc_to_local(read.utc, feed.agency.time_zone)
     return [
         TimeExample(
@@ -131,7 +139,7 @@ def time_examples(feed: Feed, mapping: FeedMapping, texts: Iterable[str]) -> lis
             str(local[i]).replace("T", " ") if read.status[i] == READ else None,
             TIME_PRECISIONS[int(read.precision[i])],
         )
-        for i, text in enumerate(stripped)
+        for i, text in enumerate(f"{day} {told}".strip() for day, told in pairs)
     ]
 
 

@@ -305,6 +305,11 @@ def test_each_agencys_models_are_measured_once_a_day(
     assert sent == [scene.agency.pk]
     ModelPolicy.objects.update(drift_measured_at=timezone.now() - dt.timedelta(hours=21))
     assert pipeline.drift_due() == 1
+    # The message was lost with a killed worker: an hour later it is sent again.
+    assert pipeline.drift_due() == 0
+    marked = ModelPolicy.objects.get(agency=scene.agency).drift_measured_at
+    ModelPolicy.objects.update(drift_measured_at=marked - pipeline.DRIFT_LOST_AFTER - dt.timedelta(minutes=1))
+    assert pipeline.drift_due() == 1
     # Nothing in service, nothing to measure.
     ModelPolicy.objects.update(drift_measured_at=None)
     ModelVersion.objects.update(state=ModelVersion.State.RETIRED, retired_at=timezone.now())
