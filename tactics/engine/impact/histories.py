@@ -196,6 +196,10 @@ def _planted(
         "before": window_counts(
             lookup=lookup, opens_at=np.zeros_like(start), closes_at=start, shift=shift, cell=place, at_minute=minute
         ),
+        "ring_before": window_counts(
+            lookup=lookup, opens_at=np.zeros_like(start), closes_at=start, shift=shift, cell=place, at_minute=minute,
+            ring=world.ring,
+        ),
     }  # fmt: skip
     forecast = rows["forecast"] * share
 
@@ -242,6 +246,7 @@ def _planted(
             outcome=counted["outcome"][of],
             ring_outcome=counted["ring_outcome"][of],
             before=counted["before"][of],
+            ring_before=counted["ring_before"][of],
             week_before=rows["week"][of],
             spill_in=spill_in[of],
             ring_drawn=ring_drawn[of],

@@ -243,6 +243,7 @@ def build_study(
     ring_counted = _counts(*column, own, place, events.at_minute, ring)
     progress(1, 3, "Counting crimes")
     before = _counts(lookup, starts[shift], opens_at, own, place, events.at_minute)
+    ring_before = _counts(lookup, starts[shift], opens_at, own, place, events.at_minute, ring)
     past = _pairs(starts - WEEK_MINUTES, starts, events.at_minute)
     week = _counts(lookup, starts[shift] - WEEK_MINUTES, starts[shift], past, place, events.at_minute)
     progress(2, 3, "Counting crimes")
@@ -289,6 +290,7 @@ def build_study(
         # Weeks are counted from the study's first shift: a calendar week would cut its first week short.
         plan_week=((starts[shift[plan_start]] - starts[0]) // WEEK_MINUTES).astype(np.int64),
         plan_district=np.array([districts.get(int(b), 0) for b in beat[plan_start]], dtype=np.int64),
+        ring_before=ring_before,
         delivered_minutes=delivered,
         type_names=type_names,
         type_outcome=by_type,

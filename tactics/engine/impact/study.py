@@ -26,7 +26,8 @@ class Study:
     for boxes not sent a car too), ``window_minutes`` counted from there; ``forecast`` the crimes expected in the box in
     that window by the forecast stored with the plan, ``ring_forecast`` those in the boxes around it; ``outcome`` and
     ``ring_outcome`` what was reported. ``before``: crimes in the box in the same shift before the drawn start;
-    ``week_before``: in the seven days before the shift. Other missions' reach, in forecast crimes: ``spill_in`` around
+    ``ring_before`` in the boxes around
+    (None: not counted); ``week_before``: in the box in the seven days before the shift. Other missions' reach, in forecast crimes: ``spill_in`` around
     this box (each neighbour's mission spread over its ring), ``ring_drawn`` missions inside the ring, ``ring_spill_in``
     what others spill into the ring; each only for the minutes that overlap this row's window. ``dose_minutes`` drawn
     for the row, sent or not; ``delivered_minutes`` measured presence in all rows (None without vehicle positions).
@@ -56,6 +57,7 @@ class Study:
     plan_beat: Ints
     plan_week: Ints
     plan_district: Ints
+    ring_before: Numbers | None = None
     delivered_minutes: Numbers | None = None
     type_names: tuple[str, ...] = ()
     type_outcome: Numbers | None = None

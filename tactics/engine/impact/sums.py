@@ -17,7 +17,7 @@ WEIGHTINGS: tuple[Weighting, ...] = ("missions", "overlap", "plain")
 
 COLUMNS = (
     "one", "outcome", "forecast", "spill_in", "ring_outcome", "ring_forecast", "ring_drawn", "ring_spill_in",
-    "before", "before_forecast", "week_before", "delivered",
+    "before", "before_forecast", "week_before", "ring_before", "delivered",
 )  # fmt: skip
 
 
@@ -138,8 +138,8 @@ def _columns(study: Study, rows: slice) -> dict[str, Floats]:
     found["before_forecast"] = found["forecast"] * np.divide(
         start, minutes, out=np.zeros_like(start), where=minutes > 0
     )
-    delivered = study.delivered_minutes
-    found["delivered"] = np.zeros(len(minutes)) if delivered is None else np.asarray(delivered[rows], float)
+    for name, optional in (("delivered", study.delivered_minutes), ("ring_before", study.ring_before)):
+        found[name] = np.zeros(len(minutes)) if optional is None else np.asarray(optional[rows], np.float64)
     return found
 
 
