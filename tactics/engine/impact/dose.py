@@ -51,14 +51,13 @@ def complier_effect(sums: PlanSums, confidence: float = 0.95) -> PerMinutes | No
     saa, sab, sbb = float(prevented @ prevented), float(prevented @ minutes), float(minutes @ minutes)
     # (a - x b)^2 <= factor (saa - 2 x sab + x^2 sbb), solved for x.
     square, middle, rest = b * b - factor * sbb, a * b - factor * sab, a * a - factor * saa
-    moved = 10.0 * b / one1
+    moved = 10.0 * b / float(one1)
     estimate = a / b if b else np.nan
     root = middle * middle - square * rest
     if square <= 0 or root < 0:
         return PerMinutes(estimate, -np.inf, np.inf, moved, False)
-    return PerMinutes(
-        estimate, (middle - np.sqrt(root)) / square, (middle + np.sqrt(root)) / square, moved, True
-    )
+    half = float(np.sqrt(root))
+    return PerMinutes(estimate, (middle - half) / square, (middle + half) / square, moved, True)
 
 
 @dataclass(frozen=True)

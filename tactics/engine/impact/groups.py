@@ -6,7 +6,7 @@ Empirical-Bayes shrinkage of log ratios with the between-part variance of DerSim
 P-values are adjusted by Holm's step-down method (1979): the chance of even one false "shown" stays at 5 %.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -34,7 +34,8 @@ def holm(p_values: Floats) -> Floats:
 class PartEffect:
     """One part's own estimate, the one pulled towards the others, and its p-value adjusted for the number of parts.
 
-    ``few`` fewer than 100 expected crimes in visited boxes: the own interval is not to be relied on; read the pulled one.
+    ``few`` fewer than 100 expected crimes in visited boxes: the part has no interval and no test of its own (p = 1), and
+    only what it has in common with the others is read.
     """
 
     part: str
@@ -49,6 +50,10 @@ class PartEffect:
 def part_effects(parts: dict[str, PlanSums], confidence: float = 0.95) -> tuple[PartEffect, ...]:
     """Effects of several parts of a study, shrunk and adjusted. Parts without crime in an arm take the common effect."""
     own = {name: ratio_effect(sums, name=name, confidence=confidence) for name, sums in parts.items()}
+    for name, one in own.items():
+        if one.treated_events < FEW_EVENTS:
+            own[name] = replace(one, low=np.nan, high=np.nan, p_value=1.0, interval="none")
+    has_enough = sum(one.treated_events for one in own.values()) >= FEW_EVENTS
     usable = [
         name
         for name, one in own.items()
@@ -71,8 +76,9 @@ def part_effects(parts: dict[str, PlanSums], confidence: float = 0.95) -> tuple[
                 name,
                 one,
                 float(1.0 - np.exp(at)),
-                float(1.0 - np.exp(at + quantile * spread)),
-                float(1.0 - np.exp(at - quantile * spread)),
+                # All parts together hold too few crimes for a normal interval.
+                float(1.0 - np.exp(at + quantile * spread)) if has_enough else np.nan,
+                float(1.0 - np.exp(at - quantile * spread)) if has_enough else np.nan,
                 float(adjusted[name]),
                 one.treated_events < FEW_EVENTS,
             )

@@ -54,10 +54,18 @@ class Precision:
         return float(stats.norm.sf(limit - shift) + stats.norm.cdf(-limit - shift))
 
     def detectable(self, power: float = 0.8, alpha: float = 0.05) -> float:
-        """The smallest share prevented that is shown with this power; 1.0 where not even a total stop would be."""
-        if not np.isfinite(self.se_log()) or self.power(0.999, alpha) < power:
+        """The smallest share prevented that is shown with this power; 1.0 where no effect would be."""
+        if not np.isfinite(self.se_log()):
             return 1.0
-        return float(optimize.brentq(lambda effect: self.power(effect, alpha) - power, 1e-6, 0.999))
+        # Power falls again near a total stop (no crime is left to compare): take the first crossing.
+        tried = np.linspace(0.002, 0.98, 490)
+        enough = np.flatnonzero([self.power(float(effect), alpha) >= power for effect in tried])
+        if len(enough) == 0:
+            return 1.0
+        if enough[0] == 0:
+            return float(tried[0])
+        below, above = float(tried[enough[0] - 1]), float(tried[enough[0]])
+        return float(optimize.brentq(lambda effect: self.power(effect, alpha) - power, below, above))
 
     def times_longer(self, effect: float, power: float = 0.8, alpha: float = 0.05) -> float:
         """How many times as long the study would have to be to show this effect; infinity for none."""
@@ -156,7 +164,7 @@ def design_experiment(
                             pool,
                             low,
                             high,
-                            precision.expected,
+                            float(precision.expected),
                             min(precision.detectable() / compliance, 1.0),
                             _dose_slope(precision, low, high) / compliance,
                             tuple((effect, precision.power(effect * compliance)) for effect in EFFECTS),
