@@ -183,8 +183,8 @@ def recorded_test(
     )
 
 
-LOG_RATIOS = np.linspace(np.log(0.02), np.log(8.0), 241)
-"""Ratios (1 - effect) that test inversion tries, evenly spaced in logarithms."""
+TRIED = np.concatenate([np.linspace(-5.0, -1.0, 81)[:-1], np.linspace(-1.0, 1.0, 201)])
+"""Effects (shares prevented) that test inversion tries; a limit at either end means "beyond what was tried"."""
 
 
 def inverted_interval(
@@ -192,37 +192,38 @@ def inverted_interval(
 ) -> Effect:
     """The effects that re-drawing does not reject: the interval where crimes are too few for a normal one.
 
-    For each effect tried, visited boxes' crimes are scaled back to what they would have been, and the scaled crimes are
-    tested as in the Fisher test. Where every effect up to the grid's end is kept, the limit is that end. The estimate, if
-    not given, is the effect with the largest p-value.
+    An effect theta is tried as "every mission takes theta x the crime expected in its box": the crimes of visited boxes are
+    put back to what they would have been, and the whole is tested as in the Fisher test. It works without a single crime
+    in visited boxes, where scaling crimes up could not. The estimate, if not given, is the effect with the largest p-value.
     """
-    y = np.asarray(study.outcome, dtype=np.float64)[again.crime_row]
-    z = study.drawn[again.crime_row]
+    y = np.asarray(study.outcome, dtype=np.float64)
     pi = np.asarray(study.pi, dtype=np.float64)
     m = np.asarray(study.forecast, dtype=np.float64)
     coefficient = (study.drawn - pi) / (1.0 - pi)
-    own_forecast = float(coefficient @ m)
-    own = coefficient[again.crime_row]
-    p = np.zeros(len(LOG_RATIOS))
-    for at, log_ratio in enumerate(LOG_RATIOS):
-        scaled = np.where(z, y * np.exp(-log_ratio), y)
-        level = scaled.sum() / m.sum() if m.sum() > 0 else 0.0
-        observed = abs(own @ scaled - level * own_forecast) * (1.0 - 1e-12)
-        drawn = abs(again.at_crime @ scaled - level * again.on_forecast)
-        p[at] = ((drawn >= observed).sum() + 1) / (len(drawn) + 1)
+    own = np.array([coefficient @ y, coefficient @ m, coefficient @ (m * study.drawn)])
+    drawn = np.stack([again.at_crime @ y[again.crime_row], again.on_forecast, again.on_visited])
+    total, visited, crimes = float(m.sum()), float(m[study.drawn].sum()), float(y.sum())
+    events = float(y[study.drawn].sum())
+    if total <= 0 or crimes == 0:
+        return Effect(name, estimate, np.nan, np.nan, 1.0, np.nan, events, "none", confidence)
+    p = np.zeros(len(TRIED))
+    for at, effect in enumerate(TRIED):
+        # The level of crime per forecast once missions' effect is put back: the same for every draw.
+        level = crimes / (total - effect * visited)
+        mix = np.array([1.0, -level, effect * level])
+        observed = abs(float(mix @ own)) * (1.0 - 1e-12)
+        p[at] = (int((abs(mix @ drawn) >= observed).sum()) + 1) / (drawn.shape[1] + 1)
     kept = np.flatnonzero(p > 1.0 - confidence)
-    events = float(y[z].sum())
     if len(kept) == 0:
         return Effect(name, estimate, np.nan, np.nan, 1.0, np.nan, events, "none", confidence)
     if not np.isfinite(estimate):
-        estimate = float(1.0 - np.exp(LOG_RATIOS[int(p.argmax())]))
-    zero = float(np.interp(0.0, LOG_RATIOS, p))
+        estimate = float(TRIED[int(p.argmax())])
     return Effect(
         name,
         estimate,
-        float(1.0 - np.exp(LOG_RATIOS[kept[-1]])),
-        float(1.0 - np.exp(LOG_RATIOS[kept[0]])),
-        zero,
+        float(TRIED[kept[0]]),
+        float(TRIED[kept[-1]]),
+        float(np.interp(0.0, TRIED, p)),
         np.nan,
         events,
         "test inversion",

@@ -222,7 +222,8 @@ def build_study(
     rate = np.zeros(n)
     ring_rate = np.zeros(n)
     delivered = None if any(one.delivered_minutes is None for one in shifts) else np.zeros(n)
-    typed = None if any(one.type_forecast is None for one in shifts) else np.zeros((len(type_names), n))
+    is_typed = bool(type_names) and all(one.type_forecast is not None for one in shifts)
+    typed = np.zeros((len(type_names), n)) if is_typed else None
     stops = np.cumsum(sizes)
     for at, one in enumerate(shifts):
         rows = slice(int(stops[at] - sizes[at]), int(stops[at]))
@@ -248,7 +249,7 @@ def build_study(
     week = _counts(lookup, starts[shift] - WEEK_MINUTES, starts[shift], past, place, events.at_minute)
     progress(2, 3, "Counting crimes")
     by_type = None
-    if type_names:
+    if is_typed:
         by_type = np.zeros((len(type_names), n), dtype=np.int64)
         for t in range(len(type_names)):
             mask = events.type_index[own[1]] == t
@@ -292,9 +293,9 @@ def build_study(
         plan_district=np.array([districts.get(int(b), 0) for b in beat[plan_start]], dtype=np.int64),
         ring_before=ring_before,
         delivered_minutes=delivered,
-        type_names=type_names,
+        type_names=type_names if is_typed else (),
         type_outcome=by_type,
-        type_forecast=typed if type_names else None,
+        type_forecast=typed,
         includes_later_policy=later,
     )
 

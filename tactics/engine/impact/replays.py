@@ -113,12 +113,13 @@ class Redraws:
     """Re-drawn coefficients (Z - pi) / (1 - pi) where they are needed: at rows with crime, and summed over forecasts.
 
     ``at_crime`` float64[R, J] at the J rows ``crime_row`` of the study that hold crimes; ``on_forecast`` float64[R] the
-    sum of coefficient x forecast over all rows. ``approximate``: the probabilities were not worked out anew.
+    sum of coefficient x forecast over all rows, ``on_visited`` over the rows that were truly drawn. ``approximate``: the probabilities were not worked out anew.
     """
 
     crime_row: Ints
     at_crime: Floats
     on_forecast: Floats
+    on_visited: Floats
     approximate: bool
 
 
@@ -140,19 +141,23 @@ def redraws(study: Study, history: PlanHistory, *, draws: int, rng: np.random.Ge
     cells = history.harm.shape[1]
     slot = np.full(cells, -1, dtype=np.int64)
     slot[history.layout.cell[history.layout.valid]] = np.flatnonzero(history.layout.valid.ravel())
-    forecast = surface(study, np.asarray(study.forecast, dtype=np.float64), cells)
+    m = np.asarray(study.forecast, dtype=np.float64)
+    forecast, visited = surface(study, m, cells), surface(study, m * study.drawn, cells)
     by_shift = [rows[shift[rows] == s] for s in range(len(history.day))]
-    kept, sums = [], []
+    kept, sums, of_visited = [], [], []
     for begin in range(0, draws, at_once):
         size = min(at_once, draws - begin)
         found = np.zeros((size, len(rows)))
-        total = np.zeros(size)
+        total, total_visited = np.zeros(size), np.zeros(size)
         for s, pi, drawn in replayed(history, size, rng):
             coefficient = ((drawn - pi) / (1.0 - pi)).reshape(size, -1)
             at = by_shift[s]
             found[:, np.searchsorted(rows, at)] = coefficient[:, slot[cell[at]]]
-            m = np.where(history.layout.valid, forecast[s][history.layout.cell], 0.0).ravel()
-            total += coefficient @ m
+            total += coefficient @ np.where(history.layout.valid, forecast[s][history.layout.cell], 0.0).ravel()
+            total_visited += coefficient @ np.where(history.layout.valid, visited[s][history.layout.cell], 0.0).ravel()
         kept.append(found)
         sums.append(total)
-    return Redraws(rows, np.concatenate(kept), np.concatenate(sums), approximate=False)
+        of_visited.append(total_visited)
+    return Redraws(
+        rows, np.concatenate(kept), np.concatenate(sums), np.concatenate(of_visited), approximate=False
+    )
