@@ -114,9 +114,7 @@ def power(world: World, repetitions: int) -> dict[str, Any]:
         measured: list[float] = []
         shown = 0
         for done, planted in enumerate(
-            planted_histories(
-                world, replace(scenario, prevented=effect), repetitions=repetitions, rng=rng
-            )
+            planted_histories(world, replace(scenario, prevented=effect), repetitions=repetitions, rng=rng)
         ):
             sums = plan_sums(planted.study, ("missions",))["missions"]
             result = ratio_effect(sums)
@@ -133,7 +131,11 @@ def power(world: World, repetitions: int) -> dict[str, Any]:
                     rng=rng,
                 )[0]
                 planned.append(
-                    float(np.interp(effect, [at for at, _ in option.curve], [chance for _, chance in option.curve]))
+                    float(
+                        np.interp(
+                            effect, [at for at, _ in option.curve], [chance for _, chance in option.curve]
+                        )
+                    )
                 )
         found[f"effect_{effect}"] = {
             "designer": planned[0],
@@ -159,8 +161,13 @@ def speed() -> dict[str, Any]:
     n = cells * shifts
     pi = np.empty(n, dtype=np.float32)
     drawn = np.empty(n, dtype=np.bool_)
-    small = {name: np.zeros(n, dtype=np.uint8) for name in ("outcome", "ring_outcome", "before", "week_before")}
-    real = {name: np.zeros(n, dtype=np.float32) for name in ("forecast", "spill_in", "ring_drawn", "ring_spill_in")}
+    small = {
+        name: np.zeros(n, dtype=np.uint8) for name in ("outcome", "ring_outcome", "before", "week_before")
+    }
+    real = {
+        name: np.zeros(n, dtype=np.float32)
+        for name in ("forecast", "spill_in", "ring_drawn", "ring_spill_in")
+    }
     rate = (60_000.0 / shifts) * share / share.sum()
     for s in range(shifts):
         rows = slice(s * cells, (s + 1) * cells)
@@ -251,9 +258,7 @@ def main() -> int:
         keep("fisher", fisher(world, args.repetitions, lambda found: keep("fisher", found)))
     if "scores" in args.parts:
         keep("scores", scores(world, args.repetitions, lambda found: keep("scores", found)))
-    keep(
-        "peak_mb", {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "seed": SEED}
-    )
+    keep("peak_mb", {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "seed": SEED})
     print(f"figures: {args.out}")
     return 0
 

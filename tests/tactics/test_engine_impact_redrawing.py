@@ -42,7 +42,9 @@ def test_batched_probabilities_are_those_of_the_product():
     x_m, y_m = (np.arange(98) % 6) * 250.0, (np.arange(98) // 6) * 250.0
     layout = BeatLayout.of(beat, x_m, y_m)
     for trial in range(40):
-        policy = DesignPolicy(gamma=float(rng.choice([0.0, 1.0, 1.7])), exploration=float(rng.uniform(0, 0.5)))
+        policy = DesignPolicy(
+            gamma=float(rng.choice([0.0, 1.0, 1.7])), exploration=float(rng.uniform(0, 0.5))
+        )
         harm = rng.gamma(0.3, 1.0, 98) * (rng.random(98) < 0.7)
         minutes = rng.uniform(0, 480, 98) * (rng.random(98) < 0.4)
         days = np.where(rng.random(98) < 0.5, np.inf, rng.uniform(0, 3, 98))
@@ -159,7 +161,9 @@ def six_cells(outcomes, seed=0):
     at = np.repeat(np.arange(6), outcomes)
     late = np.full(len(at), 479.5)
     study = build_study(
-        grid=grid, shifts=[shift], events=CrimeEvents(late, x_m[at], y_m[at], np.zeros(len(at), dtype=np.int64))
+        grid=grid,
+        shifts=[shift],
+        events=CrimeEvents(late, x_m[at], y_m[at], np.zeros(len(at), dtype=np.int64)),
     )
     return study, plan_history(grid, [shift], harm[None], beat)
 
@@ -198,7 +202,12 @@ def test_two_shifts_of_three_cells_agree_with_every_pair_of_draws():
     policy = DesignPolicy(local_pivotal_share=0.0, dose_min_minutes=10, dose_max_minutes=10)
     harm = np.array([[3.0, 2.0, 1.0], [1.0, 2.0, 2.0]])
     history = PlanHistory(
-        layout, policy, np.array([0.0, 0.5]), harm, np.ones((2, 1), dtype=np.int64), np.ones((2, 1), dtype=np.int64)
+        layout,
+        policy,
+        np.array([0.0, 0.5]),
+        harm,
+        np.ones((2, 1), dtype=np.int64),
+        np.ones((2, 1), dtype=np.int64),
     )
     e = np.array([[0.6, -0.4, 0.3], [-0.5, 0.9, 0.1]])
     exact: dict[float, float] = {}

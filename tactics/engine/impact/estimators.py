@@ -148,7 +148,20 @@ def ratio_effect(
     label = {"aipw": "augmented by the forecast", "hajek": "Hajek"}[method]
     name = name or sums.weighting
     if parts is None:
-        return Effect(name, np.nan, np.nan, np.nan, 1.0, np.nan, 0.0, "none", confidence, label)
+        # Not one crime in visited boxes: all of it prevented, as far as that goes; only re-drawing gives an interval.
+        all_gone = sums.arm(outcome)[1].sum() > 0
+        return Effect(
+            name,
+            1.0 if all_gone else np.nan,
+            np.nan,
+            np.nan,
+            score_test(sums, outcome=outcome, forecast=forecast, cluster=cluster),
+            np.nan,
+            expected_treated_events(sums),
+            "none",
+            confidence,
+            label,
+        )
     scores = clustered(parts.score, cluster)
     se_log = spread(scores) / parts.n0 / parts.ratio
     quantile = critical(len(scores), confidence)
@@ -166,6 +179,16 @@ def ratio_effect(
         confidence,
         label,
     )
+
+
+def score_test(
+    sums: PlanSums, *, outcome: str = "outcome", forecast: str = "forecast", cluster: Ints | None = None
+) -> float:
+    """Two-sided p-value of "no effect" from the scores at no effect: it also works where visited boxes hold no crime."""
+    (y1, y0), (m1, m0) = sums.arm(outcome), sums.arm(forecast)
+    score = clustered(y1 - y0 - cross_fitted_level(y0, m0, sums.week) * (m1 - m0), cluster)
+    error = spread(score)
+    return float(2.0 * stats.norm.sf(abs(score.sum()) / error)) if error > 0 else 1.0
 
 
 def critical(groups: int, confidence: float = 0.95) -> float:

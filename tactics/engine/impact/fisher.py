@@ -188,7 +188,12 @@ TRIED = np.concatenate([np.linspace(-5.0, -1.0, 81)[:-1], np.linspace(-1.0, 1.0,
 
 
 def inverted_interval(
-    study: Study, again: Redraws, *, name: str = "missions", estimate: float = np.nan, confidence: float = 0.95
+    study: Study,
+    again: Redraws,
+    *,
+    name: str = "missions",
+    estimate: float = np.nan,
+    confidence: float = 0.95,
 ) -> Effect:
     """The effects that re-drawing does not reject: the interval where crimes are too few for a normal one.
 

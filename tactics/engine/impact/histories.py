@@ -65,9 +65,9 @@ class _State:
         ) / (MEMORY_DAYS * SHIFTS_A_DAY / 2)
         self.minutes = np.zeros((SHIFTS_A_WEEK, size, n), dtype=np.float32)
         self.last = np.full((size, n), -np.inf)
-        self.counts = rng.poisson(
-            np.broadcast_to(world.rates[:, None, :], (SHIFTS_A_WEEK, size, n))
-        ).astype(np.int16)
+        self.counts = rng.poisson(np.broadcast_to(world.rates[:, None, :], (SHIFTS_A_WEEK, size, n))).astype(
+            np.int16
+        )
 
     def forecast(self, rates: Floats, learning: float) -> Floats:
         """Crimes expected in the shift, as the agency's model would say: right on average, wrong in places."""
@@ -124,9 +124,7 @@ def _batch(world: World, scenario: Scenario, size: int, rng: np.random.Generator
         looks = busy[:, slots].reshape(valid.shape)
         dropped = drawn & ~looks & (rng.random(pi.shape) < scenario.dropped_quiet)
         delivered = drawn & ~dropped & (rng.random(pi.shape) < scenario.complied)
-        delivered |= (
-            valid & ~drawn & (pi > 0) & high & looks & (rng.random(pi.shape) < scenario.added_busy)
-        )
+        delivered |= valid & ~drawn & (pi > 0) & high & looks & (rng.random(pi.shape) < scenario.added_busy)
         counts = rng.poisson(truth)
         at, cell = np.nonzero(counts)
         times = counts[at, cell]

@@ -43,7 +43,9 @@ class PlanHistory:
         return int((self.k > 0).sum())
 
 
-def plan_history(grid: GridSpec, shifts: Sequence[ShiftDraw], harm: Floats, beat_of_cell: Ints) -> PlanHistory:
+def plan_history(
+    grid: GridSpec, shifts: Sequence[ShiftDraw], harm: Floats, beat_of_cell: Ints
+) -> PlanHistory:
     """Put stored plans into the form that is re-drawn. ``harm`` float64[S, N]: that of all cells, candidates or not.
 
     Raises ``StudyError`` where the stored candidates' harm is not the one given, or the policy changed midway (give the
@@ -56,9 +58,13 @@ def plan_history(grid: GridSpec, shifts: Sequence[ShiftDraw], harm: Floats, beat
     suppressed = np.zeros((len(shifts), len(grid)), dtype=np.bool_)
     for s, one in enumerate(shifts):
         if one.draw.policy != policy:
-            raise StudyError(f"The policy changed at shift {s} of the study; study the time before and after it apart.")
+            raise StudyError(
+                f"The policy changed at shift {s} of the study; study the time before and after it apart."
+            )
         if not np.allclose(harm[s, one.draw.cell], one.draw.harm, rtol=1e-9, atol=0.0):
-            raise StudyError(f"The harm given for shift {s} is not the one that its plan was drawn with; pass the plan's forecast.")
+            raise StudyError(
+                f"The harm given for shift {s} is not the one that its plan was drawn with; pass the plan's forecast."
+            )
         at = np.searchsorted(layout.beat_id, one.draw.beat_id)
         k[s, at], visits[s, at] = one.draw.beat_k, one.draw.beat_visits
         # Reason 0 is "suppressed before the draw"; cells at their dose cap may be candidates in another replay.
@@ -67,7 +73,9 @@ def plan_history(grid: GridSpec, shifts: Sequence[ShiftDraw], harm: Floats, beat
     return PlanHistory(layout, policy, day, harm, k, visits, suppressed)
 
 
-def replayed(history: PlanHistory, draws: int, rng: np.random.Generator) -> Iterator[tuple[int, Floats, Bools]]:
+def replayed(
+    history: PlanHistory, draws: int, rng: np.random.Generator
+) -> Iterator[tuple[int, Floats, Bools]]:
     """Draw the history ``draws`` times side by side; yields (shift, pi [draws, B, C], drawn [draws, B, C]) in turn."""
     layout, policy = history.layout, history.policy
     beats, width = layout.cell.shape
@@ -89,7 +97,9 @@ def replayed(history: PlanHistory, draws: int, rng: np.random.Generator) -> Iter
             planned += minutes
         allowed = valid if history.suppressed is None else valid & ~history.suppressed[s][layout.cell]
         pi = batch_probabilities(
-            harm=np.broadcast_to(np.where(valid, history.harm[s][layout.cell], 0.0), last.shape).reshape(shape),
+            harm=np.broadcast_to(np.where(valid, history.harm[s][layout.cell], 0.0), last.shape).reshape(
+                shape
+            ),
             allowed=np.broadcast_to(allowed, last.shape).reshape(shape),
             planned_minutes=planned.reshape(shape),
             days_since_last=(day - last).reshape(shape),
@@ -132,7 +142,9 @@ def surface(study: Study, values: Floats, cells: int) -> Floats:
     return laid
 
 
-def redraws(study: Study, history: PlanHistory, *, draws: int, rng: np.random.Generator, at_once: int = 50) -> Redraws:
+def redraws(
+    study: Study, history: PlanHistory, *, draws: int, rng: np.random.Generator, at_once: int = 50
+) -> Redraws:
     """Re-draw the study's plans one after another, ``draws`` times, and keep what test inversion needs."""
     stops = np.append(study.plan_start[1:], len(study))
     shift = np.repeat(study.plan_shift, stops - study.plan_start)
@@ -153,8 +165,12 @@ def redraws(study: Study, history: PlanHistory, *, draws: int, rng: np.random.Ge
             coefficient = ((drawn - pi) / (1.0 - pi)).reshape(size, -1)
             at = by_shift[s]
             found[:, np.searchsorted(rows, at)] = coefficient[:, slot[cell[at]]]
-            total += coefficient @ np.where(history.layout.valid, forecast[s][history.layout.cell], 0.0).ravel()
-            total_visited += coefficient @ np.where(history.layout.valid, visited[s][history.layout.cell], 0.0).ravel()
+            total += (
+                coefficient @ np.where(history.layout.valid, forecast[s][history.layout.cell], 0.0).ravel()
+            )
+            total_visited += (
+                coefficient @ np.where(history.layout.valid, visited[s][history.layout.cell], 0.0).ravel()
+            )
         kept.append(found)
         sums.append(total)
         of_visited.append(total_visited)

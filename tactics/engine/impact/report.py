@@ -14,6 +14,7 @@ from tactics.engine.impact.estimators import (
     critical,
     expected_treated_events,
     ratio_effect,
+    score_test,
     spread,
 )
 from tactics.engine.impact.fisher import (
@@ -22,9 +23,6 @@ from tactics.engine.impact.fisher import (
     fisher_test,
     inverted_interval,
     recorded_test,
-    residuals,
-    score_p_value,
-    statistic,
 )
 from tactics.engine.impact.groups import PartEffect, holm, part_effects
 from tactics.engine.impact.power import study_precision
@@ -33,6 +31,8 @@ from tactics.engine.impact.study import Study, StudyError
 from tactics.engine.impact.sums import PlanSums, plan_sums, type_sums
 
 ALPHA = 0.05
+POWERFUL = 2.8
+"""Standard errors that an effect must span to be shown by 80 % of studies at 5 %: 1.96 + 0.84."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,14 @@ class ImpactReport:
 
     ``sentence`` is the plain summary; ``withheld`` why there is no verdict (empty: there is one). ``primary`` is weighted by
     missions as designed; ``overlap`` has the shortest intervals; ``plain`` only on request. ``detectable`` is the smallest
-    effect that 80 % of such studies would show; ``times_longer`` how many times as long it would take for the estimate.
+    effect in the boxes that 80 % of such studies would show, ``net_detectable`` the smallest net effect; ``times_longer``
+    how many times as many shifts it would take to show a net effect of the size estimated.
     """
 
     sentence: str
     withheld: str
     detectable: float
+    net_detectable: float
     overdispersion: float
     times_longer: float
     primary: Effect
@@ -135,18 +137,24 @@ def analyse(
     if plain:
         effects["plain"] = ratio_effect(sums["plain"], name="plain average", confidence=confidence)
     moved = displacement(main, confidence)
-    few = expected_treated_events(main) < FEW_EVENTS
+    # A count of zero has no logarithm: then, too, only re-drawing gives an interval.
+    few = expected_treated_events(main) < FEW_EVENTS or effects["primary"].interval == "none"
     fisher = None
     if history is not None and rng is not None:
         fisher = _fisher(study, history, rng, draws, progress)
     if few:
         notes.append(
-            f"Fewer than {FEW_EVENTS} crimes were expected in visited boxes: no normal interval is given, only one by re-drawing."
+            f"Fewer than {FEW_EVENTS} crimes were expected, or none was seen, in visited boxes: no normal interval is given, only one by re-drawing."
         )
         primary = effects["primary"]
         effects = {name: _without_interval(one) for name, one in effects.items()}
         moved = Displacement(*(_without_interval(one) for one in (moved.direct, moved.moved, moved.net)))
-        if history is not None and rng is not None and study.plans <= MANY_PLANS and np.isfinite(primary.estimate):
+        if (
+            history is not None
+            and rng is not None
+            and study.plans <= MANY_PLANS
+            and np.isfinite(primary.estimate)
+        ):
             again = redraws(study, history, draws=draws, rng=rng)
             effects["primary"] = replace(
                 inverted_interval(
@@ -163,21 +171,32 @@ def analyse(
             "probabilities."
         )
     by_type = {
-        name: type_sums(study, main, at) for at, name in enumerate(study.type_names) if study.type_outcome is not None
+        name: type_sums(study, main, at)
+        for at, name in enumerate(study.type_names)
+        if study.type_outcome is not None
     }
     by_district = {
-        str(district): main.take(np.flatnonzero(main.district == district)) for district in np.unique(main.district)
+        str(district): main.take(np.flatnonzero(main.district == district))
+        for district in np.unique(main.district)
     }
     primary = effects["primary"]
-    times_longer = precision.times_longer(abs(primary.estimate)) if np.isfinite(primary.estimate) else np.inf
     detectable = precision.detectable()
-    withheld = _withheld(controls, primary, moved.net, detectable, times_longer)
+    # A net effect is a difference: what is detectable is a multiple of its standard error.
+    net_detectable = min(POWERFUL * moved.net.se_log, 1.0) if np.isfinite(moved.net.se_log) else 1.0
+    times_longer = (POWERFUL * moved.net.se_log / moved.net.estimate) ** 2 if moved.net.estimate else np.inf
+    if few:
+        times_longer = (
+            precision.times_longer(abs(primary.estimate)) if np.isfinite(primary.estimate) else np.inf
+        )
+    lead, smallest = (primary, detectable) if few else (moved.net, net_detectable)
+    withheld = _withheld(controls, lead, smallest, float(times_longer))
     return ImpactReport(
         sentence=_sentence(moved.net, primary, withheld, few),
         withheld=withheld,
         detectable=detectable,
+        net_detectable=float(net_detectable),
         overdispersion=precision.overdispersion,
-        times_longer=times_longer,
+        times_longer=float(times_longer),
         primary=primary,
         hajek=effects["hajek"],
         overlap=effects["overlap"],
@@ -224,7 +243,13 @@ def _controls(study: Study, sums: PlanSums, confidence: float) -> tuple[Negative
             sums, name="the preceding week", outcome="week_before", forecast="forecast", confidence=confidence
         ),
     ]  # fmt: skip
-    adjusted = holm(np.array([one.p_value for one in found]))
+    # Tested by the score, not the interval: a control that lost every crime in visited boxes must fail, too.
+    tested = [
+        score_test(sums, outcome="before", forecast="before_forecast"),
+        score_test(sums, outcome="week_before", forecast="forecast"),
+    ]
+    found = [replace(one, p_value=p) for one, p in zip(found, tested, strict=True)]
+    adjusted = holm(np.array(tested))
     return tuple(NegativeControl(one.name, one, float(p)) for one, p in zip(found, adjusted, strict=True))
 
 
@@ -252,7 +277,9 @@ def _checks(study: Study, sums: PlanSums) -> Checks:
         int(study.drawn.sum()),
         float(sums.size.sum()),
         float((m1 - m0).sum() / balance) if balance > 0 else 0.0,
-        float((np.asarray(delivered)[study.drawn] > 0).mean()) if delivered is not None and one1 > 0 else np.nan,
+        float((np.asarray(delivered)[study.drawn] > 0).mean())
+        if delivered is not None and one1 > 0
+        else np.nan,
         float((np.asarray(delivered)[~study.drawn] > 0).mean()) if delivered is not None else np.nan,
         float(pi.min()),
         float(pi.max()),
@@ -261,7 +288,7 @@ def _checks(study: Study, sums: PlanSums) -> Checks:
 
 
 def _withheld(
-    controls: tuple[NegativeControl, ...], primary: Effect, net: Effect, detectable: float, times_longer: float
+    controls: tuple[NegativeControl, ...], lead: Effect, detectable: float, times_longer: float
 ) -> str:
     for control in controls:
         if control.fails:
@@ -269,10 +296,14 @@ def _withheld(
                 f"A check failed: crime in {control.name} differs between drawn and other boxes (adjusted p "
                 f"{control.adjusted_p:.3f}), which missions cannot have caused. Find out why before reading any effect."
             )
-    if primary.interval == "none":
+    if lead.interval == "none" or not np.isfinite(lead.low):
         return "There are too few crimes for an interval. Run the study for longer or pool more crime types."
-    if not primary.shows and abs(primary.estimate) < detectable:
-        longer = f"about {times_longer:.1f} times as many shifts" if np.isfinite(times_longer) else "many more shifts"
+    if not lead.shows and abs(lead.estimate) < detectable:
+        longer = (
+            f"about {times_longer:.1f} times as many shifts"
+            if np.isfinite(times_longer)
+            else "many more shifts"
+        )
         return (
             f"The estimate is below what this study could show ({detectable:.0%}); it would take {longer} to show an "
             "effect of the size estimated."

@@ -5,6 +5,7 @@ draw is independent of all others given what went before.
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -112,7 +113,7 @@ class Study:
                 slice(a, b),
                 slice(int(self.plan_start[a]), int(self.plan_start[b]) if b < self.plans else len(self)),
             )
-            for a, b in zip(edges[:-1], edges[1:], strict=True)
+            for a, b in pairwise(edges)
         ]
 
 

@@ -165,4 +165,6 @@ def type_sums(study: Study, of: PlanSums, index: int) -> PlanSums:
         mean = weight * forecast
         for c, part in enumerate((mean, weight, weight * mean / pi, weight * mean / (1.0 - pi))):
             expected[c, of_plans] = np.add.reduceat(part, first)
-    return PlanSums(of.weighting, treated, control, *expected, events, of.shift, of.beat, of.week, of.district)
+    return PlanSums(
+        of.weighting, treated, control, *expected, events, of.shift, of.beat, of.week, of.district
+    )
