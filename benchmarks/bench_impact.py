@@ -161,10 +161,10 @@ def speed() -> dict[str, Any]:
     n = cells * shifts
     pi = np.empty(n, dtype=np.float32)
     drawn = np.empty(n, dtype=np.bool_)
-    small = {
+    small: dict[str, Any] = {
         name: np.zeros(n, dtype=np.uint8) for name in ("outcome", "ring_outcome", "before", "week_before")
     }
-    real = {
+    real: dict[str, Any] = {
         name: np.zeros(n, dtype=np.float32)
         for name in ("forecast", "spill_in", "ring_drawn", "ring_spill_in")
     }

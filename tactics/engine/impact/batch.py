@@ -94,7 +94,7 @@ def batch_probabilities(
     candidate = allowed & (planned_minutes + policy.mission_max_minutes <= policy.saturation_hard_minutes)
     n = candidate.sum(axis=1)
     floor = policy.exploration * k / np.maximum(n, 1)
-    cool: Floats | float = 1.0
+    cool: Floats = np.ones_like(planned_minutes)
     if policy.cooldown_days > 0:
         recovered = np.minimum(days_since_last / policy.cooldown_days, 1.0)
         cool = policy.cooldown_factor + (1.0 - policy.cooldown_factor) * recovered
@@ -149,7 +149,7 @@ def batch_draw(
     alive = np.argsort(~is_open, axis=1, kind="stable").astype(np.int64)
     place = np.empty_like(alive)
     np.put_along_axis(place, alive, np.broadcast_to(np.arange(width), alive.shape), axis=1)
-    is_local = rng.random(groups) < local_pivotal_share
+    is_local: Bools = rng.random(groups) < local_pivotal_share
     closed = np.where(is_open, np.float32(0.0), _FAR)
     while True:
         at = np.flatnonzero(count > 1)

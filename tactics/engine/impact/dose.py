@@ -130,10 +130,3 @@ def dose_response(
         float(2.0 * stats.norm.sf(abs(slope) / se)) if se > 0 else 1.0,
         tuple(table),
     )
-
-
-def delivered_share(study: Study, drawn: bool) -> Floats:
-    """Delivered minutes of drawn (or other) rows; empty without vehicle positions."""
-    if study.delivered_minutes is None:
-        return np.empty(0)
-    return np.asarray(study.delivered_minutes, dtype=np.float64)[study.drawn == drawn]

@@ -119,7 +119,7 @@ def clustered(score: Floats, cluster: Ints | None) -> Floats:
     if cluster is None:
         return score
     _, at = np.unique(cluster, return_inverse=True)
-    return np.bincount(at, score)
+    return np.bincount(at, score).astype(np.float64)
 
 
 def spread(score: Floats) -> float:

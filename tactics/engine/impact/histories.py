@@ -93,7 +93,7 @@ def _batch(world: World, scenario: Scenario, size: int, rng: np.random.Generator
     state = _State(world, size, scenario, rng)
     names = ("pi", "drawn", "start", "dose", "forecast", "ring", "crime", "delivered", "dropped", "high", "busy",
              "week")  # fmt: skip
-    kept: dict[str, list[np.ndarray]] = {name: [] for name in names}  # type: ignore[type-arg]
+    kept: dict[str, list[np.ndarray]] = {name: [] for name in names}
     events: list[tuple[Ints, Ints, Floats]] = []
     harm = np.zeros((scenario.shifts, size, n), dtype=np.float32)
     ring = np.where(world.ring >= 0, world.ring, n)
@@ -167,9 +167,9 @@ def _planted(
     world: World,
     scenario: Scenario,
     size: int,
-    kept: dict[str, np.ndarray],  # type: ignore[type-arg]
+    kept: dict[str, np.ndarray],
     events: list[tuple[Ints, Ints, Floats]],
-    harm: np.ndarray,  # type: ignore[type-arg]
+    harm: np.ndarray,
 ) -> Iterator[Planted]:
     """Turn what the loop kept [R, S, B x C] into one table for all cities, and cut it by city."""
     slots, shifts, n_cells = world.layout.cell.ravel(), scenario.shifts, len(world.grid)

@@ -168,9 +168,9 @@ def other_missions(
     overlap = np.maximum(closes - opens, 0.0) / np.maximum(window_minutes[source], 1e-9)
     weight = forecast[source] * overlap
     home = cell[source]
-    spill_in = np.bincount(row, weight * reach.into_cell[home, slot], minlength=n)
-    ring_drawn = np.bincount(row, weight * reach.inside_ring[home, slot], minlength=n)
-    ring_spill_in = np.bincount(row, weight * reach.into_ring[home, slot], minlength=n)
+    spill_in = np.bincount(row, weight * reach.into_cell[home, slot], minlength=n).astype(np.float64)
+    ring_drawn = np.bincount(row, weight * reach.inside_ring[home, slot], minlength=n).astype(np.float64)
+    ring_spill_in = np.bincount(row, weight * reach.into_ring[home, slot], minlength=n).astype(np.float64)
     return spill_in, ring_drawn, ring_spill_in
 
 

@@ -156,7 +156,8 @@ def design_experiment(
                     totals[pool] += [(p * m).sum(), (p * m).sum(), (p * p * m / (1.0 - p)).sum()]
             for pool in pools:
                 for length in days:
-                    precision = Precision(*(totals[pool] * (length / span_days)), overdispersion)
+                    one, two, three = (totals[pool] * (length / span_days)).tolist()
+                    precision = Precision(one, two, three, overdispersion)
                     found.append(
                         DesignOption(
                             k,

@@ -243,6 +243,6 @@ def _score(target: str, answers: Floats, truth: float, controls: Floats) -> Scor
     )
 
 
-def _error(hit: np.ndarray) -> float:  # type: ignore[type-arg]
+def _error(hit: np.ndarray) -> float:
     share = float(hit.mean())
     return float(np.sqrt(max(share * (1 - share), 1e-12) / len(hit)))

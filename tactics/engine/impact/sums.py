@@ -4,7 +4,7 @@ A row's weight in the treated arm is w Z / pi, in the other w (1 - Z) / (1 - pi)
 the crime. Every estimator is a ratio of such totals, and every score is linear in them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -55,12 +55,8 @@ class PlanSums:
 
     def take(self, plans: Ints) -> "PlanSums":
         """The same of some plans."""
-        return PlanSums(
-            self.weighting,
-            self.treated[:, plans],
-            self.control[:, plans],
-            *(getattr(self, name)[plans] for name in _BY_PLAN),
-        )
+        columns = {name: getattr(self, name)[plans] for name in _BY_PLAN}
+        return replace(self, treated=self.treated[:, plans], control=self.control[:, plans], **columns)
 
 
 _BY_PLAN = (
@@ -114,7 +110,10 @@ def plan_sums(
             w,
             treated[w],
             control[w],
-            *expected[w],
+            expected[w][0],
+            expected[w][1],
+            expected[w][2],
+            expected[w][3],
             events,
             np.asarray(study.plan_shift, dtype=np.int64),
             np.asarray(study.plan_beat, dtype=np.int64),
@@ -165,6 +164,13 @@ def type_sums(study: Study, of: PlanSums, index: int) -> PlanSums:
         mean = weight * forecast
         for c, part in enumerate((mean, weight, weight * mean / pi, weight * mean / (1.0 - pi))):
             expected[c, of_plans] = np.add.reduceat(part, first)
-    return PlanSums(
-        of.weighting, treated, control, *expected, events, of.shift, of.beat, of.week, of.district
+    return replace(
+        of,
+        treated=treated,
+        control=control,
+        expected=expected[0],
+        size=expected[1],
+        design_a=expected[2],
+        design_b=expected[3],
+        treated_events=events,
     )
