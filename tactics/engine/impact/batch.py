@@ -149,7 +149,7 @@ def batch_draw(
     alive = np.argsort(~is_open, axis=1, kind="stable").astype(np.int64)
     place = np.empty_like(alive)
     np.put_along_axis(place, alive, np.broadcast_to(np.arange(width), alive.shape), axis=1)
-    is_local: Bools = rng.random(groups) < local_pivotal_share
+    is_local = np.less(rng.random(groups), local_pivotal_share)
     closed = np.where(is_open, np.float32(0.0), _FAR)
     while True:
         at = np.flatnonzero(count > 1)
