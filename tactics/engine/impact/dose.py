@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from tactics.engine.impact.estimators import clustered, critical, cross_fitted_level, spread
-from tactics.engine.impact.study import Floats, Study
+from tactics.engine.impact.study import Study
 from tactics.engine.impact.sums import PlanSums
 
 
