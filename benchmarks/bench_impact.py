@@ -1,0 +1,267 @@
+"""Is the measurement of patrol effects honest? Planted truth on the demo city, and speed on a large one.
+
+    python benchmarks/bench_impact.py [--repetitions 2000] [--parts scores fisher power speed] [--out …/impact.json]
+
+Seeds are fixed; one process. `--parts` picks what to run; figures of parts not run are kept from the output file. Without options 200 repetitions are
+made, which takes about four minutes and shows every figure with a wider error.
+"""
+
+import argparse
+import json
+import pathlib
+import resource
+import sys
+import time
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from missions_project.demo.patrolled import riverton_world  # noqa: E402 - the path must be set first
+from tactics.engine.impact import PlanHistory, Study, analyse, design_experiment  # noqa: E402
+from tactics.engine.impact.estimators import ratio_effect  # noqa: E402
+from tactics.engine.impact.fisher import fisher_test  # noqa: E402
+from tactics.engine.impact.histories import planted_histories  # noqa: E402
+from tactics.engine.impact.power import study_precision  # noqa: E402
+from tactics.engine.impact.scoring import (  # noqa: E402
+    Scoreboard,
+    product_estimator,
+    score_estimator,
+)
+from tactics.engine.impact.sums import plan_sums  # noqa: E402
+from tactics.engine.impact.worlds import (  # noqa: E402
+    SCENARIOS,
+    SHIFTS_A_DAY,
+    SHIFTS_A_WEEK,
+    Scenario,
+    World,
+)
+
+SEED = 20260301
+FISHER_BEATS, FISHER_SHIFTS = 4, 42
+PARTS = ("scores", "fisher", "power", "speed")
+
+
+def scores(world: World, repetitions: int, keep: Any) -> dict[str, Any]:
+    """Bias, coverage, length and false alarms of the product's own estimator, scenario by scenario."""
+    found: dict[str, Any] = {}
+    for name, scenario in SCENARIOS.items():
+        started = time.monotonic()
+        board = score_estimator(world, scenario, product_estimator, repetitions=repetitions, seed=SEED)
+        found[name] = {**asdict(board), "wall_s": time.monotonic() - started}
+        show(board)
+        keep(found)
+    return found
+
+
+def fisher(world: World, repetitions: int, keep: Any) -> dict[str, Any]:
+    """How often the replayed Fisher test rejects when missions do nothing, at 5 %: four beats, two weeks, 199 draws."""
+    small = world.first_beats(FISHER_BEATS)
+    scenario = replace(SCENARIOS["null"], shifts=FISHER_SHIFTS)
+    rng = np.random.Generator(np.random.PCG64(SEED + 1))
+    started = time.monotonic()
+    p_values, draws, normal = [], [], []
+    found: dict[str, Any] = {}
+    for done, planted in enumerate(planted_histories(small, scenario, repetitions=repetitions, rng=rng)):
+        result = fisher_test(planted.study, history_of(small, planted.harm), rng=rng, draws=199, at_once=40)
+        p_values.append(result.p_value)
+        normal.append(result.normal_p)
+        draws.append(result.draws)
+        if (done + 1) % 50 == 0 or done + 1 == repetitions:
+            rejected = float(np.mean(np.array(p_values) <= 0.05))
+            found = {
+                "histories": done + 1,
+                "plans": planted.study.plans,
+                "rejected": rejected,
+                "rejected_error": float(np.sqrt(rejected * (1 - rejected) / (done + 1))),
+                "rejected_by_normal_score": float(np.mean(np.array(normal) <= 0.05)),
+                "mean_draws": float(np.mean(draws)),
+                "p_value_deciles": np.histogram(p_values, np.linspace(0, 1, 11))[0].tolist(),
+                "wall_s": time.monotonic() - started,
+            }
+            keep(found)
+            print(f"Fisher, null: {found}", flush=True)
+    return found
+
+
+def history_of(world: World, harm: np.ndarray) -> PlanHistory:
+    """The plans of a made-up history, ready to be drawn again."""
+    beats = len(world.layout.beat_id)
+    k = np.minimum(world.k, world.layout.valid.sum(axis=1) // 3)
+    shifts = len(harm)
+    return PlanHistory(
+        world.layout,
+        world.policy,
+        np.arange(shifts) / SHIFTS_A_DAY,
+        harm.astype(np.float64),
+        np.tile(k, (shifts, 1)),
+        np.full((shifts, beats), world.policy.visits_per_cell),
+    )
+
+
+def power(world: World, repetitions: int) -> dict[str, Any]:
+    """The designer's power against the share of planted histories in which the effect is shown."""
+    found: dict[str, Any] = {}
+    scenario = Scenario(
+        "power", displaced=0.0, complied=1.0, dropped_quiet=0.0, added_busy=0.0, surprise=0.0, learning=0.0, shifts=63
+    )  # fmt: skip
+    for effect in (0.15, 0.3):
+        rng = np.random.Generator(np.random.PCG64(SEED + 2))
+        planned: list[float] = []
+        measured: list[float] = []
+        shown = 0
+        for done, planted in enumerate(
+            planted_histories(world, replace(scenario, prevented=effect), repetitions=repetitions, rng=rng)
+        ):
+            sums = plan_sums(planted.study, ("missions",))["missions"]
+            result = ratio_effect(sums)
+            shown += result.shows
+            if done < 40:
+                measured.append(study_precision(sums).power(effect))
+            if done == 0:
+                option = design_experiment(
+                    history_of(world, planted.harm[:SHIFTS_A_WEEK]),
+                    crime={"all": world.rates},
+                    ks=(world.k,),
+                    days=(scenario.shifts // SHIFTS_A_DAY,),
+                    pools=(("all",),),
+                    rng=rng,
+                )[0]
+                planned.append(
+                    float(
+                        np.interp(
+                            effect, [at for at, _ in option.curve], [chance for _, chance in option.curve]
+                        )
+                    )
+                )
+        found[f"effect_{effect}"] = {
+            "designer": planned[0],
+            "from_the_study": float(np.mean(measured)),
+            "simulated": shown / repetitions,
+            "simulated_error": float(np.sqrt(shown / repetitions * (1 - shown / repetitions) / repetitions)),
+            "histories": repetitions,
+        }
+        print(f"power at {effect:.0%}: {found[f'effect_{effect}']}", flush=True)
+    return found
+
+
+def speed() -> dict[str, Any]:
+    """A year of a large city: 277 beats, 1,095 shifts, every one of 25,000 cells a candidate; estimators and intervals."""
+    rng = np.random.Generator(np.random.PCG64(SEED + 3))
+    beats, shifts, cells = 277, 1_095, 25_000
+    of_beat = np.sort(rng.integers(0, beats, cells))
+    first = np.searchsorted(of_beat, np.arange(beats))
+    size = np.diff(np.append(first, cells))
+    share = rng.gamma(0.5, 1.0, cells)
+    pi_cell = 0.15 * 2 / size[of_beat] + 1.7 * share / np.add.reduceat(share, first)[of_beat]
+    pi_cell = np.minimum(pi_cell, 0.9)
+    n = cells * shifts
+    pi = np.empty(n, dtype=np.float32)
+    drawn = np.empty(n, dtype=np.bool_)
+    small: dict[str, Any] = {
+        name: np.zeros(n, dtype=np.uint8) for name in ("outcome", "ring_outcome", "before", "week_before")
+    }
+    real: dict[str, Any] = {
+        name: np.zeros(n, dtype=np.float32)
+        for name in ("forecast", "spill_in", "ring_drawn", "ring_spill_in")
+    }
+    rate = (60_000.0 / shifts) * share / share.sum()
+    for s in range(shifts):
+        rows = slice(s * cells, (s + 1) * cells)
+        pi[rows], drawn[rows] = pi_cell, rng.random(cells) < pi_cell
+        real["forecast"][rows] = rate * 0.75
+        small["outcome"][rows] = rng.poisson(rate * 0.75 * (1.0 - 0.2 * drawn[rows]))
+        small["ring_outcome"][rows] = rng.poisson(rate * 6.0)
+        small["before"][rows] = rng.poisson(rate * 0.25)
+        small["week_before"][rows] = rng.poisson(rate * 21.0)
+        for name in ("spill_in", "ring_drawn", "ring_spill_in"):
+            real[name][rows] = rate * rng.random()
+    start = np.full(n, 120, dtype=np.int16)
+    first_row = (np.arange(shifts)[:, None] * cells + first[None, :]).ravel()
+    study = Study(
+        cell=np.tile(np.arange(cells, dtype=np.int32), shifts),
+        pi=pi,
+        drawn=drawn,
+        start_minutes=start,
+        window_minutes=np.full(n, 360, dtype=np.int16),
+        ring_forecast=np.tile((rate * 6.0).astype(np.float32), shifts),
+        dose_minutes=rng.integers(10, 17, n, dtype=np.uint8),
+        plan_start=first_row,
+        plan_shift=np.repeat(np.arange(shifts), beats),
+        plan_beat=np.tile(np.arange(beats), shifts),
+        plan_week=np.repeat(np.arange(shifts) // SHIFTS_A_WEEK, beats),
+        plan_district=np.tile(np.arange(beats) % 25, shifts),
+        **small,
+        **real,
+    )
+    ready_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    started, cpu = time.monotonic(), time.process_time()
+    report = analyse(study)
+    found = {
+        "rows": n,
+        "plans": study.plans,
+        "estimators_wall_s": time.monotonic() - started,
+        "estimators_cpu_s": time.process_time() - cpu,
+        "table_mb": ready_mb,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "primary": report.primary.estimate,
+        "low": report.primary.low,
+        "high": report.primary.high,
+    }
+    print(f"speed: {found}", flush=True)
+    return found
+
+
+def show(board: Scoreboard) -> None:
+    """One scenario's table."""
+    print(
+        f"{board.scenario}: {board.scores[0].histories} histories of {board.plans:.0f} plans, {board.treated_events:.0f} crimes expected in "
+        f"visited boxes, {board.delivered_share:.0%} carried out, sqrt(residual / outcome variance) {board.residual_length:.3f}"
+    )
+    for one in board.scores:
+        print(
+            f"  {one.target:20} truth {one.truth:7.4f}  bias {one.bias:8.5f} ± {one.bias_error:.5f}"
+            f" ({one.bias_of_effect:7.2%} ± {one.bias_of_effect_error:.2%})  covers {one.coverage:.1%} ± {one.coverage_error:.1%}"
+            f"  rejects {one.rejected:.1%} ± {one.rejected_error:.1%}  length {one.length:.4f} ± {one.length_error:.4f}"
+        )
+    for name, mean, error in board.wrong:
+        print(f"  wrong: {name:26} {mean:7.4f} ± {error:.4f}")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repetitions", type=int, default=200)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "benchmarks" / "results" / "impact.json")
+    args = parser.parse_args()
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    result: dict[str, Any] = json.loads(args.out.read_text()) if args.out.exists() else {}
+    result["benchmark"] = "impact"
+
+    def keep(part: str, figures: dict[str, Any]) -> None:
+        result[part] = figures
+        args.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+    # First, while little else is in memory: its peak is the figure.
+    if "speed" in args.parts:
+        keep("speed", speed())
+    world = riverton_world()
+    if "power" in args.parts:
+        keep("power", power(world, min(args.repetitions, 500)))
+    if "fisher" in args.parts:
+        keep("fisher", fisher(world, args.repetitions, lambda found: keep("fisher", found)))
+    if "scores" in args.parts:
+        keep("scores", scores(world, args.repetitions, lambda found: keep("scores", found)))
+    keep("peak_mb", {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "seed": SEED})
+    print(f"figures: {args.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

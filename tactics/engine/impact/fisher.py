@@ -1,0 +1,237 @@
+"""Could chance alone have done this? The plans are drawn again and again as if missions did nothing.
+
+Notes
+-----
+Randomisation test of the sharp null (Fisher 1935): outcomes and forecasts stay, draws change; p = (M + 1) / (R + 1).
+Sequential stopping as in Besag and Clifford (1991): once ``stop_after`` re-drawn statistics reached the observed one,
+p = stop_after / draws made, still valid. Above 50,000 plans the studentised martingale score stands in (its limit is
+normal), with 199 re-draws at the recorded probabilities beside it; both are labelled approximate.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from missions_project.lib.progress import Progress, no_progress
+from tactics.engine.impact.batch import BeatLayout, batch_draw
+from tactics.engine.impact.estimators import Effect
+from tactics.engine.impact.replays import PlanHistory, Redraws, replayed, surface
+from tactics.engine.impact.study import Floats, Study
+
+MANY_PLANS = 50_000
+
+
+@dataclass(frozen=True)
+class FisherResult:
+    """``p_value`` of "missions did nothing", two-sided; ``exceeded`` of ``draws`` re-drawn statistics were as extreme.
+
+    ``approximate``: the plans were too many to be replayed one after another; ``normal_p`` is the studentised score's.
+    """
+
+    p_value: float
+    exceeded: int
+    draws: int
+    stopped_early: bool
+    approximate: bool
+    statistic: float
+    normal_p: float
+
+
+def residuals(study: Study) -> Floats:
+    """What the forecast leaves of each row's crime, at one level for all rows: fixed whatever is drawn. float64[n]."""
+    y = np.asarray(study.outcome, dtype=np.float64)
+    m = np.asarray(study.forecast, dtype=np.float64)
+    total = float(m.sum())
+    return y - m * (float(y.sum()) / total) if total > 0 else y
+
+
+def statistic(study: Study, residual: Floats) -> float:
+    """Crime in visited boxes less the others' weighted by pi / (1 - pi): negative where missions prevent crime."""
+    pi = np.asarray(study.pi, dtype=np.float64)
+    return float(((study.drawn - pi) / (1.0 - pi)) @ residual)
+
+
+def score_p_value(study: Study, residual: Floats) -> float:
+    """Two-sided p-value of the martingale score over the root of its plans' sum of squares (normal limit)."""
+    pi = np.asarray(study.pi, dtype=np.float64)
+    score = np.add.reduceat((study.drawn - pi) / (1.0 - pi) * residual, study.plan_start)
+    spread = float(np.sqrt(score @ score))
+    return float(2.0 * stats.norm.sf(abs(score.sum()) / spread)) if spread > 0 else 1.0
+
+
+class _Count:
+    """Counts re-drawn statistics until there are enough."""
+
+    def __init__(self, observed: float, draws: int, stop_after: int | None) -> None:
+        self.observed, self.wanted, self.stop_after = abs(observed) * (1.0 - 1e-12), draws, stop_after
+        self.exceeded = self.made = 0
+
+    def add(self, values: Floats) -> None:
+        for value in values.tolist():
+            if self.done:
+                return
+            self.made += 1
+            self.exceeded += abs(value) >= self.observed
+
+    @property
+    def stopped(self) -> bool:
+        return self.stop_after is not None and self.exceeded >= self.stop_after
+
+    @property
+    def done(self) -> bool:
+        return self.stopped or self.made >= self.wanted
+
+    @property
+    def p_value(self) -> float:
+        # Stopped at the very last draw, both formulas hold; the larger p is the safe one.
+        return self.exceeded / self.made if self.stopped else (self.exceeded + 1) / (self.made + 1)
+
+
+def fisher_test(
+    study: Study,
+    history: PlanHistory,
+    *,
+    rng: np.random.Generator,
+    draws: int = 199,
+    stop_after: int | None = 10,
+    at_once: int = 25,
+    progress: Progress = no_progress,
+) -> FisherResult:
+    """Replay the plans one after another, candidates and probabilities anew, and count how often chance does as much.
+
+    ``history`` re-draws exactly the study's shifts and cells. Cells that were no candidates hold no outcome and count 0.
+    Above 50,000 plans use ``recorded_test``. ``progress`` is called with draws made.
+    """
+    residual = residuals(study)
+    observed = statistic(study, residual)
+    laid = surface(study, residual, history.harm.shape[1])
+    layout = history.layout
+    count = _Count(observed, draws, stop_after)
+    while not count.done:
+        size = min(at_once, draws - count.made)
+        total = np.zeros(size)
+        for s, pi, drawn in replayed(history, size, rng):
+            e = np.where(layout.valid, laid[s][layout.cell], 0.0)
+            total += (((drawn - pi) / (1.0 - pi)) * e).sum(axis=(1, 2))
+        count.add(total)
+        progress(count.made, draws, "Drawing the plans again")
+    return FisherResult(
+        count.p_value,
+        count.exceeded,
+        count.made,
+        count.stopped and count.made < draws,
+        False,
+        observed,
+        score_p_value(study, residual),
+    )
+
+
+def recorded_test(
+    study: Study,
+    layout: BeatLayout,
+    *,
+    rng: np.random.Generator,
+    draws: int = 199,
+    local_pivotal_share: float = 0.9,
+    progress: Progress = no_progress,
+) -> FisherResult:
+    """The approximate test for many plans: each is drawn again on its own, at the probabilities that it had.
+
+    Only plans with a crime can change the statistic (the forecast is left out), so only those are drawn: linear in crimes.
+    """
+    outcome = np.asarray(study.outcome)
+    stops = np.append(study.plan_start[1:], len(study))
+    busy = np.flatnonzero(np.add.reduceat(outcome, study.plan_start) > 0)
+    total = np.zeros(draws)
+    observed = 0.0
+    width = layout.cell.shape[1]
+    place = np.full(int(layout.cell.max()) + 1, -1, dtype=np.int64)
+    beat_at, slot_at = np.nonzero(layout.valid)
+    place[layout.cell[beat_at, slot_at]] = slot_at
+    beat_index = np.searchsorted(layout.beat_id, study.plan_beat)
+    step = max(1, 20_000 // draws)
+    for begin in range(0, len(busy), step):
+        plans = busy[begin : begin + step]
+        pi = np.zeros((len(plans), width))
+        y = np.zeros((len(plans), width))
+        z = np.zeros((len(plans), width))
+        for at, plan in enumerate(plans):
+            rows = slice(int(study.plan_start[plan]), int(stops[plan]))
+            slots = place[np.asarray(study.cell[rows], dtype=np.int64)]
+            pi[at, slots], y[at, slots], z[at, slots] = study.pi[rows], outcome[rows], study.drawn[rows]
+        observed += float(((z - pi) / (1.0 - pi) * y).sum())
+        again = batch_draw(
+            np.repeat(pi, draws, axis=0),
+            tier=layout.tier,
+            beat=np.repeat(beat_index[plans], draws),
+            rng=rng,
+            local_pivotal_share=local_pivotal_share,
+        ).reshape(len(plans), draws, width)
+        factor = y / (1.0 - pi)
+        total += np.einsum("pdc,pc->d", again, factor) - (factor * pi).sum()
+        progress(min(begin + step, len(busy)), len(busy), "Drawing busy plans again")
+    exceeded = int((abs(total) >= abs(observed) * (1.0 - 1e-12)).sum())
+    return FisherResult(
+        (exceeded + 1) / (draws + 1),
+        exceeded,
+        draws,
+        False,
+        True,
+        observed,
+        score_p_value(study, residuals(study)),
+    )
+
+
+TRIED = np.concatenate([np.linspace(-5.0, -1.0, 81)[:-1], np.linspace(-1.0, 1.0, 201)])
+"""Effects (shares prevented) that test inversion tries; a limit at either end means "beyond what was tried"."""
+
+
+def inverted_interval(
+    study: Study,
+    again: Redraws,
+    *,
+    name: str = "missions",
+    estimate: float = np.nan,
+    confidence: float = 0.95,
+) -> Effect:
+    """The effects that re-drawing does not reject: the interval where crimes are too few for a normal one.
+
+    An effect theta is tried as "every mission takes theta x the crime expected in its box": the crimes of visited boxes are
+    put back to what they would have been, and the whole is tested as in the Fisher test. It works without a single crime
+    in visited boxes, where scaling crimes up could not. The estimate, if not given, is the effect with the largest p-value.
+    """
+    y = np.asarray(study.outcome, dtype=np.float64)
+    pi = np.asarray(study.pi, dtype=np.float64)
+    m = np.asarray(study.forecast, dtype=np.float64)
+    coefficient = (study.drawn - pi) / (1.0 - pi)
+    own = np.array([coefficient @ y, coefficient @ m, coefficient @ (m * study.drawn)])
+    drawn = np.stack([again.at_crime @ y[again.crime_row], again.on_forecast, again.on_visited])
+    total, visited, crimes = float(m.sum()), float(m[study.drawn].sum()), float(y.sum())
+    events = float(y[study.drawn].sum())
+    if total <= 0 or crimes == 0:
+        return Effect(name, estimate, np.nan, np.nan, 1.0, np.nan, events, "none", confidence)
+    p = np.zeros(len(TRIED))
+    for at, effect in enumerate(TRIED):
+        # The level of crime per forecast once missions' effect is put back: the same for every draw.
+        level = crimes / (total - effect * visited)
+        mix = np.array([1.0, -level, effect * level])
+        observed = abs(float(mix @ own)) * (1.0 - 1e-12)
+        p[at] = (int((abs(mix @ drawn) >= observed).sum()) + 1) / (drawn.shape[1] + 1)
+    kept = np.flatnonzero(p > 1.0 - confidence)
+    if len(kept) == 0:
+        return Effect(name, estimate, np.nan, np.nan, 1.0, np.nan, events, "none", confidence)
+    if not np.isfinite(estimate):
+        estimate = float(TRIED[int(p.argmax())])
+    return Effect(
+        name,
+        estimate,
+        float(TRIED[kept[0]]),
+        float(TRIED[kept[-1]]),
+        float(np.interp(0.0, TRIED, p)),
+        np.nan,
+        events,
+        "test inversion",
+        confidence,
+        "probabilities as recorded" if again.approximate else "plans replayed",
+    )

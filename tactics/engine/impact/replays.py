@@ -1,0 +1,179 @@
+"""Draw a whole history of plans again, shift after shift: who would have been sent where, had chance fallen otherwise.
+
+Candidates and probabilities are worked out anew at every step, because yesterday's missions lower today's
+probabilities. Harm, suppressions, K and doses' range stay as they were: none of them looks at what was drawn.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecasting.engine.grid import GridSpec
+from patrols.engine.design import DesignPolicy
+from tactics.engine.impact.batch import BeatLayout, batch_draw, batch_probabilities
+from tactics.engine.impact.outcomes import ShiftDraw
+from tactics.engine.impact.study import Bools, Floats, Ints, Study, StudyError
+
+MINUTES_A_DAY = 24 * 60.0
+
+
+@dataclass(frozen=True, eq=False)
+class PlanHistory:
+    """What a history of plans is re-drawn from: shifts [S] in order of time, grid cells [N], beats [B] as in ``layout``.
+
+    ``day`` float64[S]: when each plan's shift starts, in days; ``harm`` [S, N] as it was planned with; ``k`` int64[S, B]
+    boxes per beat (0: not planned); ``visits`` [S, B] per box; ``suppressed`` bool[S, N] or None. What came before the
+    first shift: ``prior_day`` [H] and ``prior_minutes`` [H, N] planned then (None: nothing).
+    """
+
+    layout: BeatLayout
+    policy: DesignPolicy
+    day: Floats
+    harm: Floats
+    k: Ints
+    visits: Ints
+    suppressed: Bools | None = None
+    prior_day: Floats | None = None
+    prior_minutes: Floats | None = None
+
+    @property
+    def plans(self) -> int:
+        """How many plans (beats in shifts) the history holds."""
+        return int((self.k > 0).sum())
+
+
+def plan_history(
+    grid: GridSpec, shifts: Sequence[ShiftDraw], harm: Floats, beat_of_cell: Ints
+) -> PlanHistory:
+    """Put stored plans into the form that is re-drawn. ``harm`` float64[S, N]: that of all cells, candidates or not.
+
+    Raises ``StudyError`` where the stored candidates' harm is not the one given, or the policy changed midway (give the
+    stretches under one policy one by one).
+    """
+    layout = BeatLayout.of(beat_of_cell, *grid.centres())
+    policy = shifts[0].draw.policy
+    k = np.zeros((len(shifts), len(layout.beat_id)), dtype=np.int64)
+    visits = np.ones_like(k)
+    suppressed = np.zeros((len(shifts), len(grid)), dtype=np.bool_)
+    for s, one in enumerate(shifts):
+        if one.draw.policy != policy:
+            raise StudyError(
+                f"The policy changed at shift {s} of the study; study the time before and after it apart."
+            )
+        if not np.allclose(harm[s, one.draw.cell], one.draw.harm, rtol=1e-9, atol=0.0):
+            raise StudyError(
+                f"The harm given for shift {s} is not the one that its plan was drawn with; pass the plan's forecast."
+            )
+        at = np.searchsorted(layout.beat_id, one.draw.beat_id)
+        k[s, at], visits[s, at] = one.draw.beat_k, one.draw.beat_visits
+        # Reason 0 is "suppressed before the draw"; cells at their dose cap may be candidates in another replay.
+        suppressed[s, one.draw.excluded_cell[one.draw.excluded_reason == 0]] = True
+    day = np.array([one.starts_at_minute for one in shifts]) / MINUTES_A_DAY
+    return PlanHistory(layout, policy, day, harm, k, visits, suppressed)
+
+
+def replayed(
+    history: PlanHistory, draws: int, rng: np.random.Generator
+) -> Iterator[tuple[int, Floats, Bools]]:
+    """Draw the history ``draws`` times side by side; yields (shift, pi [draws, B, C], drawn [draws, B, C]) in turn."""
+    layout, policy = history.layout, history.policy
+    beats, width = layout.cell.shape
+    valid = layout.valid
+    shape = (draws * beats, width)
+    beat_of_group = np.tile(np.arange(beats), draws)
+    window = policy.saturation_window_days
+    past: list[tuple[float, Floats]] = []
+    last = np.full((draws, beats, width), -np.inf)
+    if history.prior_day is not None and history.prior_minutes is not None:
+        for day, minutes in zip(history.prior_day, history.prior_minutes, strict=True):
+            here = np.broadcast_to(np.where(valid, minutes[layout.cell], 0.0), last.shape)
+            past.append((float(day), here))
+            last = np.where(here > 0, float(day), last)
+    for s, day in enumerate(history.day.tolist()):
+        past = [(then, minutes) for then, minutes in past if then > day - window]
+        planned = np.zeros((draws, beats, width))
+        for _, minutes in past:
+            planned += minutes
+        allowed = valid if history.suppressed is None else valid & ~history.suppressed[s][layout.cell]
+        pi = batch_probabilities(
+            harm=np.broadcast_to(np.where(valid, history.harm[s][layout.cell], 0.0), last.shape).reshape(
+                shape
+            ),
+            allowed=np.broadcast_to(allowed, last.shape).reshape(shape),
+            planned_minutes=planned.reshape(shape),
+            days_since_last=(day - last).reshape(shape),
+            k=np.tile(history.k[s], draws),
+            policy=policy,
+        )
+        drawn = batch_draw(
+            pi, tier=layout.tier, beat=beat_of_group, rng=rng, local_pivotal_share=policy.local_pivotal_share
+        )
+        dose = policy.dose_min_minutes + np.floor(
+            rng.random(shape) * (policy.dose_max_minutes - policy.dose_min_minutes + 1)
+        )
+        drawn = drawn.reshape(last.shape)
+        past.append((day, np.where(drawn, dose.reshape(last.shape) * history.visits[s][None, :, None], 0.0)))
+        last = np.where(drawn, day, last)
+        yield s, pi.reshape(last.shape), drawn
+
+
+@dataclass(frozen=True, eq=False)
+class Redraws:
+    """Re-drawn coefficients (Z - pi) / (1 - pi) where they are needed: at rows with crime, and summed over forecasts.
+
+    ``at_crime`` float64[R, J] at the J rows ``crime_row`` of the study that hold crimes; ``on_forecast`` float64[R] the
+    sum of coefficient x forecast over all rows, ``on_visited`` over the rows that were truly drawn. ``approximate``: the probabilities were not worked out anew.
+    """
+
+    crime_row: Ints
+    at_crime: Floats
+    on_forecast: Floats
+    on_visited: Floats
+    approximate: bool
+
+
+def surface(study: Study, values: Floats, cells: int) -> Floats:
+    """Row values laid out as [S, N]; cells that were no candidates in a shift hold 0."""
+    stops = np.append(study.plan_start[1:], len(study))
+    shift = np.repeat(study.plan_shift, stops - study.plan_start)
+    laid = np.zeros((int(shift.max()) + 1, cells))
+    laid[shift, np.asarray(study.cell, dtype=np.int64)] = values
+    return laid
+
+
+def redraws(
+    study: Study, history: PlanHistory, *, draws: int, rng: np.random.Generator, at_once: int = 50
+) -> Redraws:
+    """Re-draw the study's plans one after another, ``draws`` times, and keep what test inversion needs."""
+    stops = np.append(study.plan_start[1:], len(study))
+    shift = np.repeat(study.plan_shift, stops - study.plan_start)
+    cell = np.asarray(study.cell, dtype=np.int64)
+    rows = np.flatnonzero(np.asarray(study.outcome) > 0)
+    cells = history.harm.shape[1]
+    slot = np.full(cells, -1, dtype=np.int64)
+    slot[history.layout.cell[history.layout.valid]] = np.flatnonzero(history.layout.valid.ravel())
+    m = np.asarray(study.forecast, dtype=np.float64)
+    forecast, visited = surface(study, m, cells), surface(study, m * study.drawn, cells)
+    by_shift = [rows[shift[rows] == s] for s in range(len(history.day))]
+    kept, sums, of_visited = [], [], []
+    for begin in range(0, draws, at_once):
+        size = min(at_once, draws - begin)
+        found = np.zeros((size, len(rows)))
+        total, total_visited = np.zeros(size), np.zeros(size)
+        for s, pi, drawn in replayed(history, size, rng):
+            coefficient = ((drawn - pi) / (1.0 - pi)).reshape(size, -1)
+            at = by_shift[s]
+            found[:, np.searchsorted(rows, at)] = coefficient[:, slot[cell[at]]]
+            total += (
+                coefficient @ np.where(history.layout.valid, forecast[s][history.layout.cell], 0.0).ravel()
+            )
+            total_visited += (
+                coefficient @ np.where(history.layout.valid, visited[s][history.layout.cell], 0.0).ravel()
+            )
+        kept.append(found)
+        sums.append(total)
+        of_visited.append(total_visited)
+    return Redraws(
+        rows, np.concatenate(kept), np.concatenate(sums), np.concatenate(of_visited), approximate=False
+    )

@@ -1,0 +1,176 @@
+"""Each plan's weighted totals: all that the estimators need of a study, small enough to keep.
+
+A row's weight in the treated arm is w Z / pi, in the other w (1 - Z) / (1 - pi): both add up to w on average, whatever
+the crime. Every estimator is a ratio of such totals, and every score is linear in them.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from missions_project.lib.progress import Progress, no_progress
+from tactics.engine.impact.study import Floats, Ints, Study
+
+Weighting = Literal["missions", "overlap", "plain"]
+WEIGHTINGS: tuple[Weighting, ...] = ("missions", "overlap", "plain")
+
+COLUMNS = (
+    "one", "outcome", "forecast", "spill_in", "ring_outcome", "ring_forecast", "ring_drawn", "ring_spill_in",
+    "before", "before_forecast", "week_before", "ring_before", "delivered",
+)  # fmt: skip
+
+
+def row_weight(weighting: Weighting, pi: Floats) -> Floats:
+    """What each row counts for: pi (missions as designed), pi (1 - pi) (overlap), 1 (plain average). float64[n]."""
+    if weighting == "missions":
+        return pi
+    return pi * (1.0 - pi) if weighting == "overlap" else np.ones_like(pi)
+
+
+@dataclass(frozen=True)
+class PlanSums:
+    """Totals by plan: ``treated``, ``control`` [len(COLUMNS), P] under one weighting, ``expected`` [P] the sum of w x
+    forecast over all rows, ``size`` [P] of w, ``treated_events`` [P] plain crimes in visited boxes, and the plans' own
+    columns. ``design_a``, ``design_b``: [P] sums of w^2 m / pi and w^2 m / (1 - pi), from which power is worked out.
+    """
+
+    weighting: Weighting
+    treated: Floats
+    control: Floats
+    expected: Floats
+    size: Floats
+    design_a: Floats
+    design_b: Floats
+    treated_events: Floats
+    shift: Ints
+    beat: Ints
+    week: Ints
+    district: Ints
+
+    def arm(self, name: str) -> tuple[Floats, Floats]:
+        """One column's totals by plan: (treated [P], control [P])."""
+        at = COLUMNS.index(name)
+        return self.treated[at], self.control[at]
+
+    def take(self, plans: Ints) -> "PlanSums":
+        """The same of some plans."""
+        columns = {name: getattr(self, name)[plans] for name in _BY_PLAN}
+        return replace(self, treated=self.treated[:, plans], control=self.control[:, plans], **columns)
+
+
+_BY_PLAN = (
+    "expected",
+    "size",
+    "design_a",
+    "design_b",
+    "treated_events",
+    "shift",
+    "beat",
+    "week",
+    "district",
+)
+
+
+def plan_sums(
+    study: Study, weightings: tuple[Weighting, ...] = WEIGHTINGS, progress: Progress = no_progress
+) -> dict[Weighting, PlanSums]:
+    """Add up a study by plan, under each weighting. Linear in rows, half a million at a time."""
+    plans = study.plans
+    treated = {w: np.zeros((len(COLUMNS), plans)) for w in weightings}
+    control = {w: np.zeros((len(COLUMNS), plans)) for w in weightings}
+    expected = {w: np.zeros((4, plans)) for w in weightings}
+    events = np.zeros(plans)
+    chunks = study.chunks()
+    for done, (of_plans, rows) in enumerate(chunks):
+        first = study.plan_start[of_plans] - rows.start
+        pi = np.asarray(study.pi[rows], dtype=np.float64)
+        columns = _columns(study, rows)
+        at = np.flatnonzero(study.drawn[rows])
+        # Few rows are drawn: their totals go by position, the others' by runs.
+        owner = np.searchsorted(first, at, side="right") - 1
+        size = len(first)
+        odds_out = np.where(study.drawn[rows], 0.0, 1.0 / (1.0 - pi))
+        events[of_plans] = np.bincount(owner, columns["outcome"][at], minlength=size)
+        for weighting in weightings:
+            weight = row_weight(weighting, pi)
+            inside, outside = weight[at] / pi[at], weight * odds_out
+            for c, name in enumerate(COLUMNS):
+                column = columns.get(name)
+                if column is None:
+                    column = np.ones_like(pi)
+                treated[weighting][c, of_plans] = np.bincount(owner, inside * column[at], minlength=size)
+                control[weighting][c, of_plans] = np.add.reduceat(outside * column, first)
+            mean = weight * columns["forecast"]
+            for c, part in enumerate((mean, weight, weight * mean / pi, weight * mean / (1.0 - pi))):
+                expected[weighting][c, of_plans] = np.add.reduceat(part, first)
+        progress(done + 1, len(chunks), "Adding up plans")
+    return {
+        w: PlanSums(
+            w,
+            treated[w],
+            control[w],
+            expected[w][0],
+            expected[w][1],
+            expected[w][2],
+            expected[w][3],
+            events,
+            np.asarray(study.plan_shift, dtype=np.int64),
+            np.asarray(study.plan_beat, dtype=np.int64),
+            np.asarray(study.plan_week, dtype=np.int64),
+            np.asarray(study.plan_district, dtype=np.int64),
+        )
+        for w in weightings
+    }
+
+
+def _columns(study: Study, rows: slice) -> dict[str, Floats]:
+    found = {
+        name: np.asarray(getattr(study, name)[rows], dtype=np.float64)
+        for name in (
+            "outcome", "forecast", "spill_in", "ring_outcome", "ring_forecast", "ring_drawn", "ring_spill_in", "before",
+            "week_before",
+        )
+    }  # fmt: skip
+    minutes = np.asarray(study.window_minutes[rows], dtype=np.float64)
+    start = np.asarray(study.start_minutes[rows], dtype=np.float64)
+    found["before_forecast"] = found["forecast"] * np.divide(
+        start, minutes, out=np.zeros_like(start), where=minutes > 0
+    )
+    for name, optional in (("delivered", study.delivered_minutes), ("ring_before", study.ring_before)):
+        found[name] = np.zeros(len(minutes)) if optional is None else np.asarray(optional[rows], np.float64)
+    return found
+
+
+def type_sums(study: Study, of: PlanSums, index: int) -> PlanSums:
+    """The same totals with one crime type's outcome and forecast in place of all types'."""
+    if study.type_outcome is None or study.type_forecast is None:
+        raise ValueError("The study holds no outcomes by type; build it with type_names.")
+    treated, control = of.treated.copy(), of.control.copy()
+    expected = np.zeros((4, study.plans))
+    events = np.zeros(study.plans)
+    for of_plans, rows in study.chunks():
+        first = study.plan_start[of_plans] - rows.start
+        pi = np.asarray(study.pi[rows], dtype=np.float64)
+        z = np.asarray(study.drawn[rows], dtype=np.float64)
+        weight = row_weight(of.weighting, pi)
+        inside, outside = weight * z / pi, weight * (1.0 - z) / (1.0 - pi)
+        outcome = np.asarray(study.type_outcome[index, rows], dtype=np.float64)
+        forecast = np.asarray(study.type_forecast[index, rows], dtype=np.float64)
+        for name, column in (("outcome", outcome), ("forecast", forecast)):
+            treated[COLUMNS.index(name), of_plans] = np.add.reduceat(inside * column, first)
+            control[COLUMNS.index(name), of_plans] = np.add.reduceat(outside * column, first)
+        events[of_plans] = np.add.reduceat(outcome * z, first)
+        mean = weight * forecast
+        for c, part in enumerate((mean, weight, weight * mean / pi, weight * mean / (1.0 - pi))):
+            expected[c, of_plans] = np.add.reduceat(part, first)
+    return replace(
+        of,
+        treated=treated,
+        control=control,
+        expected=expected[0],
+        size=expected[1],
+        design_a=expected[2],
+        design_b=expected[3],
+        treated_events=events,
+    )
