@@ -1,6 +1,6 @@
 """Is the measurement of patrol effects honest? Planted truth on the demo city, and speed on a large one.
 
-    python benchmarks/bench_impact.py [--repetitions 2000] [--parts scores fisher power speed] [--out …/impact.json]
+    python benchmarks/bench_impact.py [--repetitions 2000] [--parts scores fisher few power speed] [--out …/impact.json]
 
 Seeds are fixed; one process. `--parts` picks what to run; figures of parts not run are kept from the output file. Without options 200 repetitions are
 made, which takes about four minutes and shows every figure with a wider error.
@@ -23,10 +23,12 @@ sys.path.insert(0, str(ROOT))
 from missions_project.demo.patrolled import riverton_world  # noqa: E402 - the path must be set first
 from tactics.engine.impact import PlanHistory, Study, analyse, design_experiment  # noqa: E402
 from tactics.engine.impact.estimators import ratio_effect  # noqa: E402
-from tactics.engine.impact.fisher import fisher_test  # noqa: E402
+from tactics.engine.impact.fisher import fisher_test, inverted_interval  # noqa: E402
 from tactics.engine.impact.histories import planted_histories  # noqa: E402
 from tactics.engine.impact.power import study_precision  # noqa: E402
+from tactics.engine.impact.replays import redraws  # noqa: E402
 from tactics.engine.impact.scoring import (  # noqa: E402
+    PlantedTruth,
     Scoreboard,
     product_estimator,
     score_estimator,
@@ -38,11 +40,12 @@ from tactics.engine.impact.worlds import (  # noqa: E402
     SHIFTS_A_WEEK,
     Scenario,
     World,
+    made_up_world,
 )
 
 SEED = 20260301
 FISHER_BEATS, FISHER_SHIFTS = 4, 42
-PARTS = ("scores", "fisher", "power", "speed")
+PARTS = ("scores", "fisher", "few", "power", "speed")
 
 
 def scores(world: World, repetitions: int, keep: Any) -> dict[str, Any]:
@@ -87,6 +90,33 @@ def fisher(world: World, repetitions: int, keep: Any) -> dict[str, Any]:
     return found
 
 
+def few(repetitions: int) -> dict[str, Any]:
+    """Coverage of the interval by re-drawing where only some 27 crimes are expected in visited boxes; 99 draws."""
+    rng = np.random.default_rng(5)
+    world = made_up_world(rng, side=8, beats=4)
+    found: dict[str, Any] = {}
+    for name in ("null", "net20"):
+        scenario = replace(SCENARIOS[name], shifts=42)
+        truth, limits, events = PlantedTruth(), [], []
+        for planted in planted_histories(world, scenario, repetitions=repetitions, rng=rng):
+            truth.add(planted)
+            again = redraws(planted.study, history_of(world, planted.harm), draws=99, rng=rng, at_once=99)
+            effect = inverted_interval(planted.study, again)
+            limits.append((effect.low, effect.high))
+            events.append(float(planted.crime[planted.study.drawn].sum()))
+        true = truth.of("contrast", scenario)
+        covers = float(np.mean([low <= true <= high for low, high in limits]))
+        found[name] = {
+            "histories": repetitions,
+            "crimes_expected": float(np.mean(events)),
+            "true": true,
+            "covers": covers,
+            "covers_error": float(np.sqrt(covers * (1 - covers) / repetitions)),
+        }
+        print(f"few crimes, {name}: {found[name]}", flush=True)
+    return found
+
+
 def history_of(world: World, harm: np.ndarray) -> PlanHistory:
     """The plans of a made-up history, ready to be drawn again."""
     beats = len(world.layout.beat_id)
@@ -96,6 +126,7 @@ def history_of(world: World, harm: np.ndarray) -> PlanHistory:
         world.layout,
         world.policy,
         np.arange(shifts) / SHIFTS_A_DAY,
+        np.arange(1, shifts + 1) / SHIFTS_A_DAY,
         harm.astype(np.float64),
         np.tile(k, (shifts, 1)),
         np.full((shifts, beats), world.policy.visits_per_cell),
@@ -254,6 +285,8 @@ def main() -> int:
     world = riverton_world()
     if "power" in args.parts:
         keep("power", power(world, min(args.repetitions, 500)))
+    if "few" in args.parts:
+        keep("few", few(min(args.repetitions, 200)))
     if "fisher" in args.parts:
         keep("fisher", fisher(world, args.repetitions, lambda found: keep("fisher", found)))
     if "scores" in args.parts:

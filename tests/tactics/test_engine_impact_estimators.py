@@ -300,7 +300,7 @@ def test_the_designer_prefers_longer_studies_more_boxes_and_pooled_types(planted
     world, _, histories = planted
     beats = len(world.layout.beat_id)
     history = PlanHistory(
-        world.layout, world.policy, np.arange(21) / 3, histories[0].harm[:21].astype(float),
+        world.layout, world.policy, np.arange(21) / 3, np.arange(1, 21 + 1) / 3, histories[0].harm[:21].astype(float),
         np.ones((21, beats), dtype=int), np.full((21, beats), 3),
     )  # fmt: skip
     options = design_experiment(

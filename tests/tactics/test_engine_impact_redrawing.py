@@ -30,6 +30,7 @@ def history_of(world, harm, k=None):
         world.layout,
         world.policy,
         np.arange(shifts) / 3,
+        np.arange(1, shifts + 1) / 3,
         harm.astype(float),
         np.full((shifts, beats), k or world.k),
         np.full((shifts, beats), world.policy.visits_per_cell),
@@ -205,6 +206,7 @@ def test_two_shifts_of_three_cells_agree_with_every_pair_of_draws():
         layout,
         policy,
         np.array([0.0, 0.5]),
+        np.array([0.25, 0.75]),
         harm,
         np.ones((2, 1), dtype=np.int64),
         np.ones((2, 1), dtype=np.int64),
@@ -222,7 +224,7 @@ def test_two_shifts_of_three_cells_agree_with_every_pair_of_draws():
             z = np.arange(3) == cell
             chance *= pi[cell]
             value += float(((z - pi) / (1 - pi)) @ e[s])
-            minutes, days = np.where(z, 10.0, 0.0), np.where(z, 0.5, np.inf)
+            minutes, days = np.where(z, 10.0, 0.0), np.where(z, 0.25, np.inf)
         exact[round(value, 9)] = exact.get(round(value, 9), 0.0) + chance
     draws = 20_000
     total = np.zeros(draws)

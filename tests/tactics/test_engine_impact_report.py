@@ -5,7 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tactics.engine.impact import StudyError, analyse
+from patrols.engine.plan import DesignPolicy, design_digest, plan_draw
+from tactics.engine.impact import (
+    CrimeEvents,
+    ShiftDraw,
+    StudyError,
+    analyse,
+    build_study,
+    plan_history,
+)
 from tactics.engine.impact.histories import planted_histories
 from tactics.engine.impact.replays import PlanHistory
 from tactics.engine.impact.worlds import Scenario, made_up_world
@@ -17,7 +25,7 @@ def made(seed, *, side=16, beats=8, shifts=84, **truth):
     planted = next(planted_histories(world, Scenario("x", shifts=shifts, **truth), repetitions=1, rng=rng))
     of_beats = len(world.layout.beat_id)
     history = PlanHistory(
-        world.layout, world.policy, np.arange(shifts) / 3, planted.harm.astype(float),
+        world.layout, world.policy, np.arange(shifts) / 3, np.arange(1, shifts + 1) / 3, planted.harm.astype(float),
         np.full((shifts, of_beats), world.k), np.full((shifts, of_beats), 3),
     )  # fmt: skip
     return planted, history
@@ -122,3 +130,50 @@ def test_an_empty_study_is_refused_with_the_next_step(strong):
     )  # fmt: skip
     with pytest.raises(StudyError, match="Widen its dates or beats"):
         analyse(empty)
+
+
+def test_from_the_products_own_plans_to_a_report():
+    """Forty shifts planned by the product itself, crimes on the map, the same plans drawn again: nothing is made up."""
+    rng = np.random.default_rng(40)
+    world = made_up_world(rng, side=8, beats=2)
+    x_m, y_m = world.grid.centres()
+    cells = len(world.grid)
+    minutes, last = np.zeros((21, cells)), np.full(cells, -np.inf)
+    shifts, at, place = [], [], []
+    harm = np.stack([world.rates[s % 21] for s in range(40)])
+    for s in range(40):
+        draw = plan_draw(
+            harm=harm[s],
+            beat_of_cell=world.beat_of_cell,
+            beat_k={0: 2, 1: 2},
+            suppressed=np.arange(cells) == 5,
+            planned_minutes=minutes.sum(axis=0),
+            days_since_last=s / 3 - last,
+            x_m=x_m,
+            y_m=y_m,
+            shift_minutes=480,
+            policy=DesignPolicy(),
+            seed=s,
+        )
+        used = np.zeros(cells)
+        visits = (~np.isnan(draw.visit_start_minutes)).sum(axis=1)
+        used[draw.cell[draw.drawn]] = (draw.dose_minutes * visits)[draw.drawn]
+        minutes[s % 21] = used
+        last[used > 0] = s / 3
+        counts = rng.poisson(harm[s] * 2)
+        where = np.repeat(np.arange(cells), counts)
+        place.append(where)
+        at.append(s * 480 + rng.uniform(0, 480, len(where)))
+        shifts.append(ShiftDraw(s * 480.0, draw, harm[s], digest=design_digest(draw)))
+    where = np.concatenate(place)
+    events = CrimeEvents(np.concatenate(at), x_m[where], y_m[where], np.zeros(len(where), dtype=np.int64))
+    study = build_study(grid=world.grid, shifts=shifts, events=events, district_of_beat={0: 1, 1: 2})
+    history = plan_history(world.grid, shifts, harm, world.beat_of_cell)
+    assert history.plans == study.plans == 80
+    # The replay's first shift has the stored probabilities; later ones depend on what was drawn in it.
+    assert study.design_digests[0] == design_digest(shifts[0].draw)
+    report = analyse(study, history=history, rng=rng, draws=19)
+    assert report.fisher.draws <= 19
+    assert report.primary.interval == "test inversion"
+    assert report.primary.low < 0.5
+    assert report.checks.missions == 160

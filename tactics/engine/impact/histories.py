@@ -107,7 +107,7 @@ def _batch(world: World, scenario: Scenario, size: int, rng: np.random.Generator
             harm=shown[:, slots].reshape(valid.shape),
             allowed=valid,
             planned_minutes=planned[:, slots].reshape(valid.shape),
-            days_since_last=(day - state.last)[:, slots].reshape(valid.shape),
+            days_since_last=np.maximum(day - state.last, 0.0)[:, slots].reshape(valid.shape),
             k=np.tile(k, size),
             policy=policy,
         )
@@ -149,7 +149,8 @@ def _batch(world: World, scenario: Scenario, size: int, rng: np.random.Generator
         used = np.zeros((size, n), dtype=np.float32)
         used[:, slots[slots >= 0]] = flat * dose.reshape(size, -1)[:, slots >= 0] * policy.visits_per_cell
         state.minutes[shift % SHIFTS_A_WEEK] = used
-        state.last[used > 0] = day
+        # Rest counts from the end of the shift, as in the product.
+        state.last[used > 0] = day + 1.0 / SHIFTS_A_DAY
         padded = np.append(shown, np.zeros((size, 1)), axis=1)
         here = {
             "pi": pi, "drawn": drawn, "start": start, "dose": dose, "delivered": delivered, "dropped": dropped,

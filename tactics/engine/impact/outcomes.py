@@ -6,6 +6,7 @@ visited boxes would start later in the shift than that of the others, and the tw
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,25 @@ from tactics.engine.impact.study import Bools, Floats, Ints, Study, StudyError
 Table = npt.NDArray[np.int32]
 
 WEEK_MINUTES = 7 * 24 * 60.0
+STRETCH_ROWS = 500_000
+"""Rows laid at a time."""
+
+Columns = dict[str, npt.NDArray[Any]]
+_FEW = np.uint16
+_KEPT_AS: dict[str, Any] = {
+    "cell": np.int32,
+    "pi": np.float64,
+    "drawn": np.bool_,
+    **dict.fromkeys(("outcome", "ring_outcome", "before", "ring_before", "week_before"), _FEW),
+    **dict.fromkeys(
+        (
+            "start_minutes", "window_minutes", "forecast", "ring_forecast", "spill_in", "ring_drawn", "ring_spill_in",
+            "dose_minutes", "delivered_minutes",
+        ),
+        np.float32,
+    ),
+}  # fmt: skip
+"""How the table is kept: a year of a large city has 27 million rows."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +54,8 @@ class ShiftDraw:
     forecast: Floats
     type_forecast: Floats | None = None
     delivered_minutes: Floats | None = None
+    digest: str = ""
+    """The stored plan's digest (``patrols.engine.plan.design_digest``), carried into the study."""
 
 
 @dataclass(frozen=True)
@@ -200,13 +222,72 @@ def build_study(
         raise StudyError(
             "No shift of the study has a candidate: nothing was drawn. Widen its dates or beats."
         )
+    is_typed = bool(type_names) and all(one.type_forecast is not None for one in shifts)
+    is_measured = all(one.delivered_minutes is not None for one in shifts)
+    types = type_names if is_typed else ()
+    ring = neighbours_of(grid)
+    reach = Reach.of(ring)
+    place = grid.locate(events.x_m, events.y_m)
+    next_draw = np.append(starts[1:], starts[-1] + shifts[-1].draw.shift_minutes)
+    kept: Columns = {name: np.zeros(n, dtype=dtype) for name, dtype in _KEPT_AS.items()}
+    kept |= {name: np.zeros((len(types), n), dtype=_FEW) for name in ("type_outcome",)}
+    kept |= {name: np.zeros((len(types), n), dtype=np.float32) for name in ("type_forecast",)}
+    plans: list[tuple[Ints, Ints, Ints]] = []
+    later, row = False, 0
+    # In stretches: laid at once, the table's intermediate columns would take more memory than the table.
+    per_stretch = max(1, STRETCH_ROWS // max(int(sizes.max()), 1))
+    for begin in range(0, len(shifts), per_stretch):
+        some = slice(begin, begin + per_stretch)
+        laid, plan, is_later = _stretch(
+            grid, shifts[some], next_draw[some], events, place, window, types, ring, reach
+        )
+        rows = slice(row, row + len(laid["pi"]))
+        for name, column in kept.items():
+            column[..., rows] = laid[name]
+        plans.append((plan[0] + row, plan[1] + begin, plan[2]))
+        later, row = later or is_later, rows.stop
+        progress(min(begin + per_stretch, len(shifts)), len(shifts), "Counting crimes")
+    plan_start, plan_shift, plan_beat = (np.concatenate([one[at] for one in plans]) for at in range(3))
+    districts = district_of_beat or {}
+    by_type, type_forecast = kept.pop("type_outcome"), kept.pop("type_forecast")
+    delivered = kept.pop("delivered_minutes")
+    return Study(
+        plan_start=plan_start,
+        plan_shift=plan_shift,
+        plan_beat=plan_beat,
+        # Weeks are counted from the study's first shift: a calendar week would cut its first week short.
+        plan_week=((starts[plan_shift] - starts[0]) // WEEK_MINUTES).astype(np.int64),
+        plan_district=np.array([districts.get(int(b), 0) for b in plan_beat], dtype=np.int64),
+        delivered_minutes=delivered if is_measured else None,
+        type_names=types,
+        type_outcome=by_type if is_typed else None,
+        type_forecast=type_forecast if is_typed else None,
+        includes_later_policy=later,
+        design_digests=tuple(one.digest for one in shifts),
+        **kept,
+    )
+
+
+def _stretch(
+    grid: GridSpec,
+    shifts: Sequence[ShiftDraw],
+    next_draw: Floats,
+    events: CrimeEvents,
+    place: Ints,
+    window: OutcomeWindow,
+    types: tuple[str, ...],
+    ring: Ints,
+    reach: Reach,
+) -> tuple[Columns, tuple[Ints, Ints, Ints], bool]:
+    """Some shifts' columns, their plans (first row, shift, beat), and whether a window runs past the next draw."""
+    starts = np.array([one.starts_at_minute for one in shifts])
+    sizes = np.array([len(one.draw) for one in shifts])
+    n = int(sizes.sum())
     shift = np.repeat(np.arange(len(shifts)), sizes)
     cell = np.concatenate([one.draw.cell for one in shifts])
     beat = np.concatenate([one.draw.beat for one in shifts])
     first_visit = np.concatenate([one.draw.visit_start_minutes[:, 0] for one in shifts])
     length = np.array([float(one.draw.shift_minutes) for one in shifts])
-    ends = starts + length
-    next_draw = np.append(starts[1:], ends[-1])
     opens_at = starts[shift] + first_visit
     closes_at = opens_at + window.minutes
     later = bool((closes_at > next_draw[shift]).any()) and not window.stop_at_next_draw
@@ -214,16 +295,11 @@ def build_study(
         # Where shifts overlap, the next draw may come before the visit: such a row has an empty window, not a negative one.
         closes_at = np.maximum(np.minimum(closes_at, next_draw[shift]), opens_at)
     minutes = closes_at - opens_at
-
     lookup = np.full((len(shifts), len(grid)), -1, dtype=np.int32)
     lookup[shift, cell] = np.arange(n, dtype=np.int32)
-    ring = neighbours_of(grid)
     around = np.where(ring >= 0, ring, len(grid))
-    rate = np.zeros(n)
-    ring_rate = np.zeros(n)
-    delivered = None if any(one.delivered_minutes is None for one in shifts) else np.zeros(n)
-    is_typed = bool(type_names) and all(one.type_forecast is not None for one in shifts)
-    typed = np.zeros((len(type_names), n)) if is_typed else None
+    laid: Columns = {"delivered_minutes": np.zeros(n), "type_forecast": np.zeros((len(types), n))}
+    rate, ring_rate = np.zeros(n), np.zeros(n)
     stops = np.cumsum(sizes)
     for at, one in enumerate(shifts):
         rows = slice(int(stops[at] - sizes[at]), int(stops[at]))
@@ -231,32 +307,21 @@ def build_study(
         padded = np.append(one.forecast, 0.0)
         rate[rows] = one.forecast[cells] / length[at]
         ring_rate[rows] = padded[around[cells]].sum(axis=1) / length[at]
-        if delivered is not None and one.delivered_minutes is not None:
-            delivered[rows] = one.delivered_minutes[cells]
-        if typed is not None and one.type_forecast is not None:
-            typed[:, rows] = one.type_forecast[:, cells] * (minutes[rows] / length[at])
-        progress(at + 1, len(shifts), "Reading plans")
-
-    place = grid.locate(events.x_m, events.y_m)
-    column = (lookup, opens_at, closes_at)
-    own = _pairs(starts, np.maximum(ends, _last_close(shift, closes_at, len(shifts))), events.at_minute)
-    counted = _counts(*column, own, place, events.at_minute)
-    ring_counted = _counts(*column, own, place, events.at_minute, ring)
-    progress(1, 3, "Counting crimes")
-    before = _counts(lookup, starts[shift], opens_at, own, place, events.at_minute)
-    ring_before = _counts(lookup, starts[shift], opens_at, own, place, events.at_minute, ring)
+        if one.delivered_minutes is not None:
+            laid["delivered_minutes"][rows] = one.delivered_minutes[cells]
+        if types and one.type_forecast is not None:
+            laid["type_forecast"][:, rows] = one.type_forecast[:, cells] * (minutes[rows] / length[at])
+    last = np.maximum(starts + length, _last_close(shift, closes_at, len(shifts)))
+    own = _pairs(starts, last, events.at_minute)
     past = _pairs(starts - WEEK_MINUTES, starts, events.at_minute)
-    week = _counts(lookup, starts[shift] - WEEK_MINUTES, starts[shift], past, place, events.at_minute)
-    progress(2, 3, "Counting crimes")
-    by_type = None
-    if is_typed:
-        by_type = np.zeros((len(type_names), n), dtype=np.int64)
-        for t in range(len(type_names)):
-            mask = events.type_index[own[1]] == t
-            by_type[t] = _counts(*column, (own[0][mask], own[1][mask]), place, events.at_minute)
+    clock = starts[shift]
+
+    def count(opens: Floats, closes: Floats, pairs: tuple[Ints, Ints], around: Ints | None = None) -> Ints:
+        return _counts(lookup, opens, closes, pairs, place, events.at_minute, around)
+
     drawn = np.concatenate([one.draw.drawn for one in shifts])
     forecast = rate * minutes
-    spill_in, ring_drawn, ring_spill_in = other_missions(
+    laid["spill_in"], laid["ring_drawn"], laid["ring_spill_in"] = other_missions(
         lookup=lookup,
         shift=shift,
         cell=cell,
@@ -264,40 +329,29 @@ def build_study(
         start_minutes=first_visit,
         window_minutes=minutes,
         forecast=forecast,
-        reach=Reach.of(ring),
+        reach=reach,
     )
-    progress(3, 3, "Counting crimes")
-    plan_start = np.flatnonzero(np.append(True, (np.diff(shift) != 0) | (np.diff(beat) != 0)))
-    districts = district_of_beat or {}
-    return Study(
-        cell=cell,
-        pi=np.concatenate([one.draw.pi for one in shifts]),
-        drawn=drawn,
-        start_minutes=first_visit,
-        window_minutes=minutes,
-        forecast=forecast,
-        ring_forecast=ring_rate * minutes,
-        outcome=counted,
-        ring_outcome=ring_counted,
-        before=before,
-        week_before=week,
-        spill_in=spill_in,
-        ring_drawn=ring_drawn,
-        ring_spill_in=ring_spill_in,
-        dose_minutes=np.concatenate([one.draw.dose_minutes for one in shifts]),
-        plan_start=plan_start,
-        plan_shift=shift[plan_start],
-        plan_beat=beat[plan_start],
-        # Weeks are counted from the study's first shift: a calendar week would cut its first week short.
-        plan_week=((starts[shift[plan_start]] - starts[0]) // WEEK_MINUTES).astype(np.int64),
-        plan_district=np.array([districts.get(int(b), 0) for b in beat[plan_start]], dtype=np.int64),
-        ring_before=ring_before,
-        delivered_minutes=delivered,
-        type_names=type_names if is_typed else (),
-        type_outcome=by_type,
-        type_forecast=typed,
-        includes_later_policy=later,
-    )
+    laid["type_outcome"] = np.zeros((len(types), n), dtype=np.int64)
+    for t in range(len(types)):
+        mask = events.type_index[own[1]] == t
+        laid["type_outcome"][t] = count(opens_at, closes_at, (own[0][mask], own[1][mask]))
+    laid |= {
+        "cell": cell,
+        "pi": np.concatenate([one.draw.pi for one in shifts]),
+        "drawn": drawn,
+        "start_minutes": first_visit,
+        "window_minutes": minutes,
+        "forecast": forecast,
+        "ring_forecast": ring_rate * minutes,
+        "outcome": count(opens_at, closes_at, own),
+        "ring_outcome": count(opens_at, closes_at, own, ring),
+        "before": count(clock, opens_at, own),
+        "ring_before": count(clock, opens_at, own, ring),
+        "week_before": count(clock - WEEK_MINUTES, clock, past),
+        "dose_minutes": np.concatenate([one.draw.dose_minutes for one in shifts]),
+    }
+    first = np.flatnonzero(np.append(n > 0, (np.diff(shift) != 0) | (np.diff(beat) != 0)))
+    return laid, (first, shift[first], beat[first]), later
 
 
 def _last_close(shift: Ints, closes_at: Floats, shifts: int) -> Floats:

@@ -22,19 +22,21 @@ MINUTES_A_DAY = 24 * 60.0
 class PlanHistory:
     """What a history of plans is re-drawn from: shifts [S] in order of time, grid cells [N], beats [B] as in ``layout``.
 
-    ``day`` float64[S]: when each plan's shift starts, in days; ``harm`` [S, N] as it was planned with; ``k`` int64[S, B]
+    ``day``, ``end_day`` float64[S]: when each plan's shift starts and ends, in days: as in the product, rest and saturation
+    count from the end of the earlier shift. ``harm`` [S, N] as it was planned with; ``k`` int64[S, B]
     boxes per beat (0: not planned); ``visits`` [S, B] per box; ``suppressed`` bool[S, N] or None. What came before the
-    first shift: ``prior_day`` [H] and ``prior_minutes`` [H, N] planned then (None: nothing).
+    first shift: ``prior_end_day`` [H] and ``prior_minutes`` [H, N] planned then (None: nothing).
     """
 
     layout: BeatLayout
     policy: DesignPolicy
     day: Floats
+    end_day: Floats
     harm: Floats
     k: Ints
     visits: Ints
     suppressed: Bools | None = None
-    prior_day: Floats | None = None
+    prior_end_day: Floats | None = None
     prior_minutes: Floats | None = None
 
     @property
@@ -69,8 +71,11 @@ def plan_history(
         k[s, at], visits[s, at] = one.draw.beat_k, one.draw.beat_visits
         # Reason 0 is "suppressed before the draw"; cells at their dose cap may be candidates in another replay.
         suppressed[s, one.draw.excluded_cell[one.draw.excluded_reason == 0]] = True
-    day = np.array([one.starts_at_minute for one in shifts]) / MINUTES_A_DAY
-    return PlanHistory(layout, policy, day, harm, k, visits, suppressed)
+    start = np.array([one.starts_at_minute for one in shifts])
+    end = start + np.array([float(one.draw.shift_minutes) for one in shifts])
+    return PlanHistory(
+        layout, policy, start / MINUTES_A_DAY, end / MINUTES_A_DAY, harm, k, visits, suppressed
+    )
 
 
 def replayed(
@@ -85,13 +90,14 @@ def replayed(
     window = policy.saturation_window_days
     past: list[tuple[float, Floats]] = []
     last = np.full((draws, beats, width), -np.inf)
-    if history.prior_day is not None and history.prior_minutes is not None:
-        for day, minutes in zip(history.prior_day, history.prior_minutes, strict=True):
+    if history.prior_end_day is not None and history.prior_minutes is not None:
+        for day, minutes in zip(history.prior_end_day, history.prior_minutes, strict=True):
             here = np.broadcast_to(np.where(valid, minutes[layout.cell], 0.0), last.shape)
             past.append((float(day), here))
             last = np.where(here > 0, float(day), last)
     for s, day in enumerate(history.day.tolist()):
-        past = [(then, minutes) for then, minutes in past if then > day - window]
+        # The product's rule (patrols.selectors.planned_history); rounded, so that a week is a week in every replay.
+        past = [(end, minutes) for end, minutes in past if round(day - end, 9) < window]
         planned = np.zeros((draws, beats, width))
         for _, minutes in past:
             planned += minutes
@@ -102,7 +108,7 @@ def replayed(
             ),
             allowed=np.broadcast_to(allowed, last.shape).reshape(shape),
             planned_minutes=planned.reshape(shape),
-            days_since_last=(day - last).reshape(shape),
+            days_since_last=np.maximum(day - last, 0.0).reshape(shape),
             k=np.tile(history.k[s], draws),
             policy=policy,
         )
@@ -113,8 +119,9 @@ def replayed(
             rng.random(shape) * (policy.dose_max_minutes - policy.dose_min_minutes + 1)
         )
         drawn = drawn.reshape(last.shape)
-        past.append((day, np.where(drawn, dose.reshape(last.shape) * history.visits[s][None, :, None], 0.0)))
-        last = np.where(drawn, day, last)
+        end = float(history.end_day[s])
+        past.append((end, np.where(drawn, dose.reshape(last.shape) * history.visits[s][None, :, None], 0.0)))
+        last = np.where(drawn, end, last)
         yield s, pi.reshape(last.shape), drawn
 
 

@@ -107,7 +107,7 @@ class Scoreboard:
         return next(one for one in self.scores if one.target == target)
 
 
-class _Truth:
+class PlantedTruth:
     """Adds up, over all histories, what the targets truly are, and each history's noise of known mean zero."""
 
     def __init__(self) -> None:
@@ -116,6 +116,7 @@ class _Truth:
         self.rows: list[tuple[Floats, Floats]] = []
 
     def add(self, planted: Planted) -> None:
+        """Take one history in."""
         study = planted.study
         pi, z = study.pi, study.drawn
         y = np.asarray(study.outcome, dtype=np.float64)
@@ -139,6 +140,7 @@ class _Truth:
         )
 
     def of(self, target: str, scenario: Scenario) -> float:
+        """What the target truly is over the histories taken in."""
         if scenario.prevented == 0:
             return 0.0
         if target in ("direct", "net"):
@@ -149,6 +151,7 @@ class _Truth:
 
     @property
     def controls(self) -> Floats:
+        """The noise of mean zero, [histories, 3]."""
         return np.array([np.concatenate(parts) for parts in self.rows])
 
 
@@ -166,7 +169,7 @@ def score_estimator(
     An answer that is not finite counts as not covering and not rejecting. Bias is taken net of three quantities whose
     mean is exactly zero (control variates: the arms' Poisson noise, the luck of the draw), so that few histories do.
     """
-    truth, answers, wrong = _Truth(), [], []
+    truth, answers, wrong = PlantedTruth(), [], []
     events = plans = delivered = sent = residual = total = 0.0
     stream = planted_histories(
         world, scenario, repetitions=repetitions, rng=np.random.Generator(np.random.PCG64(seed))
