@@ -58,7 +58,7 @@ def rows_of(path: Path, number: int) -> list[dict[str, str]]:
         found = (
             {
                 "id": row["ID"],
-                "occurred_at": datetime.strptime(row["Date"], "%m/%d/%Y %I:%M:%S %p").isoformat(),  # noqa: DTZ007
+                "occurred_at": datetime.strptime(row["Date"], "%m/%d/%Y %I:%M:%S %p").isoformat(),  # noqa: DTZ007 - local wall clock, as in the file
                 "nibrs_code": NIBRS[row["FBI Code"]],
                 "lat": row["Latitude"],
                 "lon": row["Longitude"],
@@ -82,7 +82,7 @@ def write_all(rows: list[dict[str, str]], folder: Path) -> None:
     from tests.ingestion.reports import WRITERS
 
     for kind, suffix in SUFFIX.items():
-        writer = write_rows if kind == "csv_file" else WRITERS[kind]
+        writer: Any = write_rows if kind == "csv_file" else WRITERS[kind]
         writer(folder / f"rows.{suffix}", rows, COLUMNS)
 
 
