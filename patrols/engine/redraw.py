@@ -34,19 +34,24 @@ class Frequencies:
         return float(np.abs(self.z).max(initial=0.0))
 
     @property
-    def bound(self) -> float:
-        """What the largest of so many deviations passes once in a thousand times where every draw is right.
+    def least_likely(self) -> float:
+        """How likely a count at least as far out as the strangest is, where draws are right, corrected for all candidates.
 
-        The normal quantile at 1 − 0.0005 / n (Bonferroni): four standard errors are nothing strange among 25,000 boxes.
+        Exact binomial tails, both sides, times the number of candidates (Bonferroni), at most 1: standard errors mislead
+        where few draws meet small chances, and would accuse an honest plan.
         """
-        from scipy.stats import norm
+        from scipy.stats import binom
 
-        return float(norm.isf(0.0005 / max(len(self.pi), 1)))
+        if len(self.pi) == 0:
+            return 1.0
+        below = binom.cdf(self.count, self.draws, self.pi)
+        above = binom.sf(self.count - 1, self.draws, self.pi)
+        return float(min(1.0, 2.0 * np.minimum(below, above).min() * len(self.pi)))
 
     @property
     def agrees(self) -> bool:
-        """Whether the draws are what the probabilities promise."""
-        return self.sums_exact and self.largest <= self.bound
+        """Whether the draws are what the probabilities promise; wrong about honest ones once in a thousand times."""
+        return self.sums_exact and self.least_likely >= 0.001
 
 
 def draw_frequencies(

@@ -127,6 +127,14 @@ def test_draws_that_do_not_follow_their_probabilities_are_told_apart(
         run(plan, "--draws", "500")
 
 
+@pytest.mark.parametrize("draws", [1, 3, 10, 40])
+def test_few_draws_of_small_chances_accuse_nobody(scene: Scene, draws: int) -> None:
+    """One visit to a box of a chance of 0.003 in three draws is eleven standard errors, and nothing strange among many."""
+    design = design_from_bytes(bytes(scene.plan().design))
+    for seed in range(10):
+        assert draw_frequencies(design, draws=draws, rng=np.random.default_rng(seed)).agrees, seed
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -73,7 +73,7 @@ class Command(MissionsCommand):
             self.stdout.write(f"{len(found.pi):,} candidates written to {path}.")
         self.stdout.write(
             f"{draws:,} draws with seed {seed}: largest deviation {found.largest:.2f} standard errors over "
-            f"{len(found.pi):,} candidates (once in a thousand times above {found.bound:.2f}); "
+            f"{len(found.pi):,} candidates, which honest draws pass with a chance of {found.least_likely:.3g}; "
             f"{'every' if found.sums_exact else 'NOT every'} draw holds exactly K boxes of each beat."
         )
         if not found.agrees:
