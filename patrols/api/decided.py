@@ -1,6 +1,7 @@
 """``suppressions/`` and ``additions/``: what people decide before a draw, with reason, author and an end."""
 
 import datetime as dt
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -139,15 +140,16 @@ def decided_facts(row: Suppression | Addition) -> dict[str, Any]:
     return dict(AdditionOut(facts | own).data)
 
 
-class DecidedView(AgencyView):
+class DecidedView(AgencyView, ABC):
     """What both kinds share."""
 
     reads = SEES_PLANS
     writes = OVERRIDES_PLANS
     what: ClassVar[str]
 
+    @abstractmethod
     def rows(self, agency: Agency) -> QuerySet[Any]:
-        raise NotImplementedError
+        """The agency's rows of this kind, lazy."""
 
     def one(self, pk: int) -> Any:
         row = self.rows(self.agency).filter(pk=pk).first()
