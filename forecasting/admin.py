@@ -1,5 +1,6 @@
 """Grids, trainings, models and forecasts in the admin: read-only rows, and the buttons that make new ones."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -34,9 +35,8 @@ class AgencyActionMixin:
     action_label = ""
     action_help = ""
 
-    def action(self, request: HttpRequest, agency: Agency) -> Any:
-        """Do it and return the row to open. May raise ``MissionsError``."""
-        raise NotImplementedError
+    action: Callable[[HttpRequest, Agency], Any]
+    """Does it and returns the row to open; each admin brings its own. May raise ``MissionsError``."""
 
     @property
     def _action_name(self) -> str:
