@@ -1,13 +1,11 @@
-"""What officers do on arrival, which tactic suits which crime type, and what was done."""
+"""What officers can do on arrival, and which tactic suits which crime type."""
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 
-from agencies.models import Agency, CrimeType, Shift, User
-from patrols.models import Engagement
+from agencies.models import Agency, CrimeType, Shift
 
 
 class Tactic(models.Model):
@@ -83,22 +81,3 @@ class TacticRule(models.Model):
             raise ValidationError(
                 {"tactic": "Enforcement tactics are never recommended. Choose another tactic."}
             )
-
-
-class TacticUse(models.Model):
-    """A tactic ticked off at a visit. Written by ``tactics.services.tactic_use_record`` only."""
-
-    agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
-    engagement = models.ForeignKey(Engagement, on_delete=models.CASCADE, related_name="tactic_uses")
-    tactic = models.ForeignKey(Tactic, on_delete=models.PROTECT)
-    was_recommended = models.BooleanField()
-    used_at = models.DateTimeField(default=timezone.now)
-    officer = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["engagement", "tactic"], name="tactic_once_per_engagement")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.tactic} at {self.engagement}"

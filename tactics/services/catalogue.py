@@ -1,0 +1,62 @@
+"""Writing the catalogue: the starter set."""
+
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from agencies.engine.offence_policy import offence_class_of
+from agencies.models import Agency, CrimeType
+from tactics.models import Tactic, TacticRule
+from tactics.starter import STARTER_TACTICS, StarterTactic
+
+
+@dataclass(frozen=True)
+class StarterResult:
+    """How many tactics and rules the starter set added; 0 and 0 when all of it was there."""
+
+    tactics_added: int
+    rules_added: int
+
+
+@transaction.atomic
+def starter_catalogue_create(*, agency: Agency) -> StarterResult:
+    """Give the agency the shipped tactics, and rules for its crime types by their offence class.
+
+    Adds what is missing and changes nothing that is there: a tactic is known by its slug, a rule by crime type and
+    tactic, so an edited note or weight stays, and a crime type made later gets its rules by a second call. To be rid
+    of a tactic make it inactive, of a rule give it preference 0: a deleted one would come back.
+    """
+    existing = {tactic.slug: tactic for tactic in Tactic.objects.filter(agency=agency)}
+    added = [_tactic(agency, row) for row in STARTER_TACTICS if row.slug not in existing]
+    for tactic in added:
+        tactic.full_clean()
+        tactic.save()
+        existing[tactic.slug] = tactic
+    known = set(TacticRule.objects.filter(agency=agency).values_list("crime_type_id", "tactic_id"))
+    rules = 0
+    for crime_type in CrimeType.objects.filter(agency=agency):
+        offence = offence_class_of(crime_type.nibrs_code)
+        for row in STARTER_TACTICS:
+            tactic = existing[row.slug]
+            weight = row.weights.get(offence.key, 0.0) if offence else 0.0
+            # An administrator may have marked a shipped tactic as enforcement: it then gets no rule.
+            if weight <= 0 or tactic.is_enforcement or (crime_type.pk, tactic.pk) in known:
+                continue
+            rule = TacticRule(agency=agency, crime_type=crime_type, tactic=tactic, preference=weight)
+            rule.full_clean()
+            rule.save()
+            rules += 1
+    return StarterResult(len(added), rules)
+
+
+def _tactic(agency: Agency, row: StarterTactic) -> Tactic:
+    return Tactic(
+        agency=agency,
+        slug=row.slug,
+        name=row.name,
+        steps=row.steps,
+        community_note=row.community_note,
+        evidence_note=row.evidence_note,
+        evidence_source=row.evidence_source,
+        is_enforcement=row.is_enforcement,
+    )
