@@ -14,10 +14,16 @@ from patrols.models import Engagement, Mission
 
 SIGNS = {"planned": "○", "assigned": "◎", "under way": "◐", "done": "●", "missed": "✕", "withdrawn": "⊘"}
 STATES = tuple(SIGNS)
+UNREAD = object()
 
 
 LATE = dt.timedelta(minutes=30)
 """A mission nobody went to is missed this long after its last visit should have ended, or when the shift is over."""
+
+
+def clock(instant: dt.datetime) -> str:
+    """Hours and minutes; a thousand of them a page, and ``strftime`` takes four times as long."""
+    return f"{instant.hour:02d}:{instant.minute:02d}"
 
 
 def last_chance(mission: Mission) -> dt.datetime:
@@ -32,6 +38,14 @@ def visits_to(mission: Mission) -> list[Engagement]:
     return list(mission.engagements.all()) if made is None else made
 
 
+def unit_of(mission: Mission) -> tuple[int | None, str]:
+    """Return the key and call sign of the unit that is to go; (None, "") where nobody is. No query when fetched so."""
+    if (sign := getattr(mission, "unit_sign", UNREAD)) is not UNREAD:
+        return getattr(mission, "unit_key", None), str(sign or "")
+    unit = mission.assignment.unit if hasattr(mission, "assignment") else None
+    return (unit.pk, unit.call_sign) if unit else (None, "")
+
+
 def mission_state(mission: Mission, now: dt.datetime) -> str:
     """Return one of ``STATES`` from the mission's own rows. No query when fetched with details."""
     if mission.withdrawn_at:
@@ -43,30 +57,22 @@ def mission_state(mission: Mission, now: dt.datetime) -> str:
         return "done"
     if now >= last_chance(mission):
         return "missed"
-    return "assigned" if hasattr(mission, "assignment") else "planned"
+    return "assigned" if unit_of(mission)[0] else "planned"
 
 
 @dataclass(frozen=True)
 class MissionRow:
-    """A mission as the list shows it; times in the agency's zone."""
+    """A mission as the list shows it; times in the agency's zone. ``unit`` is a call sign, empty for nobody yet.
+
+    ``label`` is the number on map, list and paper; 1.3 is the third mission of the first decision during the shift.
+    """
 
     mission: Mission
     state: str
     visits: tuple[tuple[dt.datetime, dt.datetime], ...]
-
-    @property
-    def unit(self) -> str:
-        return self.mission.assignment.unit.call_sign if hasattr(self.mission, "assignment") else ""
-
-    @property
-    def unit_id(self) -> int | None:
-        return self.mission.assignment.unit_id if hasattr(self.mission, "assignment") else None
-
-    @property
-    def label(self) -> str:
-        """The number on map, list and paper; 1.3 is the third mission of the first decision during the shift."""
-        decision = self.mission.plan.decision
-        return f"{decision}.{self.mission.number}" if decision else str(self.mission.number)
+    unit: str
+    unit_id: int | None
+    label: str
 
     @property
     def css(self) -> str:
@@ -95,7 +101,7 @@ class MissionRow:
 
     @property
     def times(self) -> list[str]:
-        return [f"{start:%H:%M}–{end:%H:%M}" for start, end in self.visits]
+        return [f"{clock(start)}–{clock(end)}" for start, end in self.visits]
 
     @property
     def drawn_times(self) -> list[str]:
@@ -138,9 +144,11 @@ def mission_rows(missions: Iterable[Mission], *, zone: str, now: dt.datetime) ->
     for mission in missions:
         starts = [dt.datetime.fromisoformat(text).astimezone(tz) for text in mission.current_starts]
         dose = dt.timedelta(minutes=mission.dose_minutes)
-        made.append(
-            MissionRow(mission, mission_state(mission, now), tuple((start, start + dose) for start in starts))
-        )
+        visits = tuple((start, start + dose) for start in starts)
+        unit_id, unit = unit_of(mission)
+        decision = mission.plan.decision
+        label = f"{decision}.{mission.number}" if decision else str(mission.number)
+        made.append(MissionRow(mission, mission_state(mission, now), visits, unit, unit_id, label))
     return made
 
 

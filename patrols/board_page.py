@@ -21,7 +21,7 @@ from patrols.board_selectors import UnitOnDuty, units_on_duty
 from patrols.meter import meter_of
 from patrols.models import Mission, MissionPlan
 from patrols.no_plan import no_plan
-from patrols.rows_html import chip_html, rows_html
+from patrols.rows_html import chip_html, drawer_address, rows_html
 from patrols.selectors import missions_of_plans, plans_of
 from patrols.timeline import LANES, timeline
 
@@ -171,11 +171,11 @@ class BeatGroup:
 
     rows: board.BeatRows
     units: list[UnitChip]
-    agency_slug: str
+    drawer: str
 
     @property
     def html(self) -> str:
-        return rows_html(self.rows.rows, self.agency_slug)
+        return rows_html(self.rows.rows, self.drawer)
 
     @property
     def units_html(self) -> str:
@@ -189,8 +189,8 @@ def beats_with_units(
     rows: list[board.MissionRow],
 ) -> list[BeatGroup]:
     """Return the shown missions by beat, each beat with its units on duty and how many missions each has. No query."""
-    chips = _chips(on_duty, rows)
-    return [BeatGroup(group, chips[group.beat.pk], agency_slug) for group in board.rows_by_beat(shown)]
+    chips, drawer = _chips(on_duty, rows), drawer_address(agency_slug)
+    return [BeatGroup(group, chips[group.beat.pk], drawer) for group in board.rows_by_beat(shown)]
 
 
 def _chips(on_duty: list[UnitOnDuty], rows: list[board.MissionRow]) -> dict[int | None, list[UnitChip]]:

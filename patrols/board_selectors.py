@@ -4,7 +4,7 @@ import datetime as dt
 import hashlib
 from dataclasses import dataclass
 
-from django.db.models import Count, Exists, F, FilteredRelation, Max, OuterRef, Q, Sum
+from django.db.models import Count, Exists, FilteredRelation, Max, OuterRef, Q, Sum
 
 from agencies.engine.shift_clock import ShiftHours, instances_between
 from agencies.models import Agency, Shift, Unit
@@ -39,24 +39,28 @@ def units_on_duty(agency: Agency, shift: Shift, on: dt.date) -> list[UnitOnDuty]
     rows = (
         Unit.objects.filter(agency=agency, is_active=True)
         .annotate(duty=FilteredRelation("duties", condition=Q(duties__shift=shift, duties__on=on)))
-        .annotate(
-            has_shifts=Exists(shifts),
-            works_this=Exists(shifts.filter(shift=shift)),
-            duty_pk=F("duty__pk"),
-            duty_beat=F("duty__beat"),
-            duty_missions=F("duty__missions"),
-        )
+        .annotate(has_shifts=Exists(shifts), works_this=Exists(shifts.filter(shift=shift)))
         .order_by("call_sign")
+        .values_list(
+            "pk",
+            "call_sign",
+            "beat",
+            "missions_per_shift",
+            "has_shifts",
+            "works_this",
+            "duty__pk",
+            "duty__beat",
+            "duty__missions",
+        )
     )
     found = []
-    for row in rows:
-        if row.duty_pk is not None:
-            if row.duty_beat is None:
-                continue
-            capacity = row.missions_per_shift if row.duty_missions is None else row.duty_missions
-            found.append(UnitOnDuty(row.pk, row.call_sign, row.duty_beat, capacity))
-        elif row.works_this or not row.has_shifts:
-            found.append(UnitOnDuty(row.pk, row.call_sign, row.beat_id, row.missions_per_shift))
+    for pk, call_sign, beat, missions, has_shifts, works_this, duty, duty_beat, duty_missions in rows:
+        if duty is not None:
+            if duty_beat is not None:
+                capacity = missions if duty_missions is None else duty_missions
+                found.append(UnitOnDuty(pk, call_sign, duty_beat, capacity))
+        elif works_this or not has_shifts:
+            found.append(UnitOnDuty(pk, call_sign, beat, missions))
     return found
 
 

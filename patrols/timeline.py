@@ -4,12 +4,12 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 from zoneinfo import ZoneInfo
 
-from django.utils.html import escape
 from django.utils.safestring import mark_safe
 
-from patrols.board import MissionRow
+from patrols.board import MissionRow, clock
 
 ROW_PX = 22
 GAP = dt.timedelta(minutes=2)
@@ -94,8 +94,8 @@ def timeline(
         for start, end, row in sorted(visits, key=lambda item: item[0]):
             line = next((i for i, free in enumerate(free_at) if free <= start), len(free_at))
             free_at[line : line + 1] = [end + GAP]
-            width = round(per_cent(end) - per_cent(start), 3)
-            bars.append(Bar(per_cent(start), width, top + line * ROW_PX, row, start, end))
+            x = per_cent(start)
+            bars.append(Bar(x, round(per_cent(end) - x, 3), top + line * ROW_PX, row, start, end))
         height = max(1, len(free_at)) * ROW_PX
         lanes.append(Lane(label, unit, top, height, tuple(bars)))
         top += height
@@ -140,9 +140,9 @@ def timeline_svg(shift: Timeline) -> str:
         for bar in lane.bars:
             row = bar.row
             kind = escape(row.mission.crime_type.slug)
-            title = f"{row.label} {row.place}, {bar.start:%H:%M}–{bar.end:%H:%M}, {row.state}"
+            title = f"{row.label} {row.place}, {clock(bar.start)}–{clock(bar.end)}, {row.state}"
             parts.append(
-                f'<g class="bar bar--{row.state.replace(" ", "-")}" data-choose="{row.mission.pk}">'
+                f'<g class="bar bar--{row.css}" data-choose="{row.mission.pk}">'
                 f"<title>{escape(title)}</title>"
                 f'<rect x="{bar.x}%" y="{bar.y + 2}" width="{bar.width}%" height="{ROW_PX - 4}" rx="2" '
                 f'fill="url(#pattern-{kind})"/>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import itertools
 import json
@@ -19,7 +20,7 @@ from patrols.board import LATE, mission_rows, mission_state
 from patrols.board_selectors import shift_before, units_on_duty
 from patrols.capacity_selectors import capacities
 from patrols.models import Duty, Engagement, Mission, MissionPlan
-from patrols.rows_html import rows_html
+from patrols.rows_html import drawer_address, rows_html
 from patrols.selectors import mission_of, plans_of
 from patrols.services import hand_over_write, mission_assign, mission_move, mission_withdraw
 from patrols.timeline import ROW_PX, timeline
@@ -239,8 +240,7 @@ def test_visits_that_overlap_in_a_lane_lie_below_each_other(scene: Scene, plan: 
     assert shown.now == 25
     assert [label for _, label in shown.hours] == [*(str(hour) for hour in range(16, 24)), "00"]
     assert sum(len(lane.bars) for lane in shown.lanes) == sum(len(row.visits) for row in rows)
-    for row in rows:
-        row.mission.assignment.unit = rows[0].mission.assignment.unit
+    rows = [dataclasses.replace(row, unit=rows[0].unit, unit_id=rows[0].unit_id) for row in rows]
     one = timeline((plan.period_from, plan.period_to), rows, by="unit", zone="UTC", now=now).lanes
     assert len(one) == 1
     assert one[0].height > ROW_PX
@@ -254,7 +254,7 @@ def test_names_in_hand_written_html_are_escaped(scene: Scene, plan: MissionPlan)
     now = plan.period_from
     rows = mission_rows([mission_of(scene.agency, m.pk) for m in plan.missions.all()], zone="UTC", now=now)  # type: ignore[misc]
     shown = timeline((plan.period_from, plan.period_to), rows, by="unit", zone="UTC", now=now)
-    for text in (rows_html(rows, scene.agency.slug), shown.svg, shown.labels):
+    for text in (rows_html(rows, drawer_address(scene.agency.slug)), shown.svg, shown.labels):
         assert "<script" not in text
         assert "<i>&" not in text
 
