@@ -152,10 +152,6 @@ window.MissionsBoard = (() => {
     const bar = event.target.closest("[data-choose]");
     if (bar) { board.choose(bar.dataset.choose, true); open(bar.dataset.choose); }
     if (event.target.closest("[data-close-drawer]")) { board.closeDrawer(); }
-    // Menus close when the page is clicked beside them.
-    document.querySelectorAll(".board__fold[open], .picker__date[open]").forEach((fold) => {
-      if (!fold.contains(event.target)) { fold.open = false; }
-    });
   });
 
   const legend = document.getElementById("legend");
