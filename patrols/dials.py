@@ -76,8 +76,9 @@ def dials_form(agency: Agency, saved: PatrolPolicy | None, typed: Mapping[str, A
 
 
 def dials_of(policy: PatrolPolicy) -> dict[str, Any]:
-    """Return the policy's dials by name. No query."""
-    return {name: getattr(policy, name) for name in DIALS}
+    """Return the policy's dials by name, whole numbers without a point. No query."""
+    values = {name: getattr(policy, name) for name in DIALS}
+    return {k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in values.items()}
 
 
 def dials_changed(saved: PatrolPolicy | None, tried: PatrolPolicy) -> dict[str, Any]:

@@ -194,8 +194,17 @@ def preview_context(run: ForecastRun, *, saved: PatrolPolicy | None, tried: Patr
         "curve": data_url("image/svg+xml", curve_svg(gamma_curve(inputs, dials), now, dials.gamma)),
         "overlay": data_url("image/png", overlay_png(spec, now.pi)),
         "bounds": mercator_frame(spec).bounds,
-        "legend": legend_rows(np.round(100 * now.pi, 6)),
+        "legend": _legend(now),
     }
+
+
+def _legend(shown: DesignPreview) -> list[dict[str, str]]:
+    """The map's classes in per cent; one that reads “13 – 13” says 13."""
+    rows = legend_rows(np.round(100 * shown.pi, 6))
+    for row in rows:
+        low, _, high = row["label"].partition(" – ")
+        row["label"] = low if low == high else row["label"]
+    return rows
 
 
 def _as_saved(
