@@ -30,7 +30,9 @@ READS_BY = ("saturation_window_days", "saturation_hard_minutes", "visits_per_cel
 
 def preview_runs(agency: Agency) -> list[ForecastRun]:
     """Return the newest finished forecast of each shift, the latest period first. One query."""
-    of_shift = succeeded_forecasts(agency).filter(shift=OuterRef("pk")).order_by("-period_from", "-finished_at")
+    of_shift = (
+        succeeded_forecasts(agency).filter(shift=OuterRef("pk")).order_by("-period_from", "-finished_at")
+    )
     newest = Shift.objects.filter(agency=agency).values_list(Subquery(of_shift.values("pk")[:1]))
     return list(succeeded_forecasts(agency).filter(pk__in=newest).order_by("-period_from"))
 

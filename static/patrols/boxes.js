@@ -32,9 +32,11 @@ window.MissionsBoxes = (() => {
     return label;
   };
 
-  const makeGrip = (id, label) => {
+  const makeGrip = (id, label, choose) => {
     label.dataset.grip = id;
     L.DomEvent.on(label, "mousedown touchstart", L.DomEvent.stopPropagation);
+    // Not by way of the map: it heard of no press, and takes a click after it was dragged for the drag's own.
+    label.addEventListener("click", (event) => { if (choose(id)) { event.stopPropagation(); } });
   };
 
   const draw = (map, data, options) => L.geoJSON(data, {
@@ -44,7 +46,7 @@ window.MissionsBoxes = (() => {
       const facts = feature.properties;
       if (options.labels !== false) {
         box.bindTooltip(labelOf(facts), { permanent: true, direction: "center", interactive: Boolean(options.grips), className: `mission-label type-${facts.crime_type}` });
-        if (options.grips) { box.on("tooltipopen", () => makeGrip(feature.id, box.getTooltip().getElement())); }
+        if (options.grips) { box.on("tooltipopen", () => makeGrip(feature.id, box.getTooltip().getElement(), options.choose)); }
       }
       if (options.choose) {
         box.on("click", (event) => {
