@@ -19,7 +19,7 @@ from patrols.selectors import active_policy
 @require_GET
 @agency_page(SEES_PLANS)
 def policy_preview(request: HttpRequest, access: Access) -> HttpResponse:
-    """The dials, as the active policy has them or as a proposal's address says. At most eight queries."""
+    """The dials, as the active policy has them or as a proposal's address says. At most twelve queries."""
     saved = active_policy(access.agency)
     asked = pk_from_text(request.GET.get("preview_run"))
     context: dict[str, Any] = {
