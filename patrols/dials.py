@@ -89,8 +89,8 @@ def dials_changed(saved: PatrolPolicy | None, tried: PatrolPolicy) -> dict[str, 
 
 def dial_words(policy: PatrolPolicy, name: str) -> str:
     """A dial's value as people read it."""
-    if policy._meta.get_field(name).choices:
-        return str(getattr(policy, f"get_{name}_display")())
+    if in_words := getattr(policy, f"get_{name}_display", None):
+        return str(in_words())
     value = getattr(policy, name)
     return f"{value:g}" if isinstance(value, float) else str(value)
 

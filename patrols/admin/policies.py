@@ -19,6 +19,11 @@ from patrols.dials import GROUPS, LABELS
 from patrols.models import PatrolPolicy, Suppression
 
 
+DIAL_FIELDSETS: Any = tuple(
+    (title, {"fields": names, "description": words}) for title, names, words in GROUPS
+)
+
+
 class PatrolPolicyForm(AgencyScopedForm):
     """Says which policy is active already, instead of naming a constraint."""
 
@@ -62,7 +67,7 @@ class PatrolPolicyAdmin(PolicyPreviewMixin, AuditedAdminMixin, AgencyScopedAdmin
     actions = ["make_active"]
     fieldsets = (
         (None, {"fields": ("agency", "name", "is_active")}),
-        *((title, {"fields": names, "description": words}) for title, names, words in GROUPS),
+        *DIAL_FIELDSETS,
         (
             "During a shift: deciding anew for what is left of it",
             {

@@ -116,6 +116,8 @@ def test_an_analyst_compares_two_shifts_and_overrides_the_plan(
     gone = earlier.missions.get(cell_id=cell)
     drawer.get_by_text(f"Missions there that nobody has visited: {gone.number}").wait_for()
     drawer.get_by_label("Reason").fill("marathon route")
+    drawer.get_by_label("Until").select_option("date")
+    drawer.get_by_label("Day").fill((dt.datetime.now(tz=dt.UTC).date() + dt.timedelta(days=7)).isoformat())
     drawer.get_by_role("button", name="Suppress").click()
     drawer.get_by_text(f"Withdrawn: mission {gone.number}").wait_for()
     assert Suppression.objects.get().author == person
