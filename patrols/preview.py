@@ -1,33 +1,40 @@
-"""The policy page's preview: one forecast shift under the dials as they stand in the form, in figures, a curve and a map."""
+"""A policy's preview, in the admin and on its own page: one forecast shift under the dials as they stand in the form, in figures, a curve and a map."""
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from django.db.models import OuterRef, Subquery
 
 from agencies.engine.drawing import paper, plain_axes, svg
+from agencies.lookups import pk_from_text
 from agencies.models import Agency, Beat, Shift
 from forecasting.engine.grid import GridSpec
 from forecasting.models import ForecastRun
 from forecasting.overlay import legend_rows, mercator_frame, overlay_png
 from forecasting.selectors import run_grid, succeeded_forecasts
+from missions_project.lib.errors import MissionsError
+from patrols.dials import dials_form
 from patrols.engine.preview import DesignPreview, PreviewInputs, design_preview, gamma_curve
 from patrols.models import MissionPlan, PatrolPolicy
+from patrols.selectors import active_policy
 from patrols.services.plan_inputs import plan_inputs
 
 CURVE, HERE = "#0072B2", "#D55E00"
 SHOWN_BEATS = 4
+READS_BY = ("saturation_window_days", "saturation_hard_minutes", "visits_per_cell", "unstaffed")
+"""The dials that decide what is read for a shift, and not only what is made of it."""
 
 
 def preview_runs(agency: Agency) -> list[ForecastRun]:
-    """Return the newest finished forecast of each shift, the latest period first. Two queries."""
-    newest: dict[int, ForecastRun] = {}
-    for shift in Shift.objects.filter(agency=agency):
-        run = succeeded_forecasts(agency).filter(shift=shift).order_by("-period_from", "-finished_at").first()
-        if run is not None:
-            newest[shift.pk] = run
-    return sorted(newest.values(), key=lambda run: run.period_from, reverse=True)
+    """Return the newest finished forecast of each shift, the latest period first. One query."""
+    of_shift = (
+        succeeded_forecasts(agency).filter(shift=OuterRef("pk")).order_by("-period_from", "-finished_at")
+    )
+    newest = Shift.objects.filter(agency=agency).values_list(Subquery(of_shift.values("pk")[:1]))
+    return list(succeeded_forecasts(agency).filter(pk__in=newest).order_by("-period_from"))
 
 
 def preview_inputs(run: ForecastRun, policy: PatrolPolicy) -> PreviewInputs:
@@ -158,21 +165,60 @@ def problems_of(agency: Agency, tried: DesignPreview) -> list[str]:
     return told[:SHOWN_BEATS] + ([f"… and {more} more beats."] if more > 0 else [])
 
 
+def tried_context(agency: Agency, typed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what typed dials would do to the forecast shift asked for (``preview_run``), for ``_policy_figures.html``.
+
+    Saves and draws nothing. ``form`` holds what is wrong with the dials, ``error`` why the shift cannot be planned so.
+    About three dozen queries at most, whatever the size of the city.
+    """
+    runs, saved = preview_runs(agency), active_policy(agency)
+    asked = pk_from_text(typed.get("preview_run"))
+    run = next((row for row in runs if row.pk == asked), runs[0] if runs else None)
+    form = dials_form(agency, saved, typed)
+    context: dict[str, Any] = {"runs": runs, "run": run, "form": form, "saved": saved}
+    if form.is_valid() and run is not None:
+        try:
+            context |= preview_context(run, saved=saved, tried=form.instance)
+        except MissionsError as exc:
+            context["error"] = str(exc)
+    return context
+
+
 def preview_context(run: ForecastRun, *, saved: PatrolPolicy | None, tried: PatrolPolicy) -> dict[str, Any]:
     """Return what the fragment shows. About two dozen queries; a third of a second for a city of 25,600 cells."""
     inputs, dials = preview_inputs(run, tried), tried.as_design_policy()
     now = design_preview(inputs, dials)
     spec = GridSpec.from_bytes(bytes(run_grid(run).spec))
     return {
-        "run": run,
         "tried": now,
-        "figures": figures(design_preview(inputs, saved.as_design_policy()) if saved else None, now),
+        "figures": figures(_as_saved(run, saved, tried, inputs), now),
         "problems": problems_of(run.agency, now),
         "curve": data_url("image/svg+xml", curve_svg(gamma_curve(inputs, dials), now, dials.gamma)),
         "overlay": data_url("image/png", overlay_png(spec, now.pi)),
         "bounds": mercator_frame(spec).bounds,
-        "legend": legend_rows(np.round(100 * now.pi, 6)),
+        "legend": _legend(now),
     }
+
+
+def _legend(shown: DesignPreview) -> list[dict[str, str]]:
+    """The map's classes in per cent; one that reads “13 – 13” says 13."""
+    rows = legend_rows(np.round(100 * shown.pi, 6))
+    for row in rows:
+        low, _, high = row["label"].partition(" – ")
+        row["label"] = low if low == high else row["label"]
+    return rows
+
+
+def _as_saved(
+    run: ForecastRun, saved: PatrolPolicy | None, tried: PatrolPolicy, inputs: PreviewInputs
+) -> DesignPreview | None:
+    """The same shift under the saved policy, or None without one. Reads the shift anew only where its own dials ask for that."""
+    if saved is None:
+        return None
+    # Minutes of another window, or beats shared otherwise, would be put down to the saved policy.
+    if any(getattr(saved, name) != getattr(tried, name) for name in READS_BY):
+        inputs = preview_inputs(run, saved)
+    return design_preview(inputs, saved.as_design_policy())
 
 
 def data_url(kind: str, body: bytes) -> str:

@@ -41,10 +41,11 @@ def _row(row: MissionRow, drawer: str) -> str:
 
 
 def chip_html(key: int, call_sign: str, load: int, capacity: int) -> str:
-    """Return a unit as a place where missions can be dropped; its call sign is escaped."""
+    """Return a unit as a button: missions are dropped on it, it is dragged to them, or pressed before them. Escaped."""
     name = escape(call_sign)
     full = " unit--full" if load == capacity else " unit--burdened" if load > capacity else ""
     return (
-        f'<span class="unit{full}" data-unit="{key}" data-name="{name}" title="{load} of the {capacity} missions that it '
-        f'can take; drop a mission here">{name} <b>{load}/{capacity}</b></span>'
+        f'<button type="button" class="unit{full}" id="unit-{key}" data-unit="{key}" data-name="{name}" aria-pressed="false" '
+        f'title="{load} of the {capacity} missions that it can take. Drag it to a box, drop a mission here, or press it '
+        f'and then missions">{name} <b>{load}/{capacity}</b></button>'
     )

@@ -9,6 +9,7 @@ from patrols import (
     live_views,
     notice_pages,
     plan_page,
+    preview_pages,
     roster_page,
     views,
 )
@@ -55,6 +56,8 @@ urlpatterns = [
     path("engagements.geojson", exports.engagements_geojson, name="engagements_geojson"),
     path("roster/<str:on>/<slug:shift_slug>/", roster_page.roster, name="roster"),
     path("roster/<str:on>/<slug:shift_slug>/copy/", roster_page.roster_copy, name="roster_copy"),
+    path("policy/preview/", preview_pages.policy_preview, name="policy_preview"),
+    path("policy/preview/figures/", preview_pages.policy_figures, name="policy_figures"),
     path("dosage/", dosage_pages.dosage, name="dosage"),
     path("dosage.svg", dosage_pages.dosage_chart, name="dosage_chart"),
     path("dosage.csv", dosage_pages.dosage_csv, name="dosage_csv"),

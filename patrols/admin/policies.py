@@ -1,6 +1,6 @@
 """The dials of the allocation, and areas kept out of it."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -15,7 +15,13 @@ from agencies.admin_clock import AgencyClockMixin
 from agencies.admin_maps import AreaAdminMixin
 from agencies.services import audit_record
 from patrols.admin.preview import PolicyPreviewMixin
+from patrols.dials import GROUPS, LABELS
 from patrols.models import PatrolPolicy, Suppression
+
+
+DIAL_FIELDSETS: Any = tuple(
+    (title, {"fields": names, "description": words}) for title, names, words in GROUPS
+)
 
 
 class PatrolPolicyForm(AgencyScopedForm):
@@ -24,21 +30,7 @@ class PatrolPolicyForm(AgencyScopedForm):
     class Meta:
         model = PatrolPolicy
         fields = "__all__"
-        labels: ClassVar[dict[str, str]] = {
-            "gamma": "Pull towards harm (γ)",
-            "exploration": "Exploration (share)",
-            "cap_max": "Highest chance of a box",
-            "visits_per_cell": "Visits to each box",
-            "min_spacing_minutes": "Between visits (minutes)",
-            "travel_minutes": "Travel (minutes)",
-            "dose_min_minutes": "Shortest visit (minutes)",
-            "dose_max_minutes": "Longest visit (minutes)",
-            "cooldown_days": "Cool-down (days)",
-            "cooldown_factor": "Cool-down factor",
-            "saturation_window_days": "Saturation window (days)",
-            "saturation_soft_minutes": "Saturation begins (minutes)",
-            "saturation_hard_minutes": "Saturation limit (minutes)",
-        }
+        labels = LABELS
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}
@@ -75,41 +67,7 @@ class PatrolPolicyAdmin(PolicyPreviewMixin, AuditedAdminMixin, AgencyScopedAdmin
     actions = ["make_active"]
     fieldsets = (
         (None, {"fields": ("agency", "name", "is_active")}),
-        (
-            "Where: how missions follow harm",
-            {
-                "fields": ("gamma", "exploration", "cap_max"),
-                "description": "Every box keeps a known chance between 0 and 1 in every shift. That is what impact is "
-                "measured against, and why nobody can predict tonight's boxes.",
-            },
-        ),
-        (
-            "How long and how often",
-            {
-                "fields": (
-                    "dose_min_minutes",
-                    "dose_max_minutes",
-                    "visits_per_cell",
-                    "min_spacing_minutes",
-                    "travel_minutes",
-                )
-            },
-        ),
-        (
-            "Rest: boxes that had missions lately",
-            {
-                "fields": (
-                    "cooldown_days",
-                    "cooldown_factor",
-                    "saturation_window_days",
-                    "saturation_soft_minutes",
-                    "saturation_hard_minutes",
-                ),
-                "description": "Counted by planned minutes, never by delivered ones, so that every past plan can be drawn "
-                "again.",
-            },
-        ),
-        ("Beats without a unit", {"fields": ("unstaffed",)}),
+        *DIAL_FIELDSETS,
         (
             "During a shift: deciding anew for what is left of it",
             {

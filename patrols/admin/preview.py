@@ -1,43 +1,16 @@
-"""The live preview beside the dials of a patrol policy."""
+"""The live preview beside the dials of a patrol policy, and a proposal laid over a saved one."""
 
 from typing import Any, ClassVar
 
-from django import forms
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
 
-from agencies.lookups import pk_from_text
 from agencies.selectors import leaflet_settings
-from missions_project.lib.errors import MissionsError
+from patrols.dials import DIALS, dials_form
 from patrols.models import PatrolPolicy
-from patrols.preview import preview_context, preview_runs
-from patrols.selectors import active_policy
-
-DIALS = (
-    "gamma",
-    "exploration",
-    "cap_max",
-    "visits_per_cell",
-    "min_spacing_minutes",
-    "travel_minutes",
-    "dose_min_minutes",
-    "dose_max_minutes",
-    "cooldown_days",
-    "cooldown_factor",
-    "saturation_window_days",
-    "saturation_soft_minutes",
-    "saturation_hard_minutes",
-    "unstaffed",
-)
-
-
-class DialsForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The dials alone: what is being typed is checked as saving it would, and saved nowhere."""
-
-    class Meta:
-        model = PatrolPolicy
-        fields = DIALS
+from patrols.preview import preview_runs, tried_context
 
 
 class PolicyPreviewMixin:
@@ -50,6 +23,25 @@ class PolicyPreviewMixin:
         view = self.admin_site.admin_view(self.preview_view)
         own = [path("preview/", view, name="patrols_patrolpolicy_preview")]
         return own + super().get_urls()  # type: ignore[misc,no-any-return]  # the ModelAdmin's
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> PatrolPolicy | None:
+        """The row; where the address carries a proposal's dials, the form shows those, and only saving keeps them."""
+        row: PatrolPolicy | None = super().get_object(request, object_id, from_field)  # type: ignore[misc]  # the ModelAdmin's
+        if row is not None and request.method == "GET" and any(name in request.GET for name in DIALS):
+            form = dials_form(row.agency, row, request.GET)
+            if form.is_valid():
+                for name, value in form.cleaned_data.items():
+                    setattr(row, name, value)
+                messages.info(
+                    request, "The dials are as proposed. Nothing is saved yet: look, then save or leave."
+                )
+            else:
+                messages.warning(
+                    request, "The proposal in this address does not work: the saved dials are shown."
+                )
+        return row
 
     def render_change_form(
         self,
@@ -75,15 +67,4 @@ class PolicyPreviewMixin:
         agency = self.page_agency(request)  # type: ignore[attr-defined]
         if agency is None or not self.has_view_permission(request):  # type: ignore[attr-defined]
             raise Http404("No such agency.")
-        runs = preview_runs(agency)
-        asked = pk_from_text(request.GET.get("preview_run", ""))
-        run = next((row for row in runs if row.pk == asked), runs[0] if runs else None)
-        form = DialsForm(request.GET, instance=PatrolPolicy(agency=agency))
-        context: dict[str, Any] = {"run": run, "form": form}
-        if run is not None and form.is_valid():
-            context["saved"] = active_policy(agency)
-            try:
-                context |= preview_context(run, saved=context["saved"], tried=form.instance)
-            except MissionsError as exc:
-                context["error"] = str(exc)
-        return render(request, "admin/patrols/_policy_preview.html", context)
+        return render(request, "patrols/_policy_figures.html", tried_context(agency, request.GET))

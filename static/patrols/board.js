@@ -5,7 +5,7 @@ window.MissionsBoard = (() => {
   const holder = document.querySelector(".board__map");
   const drawer = document.getElementById("drawer");
   const news = document.getElementById("board-news");
-  const board = { map: null, holder, drawer, drawing: false };
+  const board = { map: null, holder, drawer, drawing: false, armed: null };
   const narrow = matchMedia("(max-width: 900px)");
   let boxes = null;
   let chosen = null;
@@ -59,6 +59,7 @@ window.MissionsBoard = (() => {
   /* While somebody points at a place, a box is a place like any other. */
   const chooseBox = (id) => {
     if (board.drawing) { return false; }
+    if (board.armed) { board.give(id); return true; }
     board.choose(id, false);
     open(id);
     return true;
@@ -71,10 +72,32 @@ window.MissionsBoard = (() => {
     const data = await response.json();
     const first = boxes === null;
     if (boxes) { boxes.remove(); }
-    boxes = MissionsBoxes.draw(board.map, data, { pane: "missions", choose: chooseBox });
+    boxes = MissionsBoxes.draw(board.map, data, { pane: "missions", choose: chooseBox, grips: Boolean(holder.dataset.assign) });
     MissionsBoxes.fitLabels(board.map, boxes, holder);
     if (first && data.features.length) { board.map.fitBounds(boxes.getBounds(), { padding: [30, 30], maxZoom: 15 }); }
     mark();
+  };
+
+  /* The mission whose box lies at this point of the screen, or null. Small boxes are met from a few pixels beside them. */
+  board.boxAt = (x, y) => {
+    const top = document.elementFromPoint(x, y);
+    if (!board.map || !boxes || !top || !board.map.getContainer().contains(top) || top.closest(".leaflet-control")) { return null; }
+    const frame = board.map.getContainer().getBoundingClientRect();
+    const at = L.point(x - frame.left, y - frame.top);
+    let found = null;
+    let nearest = Infinity;
+    boxes.eachLayer((box) => {
+      const bounds = box.getBounds();
+      const sides = L.bounds(board.map.latLngToContainerPoint(bounds.getNorthWest()), board.map.latLngToContainerPoint(bounds.getSouthEast()));
+      const far = sides.getCenter().distanceTo(at);
+      if (far < nearest && L.bounds(sides.min.subtract([6, 6]), sides.max.add([6, 6])).contains(at)) { nearest = far; found = String(box.feature.id); }
+    });
+    return found;
+  };
+
+  /* Show on the map which box would take what is dragged over it; null for none. */
+  board.showTarget = (id) => {
+    if (boxes) { boxes.eachLayer((box) => { if (box.getElement()) { box.getElement().classList.toggle("box--over", String(box.feature.id) === id); } }); }
   };
 
   board.closeDrawer = () => {
@@ -152,10 +175,6 @@ window.MissionsBoard = (() => {
     const bar = event.target.closest("[data-choose]");
     if (bar) { board.choose(bar.dataset.choose, true); open(bar.dataset.choose); }
     if (event.target.closest("[data-close-drawer]")) { board.closeDrawer(); }
-    // Menus close when the page is clicked beside them.
-    document.querySelectorAll(".board__fold[open], .picker__date[open]").forEach((fold) => {
-      if (!fold.contains(event.target)) { fold.open = false; }
-    });
   });
 
   const legend = document.getElementById("legend");

@@ -1,8 +1,10 @@
-/* Missions are given to units by dragging: a row by the mouse, its grip by a finger, onto a unit of list or timeline. */
+/* Missions are given to units by dragging, either way round: a row (by a finger its grip) or a box's number on the map
+   onto a unit of list or timeline; a unit onto a row, a bar of the timeline, or a box on the map. */
 "use strict";
 (() => {
   const board = window.MissionsBoard;
   const list = document.getElementById("board-list");
+  if (!board.holder.dataset.assign) { return; }
   const START_PX = 6;
   let drag = null;
   let justDragged = false;
@@ -28,30 +30,70 @@
     return !problem;
   };
 
+  /* What is taken hold of: {mission} or {unit}, or null. */
+  const taken = (event) => {
+    const mouse = event.pointerType !== "touch";
+    const grip = event.target.closest("[data-grip]");
+    if (grip && !board.drawing) { return { mission: grip.dataset.grip, row: document.getElementById(`mission-${grip.dataset.grip}`) }; }
+    const unit = event.target.closest("[data-unit]");
+    // A finger that scrolls often starts on a unit, and would give it a mission: fingers press units instead.
+    if (unit) { return mouse ? { unit: unit.dataset.unit, name: unit.dataset.name, row: unit } : null; }
+    const row = event.target.closest("[data-mission]");
+    if (!row) { return null; }
+    // A finger on the row scrolls the list; only the grip drags.
+    const edge = row.querySelector(".mission__grip").getBoundingClientRect().right;
+    return mouse || event.clientX <= edge ? { mission: row.dataset.mission, row } : null;
+  };
+
   const begin = (event) => {
     if (event.button !== 0 || !event.target.closest) { return; }
-    const row = event.target.closest("[data-mission]");
-    if (!row) { return; }
-    // A finger on the row scrolls the list; only the grip drags.
-    const grip = row.querySelector(".mission__grip").getBoundingClientRect();
-    if (event.pointerType !== "mouse" && event.clientX > grip.right) { return; }
-    drag = { row, mission: row.dataset.mission, x: event.clientX, y: event.clientY, pointer: event.pointerId, ghost: null, over: null };
+    const what = taken(event);
+    if (what) { drag = { ...what, x: event.clientX, y: event.clientY, pointer: event.pointerId, ghost: null, over: null }; }
   };
 
   const lift = () => {
     const ghost = document.createElement("div");
     ghost.className = "drag-ghost";
-    const parts = [".mission__number", ".type-box", ".mission__times"].map((name) => drag.row.querySelector(name).cloneNode(true));
-    ghost.append(...parts);
+    if (drag.unit) {
+      const name = document.createElement("b");
+      name.textContent = drag.name;
+      const onto = document.createElement("span");
+      onto.className = "drag-ghost__onto";
+      ghost.append(name, onto);
+    } else if (drag.row) {
+      ghost.append(...[".mission__number", ".type-box", ".mission__times"].map((name) => drag.row.querySelector(name).cloneNode(true)));
+    }
     document.body.append(ghost);
     drag.ghost = ghost;
-    document.body.classList.add("is-dragging");
-    drag.row.classList.add("mission--lifted");
+    document.body.classList.add("is-dragging", drag.unit ? "is-dragging-unit" : "is-dragging-mission");
+    if (drag.row) { drag.row.classList.add("mission--lifted"); }
   };
 
-  const unitAt = (x, y) => {
+  /* What lies under the pointer and would take it: {mission} or {unit}, with the element to show it on. */
+  const targetAt = (x, y) => {
     const element = document.elementFromPoint(x, y);
-    return element && element.closest("[data-unit]");
+    if (!element) { return null; }
+    if (drag.mission) {
+      const unit = element.closest("[data-unit]");
+      return unit && { key: unit.dataset.unit, name: unit.dataset.name, element: unit };
+    }
+    const row = element.closest("[data-mission]");
+    const bar = element.closest("[data-choose]");
+    const mission = row ? row.dataset.mission : bar ? bar.dataset.choose : board.boxAt(x, y);
+    // Withdrawn ones stay on the map, and take nobody.
+    const known = mission && document.getElementById(`mission-${mission}`);
+    return known && !known.classList.contains("mission--withdrawn") ? { key: mission, element: known } : null;
+  };
+
+  const show = (over) => {
+    if (drag.over) { drag.over.element.classList.remove("target--over"); }
+    if (over) { over.element.classList.add("target--over"); }
+    if (drag.unit) {
+      board.showTarget(over ? over.key : null);
+      const number = over ? over.element.querySelector(".mission__number").textContent : "";
+      drag.ghost.querySelector(".drag-ghost__onto").textContent = over ? `→ mission ${number}` : "";
+    }
+    drag.over = over;
   };
 
   const moveOn = (event) => {
@@ -61,14 +103,12 @@
       lift();
     }
     event.preventDefault();
-    drag.ghost.style.transform = `translate(${event.clientX + 10}px, ${event.clientY + 10}px)`;
-    const over = unitAt(event.clientX, event.clientY);
-    if (over !== drag.over) {
-      if (drag.over) { drag.over.classList.remove("unit--over"); }
-      if (over) { over.classList.add("unit--over"); }
-      drag.over = over;
-    }
-    // Near the list's edge it scrolls on: the unit wanted may be out of sight.
+    // On the side of the pointer where there is room.
+    const left = event.clientX + 10 + drag.ghost.offsetWidth > innerWidth ? event.clientX - 10 - drag.ghost.offsetWidth : event.clientX + 10;
+    drag.ghost.style.transform = `translate(${left}px, ${event.clientY + 10}px)`;
+    const over = targetAt(event.clientX, event.clientY);
+    if ((over && over.key) !== (drag.over && drag.over.key)) { show(over); }
+    // Near the list's edge it scrolls on: what is wanted may be out of sight.
     const edge = list.getBoundingClientRect();
     if (event.clientX > edge.left && event.clientY < edge.top + 40) { list.scrollTop -= 12; }
     if (event.clientX > edge.left && event.clientY > edge.bottom - 40) { list.scrollTop += 12; }
@@ -76,24 +116,26 @@
 
   const drop = (event) => {
     if (!drag || event.pointerId !== drag.pointer) { return; }
-    const { ghost, over, mission, row } = drag;
+    const { ghost, over, mission, unit, name, row } = drag;
+    if (ghost) { show(null); }
     drag = null;
-    document.body.classList.remove("is-dragging");
-    row.classList.remove("mission--lifted");
+    document.body.classList.remove("is-dragging", "is-dragging-unit", "is-dragging-mission");
+    if (row) { row.classList.remove("mission--lifted"); }
     if (!ghost) { return; }
     ghost.remove();
     justDragged = true;
     setTimeout(() => { justDragged = false; }, 0);
-    if (over) { over.classList.remove("unit--over"); }
-    if (over && event.type === "pointerup") { board.assign(mission, over.dataset.unit, over.dataset.name); }
+    if (!over || event.type !== "pointerup") { return; }
+    if (unit) { board.assign(over.key, unit, name); } else { board.assign(mission, over.key, over.name); }
   };
 
-  document.addEventListener("pointerdown", begin);
+  // Before the map hears of it: the map stops what begins on a box's number.
+  document.addEventListener("pointerdown", begin, true);
   document.addEventListener("pointermove", moveOn, { passive: false });
   document.addEventListener("pointerup", drop);
   document.addEventListener("pointercancel", drop);
-  // The click that ends a drag is no click on the row.
+  // The click that ends a drag is no click on what it ends on.
   document.addEventListener("click", (event) => {
-    if (justDragged) { event.preventDefault(); event.stopPropagation(); }
+    if (justDragged) { event.preventDefault(); event.stopImmediatePropagation(); }
   }, true);
 })();

@@ -64,7 +64,7 @@
     if (event.key === "ArrowDown" && !onMap) { event.preventDefault(); step(1); }
     if (event.key === "ArrowUp" && !onMap) { event.preventDefault(); step(-1); }
     if (event.key === "?") { event.preventDefault(); keys.showModal(); }
-    if (event.key === "a") {
+    if (event.key === "a" && board.holder.dataset.assign) {
       const row = focused() || document.querySelector("[data-mission][aria-current='true']");
       if (row) { event.preventDefault(); askUnit(row); } else { board.say("Choose a mission first: arrow keys, then a."); }
     }

@@ -1,5 +1,6 @@
 /* Boxes of missions on any map: colour and hatching of the crime type, number and letter, the state by outline.
-   MissionsBoxes.draw(map, geojson, {pane, choose(id), style(feature)}) returns the layer. */
+   MissionsBoxes.draw(map, geojson, {pane, choose(id), style(feature), grips}) returns the layer. With grips the number is
+   something to take hold of: it carries data-grip, and pressing it does not drag the map. */
 "use strict";
 window.MissionsBoxes = (() => {
   const outlines = {
@@ -31,13 +32,21 @@ window.MissionsBoxes = (() => {
     return label;
   };
 
+  const makeGrip = (id, label, choose) => {
+    label.dataset.grip = id;
+    L.DomEvent.on(label, "mousedown touchstart", L.DomEvent.stopPropagation);
+    // Not by way of the map: it heard of no press, and takes a click after it was dragged for the drag's own.
+    label.addEventListener("click", (event) => { if (choose(id)) { event.stopPropagation(); } });
+  };
+
   const draw = (map, data, options) => L.geoJSON(data, {
     style: options.style || style,
     pane: options.pane,
     onEachFeature: (feature, box) => {
       const facts = feature.properties;
       if (options.labels !== false) {
-        box.bindTooltip(labelOf(facts), { permanent: true, direction: "center", className: `mission-label type-${facts.crime_type}` });
+        box.bindTooltip(labelOf(facts), { permanent: true, direction: "center", interactive: Boolean(options.grips), className: `mission-label type-${facts.crime_type}` });
+        if (options.grips) { box.on("tooltipopen", () => makeGrip(feature.id, box.getTooltip().getElement(), options.choose)); }
       }
       if (options.choose) {
         box.on("click", (event) => {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
 import os
 import re
 from collections.abc import Callable
@@ -17,10 +16,21 @@ from patrols.models import Addition, Engagement, HandOverNote, Mission, MissionP
 from patrols.services import engagement_arrive, mission_assign
 from tactics.models import Tactic, TacticRule
 from tests.factories import make_member
+from tests.patrols.browsing import (
+    DESK,
+    PHONE,
+    SIZES,
+    centre,
+    drag,
+    free_cells,
+    open_board,
+    pages_of,
+    picture,
+    spot,
+)
 from tests.patrols.scenes import ON, Scene, make_scene
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
-DESK, PHONE = (1440, 900), (390, 844)
 
 
 @pytest.fixture
@@ -33,63 +43,14 @@ def person(scene: Scene) -> User:
     return make_member(scene.agency, "supervisor", username="marlow")
 
 
-def open_board(page: Any, scene: Scene, size: tuple[int, int], query: str = "") -> None:
-    page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.goto(f"/{scene.agency.slug}/shifts/{ON}/{scene.shift.slug}/{query}")
-    page.wait_for_selector("path.leaflet-interactive")
-    page.wait_for_selector("#notes .hand-over")
-
-
-def picture(page: Any, name: str, **how: Any) -> None:
-    if shots := os.environ.get("SCREENSHOTS"):
-        page.wait_for_timeout(350)
-        # Hiding the caret would take a style of its own, which the page's policy forbids.
-        page.screenshot(path=str(Path(shots) / f"{name}.png"), caret="initial", **how)
-
-
-def drag(page: Any, mission: Mission, to: str) -> None:
-    """Take a mission by its grip and drop it on what the selector names."""
-    grip = page.locator(f'[data-mission="{mission.pk}"] .mission__grip')
-    grip.scroll_into_view_if_needed()
-    start, goal = grip.bounding_box(), page.locator(to).first.bounding_box()
-    page.mouse.move(start["x"] + start["width"] / 2, start["y"] + start["height"] / 2)
-    page.mouse.down()
-    page.mouse.move(start["x"] + 30, start["y"] + 30, steps=3)
-    page.mouse.move(goal["x"] + goal["width"] / 2, goal["y"] + goal["height"] / 2, steps=6)
-    page.mouse.up()
-
-
-def spot(page: Any, scene: Scene, cells: list[int]) -> tuple[int, dict[str, float]]:
-    """One of these cells that can be clicked where the map lies now, and its place on #map."""
-    page.wait_for_timeout(400)
-    points = [_centre(scene, cell) for cell in cells]
-    found = page.evaluate(
-        """(points) => {
-            const map = window.MissionsBoard.map, box = map.getContainer().getBoundingClientRect();
-            return points.map((at, i) => [i, map.latLngToContainerPoint(at)]).filter(([, p]) => {
-                const top = document.elementFromPoint(box.left + p.x, box.top + p.y);
-                return top && map.getContainer().contains(top) && !top.closest(".leaflet-control");
-            }).map(([i, p]) => [i, p.x, p.y]);
-        }""",
-        points,
-    )  # fmt: skip
-    assert found, "no such cell is in sight"
-    index, x, y = found[len(found) // 2]
-    return cells[index], {"x": x, "y": y}
-
-
-def free_cells(scene: Scene, plan: MissionPlan) -> list[int]:
-    taken = set(Mission.objects.filter(plan=plan).values_list("cell_id", flat=True))
-    return [int(cell) for cell in scene.spec.cells if int(cell) not in taken]
-
-
+@SIZES
 def test_a_supervisor_publishes_and_assigns_by_drag_key_and_form(
-    signed_in_page: Callable[..., Any], scene: Scene, person: User
+    signed_in_page: Callable[..., Any], scene: Scene, person: User, size: tuple[int, int]
 ) -> None:
     draft = scene.plan()
     mission, second = draft.missions.order_by("number")[:2]
     page = signed_in_page(person, scene.agency)
-    open_board(page, scene, DESK)
+    open_board(page, scene, size)
     assert page.locator("[data-mission]").count() == 12
     # The boxes carry the numbers of the list, and the hatching of their type.
     label = re.compile(f"^{mission.number}{mission.crime_type.letter}")
@@ -99,27 +60,29 @@ def test_a_supervisor_publishes_and_assigns_by_drag_key_and_form(
     )
     assert {"url(#pattern-robbery)", "url(#pattern-burglary)"} <= set(fills)
 
+    picture(page, f"draft-{size[0]}")
     page.get_by_role("button", name="Publish").click()
     page.wait_for_selector("text=PUBLISHED")
     draft.refresh_from_db()
     assert draft.state == MissionPlan.State.PUBLISHED
 
-    open_board(page, scene, DESK)
+    open_board(page, scene, size)
     goal = Unit.objects.get(call_sign="R12")
     drag(page, mission, f'#list [data-unit="{goal.pk}"]')
     page.wait_for_selector(f'[data-mission="{mission.pk}"] .mission__unit:text-is("R12")')
     assert page.locator("#board-news").inner_text() == f"Mission {mission.number} → R12"
-    # On the timeline's lane of a unit as well, and nothing opened that was only dragged.
-    lane = Unit.objects.get(call_sign="R21")
-    drag(page, mission, f'.timeline__label[data-unit="{lane.pk}"]')
-    page.wait_for_selector(f'[data-mission="{mission.pk}"] .mission__unit:text-is("R21")')
+    # On the timeline's lane of a unit as well, and nothing opened that was only dragged. On a phone the timeline is
+    # screens away: there it is another unit of the list.
+    lane = Unit.objects.get(call_sign="R21" if size == DESK else "R11")
+    drag(page, mission, f'.timeline__label[data-unit="{lane.pk}"]' if size == DESK else f"#unit-{lane.pk}")
+    page.wait_for_selector(f'[data-mission="{mission.pk}"] .mission__unit:text-is("{lane.call_sign}")')
     assert not page.locator("#drawer").is_visible()
 
     page.locator(f'[data-mission="{mission.pk}"]').focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("a")
     page.wait_for_selector("#assign-dialog[open]")
-    picture(page, "assign-by-key")
+    picture(page, f"assign-by-key-{size[0]}")
     page.locator("#assign-unit").select_option(label="R22 3/3 · other beat")
     page.keyboard.press("Enter")
     page.wait_for_selector(f'[data-mission="{second.pk}"] .mission__unit:text-is("R22")')
@@ -142,7 +105,7 @@ def test_a_supervisor_publishes_and_assigns_by_drag_key_and_form(
     assert not drawer.is_visible()
 
 
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@SIZES
 def test_a_supervisor_changes_the_evening_on_the_map(
     signed_in_page: Callable[..., Any], scene: Scene, person: User, size: tuple[int, int]
 ) -> None:
@@ -234,12 +197,6 @@ def test_a_supervisor_changes_the_evening_on_the_map(
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
 
 
-def _centre(scene: Scene, cell_id: int) -> list[float]:
-    lon, lat = scene.spec.centres_lonlat()
-    at = int(scene.spec.index_of([cell_id])[0])
-    return [float(lat[at]), float(lon[at])]
-
-
 def test_a_box_adds_a_mission_to_each_of_its_cells(
     signed_in_page: Callable[..., Any], scene: Scene, person: User
 ) -> None:
@@ -260,7 +217,7 @@ def test_a_box_adds_a_mission_to_each_of_its_cells(
     corners = page.evaluate(
         """([a, b]) => { const map = window.MissionsBoard.map, box = map.getContainer().getBoundingClientRect();
             return [a, b].map((at) => map.latLngToContainerPoint(at)).map((p) => [box.left + p.x, box.top + p.y]); }""",
-        [_centre(scene, row[0]), _centre(scene, row[2])],
+        [centre(scene, row[0]), centre(scene, row[2])],
     )  # fmt: skip
     (x0, y0), (x1, y1) = corners
     page.mouse.move(x0 - 9, y0 + 9)
@@ -337,8 +294,9 @@ def test_a_filter_holds_for_list_map_and_timeline_and_says_what_it_hides(
     assert page.locator("[data-mission]").count() == 6
 
 
+@SIZES
 def test_the_print_out_has_a_page_a_beat(
-    signed_in_page: Callable[..., Any], scene: Scene, person: User
+    signed_in_page: Callable[..., Any], scene: Scene, person: User, size: tuple[int, int]
 ) -> None:
     Unit.objects.filter(call_sign="R11").update(missions_per_shift=10)
     plan = scene.plan(publish=True)
@@ -346,21 +304,16 @@ def test_the_print_out_has_a_page_a_beat(
     for crime_type in {mission.crime_type for mission in plan.missions.all()}:
         TacticRule.objects.create(agency=scene.agency, crime_type=crime_type, tactic=tactic)
     page = signed_in_page(person, scene.agency)
-    open_board(page, scene, DESK)
+    open_board(page, scene, size)
     page.get_by_role("link", name="Print").click()
     page.wait_for_selector("#print-button:enabled")
     assert page.locator(".sheet__tactics:text('Foot patrol')").count() == plan.missions.count()
-    picture(page, "print", full_page=True)
+    picture(page, f"print-{size[0]}", full_page=True)
     for paper in ("A4", "Letter"):
         pdf = page.pdf(format=paper)
         if shots := os.environ.get("SCREENSHOTS"):
-            (Path(shots) / f"sheets-{paper}.pdf").write_bytes(pdf)
+            (Path(shots) / f"sheets-{paper}-{size[0]}.pdf").write_bytes(pdf)
         assert pages_of(pdf) == 4
-
-
-def pages_of(pdf: bytes) -> int:
-    """Pages of a PDF that Chromium wrote: it does not pack page objects."""
-    return len(re.findall(rb"/Type\s*/Page\b(?!s)", io.BytesIO(pdf).read()))
 
 
 def test_two_shifts_are_compared_on_one_map(
