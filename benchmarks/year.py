@@ -1,0 +1,387 @@
+"""A year of the demo city: forecast, plan, patrol, learn from what is reported, and again, three times a day.
+
+The city is Riverton with its beats, crime types, weather, season, repeats and days of 23 and 25 hours. Its forecast is the
+engine's own, fitted anew every four weeks and advanced before each shift; the plan is the product's own ``plan_draw``, with its
+cool-down, saturation, caps and floor. Missions are felt: a part of the crimes in a visited box, from the first visit to the end
+of the shift, does not happen, and half of that happens next door instead. So the forecast sees a city that its own
+missions have changed. What officers come upon themselves is not learnt from, unless a ``Loop`` says so.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import date, time
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from agencies.engine.offence_codes import OFFENCE_CLASSES
+from agencies.engine.shift_clock import ShiftHours, instances_array
+from benchmarks.thieves import Thief, Watch, best_boxes
+from forecasting.engine.fit import fit_champions
+from forecasting.engine.grid import GridSpec, grid_build
+from forecasting.engine.periods import Periods, ShiftWindow
+from forecasting.engine.state import ForecastState
+from forecasting.engine.trained import TrainedType
+from ingestion.engine.tables import IncidentTable
+from missions_project.demo.city import build_city
+from missions_project.demo.events import draw_history
+from missions_project.demo.files import DEFAULT_SEED
+from missions_project.demo.intensity import CRIME_TYPES, MODELS, background_per_year, known_intensity
+from missions_project.demo.places import EPSG
+from missions_project.demo.profiles import TIME_ZONE, calendar, hour_axis, utc_s_to_local, weather
+from missions_project.lib.progress import Progress, no_progress
+from patrols.engine.oversight import predictability
+from patrols.engine.plan import DesignPolicy, PlanDraw, plan_draw
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Times = npt.NDArray[np.datetime64]
+
+HOURS = tuple(ShiftHours(slug, time(hour), 480) for slug, hour in (("night", 0), ("day", 8), ("evening", 16)))
+SHIFT_MINUTES = 480
+SHIFTS = tuple(ShiftWindow(one.slug, one.start_time.hour * 60, one.duration_minutes) for one in HOURS)
+FIRST, BEGINS = date(2023, 1, 1), date(2025, 1, 1)
+"""Crime is simulated from the first of these days on; missions begin on the second."""
+LEAD = np.timedelta64(120, "m")
+DAY = np.timedelta64(86_400, "s")
+BLOCK_SHIFTS = 84
+"""Four weeks: how often models are fitted anew, and the step in which drift is looked for."""
+REPORTING_HOURS, LATE_SHARE, LATE_DAYS = 1.5, 0.02, 14.0
+FOUND_PER_MISSION = 0.1
+WEIGHT = np.array([next(o.default_weight for o in OFFENCE_CLASSES if o.key == name) for name in CRIME_TYPES])
+
+
+@dataclass(frozen=True, eq=False)
+class YearCity:
+    """The demo city on a grid, and all that would happen there if nobody patrolled.
+
+    ``events`` ascend by time and hold the reports' times; ``true_harm`` float64[N]: weighted crimes a year of each cell by
+    the city's lasting truth (repeats included in the level). ``beat_of_cell`` -1 outside all beats.
+    """
+
+    grid: GridSpec
+    beat_of_cell: Ints
+    true_harm: Floats
+    events: IncidentTable
+    periods: Periods
+    starts: int
+    """Index of the first period with missions."""
+
+    @property
+    def beats(self) -> Ints:
+        found: Ints = np.unique(self.beat_of_cell[self.beat_of_cell >= 0])
+        return found
+
+
+@dataclass(frozen=True)
+class Loop:
+    """How a year is run: what trains the forecast, how boxes are chosen, what missions do.
+
+    ``prevented``: chance that a crime in a visited box does not happen; ``displaced``: share of those that happens next door;
+    ``carried_out``: share of missions. ``champion``: the engine's model.
+    """
+
+    name: str
+    randomised: bool = True
+    found_trains: bool = False
+    prevented: float = 2 / 3
+    displaced: float = 0.5
+    carried_out: float = 0.8
+    champion: str = "blend"
+
+
+@dataclass(eq=False)
+class YearRecord:
+    """What a year leaves: sums by cell, sums by block of four weeks, and what each thief guessed.
+
+    ``visits``: (cell, minutes since the year began, dose) of every visit. ``by_block`` of [blocks, N]: ``pi`` (missions
+    expected), ``missions`` and ``believed`` (the forecast's harm, summed).
+    """
+
+    city: YearCity
+    shifts: int
+    promised: Floats
+    expected: Floats
+    variance: Floats
+    visited: Floats
+    pi: Floats
+    missions: Floats
+    believed: Floats
+    hits: Floats
+    hits_variance: Floats
+    bound: Floats
+    drawn: Floats
+    names: tuple[str, ...]
+    visits: list[tuple[Ints, Floats, Floats]] = field(default_factory=list)
+    unplanned: int = 0
+    prevented: int = 0
+    found: int = 0
+    shortest_days: float = np.inf
+
+
+def demo_city(cell_size_m: float, *, seed: int = DEFAULT_SEED, days: int = 365) -> YearCity:
+    """Lay a grid over Riverton and draw two years without missions and ``days`` more as they would be without any."""
+    city = build_city(seed)
+    streams = [np.random.default_rng(s) for s in np.random.SeedSequence([seed, 5]).spawn(5)]
+    last = BEGINS.toordinal() + days
+    dated = instances_array(HOURS, FIRST, date.fromordinal(last), TIME_ZONE)
+    periods = Periods(dated.from_utc, dated.to_utc, dated.local_from, dated.slot.astype(np.int16))
+    first_s = int(dated.from_utc[0].astype(np.int64))
+    hours = hour_axis(first_s, int(dated.to_utc[-1].astype(np.int64) - first_s) // 3600 + 48)
+    truth = known_intensity(
+        streams[1],
+        city=city,
+        hours=hours,
+        sky=weather(streams[0], hours),
+        events=calendar(streams[2], hours),
+    )
+    history = draw_history(streams[3], truth)
+    grid = grid_build(city.boundary, cell_size_m, EPSG)
+    at = history.at_utc_s.astype(np.int64).astype("datetime64[s]")
+    n = len(at)
+    delay = 3_600.0 * REPORTING_HOURS * streams[4].lognormal(0.0, 1.1, n)
+    delay += (streams[4].random(n) < LATE_SHARE) * streams[4].exponential(LATE_DAYS * 86_400.0, n)
+    events = IncidentTable(
+        x_m=city.places.x_m[history.place],
+        y_m=city.places.y_m[history.place],
+        occurred_utc=at,
+        occurred_to_utc=at,
+        occurred_local=utc_s_to_local(history.at_utc_s),
+        known_utc=at + delay.astype(np.int64).astype("timedelta64[s]"),
+        category=history.type_index.astype(np.int16),
+        categories=CRIME_TYPES,
+    )
+    cell = grid.locate(city.places.x_m, city.places.y_m)
+    inside = cell >= 0
+    background = background_per_year()
+    harm = np.zeros(len(grid))
+    for owner, k in enumerate(truth.type_of_component):
+        scale = WEIGHT[k] * MODELS[CRIME_TYPES[k]].per_year / background[k]
+        harm += scale * np.bincount(
+            cell[inside], truth.surfaces[owner].astype(np.float64)[inside], minlength=len(grid)
+        )
+    x_m, y_m = grid.centres()
+    beat_of_cell = np.full(len(grid), -1, dtype=np.int64)
+    for number, beat in enumerate(city.beats):
+        beat_of_cell[shapely.contains_xy(beat.shape, x_m, y_m)] = number
+    starts = int(np.searchsorted(dated.local_from, np.datetime64(BEGINS, "s")))
+    return YearCity(grid, beat_of_cell, harm, events, periods, starts)
+
+
+class Forecaster:
+    """The engine's forecast as an agency has it: fitted every four weeks, advanced before each shift by what was reported."""
+
+    def __init__(self, city: YearCity, champion: str, seed: int, most_periods: int = 200) -> None:
+        self._city, self._champion, self._most = city, champion, most_periods
+        self._rng = np.random.default_rng([seed, 1])
+        self._state: ForecastState | None = None
+        self._trained: dict[str, TrainedType] = {}
+
+    def harm(self, number: int, known: IncidentTable, *, refit: bool) -> Floats:
+        """Return the harm expected in each cell in one shift, from what was known two hours before it began."""
+        city = self._city
+        period = city.periods.take([number])
+        as_of = period.from_utc[0] - LEAD
+        if refit:
+            past = city.periods.take(np.flatnonzero(city.periods.to_utc < as_of))
+            self._trained = fit_champions(
+                grid=city.grid,
+                incidents=known.known_before(as_of),
+                periods=past,
+                shifts=SHIFTS,
+                targets=CRIME_TYPES,
+                as_of_utc=as_of,
+                rng=self._rng,
+                champion=self._champion,
+                workers=1,
+                max_periods=self._most,
+            )
+        if self._state is None:
+            self._state = ForecastState.build(grid=city.grid, incidents=known, shifts=SHIFTS, as_of_utc=as_of)
+        self._state.advance(known, as_of)
+        surfaces = self._state.forecast(trained=self._trained, period=period, workers=1)
+        total = np.zeros(len(city.grid))
+        for k, name in enumerate(CRIME_TYPES):
+            total += WEIGHT[k] * surfaces[name]
+        return total
+
+
+class _Past:
+    """Planned minutes and days since the last mission, as ``patrols.selectors.planned_history`` counts them."""
+
+    def __init__(self, n: int, policy: DesignPolicy) -> None:
+        self._window = policy.saturation_window_days * DAY
+        self._recent: deque[tuple[np.datetime64, Ints, Floats]] = deque()
+        self._minutes, self._ended = np.zeros(n), np.full(n, np.datetime64("NaT"), dtype="datetime64[s]")
+
+    def before(self, start: np.datetime64) -> tuple[Floats, Floats]:
+        while self._recent and start - self._recent[0][0] >= self._window:
+            _, cells, spent = self._recent.popleft()
+            self._minutes[cells] -= spent
+        days = (start - self._ended) / DAY
+        return self._minutes.copy(), np.where(np.isnan(days), np.inf, np.maximum(days, 0.0))
+
+    def add(self, ends: np.datetime64, cells: Ints, spent: Floats) -> None:
+        self._minutes[cells] += spent
+        self._recent.append((ends, cells, spent))
+        self._ended[cells] = ends
+
+
+def run_year(
+    city: YearCity,
+    loop: Loop,
+    *,
+    shifts: int,
+    k: int,
+    units: int,
+    thieves: tuple[Thief, ...] = (),
+    policy: DesignPolicy | None = None,
+    seed: int = 1,
+    progress: Progress = no_progress,
+) -> YearRecord:
+    """Run the loop shift by shift and return what it leaves. Equal arguments give equal years.
+
+    ``k`` missions and ``units`` units per beat and shift. Thieves guess before each draw, and then see it.
+    """
+    policy = policy or DesignPolicy()
+    rng = np.random.default_rng([seed, 0])
+    n, beats = len(city.grid), [int(beat) for beat in city.beats]
+    x_m, y_m = city.grid.centres()
+    past, watch = _Past(n, policy), Watch(city.beat_of_cell, k)
+    forecaster = Forecaster(city, loop.champion, seed)
+    blocks = -(-shifts // BLOCK_SHIFTS)
+    zero = [np.zeros(n) for _ in range(4)]
+    record = YearRecord(
+        city, shifts, *zero, *(np.zeros((blocks, n)) for _ in range(3)),
+        *(np.zeros((len(thieves), shifts)) for _ in range(2)), np.zeros(shifts), np.zeros(shifts),
+        tuple(thief.name for thief in thieves),
+    )  # fmt: skip
+    begun = city.periods.from_utc[city.starts]
+    event_rows = np.searchsorted(city.events.occurred_utc, city.periods.from_utc)
+    known = city.events.take(np.arange(event_rows[city.starts]))
+    for shift in range(shifts):
+        progress(shift, shifts, loop.name)
+        number, block = city.starts + shift, shift // BLOCK_SHIFTS
+        start, ends = city.periods.from_utc[number], city.periods.to_utc[number]
+        harm = forecaster.harm(number, known, refit=shift % BLOCK_SHIFTS == 0)
+        minutes, days = past.before(start)
+        if loop.randomised:
+            plan = plan_draw(
+                harm=harm,
+                beat_of_cell=city.beat_of_cell,
+                beat_k=dict.fromkeys(beats, k),
+                beat_units=dict.fromkeys(beats, units),
+                suppressed=np.zeros(n, dtype=np.bool_),
+                planned_minutes=minutes,
+                days_since_last=days,
+                x_m=x_m,
+                y_m=y_m,
+                shift_minutes=SHIFT_MINUTES,
+                policy=policy,
+                seed=int(rng.integers(2**62)),
+            )
+            cells, first, spent = _judge_plan(record, plan, block, shift, watch, thieves, harm, minutes, days)
+            offset = (start - begun) / np.timedelta64(60, "s")
+            record.visits.append((cells, plan.visit_start_minutes[plan.drawn_rows] + offset, spent[:, None]))
+            spent = spent * np.isfinite(plan.visit_start_minutes[plan.drawn_rows]).sum(axis=1)
+        else:
+            cells = best_boxes(harm, city.beat_of_cell, k)
+            first, spent = np.zeros(len(cells)), np.full(len(cells), 39.0)
+        past.add(ends, cells, spent)
+        record.visited[cells] += 1
+        record.missions[block, cells] += 1
+        record.believed[block] += harm
+        last = event_rows[number + 1] if number + 1 < len(event_rows) else len(city.events)
+        happened = city.events.take(np.arange(event_rows[number], last))
+        known = _appended(known, _lived_through(record, loop, city, happened, cells, first, start, ends, rng))
+    progress(shifts, shifts, loop.name)
+    return record
+
+
+def _judge_plan(
+    record: YearRecord,
+    plan: PlanDraw,
+    block: int,
+    shift: int,
+    watch: Watch,
+    thieves: tuple[Thief, ...],
+    harm: Floats,
+    minutes: Floats,
+    days: Floats,
+) -> tuple[Ints, Floats, Floats]:
+    """Let the thieves guess, add the draw to the sums; return drawn cells, first starts (minutes) and dose a visit."""
+    record.unplanned += len(plan.infeasible)
+    rows = plan.drawn_rows
+    cells = plan.cell[rows]
+    pi = np.zeros(len(harm))
+    pi[plan.cell] = plan.pi
+    drawn = np.zeros(len(harm), dtype=np.bool_)
+    drawn[cells] = True
+    k_of = {int(beat): int(k) for beat, k in zip(plan.beat_id, plan.beat_k, strict=True)}
+    record.bound[shift] = predictability(plan.pi, plan.beat, k_of) * float(plan.beat_k.sum())
+    record.drawn[shift] = len(rows)
+    seen = watch.seen(harm, minutes, days, slot=shift % len(SHIFTS))
+    for row, thief in enumerate(thieves):
+        named = best_boxes(thief.score(seen, pi), record.city.beat_of_cell, watch.k)
+        record.hits[row, shift] = drawn[named].sum()
+        # Draws of a fixed size with negative correlations: the true variance is at most this.
+        record.hits_variance[row, shift] = (pi[named] * (1 - pi[named])).sum()
+    for thief in thieves:
+        thief.learn(seen, drawn)
+    watch.add(drawn, slot=shift % len(SHIFTS))
+    record.promised[plan.cell] += plan.floor
+    record.expected[plan.cell] += plan.pi
+    record.variance[plan.cell] += plan.pi * (1 - plan.pi)
+    record.pi[block, plan.cell] += plan.pi
+    return cells, plan.visit_start_minutes[rows, 0], plan.dose_minutes[rows]
+
+
+def _lived_through(
+    record: YearRecord,
+    loop: Loop,
+    city: YearCity,
+    events: IncidentTable,
+    cells: Ints,
+    first: Floats,
+    start: np.datetime64,
+    ends: np.datetime64,
+    rng: np.random.Generator,
+) -> IncidentTable:
+    """Return what is reported of a shift's crimes after its missions, and what officers found where that is learnt."""
+    done = rng.random(len(cells)) < loop.carried_out
+    since = np.full(len(city.grid), np.datetime64("NaT"), dtype="datetime64[s]")
+    since[cells[done]] = start + (60 * first[done]).astype(np.int64).astype("timedelta64[s]")
+    cell = city.grid.locate(events.x_m, events.y_m)
+    felt = (cell >= 0) & (events.occurred_utc >= since[cell]) & (events.occurred_utc < ends)
+    stopped = felt & (rng.random(len(events)) < loop.prevented)
+    moved = stopped & (rng.random(len(events)) < loop.displaced)
+    record.prevented += int(stopped.sum() - moved.sum())
+    angle = rng.integers(0, 4, len(events)) * (np.pi / 2)
+    x_m = np.where(moved, events.x_m + city.grid.cell_size_m * np.round(np.cos(angle)), events.x_m)
+    y_m = np.where(moved, events.y_m + city.grid.cell_size_m * np.round(np.sin(angle)), events.y_m)
+    kept = ~stopped | moved
+    parts = [(x_m[kept], y_m[kept], events.occurred_utc[kept], events.known_utc[kept], events.category[kept])]
+    relative = city.true_harm / city.true_harm.mean()
+    n = rng.poisson(FOUND_PER_MISSION * np.minimum(relative[cells[done]], 10.0))
+    record.found += int(n.sum())
+    if loop.found_trains and n.sum():
+        where = np.repeat(cells[done], n)
+        centre_x, centre_y = city.grid.centres()
+        kind = rng.choice(
+            len(CRIME_TYPES), len(where), p=np.bincount(city.events.category) / len(city.events)
+        )
+        at = since[where]
+        parts.append((centre_x[where], centre_y[where], at, at, kind.astype(np.int16)))
+    x_m, y_m, at, known, category = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.argsort(at, kind="stable")
+    local = utc_s_to_local(at[order].astype(np.int64))
+    return IncidentTable(
+        x_m[order], y_m[order], at[order], at[order], local, known[order], category[order], CRIME_TYPES
+    )
+
+
+def _appended(table: IncidentTable, new: IncidentTable) -> IncidentTable:
+    names = ("x_m", "y_m", "occurred_utc", "occurred_to_utc", "occurred_local", "known_utc", "category")
+    columns = [np.concatenate([getattr(table, name), getattr(new, name)]) for name in names]
+    return IncidentTable(*columns, categories=table.categories)
