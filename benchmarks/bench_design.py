@@ -174,7 +174,12 @@ def main() -> int:
             (
                 "a year, 25,000 cells",
                 lambda: year(
-                    FINE_M, Loop("fine", champion="counts_and_kernel"), k=12, units=4, days=days, group_cells=10
+                    FINE_M,
+                    Loop("fine", champion="counts_and_kernel"),
+                    k=12,
+                    units=4,
+                    days=days,
+                    group_cells=10,
                 ),
             )
         ],
