@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import spearmanr
 
-from benchmarks.year import BLOCK_SHIFTS, YearRecord
+from benchmarks.year import YearRecord
+from benchmarks.year_city import BLOCK_SHIFTS
 from forecasting.engine.counts import pooled_places
 from patrols.engine.design import DesignPolicy
 from patrols.engine.oversight import gini
@@ -98,10 +99,13 @@ def thief_figures(record: YearRecord) -> dict[str, dict[str, float]]:
     """
     found = {}
     half = record.shifts // 2
-    blocks = np.arange(0, record.shifts, BLOCK_SHIFTS)
+    # Whole blocks only: three shifts left over at a year's end say nothing.
+    whole = max(record.shifts // BLOCK_SHIFTS, 1) * BLOCK_SHIFTS
+    blocks = np.arange(0, min(whole, record.shifts), BLOCK_SHIFTS)
     bound = float(record.bound.sum())
+    bounds = np.add.reduceat(record.bound[:whole], blocks)
     for name, hits, variance in zip(record.names, record.hits, record.hits_variance, strict=True):
-        by_block = np.add.reduceat(hits, blocks) / np.add.reduceat(record.bound, blocks)
+        by_block = np.add.reduceat(hits[:whole], blocks) / bounds
         found[name] = {
             "share_guessed": float(hits.sum() / record.drawn.sum()),
             "ratio_to_bound": float(hits.sum() / bound),
@@ -112,7 +116,7 @@ def thief_figures(record: YearRecord) -> dict[str, dict[str, float]]:
             ),
             "worst_four_weeks_ratio": float(by_block.max()),
             "four_weeks_ratio_standard_error": float(
-                np.sqrt(np.add.reduceat(variance, blocks).max()) / np.add.reduceat(record.bound, blocks).min()
+                (np.sqrt(np.add.reduceat(variance[:whole], blocks)) / bounds).max()
             ),
         }
     return found
