@@ -17,6 +17,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -192,7 +193,10 @@ def main() -> int:
             )
         ],
         "loops": [
-            (loop.name, lambda loop=loop: year(250.0, loop, k=4, units=2, days=days, group_cells=8))
+            (
+                loop.name,
+                partial(year, 250.0, loop, k=4, units=2, days=days, group_cells=8),
+            )
             for loop in LOOPS
         ],
     }

@@ -8,7 +8,8 @@ missions have changed. What officers come upon themselves is not learnt from, un
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -51,8 +52,10 @@ class Loop:
 class YearRecord:
     """What a year leaves: sums by cell, sums by block of four weeks, and what each thief guessed.
 
-    ``visits``: (cell, minutes since the year began, dose) of every visit. ``by_block`` of [blocks, N]: ``pi`` (missions
-    expected), ``missions`` and ``believed`` (the forecast's harm, summed).
+    float64[N]: ``promised`` (sum of floors), ``expected`` (of chances), ``variance`` (of chance × its complement), ``visited``.
+    [blocks, N]: ``pi`` (missions expected), ``missions``, ``believed`` (the forecast's harm). [thieves, S]: ``hits`` and
+    ``hits_variance``; [S]: ``bound`` and ``drawn``. ``visits``: per shift, cells, [n, V] starts in minutes since the year
+    began, and minutes of each visit.
     """
 
     city: YearCity
@@ -74,6 +77,16 @@ class YearRecord:
     prevented: int = 0
     found: int = 0
 
+    @classmethod
+    def empty(cls, city: YearCity, shifts: int, names: tuple[str, ...]) -> Self:
+        """A record of nothing yet."""
+        n, blocks = len(city.grid), -(-shifts // BLOCK_SHIFTS)
+        by_cell = {name: np.zeros(n) for name in ("promised", "expected", "variance", "visited")}
+        by_block = {name: np.zeros((blocks, n)) for name in ("pi", "missions", "believed")}
+        by_thief = {name: np.zeros((len(names), shifts)) for name in ("hits", "hits_variance")}
+        by_shift = {name: np.zeros(shifts) for name in ("bound", "drawn")}
+        return cls(city=city, shifts=shifts, names=names, **by_cell, **by_block, **by_thief, **by_shift)
+
 
 class _Past:
     """Planned minutes and days since the last mission, as ``patrols.selectors.planned_history`` counts them."""
@@ -87,7 +100,7 @@ class _Past:
         while self._recent and start - self._recent[0][0] >= self._window:
             _, cells, spent = self._recent.popleft()
             self._minutes[cells] -= spent
-        days = (start - self._ended) / DAY
+        days = np.asarray((start - self._ended) / DAY, dtype=np.float64)
         return self._minutes.copy(), np.where(np.isnan(days), np.inf, np.maximum(days, 0.0))
 
     def add(self, ends: np.datetime64, cells: Ints, spent: Floats) -> None:
@@ -118,13 +131,7 @@ def run_year(
     x_m, y_m = city.grid.centres()
     past, watch = _Past(n, policy), Watch(city.beat_of_cell, k)
     forecaster = forecaster_of(city, loop.forecast, seed)
-    blocks = -(-shifts // BLOCK_SHIFTS)
-    zero = [np.zeros(n) for _ in range(4)]
-    record = YearRecord(
-        city, shifts, *zero, *(np.zeros((blocks, n)) for _ in range(3)),
-        *(np.zeros((len(thieves), shifts)) for _ in range(2)), np.zeros(shifts), np.zeros(shifts),
-        tuple(thief.name for thief in thieves),
-    )  # fmt: skip
+    record = YearRecord.empty(city, shifts, tuple(thief.name for thief in thieves))
     begun = city.periods.from_utc[city.starts]
     event_rows = np.searchsorted(city.events.occurred_utc, city.periods.from_utc)
     known = city.events.take(np.arange(event_rows[city.starts]))
@@ -251,5 +258,5 @@ def _lived_through(
 
 def _appended(table: IncidentTable, new: IncidentTable) -> IncidentTable:
     names = ("x_m", "y_m", "occurred_utc", "occurred_to_utc", "occurred_local", "known_utc", "category")
-    columns = [np.concatenate([getattr(table, name), getattr(new, name)]) for name in names]
-    return IncidentTable(*columns, categories=table.categories)
+    columns = {name: np.concatenate([getattr(table, name), getattr(new, name)]) for name in names}
+    return replace(table, **columns)
