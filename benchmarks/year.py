@@ -9,7 +9,7 @@ missions have changed. What officers come upon themselves is not learnt from, un
 
 from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -81,10 +81,14 @@ class YearRecord:
     def empty(cls, city: YearCity, shifts: int, names: tuple[str, ...]) -> Self:
         """A record of nothing yet."""
         n, blocks = len(city.grid), -(-shifts // BLOCK_SHIFTS)
-        by_cell = {name: np.zeros(n) for name in ("promised", "expected", "variance", "visited")}
-        by_block = {name: np.zeros((blocks, n)) for name in ("pi", "missions", "believed")}
-        by_thief = {name: np.zeros((len(names), shifts)) for name in ("hits", "hits_variance")}
-        by_shift = {name: np.zeros(shifts) for name in ("bound", "drawn")}
+        by_cell: dict[str, Any] = {
+            name: np.zeros(n) for name in ("promised", "expected", "variance", "visited")
+        }
+        by_block: dict[str, Any] = {name: np.zeros((blocks, n)) for name in ("pi", "missions", "believed")}
+        by_thief: dict[str, Any] = {
+            name: np.zeros((len(names), shifts)) for name in ("hits", "hits_variance")
+        }
+        by_shift: dict[str, Any] = {name: np.zeros(shifts) for name in ("bound", "drawn")}
         return cls(city=city, shifts=shifts, names=names, **by_cell, **by_block, **by_thief, **by_shift)
 
 
@@ -96,7 +100,7 @@ class _Past:
         self._recent: deque[tuple[np.datetime64, Ints, Floats]] = deque()
         self._minutes, self._ended = np.zeros(n), np.full(n, np.datetime64("NaT"), dtype="datetime64[s]")
 
-    def before(self, start: np.datetime64) -> tuple[Floats, Floats]:
+    def before(self, start: Any) -> tuple[Floats, Floats]:
         while self._recent and start - self._recent[0][0] >= self._window:
             _, cells, spent = self._recent.popleft()
             self._minutes[cells] -= spent
@@ -258,5 +262,7 @@ def _lived_through(
 
 def _appended(table: IncidentTable, new: IncidentTable) -> IncidentTable:
     names = ("x_m", "y_m", "occurred_utc", "occurred_to_utc", "occurred_local", "known_utc", "category")
-    columns = {name: np.concatenate([getattr(table, name), getattr(new, name)]) for name in names}
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(table, name), getattr(new, name)]) for name in names
+    }
     return replace(table, **columns)

@@ -72,7 +72,9 @@ def floor_figures(record: YearRecord, group_cells: int) -> dict[str, float]:
         name: np.bincount(place, weights=getattr(record, name), minlength=n)
         for name in ("promised", "visited", "variance")
     }
-    whole = sums["promised"] >= 0.5 * np.median(sums["promised"])
+    held = sums["variance"] > 0
+    # Squares at the city's limit hold few cells, and little is promised to them.
+    whole = held & (sums["promised"] >= 0.5 * np.median(sums["promised"][held]))
     lack = (sums["promised"] - sums["visited"])[whole] / np.sqrt(sums["variance"][whole])
     return {
         "candidates": float(candidate.sum()),
