@@ -56,7 +56,7 @@ def shift_plan_queue(
 
     ``with_forecast``: a forecast is queued with it, and the plan is drawn from that one (``plan_run``); else from the newest
     there is when its turn comes. Whoever calls sends a new one to a worker (``plan_task``). Raises ``MissionsError`` where
-    the shift does not start that day. Three queries where one waits already.
+    the shift does not start that day. Two queries where one waits already.
     """
     # Locked: of two who ask in the same moment the second must see the first one's plan.
     Shift.objects.select_for_update().get(pk=shift.pk)

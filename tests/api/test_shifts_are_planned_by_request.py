@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.http import HttpResponse
 
 from agencies.models import AuditEvent, Beat
@@ -14,8 +17,9 @@ from forecasting.models import ForecastRun, RiskSurface
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import RunStatus, run_execution
 from patrols.models import MissionPlan, PatrolPolicy
-from patrols.services import line, plan_run
+from patrols.services import line, plan_run, shift_plan_queue
 from tests.api.scenes import ApiScene, make_api_scene
+from tests.patrols.scenes import ON, make_scene
 
 pytestmark = pytest.mark.django_db
 Callbacks = Callable[..., Any]
@@ -271,3 +275,25 @@ def test_a_plan_is_asked_for_in_a_fixed_number_of_queries(
         assert client.post(path, {}, content_type="application/json").status_code == 202
     with django_assert_max_num_queries(14):
         assert client.post(path, {}, content_type="application/json").status_code == 202
+
+
+@pytest.mark.django_db(transaction=True)
+def test_four_who_ask_at_the_same_moment_get_one_plan() -> None:
+    made = make_scene()
+    together = Barrier(4)
+
+    def ask(_: int) -> tuple[int, bool]:
+        try:
+            together.wait()
+            plan, is_new = shift_plan_queue(
+                agency=made.agency, shift=made.shift, on=ON, with_forecast=True, actor=None
+            )
+            return plan.pk, is_new
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(ask, range(4)))
+    assert len({pk for pk, _ in told}) == 1
+    assert sorted(is_new for _, is_new in told) == [False, False, False, True]
+    assert ForecastRun.objects.exclude(pk=made.run.pk).count() == MissionPlan.objects.count() == 1
