@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.http import HttpResponse
+from django.utils import timezone
 
 from agencies.models import AuditEvent, Beat
 from forecasting.models import ForecastRun, RiskSurface
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import RunStatus, run_execution
 from patrols.models import MissionPlan, PatrolPolicy
+from patrols.no_plan import no_plan
 from patrols.services import line, plan_run, shift_plan_queue
 from tests.api.scenes import ApiScene, make_api_scene
 from tests.patrols.scenes import ON, make_scene
@@ -149,10 +151,15 @@ def test_a_forecast_that_fails_is_told_by_the_plan_with_its_next_step(scene: Api
 def test_a_plan_waits_while_another_worker_makes_its_forecast(scene: ApiScene, forecasts: list[int]) -> None:
     answer = scene.send(WHO, tomorrow(scene, "plan"))
     plan = MissionPlan.objects.get(pk=answer.json()["id"])
-    ForecastRun.objects.filter(pk=plan.forecast_run_id).update(status=RunStatus.RUNNING)
+    ForecastRun.objects.filter(pk=plan.forecast_run_id).update(
+        status=RunStatus.RUNNING, progress_done=30, progress_total=100, progress_label="Reading incidents"
+    )
     assert plan_run(plan=plan) is None
     plan.refresh_from_db()
     assert plan.status == RunStatus.QUEUED
+    shown = no_plan(scene.agency, plan.shift, plan.on, plan, now=timezone.now())
+    assert shown is not None
+    assert (shown.title, shown.reason, shown.percent) == ("Forecasting …", "Reading incidents", 30)
     ForecastRun.objects.filter(pk=plan.forecast_run_id).update(status=RunStatus.QUEUED)
     drawn = plan_run(plan=MissionPlan.objects.get(pk=plan.pk))
     assert drawn is not None
