@@ -51,16 +51,24 @@ def no_plan(
     planning = planning_state(agency, shift, on)
     next_at = _next_at(agency, shift, on, planning, now)
     if plan is not None and plan.status != RunStatus.FAILED:
+        run = plan.forecast_run if plan.status == RunStatus.QUEUED else None
+        if run is not None and not run.is_finished:
+            return _forecasting(run)
         return NoPlan(
             "Planning …", plan.progress_label or "Waiting for the worker.", percent=plan.progress_percent
         )
     forecast = None if plan else forecast_tried(agency, shift, on)
     if forecast is not None and not forecast.is_finished:
-        label = forecast.progress_label or "Waiting for the worker."
-        return NoPlan("Forecasting …", label, percent=forecast.progress_percent)
+        return _forecasting(forecast)
     if planning is not None and planning.state in (ShiftPlanning.State.QUEUED, ShiftPlanning.State.RUNNING):
         return NoPlan("Planning …", "This shift is being forecast and planned by schedule.", percent=0)
     return _failed(plan, forecast, planning, next_at) or _not_yet(agency, shift, starts, ends, next_at, now)
+
+
+def _forecasting(run: ForecastRun) -> NoPlan:
+    return NoPlan(
+        "Forecasting …", run.progress_label or "Waiting for the worker.", percent=run.progress_percent
+    )
 
 
 def _failed(

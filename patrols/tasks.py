@@ -8,7 +8,7 @@ from patrols.models import MissionPlan, PresenceAccount
 
 @shared_task  # type: ignore[untyped-decorator]  # celery ships no types
 def plan_task(plan_id: int) -> None:
-    services.plan_missions(plan=MissionPlan.objects.get(pk=plan_id))
+    services.plan_run(plan=MissionPlan.objects.get(pk=plan_id))
 
 
 @shared_task  # type: ignore[untyped-decorator]

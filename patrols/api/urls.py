@@ -2,16 +2,21 @@
 
 from django.urls import path
 
-from patrols.api import decided, missions, plans, roster, units
+from patrols.api import decided, missions, planning, plans, roster, units
 
 MISSION = "missions/<int:mission_id>"
 DUTY = "roster/<str:on>/<slug:shift_slug>/<str:call_sign>/"
 urlpatterns = [
     path("shifts/", plans.Shifts.as_view(), name="shifts"),
     path("shifts/<str:on>/<slug:shift_slug>/", plans.OneShift.as_view(), name="shift"),
+    path("shifts/<str:on>/<slug:shift_slug>/plan/", planning.ShiftPlan.as_view(), name="shift_plan"),
+    path(
+        "shifts/<str:on>/<slug:shift_slug>/decisions/", planning.ShiftDecision.as_view(), name="shift_decide"
+    ),
     path("plans/", plans.Plans.as_view(), name="plans"),
     path("plans/<int:plan_id>/", plans.OnePlan.as_view(), name="plan"),
     path("plans/<int:plan_id>/publish/", plans.PlanPublication.as_view(), name="plan_publish"),
+    path("plans/<int:plan_id>/dismiss/", planning.PlanDismissal.as_view(), name="plan_dismiss"),
     path("missions/", missions.Missions.as_view(), name="missions"),
     path(f"{MISSION}/", missions.OneMission.as_view(), name="mission"),
     path(f"{MISSION}/assignment/", missions.MissionAssignment.as_view(), name="mission_assignment"),

@@ -2,11 +2,11 @@
 
 from patrols.services.additions import addition_create, addition_end, suppression_end
 from patrols.services.changes import area_suppress, mission_move, mission_swap, missions_add
-from patrols.services.decisions import gunfire_decision_run, plan_decide, plan_dismiss
+from patrols.services.decisions import gunfire_decision_run, plan_decide, plan_decide_once, plan_dismiss
 from patrols.services.duties import duties_copy, duty_clear, duty_set
 from patrols.services.engagements import engagement_arrive, engagement_leave, engagement_record
 from patrols.services.hand_over import hand_over_write
-from patrols.services.line import shift_line_run, shift_run
+from patrols.services.line import plan_run, shift_line_run, shift_plan_queue, shift_run
 from patrols.services.notice_choices import notice_choice_set, notice_secret_renew
 from patrols.services.notices import failures_record, notice_record, notice_send, notices_claim
 from patrols.services.overrides import mission_add, mission_assign, mission_withdraw, suppression_create
@@ -42,11 +42,13 @@ __all__ = [
     "notice_send",
     "notices_claim",
     "plan_decide",
+    "plan_decide_once",
     "plan_dismiss",
     "plan_missions",
     "plan_publish",
     "plan_queue",
     "plan_reasons_write",
+    "plan_run",
     "presence_count",
     "presence_due",
     "reasons_due",
@@ -55,6 +57,7 @@ __all__ = [
     "plannings_claim",
     "plans_publish_due",
     "shift_line_run",
+    "shift_plan_queue",
     "shift_run",
     "suppression_create",
     "suppression_end",

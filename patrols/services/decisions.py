@@ -82,6 +82,52 @@ def plan_decide(
     return plan
 
 
+@transaction.atomic
+def plan_decide_once(
+    *,
+    agency: Agency,
+    shift: Shift,
+    on: dt.date,
+    beats: list[Beat] | None,
+    missions: int,
+    reason: str,
+    actor: User,
+    at: dt.datetime,
+) -> tuple[MissionPlan, bool]:
+    """Queue a person's decision as ``plan_decide`` does, and say whether it is new.
+
+    The same person's same words that still wait to be drawn are the same decision: a request that is sent twice, by a machine
+    that heard no answer, must not draw twice. Raises what ``plan_decide`` raises. Two queries more.
+    """
+    PatrolPolicy.objects.select_for_update().filter(agency=agency, is_active=True).first()
+    asked = {"missions": missions, "beats": _own_beats(agency, actor, beats)}
+    waiting = MissionPlan.objects.filter(
+        agency=agency,
+        shift=shift,
+        on=on,
+        decision__gt=0,
+        state=MissionPlan.State.DRAFT,
+        status__in=(RunStatus.QUEUED, RunStatus.RUNNING),
+        requested_by=actor,
+        reason=reason.strip()[:300],
+    )
+    for plan in waiting.defer("design").order_by("-queued_at"):
+        if plan.config_snapshot.get("asked") == asked:
+            return plan, False
+    made = plan_decide(
+        agency=agency,
+        shift=shift,
+        on=on,
+        beats=beats,
+        missions=missions,
+        reason=reason,
+        trigger=MissionPlan.Trigger.PERSON,
+        actor=actor,
+        at=at,
+    )
+    return made, True
+
+
 def rounded_up(at: dt.datetime) -> dt.datetime:
     """The first whole minute that is not before an instant, in UTC: drawn starts count minutes from there.
 

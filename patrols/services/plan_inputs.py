@@ -14,6 +14,7 @@ from forecasting.engine.grid import GridSpec, project
 from forecasting.models import ForecastRun
 from forecasting.selectors import cell_beats, harm, latest_forecast, weights_now
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.runs import RunStatus
 from patrols.capacity_selectors import BeatCapacity, capacities, capacities_shared
 from patrols.models import Addition, MissionPlan, PatrolPolicy
 from patrols.selectors import (
@@ -146,6 +147,12 @@ def _forecast(plan: MissionPlan) -> ForecastRun:
             f"There is no forecast for {plan.shift} on {plan.on:%Y-%m-%d}.",
             next_step=f"run `manage.py forecast --agency {plan.agency.slug} --shift {plan.shift.slug} "
             f"--date {plan.on:%Y-%m-%d}`, or press “Forecast this shift” on the risk map.",
+        )
+    if forecast.status == RunStatus.FAILED:
+        message, _, next_step = forecast.error.partition(" Next step: ")
+        raise MissionsError(
+            f"Its forecast failed. {message}",
+            next_step=next_step or "forecast the shift again, then plan it.",
         )
     return forecast
 

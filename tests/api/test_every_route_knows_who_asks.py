@@ -38,7 +38,10 @@ WHO: dict[tuple[str, str], set[str]] = {
     ("GET", "surface_npy"): PLANS,
     ("GET", "plans"): PLANS,
     ("GET", "plan"): PLANS,
+    ("POST", "shift_plan"): RUN,
+    ("POST", "shift_decide"): RUN,
     ("POST", "plan_publish"): RUN,
+    ("POST", "plan_dismiss"): RUN,
     ("GET", "missions"): EVERYONE,
     ("POST", "missions"): OVERRIDE,
     ("GET", "mission"): EVERYONE,
@@ -114,6 +117,7 @@ def body(scene: ApiScene, name: str) -> dict[str, Any]:
     return {
         "missions": {"plan": scene.plan.pk, "cell_id": free, "crime_type": "robbery", "starts_at": last,
                      "dose_minutes": 12, "reason": why},
+        "shift_decide": {"missions": 1, "reason": why},
         "mission_assignment": {"unit": scene.unit.call_sign},
         "mission_withdraw": {"reason": why},
         "mission_move": {"reason": why, "starts": [last]},
@@ -158,7 +162,8 @@ def test_each_role_may_what_its_line_says(scene: ApiScene, who: str) -> None:
             assert "Next step" in answer.json()["detail"], (method, name)
             continue
         # 409: the published plan is no draft; no timer runs; a mission is there already.
-        allowed = {200, 201, 204} | ({409} if name in ("plan_publish", "mission_leave") else set())
+        refused = ("plan_publish", "plan_dismiss", "mission_leave")
+        allowed = {200, 201, 202, 204} | ({409} if name in refused else set())
         assert answer.status_code in allowed, (method, name, answer.status_code, answer.content[:300])
 
 

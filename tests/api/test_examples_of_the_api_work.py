@@ -57,8 +57,8 @@ def send(line: str) -> int:
 
 
 def test_the_examples_are_answered_in_their_order() -> None:
-    assert len(LINES) >= 17
+    assert len(LINES) >= 20
     scene = make_api_scene()
     known = variables(scene)
     for line in LINES:
-        assert send(Template(line).substitute(known)) in (200, 201, 204), line
+        assert send(Template(line).substitute(known)) in (200, 201, 202, 204), line
