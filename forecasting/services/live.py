@@ -1,6 +1,7 @@
 """Scoring sealed forecasts once their shifts are over and reported, and once more with the late reports."""
 
 import datetime as dt
+import logging
 from collections.abc import Iterator
 
 from django.db import transaction
@@ -14,7 +15,9 @@ from forecasting.models import ForecastSeal, Grid, LiveRecord, LiveScore, RiskSu
 from forecasting.seals import matches, sealed_types
 from forecasting.selectors.forecasts import baseline_values, surface_values
 from forecasting.selectors.happened import Happened
+from missions_project.lib.errors import MissionsError
 
+logger = logging.getLogger(__name__)
 State = ForecastSeal.State
 FINAL_AFTER = dt.timedelta(days=56)
 """After the first score: reports that are later than that change little, and the record must end some day."""
@@ -78,15 +81,26 @@ def _judge(seal: ForecastSeal, grid: Grid | None, happened: dict[int, Happened],
             state = State.SCORED if again else State.GONE
         elif not matches(seal, surfaces):
             state = State.CHANGED
+        elif (rows := _readable(seal, surfaces, grid, happened[grid.pk])) is None:
+            state = State.SCORED if again else State.GONE
+        elif again:
+            _score_again(seal, rows, now)
+            state = State.FINAL
         else:
-            rows = list(_figures(seal, surfaces, grid, happened[grid.pk]))
-            if again:
-                _score_again(seal, rows, now)
-                state = State.FINAL
-            else:
-                LiveScore.objects.bulk_create([_first(seal, grid, row, now) for row in rows])
-                state, due_at = State.SCORED, (seal.due_at or now) + FINAL_AFTER
+            LiveScore.objects.bulk_create([_first(seal, grid, row, now) for row in rows])
+            state, due_at = State.SCORED, (seal.due_at or now) + FINAL_AFTER
     ForecastSeal.objects.filter(pk=seal.pk).update(state=state, due_at=due_at)
+
+
+def _readable(
+    seal: ForecastSeal, surfaces: list[RiskSurface], grid: Grid, happened: Happened
+) -> list[tuple[RiskSurface, LiveScore]] | None:
+    """The figures, or None where this program cannot read the surfaces: one such seal must not hold up all later ones."""
+    try:
+        return list(_figures(seal, surfaces, grid, happened))
+    except MissionsError:
+        logger.exception("%s could not be scored.", seal)
+        return None
 
 
 def _is_superseded(seal: ForecastSeal) -> bool:
