@@ -187,7 +187,7 @@ def test_the_card_costs_the_same_for_many_versions(
     for number in range(2, 9):
         another(scene.version(), number)
     client = sign_in(analyst)
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(13):
         assert client.get(card(scene)).status_code == 200
 
 
