@@ -3,7 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass, field
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from agencies.models import Agency
@@ -186,6 +186,40 @@ def dosage_report(
         dispatch_records=sum(counts.get("dispatch_records", 0) for counts in accounts),
         dispatch_without_unit=sum(counts.get("dispatch_without_unit", 0) for counts in accounts),
     )
+
+
+@dataclass(frozen=True)
+class BoxMinutes:
+    """Unit-minutes on record in one box: at missions, and by units that passed or stayed without one."""
+
+    delivered: float = 0.0
+    passive: float = 0.0
+
+
+def minutes_on_record(
+    agency: Agency, plan: MissionPlan, cells: list[int], days: int
+) -> dict[int, BoxMinutes]:
+    """Return what is on record in these boxes from the shifts of the window before a plan, by cell. One query.
+
+    For people to see beside the planned minutes. Never for a draw: what was delivered depends on what happened, and plans that
+    depended on it could not be drawn again.
+    """
+    rows = (
+        Presence.objects.filter(
+            agency=agency,
+            grid=plan.grid,
+            cell_id__in=cells,
+            account__on__range=(plan.on - dt.timedelta(days=max(days - 1, 0)), plan.on),
+            account__period_to__lte=plan.period_from,
+        )
+        .order_by()
+        .values_list("cell_id")
+        .annotate(
+            delivered=Sum("minutes", filter=Q(mission__isnull=False), default=0.0),
+            passive=Sum("minutes", filter=Q(mission__isnull=True), default=0.0),
+        )
+    )
+    return {cell: BoxMinutes(delivered, passive) for cell, delivered, passive in rows}
 
 
 class _Lines:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agencies.models import Unit
-from patrols.dosage import dosage_report
+from patrols.dosage import BoxMinutes, dosage_report, minutes_on_record
 from patrols.models import Mission, MissionPlan, Presence, PresenceAccount
 from patrols.services import engagement_record, presence_count
 from tests.factories import make_member, make_user
@@ -117,6 +117,20 @@ def test_completeness_is_told_by_source_week_beat_shift_and_crime_type(
     assert {row["by"] for row in rows} == {"all", "week_of", "beat", "shift", "crime_type"}
     assert (rows[0]["missions_with_record"], rows[0]["missions_without_record"]) == ("3", str(n - 3))
     assert (rows[0]["missions_with_timer"], rows[0]["missions_with_cad"]) == ("3", "0")
+
+
+def test_the_plan_page_shows_what_is_on_record_beside_planned_minutes_and_draws_without_it(
+    scene: Scene, plan: MissionPlan
+) -> None:
+    day = dt.timedelta(days=1)
+    later = MissionPlan(agency=scene.agency, on=ON + day, grid=plan.grid, period_from=plan.period_from + day)
+    first = plan.missions.order_by("number")[0]
+    passed = Presence.objects.filter(mission__isnull=True).order_by("-minutes")[0]
+    found = minutes_on_record(scene.agency, later, [first.cell_id, passed.cell_id], 7)
+    assert found[first.cell_id].delivered == pytest.approx(15.0)
+    assert found[passed.cell_id] == BoxMinutes(delivered=0.0, passive=pytest.approx(20.0))
+    # The plan's own shift is not over: nothing of it is told.
+    assert minutes_on_record(scene.agency, plan, [first.cell_id], 7) == {}
 
 
 def test_dispatch_records_without_a_unit_are_told(scene: Scene, plan: MissionPlan, client: Client) -> None:
