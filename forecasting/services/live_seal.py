@@ -10,7 +10,7 @@ from forecasting.selectors.governance import model_policy
 
 
 def live_seal(*, run: ForecastRun, surfaces: list[RiskSurface]) -> ForecastSeal:
-    """Add one forecast to its agency's chain. Must run in the transaction that stores its surfaces. Four queries.
+    """Add one forecast to its agency's chain. Must run in the transaction that stores its surfaces. Five queries.
 
     What is sealed: both surfaces' bytes of each crime type, the model versions and their files, the configuration and the data
     that the run was made with, the shift and this moment. A forecast made after its shift began is sealed as late and

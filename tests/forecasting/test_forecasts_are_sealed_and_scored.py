@@ -234,14 +234,15 @@ def _change_column(seals: list[ForecastSeal]) -> None:
 
 
 def _change_surface(seals: list[ForecastSeal]) -> None:
-    row = RiskSurface.objects.filter(run=seals[1].run)[0]
-    RiskSurface.objects.filter(pk=row.pk).update(
-        values=codec.surface_encode(np.full(row.run.grid.n_cells, 0.1))
-    )  # type: ignore[union-attr]
+    run = seals[1].run
+    assert run
+    assert run.grid
+    row = RiskSurface.objects.filter(run=run)[0]
+    RiskSurface.objects.filter(pk=row.pk).update(values=codec.surface_encode(np.full(run.grid.n_cells, 0.1)))
 
 
 def _change_config(seals: list[ForecastSeal]) -> None:
-    ForecastRun.objects.filter(pk=seals[1].run_id).update(config_snapshot={"grid": "another"})
+    ForecastRun.objects.filter(seals=seals[1]).update(config_snapshot={"grid": "another"})
 
 
 def _forge(seals: list[ForecastSeal]) -> None:
