@@ -46,21 +46,26 @@ def plan(request: HttpRequest, access: Access, plan_id: int) -> HttpResponse:
     )
     context: dict[str, object] = {"tab": "shift", "access": access, "plan": row}
     if row.is_finished and not row.error:
-        coverage = plan_coverage(row)
-        missions = Mission.objects.filter(plan=row).select_related("beat", "crime_type").defer("why")
-        by_cell = {mission.cell_id: mission for mission in missions}
-        window = len(coverage.saturation[0].days) if coverage.saturation else 0
-        seen = minutes_on_record(access.agency, row, list(by_cell), window)
-        context |= {
-            "coverage": coverage,
-            "share": coverage.harm_expected / coverage.harm_total if coverage.harm_total else 0.0,
-            "strips": [
-                _strip_row(by_cell[strip.cell_id], strip, row.on, seen.get(strip.cell_id, BoxMinutes()))
-                for strip in sorted(coverage.saturation, key=lambda strip: -strip.total)
-            ],
-            "window": window,
-        }
+        context |= _coverage(row)
     return render(request, "patrols/plan.html", context)
+
+
+def _coverage(row: MissionPlan) -> dict[str, object]:
+    """What the page tells of a finished plan."""
+    coverage = plan_coverage(row)
+    missions = Mission.objects.filter(plan=row).select_related("beat", "crime_type").defer("why")
+    by_cell = {mission.cell_id: mission for mission in missions}
+    window = len(coverage.saturation[0].days) if coverage.saturation else 0
+    seen = minutes_on_record(row.agency, row, list(by_cell), window)
+    return {
+        "coverage": coverage,
+        "share": coverage.harm_expected / coverage.harm_total if coverage.harm_total else 0.0,
+        "strips": [
+            _strip_row(by_cell[strip.cell_id], strip, row.on, seen.get(strip.cell_id, BoxMinutes()))
+            for strip in sorted(coverage.saturation, key=lambda strip: -strip.total)
+        ],
+        "window": window,
+    }
 
 
 def _strip_row(mission: Mission, strip: CellStrip, on: dt.date, seen: BoxMinutes) -> StripRow:
