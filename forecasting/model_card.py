@@ -6,7 +6,7 @@ from agencies.models import Agency, CrimeType, Shift
 from forecasting.engine.drawing import model_label
 from forecasting.engine.metrics import MAIN_AREA
 from forecasting.models import ModelVersion
-from forecasting.selectors import drift_of
+from forecasting.selectors import drift_of, live_card
 from forecasting.selectors.why import family_label
 from ingestion.engine.withheld import withheld
 
@@ -29,10 +29,10 @@ def waiting_newer(versions: list[ModelVersion]) -> list[ModelVersion]:
 
 
 def card_context(crime_type: CrimeType, version_id: int) -> dict[str, Any]:
-    """Everything below the heading. Four queries."""
+    """Everything below the heading. Seven queries."""
     rows = ModelVersion.objects.select_related("agency", "crime_type", "grid", "run", "approved_by")
     version = rows.defer("grid__spec").get(pk=version_id)
-    return {"version": version, **figures(crime_type, version)}
+    return {"version": version, "live": live_card(version.agency, crime_type), **figures(crime_type, version)}
 
 
 def figures(crime_type: CrimeType, version: ModelVersion) -> dict[str, Any]:

@@ -28,7 +28,7 @@ CHARTS: dict[str, Callable[[ModelVersion], bytes]] = {
 @require_GET
 @agency_page(SEES_RISK)
 def model(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
-    """The model card of one crime type: what is live, how it was tested, how it has done since. At most ten queries."""
+    """The model card of one crime type: what is live, how it was tested, how it has done since. At most 13 queries."""
     crime_type = get_object_or_404(CrimeType, agency=access.agency, slug=slug)
     versions = listed_versions(crime_type)
     asked = request.GET.get("v", "")

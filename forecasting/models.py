@@ -10,7 +10,23 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from agencies.models import Agency, CrimeType, Shift, User
+from forecasting.models_live import ForecastSeal, LiveRecord, LiveScore
 from missions_project.lib.runs import AbstractRun, RunQuerySet
+
+__all__ = [
+    "DriftAcknowledgement",
+    "ForecastRun",
+    "ForecastSeal",
+    "Grid",
+    "LiveRecord",
+    "LiveScore",
+    "ModelPolicy",
+    "ModelVersion",
+    "ModelVersionQuerySet",
+    "ModelWeek",
+    "RiskSurface",
+    "TrainingRun",
+]
 
 
 class Grid(models.Model):

@@ -23,6 +23,11 @@ def drift_measure_task(agency_id: int) -> None:
 
 
 @shared_task  # type: ignore[untyped-decorator]  # celery ships no types
+def live_score_task(agency_id: int) -> None:
+    services.live_score(agency=Agency.objects.get(pk=agency_id))
+
+
+@shared_task  # type: ignore[untyped-decorator]  # celery ships no types
 def forecast_refresh_task(agency_id: int) -> None:
     if services.forecast_refresh(agency_id=agency_id):
         forecast_refresh_task.apply_async((agency_id,), countdown=1)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from forecasting import layer_views, model_views, views
+from forecasting import layer_views, live_pages, model_views, views
 
 app_name = "forecasting"
 MODEL = "models/<slug:slug>/<int:number>"
@@ -21,6 +21,8 @@ urlpatterns = [
     path("layers/incidents.geojson", layer_views.layer_incidents, name="layer_incidents"),
     path("layers/context/<slug:slug>.geojson", layer_views.layer_context, name="layer_context"),
     path("models/<slug:slug>/", model_views.model, name="model"),
+    path("models/<slug:slug>/live-record.svg", live_pages.live_chart, name="live_chart"),
+    path("models/<slug:slug>/live-record.csv", live_pages.live_csv, name="live_csv"),
     path(f"{MODEL}/hit-rate.svg", model_views.model_svg, {"chart": "hit-rate"}, name="model_svg"),
     path(f"{MODEL}/curve.svg", model_views.model_svg, {"chart": "curve"}, name="model_curve"),
     path(

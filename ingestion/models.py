@@ -295,10 +295,12 @@ class Incident(Fact):
 class CallForService(Fact):
     """A call to the police. Created and changed only by ``ingestion.services.incidents_upsert``.
 
-    ``crime_type`` is set for calls about shots only: they count as gunfire.
+    ``crime_type`` is set for calls about shots only: they count as gunfire. ``unit_code`` is one of the agency's call signs,
+    and set for officer-initiated calls only: a directed patrol is counted for its unit.
     """
 
     crime_type = models.ForeignKey(CrimeType, null=True, on_delete=models.PROTECT, db_index=False)
+    unit_code = models.CharField(max_length=20, blank=True, default="")
 
     class Meta(Fact.Meta):
         verbose_name_plural = "calls for service"

@@ -10,11 +10,12 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from forecasting.models import ForecastRun, ModelPolicy, ModelVersion, TrainingRun
-from forecasting.services import refits_queue
+from forecasting.services import live_claim, refits_queue
 from forecasting.tasks import (
     drift_measure_task,
     forecast_refresh_task,
     forecast_run_task,
+    live_score_task,
     training_run_task,
 )
 from ingestion.models import ImportRun, RecordKind
@@ -55,7 +56,7 @@ def dispatch() -> None:
 def housekeeping() -> None:
     """What is due each minute: abandoned and forgotten runs sent again, uploads past their time deleted, the days' pushes
     summed, feeds pulled, drop folders looked into, old records deleted or made coarse, shifts planned, models trained anew,
-    models measured, reasons written, notices sent, presence counted."""
+    models measured, sealed forecasts scored, reasons written, notices sent, presence counted."""
     requeue_abandoned()
     resend_forgotten()
     spool_expire()
@@ -67,6 +68,7 @@ def housekeeping() -> None:
     plannings_due()
     refits_due()
     drift_due()
+    live_due()
     reasons_due()
     notices_due()
     presence_due()
@@ -177,6 +179,17 @@ def drift_due() -> int:
             drift_measure_task.delay(agency_id)
             found += 1
     return found
+
+
+def live_due() -> int:
+    """Have sealed forecasts scored whose shifts are over and reported. Returns how many agencies were sent. One query for none.
+
+    A message that is lost leaves a lease that runs out; scoring twice changes nothing.
+    """
+    found = live_claim(now=timezone.now())
+    for agency_id in found:
+        live_score_task.delay(agency_id)
+    return len(found)
 
 
 def requeue_abandoned() -> int:

@@ -3,7 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass, field
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from agencies.models import Agency
@@ -15,7 +15,7 @@ SOURCE_LABELS = {source.value: str(source.label) for source in Presence.Source}
 
 @dataclass
 class DoseLine:
-    """One beat, shift or crime type (or all): what was asked for, what was delivered, what is on record.
+    """One beat, shift, crime type or week (or all): what was asked for, what was delivered, what is on record.
 
     Minutes are unit-minutes. ``by_source`` sums to ``delivered``. ``passive`` is time in candidate boxes without a
     mission (by crime type nobody can say: ``None``).
@@ -41,6 +41,14 @@ class DoseLine:
         return 100 * self.delivered / self.recommended if self.recommended else None
 
     @property
+    def records_in_order(self) -> list[tuple[int, float | None]]:
+        """(missions with a record of it, share of 100) by source, in the order of precedence."""
+        return [
+            (n, 100 * n / self.missions if self.missions else None)
+            for n in (self.recorded_by_source[source] for source in SOURCES)
+        ]
+
+    @property
     def minutes_in_order(self) -> list[float]:
         """Minutes by source, in the order of precedence, for templates."""
         return [self.by_source[source] for source in SOURCES]
@@ -56,11 +64,14 @@ class DosageReport:
     beats: list[DoseLine]
     shifts: list[DoseLine]
     crime_types: list[DoseLine]
+    weeks: list[DoseLine]
     withdrawn: int
     ended_shifts: int
     counted_shifts: int
     contradicted_minutes: float
     clocks: dict[str, int]
+    dispatch_records: int = 0
+    dispatch_without_unit: int = 0
 
     @property
     def waiting_shifts(self) -> int:
@@ -69,6 +80,11 @@ class DosageReport:
     @property
     def groups(self) -> list[tuple[str, list[DoseLine]]]:
         return [("Beat", self.beats), ("Shift", self.shifts), ("Crime type", self.crime_types)]
+
+    @property
+    def record_groups(self) -> list[tuple[str, list[DoseLine]]]:
+        """The lines of the completeness report: by week first, for gaps in the records are gaps in time."""
+        return [("Week of", self.weeks), *self.groups]
 
     @property
     def sources(self) -> list[tuple[str, int, float]]:
@@ -98,13 +114,13 @@ def dosage_report(
     places: dict[int, tuple[DoseLine, ...]] = {}
     rows = Mission.objects.filter(agency=agency, **ended).values_list(
         "pk", "beat__code", "plan__shift__name", "crime_type__name", "dose_minutes", "visit_starts",
-        "moved_starts", "withdrawn_at",
+        "moved_starts", "withdrawn_at", "plan__on",
     )  # fmt: skip
-    for pk, beat, shift, crime_type, dose, starts, moved, withdrawn_at in rows:
+    for pk, beat, shift, crime_type, dose, starts, moved, withdrawn_at, on in rows:
         if withdrawn_at:
             withdrawn += 1
             continue
-        places[pk] = lines.of(beat, shift, crime_type)
+        places[pk] = (*lines.of(beat, shift, crime_type), lines.week(on))
         for line in places[pk]:
             line.missions += 1
             line.recommended += dose * len(moved or starts)
@@ -132,11 +148,11 @@ def dosage_report(
             agency=agency, mission__isnull=True, account__on__range=(first, last), account__period_to__lte=now
         )
         .order_by()
-        .values_list("beat__code", "account__shift__name")
+        .values_list("beat__code", "account__shift__name", "account__on")
         .annotate(minutes=Sum("minutes"))
     )
-    for beat, shift, minutes in passive:
-        for line in lines.of(beat or "no beat", shift, None):
+    for beat, shift, on, minutes in passive:
+        for line in (*lines.of(beat or "no beat", shift, None), lines.week(on)):
             line.passive = (line.passive or 0.0) + minutes
     accounts = list(
         PresenceAccount.objects.filter(
@@ -161,12 +177,49 @@ def dosage_report(
         beats=lines.sorted(lines.beats),
         shifts=lines.sorted(lines.shifts),
         crime_types=lines.sorted(lines.crime_types),
+        weeks=lines.sorted(lines.weeks),
         withdrawn=withdrawn,
         ended_shifts=instances,
         counted_shifts=min(len(accounts), instances),
         contradicted_minutes=sum(sum(c.get("contradicted_minutes", {}).values()) for c in accounts),
         clocks=clocks,
+        dispatch_records=sum(counts.get("dispatch_records", 0) for counts in accounts),
+        dispatch_without_unit=sum(counts.get("dispatch_without_unit", 0) for counts in accounts),
     )
+
+
+@dataclass(frozen=True)
+class BoxMinutes:
+    """Unit-minutes on record in one box: at missions, and by units that passed or stayed without one."""
+
+    delivered: float = 0.0
+    passive: float = 0.0
+
+
+def minutes_on_record(
+    agency: Agency, plan: MissionPlan, cells: list[int], days: int
+) -> dict[int, BoxMinutes]:
+    """Return what is on record in these boxes from the shifts of the window before a plan, by cell. One query.
+
+    For people to see beside the planned minutes. Never for a draw: what was delivered depends on what happened, and plans that
+    depended on it could not be drawn again.
+    """
+    rows = (
+        Presence.objects.filter(
+            agency=agency,
+            grid=plan.grid,
+            cell_id__in=cells,
+            account__on__range=(plan.on - dt.timedelta(days=max(days - 1, 0)), plan.on),
+            account__period_to__lte=plan.period_from,
+        )
+        .order_by()
+        .values_list("cell_id")
+        .annotate(
+            delivered=Sum("minutes", filter=Q(mission__isnull=False), default=0.0),
+            passive=Sum("minutes", filter=Q(mission__isnull=True), default=0.0),
+        )
+    )
+    return {cell: BoxMinutes(delivered, passive) for cell, delivered, passive in rows}
 
 
 class _Lines:
@@ -177,6 +230,12 @@ class _Lines:
         self.beats: dict[str, DoseLine] = {}
         self.shifts: dict[str, DoseLine] = {}
         self.crime_types: dict[str, DoseLine] = {}
+        self.weeks: dict[str, DoseLine] = {}
+
+    def week(self, on: dt.date) -> DoseLine:
+        """The line of the week, named by its Monday."""
+        name = (on - dt.timedelta(days=on.weekday())).isoformat()
+        return self.weeks.setdefault(name, DoseLine(name))
 
     def of(self, beat: str, shift: str, crime_type: str | None) -> tuple[DoseLine, ...]:
         found = [

@@ -25,6 +25,10 @@ COLUMNS = (
     "share_delivered", *(f"{source}_minutes" for source in SOURCES),
     *(f"missions_with_{source}" for source in SOURCES), "minutes_outside_missions",
 )  # fmt: skip
+COMPLETENESS_COLUMNS = (
+    "by", "name", "missions", "missions_with_record", "missions_without_record", "share_with_record",
+    *(f"share_with_{source}" for source in SOURCES), *(f"missions_with_{source}" for source in SOURCES),
+)  # fmt: skip
 
 
 def _period(request: HttpRequest) -> tuple[dt.date, dt.date]:
@@ -82,6 +86,50 @@ def dosage_csv(request: HttpRequest, access: Access) -> HttpResponseBase:
         columns=COLUMNS,
         rows=_values(report),
     )
+
+
+@require_GET
+@agency_page(SEES_PLANS)
+def completeness(request: HttpRequest, access: Access) -> HttpResponse:
+    """What share of missions has any record, by source: the first thing to know before doses are compared. Five queries."""
+    context: dict[str, Any] = {"tab": "dosage", "source_labels": SOURCE_LABELS}
+    status = 200
+    try:
+        context["report"] = dosage_report(access.agency, *_period(request))
+    except MissionsError as exc:
+        context["error"], status = exc, 400
+    return render(request, "patrols/completeness.html", context, status=status)
+
+
+@require_GET
+@agency_page(SEES_PLANS)
+def completeness_csv(request: HttpRequest, access: Access) -> HttpResponseBase:
+    try:
+        report = dosage_report(access.agency, *_period(request))
+    except MissionsError as exc:
+        return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
+    return csv_response(
+        f"{access.agency.slug}-completeness-{report.first}-{report.last}.csv",
+        about=[
+            f"Which missions have a record of a visit, {access.agency.name}",
+            f"Ended shifts from {report.first} to {report.last} (local dates); withdrawn missions are left out",
+            f"{report.counted_shifts} of {report.ended_shifts} shifts counted so far",
+            f"Generated at {timezone.now():%Y-%m-%dT%H:%M:%SZ}",
+        ],
+        columns=COMPLETENESS_COLUMNS,
+        rows=_records(report),
+    )
+
+
+def _records(report: DosageReport) -> Iterator[tuple[Any, ...]]:
+    for by, lines in [("All", [report.total]), *report.record_groups]:
+        for line in lines:
+            shares = [share for _, share in line.records_in_order]
+            yield (
+                by.lower().replace(" ", "_"), line.name, line.missions, line.recorded, line.missions - line.recorded,
+                *("" if share is None else round(share, 1) for share in [line.share_recorded, *shares]),
+                *(n for n, _ in line.records_in_order),
+            )  # fmt: skip
 
 
 def _values(report: DosageReport) -> Iterator[tuple[Any, ...]]:

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 
 from agencies.access import SEES_PLANS, Access, agency_page
 from patrols.coverage import CellStrip, plan_coverage
+from patrols.dosage import BoxMinutes, minutes_on_record
 from patrols.models import Mission, MissionPlan
 
 LEVELS = 5
@@ -22,6 +23,7 @@ class StripRow:
     mission: Mission
     strip: CellStrip
     days: tuple[tuple[dt.date, int, int], ...]
+    seen: BoxMinutes
 
     @property
     def share(self) -> int:
@@ -36,7 +38,7 @@ def _shade(minutes: int, limit: int) -> int:
 @require_GET
 @agency_page(SEES_PLANS)
 def plan(request: HttpRequest, access: Access, plan_id: int) -> HttpResponse:
-    """The plan's own page. At most twelve queries, however many missions."""
+    """The plan's own page. At most thirteen queries, however many missions."""
     row = get_object_or_404(
         MissionPlan.objects.select_related("agency", "shift", "grid", "forecast_run", "published_by"),
         pk=plan_id,
@@ -44,25 +46,32 @@ def plan(request: HttpRequest, access: Access, plan_id: int) -> HttpResponse:
     )
     context: dict[str, object] = {"tab": "shift", "access": access, "plan": row}
     if row.is_finished and not row.error:
-        coverage = plan_coverage(row)
-        missions = Mission.objects.filter(plan=row).select_related("beat", "crime_type").defer("why")
-        by_cell = {mission.cell_id: mission for mission in missions}
-        context |= {
-            "coverage": coverage,
-            "share": coverage.harm_expected / coverage.harm_total if coverage.harm_total else 0.0,
-            "strips": [
-                _strip_row(by_cell[strip.cell_id], strip, row.on)
-                for strip in sorted(coverage.saturation, key=lambda strip: -strip.total)
-            ],
-            "window": len(coverage.saturation[0].days) if coverage.saturation else 0,
-        }
+        context |= _coverage(row)
     return render(request, "patrols/plan.html", context)
 
 
-def _strip_row(mission: Mission, strip: CellStrip, on: dt.date) -> StripRow:
+def _coverage(row: MissionPlan) -> dict[str, object]:
+    """What the page tells of a finished plan."""
+    coverage = plan_coverage(row)
+    missions = Mission.objects.filter(plan=row).select_related("beat", "crime_type").defer("why")
+    by_cell = {mission.cell_id: mission for mission in missions}
+    window = len(coverage.saturation[0].days) if coverage.saturation else 0
+    seen = minutes_on_record(row.agency, row, list(by_cell), window)
+    return {
+        "coverage": coverage,
+        "share": coverage.harm_expected / coverage.harm_total if coverage.harm_total else 0.0,
+        "strips": [
+            _strip_row(by_cell[strip.cell_id], strip, row.on, seen.get(strip.cell_id, BoxMinutes()))
+            for strip in sorted(coverage.saturation, key=lambda strip: -strip.total)
+        ],
+        "window": window,
+    }
+
+
+def _strip_row(mission: Mission, strip: CellStrip, on: dt.date, seen: BoxMinutes) -> StripRow:
     first = on - dt.timedelta(days=len(strip.days) - 1)
     days = tuple(
         (first + dt.timedelta(days=number), minutes, _shade(minutes, strip.limit))
         for number, minutes in enumerate(strip.days)
     )
-    return StripRow(mission, strip, days)
+    return StripRow(mission, strip, days, seen)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from agencies.models import Agency, Beat, Shift, Unit
 from forecasting.engine.grid import GridSpec, project
@@ -16,7 +16,7 @@ from ingestion.models import CallForService, Discovery, OffenceCode, VehiclePosi
 from patrols.engine.positions import Pings
 from patrols.engine.presence import BoxGrid
 from patrols.engine.reconcile import SOURCES, UNKNOWN, Claims
-from patrols.models import Engagement, Mission, MissionPlan
+from patrols.models import Engagement, Mission, MissionPlan, Presence, PresenceAccount
 from patrols.selectors import plan_draw_of
 
 AROUND = dt.timedelta(hours=1)
@@ -110,19 +110,45 @@ def pings_of(agency: Agency, where: ShiftBoxes) -> Pings:
 
 
 def claims_of(agency: Agency, where: ShiftBoxes) -> Claims:
-    """Return what officers and dispatchers recorded: visits to the shift's missions, directed patrols. Three queries."""
+    """Return what officers and dispatchers recorded: visits to the shift's missions, directed patrols. Four queries."""
     return _claims(_engagement_rows(where) + _cad_rows(agency, where))
+
+
+def claims_kept(account: PresenceAccount, where: ShiftBoxes) -> Claims:
+    """What the last count left of people's records, and the visits entered since, where positions are gone. Two queries.
+
+    The records themselves would bring back the minutes that the positions spoke against: those are not there to do so again.
+    """
+    rows = Presence.objects.filter(account=account, visits=1).exclude(source=Presence.Source.AVL)
+    kept = [
+        (
+            unit_id or UNKNOWN, cell, arrived.timestamp(), left.timestamp(), SOURCES.index(source),
+            UNKNOWN if mission_id is None else mission_id,
+        )
+        for unit_id, cell, arrived, left, source, mission_id in rows.values_list(
+            "unit_id", "cell_id", "arrived_at", "left_at", "source", "mission_id"
+        )
+    ]  # fmt: skip
+    after = account.counts.get("last_visit")
+    return _claims(kept if after is None else kept + _engagement_rows(where, after=after))
+
+
+def last_visit(where: ShiftBoxes) -> int:
+    """The key of the newest visit of the shift, 0 without any. One query."""
+    rows = Engagement.objects.filter(mission__plan__in=[plan.pk for plan in where.plans])
+    return int(rows.aggregate(last=Max("pk"))["last"] or 0)
 
 
 _Row = tuple[int, int, float, float, int, int]
 
 
-def _engagement_rows(where: ShiftBoxes) -> list[_Row]:
+def _engagement_rows(where: ShiftBoxes, after: int = 0) -> list[_Row]:
     cell_of = {mission.pk: mission.cell_id for mission in where.missions}
     # Visits that a machine made out of positions would count as people's word for what the positions say themselves.
     rows = Engagement.objects.filter(
         mission__plan__in=[plan.pk for plan in where.plans],
         source__in=(Engagement.Source.TIMER, Engagement.Source.MANUAL),
+        pk__gt=after,
     ).values_list("unit_id", "mission_id", "arrived_at", "left_at", "source")
     return [
         (
@@ -138,7 +164,7 @@ def _engagement_rows(where: ShiftBoxes) -> list[_Row]:
 
 
 def _cad_rows(agency: Agency, where: ShiftBoxes) -> list[_Row]:
-    """Directed patrols from the calls for service. Their rows do not say which unit it was."""
+    """Directed patrols from the calls for service, by the unit that they name; one that the agency does not have is unknown."""
     described = Q()
     coded = Q()
     for word in CAD_WORDS:
@@ -158,17 +184,18 @@ def _cad_rows(agency: Agency, where: ShiftBoxes) -> list[_Row]:
         )
         # Made coarse by the retention policy: an hour and a hundred metres are no visit.
         .exclude(time_precision__in=(HOUR, DAY))
-        .values_list("occurred_from", "occurred_to", "lon", "lat")
+        .values_list("unit_code", "occurred_from", "occurred_to", "lon", "lat")
     )
     found = list(rows)
     if not found:
         return []
-    x_m, y_m = project([row[2] for row in found], [row[3] for row in found], where.spec.epsg)
+    x_m, y_m = project([row[3] for row in found], [row[4] for row in found], where.spec.epsg)
     position = where.spec.locate(x_m, y_m)
     cells = np.where(position >= 0, where.spec.cells[position], UNKNOWN).tolist()
+    pk_of = dict(Unit.objects.filter(agency=agency).values_list("call_sign", "pk"))
     return [
-        (UNKNOWN, cell, start.timestamp(), end.timestamp(), SOURCES.index("cad"), UNKNOWN)
-        for cell, (start, end, _, _) in zip(cells, found, strict=True)
+        (pk_of.get(code, UNKNOWN), cell, start.timestamp(), end.timestamp(), SOURCES.index("cad"), UNKNOWN)
+        for cell, (code, start, end, _, _) in zip(cells, found, strict=True)
         if cell in where.beat_of_box
     ]
 

@@ -61,5 +61,7 @@ urlpatterns = [
     path("dosage/", dosage_pages.dosage, name="dosage"),
     path("dosage.svg", dosage_pages.dosage_chart, name="dosage_chart"),
     path("dosage.csv", dosage_pages.dosage_csv, name="dosage_csv"),
+    path("dosage/completeness/", dosage_pages.completeness, name="completeness"),
+    path("dosage/completeness.csv", dosage_pages.completeness_csv, name="completeness_csv"),
     path("crime-types.css", views.type_styles, name="type_styles"),
 ]

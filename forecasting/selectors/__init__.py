@@ -26,14 +26,18 @@ from forecasting.selectors.governance import (
 )
 from forecasting.selectors.grids import active_grid, cell_beats, grid_spec
 from forecasting.selectors.inputs import next_shift_instance
+from forecasting.selectors.live import LiveCard, live_card
+from forecasting.selectors.live_chain import ChainReport, live_chain
 from forecasting.selectors.refits import Refit, refits_of, schedule_of
 from forecasting.selectors.why import why_here, why_here_many
 
 __all__ = [
+    "ChainReport",
     "ContextBlock",
     "Drift",
     "DriftAlarm",
     "DriftWeek",
+    "LiveCard",
     "Refit",
     "active_grid",
     "alarms_of",
@@ -48,6 +52,8 @@ __all__ = [
     "harm",
     "latest_forecast",
     "live_alarms",
+    "live_card",
+    "live_chain",
     "live_models",
     "live_version",
     "model_artefact",

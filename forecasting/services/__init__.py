@@ -11,6 +11,8 @@ from forecasting.services.governance import (
     training_approve,
 )
 from forecasting.services.grids import grid_build
+from forecasting.services.live import live_claim, live_score
+from forecasting.services.live_seal import live_seal
 from forecasting.services.refits import refits_queue, refits_take
 from forecasting.services.refresh import forecast_refresh
 from forecasting.services.training import training_run_execute, training_run_queue
@@ -22,6 +24,9 @@ __all__ = [
     "forecast_run",
     "forecast_run_queue",
     "grid_build",
+    "live_claim",
+    "live_score",
+    "live_seal",
     "model_approve",
     "model_policy_ensure",
     "model_refuse",

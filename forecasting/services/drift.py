@@ -6,19 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from django.db.models import F
 from django.utils import timezone
 
 from agencies.models import Agency
 from forecasting.engine.metrics import log_score
-from forecasting.models import Grid, ModelPolicy, ModelVersion, ModelWeek, RiskSurface
+from forecasting.models import ModelPolicy, ModelVersion, ModelWeek, RiskSurface
 from forecasting.selectors.forecasts import baseline_values, surface_values
 from forecasting.selectors.governance import model_policy
-from forecasting.selectors.grids import grid_spec
-from forecasting.selectors.inputs import utc64
-from ingestion.engine.tables import IncidentTable
-from ingestion.selectors import incident_table
+from forecasting.selectors.happened import Happened
 from missions_project.lib.progress import Progress, no_progress
 from missions_project.lib.runs import RunStatus
 
@@ -134,16 +130,15 @@ def _sums(agency: Agency, shifts: list[_Shift], progress: Progress) -> dict[tupl
         .select_related("grid")
         .defer("summary")
     }
-    happened: dict[int, _Happened] = {}
+    happened: dict[int, Happened] = {}
     first, last = shifts[0].period_from, max(row.period_to for row in shifts)
     weeks: dict[tuple[int, dt.date], _Week] = defaultdict(_Week)
     for number, (shift, surface) in enumerate(_with_surfaces(shifts)):
         progress(number, len(shifts), "Comparing forecasts with incidents")
         grid = versions[shift.version_id].grid
         if grid.pk not in happened:
-            table = incident_table(agency, epsg=grid.epsg, since=first, until=last)
-            happened[grid.pk] = _Happened(table, grid)
-        cells, counts = happened[grid.pk].during(shift)
+            happened[grid.pk] = Happened(agency, grid, first, last)
+        cells, counts = happened[grid.pk].during(shift.slug, shift.period_from, shift.period_to)
         expected = surface_values(surface, grid)
         plain = baseline_values(surface, grid)
         week = weeks[shift.version_id, shift.week_from]
@@ -167,20 +162,3 @@ def _with_surfaces(shifts: list[_Shift]) -> Iterator[tuple[_Shift, RiskSurface]]
             # Deleted since the list was made: its shift is not compared.
             if row.surface_id in found:
                 yield row, found[row.surface_id]
-
-
-class _Happened:
-    """The incidents on one grid, ready to be asked shift by shift."""
-
-    def __init__(self, table: IncidentTable, grid: Grid) -> None:
-        cell = grid_spec(grid).locate(table.x_m, table.y_m)
-        inside = np.flatnonzero(cell >= 0)
-        self.cell, self.at, self.category = cell[inside], table.occurred_utc[inside], table.category[inside]
-        self.number_of = {slug: number for number, slug in enumerate(table.categories)}
-
-    def during(self, shift: _Shift) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        """The cells with crime of the shift's type, and how many in each. The shift is half-open."""
-        low, high = np.searchsorted(self.at, [utc64(shift.period_from), utc64(shift.period_to)])
-        mine = self.cell[low:high][self.category[low:high] == self.number_of.get(shift.slug, -2)]
-        cells, counts = np.unique(mine, return_counts=True)
-        return cells.astype(np.int64), counts.astype(np.float64)

@@ -31,6 +31,7 @@ from forecasting.selectors.inputs import (
 )
 from forecasting.selectors.lag import lags_record, said_lags
 from forecasting.selectors.surroundings import SurroundingsKnown, surroundings_known
+from forecasting.services.live_seal import live_seal
 from ingestion.selectors import data_hash
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress
@@ -109,6 +110,8 @@ def forecast_run(*, run: ForecastRun, progress: Progress | None = None) -> Forec
                 counts={row.crime_type.slug: round(row.expected_total, 6) for row in surfaces},
                 config_snapshot=run.config_snapshot,
             )
+            # Last: it holds the agency's chain until all is stored, or nothing is.
+            live_seal(run=run, surfaces=surfaces)
         reporter.progress(100, 100, "Done")
     return run
 

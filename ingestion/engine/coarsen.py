@@ -92,7 +92,15 @@ def coarsen_chunk(chunk: NormalisedChunk, before: np.datetime64) -> NormalisedCh
         occurred_to=end,
         reported_at=reported,
     )
-    return replace(coarse, content_hash=_hashes(coarse))
+    hashes = _hashes(coarse)
+    if chunk.unit is None:
+        return replace(coarse, content_hash=hashes)
+    unit = chunk.unit.copy()
+    # An hour and a hundred metres are no visit any more: then the unit is only a trace of an officer.
+    unit[rows] = ""
+    kept = chunk.content_hash.copy()
+    kept[rows] = hashes[rows]
+    return replace(coarse, unit=unit, content_hash=kept)
 
 
 def _hashes(chunk: NormalisedChunk) -> npt.NDArray[np.int64]:
@@ -132,6 +140,10 @@ def without_older(chunk: NormalisedChunk, before: np.datetime64, rule: str, mess
     }
     if len(chunk.place_precision_m) == len(chunk):
         columns["place_precision_m"] = chunk.place_precision_m[keep]
+    # Columns that only some feeds have: left as they were, they would belong to other rows.
+    for name in ("stage", "stage_at", "is_gunfire", "unit"):
+        if getattr(chunk, name) is not None:
+            columns[name] = getattr(chunk, name)[keep]
     key = (rule, "too old")
     refused = chunk.refused.copy()
     refused[key] += number

@@ -1,6 +1,7 @@
 """What rows are read against."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -24,6 +25,8 @@ class NormaliseContext:
     """Records from before are made coarse at the door: a file read again must not bring back what retention took away."""
     delete_before: np.datetime64 | None = None
     """Records from before are refused."""
+    call_signs: Mapping[str, str] = field(default_factory=dict)
+    """The agency's call signs by their small letters: a column of units may hold anything, names of officers too."""
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:

@@ -105,6 +105,13 @@ FIELDS: Mapping[str, FieldInfo] = MappingProxyType(
             FieldInfo("x", "X (easting)", "In the coordinate system declared below.", 40),
             FieldInfo("y", "Y (northing)", "In the coordinate system declared below.", 40),
             FieldInfo(
+                "unit",
+                "Unit",
+                "Calls only: the unit's call sign. Kept for officer-initiated calls, where the agency has such a unit; nothing "
+                "else that stands there is stored.",
+                60,
+            ),
+            FieldInfo(
                 "discovery",
                 "How it became known",
                 "Officer-initiated incidents never train a model.",
@@ -283,6 +290,8 @@ class FeedMapping:
                 )
         if "stage" in self.columns and self.record_kind != "gunfire":
             found.append(MappingProblem("stage", "is for gunfire detections only. Take it out."))
+        if "unit" in self.columns and self.record_kind != "calls":
+            found.append(MappingProblem("unit", "is for calls for service only. Take it out."))
         if "stage_at" in self.columns and "stage" not in self.columns:
             found.append(
                 MappingProblem("stage_at", "is the time of a stage. Map the column of the stage too.")

@@ -34,6 +34,7 @@ from ingestion.engine.rows import RowChunk
 from ingestion.engine.split_times import join_dates_and_clocks
 from ingestion.engine.stages import DETECTED, DISMISSED, NO_VERSION, STAGES, stage_ranks, stage_versions
 from ingestion.engine.timestamps import EMPTY, READ, TIME_PRECISIONS, UNREADABLE, ParsedTimes, parse_times
+from ingestion.engine.units import hashes_with_units, own_units
 
 Ints = npt.NDArray[np.int64]
 Times = npt.NDArray[np.datetime64]
@@ -347,6 +348,9 @@ def normalise_chunk(chunk: RowChunk, mapping: FeedMapping, context: NormaliseCon
         }
         hashed_texts += [stages, [str(one) for one in counts]]
         hashed_times = (*instants, stage_at[keep])
+    if "unit" in texts:
+        units = own_units(texts["unit"], discoveries, keep, context.call_signs)
+        staged["unit"] = _objects(units)
     lon, lat = places.lon[keep], places.lat[keep]
     kept_aside = _quarantined(chunk, mapping, texts, ids, alive, verdicts)
     kept_aside += [QuarantinedValue(row.row_number, row.rejection, "", {}) for row in chunk.rejections]
@@ -365,7 +369,9 @@ def normalise_chunk(chunk: RowChunk, mapping: FeedMapping, context: NormaliseCon
         lat=lat,
         discovery=_objects(columns["discovery"]),
         time_precision=_objects(columns["time_precision"]),
-        content_hash=content_hashes(texts=hashed_texts, times=hashed_times, degrees=(lon, lat)),
+        content_hash=hashes_with_units(
+            content_hashes(texts=hashed_texts, times=hashed_times, degrees=(lon, lat)), staged.get("unit")
+        ),
         place_precision_m=places.precision_m[keep],
         superseded=np.sort(np.concatenate([chunk.row_numbers[older], chunk.superseded_row_numbers])),
         quarantined=tuple(sorted(kept_aside, key=lambda value: value.row_number)),

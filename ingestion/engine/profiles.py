@@ -115,6 +115,7 @@ PUSHED_COLUMNS: Mapping[str, str] = {
 }
 """The names under which machines push fields to a feed that nobody has mapped otherwise."""
 STAGE_COLUMNS: Mapping[str, str] = {"stage": "stage", "stage_at": "stage_at"}
+UNIT_COLUMNS: Mapping[str, str] = {"unit": "unit"}
 
 
 def pushed_mapping(record_kind: RecordKind) -> FeedMapping:
@@ -123,8 +124,8 @@ def pushed_mapping(record_kind: RecordKind) -> FeedMapping:
     >>> sorted(set(pushed_mapping("gunfire").columns) - set(pushed_mapping("calls").columns))
     ['stage', 'stage_at']
     """
-    stages = STAGE_COLUMNS if record_kind == "gunfire" else {}
-    return FeedMapping(record_kind=record_kind, columns={**PUSHED_COLUMNS, **stages})
+    own = {"gunfire": STAGE_COLUMNS, "calls": UNIT_COLUMNS}.get(record_kind, {})
+    return FeedMapping(record_kind=record_kind, columns={**PUSHED_COLUMNS, **own})
 
 
 PROFILES: tuple[Profile, ...] = (SOCRATA_CITY, HUNCHLAB_EVENTS, PLAIN)

@@ -80,6 +80,8 @@ class NormalisedChunk:
     stage_at: Times | None = None
     is_gunfire: npt.NDArray[np.bool_] | None = None
     """The three are there for feeds of gunfire alerts that tell of stages, and for those only."""
+    unit: Objects | None = None
+    """The call sign, or nothing; there for feeds of calls that tell of units, and for those only."""
 
     def __len__(self) -> int:
         return len(self.row_number)

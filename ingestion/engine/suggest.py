@@ -34,6 +34,7 @@ _NAMES: Mapping[str, str] = MappingProxyType(
         "lat": r"(?:geo )?(?:lat|latitude)|point ?y ?wgs84",
         "x": r"x|(?:point|geo|map|state plane)? ?x(?: ?(?:coord|coordinate|coordinates))?|easting",
         "y": r"y|(?:point|geo|map|state plane)? ?y(?: ?(?:coord|coordinate|coordinates))?|northing",
+        "unit": r"(?:primary |assigned |responding |first )?unit(?: ?(?:id|code|number|no|call ?sign))?|call ?sign",
         "discovery": r"discovery|(?:call )?(?:source|origin|initiated by)|how (?:received|discovered)",
     }
 )
@@ -52,6 +53,7 @@ _ORDER = (
     "lat",
     "x",
     "y",
+    "unit",
     "discovery",
 )
 """Narrow meanings first: "offense description" is taken before "offense" may become the code."""
@@ -197,6 +199,8 @@ def guess_mapping(
             profile.mapping_for(header).replaced(record_kind=record_kind), profile.key, (profile.note,)
         )
     columns = _without_odd_clocks(suggest_columns(header), sample)
+    if record_kind != "calls":
+        columns.pop("unit", None)
     notes: list[str] = []
     times = [row.get(columns.get("occurred_from", ""), "") for row in sample]
     date_format, exchangeable = guess_date_format(times)

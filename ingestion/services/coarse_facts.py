@@ -10,7 +10,7 @@ from django.db import connection
 
 from ingestion.engine.coarsen import coarsen_chunk
 from ingestion.engine.records import NormalisedChunk
-from ingestion.models import Fact
+from ingestion.models import CallForService, Fact
 from ingestion.services.fact_rows import instant_texts
 
 _EVER = np.datetime64("9999-12-31T00:00:00", "s")
@@ -53,6 +53,9 @@ def facts_coarsen(*, model: type[Fact], keys: Sequence[int]) -> int:
     )
     quote = connection.ops.quote_name
     sets = ", ".join(f"{quote(name)} = %s" for name in _WRITTEN)
+    if model is CallForService:
+        # An hour and a hundred metres are no visit any more: the unit would only be a trace of an officer.
+        sets += f", {quote('unit_code')} = ''"
     with connection.cursor() as cursor:
         cursor.executemany(f"UPDATE {quote(model._meta.db_table)} SET {sets} WHERE id = %s", changed)
     return len(values)

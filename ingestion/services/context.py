@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from agencies.engine.offence_policy import Refused, offence_class_of, screen_code
-from agencies.models import Agency, CrimeType
+from agencies.models import Agency, CrimeType, Unit
 from agencies.selectors import agency_area
 from ingestion.engine.codes import CodeEntry, CodeTable
 from ingestion.engine.context import NormaliseContext
 from ingestion.engine.places import Boundary
-from ingestion.models import Feed, OffenceCode, RetentionPolicy
+from ingestion.models import Feed, OffenceCode, RecordKind, RetentionPolicy
 from ingestion.services.fact_rows import CrimeTypeKeys
 
 
@@ -45,7 +45,7 @@ def crime_type_keys(agency: Agency) -> CrimeTypeKeys:
 
 
 def normalise_context(agency: Agency, feed: Feed, now: datetime) -> NormaliseContext:
-    """Zone, boundary, codes, retention and the moment of reading. At most five queries."""
+    """Zone, boundary, codes, retention, call signs and the moment of reading. At most six queries."""
     area = agency_area(agency)
     kept = RetentionPolicy.objects.filter(agency=agency, kind=feed.record_kind).first()
     return NormaliseContext(
@@ -55,7 +55,13 @@ def normalise_context(agency: Agency, feed: Feed, now: datetime) -> NormaliseCon
         boundary=Boundary.from_geometry(area) if area is not None else None,
         coarsen_before=_days_before(now, kept.coarsen_after_days if kept else None),
         delete_before=_days_before(now, kept.delete_after_days if kept else None),
+        call_signs=_call_signs(agency) if feed.record_kind == RecordKind.CALLS else {},
     )
+
+
+def _call_signs(agency: Agency) -> dict[str, str]:
+    signs = Unit.objects.filter(agency=agency).values_list("call_sign", flat=True)
+    return {sign.strip().casefold(): sign for sign in signs}
 
 
 def retention_delete_before(feed: Feed, *, now: datetime) -> datetime | None:

@@ -68,6 +68,8 @@ def _fact_columns(
             "stage_at": np.full(n, np.datetime64("NaT", "s")) if stage_at is None else stage_at[rows],
             "stage": [""] * n if stage is None else stage[rows].tolist(),
         }
+    if model is CallForService:
+        own = {"unit_code": [""] * n if chunk.unit is None else chunk.unit[rows].tolist()}
     # Texts last: what is of one width is put together in one piece for COPY.
     return {
         "agency_id": np.full(n, feed.agency_id),

@@ -9,6 +9,7 @@ from agencies.models import Unit, User
 from missions_project.lib.errors import MissionsError
 from patrols.models import Engagement, Mission
 from patrols.services.live import boards_nudge
+from patrols.services.presence import presence_recount
 
 
 def engagement_record(
@@ -32,6 +33,7 @@ def engagement_record(
     )
     engagement.full_clean()
     engagement.save()
+    presence_recount(mission=mission)
     boards_nudge(mission.agency_id)
     return engagement
 
@@ -64,7 +66,8 @@ def engagement_leave(*, engagement: Engagement, at: dt.datetime) -> Engagement:
     """Stop the timer. A second press changes nothing. Raises ``MissionsError`` for a departure before the arrival."""
     if at < engagement.arrived_at:
         raise MissionsError("The departure lies before the arrival.", next_step="check the phone's clock.")
-    Engagement.objects.filter(pk=engagement.pk, left_at__isnull=True).update(left_at=at)
+    if Engagement.objects.filter(pk=engagement.pk, left_at__isnull=True).update(left_at=at):
+        presence_recount(mission=engagement.mission)
     boards_nudge(engagement.agency_id)
     engagement.refresh_from_db()
     return engagement

@@ -3,30 +3,34 @@
 import datetime as dt
 from collections import defaultdict
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+import numpy as np
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from agencies.models import Unit
 from missions_project.lib.runs import RunStatus
 from patrols.engine.positions import PresenceRules
-from patrols.engine.presence import VehiclePresence, vehicle_presence
-from patrols.engine.reconcile import SOURCES, UNKNOWN, Account, reconcile
+from patrols.engine.presence import Spans, VehiclePresence, vehicle_presence
+from patrols.engine.reconcile import SOURCES, UNKNOWN, Account, Claims, reconcile
 from patrols.engine.reconcile import Presence as Stretch
 from patrols.models import Mission, MissionPlan, Presence, PresenceAccount
-from patrols.presence_inputs import ShiftBoxes, claims_of, pings_of, shift_boxes
+from patrols.presence_inputs import ShiftBoxes, claims_kept, claims_of, last_visit, pings_of, shift_boxes
 
 SETTLE = dt.timedelta(minutes=30)
 """After the shift's end: positions and records that are a little late are there by then."""
 AGAIN = dt.timedelta(hours=26)
 """After the shift's end it is counted a second time: phones out of reach and dispatch exports come in the next day."""
+RECOUNT_AFTER = dt.timedelta(minutes=5)
 LOOK_BACK = dt.timedelta(days=14)
 LEASE = dt.timedelta(hours=1)
 MOST_ATTEMPTS = 8
 MOST_AT_ONCE = 50
 SHORT_MINUTES = 1.0
+CAD = SOURCES.index("cad")
 SECOND = dt.timedelta(seconds=1)
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -66,12 +70,26 @@ def presence_due(*, now: dt.datetime) -> list[int]:
     ]
 
 
+def presence_recount(*, mission: Mission, now: dt.datetime | None = None) -> int:
+    """Have a shift counted once more after a record of it came in late; returns how many accounts. One query.
+
+    Only an account that is done with: one that is still to be counted will see the record then. A few minutes later, so
+    that several entries of one person are counted at once.
+    """
+    now = now or timezone.now()
+    plan = mission.plan
+    done = PresenceAccount.objects.filter(
+        agency=mission.agency_id, shift=plan.shift_id, on=plan.on, done_at__isnull=False, next_at__isnull=True
+    )
+    return done.update(next_at=now + RECOUNT_AFTER, attempts=0)
+
+
 def presence_count(*, account: PresenceAccount, rules: PresenceRules | None = None) -> PresenceAccount:
     """Count the presence of one shift instance and replace what was counted before.
 
     About twenty queries, the rows a thousand at a time. Counted twice from the same records it is the same. A shift
-    without a published plan has no boxes: its earlier rows go. Where positions have been deleted since the last time, what was
-    counted then stays.
+    without a published plan has no boxes: its earlier rows go. Where positions have been deleted since the last time, the visits
+    counted from them then are put together with the records as they are now.
     """
     where = shift_boxes(account.agency, account.shift, account.on)
     rows: list[Presence] = []
@@ -79,21 +97,22 @@ def presence_count(*, account: PresenceAccount, rules: PresenceRules | None = No
     if where is not None:
         rules = rules or PresenceRules()
         from_s, to_s = where.period_from.timestamp(), where.period_to.timestamp()
-        pings, claims = pings_of(account.agency, where), claims_of(account.agency, where)
+        pings, newest = pings_of(account.agency, where), last_visit(where)
+        put_together = partial(reconcile, boxes=where.boxes, from_s=from_s, to_s=to_s, rules=rules)
         if len(pings) < account.counts.get("positions", 0):
-            return _kept(account)
-        seen = vehicle_presence(pings, where.boxes, from_s=from_s, to_s=to_s, rules=rules)
-        found = reconcile(
-            visits=seen.visits,
-            claims=claims,
-            pings=seen.cleaned.pings,
-            boxes=where.boxes,
-            from_s=from_s,
-            to_s=to_s,
-            rules=rules,
-        )
-        rows = _rows(account, where, found)
-        counts = _counts(account, len(pings), len(claims), seen, found)
+            # A short retention of positions must not empty what was counted from them.
+            claims = claims_kept(account, where)
+            nowhere = pings.take(np.zeros(0, dtype=np.int64))
+            found = put_together(visits=_visits_kept(account), claims=claims, pings=nowhere)
+            rows = _rows(account, where, found) + _sums_kept(account)
+            counts = _counts_kept(account, len(claims), rows)
+        else:
+            claims = claims_of(account.agency, where)
+            seen = vehicle_presence(pings, where.boxes, from_s=from_s, to_s=to_s, rules=rules)
+            found = put_together(visits=seen.visits, claims=claims, pings=seen.cleaned.pings)
+            rows = _rows(account, where, found)
+            counts = _counts(account, len(pings), claims, seen, found)
+        counts["last_visit"] = newest
     with transaction.atomic():
         # Two workers with one account: the second waits here, and replaces what the first wrote.
         locked = PresenceAccount.objects.select_for_update().get(pk=account.pk)
@@ -108,16 +127,41 @@ def presence_count(*, account: PresenceAccount, rules: PresenceRules | None = No
     return locked
 
 
-def _kept(account: PresenceAccount) -> PresenceAccount:
-    """Leave an account as it is, for good: a short retention of positions must not empty what was counted from them."""
-    account.counts = {**account.counts, "kept": True}
-    account.attempts, account.next_at = 0, None
-    account.save(update_fields=["counts", "attempts", "next_at"])
-    return account
+def _visits_kept(account: PresenceAccount) -> Spans:
+    """The vehicles' visits of the last count, where the positions themselves are gone. One query."""
+    rows = list(
+        Presence.objects.filter(account=account, source=Presence.Source.AVL, unit__isnull=False, visits=1)
+        .order_by("unit", "arrived_at")
+        .values_list("unit", "cell_id", "arrived_at", "left_at")
+    )
+    return Spans(
+        unit=np.array([row[0] for row in rows], dtype=np.int64),
+        box=np.array([row[1] for row in rows], dtype=np.int64),
+        start_s=np.array([row[2].timestamp() for row in rows], dtype=np.float64),
+        end_s=np.array([row[3].timestamp() for row in rows], dtype=np.float64),
+    )
+
+
+def _sums_kept(account: PresenceAccount) -> list[Presence]:
+    """The short stays of the last count, summed without units. One query."""
+    summed = Q(source=Presence.Source.AVL, unit__isnull=True) | Q(visits__gt=1)
+    rows = list(Presence.objects.filter(summed, account=account))
+    for row in rows:
+        row.pk = None
+    return rows
+
+
+def _counts_kept(account: PresenceAccount, records: int, rows: list[Presence]) -> dict[str, Any]:
+    """What the last count said of the positions, with the minutes as they are now."""
+    minutes: dict[str, float] = dict.fromkeys(SOURCES, 0.0)
+    for row in rows:
+        minutes[row.source] += row.minutes
+    told = {source: round(value, 2) for source, value in minutes.items()}
+    return {**account.counts, "records": records, "minutes": told, "kept": True}
 
 
 def _counts(
-    account: PresenceAccount, positions: int, records: int, seen: VehiclePresence, found: Account
+    account: PresenceAccount, positions: int, claims: Claims, seen: VehiclePresence, found: Account
 ) -> dict[str, Any]:
     signs = dict(Unit.objects.filter(agency=account.agency_id).values_list("pk", "call_sign"))
     cleaned = seen.cleaned
@@ -127,7 +171,9 @@ def _counts(
         "jumps": cleaned.jumps,
         "clocks_ahead_s": {signs.get(unit, "?"): round(ahead) for unit, ahead in cleaned.skew_s.items()},
         "clocks_unusable": [signs.get(unit, "?") for unit in cleaned.unusable],
-        "records": records,
+        "records": len(claims),
+        "dispatch_records": int((claims.source == CAD).sum()),
+        "dispatch_without_unit": int(((claims.source == CAD) & (claims.unit == UNKNOWN)).sum()),
         "known_minutes": round(float(seen.known.minutes.sum()), 2),
         "minutes": {source: round(minutes, 2) for source, minutes in found.minutes_by_source().items()},
         "contradicted_minutes": {s: round(minutes, 2) for s, minutes in found.contradicted_minutes.items()},

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from django.conf import settings
 from django.test import Client
@@ -16,10 +17,11 @@ from agencies.models import User
 from forecasting.charts import ablation_svg, curve_svg, hit_rate_svg, reliability_svg
 from forecasting.engine.design import FAMILIES
 from forecasting.model_card import FEW_CRIMES, figures
-from forecasting.models import ModelVersion
+from forecasting.models import LiveScore, ModelVersion
 from tests.factories import make_member
 from tests.forecasting.scenes import Scene, make_scene
 from tests.forecasting.test_drift_is_measured import weeks
+from tests.forecasting.test_forecasts_are_sealed_and_scored import scored
 from tests.forecasting.test_model_governance import another
 
 if TYPE_CHECKING:
@@ -187,7 +189,7 @@ def test_the_card_costs_the_same_for_many_versions(
     for number in range(2, 9):
         another(scene.version(), number)
     client = sign_in(analyst)
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(13):
         assert client.get(card(scene)).status_code == 200
 
 
@@ -199,6 +201,9 @@ def test_the_card_fits_a_desk_and_a_phone(
     SHOTS.mkdir(exist_ok=True)
     made = make_scene()
     weeks(made.version(), [1.0, 0.9, 1.1, 1.0, 1.2, 1.6, 1.7], gain=1.0)
+    rng = np.random.default_rng(2)
+    scored(made, rng.normal(0.25, 0.6, 200).tolist())
+    LiveScore.objects.filter(seal__number__gt=1_100).update(version_number=2)
     page = signed_in_page(make_member(made.agency, "analyst", username="analyst"))
     for label, size in (("desk", {"width": 1440, "height": 900}), ("phone", {"width": 390, "height": 844})):
         page.set_viewport_size(size)

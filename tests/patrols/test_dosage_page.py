@@ -11,12 +11,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agencies.models import Unit
-from patrols.dosage import dosage_report
+from patrols.dosage import BoxMinutes, dosage_report, minutes_on_record
 from patrols.models import Mission, MissionPlan, Presence, PresenceAccount
 from patrols.services import engagement_record, presence_count
 from tests.factories import make_member, make_user
 from tests.patrols.scenes import ON, Scene, make_scene
-from tests.patrols.test_presence_is_counted_after_shifts import MINUTE, account_of, drive
+from tests.patrols.test_presence_is_counted_after_shifts import MINUTE, account_of, call, drive
 
 pytestmark = pytest.mark.django_db
 LATER = dt.datetime(2026, 3, 20, tzinfo=dt.UTC)
@@ -99,6 +99,51 @@ def test_the_report_costs_five_queries(
         dosage_report(scene.agency, ON, ON, now=LATER)
 
 
+def test_completeness_is_told_by_source_week_beat_shift_and_crime_type(
+    scene: Scene, plan: MissionPlan, client: Client
+) -> None:
+    report = dosage_report(scene.agency, ON, ON, now=LATER)
+    assert [line.name for line in report.weeks] == [(ON - dt.timedelta(days=ON.weekday())).isoformat()]
+    n = plan.missions.count()
+    for _, lines in report.record_groups:
+        assert sum(line.missions for line in lines) == n
+        assert [sum(line.records_in_order[k][0] for line in lines) for k in range(4)] == [1, 3, 0, 0]
+    client.force_login(make_member(scene.agency, "analyst"))
+    page = client.get(reverse("patrols:completeness", args=["riverton"]), DATES).content.decode()
+    assert f"3 of {n} missions ({300 / n:.1f} %)" in page
+    sheet = client.get(reverse("patrols:completeness_csv", args=["riverton"]), DATES)
+    text = b"".join(sheet.streaming_content).decode()  # type: ignore[attr-defined]
+    rows = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+    assert {row["by"] for row in rows} == {"all", "week_of", "beat", "shift", "crime_type"}
+    assert (rows[0]["missions_with_record"], rows[0]["missions_without_record"]) == ("3", str(n - 3))
+    assert (rows[0]["missions_with_timer"], rows[0]["missions_with_cad"]) == ("3", "0")
+
+
+def test_the_plan_page_shows_what_is_on_record_beside_planned_minutes_and_draws_without_it(
+    scene: Scene, plan: MissionPlan
+) -> None:
+    day = dt.timedelta(days=1)
+    later = MissionPlan(agency=scene.agency, on=ON + day, grid=plan.grid, period_from=plan.period_from + day)
+    first = plan.missions.order_by("number")[0]
+    passed = Presence.objects.filter(mission__isnull=True).order_by("-minutes")[0]
+    found = minutes_on_record(scene.agency, later, [first.cell_id, passed.cell_id], 7)
+    assert found[first.cell_id].delivered == pytest.approx(15.0)
+    assert found[passed.cell_id] == BoxMinutes(delivered=0.0, passive=pytest.approx(20.0))
+    # The plan's own shift is not over: nothing of it is told.
+    assert minutes_on_record(scene.agency, plan, [first.cell_id], 7) == {}
+
+
+def test_dispatch_records_without_a_unit_are_told(scene: Scene, plan: MissionPlan, client: Client) -> None:
+    cell = plan.missions.order_by("number")[0].cell_id
+    unit = Unit.objects.filter(agency=scene.agency)[0]
+    for code in (unit.call_sign, "", "NOBODY"):
+        call(scene, cell, plan.period_from + 200 * MINUTE, 5, unit_code=code)
+    presence_count(account=account_of(plan))
+    client.force_login(make_member(scene.agency, "analyst"))
+    page = client.get(reverse("patrols:completeness", args=["riverton"]), DATES).content.decode()
+    assert "Of 3 directed patrols in the dispatch records, 2 do not name a unit" in page
+
+
 @pytest.mark.parametrize("role", ["supervisor", "analyst", "admin", "auditor"])
 def test_those_who_see_plans_see_the_page_the_chart_and_the_file(
     scene: Scene, plan: MissionPlan, client: Client, role: str
@@ -123,7 +168,7 @@ def test_those_who_see_plans_see_the_page_the_chart_and_the_file(
 
 def test_officers_strangers_and_nobody_do_not(scene: Scene, plan: MissionPlan, client: Client) -> None:
     stranger = make_member(make_scene("lakeside").agency, "admin")
-    for name in ("dosage", "dosage_chart", "dosage_csv"):
+    for name in ("dosage", "dosage_chart", "dosage_csv", "completeness", "completeness_csv"):
         address = reverse(f"patrols:{name}", args=["riverton"])
         client.logout()
         assert client.get(address).status_code == 302
@@ -138,7 +183,7 @@ def test_officers_strangers_and_nobody_do_not(scene: Scene, plan: MissionPlan, c
 
 def test_dates_that_make_no_sense_get_a_plain_answer(scene: Scene, client: Client) -> None:
     client.force_login(make_member(scene.agency, "analyst"))
-    for name in ("dosage", "dosage_chart", "dosage_csv"):
+    for name in ("dosage", "dosage_chart", "dosage_csv", "completeness", "completeness_csv"):
         address = reverse(f"patrols:{name}", args=["riverton"])
         for dates in (
             {"from": "2026-03-02", "to": "2026-03-01"},

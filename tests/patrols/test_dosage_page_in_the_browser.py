@@ -55,4 +55,7 @@ def test_the_dosage_page_fits_and_shows_its_chart(
     page.wait_for_function("document.querySelector('img.chart').naturalWidth > 0")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert page.locator("h2").all_inner_texts() == ["By beat", "By shift", "By crime type"]
+    page.get_by_role("link", name="which ones").click()
+    assert page.locator("h1").inner_text() == "Which missions have a record"
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert errors == []

@@ -81,5 +81,5 @@ def test_the_page_asks_the_database_as_often_for_many_missions_as_for_few(
     plan = scene.plan()
     client = sign_in(make_member(scene.agency, "supervisor"))
     client.get(address(plan))
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         client.get(address(plan))

@@ -101,6 +101,99 @@ def test_each_source_gives_what_the_better_ones_did_not_see(scene: Scene, plan: 
     assert set(Presence.objects.values_list("plan", "beat__agency")) == {(plan.pk, scene.agency.pk)}
 
 
+def test_a_dispatch_record_counts_for_the_unit_that_it_names(scene: Scene, plan: MissionPlan) -> None:
+    first, second = plan.missions.order_by("number")[:2]
+    unit, other = Unit.objects.filter(agency=scene.agency)[:2]
+    start = plan.period_from + 30 * MINUTE
+    # The same visit told by timer and by dispatch, and a second unit beside it.
+    engagement_record(
+        mission=first, unit=unit, officer=None, arrived_at=start, left_at=start + 10 * MINUTE, source="timer"
+    )
+    call(scene, first.cell_id, start, 12, unit_code=unit.call_sign)
+    call(scene, first.cell_id, start, 8, unit_code=other.call_sign)
+    call(scene, second.cell_id, start + 60 * MINUTE, 9, unit_code="NOT OURS")
+    found = presence_count(account=account_of(plan))
+    rows = Presence.objects.filter(mission=first).values_list("unit", "source", "minutes")
+    assert {(pk, source, round(minutes, 2)) for pk, source, minutes in rows} == {
+        (unit.pk, "timer", 10.0), (unit.pk, "cad", 2.0), (other.pk, "cad", 8.0),
+    }  # fmt: skip
+    assert list(Presence.objects.filter(mission=second).values_list("unit", "source")) == [(None, "cad")]
+    assert (found.counts["dispatch_records"], found.counts["dispatch_without_unit"]) == (3, 1)
+
+
+def test_a_dispatch_record_is_not_believed_where_its_units_car_was_far_away(
+    scene: Scene, plan: MissionPlan
+) -> None:
+    mission = plan.missions.order_by("number")[0]
+    unit = Unit.objects.filter(agency=scene.agency)[0]
+    cells = scene.spec.cells
+    x, y = scene.spec.centres()
+    here = int(scene.spec.index_of([mission.cell_id])[0])
+    far = int(cells[((x - x[here]) ** 2 + (y - y[here]) ** 2).argmax()])
+    start = plan.period_from + 30 * MINUTE
+    drive(scene, unit, far, start - 5 * MINUTE, 30)
+    call(scene, mission.cell_id, start, 12, unit_code=unit.call_sign)
+    found = presence_count(account=account_of(plan))
+    assert told(mission=mission) == []
+    assert found.counts["contradicted_minutes"] == {"cad": 12.0}
+
+
+def test_a_visit_entered_after_the_second_count_is_counted(scene: Scene, plan: MissionPlan) -> None:
+    first, second = plan.missions.order_by("number")[:2]
+    unit = Unit.objects.filter(agency=scene.agency)[0]
+    drive(scene, unit, first.cell_id, plan.period_from, 10)
+    account = presence_count(account=account_of(plan))
+    assert account.next_at is None
+    start = plan.period_from + 60 * MINUTE
+    for mission in (first, second):
+        engagement_record(
+            mission=mission,
+            unit=None,
+            officer=None,
+            arrived_at=start,
+            left_at=start + 11 * MINUTE,
+            source="manual",
+        )
+    account.refresh_from_db()
+    assert account.next_at
+    assert presence_due(now=account.next_at - MINUTE) == []
+    assert presence_due(now=account.next_at) == [account.pk]
+    account.refresh_from_db()
+    account = presence_count(account=account)
+    assert told(mission=second) == [("manual", 11.0)]
+    assert told(mission=first) == [("avl", 10.0), ("manual", 11.0)]
+    assert account.next_at is None
+
+
+def test_a_late_visit_is_counted_without_the_positions_and_brings_no_false_claim_back(
+    scene: Scene, plan: MissionPlan
+) -> None:
+    first, second, third = plan.missions.order_by("number")[:3]
+    unit = Unit.objects.filter(agency=scene.agency)[0]
+    drive(scene, unit, first.cell_id, plan.period_from, 40)
+    begun = plan.period_from + 10 * MINUTE
+    engagement_record(
+        mission=third, unit=unit, officer=None, arrived_at=begun, left_at=begun + 20 * MINUTE, source="timer"
+    )
+    account = presence_count(account=account_of(plan))
+    before = told(mission=first), told(mission=third), told(mission=None)
+    retention_kind("positions").old(scene.agency, plan.period_to + 600 * MINUTE).delete()
+    engagement_record(
+        mission=second,
+        unit=None,
+        officer=None,
+        arrived_at=begun,
+        left_at=begun + 11 * MINUTE,
+        source="manual",
+    )
+    account = presence_count(account=account)
+    assert told(mission=second) == [("manual", 11.0)]
+    assert (told(mission=first), told(mission=third), told(mission=None)) == before
+    once = list(Presence.objects.values_list("cell_id", "arrived_at", "left_at", "source", "minutes"))
+    presence_count(account=account)
+    assert once == list(Presence.objects.values_list("cell_id", "arrived_at", "left_at", "source", "minutes"))
+
+
 def test_counting_again_replaces_and_changes_nothing(scene: Scene, plan: MissionPlan) -> None:
     mission, unit = plan.missions.first(), Unit.objects.filter(agency=scene.agency).first()
     assert mission
