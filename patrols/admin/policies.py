@@ -18,7 +18,6 @@ from patrols.admin.preview import PolicyPreviewMixin
 from patrols.dials import GROUPS, LABELS
 from patrols.models import PatrolPolicy, Suppression
 
-
 DIAL_FIELDSETS: Any = tuple(
     (title, {"fields": names, "description": words}) for title, names, words in GROUPS
 )
