@@ -3,6 +3,7 @@
 from django.urls import path
 
 from tactics import fragments, views
+from tactics.reports import pages as reports
 
 app_name = "tactics"
 urlpatterns = [
@@ -14,4 +15,9 @@ urlpatterns = [
     path("tactics/choices/", fragments.tactic_choices, name="tactic_choices"),
     path("tactics/sheets/", fragments.sheet_tactics, name="sheet_tactics"),
     path("missions/<int:mission_id>/tactics/", views.mission_tactics, name="mission_tactics"),
+    path("reports/", reports.reports, name="reports"),
+    path("reports/<slug:slug>/", reports.report, name="report"),
+    path("reports/<slug:slug>/<slug:chart>.svg", reports.report_chart, name="report_chart"),
+    path("reports/<slug:slug>/table.csv", reports.report_csv, name="report_csv"),
+    path("reports/<slug:slug>/report.xlsx", reports.report_xlsx, name="report_xlsx"),
 ]
