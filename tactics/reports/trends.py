@@ -71,7 +71,7 @@ class CrimeTrends(ReportKind):
             made_at=timezone.now(),
             sentence=_sentence(counts, asked),
             figures=tuple(
-                Figure(crime_type.name, f"{n:,}", f"in the last 28 days to {asked.last:%-d %b %Y}")
+                Figure(crime_type.name, f"{n:,}", f"28 days to {asked.last:%-d %b}")
                 for crime_type, n in zip(crimes.types, _by_type(crimes, asked.last, RECENT_DAYS), strict=True)
             ),
             tables=(
