@@ -1,6 +1,8 @@
 """The pages of reports: the list, one report, its charts and its files."""
 
+import datetime as dt
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,10 +17,12 @@ from django.views.decorators.http import require_GET
 from agencies.access import EXPORTS, SEES_PLANS, Access, agency_page
 from agencies.models import Agency
 from missions_project.lib.errors import MissionsError
-from tactics.reports.asked import Asked, Choices, asked_from, choices_of
+from tactics.models import SavedReport
+from tactics.reports.asked import FILTERS, Asked, Choices, asked_from, choices_of
 from tactics.reports.files import table_csv, workbook_response
 from tactics.reports.kinds import ReportKind, all_kinds
 from tactics.reports.shapes import Report
+from tactics.selectors import people_of, saved_reports_of
 
 KEEP_S = 60
 """A page asks for its charts right after itself: they draw what the page has read."""
@@ -50,12 +54,41 @@ def _asked(request: HttpRequest, agency: Agency, kind: ReportKind, choices: Choi
     return asked_from(request.GET, choices, today=today, days=kind.days, longest=kind.longest)
 
 
+@dataclass(frozen=True)
+class SavedLine:
+    """A saved report as the list shows it: with the address of what it asks for today."""
+
+    row: SavedReport
+    title: str
+    query: str
+    may_delete: bool
+
+
+def _mine(row: SavedReport, access: Access) -> bool:
+    return row.owner_id == access.user.pk or (row.is_shared and access.may["configure"])
+
+
+def saved_query(row: SavedReport, today: dt.date) -> str:
+    """The address's query of what a saved report asks for on a day. No query of the database."""
+    last = today - dt.timedelta(days=1)
+    chosen = {name: tuple(row.filters.get(name, [])) for name in FILTERS}
+    return Asked(last - dt.timedelta(days=row.days - 1), last, **chosen).query
+
+
 @require_GET
 @agency_page(SEES_PLANS)
 def reports(request: HttpRequest, access: Access) -> HttpResponse:
-    """The reports that this role may see. No query of its own."""
-    kinds = [kind for kind in all_kinds().values() if access.has(kind.roles)]
-    return render(request, "tactics/reports/list.html", {"tab": "reports", "kinds": kinds})
+    """The reports that this role may see, and those that were saved. Six queries of its own at most."""
+    kinds = {kind.slug: kind for kind in all_kinds().values() if access.has(kind.roles)}
+    today = timezone.localdate(timezone=ZoneInfo(access.agency.time_zone))
+    rows = [
+        SavedLine(row, kinds[row.kind].title, saved_query(row, today), _mine(row, access))
+        for row in saved_reports_of(access.agency, access.user)
+        if row.kind in kinds
+    ]
+    return render(
+        request, "tactics/reports/list.html", {"tab": "reports", "kinds": kinds.values(), "saved": rows}
+    )
 
 
 @require_GET
@@ -65,6 +98,7 @@ def report(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
     kind = kind_of(access, slug)
     choices = choices_of(access.agency)
     context: dict[str, Any] = {"tab": "reports", "kind": kind, "choices": choices, "status": 200}
+    context |= {"people": people_of(access.agency, kind.roles), "sends": SavedReport.Sends.choices}
     try:
         context["asked"] = _asked(request, access.agency, kind, choices)
         context["report"] = report_of(access.agency, kind, context["asked"])
