@@ -185,3 +185,25 @@ def test_a_report_costs_a_fixed_number_of_queries_and_its_charts_none_more(
     with CaptureQueriesContext(connection) as chart:
         client.get(address("report_chart", TRENDS, "weeks"))
     assert len(chart) <= 8
+
+
+def test_the_api_gives_the_same_numbers_and_refuses_what_pages_refuse(
+    town: Agency, analyst: User, sign_in: SignIn
+) -> None:
+    client = sign_in(analyst)
+    known = client.get("/api/v1/trendville/reports/").json()["results"]
+    assert TRENDS in [row["report"] for row in known]
+    answer = client.get(f"/api/v1/trendville/reports/{TRENDS}/?type=burglary,robbery&district=S")
+    assert answer.status_code == 200
+    body = answer.json()
+    assert body["filters"] == {"district": ["S"], "beat": [], "shift": [], "type": ["burglary", "robbery"]}
+    rows = csv_rows(client, "?type=burglary&type=robbery&district=S&table=counts")
+    table = next(table for table in body["tables"] if table["table"] == "counts")
+    assert [str(row["count"]) for row in table["rows"]] == [row["count"] for row in rows]
+    wrong = client.get(f"/api/v1/trendville/reports/{TRENDS}/?type=nothing")
+    assert wrong.status_code in (400, 409)
+    assert "no crime type" in wrong.content.decode()
+    assert client.get("/api/v1/trendville/reports/nothing/").status_code == 404
+    assert client.get(f"/api/v1/trendville/reports/{TRENDS}/?colour=red").status_code == 400
+    assert sign_in(make_user()).get(f"/api/v1/trendville/reports/{TRENDS}/").status_code == 404
+    assert sign_in(make_member(town, "officer")).get("/api/v1/trendville/reports/").status_code == 403
