@@ -32,7 +32,8 @@ class ReportKind(ABC):
 def all_kinds() -> dict[str, ReportKind]:
     """The reports by slug, in the order in which pages list them."""
     # Here and not above: each kind imports this module.
+    from tactics.reports.effectiveness import ForecastEffectiveness
     from tactics.reports.shifts import ShiftReport
     from tactics.reports.trends import CrimeTrends
 
-    return {kind.slug: kind for kind in (ShiftReport(), CrimeTrends())}
+    return {kind.slug: kind for kind in (ShiftReport(), CrimeTrends(), ForecastEffectiveness())}
