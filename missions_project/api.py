@@ -81,5 +81,6 @@ urlpatterns = [
     path("missioneffectiveness", hunchlab.MissionEffectiveness.as_view()),
     path("v1/<slug:agency_slug>/", include("forecasting.api.urls")),
     path("v1/<slug:agency_slug>/", include("patrols.api.urls")),
+    path("v1/<slug:agency_slug>/", include("tactics.api.urls")),
     re_path(r"", Unknown.as_view()),
 ]

@@ -40,6 +40,8 @@ from patrols.tasks import (
     presence_task,
     shift_planning_task,
 )
+from tactics.services.saved_reports import reports_due
+from tactics.tasks import report_mail_task
 
 logger = logging.getLogger(__name__)
 DRIFT_EVERY = timedelta(hours=20)
@@ -56,7 +58,7 @@ def dispatch() -> None:
 def housekeeping() -> None:
     """What is due each minute: abandoned and forgotten runs sent again, uploads past their time deleted, the days' pushes
     summed, feeds pulled, drop folders looked into, old records deleted or made coarse, shifts planned, models trained anew,
-    models measured, sealed forecasts scored, reasons written, notices sent, presence counted."""
+    models measured, sealed forecasts scored, reasons written, notices sent, presence counted, reports sent."""
     requeue_abandoned()
     resend_forgotten()
     spool_expire()
@@ -72,6 +74,7 @@ def housekeeping() -> None:
     reasons_due()
     notices_due()
     presence_due()
+    report_mails_due()
 
 
 def drop_folders_look() -> int:
@@ -132,6 +135,14 @@ def notices_due() -> int:
     found = services.notices_claim(now=timezone.now())
     for pk, attempt in found:
         notice_task.delay(pk, attempt)
+    return len(found)
+
+
+def report_mails_due() -> int:
+    """Send for the saved reports whose hour has come. Returns how many were sent. Two queries where none is."""
+    found = reports_due(now=timezone.now())
+    for pk, attempt in found:
+        report_mail_task.delay(pk, attempt)
     return len(found)
 
 

@@ -47,7 +47,7 @@ def _period(request: HttpRequest) -> tuple[dt.date, dt.date]:
 @agency_page(SEES_PLANS)
 def dosage(request: HttpRequest, access: Access) -> HttpResponse:
     """Recommended against delivered dose, and what share of missions has any record. Five queries for the report."""
-    context: dict[str, Any] = {"tab": "dosage", "source_labels": SOURCE_LABELS}
+    context: dict[str, Any] = {"tab": "reports", "source_labels": SOURCE_LABELS}
     status = 200
     try:
         context["report"] = dosage_report(access.agency, *_period(request))
@@ -92,7 +92,7 @@ def dosage_csv(request: HttpRequest, access: Access) -> HttpResponseBase:
 @agency_page(SEES_PLANS)
 def completeness(request: HttpRequest, access: Access) -> HttpResponse:
     """What share of missions has any record, by source: the first thing to know before doses are compared. Five queries."""
-    context: dict[str, Any] = {"tab": "dosage", "source_labels": SOURCE_LABELS}
+    context: dict[str, Any] = {"tab": "reports", "source_labels": SOURCE_LABELS}
     status = 200
     try:
         context["report"] = dosage_report(access.agency, *_period(request))

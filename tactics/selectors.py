@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
 
-from agencies.models import Agency, Beat, Unit
+from agencies.models import Agency, Beat, Membership, Unit, User
 from ingestion.models import ContextLayer
 from patrols.models import Engagement, Mission
 from patrols.places import STREETS_SLUG
 from patrols.selectors import mission_of, missions_for_unit
-from tactics.models import Tactic, TacticRule, TacticUse
+from tactics.models import SavedReport, Tactic, TacticRule, TacticUse
 
 
 @dataclass(frozen=True)
@@ -194,3 +194,15 @@ def street_features(agency: Agency) -> list[dict[str, object]]:
     """Return the agency's streets as GeoJSON features; none where no layer "streets" is loaded. One query."""
     layer = ContextLayer.objects.filter(agency=agency, slug=STREETS_SLUG).first()
     return list(layer.geojson.get("features", [])) if layer else []
+
+
+def saved_reports_of(agency: Agency, person: User) -> list[SavedReport]:
+    """Return the person's own saved reports and those shared with all, by name. Two queries."""
+    rows = SavedReport.objects.filter(Q(owner=person) | Q(is_shared=True), agency=agency)
+    return list(rows.select_related("owner").prefetch_related("recipients__user"))
+
+
+def people_of(agency: Agency, roles: frozenset[str]) -> list[Membership]:
+    """Return the members with one of the roles and an e-mail address, by name: who can be sent something. One query."""
+    rows = Membership.objects.filter(agency=agency, role__in=roles, user__email__gt="", user__is_active=True)
+    return list(rows.select_related("user").order_by("user__username"))

@@ -3,6 +3,8 @@
 from django.urls import path
 
 from tactics import fragments, views
+from tactics.reports import pages as reports
+from tactics.reports import saved_pages
 
 app_name = "tactics"
 urlpatterns = [
@@ -14,4 +16,11 @@ urlpatterns = [
     path("tactics/choices/", fragments.tactic_choices, name="tactic_choices"),
     path("tactics/sheets/", fragments.sheet_tactics, name="sheet_tactics"),
     path("missions/<int:mission_id>/tactics/", views.mission_tactics, name="mission_tactics"),
+    path("reports/", reports.reports, name="reports"),
+    path("reports/saved/<int:saved_id>/delete/", saved_pages.report_forget, name="report_forget"),
+    path("reports/<slug:slug>/save/", saved_pages.report_save, name="report_save"),
+    path("reports/<slug:slug>/", reports.report, name="report"),
+    path("reports/<slug:slug>/<slug:chart>.svg", reports.report_chart, name="report_chart"),
+    path("reports/<slug:slug>/table.csv", reports.report_csv, name="report_csv"),
+    path("reports/<slug:slug>/report.xlsx", reports.report_xlsx, name="report_xlsx"),
 ]

@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from agencies.models import Agency, Membership
+from missions_project.lib.outbox import AbstractDelivery
 from patrols.models.plans import MissionPlan
 
 
@@ -35,7 +36,7 @@ class NoticeChoice(models.Model):
             raise ValidationError({"membership": "This belongs to another agency."})
 
 
-class NoticeDelivery(models.Model):
+class NoticeDelivery(AbstractDelivery):
     """One notice on its way to one person: kept until it arrived or was given up. Written by ``patrols.services.notices``."""
 
     class Event(models.TextChoices):
@@ -47,11 +48,6 @@ class NoticeDelivery(models.Model):
         EMAIL = "email", "E-mail"
         WEBHOOK = "webhook", "Web-hook"
 
-    class State(models.TextChoices):
-        WAITING = "waiting", "Waiting"
-        SENT = "sent", "Sent"
-        GIVEN_UP = "given_up", "Given up"
-
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     choice = models.ForeignKey(NoticeChoice, on_delete=models.CASCADE, related_name="deliveries")
     event = models.CharField(max_length=10, choices=Event)
@@ -60,12 +56,6 @@ class NoticeDelivery(models.Model):
     # One notice per event, person and way, however often a worker is killed between writing and sending.
     key = models.CharField(max_length=80, help_text="What the notice is about; sent once.")
     payload = models.JSONField(default=dict)
-    state = models.CharField(max_length=8, choices=State, default=State.WAITING)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    next_at = models.DateTimeField(default=timezone.now)
-    sent_at = models.DateTimeField(null=True)
-    error = models.TextField(blank=True)
-    created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["-created_at"]

@@ -1,10 +1,8 @@
 """One notice on its way: the words of an e-mail, the signed body of a web-hook, and how long to wait after a failure."""
 
-import datetime as dt
 import hashlib
 import hmac
 import json
-import random
 from contextlib import closing
 
 from django.conf import settings
@@ -17,22 +15,8 @@ from missions_project.lib.http import Fetcher, FetchPolicy
 from missions_project.lib.sealed import NOTICES, installation_keys, unseal
 from patrols.models import NoticeDelivery
 
-MAX_ATTEMPTS = 8
-FIRST_WAIT = dt.timedelta(minutes=1)
 SECONDS = 10.0
 """A web-hook that needs longer than this to answer holds up everybody else's."""
-
-
-def wait_after(attempt: int, *, chance: float | None = None) -> dt.timedelta:
-    """How long to wait after a failed try, 1 and more: twice as long each time, less up to half by chance.
-
-    The chance keeps a hundred notices to one server that was down from coming all at once. Eight tries take up to two hours.
-
-    >>> [round(wait_after(n, chance=1.0).total_seconds() / 60) for n in (1, 2, 7)]
-    [1, 2, 64]
-    """
-    share = random.random() if chance is None else chance
-    return FIRST_WAIT * (2.0 ** (attempt - 1) * (0.5 + share / 2))
 
 
 def board_address(row: NoticeDelivery) -> str:

@@ -9,24 +9,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from agencies.access import SEES_PLANS
 from agencies.models import Agency
+from missions_project.lib.outbox import claim, settle
 from missions_project.lib.runs import RunStatus
 from patrols.models import MissionPlan, NoticeChoice, NoticeDelivery, ShiftPlanning
-from patrols.services.notice_sending import MAX_ATTEMPTS, deliver, wait_after
+from patrols.services.notice_sending import deliver
 
 Event = NoticeDelivery.Event
 State = NoticeDelivery.State
 CHANGED_WITHIN = dt.timedelta(minutes=5)
 """Changes of one plan within this time are one notice: a supervisor who moves ten missions sends one message, not ten."""
-LEASE = dt.timedelta(minutes=10)
-"""A worker that took a notice and has said nothing for this long was killed."""
 FAILURES_WITHIN = dt.timedelta(hours=1)
 MAX_TOLD = 20
-MAX_SENT_AT_ONCE = 500
 _WHEN = {Event.PUBLISHED: "when_published", Event.CHANGED: "when_changed", Event.FAILED: "when_failed"}
 
 
@@ -149,40 +147,12 @@ def _tell(agency: Agency, key: str, what: str) -> None:
 
 
 def notices_claim(*, now: dt.datetime) -> list[tuple[int, int]]:
-    """Take the notices whose time has come, and return each with the number of its try, for a worker.
-
-    Each is taken once until its lease ends: one whose worker was killed comes again, and after eight tries no more. One
-    query where none is due.
-    """
-    due = NoticeDelivery.objects.filter(state=State.WAITING, next_at__lte=now)
-    found = []
-    for pk, attempts in due.order_by("next_at").values_list("pk", "attempts")[:MAX_SENT_AT_ONCE]:
-        # Compare and swap: of two dispatchers one sends it.
-        rows = due.filter(pk=pk, attempts=attempts)
-        if attempts >= MAX_ATTEMPTS:
-            rows.update(
-                state=State.GIVEN_UP, error="No worker finished sending it. Next step: see the worker's log."
-            )
-        elif rows.update(attempts=F("attempts") + 1, next_at=now + LEASE) == 1:
-            found.append((pk, attempts + 1))
-    return found
+    """Take the notices whose time has come, and return each with the number of its try, for a worker (``outbox.claim``)."""
+    return claim(NoticeDelivery, now=now)
 
 
 def notice_send(*, pk: int, attempt: int) -> bool:
-    """Send one notice; return whether it arrived. Does nothing where another worker has taken it since.
-
-    What cannot be sent is tried again after a growing, jittered wait; the eighth failure gives it up and keeps the error.
-    """
+    """Send one notice; return whether it arrived. Does nothing where another worker has taken it since."""
     mine = NoticeDelivery.objects.filter(pk=pk, state=State.WAITING, attempts=attempt)
     row = mine.select_related("agency", "choice__membership__user").defer("agency__boundary").first()
-    if row is None:
-        return False
-    error = deliver(row)
-    now = timezone.now()
-    if not error:
-        return mine.update(state=State.SENT, sent_at=now, error="") == 1
-    if attempt >= MAX_ATTEMPTS:
-        mine.update(state=State.GIVEN_UP, error=error)
-    else:
-        mine.update(error=error, next_at=now + wait_after(attempt))
-    return False
+    return row is not None and settle(mine, attempt=attempt, error=deliver(row))

@@ -1,0 +1,1 @@
+"""Reports for machines and signed-in people."""

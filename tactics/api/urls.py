@@ -1,0 +1,10 @@
+"""Addresses of this room's part of the API, under ``/api/v1/<agency>/``."""
+
+from django.urls import path
+
+from tactics.api import reports
+
+urlpatterns = [
+    path("reports/", reports.Reports.as_view(), name="reports"),
+    path("reports/<slug:slug>/", reports.OneReport.as_view(), name="report"),
+]

@@ -1,0 +1,1 @@
+"""Reports: one reading of the database each, shown as page, files, chart, API answer and e-mail alike."""

@@ -1,0 +1,129 @@
+"""Crimes as reports count them: of which type, on which local day, in which beat and cell."""
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from django.db.models import TextField
+from django.db.models.functions import Cast
+
+from agencies.engine.geometry import polygon_from_geojson
+from agencies.models import Agency, Beat, CrimeType
+from agencies.selectors import active_crime_types
+from forecasting.engine.grid import GridSpec, to_metres
+from forecasting.selectors import active_grid, grid_spec
+from ingestion.engine.tables import IncidentTable
+from ingestion.selectors import incident_table
+from tactics.reports.asked import Asked
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Crimes:
+    """Crimes inside the choice of districts, beats and types, by time of occurrence; arrays of shape (n,).
+
+    Attributes:
+        types: the crime types that were asked for, in the agency's order; ``kind`` indexes them.
+        day: local day of the beginning, datetime64[D].
+        row: their places in ``table``.
+        x_m, y_m: metres in the grid's projection.
+        beat: index into ``beats``, -1 outside all of them.
+        cell: index of the grid's cell, -1 outside.
+        beats: (code, district's name) of every beat of the agency, by code.
+        data_from: the first local day of which the agency has any crime on record; None without any.
+    """
+
+    types: list[CrimeType]
+    kind: Ints
+    day: npt.NDArray[np.datetime64]
+    table: IncidentTable
+    row: Ints
+    x_m: npt.NDArray[np.float64]
+    y_m: npt.NDArray[np.float64]
+    beat: Ints
+    cell: Ints
+    beats: list[tuple[str, str]]
+    spec: GridSpec
+    data_from: np.datetime64 | None
+
+    def between(self, first: np.datetime64, last: np.datetime64) -> npt.NDArray[np.bool_]:
+        """Which crimes began on these local days, both included."""
+        found: npt.NDArray[np.bool_] = (self.day >= first) & (self.day <= last)
+        return found
+
+
+def crimes_of(agency: Agency, asked: Asked, *, since: dt.date) -> Crimes:
+    """Return the crimes of local days from ``since`` to the last one asked for. Nine queries, two more with gunfire.
+
+    Raises ``MissionsError`` where there is no grid yet.
+    """
+    spec = grid_spec(active_grid(agency))
+    table = incident_table(
+        agency,
+        epsg=spec.epsg,
+        since=_midnight(since, agency.time_zone),
+        until=_midnight(asked.last + dt.timedelta(days=1), agency.time_zone),
+    )
+    every = active_crime_types(agency)
+    types = [crime_type for crime_type in every if asked.lets(type=crime_type.slug)]
+    number = np.full(len(table.categories) + 1, -1, dtype=np.int64)
+    for position, crime_type in enumerate(types):
+        number[table.categories.index(crime_type.slug)] = position
+    kind = number[table.category.astype(np.int64)]
+    beats, areas = _beats(agency, spec.epsg)
+    kept = np.flatnonzero(kind >= 0)
+    beat = _inside(areas, table.x_m[kept], table.y_m[kept])
+    if asked.district or asked.beat:
+        chosen = [asked.lets(district=code[2], beat=code[0]) for code in beats]
+        inside = (beat >= 0) & np.array([*chosen, False])[beat]
+        kept, beat = kept[inside], beat[inside]
+    local = table.occurred_local.astype("datetime64[D]")
+    crimes = table.category < len(every)
+    return Crimes(
+        types=types,
+        kind=kind[kept],
+        day=local[kept],
+        table=table,
+        row=kept,
+        x_m=table.x_m[kept],
+        y_m=table.y_m[kept],
+        beat=beat,
+        cell=spec.locate(table.x_m[kept], table.y_m[kept]),
+        beats=[(code, name) for code, name, _ in beats],
+        spec=spec,
+        data_from=local[crimes].min() if crimes.any() else None,
+    )
+
+
+def _midnight(day: dt.date, zone: str) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(), tzinfo=ZoneInfo(zone))
+
+
+def _beats(agency: Agency, epsg: int) -> tuple[list[tuple[str, str, str]], npt.NDArray[np.object_]]:
+    rows = list(
+        Beat.objects.filter(agency=agency)
+        .order_by("code")
+        .annotate(text=Cast("geometry", TextField()))
+        .values_list("code", "district__name", "district__code", "text")
+    )
+    areas = np.array(
+        [to_metres(polygon_from_geojson(json.loads(text)), epsg) for *_, text in rows], dtype=object
+    )
+    return [(code, name or district, district) for code, name, district, _ in rows], areas
+
+
+def _inside(
+    areas: npt.NDArray[np.object_], x_m: npt.NDArray[np.float64], y_m: npt.NDArray[np.float64]
+) -> Ints:
+    """The area that holds each point, the first by order on a shared edge, -1 for none."""
+    found = np.full(len(x_m), -1, dtype=np.int64)
+    if len(areas):
+        point, area = shapely.STRtree(areas).query(shapely.points(x_m, y_m), predicate="intersects")
+        order = np.lexsort((-area, point))
+        found[point[order]] = area[order]
+    return found

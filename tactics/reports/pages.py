@@ -1,0 +1,157 @@
+"""The pages of reports: the list, one report, its charts and its files."""
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.cache import cache
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from agencies.access import EXPORTS, SEES_PLANS, Access, agency_page
+from agencies.models import Agency
+from missions_project.lib.errors import MissionsError
+from tactics.models import SavedReport
+from tactics.reports.asked import FILTERS, Asked, Choices, asked_from, choices_of
+from tactics.reports.files import table_csv, workbook_response
+from tactics.reports.kinds import ReportKind, all_kinds
+from tactics.reports.shapes import Report
+from tactics.selectors import people_of, saved_reports_of
+
+KEEP_S = 60
+"""A page asks for its charts right after itself: they draw what the page has read."""
+
+
+def kind_of(access: Access, slug: str) -> ReportKind:
+    """Return the report of this name; 404 where there is none, 403 where this role may not see it."""
+    kind = all_kinds().get(slug)
+    if kind is None:
+        raise Http404("There is no such report.")
+    if not access.has(kind.roles):
+        raise PermissionDenied("Your role in this agency does not include this report.")
+    return kind
+
+
+def report_of(agency: Agency, kind: ReportKind, asked: Asked) -> Report:
+    """Return the report, made now or within the last minute for the same question."""
+    # Hashed: a choice of all beats is longer than a cache's keys may be.
+    key = f"report:{agency.pk}:{kind.slug}:{hashlib.sha256(asked.query.encode()).hexdigest()[:32]}"
+    report: Report | None = cache.get(key)
+    if report is None:
+        report = kind.make(agency, asked)
+        cache.set(key, report, KEEP_S)
+    return report
+
+
+def _asked(request: HttpRequest, agency: Agency, kind: ReportKind, choices: Choices) -> Asked:
+    today = timezone.localdate(timezone=ZoneInfo(agency.time_zone))
+    return asked_from(request.GET, choices, today=today, days=kind.days, longest=kind.longest)
+
+
+@dataclass(frozen=True)
+class SavedLine:
+    """A saved report as the list shows it: with the address of what it asks for today."""
+
+    row: SavedReport
+    title: str
+    query: str
+    may_delete: bool
+
+
+def _mine(row: SavedReport, access: Access) -> bool:
+    return row.owner_id == access.user.pk or (row.is_shared and access.may["configure"])
+
+
+def saved_query(row: SavedReport, today: dt.date) -> str:
+    """The address's query of what a saved report asks for on a day. No query of the database."""
+    last = today - dt.timedelta(days=1)
+    chosen = {name: tuple(row.filters.get(name, [])) for name in FILTERS}
+    return Asked(last - dt.timedelta(days=row.days - 1), last, **chosen).query
+
+
+@require_GET
+@agency_page(SEES_PLANS)
+def reports(request: HttpRequest, access: Access) -> HttpResponse:
+    """The reports that this role may see, and those that were saved. Six queries of its own at most."""
+    kinds = {kind.slug: kind for kind in all_kinds().values() if access.has(kind.roles)}
+    today = timezone.localdate(timezone=ZoneInfo(access.agency.time_zone))
+    rows = [
+        SavedLine(row, kinds[row.kind].title, saved_query(row, today), _mine(row, access))
+        for row in saved_reports_of(access.agency, access.user)
+        if row.kind in kinds
+    ]
+    return render(
+        request, "tactics/reports/list.html", {"tab": "reports", "kinds": kinds.values(), "saved": rows}
+    )
+
+
+@require_GET
+@agency_page(SEES_PLANS)
+def report(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
+    """One report: filters, figures, charts, tables. As a printed page the same without the frame."""
+    kind = kind_of(access, slug)
+    choices = choices_of(access.agency)
+    context: dict[str, Any] = {"tab": "reports", "kind": kind, "choices": choices, "status": 200}
+    context |= {"people": people_of(access.agency, kind.roles), "sends": SavedReport.Sends.choices}
+    try:
+        context["asked"] = _asked(request, access.agency, kind, choices)
+        context["report"] = report_of(access.agency, kind, context["asked"])
+        context["filters"] = [
+            (name, title, getattr(choices, name), getattr(context["asked"], name))
+            for name, title in (
+                ("district", "Districts"),
+                ("beat", "Beats"),
+                ("shift", "Shifts"),
+                ("type", "Crime types"),
+            )
+            if name in kind.filters
+        ]
+    except MissionsError as exc:
+        context |= {"error": exc, "status": 400}
+    return render(request, "tactics/reports/report.html", context, status=context["status"])
+
+
+def _made(request: HttpRequest, access: Access, slug: str) -> tuple[ReportKind, Report] | HttpResponse:
+    kind = kind_of(access, slug)
+    try:
+        asked = _asked(request, access.agency, kind, choices_of(access.agency))
+        return kind, report_of(access.agency, kind, asked)
+    except MissionsError as exc:
+        return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
+
+
+@require_GET
+@agency_page(SEES_PLANS)
+def report_chart(request: HttpRequest, access: Access, slug: str, chart: str) -> HttpResponse:
+    made = _made(request, access, slug)
+    if isinstance(made, HttpResponse):
+        return made
+    drawn = made[0].chart(made[1], chart)
+    if drawn is None:
+        raise Http404("This report has no such chart.")
+    return HttpResponse(drawn, content_type="image/svg+xml", headers={"Cache-Control": "private, max-age=60"})
+
+
+@require_GET
+@agency_page(EXPORTS)
+def report_csv(request: HttpRequest, access: Access, slug: str) -> HttpResponseBase:
+    made = _made(request, access, slug)
+    if isinstance(made, HttpResponse):
+        return made
+    table = made[1].table(request.GET.get("table", ""))
+    if table is None:
+        raise Http404("This report has no such table.")
+    return table_csv(made[1], table)
+
+
+@require_GET
+@agency_page(EXPORTS)
+def report_xlsx(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
+    made = _made(request, access, slug)
+    return made if isinstance(made, HttpResponse) else workbook_response(made[1])

@@ -1,0 +1,60 @@
+"""Pages on which reports are kept, shared, put on a schedule, and taken off it."""
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from agencies.access import SEES_PLANS, Access, agency_page
+from agencies.lookups import pk_from_text
+from agencies.models import Membership
+from missions_project.lib.errors import MissionsError
+from tactics.models import SavedReport
+from tactics.reports.asked import FILTERS
+from tactics.reports.pages import kind_of
+from tactics.services.saved_reports import saved_report_delete, saved_report_set
+
+
+@require_POST
+@agency_page(SEES_PLANS)
+def report_save(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
+    """Keep the report that is on the page, under a name; with a schedule, have it sent."""
+    kind = kind_of(access, slug)
+    sent = request.POST
+    keys = [pk_from_text(value) for value in sent.getlist("recipient")]
+    people = list(
+        Membership.objects.filter(agency=access.agency, pk__in=keys)
+        .select_related("user")
+        .defer("agency__boundary")
+    )
+    try:
+        row = saved_report_set(
+            agency=access.agency,
+            owner=access.user,
+            name=sent.get("name", ""),
+            kind=kind.slug,
+            days=pk_from_text(sent.get("days")),
+            filters={name: sent.getlist(name) for name in FILTERS},
+            is_shared=sent.get("is_shared") == "1",
+            sends=sent.get("sends", SavedReport.Sends.NEVER),
+            send_hour=pk_from_text(sent.get("send_hour")),
+            recipients=people,
+        )
+        messages.success(request, f"Saved as “{row.name}”.")
+    except MissionsError as exc:
+        messages.error(request, str(exc))
+        return redirect("tactics:report", access.agency.slug, kind.slug)
+    return redirect("tactics:reports", access.agency.slug)
+
+
+@require_POST
+@agency_page(SEES_PLANS)
+def report_forget(request: HttpRequest, access: Access, saved_id: int) -> HttpResponse:
+    """Delete a saved report of one's own; an administrator also one that is shared."""
+    row = SavedReport.objects.filter(agency=access.agency, pk=saved_id).first()
+    if row is None or not (row.owner_id == access.user.pk or (row.is_shared and access.may["configure"])):
+        raise Http404("There is no such report of yours.")
+    name = row.name
+    saved_report_delete(saved=row)
+    messages.success(request, f"“{name}” is deleted; it is not sent any more.")
+    return redirect("tactics:reports", access.agency.slug)

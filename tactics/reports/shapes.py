@@ -1,0 +1,121 @@
+"""What every report is made of: a sentence, figures, tables and charts. Pages, files, API and e-mails show the same."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tactics.reports.asked import Asked
+
+Kind = Literal["text", "int", "number", "share"]
+Cell = str | int | float | None
+"""None: not known, shown as a dash and left empty in files."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: ``key`` in files and the API, ``title`` on paper. A ``share`` is 0..1 and shown in per cent."""
+
+    key: str
+    title: str
+    kind: Kind = "text"
+    unit: str = ""
+    digits: int = 1
+    about: str = ""
+
+    def shown(self, value: Cell) -> str:
+        """The value as people read it.
+
+        >>> Column("a", "A", "share").shown(0.123)
+        '12.3 %'
+        """
+        if value is None:
+            return "–"
+        if isinstance(value, str):
+            return value
+        if self.kind == "share":
+            return f"{100 * value:,.{self.digits}f} %"
+        return f"{value:,.{0 if self.kind == 'int' else self.digits}f}"
+
+    @property
+    def is_number(self) -> bool:
+        return self.kind != "text"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with all its rows; the first table of a report is the one that a CSV file holds unless asked otherwise."""
+
+    slug: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: Sequence[tuple[Cell, ...]]
+    note: str = ""
+    empty: str = "Nothing in this period."
+
+    @property
+    def shown(self) -> list[list[tuple[Column, str]]]:
+        """The rows as people read them, each cell with its column."""
+        return [
+            [(column, column.shown(value)) for column, value in zip(self.columns, row, strict=True)]
+            for row in self.rows
+        ]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number with its name, in words that need no table."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawing, made when asked for. ``alt`` says what it shows; ``table`` names the table that holds its numbers."""
+
+    slug: str
+    title: str
+    alt: str
+    table: str
+    width: int = 720
+    height: int = 320
+
+
+@dataclass(frozen=True)
+class Report:
+    """One report, read once. ``about`` is what each file says of itself: models, data, limits of what was counted."""
+
+    slug: str
+    title: str
+    agency: str
+    agency_slug: str
+    zone: str
+    asked: Asked
+    made_at: dt.datetime
+    sentence: str
+    figures: tuple[Figure, ...]
+    tables: tuple[Table, ...]
+    charts: tuple[Chart, ...] = ()
+    notes: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
+    data: dict[str, object] = field(default_factory=dict)
+
+    def table(self, slug: str) -> Table | None:
+        """The table of this name, the first one for an empty name, None for another."""
+        return next((table for table in self.tables if slug in ("", table.slug)), None)
+
+    @property
+    def provenance(self) -> list[str]:
+        """What stands at the head of every file."""
+        return [
+            f"{self.title}, {self.agency}",
+            f"{self.asked.words}; times in {self.zone}",
+            *self.about,
+            f"Generated at {self.made_at:%Y-%m-%dT%H:%M:%SZ}",
+        ]
+
+    def file_name(self, table: str, ending: str) -> str:
+        part = f"-{table}" if table else ""
+        return f"{self.agency_slug}-{self.slug}{part}-{self.asked.first}-{self.asked.last}.{ending}"

@@ -1,0 +1,274 @@
+"""The shift report: what was planned, what was done, and who was where."""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from django.db.models import Count, Exists, F, Func, IntegerField, OuterRef, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from agencies.access import SEES_PLANS
+from agencies.models import Agency
+from patrols.models import Engagement, Mission, MissionPlan, Presence
+from tactics.reports.asked import Asked
+from tactics.reports.kinds import ReportKind
+from tactics.reports.shapes import Cell, Chart, Column, Figure, Report, Table
+from tactics.reports.shifts_chart import whereabouts_svg
+
+MOST_VISITS = 2_000
+CHART_DAYS = 1
+FILTERS = {
+    "district": "beat__district__code",
+    "beat": "beat__code",
+    "shift": "plan__shift__slug",
+    "type": "crime_type__slug",
+}
+
+
+class JSONLength(Func):
+    """How many elements a JSON list has, counted by the database."""
+
+    output_field = IntegerField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        return self.as_sql(compiler, connection, function="json_array_length", **extra)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        return self.as_sql(compiler, connection, function="jsonb_array_length", **extra)
+
+
+def missions_asked(agency: Agency, asked: Asked) -> QuerySet[Mission]:
+    """Return the missions of published plans whose shift began on the days asked for, inside the choice. Lazy."""
+    rows = Mission.objects.filter(
+        agency=agency, plan__state=MissionPlan.State.PUBLISHED, plan__on__range=(asked.first, asked.last)
+    )
+    chosen = {f"{path}__in": getattr(asked, name) for name, path in FILTERS.items() if getattr(asked, name)}
+    return rows.filter(**chosen)
+
+
+class ShiftReport(ReportKind):
+    """Missions planned, done and missed, dose recommended and delivered, by shift and beat; visits one by one."""
+
+    slug: ClassVar[str] = "shifts"
+    title: ClassVar[str] = "Shift report"
+    what: ClassVar[str] = (
+        "Missions planned, done and missed; minutes recommended and delivered by beat; who was where and when."
+    )
+    roles: ClassVar[frozenset[str]] = SEES_PLANS
+    days: ClassVar[int] = 1
+
+    def make(self, agency: Agency, asked: Asked) -> Report:
+        """Read the missions, what was delivered at them, and the visits. Four queries."""
+        now = timezone.now()
+        groups = _groups(missions_asked(agency, asked), now)
+        delivered = _delivered(agency, asked)
+        instances, beats = _by_instance(groups, delivered), _by_beat(groups, delivered)
+        visits = _visits(agency, asked)
+        total = _sum(groups)
+        minutes = sum(delivered.values())
+        done = f"{total['done']:,} of {total['standing']:,}"
+        return Report(
+            slug=self.slug,
+            title=self.title,
+            agency=agency.name,
+            agency_slug=agency.slug,
+            zone=agency.time_zone,
+            asked=asked,
+            made_at=now,
+            sentence=_sentence(total, minutes),
+            figures=(
+                Figure("Missions done", done, "without those that were withdrawn"),
+                Figure("Missed", f"{total['missed']:,}", "nobody came, and the shift is over"),
+                Figure("Added by people", f"{total['added']:,}"),
+                Figure("Withdrawn", f"{total['withdrawn']:,}"),
+                Figure("Minutes recommended", f"{total['recommended']:,}"),
+                Figure("Minutes delivered", f"{minutes:,.0f}", "on record, from all sources"),
+            ),
+            tables=(instances, beats, visits),
+            charts=(
+                Chart(
+                    "whereabouts",
+                    "Who was where",
+                    "Each unit's visits over the day.",
+                    "visits",
+                    720,
+                    60 + 22 * max(3, len({row[2] for row in visits.rows})),
+                ),
+            )
+            if visits.rows and asked.days <= CHART_DAYS
+            else (),
+            notes=(
+                "A mission counts as done when anybody was there; minutes come from vehicle positions, timers, dispatch records "
+                "and entries by hand, each minute once.",
+            ),
+            about=("Missions of published plans, by the local date on which their shift began",),
+        )
+
+    def chart(self, report: Report, slug: str) -> bytes | None:
+        return whereabouts_svg(report.table("visits")) if slug == "whereabouts" else None
+
+
+def _groups(missions: QuerySet[Mission], now: dt.datetime) -> list[dict[str, Any]]:
+    """Counts by shift instance and beat, added up by the database. One query."""
+    stands, over = Q(withdrawn_at=None), Q(plan__period_to__lte=now)
+    rows = missions.annotate(
+        was_visited=Exists(Engagement.objects.filter(mission=OuterRef("pk"))),
+        was_seen=Exists(Presence.objects.filter(mission=OuterRef("pk"))),
+        visits=JSONLength(Coalesce("moved_starts", "visit_starts")),
+    )
+    been = Q(was_visited=True) | Q(was_seen=True)
+    grouped: Any = (
+        rows.order_by()
+        .values(
+            "plan__on", "plan__shift__name", "plan__shift__starts_at", "beat__code", "beat__district__code"
+        )
+        .annotate(
+            standing=Count("pk", filter=stands),
+            done=Count("pk", filter=stands & been),
+            missed=Count("pk", filter=stands & over & ~been),
+            added=Count("pk", filter=stands & Q(source=Mission.Source.ADDED)),
+            withdrawn=Count("pk", filter=~stands),
+            recommended=Coalesce(Sum(F("dose_minutes") * F("visits"), filter=stands), 0),
+        )
+    )
+    return list(grouped)
+
+
+_COUNTED = ("standing", "done", "missed", "added", "withdrawn", "recommended")
+
+
+def _sum(groups: Iterable[dict[str, Any]]) -> dict[str, int]:
+    total = dict.fromkeys(_COUNTED, 0)
+    for group in groups:
+        for name in _COUNTED:
+            total[name] += group[name]
+    return total
+
+
+def _delivered(agency: Agency, asked: Asked) -> dict[tuple[dt.date, str, str], float]:
+    """Minutes on record at standing missions by date, shift and beat. One query."""
+    chosen = {
+        f"mission__{path}__in": getattr(asked, name) for name, path in FILTERS.items() if getattr(asked, name)
+    }
+    rows = (
+        Presence.objects.filter(
+            agency=agency,
+            mission__withdrawn_at=None,
+            mission__plan__on__range=(asked.first, asked.last),
+            **chosen,
+        )
+        .exclude(mission=None)
+        .order_by()
+        .values_list("mission__plan__on", "mission__plan__shift__name", "mission__beat__code")
+        .annotate(spent=Sum("minutes"))
+    )
+    return {(on, shift, beat): float(spent) for on, shift, beat, spent in rows}
+
+
+_LINE = (
+    Column("missions", "Missions", "int"),
+    Column("done", "Done", "int"),
+    Column("missed", "Missed", "int"),
+    Column("added", "Added", "int"),
+    Column("withdrawn", "Withdrawn", "int"),
+    Column("recommended_minutes", "Recommended", "int", unit="min"),
+    Column("delivered_minutes", "Delivered", "number", unit="min", digits=0),
+    Column("share_delivered", "Share", "share", digits=0),
+)
+
+
+def _line(total: dict[str, int], minutes: float) -> tuple[Cell, ...]:
+    share = minutes / total["recommended"] if total["recommended"] else None
+    return (*(total[name] for name in _COUNTED), minutes, share)
+
+
+def _by_instance(groups: list[dict[str, Any]], delivered: dict[tuple[dt.date, str, str], float]) -> Table:
+    parts: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
+    for group in groups:
+        parts[group["plan__on"], group["plan__shift__starts_at"], group["plan__shift__name"]].append(group)
+    spent: dict[tuple[dt.date, str], float] = defaultdict(float)
+    for (on, shift, _), minutes in delivered.items():
+        spent[on, shift] += minutes
+    rows = [
+        (on.isoformat(), shift, *_line(_sum(parts[on, starts, shift]), spent[on, shift]))
+        for on, starts, shift in sorted(parts)
+    ]
+    return Table(
+        "shifts",
+        "By shift",
+        (Column("on", "Date"), Column("shift", "Shift"), *_LINE),
+        rows,
+        empty=NO_MISSIONS,
+    )
+
+
+def _by_beat(groups: list[dict[str, Any]], delivered: dict[tuple[dt.date, str, str], float]) -> Table:
+    parts: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for group in groups:
+        parts[group["beat__district__code"], group["beat__code"]].append(group)
+    spent: dict[str, float] = defaultdict(float)
+    for (_, _, beat), minutes in delivered.items():
+        spent[beat] += minutes
+    rows = [
+        (district, beat, *_line(_sum(parts[district, beat]), spent[beat])) for district, beat in sorted(parts)
+    ]
+    return Table(
+        "beats",
+        "By beat",
+        (Column("district", "District"), Column("beat", "Beat"), *_LINE),
+        rows,
+        empty=NO_MISSIONS,
+    )
+
+
+NO_MISSIONS = "No published plan has missions on these days."
+
+
+def _visits(agency: Agency, asked: Asked) -> Table:
+    """Stretches of presence at missions, one by one; the first two thousand. One query."""
+    chosen = {
+        f"mission__{path}__in": getattr(asked, name) for name, path in FILTERS.items() if getattr(asked, name)
+    }
+    found = (
+        Presence.objects.filter(agency=agency, mission__plan__on__range=(asked.first, asked.last), **chosen)
+        .exclude(mission=None)
+        .order_by("arrived_at", "pk")
+        .values_list(
+            "mission__plan__on", "mission__plan__shift__name", "unit__call_sign", "mission__beat__code", "mission__number",
+            "mission__place", "arrived_at", "left_at", "minutes", "source",
+        )[: MOST_VISITS + 1]
+    )  # fmt: skip
+    zone = ZoneInfo(agency.time_zone)
+    labels = dict(Presence.Source.choices)
+    rows: list[tuple[Cell, ...]] = [
+        (
+            on.isoformat(), shift, unit or "–", beat, number, place, f"{arrived.astimezone(zone):%H:%M}",
+            f"{left.astimezone(zone):%H:%M}", float(minutes), str(labels[source]),
+        )
+        for on, shift, unit, beat, number, place, arrived, left, minutes, source in found
+    ]  # fmt: skip
+    more = len(rows) > MOST_VISITS
+    return Table(
+        "visits",
+        "Who was where",
+        (
+            Column("on", "Date"), Column("shift", "Shift"), Column("unit", "Unit"), Column("beat", "Beat"),
+            Column("mission", "Mission", "int"), Column("place", "Place"), Column("arrived", "Arrived"), Column("left", "Left"),
+            Column("minutes", "Minutes", "number"), Column("source", "Known from"),
+        ),
+        rows[:MOST_VISITS],
+        note=f"The first {MOST_VISITS:,}; all of them: Export on the shift map." if more else "",
+        empty="Nothing is on record. Presence is counted half an hour after a shift, and once more the next day.",
+    )  # fmt: skip
+
+
+def _sentence(total: dict[str, int], minutes: float) -> str:
+    if not total["standing"]:
+        return "No missions were planned."
+    words = f"{total['done']:,} of {total['standing']:,} missions were done"
+    if total["recommended"]:
+        words += f"; {minutes / total['recommended']:.0%} of the recommended minutes are on record"
+    return f"{words}."

@@ -1,0 +1,45 @@
+"""Who was where over a day, drawn on the server as SVG."""
+
+from agencies.engine.drawing import paper, plain_axes, svg
+from tactics.reports.shapes import Table
+
+COLOURS = {
+    "Vehicle location": "#0072B2",
+    "Officer's timer": "#56B4E9",
+    "Dispatch record": "#E69F00",
+    "Entered by hand": "#CC79A7",
+}
+
+
+def whereabouts_svg(table: Table | None) -> bytes | None:
+    """A lane a unit, a bar a stay with the mission's number; hours of the first shift's day, on past midnight."""
+    if table is None or not table.rows:
+        return None
+    units = sorted({str(row[2]) for row in table.rows}, reverse=True)
+    figure = paper(7.2, 0.6 + 0.22 * max(3, len(units)))
+    axes = figure.subplots()
+    shown: set[str] = set()
+    first = _hours(str(table.rows[0][6]))
+    for row in table.rows:
+        start, end = (_hours(str(row[column])) for column in (6, 7))
+        # Rows are in order of arrival: an earlier hour than the first one's is the next day's.
+        start += 24 * (start < first)
+        end += 24 * (end < start)
+        source = str(row[9])
+        axes.barh(
+            units.index(str(row[2])), max(end - start, 0.05), left=start, height=0.7, color=COLOURS.get(source, "#999999"),
+            label=None if source in shown else source,
+        )  # fmt: skip
+        axes.text(start, units.index(str(row[2])), f" {row[4]}", va="center", fontsize=7)
+        shown.add(source)
+    axes.set_yticks(range(len(units)), units, fontsize=8)
+    axes.xaxis.set_major_formatter(lambda hour, _: f"{int(hour) % 24:02d}:{round(hour % 1 * 60):02d}")
+    axes.set_xlabel("Agency's clock")
+    plain_axes(axes)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, fontsize=7, frameon=False)
+    return svg(figure)
+
+
+def _hours(clock: str) -> float:
+    hour, minute = clock.split(":")
+    return int(hour) + int(minute) / 60

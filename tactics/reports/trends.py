@@ -1,0 +1,365 @@
+"""Crime trends: what a command staff meeting opens with."""
+
+import datetime as dt
+from typing import ClassVar
+
+import numpy as np
+from django.utils import timezone
+
+from agencies.models import Agency
+from missions_project.lib.errors import MissionsError
+from tactics.engine.trends import (
+    CountBand,
+    count_band,
+    emerging_cells,
+    hours_of_week,
+    near_repeats,
+    weekly_counts,
+)
+from tactics.reports.asked import Asked
+from tactics.reports.crimes import Crimes, crimes_of
+from tactics.reports.kinds import ReportKind
+from tactics.reports.shapes import Cell, Chart, Column, Figure, Report, Table
+from tactics.reports.trends_chart import hours_svg, weeks_svg
+
+YEARS = 5
+WEEKS = 53
+YEAR_OF_WEEKS = 364
+"""Days between a week and the same week a year before: a year that keeps weekdays."""
+RECENT_DAYS = 28
+MOST_CELLS = 25
+WORDS = {
+    "more": "▲ more",
+    "fewer": "▼ fewer",
+    "as expected": "as expected",
+    "no earlier year": "no earlier year",
+}
+
+
+class CrimeTrends(ReportKind):
+    """Counts against earlier years, weeks, hours, repeats and emerging cells."""
+
+    slug: ClassVar[str] = "crime-trends"
+    title: ClassVar[str] = "Crime trends"
+    what: ClassVar[str] = (
+        "Counts against last year and five years, weeks, hours of the week, repeats, cells that are new on the list."
+    )
+    filters: ClassVar[tuple[str, ...]] = ("district", "beat", "type")
+
+    def make(self, agency: Agency, asked: Asked) -> Report:
+        """Read six years of crimes and count them. Nine queries, two more with gunfire.
+
+        Raises ``MissionsError`` where there is no grid yet, or no crime on record.
+        """
+        since = asked.first - dt.timedelta(days=YEAR_OF_WEEKS * YEARS + WEEKS * 7)
+        crimes = crimes_of(agency, asked, since=since)
+        if crimes.data_from is None:
+            raise MissionsError(
+                "There is no crime on record in these years.",
+                next_step="import incidents: Data → Import a file.",
+            )
+        counts = _counts(crimes, asked)
+        outside = [row for row in counts.rows if row[-1] in (WORDS["more"], WORDS["fewer"])]
+        weeks, hours = _weeks(crimes, asked), _hours(crimes, asked)
+        return Report(
+            slug=self.slug,
+            title=self.title,
+            agency=agency.name,
+            agency_slug=agency.slug,
+            zone=agency.time_zone,
+            asked=asked,
+            made_at=timezone.now(),
+            sentence=_sentence(counts, asked),
+            figures=tuple(
+                Figure(crime_type.name, f"{n:,}", f"28 days to {asked.last:%-d %b}")
+                for crime_type, n in zip(crimes.types, _by_type(crimes, asked.last, RECENT_DAYS), strict=True)
+            ),
+            tables=(
+                counts,
+                *_by_place(crimes, asked),
+                hours,
+                _repeats(crimes, asked),
+                _emerging(crimes, asked),
+                weeks,
+            ),
+            charts=(
+                Chart(
+                    "weeks",
+                    "Weeks",
+                    "Crimes a week by type, with limits of earlier years.",
+                    "weeks",
+                    720,
+                    180 * max(1, (len(crimes.types) + 1) // 2),
+                ),
+                Chart(
+                    "hours",
+                    "Hours of the week",
+                    "Crimes by weekday and hour in the period.",
+                    "hours",
+                    720,
+                    260,
+                ),
+            ),
+            notes=(
+                f"Of {len(counts.rows)} counts about {0.05 * len(counts.rows):.0f} fall outside their limits by chance alone; "
+                f"{len(outside)} do. Limits take the earlier years' rate as one: where “spread” is far above 1 these years "
+                "differ by more than chance, and the limits are too narrow.",
+                "Counted by the beginning of the time of occurrence, as reported up to now: the last days still grow as "
+                "reports come in. What officers initiated is left out.",
+            ),
+            about=(
+                "Incidents, gunfire alerts and calls about shots by time of occurrence; officer-initiated ones left out",
+            ),
+        )
+
+    def chart(self, report: Report, slug: str) -> bytes | None:
+        if slug == "weeks":
+            return weeks_svg(report.table("weeks"))
+        return hours_svg(report.table("hours")) if slug == "hours" else None
+
+
+def _day(day: dt.date) -> np.datetime64:
+    return np.datetime64(day, "D")
+
+
+def _by_type(crimes: Crimes, last: dt.date, days: int) -> list[int]:
+    inside = crimes.between(_day(last) - (days - 1), _day(last))
+    return [int(n) for n in np.bincount(crimes.kind[inside], minlength=len(crimes.types))]
+
+
+def _year_back(day: dt.date, years: int) -> dt.date:
+    # 29 February has no other years: the day before stands for it.
+    try:
+        return day.replace(year=day.year - years)
+    except ValueError:
+        return day.replace(year=day.year - years, day=28)
+
+
+def _windows(asked: Asked, years: int) -> list[tuple[str, dt.date, dt.date]]:
+    """The periods that meetings ask for, so many years back: weeks keep their weekdays, the year to date its dates."""
+    back, last = dt.timedelta(days=YEAR_OF_WEEKS * years), asked.last
+    return [
+        ("7 days", last - dt.timedelta(days=6) - back, last - back),
+        ("28 days", last - dt.timedelta(days=27) - back, last - back),
+        ("year to date", dt.date(last.year - years, 1, 1), _year_back(last, years)),
+    ]
+
+
+def _band(
+    crimes: Crimes, windows: list[tuple[dt.date, dt.date]], which: np.ndarray
+) -> tuple[CountBand, int | None]:
+    """How the first window stands against the others, and last year's count; years before the data count for nothing."""
+    counted = [
+        int((which & crimes.between(_day(first), _day(last))).sum())
+        for first, last in windows
+        if (crimes.data_from is not None and _day(first) >= crimes.data_from) or (first, last) == windows[0]
+    ]
+    now, earlier = counted[0], counted[1:]
+    return count_band(now, np.array(earlier, dtype=np.int64)), earlier[0] if earlier else None
+
+
+def _line(band: CountBand, before: int | None) -> tuple[Cell, ...]:
+    known = not np.isnan(band.mean)
+    return (
+        band.now,
+        before,
+        (band.now - before) / before if before else None,
+        band.mean if known else None,
+        band.low if known else None,
+        band.high if known else None,
+        None if np.isnan(band.spread) else band.spread,
+        WORDS[band.word],
+    )
+
+
+_LINE = (
+    Column("count", "Now", "int"),
+    Column("last_year", "Last year", "int"),
+    Column("change", "Change", "share", digits=0),
+    Column("expected", "Mean of earlier years", "number"),
+    Column("low", "Low limit", "int"),
+    Column("high", "High limit", "int"),
+    Column(
+        "spread", "Spread", "number", about="Variance of the earlier years over their mean; 1 is chance alone"
+    ),
+    Column("verdict", "Against earlier years"),
+)
+
+
+def _counts(crimes: Crimes, asked: Asked) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    years = [_windows(asked, n) for n in range(YEARS + 1)]
+    for position, crime_type in enumerate(crimes.types):
+        for number, (name, _, _) in enumerate(years[0]):
+            windows = [(year[number][1], year[number][2]) for year in years]
+            band, before = _band(crimes, windows, crimes.kind == position)
+            rows.append((crime_type.name, name, *_line(band, before)))
+    return Table(
+        "counts",
+        f"Counts to {asked.last:%-d %B %Y}",
+        (Column("crime_type", "Crime type"), Column("period", "Period"), *_LINE),
+        rows,
+        note="Limits: what chance keeps to in 95 of 100 periods, given up to five earlier years (fewer where the data begin later).",
+    )
+
+
+def _sentence(counts: Table, asked: Asked) -> str:
+    month = [row for row in counts.rows if row[1] == "28 days"]
+    more = [str(row[0]).lower() for row in month if row[-1] == WORDS["more"]]
+    fewer = [str(row[0]).lower() for row in month if row[-1] == WORDS["fewer"]]
+    parts = [f"more {' and '.join(more)}"] * bool(more) + [f"fewer {' and '.join(fewer)}"] * bool(fewer)
+    if not parts:
+        return f"In the 28 days to {asked.last:%-d %B %Y} no crime type lies outside the limits of earlier years."
+    return f"In the 28 days to {asked.last:%-d %B %Y}: {'; '.join(parts)} than chance explains, given earlier years."
+
+
+def _by_place(crimes: Crimes, asked: Asked) -> list[Table]:
+    back = [dt.timedelta(days=YEAR_OF_WEEKS * n) for n in range(YEARS + 1)]
+    windows = [(asked.first - one, asked.last - one) for one in back]
+    names = sorted({name for _, name in crimes.beats})
+    district_of = np.array([names.index(name) for _, name in crimes.beats] + [-1], dtype=np.int64)
+    found = []
+    for slug, title, labels, place in (
+        ("districts", "District", names, district_of[crimes.beat]),
+        ("beats", "Beat", [code for code, _ in crimes.beats], crimes.beat),
+    ):
+        rows: list[tuple[Cell, ...]] = []
+        present = set(np.unique(place).tolist())
+        for position, label in enumerate(labels):
+            for number, crime_type in enumerate(crimes.types if position in present else []):
+                band, before = _band(crimes, windows, (place == position) & (crimes.kind == number))
+                rows.append((label, crime_type.name, *_line(band, before)))
+        found.append(
+            Table(
+                slug,
+                f"By {title.lower()}, {asked.first:%-d %b %Y} to {asked.last:%-d %b %Y}",
+                (Column(slug[:-1], title), Column("crime_type", "Crime type"), *_LINE),
+                rows,
+            )
+        )
+    return found
+
+
+def _weeks(crimes: Crimes, asked: Asked) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    data_from = crimes.data_from
+    for position, crime_type in enumerate(crimes.types):
+        days = crimes.day[crimes.kind == position]
+        every = weekly_counts(days, last=_day(asked.last), weeks=WEEKS + YEARS * 52)
+        for week in range(WEEKS):
+            at = YEARS * 52 + week
+            ends = _day(asked.last) - 7 * (WEEKS - 1 - week)
+            begins = [ends - 6 - YEAR_OF_WEEKS * n for n in range(1, YEARS + 1)]
+            earlier = [
+                int(every[at - 52 * (n + 1)])
+                for n, day in enumerate(begins)
+                if data_from is not None and day >= data_from
+            ]
+            band = count_band(int(every[at]), np.array(earlier, dtype=np.int64))
+            known = bool(earlier)
+            rows.append(
+                (
+                    crime_type.name,
+                    str(ends - 6),
+                    band.now,
+                    *(value if known else None for value in (band.mean, band.low, band.high)),
+                )
+            )
+    return Table(
+        "weeks",
+        "Weeks",
+        (
+            Column("crime_type", "Crime type"), Column("week_from", "Week from"), Column("count", "Crimes", "int"),
+            Column("expected", "Mean of earlier years", "number"), Column("low", "Low limit", "int"), Column("high", "High limit", "int"),
+        ),
+        rows,
+        note="Weeks end with the last day of the period; earlier years' are 364 days apart, so that weekdays agree.",
+    )  # fmt: skip
+
+
+def _hours(crimes: Crimes, asked: Asked) -> Table:
+    inside = crimes.between(_day(asked.first), _day(asked.last))
+    week = hours_of_week(crimes.table, crimes.row[inside])
+    days = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+    return Table(
+        "hours",
+        f"Weekday and hour, {asked.first:%-d %b %Y} to {asked.last:%-d %b %Y}",
+        (
+            Column("weekday", "Weekday"),
+            *(Column(f"h{hour:02d}", f"{hour:02d}", "number") for hour in range(24)),
+        ),
+        [(day, *(float(value) for value in row)) for day, row in zip(days, week, strict=True)],
+        note="Crimes whose time is known only roughly are spread over the hours in which they may have been.",
+    )
+
+
+def _repeats(crimes: Crimes, asked: Asked) -> Table:
+    inside = crimes.between(_day(asked.last) - (YEAR_OF_WEEKS - 1), _day(asked.last))
+    rows: list[tuple[Cell, ...]] = []
+    shuffles = set()
+    for position, crime_type in enumerate(crimes.types):
+        one = np.flatnonzero(inside & (crimes.kind == position))
+        # A fixed seed: the same crimes give the same p-values on page and file.
+        found = near_repeats(
+            crimes.x_m[one],
+            crimes.y_m[one],
+            crimes.day[one].astype(np.int64),
+            rng=np.random.default_rng(len(one)),
+        )
+        shuffles.add(found.shuffles)
+        previous_m = 0.0
+        for i, metres in enumerate(found.metres):
+            where = "same place" if i == 0 else f"{max(previous_m, 1):.0f}–{metres:.0f} m"
+            previous_m, previous_d = metres, 0
+            for j, days in enumerate(found.days):
+                ratio = float(found.ratio[i, j])
+                rows.append(
+                    (crime_type.name, where, f"{previous_d}–{days} days", int(found.pairs[i, j]),
+                     None if np.isnan(ratio) else ratio, float(found.p[i, j]))
+                )  # fmt: skip
+                previous_d = days + 1
+    made = sorted(shuffles - {0})
+    told = f"{made[0]:,}" if len(made) == 1 else f"{made[0]:,} to {made[-1]:,}" if made else "no"
+    return Table(
+        "repeats",
+        f"Repeats and near repeats, year to {asked.last:%-d %b %Y}",
+        (
+            Column("crime_type", "Crime type"), Column("distance", "Distance"), Column("days", "Between"),
+            Column("pairs", "Pairs", "int"), Column("ratio", "Knox ratio", "number", digits=2), Column("p", "p", "number", digits=3),
+        ),
+        rows,
+        note=f"Pairs of crimes so close in place and time, over the median of {told} shuffles of the dates; p: share of shuffles "
+        "with as many. A ratio of 1.5 at 1–100 m and 0–7 days: half as many again as without repeats.",
+    )  # fmt: skip
+
+
+def _emerging(crimes: Crimes, asked: Asked) -> Table:
+    last = _day(asked.last)
+    recent = crimes.between(last - (RECENT_DAYS - 1), last) & (crimes.cell >= 0)
+    before = crimes.between(last - (YEAR_OF_WEEKS + RECENT_DAYS - 1), last - RECENT_DAYS) & (crimes.cell >= 0)
+    lon, lat = crimes.spec.centres_lonlat()
+    found: list[tuple[float, tuple[Cell, ...]]] = []
+    for position, crime_type in enumerate(crimes.types):
+        one = crimes.kind == position
+        counts = [
+            np.bincount(crimes.cell[one & part], minlength=len(crimes.spec)) for part in (recent, before)
+        ]
+        cells = emerging_cells(counts[0], counts[1], recent_days=RECENT_DAYS, before_days=YEAR_OF_WEEKS)
+        for cell, n, expected, q in zip(cells.cell, cells.recent, cells.expected, cells.q, strict=True):
+            beat = crimes.beat[(crimes.cell == cell) & (crimes.beat >= 0)]
+            code = crimes.beats[int(np.bincount(beat).argmax())][0] if len(beat) else None
+            place = (f"{lat[cell]:.5f}, {lon[cell]:.5f}", code)
+            found.append((float(q), (crime_type.name, *place, int(n), float(expected), float(q))))
+    rows = [row for _, row in sorted(found, key=lambda item: item[0])[:MOST_CELLS]]
+    return Table(
+        "emerging",
+        f"Emerging cells, {RECENT_DAYS} days to {asked.last:%-d %b %Y}",
+        (
+            Column("crime_type", "Crime type"), Column("middle", "Middle of the cell (lat, lon)"), Column("beat", "Beat"),
+            Column("count", "Crimes", "int"), Column("expected", "Expected", "number", digits=2), Column("q", "q", "number", digits=3),
+        ),
+        rows,
+        note="Cells with more crime than their own past year and the city's trend explain; of those listed at most one in "
+        "twenty is expected to be chance.",
+        empty="No cell stands out: what happened there lately is what their own past explains.",
+    )  # fmt: skip

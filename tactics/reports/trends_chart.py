@@ -1,0 +1,57 @@
+"""The charts of crime trends, drawn on the server as SVG from the report's own tables."""
+
+import datetime as dt
+
+import numpy as np
+
+from agencies.engine.drawing import paper, plain_axes, svg
+from tactics.reports.shapes import Table
+
+
+def weeks_svg(table: Table | None) -> bytes | None:
+    """Small multiples: crimes a week by type, a band where chance keeps to, a mark where it does not."""
+    if table is None:
+        return None
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    names = list(dict.fromkeys(str(row[0]) for row in table.rows))
+    rows = max(1, (len(names) + 1) // 2)
+    figure = paper(7.2, 1.8 * rows)
+    grid = figure.subplots(rows, 2, squeeze=False, sharex=True)
+    for axes, name in zip(grid.ravel(), names, strict=False):
+        own = [row for row in table.rows if row[0] == name]
+        on = [dt.date.fromisoformat(str(row[1])) for row in own]
+        count, mean, low, high = (
+            np.array([np.nan if row[i] is None else row[i] for row in own], dtype=float) for i in (2, 3, 4, 5)
+        )
+        axes.fill_between(on, low, high, color="#0072B2", alpha=0.15, linewidth=0)
+        axes.plot(on, mean, color="#0072B2", linewidth=1)
+        axes.plot(on, count, color="black", linewidth=1.2)
+        outside = (count > high) | (count < low)
+        axes.plot(np.array(on)[outside], count[outside], "o", color="#D55E00", markersize=4)
+        axes.set_title(name, fontsize=9, loc="left")
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel("Crimes a week", fontsize=8)
+        axes.tick_params(labelsize=8)
+        locator = AutoDateLocator(maxticks=5)
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+        plain_axes(axes)
+    for axes in grid.ravel()[len(names) :]:
+        axes.set_axis_off()
+    return svg(figure)
+
+
+def hours_svg(table: Table | None) -> bytes | None:
+    """A heat map, weekday × hour, in crimes; every other hour is named."""
+    if table is None:
+        return None
+    values = np.array([[float(value or 0) for value in row[1:]] for row in table.rows])
+    figure = paper(7.2, 2.6)
+    axes = figure.subplots()
+    image = axes.imshow(values, cmap="cividis", aspect="auto", vmin=0)
+    axes.set_yticks(range(7), [str(row[0])[:3] for row in table.rows])
+    axes.set_xticks(range(0, 24, 2), [f"{hour:02d}" for hour in range(0, 24, 2)])
+    axes.set_xlabel("Hour of the day (agency's clock)")
+    figure.colorbar(image, ax=axes, label="Crimes")
+    return svg(figure)

@@ -1,0 +1,183 @@
+"""Keeping reports, and sending them by e-mail when their time has come."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.mail import EmailMessage
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from agencies.models import Agency, Membership, User
+from missions_project.lib.errors import MissionsError
+from missions_project.lib.outbox import claim, settle
+from tactics.models import ReportMail, SavedReport
+from tactics.reports.asked import FILTERS, Asked, asked_from, choices_of
+from tactics.reports.files import XLSX, workbook
+from tactics.reports.kinds import all_kinds
+from tactics.reports.shapes import Report
+
+Sends = SavedReport.Sends
+MOST_LATE = dt.timedelta(days=2)
+"""A report whose time came while nothing ran is still sent within two days; an older one would only be noise."""
+
+
+@transaction.atomic
+def saved_report_set(
+    *,
+    agency: Agency,
+    owner: User,
+    name: str,
+    kind: str,
+    days: int,
+    filters: Mapping[str, Sequence[str]],
+    is_shared: bool,
+    sends: str = Sends.NEVER,
+    send_hour: int = 6,
+    recipients: Sequence[Membership] = (),
+    saved: SavedReport | None = None,
+) -> SavedReport:
+    """Keep a report under a name, or change the one given.
+
+    Raises ``MissionsError`` for a name that the owner uses already, a report that does not exist, filters that name nothing
+    here, and a recipient of another agency, without an e-mail address, or whose role may not see the report.
+    """
+    if kind not in all_kinds():
+        raise MissionsError(
+            f"There is no report “{kind[:40]}”.", next_step="choose one from the list of reports."
+        )
+    chosen = {key: list(filters.get(key, [])) for key in FILTERS if filters.get(key)}
+    asked_from(chosen, choices_of(agency), today=dt.date(2026, 1, 1), days=1)
+    for person in recipients:
+        _check_recipient(agency, person, kind)
+    if sends != Sends.NEVER and not recipients:
+        raise MissionsError(
+            "Nobody is chosen to get it.", next_step="choose at least one person, or “Not sent”."
+        )
+    row = saved or SavedReport(agency=agency, owner=owner)
+    row.name, row.kind, row.days, row.filters = name.strip(), kind, days, chosen
+    row.is_shared, row.sends, row.send_hour, row.changed_at = is_shared, sends, send_hour, timezone.now()
+    try:
+        row.full_clean()
+    except ValidationError as exc:
+        raise MissionsError("; ".join(exc.messages), next_step="change it and save again.") from exc
+    row.save()
+    row.recipients.set(recipients)
+    return row
+
+
+def saved_report_delete(*, saved: SavedReport) -> None:
+    """Delete a saved report with what is still to be sent of it."""
+    saved.delete()
+
+
+def _check_recipient(agency: Agency, person: Membership, kind: str) -> None:
+    if person.agency_id != agency.pk:
+        raise MissionsError(
+            "A person of another agency is chosen.", next_step="choose people of your agency."
+        )
+    if person.role not in all_kinds()[kind].roles:
+        raise MissionsError(
+            f"{person.user} may not see this report.", next_step="leave them out, or have their role changed."
+        )
+    if not person.user.email:
+        raise MissionsError(
+            f"{person.user} has no e-mail address.", next_step="leave them out, or add one in Admin → People."
+        )
+
+
+def due_on(saved: SavedReport, now: dt.datetime) -> dt.date | None:
+    """Return the local date for which the report is due now or was lately; None where none is. No query.
+
+    >>> due_on(SavedReport(agency=Agency(time_zone="UTC"), sends="weekly", changed_at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC)), dt.datetime(2026, 3, 3, tzinfo=dt.UTC))
+    datetime.date(2026, 3, 2)
+    """
+    zone = ZoneInfo(saved.agency.time_zone)
+    day = now.astimezone(zone).date()
+    while now - dt.datetime.combine(day, dt.time(saved.send_hour), tzinfo=zone) <= MOST_LATE:
+        starts = dt.datetime.combine(day, dt.time(saved.send_hour), tzinfo=zone)
+        fits = {
+            Sends.DAILY: True,
+            Sends.WEEKLY: day.weekday() == 0,
+            Sends.MONTHLY: day.day == 1,
+        }.get(Sends(saved.sends), False)
+        if fits and starts <= now and starts >= saved.changed_at:
+            return day
+        day -= dt.timedelta(days=1)
+    return None
+
+
+def reports_due(*, now: dt.datetime) -> list[tuple[int, int]]:
+    """Write the e-mails whose time has come, and return those to be sent, each with its try. Two queries where none is.
+
+    The database's constraint decides: whoever calls this how often, each person gets each report once a day.
+    """
+    rows = (
+        SavedReport.objects.exclude(sends=Sends.NEVER).select_related("agency").prefetch_related("recipients")
+    )
+    mails = [
+        ReportMail(agency_id=saved.agency_id, saved=saved, membership=person, on=day, next_at=now)
+        for saved in rows.defer("agency__boundary")
+        if (day := due_on(saved, now)) is not None
+        for person in saved.recipients.all()
+    ]
+    ReportMail.objects.bulk_create(mails, ignore_conflicts=True)
+    return claim(ReportMail, now=now)
+
+
+def report_mail_send(*, pk: int, attempt: int) -> bool:
+    """Make and send one report; return whether it left. Does nothing where another worker has taken it since."""
+    mine = ReportMail.objects.filter(pk=pk, state=ReportMail.State.WAITING, attempts=attempt)
+    row = mine.select_related("agency", "saved", "membership__user").first()
+    if row is None:
+        return False
+    return settle(mine, attempt=attempt, error=_deliver(row))
+
+
+def asked_of(saved: SavedReport, today: dt.date) -> Asked:
+    """Return what a saved report asks for on a day. Four queries."""
+    query: dict[str, Any] = dict(saved.filters)
+    return asked_from(query, choices_of(saved.agency), today=today, days=saved.days)
+
+
+def _deliver(row: ReportMail) -> str:
+    person = row.membership
+    try:
+        # What they may see may have changed since they were chosen.
+        _check_recipient(row.agency, person, row.saved.kind)
+        if not person.user.is_active:
+            raise MissionsError("This person's account is closed.", next_step="take them off the list.")
+        report = all_kinds()[row.saved.kind].make(row.agency, asked_of(row.saved, row.on))
+        message = EmailMessage(
+            # A subject of two lines is how a header is smuggled in.
+            " ".join(f"[{row.agency.name}] {row.saved.name}".split()),
+            mail_text(report),
+            settings.DEFAULT_FROM_EMAIL,
+            [person.user.email],
+        )
+        message.attach(report.file_name("", "xlsx"), workbook(report), XLSX)
+        message.send()
+    except MissionsError as exc:
+        return str(exc)
+    except OSError as exc:
+        # smtplib's errors are OSErrors; their words may quote addresses.
+        return f"The mail server did not take it ({type(exc).__name__}). Next step: check EMAIL_HOST and its settings."
+    return ""
+
+
+def mail_text(report: Report) -> str:
+    """What the e-mail says: the sentence, the figures, where the page is, what the file is."""
+    path = reverse("tactics:report", args=[report.agency_slug, report.slug])
+    lines = [report.sentence, ""]
+    lines += [f"- {one.label}: {one.value}{f' ({one.note})' if one.note else ''}" for one in report.figures]
+    lines += ["", f"{settings.PUBLIC_URL.rstrip('/')}{path}?{report.asked.query}", ""]
+    reports = reverse("tactics:reports", args=[report.agency_slug])
+    lines += [
+        *report.provenance,
+        f"Sent because you are on its list: {settings.PUBLIC_URL.rstrip('/')}{reports}",
+    ]
+    return "\n".join(lines)
