@@ -1,6 +1,19 @@
-"""Tactics, rules for them, and what was done."""
+"""Tactics, rules for them, how one is drawn, and what was done."""
 
-from tactics.models.catalogue import Tactic, TacticRule
+from tactics.models.catalogue import PlaceKind, Strength, Tactic, TacticRule
+from tactics.models.draws import DrawMethod, TacticDraw, TacticPolicy, TacticUpdate
+from tactics.models.surroundings import PlaceLayer
 from tactics.models.uses import TacticUse
 
-__all__ = ["Tactic", "TacticRule", "TacticUse"]
+__all__ = [
+    "DrawMethod",
+    "PlaceKind",
+    "PlaceLayer",
+    "Strength",
+    "Tactic",
+    "TacticDraw",
+    "TacticPolicy",
+    "TacticRule",
+    "TacticUpdate",
+    "TacticUse",
+]
