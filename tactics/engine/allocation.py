@@ -17,7 +17,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-_POINTS = 256
+_POINTS = 128
 _SPREADS = 8.0
 
 
