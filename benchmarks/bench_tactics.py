@@ -67,20 +67,19 @@ def histories(
     trial: TacticTrial, truth: np.ndarray[Any, Any], ratios: np.ndarray[Any, Any], count: int, rng: np.random.Generator
 ) -> list[TacticTrial]:
     """So many histories of these missions: drawn, carried out, counted."""
-    drawn: dict[str, Any] = {}
     # Every mission's crimes after each tactic, fixed before the draw: the same whether the policy hears of them or not.
     after = [rng.poisson(truth * ratio, size=(count, len(truth))).astype(np.float64) for ratio in ratios]
 
     def told(rows: Any, arm: Any) -> Any:
         return np.choose(arm, [own[:, rows] for own in after]), trial.expected[rows]
 
-    drawn = redraw(trial, count, rng, told).__dict__
+    drawn = redraw(trial, count, rng, told, with_tables=True)
+    assert drawn.tables is not None
     made = []
     for h in range(count):
-        arm = drawn["arm"][h].astype(np.int64)
+        arm = drawn.arm[h].astype(np.int64)
         crimes = np.choose(arm, [own[h] for own in after])
-        mine = replace(trial, arm=arm, crimes=crimes, told_crimes=crimes)
-        made.append(mine)
+        made.append(replace(trial, arm=arm, chance=drawn.tables[h], crimes=crimes, told_crimes=crimes))
     return made
 
 
@@ -92,7 +91,7 @@ def rejections(n: int, ratios: Any, *, adaptive: bool, count: int, draws: int, s
     pairs = [(0, 1), (0, 2), (1, 2)]
     one = any_of = covered = done = 0
     while done < count:
-        for mine in histories(trial, truth, ratios, min(50, count - done), rng):
+        for mine in histories(trial, truth, ratios, min(25, count - done), rng):
             p = pair_p_values(mine, draws=draws, rng=rng)
             one += bool(p[PAIR] <= 0.05)
             any_of += bool((holm(np.array([p[pair] for pair in pairs])) <= 0.05).any())
@@ -122,7 +121,12 @@ def always_valid(n: int, ratios: Any, *, adaptive: bool, count: int, seed: int) 
     looks = [np.flatnonzero(trial.batch < b) for b in range(2, BATCHES + 1)]
     wrong = wrong_once = shown = 0
     true = ratios[0] / ratios[1]
-    for mine in histories(trial, truth, ratios, count, rng):
+    made = (
+        mine
+        for first in range(0, count, 25)
+        for mine in histories(trial, truth, ratios, min(25, count - first), rng)
+    )
+    for mine in made:
         ever = ever_once = False
         for rows in looks:
             part = replace(
@@ -178,7 +182,7 @@ def main() -> int:
         for ratio in (1.0, 0.7):
             name = f"always_valid_{'adaptive' if adaptive else 'weights'}_{ratio:g}"
             result[name] = always_valid(
-                6000, (ratio, 1.0, 1.0), adaptive=adaptive, count=options.power, seed=options.seed + 100
+                6000, (ratio, 1.0, 1.0), adaptive=adaptive, count=options.null, seed=options.seed + 100
             )
             print(name, json.dumps(result[name]), f"{time.perf_counter() - began:.0f} s", flush=True)
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -29,15 +29,24 @@ BLOCK = 4_000_000
 class Redraws:
     """R histories of draws of the same missions: ``arm`` int8[R, n], the ``chance`` that each had float64[R, n].
 
-    ``reciprocal`` float64[n, A]: the mean of 1 / chance over the histories, 0 where not in the draw.
+    ``reciprocal`` float64[n, A]: the mean of 1 / chance over the histories, 0 where not in the draw. ``tables`` float64[R,
+    n, A]: all chances, where they were asked for.
     """
 
     arm: Arms
     chance: Floats
     reciprocal: Floats
+    tables: Floats | None = None
 
 
-def redraw(trial: TacticTrial, draws: int, rng: np.random.Generator, told: Outcome | None = None) -> Redraws:
+def redraw(
+    trial: TacticTrial,
+    draws: int,
+    rng: np.random.Generator,
+    told: Outcome | None = None,
+    *,
+    with_tables: bool = False,
+) -> Redraws:
     """Draw all tactics again, ``draws`` times. ``told``: what updates hear of drawn arms; by default what they heard then.
 
     Which tactics are in a mission's draw stays; chances of adaptive draws are worked out again from what the updates in
@@ -46,6 +55,7 @@ def redraw(trial: TacticTrial, draws: int, rng: np.random.Generator, told: Outco
     n, n_arms = trial.chance.shape
     arm, chance = np.zeros((draws, n), dtype=np.int8), np.ones((draws, n))
     reciprocal = np.zeros((n, n_arms))
+    tables = np.zeros((draws, n, n_arms)) if with_tables else None
     kinds, kind = np.unique(trial.kind, return_inverse=True)
     totals = np.zeros((2, draws, len(kinds), n_arms))
     known = 0
@@ -65,6 +75,8 @@ def redraw(trial: TacticTrial, draws: int, rng: np.random.Generator, told: Outco
                 totals[1, :, :, a] += (drew * expected) @ of_kind
         for rows, table in _chances(trial, np.flatnonzero(trial.batch == batch), kind, totals):
             allowed = table > 0
+            if tables is not None:
+                tables[:, rows] = table[:, None, :]
             reciprocal[rows] = np.divide(1.0, table, out=np.zeros_like(table), where=allowed).mean(axis=0)
             numbers = rng.random((draws, len(rows)))
             # Rounding may leave the last sum a hair below 1: the last allowed tactic takes what is left.
@@ -72,7 +84,7 @@ def redraw(trial: TacticTrial, draws: int, rng: np.random.Generator, told: Outco
             found = np.minimum((numbers[:, :, None] >= np.cumsum(table, axis=1)[:, None, :]).sum(axis=2), last)
             arm[:, rows] = found
             chance[:, rows] = np.take_along_axis(np.broadcast_to(table, (draws, n_arms)), found, axis=1)
-    return Redraws(arm, chance, reciprocal)
+    return Redraws(arm, chance, reciprocal, tables)
 
 
 def _chances(
