@@ -205,7 +205,7 @@ def always_valid_half(se: float, confidence: float = 0.95, sharpest_se: float = 
     beforehand; the interval is valid for every choice.
 
     >>> round(always_valid_half(0.15) / 0.15, 2)
-    2.99
+    3.04
     """
     alpha = 1.0 - confidence
     k = sharpest_se**-2 / (-2.0 * np.log(alpha) + np.log(1.0 - 2.0 * np.log(alpha)))
