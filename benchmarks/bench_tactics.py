@@ -64,7 +64,11 @@ def missions(n: int, *, adaptive: bool, rng: np.random.Generator) -> tuple[Tacti
 
 
 def histories(
-    trial: TacticTrial, truth: np.ndarray[Any, Any], ratios: np.ndarray[Any, Any], count: int, rng: np.random.Generator
+    trial: TacticTrial,
+    truth: np.ndarray[Any, Any],
+    ratios: np.ndarray[Any, Any],
+    count: int,
+    rng: np.random.Generator,
 ) -> list[TacticTrial]:
     """So many histories of these missions: drawn, carried out, counted."""
     # Every mission's crimes after each tactic, fixed before the draw: the same whether the policy hears of them or not.

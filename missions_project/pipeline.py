@@ -39,6 +39,8 @@ from patrols.tasks import (
     presence_task,
     shift_planning_task,
 )
+from tactics.services import tactic_updates_due
+from tactics.tasks import tactic_update_task
 
 logger = logging.getLogger(__name__)
 DRIFT_EVERY = timedelta(hours=20)
@@ -55,7 +57,7 @@ def dispatch() -> None:
 def housekeeping() -> None:
     """What is due each minute: abandoned and forgotten runs sent again, uploads past their time deleted, the days' pushes
     summed, feeds pulled, drop folders looked into, old records deleted or made coarse, shifts planned, models trained anew,
-    models measured, reasons written, notices sent, presence counted."""
+    models measured, reasons written, notices sent, presence counted, tactics compared for adaptive draws."""
     requeue_abandoned()
     resend_forgotten()
     spool_expire()
@@ -70,6 +72,7 @@ def housekeeping() -> None:
     reasons_due()
     notices_due()
     presence_due()
+    tactics_due()
 
 
 def drop_folders_look() -> int:
@@ -157,6 +160,14 @@ def presence_due() -> int:
     found = services.presence_due(now=timezone.now())
     for pk in found:
         presence_task.delay(pk)
+    return len(found)
+
+
+def tactics_due() -> int:
+    """Tell adaptive draws what followed. Returns how many agencies were sent. One query where no policy is adaptive."""
+    found = tactic_updates_due(now=timezone.now())
+    for pk in found:
+        tactic_update_task.delay(pk)
     return len(found)
 
 

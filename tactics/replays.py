@@ -21,7 +21,11 @@ def tactic_differences(plan: MissionPlan) -> list[str]:
     they sum to 1; the seed is the plan's; the tactic is the one that the mission's random number falls on. Raises
     ``MissionsError`` for a plan without a grid or without draws.
     """
-    draws = list(TacticDraw.objects.filter(mission__plan=plan).select_related("mission__crime_type", "tactic", "update"))
+    draws = list(
+        TacticDraw.objects.filter(mission__plan=plan).select_related(
+            "mission__crime_type", "tactic", "update"
+        )
+    )
     if plan.grid is None or not draws:
         raise MissionsError(
             f"Plan {plan.pk} has no drawn tactics.",
@@ -33,7 +37,9 @@ def tactic_differences(plan: MissionPlan) -> list[str]:
     )
     found: list[str] = []
     for draw, uniform in zip(draws, uniforms, strict=True):
-        found += [f"Mission {draw.mission.number}: {text}" for text in _differences(plan, draw, float(uniform))]
+        found += [
+            f"Mission {draw.mission.number}: {text}" for text in _differences(plan, draw, float(uniform))
+        ]
     return found
 
 

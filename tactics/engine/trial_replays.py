@@ -81,15 +81,15 @@ def redraw(
             numbers = rng.random((draws, len(rows)))
             # Rounding may leave the last sum a hair below 1: the last allowed tactic takes what is left.
             last = n_arms - 1 - np.argmax(allowed[0, ::-1])
-            found = np.minimum((numbers[:, :, None] >= np.cumsum(table, axis=1)[:, None, :]).sum(axis=2), last)
+            found = np.minimum(
+                (numbers[:, :, None] >= np.cumsum(table, axis=1)[:, None, :]).sum(axis=2), last
+            )
             arm[:, rows] = found
             chance[:, rows] = np.take_along_axis(np.broadcast_to(table, (draws, n_arms)), found, axis=1)
     return Redraws(arm, chance, reciprocal, tables)
 
 
-def _chances(
-    trial: TacticTrial, rows: Ints, kind: Ints, totals: Floats
-) -> list[tuple[Ints, Floats]]:
+def _chances(trial: TacticTrial, rows: Ints, kind: Ints, totals: Floats) -> list[tuple[Ints, Floats]]:
     """Missions of a batch in groups that share their chances: rows, float64[R or 1, A]."""
     found: list[tuple[Ints, Floats]] = []
     fixed = rows[~trial.adaptive[rows]]
@@ -159,7 +159,11 @@ def compare_all(
     Without ``rng`` nothing is drawn again and there are no p-values.
     """
     n_arms = len(trial.names)
-    p = pair_p_values(trial, draws=draws, rng=rng, progress=progress) if rng is not None else np.full((n_arms, n_arms), np.nan)
+    p = (
+        pair_p_values(trial, draws=draws, rng=rng, progress=progress)
+        if rng is not None
+        else np.full((n_arms, n_arms), np.nan)
+    )
     pairs = [compare(trial, a, b) for a in range(n_arms) for b in range(a + 1, n_arms)]
     pairs = [pair for pair in pairs if pair.missions]
     p_values = np.array([p[pair.a, pair.b] for pair in pairs])

@@ -11,7 +11,7 @@ Ramdas 2024, after the normal mixture of Robbins 1970 and Howard et al. 2021): t
 as one likes, once each tactic has some crimes behind it; they are asymptotic, not exact. Holm (1979) for several pairs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -53,7 +53,7 @@ class TacticTrial:
     counted: Ints
     told_crimes: Floats
     told_expected: Floats
-    policy: Allocation = Allocation()
+    policy: Allocation = field(default_factory=Allocation)
 
     def __post_init__(self) -> None:
         n = len(self.arm)
@@ -76,7 +76,12 @@ class TacticTrial:
 
 
 def plain_trial(
-    names: tuple[str, ...], arm: Ints, chance: Floats, crimes: Floats, expected: Floats, week: Ints | None = None
+    names: tuple[str, ...],
+    arm: Ints,
+    chance: Floats,
+    crimes: Floats,
+    expected: Floats,
+    week: Ints | None = None,
 ) -> TacticTrial:
     """A trial whose chances were fixed beforehand: draws by preferences."""
     n = len(arm)
@@ -128,7 +133,15 @@ def tactic_rates(trial: TacticTrial, *, confidence: float = 0.95) -> tuple[Tacti
             half = stats.norm.ppf(0.5 + confidence / 2) * np.sqrt(score @ score) / mean
             low, high = mean * np.exp(-half), mean * np.exp(half)
         found.append(
-            TacticRate(name, int(mine.sum()), int(inside.sum()), crimes, 100 * mean, 100 * float(low), 100 * float(high))
+            TacticRate(
+                name,
+                int(mine.sum()),
+                int(inside.sum()),
+                crimes,
+                100 * mean,
+                100 * float(low),
+                100 * float(high),
+            )
         )
     return tuple(found)
 
@@ -277,9 +290,18 @@ def times_longer(apart: float, *, wanted: float = 0.8, alpha: float = 0.05) -> f
 
 
 def detectable_ratio(
-    chance: Floats, expected: Floats, a: int, b: int, *, level: float = 1.0, wanted: float = 0.8, alpha: float = 0.05
+    chance: Floats,
+    expected: Floats,
+    a: int,
+    b: int,
+    *,
+    level: float = 1.0,
+    wanted: float = 0.8,
+    alpha: float = 0.05,
 ) -> float:
     """The mildest ratio below 1 that would be shown with power ``wanted``; 0 where not even no crime at all would be."""
     tried = np.linspace(0.99, 0.01, 99)
-    enough = [power(chance, expected, a, b, float(ratio), alpha=alpha, level=level) >= wanted for ratio in tried]
+    enough = [
+        power(chance, expected, a, b, float(ratio), alpha=alpha, level=level) >= wanted for ratio in tried
+    ]
     return float(tried[int(np.argmax(enough))]) if any(enough) else 0.0

@@ -2,6 +2,7 @@
 
 from tactics.services.catalogue import StarterResult, starter_catalogue_create
 from tactics.services.draws import plan_tactics_draw
+from tactics.services.updates import tactic_update_make, tactic_updates_due
 from tactics.services.uses import is_tickable, tactic_use_record
 
 __all__ = [
@@ -9,5 +10,7 @@ __all__ = [
     "is_tickable",
     "plan_tactics_draw",
     "starter_catalogue_create",
+    "tactic_update_make",
+    "tactic_updates_due",
     "tactic_use_record",
 ]

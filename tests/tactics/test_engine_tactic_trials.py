@@ -50,7 +50,9 @@ def made_up(
 
 def test_hajek_by_hand() -> None:
     chance = np.array([[0.5, 0.5], [0.25, 0.75], [0.5, 0.5], [0.8, 0.2]])
-    trial = plain_trial(("a", "b"), np.array([0, 0, 1, 1]), chance, np.array([1.0, 0.0, 2.0, 1.0]), np.ones(4))
+    trial = plain_trial(
+        ("a", "b"), np.array([0, 0, 1, 1]), chance, np.array([1.0, 0.0, 2.0, 1.0]), np.ones(4)
+    )
     found = compare(trial, 0, 1, method="hajek")
     # a: (1/0.5) / (1/0.5 + 1/0.25) = 1/3; b: (2/0.5 + 1/0.2) / (1/0.5 + 1/0.2) = 9/7.
     assert found.ratio == pytest.approx((1 / 3) / (9 / 7))
@@ -138,7 +140,9 @@ def test_adaptive_chances_are_redrawn_from_what_the_policy_was_told() -> None:
     assert (planned[last & both][:, 0] > 0.5).all()
     assert (planned[last & both][:, 1:] >= 0.2 - 1e-9).all()
     # Crimes fixed whatever was drawn: the replay has nobody to prefer for long.
-    replayed = redraw(replace(trial, told_crimes=trial.expected), 50, np.random.default_rng(5), with_tables=True)
+    replayed = redraw(
+        replace(trial, told_crimes=trial.expected), 50, np.random.default_rng(5), with_tables=True
+    )
     assert replayed.tables is not None
     assert replayed.tables[:, last & both].mean(axis=(0, 1)) == pytest.approx([1 / 3] * 3, abs=0.02)
 
@@ -154,7 +158,9 @@ def test_the_lowest_rate_is_the_likelier_the_fewer_crimes_followed() -> None:
     near = np.array([45.0, 50.0, 52.0])
     rates = rng.gamma(near + 10, 1 / (expected + 10), size=(200_000, 3))
     simulated = np.bincount(rates.argmin(axis=1), minlength=3) / 200_000
-    assert chance_of_lowest(near, expected, allowed[0], prior_crimes=10.0) == pytest.approx(simulated, abs=0.005)
+    assert chance_of_lowest(near, expected, allowed[0], prior_crimes=10.0) == pytest.approx(
+        simulated, abs=0.005
+    )
 
 
 def test_the_floor_holds_and_gives_way_to_an_even_share() -> None:
@@ -196,7 +202,10 @@ def test_the_designers_power_is_what_simulation_gives() -> None:
     shown = 0
     for seed in range(200):
         trial = made_up(1500, ratio=0.7, seed=1000 + seed)
-        shown += abs(pair_scores(trial, trial.arm[None], trial.drawn_chance[None], trial.residual())[0, 0, 1]) > 1.96
+        shown += (
+            abs(pair_scores(trial, trial.arm[None], trial.drawn_chance[None], trial.residual())[0, 0, 1])
+            > 1.96
+        )
     predicted = power(trial.chance, trial.expected, 0, 1, 0.7)
     assert shown / 200 == pytest.approx(predicted, abs=0.05 + 3 * np.sqrt(0.25 / 200))
 

@@ -36,11 +36,16 @@ def scene(db: None) -> Scene:
 
 def layer(agency: Agency, slug: str, *points: tuple[float, float]) -> ContextLayer:
     features = [
-        {"type": "Feature", "properties": {}, "geometry": {"type": "Point", "coordinates": list(point)}} for point in points
+        {"type": "Feature", "properties": {}, "geometry": {"type": "Point", "coordinates": list(point)}}
+        for point in points
     ]
     features.append({"type": "Feature", "properties": {}, "geometry": None})
     return ContextLayer.objects.create(
-        agency=agency, name=slug, slug=slug, kind="reference", geojson={"type": "FeatureCollection", "features": features}
+        agency=agency,
+        name=slug,
+        slug=slug,
+        kind="reference",
+        geojson={"type": "FeatureCollection", "features": features},
     )
 
 
@@ -122,7 +127,9 @@ def test_the_queries_do_not_grow_with_the_missions(scene: Scene) -> None:
     assert len([q for q in few.captured_queries if "SAVEPOINT" not in q["sql"]]) <= 7
 
 
-def test_a_replay_finds_nothing_until_somebody_changed_a_row(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_replay_finds_nothing_until_somebody_changed_a_row(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
     plan = scene.plan()
     assert tactic_differences(plan) == []
     call_command("replay_tactics", str(plan.pk))
@@ -182,7 +189,9 @@ def test_places_are_told_by_usual_slugs_or_by_what_the_agency_set(scene: Scene) 
     assert [use.layer_id for use in layers_by_kind(agency)[PlaceKind.PARKS]] == [odd.pk]
     odd.valid_from = dt.date(2027, 1, 1)
     odd.save()
-    assert [use.layer_id for use in layers_by_kind(agency, on=dt.date(2026, 3, 1))[PlaceKind.PARKS]] == [parks.pk]
+    assert [use.layer_id for use in layers_by_kind(agency, on=dt.date(2026, 3, 1))[PlaceKind.PARKS]] == [
+        parks.pk
+    ]
     assert surroundings(agency, spec, [-5, 10**9], {PlaceKind.PARKS}).near == [frozenset(), frozenset()]
 
 
@@ -247,4 +256,3 @@ def test_a_mission_that_a_person_added_keeps_what_was_asked_for_and_has_no_draw(
     weights = [row.preference for row in recommended_tactics(found)]
     assert weights == sorted(weights, reverse=True)
     assert not hasattr(found, "tactic_draw")
-

@@ -25,12 +25,15 @@ class Command(MissionsCommand):
         plan = MissionPlan.objects.select_related("agency", "grid").filter(pk=options["plan"]).first()
         if plan is None:
             raise MissionsError(
-                f"There is no plan {options['plan']}.", next_step="take the number from Admin → Mission plans."
+                f"There is no plan {options['plan']}.",
+                next_step="take the number from Admin → Mission plans.",
             )
         if differences := tactic_differences(plan):
             for line in differences:
                 self.stderr.write(line)
-            raise CommandError(f"The tactics of plan {plan.pk} are NOT what its seed and the stored chances give.")
+            raise CommandError(
+                f"The tactics of plan {plan.pk} are NOT what its seed and the stored chances give."
+            )
         n = TacticDraw.objects.filter(mission__plan=plan).count()
         self.stdout.write(
             f"Plan {plan.pk} ({plan.agency.slug}): the recommended tactics of {n} missions are what seed {plan.seed} and the "
