@@ -145,6 +145,7 @@ def tactics_report(agency: Agency, first: dt.date, last: dt.date, *, now: dt.dat
         )
         for tactic in tactics
     ]
+    totals = [sum(counts[at] for counts in drawn.values()) for at in range(3)]
     report = TacticsReport(
         first,
         last,
@@ -152,7 +153,9 @@ def tactics_report(agency: Agency, first: dt.date, last: dt.date, *, now: dt.dat
         policy,
         TacticUpdate.objects.filter(agency=agency).first(),
         kinds_without_layer(agency),
-        *(sum(counts[at] for counts in drawn.values()) for at in range(3)),
+        missions_drawn=totals[0],
+        missions_visited=totals[1],
+        missions_followed=totals[2],
         window_hours=hours,
     )
     return _compared(agency, report, now)
@@ -195,7 +198,7 @@ def _done(agency: Agency, first: dt.date, last: dt.date) -> tuple[dict[int, int]
 
 def _compared(agency: Agency, report: TacticsReport, now: dt.datetime) -> TacticsReport:
     own = TacticDraw.objects.filter(agency=agency)
-    newest = own.aggregate(n=Count("pk"), last=Max("pk"))
+    newest = own.aggregate(n=Count("pk"), last=Max("drawn_at"))
     if not newest["n"]:
         return report
     key = ":".join(
@@ -208,7 +211,7 @@ def _compared(agency: Agency, report: TacticsReport, now: dt.datetime) -> Tactic
                 report.last,
                 report.window_hours,
                 newest["n"],
-                newest["last"],
+                newest["last"].isoformat(),
             ),
         )
     )

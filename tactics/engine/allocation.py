@@ -17,8 +17,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-_POINTS = 128
-_SPREADS = 8.0
+_POINTS = 64
+_SPREADS = 6.0
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,13 @@ def chance_of_lowest(crimes: Floats, expected: Floats, allowed: Bools, *, prior_
     density = np.exp(log_density - log_density.max(axis=-1, keepdims=True))
     density /= density.sum(axis=-1, keepdims=True)
     higher = np.clip(1.0 - np.cumsum(density, axis=-1) + 0.5 * density, 1e-300, None)
-    log_higher = np.where(allowed[..., None], np.log(higher), 0.0)
+    higher = np.where(allowed[..., None], higher, 1.0)
     # A tactic is the lowest at a point where all the others lie higher.
-    others = np.exp(log_higher.sum(axis=-2, keepdims=True) - log_higher)
+    others = higher.prod(axis=-2, keepdims=True) / higher
     found = np.where(allowed, (density * others).sum(axis=-1), 0.0)
     total = found.sum(axis=-1, keepdims=True)
-    return np.divide(found, total, out=np.zeros_like(found), where=total > 0)
+    chances: Floats = np.divide(found, total, out=np.zeros_like(found), where=total > 0)
+    return chances
 
 
 def thompson_chances(crimes: Floats, expected: Floats, allowed: Bools, policy: Allocation) -> Floats:

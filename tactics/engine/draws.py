@@ -22,7 +22,8 @@ def cell_uniforms(rng: np.random.Generator, n_cells: int, position: Ints) -> Flo
     One number is drawn for every cell of the grid, chosen or not, so that a mission's number does not depend on how many
     others there are, or in which order they are read.
     """
-    return rng.random(n_cells)[position]
+    found: Floats = rng.random(n_cells)[position]
+    return found
 
 
 def weight_chances(weights: Floats) -> Floats:
@@ -33,7 +34,8 @@ def weight_chances(weights: Floats) -> Floats:
     """
     weights = np.asarray(weights, dtype=np.float64)
     total = weights.sum(axis=-1, keepdims=True)
-    return np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+    chances: Floats = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+    return chances
 
 
 def choose(chances: Floats, uniforms: Floats) -> Ints:

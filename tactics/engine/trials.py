@@ -11,7 +11,7 @@ Ramdas 2024, after the normal mixture of Robbins 1970 and Howard et al. 2021): t
 as one likes, once each tactic has some crimes behind it; they are asymptotic, not exact. Holm (1979) for several pairs.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -191,7 +191,8 @@ def compare(
         base = forecast_level(crimes, trial.expected[both], trial.week[both]) * trial.expected[both]
     in_arm = [arm == x for x in (a, b)]
     counts = [float(crimes[own].sum()) for own in in_arm]
-    nothing = Comparison(a, b, n, *counts, *[np.nan] * 6)
+    nan = np.nan
+    nothing = Comparison(a, b, n, counts[0], counts[1], nan, nan, nan, nan, nan, nan)
     if n == 0 or min(counts) <= 0:
         return nothing
     means, scores = [], []
@@ -204,11 +205,14 @@ def compare(
         return nothing
     score = scores[0] / means[0] - scores[1] / means[1]
     se_log, log_ratio = float(np.sqrt(score @ score)) / n, float(np.log(means[0] / means[1]))
+    found = replace(nothing, ratio=float(np.exp(log_ratio)), se_log=se_log)
     if min(counts) < FEW_CRIMES:
-        return Comparison(a, b, n, *counts, float(np.exp(log_ratio)), se_log, *[np.nan] * 4)
+        return found
     wide, once = always_valid_half(se_log, confidence), stats.norm.ppf(0.5 + confidence / 2) * se_log
-    limits = [float(np.exp(log_ratio + side)) for side in (-wide, wide, -once, once)]
-    return Comparison(a, b, n, *counts, float(np.exp(log_ratio)), se_log, *limits)
+    low, high, point_low, point_high = (
+        float(np.exp(log_ratio + side)) for side in (-wide, wide, -once, once)
+    )
+    return replace(found, low=low, high=high, point_low=point_low, point_high=point_high)
 
 
 def always_valid_half(se: float, confidence: float = 0.95, sharpest_se: float = SHARPEST_SE) -> float:

@@ -57,7 +57,9 @@ def plan_tactics_draw(*, plan: MissionPlan) -> int:
     tactics = sorted({row.rule.tactic for rows in allowed for row in rows}, key=lambda tactic: tactic.slug)
     chances = _chances(allowed, tactics, [row[3] for row in missions], policy, update)
     position = spec.index_of([row[1] for row in missions])
-    chosen = choose(chances, cell_uniforms(draw_stream(plan.seed), len(spec), position)) if tactics else []
+    if not tactics:
+        return 0
+    chosen = choose(chances, cell_uniforms(draw_stream(plan.seed), len(spec), position)).tolist()
     now, frozen = timezone.now(), policy_snapshot(policy)
     made = [
         TacticDraw(
@@ -75,7 +77,7 @@ def plan_tactics_draw(*, plan: MissionPlan) -> int:
             update=update,
             drawn_at=now,
         )
-        for n, (row, at) in enumerate(zip(missions, chosen, strict=False))
+        for n, (row, at) in enumerate(zip(missions, chosen, strict=True))
         if at >= 0
     ]
     TacticDraw.objects.bulk_create(made, batch_size=500)

@@ -56,6 +56,7 @@ def crime_at(
     Incident.objects.create(
         agency=agency, feed=feed, external_id=f"{mission.pk}-{minutes}-{crime_type.pk}", crime_type=crime_type,
         occurred_from=when, occurred_to=when, reported_at=when, lon=float(lon[at]), lat=float(lat[at]),
+        content_hash=1000 * mission.pk + int(minutes),
     )  # fmt: skip
 
 
@@ -88,6 +89,7 @@ def test_windows_are_half_open_and_places_do_not_run_into_each_other() -> None:
 def test_use_and_compliance_are_counted(scene: Scene) -> None:
     plan = scene.plan(publish=True)
     unit = Unit.objects.filter(agency=scene.agency).earliest("pk")
+    officer = make_member(scene.agency, "officer", unit=unit)
     followed, not_followed = TacticDraw.objects.filter(mission__plan=plan).order_by("pk")[:2]
     for draw, ticks in ((followed, True), (not_followed, False)):
         start = draw.mission.starts_at
@@ -100,7 +102,7 @@ def test_use_and_compliance_are_counted(scene: Scene) -> None:
                 engagement=visit,
                 tactic=draw.tactic,
                 is_used=True,
-                officer=None,
+                officer=officer,
                 at=start + dt.timedelta(minutes=20),
             )
             assert use is not None
@@ -117,12 +119,17 @@ def test_a_tactic_other_than_the_drawn_one_was_not_recommended(scene: Scene) -> 
     draw = TacticDraw.objects.filter(mission__plan=plan).earliest("pk")
     other = next(slug for slug in draw.probabilities if slug != draw.tactic.slug)
     start = draw.mission.starts_at
+    officer = make_member(scene.agency, "supervisor")
     visit = engagement_record(
         mission=draw.mission, unit=Unit.objects.filter(agency=scene.agency).earliest("pk"), officer=None,
         arrived_at=start, left_at=start + dt.timedelta(minutes=9), source="timer",
     )  # fmt: skip
     use = tactic_use_record(
-        engagement=visit, tactic=scene.agency.tactic_set.get(slug=other), is_used=True, officer=None, at=start
+        engagement=visit,
+        tactic=scene.agency.tactic_set.get(slug=other),
+        is_used=True,
+        officer=officer,
+        at=start,
     )
     assert use is not None
     assert not use.was_recommended
@@ -172,8 +179,7 @@ def test_the_queries_do_not_grow_with_the_missions(scene: Scene) -> None:
     plan = scene.plan(publish=True)
     with CaptureQueriesContext(connection) as queries:
         report = tactics_report(scene.agency, ON, ON, now=LATER)
-    assert report.compared > 20
-    assert plan.missions.count() > 20
+    assert report.compared == plan.missions.count() == 12
     assert len(queries) <= 24
     with CaptureQueriesContext(connection) as again:
         assert tactics_report(scene.agency, ON, ON, now=LATER).pairs
