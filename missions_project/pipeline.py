@@ -40,8 +40,9 @@ from patrols.tasks import (
     presence_task,
     shift_planning_task,
 )
+from tactics.services import tactic_updates_due
 from tactics.services.saved_reports import reports_due
-from tactics.tasks import report_mail_task
+from tactics.tasks import report_mail_task, tactic_update_task
 
 logger = logging.getLogger(__name__)
 DRIFT_EVERY = timedelta(hours=20)
@@ -58,7 +59,8 @@ def dispatch() -> None:
 def housekeeping() -> None:
     """What is due each minute: abandoned and forgotten runs sent again, uploads past their time deleted, the days' pushes
     summed, feeds pulled, drop folders looked into, old records deleted or made coarse, shifts planned, models trained anew,
-    models measured, sealed forecasts scored, reasons written, notices sent, presence counted, reports sent."""
+    models measured, sealed forecasts scored, reasons written, notices sent, presence counted, tactics compared for adaptive
+    draws, reports sent."""
     requeue_abandoned()
     resend_forgotten()
     spool_expire()
@@ -74,6 +76,7 @@ def housekeeping() -> None:
     reasons_due()
     notices_due()
     presence_due()
+    tactics_due()
     report_mails_due()
 
 
@@ -170,6 +173,14 @@ def presence_due() -> int:
     found = services.presence_due(now=timezone.now())
     for pk in found:
         presence_task.delay(pk)
+    return len(found)
+
+
+def tactics_due() -> int:
+    """Tell adaptive draws what followed. Returns how many agencies were sent. One query where no policy is adaptive."""
+    found = tactic_updates_due(now=timezone.now())
+    for pk in found:
+        tactic_update_task.delay(pk)
     return len(found)
 
 

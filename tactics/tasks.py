@@ -1,10 +1,18 @@
-"""Reports in the background."""
+"""Tactics and reports in the background."""
 
 from celery import shared_task
+from django.utils import timezone
 
+from agencies.models import Agency
+from tactics import services
 from tactics.services import saved_reports
 
 
 @shared_task  # type: ignore[untyped-decorator]  # celery ships no types
+def tactic_update_task(agency_id: int) -> None:
+    services.tactic_update_make(agency=Agency.objects.get(pk=agency_id), now=timezone.now())
+
+
+@shared_task  # type: ignore[untyped-decorator]
 def report_mail_task(mail_id: int, attempt: int) -> None:
     saved_reports.report_mail_send(pk=mail_id, attempt=attempt)

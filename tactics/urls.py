@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tactics import fragments, views
+from tactics import comparison_views, fragments, views
 from tactics.reports import pages as reports
 from tactics.reports import saved_pages
 
@@ -13,6 +13,7 @@ urlpatterns = [
     path("my/<int:mission_id>/leave/", views.leave, name="leave"),
     path("my/<int:mission_id>/tactic/", views.tactic, name="tactic"),
     path("my/<int:mission_id>/place.geojson", views.place, name="place"),
+    path("tactics/", comparison_views.catalogue, name="catalogue"),
     path("tactics/choices/", fragments.tactic_choices, name="tactic_choices"),
     path("tactics/sheets/", fragments.sheet_tactics, name="sheet_tactics"),
     path("missions/<int:mission_id>/tactics/", views.mission_tactics, name="mission_tactics"),

@@ -1,7 +1,22 @@
-"""Tactics, rules for them, what was done, and saved reports."""
+"""Tactics and how one is drawn, what was done, notes and hunches, studies and reports."""
 
-from tactics.models.catalogue import Tactic, TacticRule
+from tactics.models.catalogue import PlaceKind, Strength, Tactic, TacticRule
+from tactics.models.draws import DrawMethod, TacticDraw, TacticPolicy, TacticUpdate
 from tactics.models.reports import ReportMail, SavedReport
+from tactics.models.surroundings import PlaceLayer
 from tactics.models.uses import TacticUse
 
-__all__ = ["ReportMail", "SavedReport", "Tactic", "TacticRule", "TacticUse"]
+__all__ = [
+    "DrawMethod",
+    "PlaceKind",
+    "PlaceLayer",
+    "ReportMail",
+    "SavedReport",
+    "Strength",
+    "Tactic",
+    "TacticDraw",
+    "TacticPolicy",
+    "TacticRule",
+    "TacticUpdate",
+    "TacticUse",
+]

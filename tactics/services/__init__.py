@@ -1,6 +1,16 @@
-"""Writing tactics: the catalogue, and what was done at a visit."""
+"""Writing tactics: the catalogue, the draw of what is recommended, and what was done at a visit."""
 
 from tactics.services.catalogue import StarterResult, starter_catalogue_create
+from tactics.services.draws import plan_tactics_draw
+from tactics.services.updates import tactic_update_make, tactic_updates_due
 from tactics.services.uses import is_tickable, tactic_use_record
 
-__all__ = ["StarterResult", "is_tickable", "starter_catalogue_create", "tactic_use_record"]
+__all__ = [
+    "StarterResult",
+    "is_tickable",
+    "plan_tactics_draw",
+    "starter_catalogue_create",
+    "tactic_update_make",
+    "tactic_updates_due",
+    "tactic_use_record",
+]

@@ -1,0 +1,42 @@
+"""The Tactics page: catalogue, use, comparison."""
+
+import datetime as dt
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from agencies.access import SEES_PLANS, Access, agency_page
+from agencies.lookups import date_from_text
+from missions_project.lib.errors import MissionsError
+from tactics.tactics_page import tactics_report
+
+DEFAULT_DAYS = 365
+LONGEST_DAYS = 1100
+
+
+def _period(request: HttpRequest) -> tuple[dt.date, dt.date]:
+    """The dates asked for, by default the last year. Raises ``MissionsError`` for dates that make no sense."""
+    today = timezone.localdate()
+    last = date_from_text(request.GET.get("to") or today.isoformat())
+    first = date_from_text(request.GET.get("from") or (last - dt.timedelta(days=DEFAULT_DAYS)).isoformat())
+    if last < first:
+        raise MissionsError("The period ends before it starts.", next_step="swap “from” and “to”.")
+    if (last - first).days > LONGEST_DAYS:
+        raise MissionsError("That is more than three years.", next_step="choose a shorter period.")
+    return first, last
+
+
+@require_GET
+@agency_page(SEES_PLANS)
+def catalogue(request: HttpRequest, access: Access) -> HttpResponse:
+    """The tactics, their evidence, their use, and which was followed by fewer crimes."""
+    context: dict[str, Any] = {"tab": "tactics", "access": access}
+    status = 200
+    try:
+        context["report"] = tactics_report(access.agency, *_period(request), now=timezone.now())
+    except MissionsError as exc:
+        context["error"], status = exc, 400
+    return render(request, "tactics/catalogue.html", context, status=status)

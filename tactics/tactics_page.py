@@ -1,0 +1,279 @@
+"""What the Tactics page shows: the catalogue with its evidence, what was done, and which tactic was followed by fewer crimes."""
+
+import datetime as dt
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from django.core.cache import cache
+from django.db.models import Count, Exists, Max, OuterRef, Q
+from scipy import stats
+
+from agencies.models import Agency
+from patrols.models import Engagement, MissionPlan
+from tactics.engine.trial_replays import compare_all, pair_scores
+from tactics.engine.trials import (
+    FEW_CRIMES,
+    Comparison,
+    TacticRate,
+    detectable_ratio,
+    holm,
+    separation,
+    tactic_rates,
+    times_longer,
+)
+from tactics.models import Tactic, TacticDraw, TacticPolicy, TacticUpdate, TacticUse
+from tactics.surroundings import kinds_without_layer
+from tactics.trial_inputs import WINDOW_HOURS, TrialInputs, trial_inputs
+
+REPLAYED_AT_MOST = 20_000
+"""Missions above which the page does not draw again, which would take seconds: its p-values are then approximate."""
+DRAWS = 199
+SETTLE = dt.timedelta(days=7)
+"""Reports come in late: missions of the last week are not compared yet."""
+CACHED_SECONDS = 600
+HOPED_FOR = 0.8
+"""A fifth fewer crimes: the difference for which "how many more shifts" is reckoned."""
+
+
+@dataclass(frozen=True)
+class TacticLine:
+    """One tactic: what is known of it, how often it was recommended and done, and for how many minutes."""
+
+    tactic: Tactic
+    crime_types: list[str]
+    drawn: int = 0
+    visited: int = 0
+    followed: int = 0
+    visits: int = 0
+    minutes: float = 0.0
+    rate: TacticRate | None = None
+
+    @property
+    def share_followed(self) -> float | None:
+        """Of the visited missions for which it was drawn, the share at which it was ticked, in per cent."""
+        return 100.0 * self.followed / self.visited if self.visited else None
+
+
+@dataclass(frozen=True)
+class PairLine:
+    """Two tactics set against each other, in words that promise no more than the crimes allow."""
+
+    first: str
+    second: str
+    found: Comparison
+    detectable: float
+    more_shifts: int | None
+
+    @property
+    def fewer_percent(self) -> float:
+        """By how many per cent crimes after the first lay below those after the second; negative: above."""
+        return 100.0 * (1.0 - self.found.ratio)
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """The always-valid limits of ``fewer_percent``; None below a few crimes."""
+        if np.isnan(self.found.low):
+            return None
+        return 100.0 * (1.0 - self.found.high), 100.0 * (1.0 - self.found.low)
+
+    @property
+    def verdict(self) -> str:
+        """What may be said. Never "no effect": an interval that holds 1 reads "not shown"."""
+        if np.isnan(self.found.low):
+            return f"Too few crimes: each tactic needs {FEW_CRIMES}."
+        if self.found.shows:
+            fewer = self.found.high < 1.0
+            return f"{'Fewer' if fewer else 'More'} crimes after {self.first.lower()}: shown."
+        return "Not shown."
+
+
+@dataclass(frozen=True)
+class TacticsReport:
+    """Everything on the page. ``pairs`` is empty where no two tactics were ever in one draw."""
+
+    first: dt.date
+    last: dt.date
+    lines: list[TacticLine]
+    policy: TacticPolicy | None
+    update: TacticUpdate | None
+    unknown_places: list[str]
+    missions_drawn: int
+    missions_visited: int
+    missions_followed: int
+    pairs: list[PairLine] = field(default_factory=list)
+    compared: int = 0
+    compared_from: dt.date | None = None
+    shifts: int = 0
+    crimes: float = 0.0
+    left_out: int = 0
+    window_hours: float = WINDOW_HOURS
+    is_replayed: bool = True
+
+    @cached_property
+    def share_followed(self) -> float | None:
+        """Of the visited missions with a drawn tactic, the share at which that tactic was ticked, in per cent."""
+        return 100.0 * self.missions_followed / self.missions_visited if self.missions_visited else None
+
+    @property
+    def draws(self) -> int:
+        return DRAWS
+
+
+def tactics_report(agency: Agency, first: dt.date, last: dt.date, *, now: dt.datetime) -> TacticsReport:
+    """Return the catalogue and what its use in shifts that started on these local dates tells. At most 24 queries.
+
+    The comparison is kept for ten minutes, or until there are other draws or incidents to compare.
+    """
+    tactics = list(
+        Tactic.objects.filter(agency=agency)
+        .prefetch_related("tacticrule_set__crime_type")
+        .order_by("-is_active", "is_enforcement", "name")
+    )
+    drawn = _drawn(agency, first, last)
+    visits, minutes = _done(agency, first, last)
+    policy = TacticPolicy.objects.filter(agency=agency, is_active=True).first()
+    hours = float(policy.window_hours) if policy else WINDOW_HOURS
+    lines = [
+        TacticLine(
+            tactic,
+            sorted({rule.crime_type.name for rule in tactic.tacticrule_set.all() if rule.preference > 0}),
+            *drawn.get(tactic.pk, (0, 0, 0)),
+            visits.get(tactic.pk, 0),
+            minutes.get(tactic.pk, 0.0),
+        )
+        for tactic in tactics
+    ]
+    totals = [sum(counts[at] for counts in drawn.values()) for at in range(3)]
+    report = TacticsReport(
+        first,
+        last,
+        lines,
+        policy,
+        TacticUpdate.objects.filter(agency=agency).first(),
+        kinds_without_layer(agency),
+        missions_drawn=totals[0],
+        missions_visited=totals[1],
+        missions_followed=totals[2],
+        window_hours=hours,
+    )
+    return _compared(agency, report, now)
+
+
+def _drawn(agency: Agency, first: dt.date, last: dt.date) -> dict[int, tuple[int, int, int]]:
+    """By tactic: missions that drew it, of those visited, of those with it ticked. One query."""
+    visits = Engagement.objects.filter(mission=OuterRef("mission"))
+    ticked = TacticUse.objects.filter(engagement__mission=OuterRef("mission"), tactic=OuterRef("tactic"))
+    rows = (
+        TacticDraw.objects.filter(
+            agency=agency,
+            mission__plan__state=MissionPlan.State.PUBLISHED,
+            mission__plan__on__range=(first, last),
+        )
+        .annotate(is_visited=Exists(visits), is_followed=Exists(ticked))
+        .order_by()
+        .values("tactic")
+        .annotate(
+            n=Count("pk"),
+            visited=Count("pk", filter=Q(is_visited=True)),
+            followed=Count("pk", filter=Q(is_followed=True)),
+        )
+    )
+    return {row["tactic"]: (row["n"], row["visited"], row["followed"]) for row in rows}
+
+
+def _done(agency: Agency, first: dt.date, last: dt.date) -> tuple[dict[int, int], dict[int, float]]:
+    """By tactic: visits at which it was ticked, and their minutes; a visit with two tactics counts for both. One query."""
+    rows = TacticUse.objects.filter(
+        agency=agency, engagement__mission__plan__on__range=(first, last)
+    ).values_list("tactic", "engagement__arrived_at", "engagement__left_at")
+    visits: dict[int, int] = defaultdict(int)
+    minutes: dict[int, float] = defaultdict(float)
+    for tactic, arrived, left in rows.iterator(chunk_size=5000):
+        visits[tactic] += 1
+        minutes[tactic] += (left - arrived).total_seconds() / 60 if left else 0.0
+    return visits, minutes
+
+
+def _compared(agency: Agency, report: TacticsReport, now: dt.datetime) -> TacticsReport:
+    own = TacticDraw.objects.filter(agency=agency)
+    newest = own.aggregate(n=Count("pk"), last=Max("drawn_at"))
+    if not newest["n"]:
+        return report
+    key = ":".join(
+        map(
+            str,
+            (
+                "tactics",
+                agency.pk,
+                report.first,
+                report.last,
+                report.window_hours,
+                newest["n"],
+                newest["last"].isoformat(),
+            ),
+        )
+    )
+    found = cache.get(key)
+    if found is None:
+        inputs = trial_inputs(
+            agency, first=report.first, last=report.last, window_hours=report.window_hours, until=now - SETTLE
+        )
+        found = _comparison(inputs, report)
+        cache.set(key, found, CACHED_SECONDS)
+    pairs, rates, facts = found
+    names = {line.tactic.slug: line.tactic.name for line in report.lines}
+    return replace(
+        report,
+        lines=[replace(line, rate=rates.get(line.tactic.slug)) for line in report.lines],
+        pairs=[
+            PairLine(names.get(a, a), names.get(b, b), pair, detectable, more)
+            for a, b, pair, detectable, more in pairs
+        ],
+        **facts,
+    )
+
+
+Pair = tuple[str, str, Comparison, float, int | None]
+
+
+def _comparison(
+    inputs: TrialInputs, report: TacticsReport
+) -> tuple[list[Pair], dict[str, TacticRate], dict[str, object]]:
+    trial, slugs = inputs.trial, inputs.slugs
+    facts: dict[str, object] = {
+        "compared": len(trial),
+        "compared_from": inputs.first if inputs.first != report.first else None,
+        "shifts": inputs.shifts,
+        "crimes": float(trial.crimes.sum()),
+        "left_out": inputs.left_out,
+        "is_replayed": len(trial) <= REPLAYED_AT_MOST,
+    }
+    if not len(trial):
+        return [], {}, facts
+    # The same page twice shows the same p-values.
+    rng = np.random.default_rng(len(trial)) if facts["is_replayed"] else None
+    found = compare_all(trial, draws=DRAWS, rng=rng)
+    if rng is None:
+        score = pair_scores(trial, trial.arm[None], trial.drawn_chance[None], trial.residual())[0]
+        alone = np.array([2.0 * stats.norm.sf(abs(score[pair.a, pair.b])) for pair in found])
+        found = tuple(
+            replace(pair, p_value=float(one), p_holm=float(all_of))
+            for pair, one, all_of in zip(found, alone, holm(alone), strict=True)
+        )
+    total = float(trial.expected.sum())
+    level = float(trial.crimes.sum()) / total if total > 0 else 1.0
+    pairs = []
+    for pair in found:
+        apart = separation(trial.chance, trial.expected, pair.a, pair.b, HOPED_FOR, level=level)
+        longer = times_longer(apart)
+        more = max(int(np.ceil((longer - 1.0) * inputs.shifts)), 0) if np.isfinite(longer) else None
+        detectable = detectable_ratio(trial.chance, trial.expected, pair.a, pair.b, level=level)
+        pairs.append((slugs[pair.a], slugs[pair.b], pair, 100.0 * (1.0 - detectable), more))
+    rates = dict(zip(slugs, tactic_rates(trial), strict=True))
+    return (
+        sorted(pairs, key=lambda row: (np.nan_to_num(row[2].p_value, nan=2.0), row[0], row[1])),
+        rates,
+        facts,
+    )
