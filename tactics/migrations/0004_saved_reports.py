@@ -10,8 +10,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('agencies', '0001_initial'),
-        ('tactics', '0001_initial'),
+        ('agencies', '0003_starter_evidence'),
+        ('tactics', '0003_starter_evidence'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
