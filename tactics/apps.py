@@ -1,8 +1,20 @@
 """Django's handle on this room."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class TacticsConfig(AppConfig):
     name = "tactics"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        post_migrate.connect(_triggers, sender=self, dispatch_uid="tactics: frozen studies")
+
+
+def _triggers(using: str = "default", **_: Any) -> None:
+    from tactics.triggers import triggers_ensure
+
+    triggers_ensure(using)
