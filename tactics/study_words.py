@@ -85,13 +85,12 @@ def further_of(figures: dict[str, Any]) -> list[str]:
             f"{percent(figures['net_detectable'] or 1.0)} with the boxes around."
         )
     longer = figures.get("times_longer")
-    if not failed and verdict_of(figures) == Verdict.NOT_SHOWN and longer is not None:
-        if longer > 1:
-            extra = max(round((longer - 1) * figures["shifts"]), 1)
-            found.append(
-                f"To show an effect of the size estimated, if it is real, would take about {longer:.1f} times as many shifts: "
-                f"{extra:,} more."
-            )
+    if not failed and verdict_of(figures) == Verdict.NOT_SHOWN and longer is not None and longer > 1:
+        extra = max(round((longer - 1) * figures["shifts"]), 1)
+        found.append(
+            f"To show an effect of the size estimated, if it is real, would take about {longer:.1f} times as many shifts: "
+            f"{extra:,} more."
+        )
     return found
 
 

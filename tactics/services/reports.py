@@ -115,7 +115,7 @@ def _report(report: ImpactReport, reporter: RunReporter) -> None:
                 "crimes": figures["crimes"],
                 "refused plans": figures["n_refused"],
                 "draws": figures["fisher"]["draws"] if figures["fisher"] else 0,
-            },  # fmt: skip
+            },
         )
         ImpactStudy.objects.filter(
             pk=report.study_id, kind=ImpactStudy.Kind.REGISTERED,

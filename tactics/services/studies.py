@@ -7,13 +7,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Max, OuterRef, Q
 from django.forms.models import model_to_dict
 from django.utils import timezone
 
 from agencies.models import Agency, Beat, CrimeType, District, Shift, User
 from agencies.services import audit_record
-from forecasting.models import Grid
+from forecasting.models import Grid, RiskSurface
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import RunStatus
 from patrols.models import MissionPlan
@@ -240,8 +240,10 @@ def report_queue(
     if purpose == Purpose.POWER:
         if not study.is_open:
             raise MissionsError("This study is no longer a draft.", next_step="reload its page.")
-        first, last = today - dt.timedelta(days=POWER_DAYS), today - dt.timedelta(days=1)
+        last = _newest_plan(study.agency)
+        first = last - dt.timedelta(days=POWER_DAYS - 1)
     elif study.is_rolling:
+        _rolling_types(study)
         first, last = today - dt.timedelta(days=ROLLING_DAYS), today - dt.timedelta(days=SETTLE_DAYS)
     else:
         _check_due(study, early)
@@ -274,6 +276,33 @@ def report_queue(
             "This analysis is already in the queue or under way.", next_step="wait for it, or cancel it."
         ) from exc
     return report
+
+
+def _newest_plan(agency: Agency) -> dt.date:
+    plans = MissionPlan.objects.filter(agency=agency, state=MissionPlan.State.PUBLISHED)
+    newest = plans.filter(period_to__lte=timezone.now()).aggregate(newest=Max("on"))["newest"]
+    if newest is None:
+        raise MissionsError(
+            "No plan has been published and carried out yet: what a study could show is not known from your own past.",
+            next_step="publish plans for a few weeks, or enter the smallest effect that the study is meant to show by hand.",
+        )
+    found: dt.date = newest
+    return found
+
+
+def _rolling_types(study: ImpactStudy) -> None:
+    """The rolling study follows the agency: all active types that its newest plan's forecast knows."""
+    newest = (
+        MissionPlan.objects.filter(agency=study.agency, state=MissionPlan.State.PUBLISHED)
+        .order_by("-period_from")
+        .values_list("forecast_run_id", flat=True)
+        .first()
+    )
+    known = RiskSurface.objects.filter(agency=study.agency, run=newest).values("crime_type")
+    types = CrimeType.objects.filter(agency=study.agency, is_active=True, pk__in=known).order_by("pk")
+    if keys := list(types.values_list("pk", flat=True)):
+        study.crime_types = keys
+        study.save()
 
 
 def _check_due(study: ImpactStudy, early: bool) -> None:
