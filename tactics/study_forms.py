@@ -79,6 +79,10 @@ class StudyForm(forms.ModelForm):  # type: ignore[type-arg]
         first, last = data.get("first"), data.get("last")
         if first and last and last < first:
             self.add_error("last", "The last shift must not be before the first.")
+        others = ImpactStudy.objects.filter(agency=self.instance.agency, name=data.get("name", ""))
+        # The agency is no field here, so that Django leaves the row's own constraint out.
+        if others.exclude(pk=self.instance.pk).exists():
+            self.add_error("name", "There is a study of this name already, perhaps a cancelled one.")
         return data
 
     def for_service(self) -> dict[str, Any]:
