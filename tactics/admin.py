@@ -20,6 +20,7 @@ from agencies.checklist import ChecklistItem, register
 from agencies.lookups import pk_from_text
 from agencies.models import Agency, CrimeType
 from agencies.services import audit_record
+from tactics import study_admin
 from tactics.models import Tactic, TacticRule, TacticUse
 from tactics.services import starter_catalogue_create
 
@@ -177,3 +178,5 @@ def tactic_items(agency: Agency) -> list[ChecklistItem]:
 
 
 register(tactic_items, order=50)
+
+__all__ = ["study_admin"]
