@@ -11,12 +11,14 @@ from django.test.utils import CaptureQueriesContext
 
 from agencies.models import CrimeType
 from forecasting.engine.grid import GridSpec
+from forecasting.selectors import grid_spec
 from ingestion.models import Discovery, Incident
 from missions_project.lib.errors import MissionsError
 from patrols.engine.codec import design_to_bytes
-from patrols.engine.plan import design_from_bytes
-from patrols.models import Mission, MissionPlan, PresenceAccount
-from tactics.engine.impact import plan_history
+from patrols.engine.plan import design_digest, design_from_bytes, plan_draw
+from patrols.models import Addition, Mission, MissionPlan, PresenceAccount
+from patrols.selectors import planned_history
+from tactics.engine.impact import plan_history, replays
 from tactics.engine.impact.replays import replayed
 from tactics.study_inputs import StudyInputs, study_inputs
 from tests.tactics.histories import PastWeeks, make_past
@@ -96,8 +98,6 @@ def test_a_changed_design_is_named_and_never_dropped_in_silence(past: PastWeeks)
 
 
 def test_a_forged_draw_with_its_digest_is_found_by_drawing_again(past: PastWeeks) -> None:
-    from patrols.engine.plan import design_digest
-
     plan = MissionPlan.objects.filter(agency=past.agency).order_by("period_from")[2]
     draw = design_from_bytes(bytes(plan.design))
     at = int(np.flatnonzero(draw.drawn)[0])
@@ -140,12 +140,9 @@ def test_the_history_is_the_one_that_the_engine_makes_and_draws_again(past: Past
     assert np.allclose(pi[found.shifts[0].draw.cell], found.shifts[0].draw.pi, atol=1e-9)
 
 
-def test_probabilities_of_a_replay_that_draws_the_same_are_those_stored(past: PastWeeks) -> None:
-    """Rest and saturation: forced to draw what was drawn, the replay works out every stored probability."""
-    found = read(past)
+def assert_replays_as_stored(found: StudyInputs) -> None:
+    """Forced to draw what was drawn, the replay works out every stored probability: rest, saturation, open boxes."""
     history = found.history()
-    from tactics.engine.impact import replays
-
     drawn = iter(found.shifts)
     layout = history.layout
 
@@ -175,6 +172,92 @@ def test_probabilities_of_a_replay_that_draws_the_same_are_those_stored(past: Pa
             cells[layout.cell[layout.valid]] = pi[0][layout.valid]
             stored = found.shifts[s].draw
             assert np.allclose(cells[stored.cell], stored.pi, atol=1e-9), s
+            others = np.setdiff1d(np.arange(len(found.grid)), stored.cell)
+            assert not cells[others].any(), s
+
+
+def test_probabilities_of_a_replay_that_draws_the_same_are_those_stored(past: PastWeeks) -> None:
+    assert_replays_as_stored(read(past))
+
+
+def decide(past: PastWeeks, plan: MissionPlan, *, after_minutes: int) -> MissionPlan:
+    """A decision in the middle of a plan's shift, over the boxes of two beats to which nobody is on the way."""
+    spec, draw = grid_spec(past.grid), design_from_bytes(bytes(plan.design))
+    at = plan.period_from + dt.timedelta(minutes=after_minutes)
+    ends = np.nanmax(draw.visit_start_minutes, axis=1) + draw.dose_minutes
+    is_open = np.zeros(len(spec), dtype=bool)
+    is_open[draw.cell[draw.drawn & (ends > after_minutes)]] = True
+    beats = sorted(set(draw.beat.tolist()))[:2]
+    minutes, days = planned_history(
+        past.agency, grid=past.grid, before=at, window_days=draw.policy.saturation_window_days
+    )
+    harm = np.zeros(len(spec))
+    harm[draw.cell] = draw.harm
+    beat_of = np.full(len(spec), -1)
+    beat_of[draw.cell] = draw.beat
+    x_m, y_m = spec.centres()
+    again = plan_draw(
+        harm=harm, beat_of_cell=np.where(np.isin(beat_of, beats) & ~is_open, beat_of, -1), beat_k=dict.fromkeys(beats, 1),
+        suppressed=np.zeros(len(spec), dtype=bool), planned_minutes=minutes, days_since_last=days, x_m=x_m, y_m=y_m,
+        shift_minutes=draw.shift_minutes - after_minutes, policy=draw.policy, seed=99,
+    )  # fmt: skip
+    made = MissionPlan.objects.create(
+        agency=past.agency, shift=plan.shift, on=plan.on, decision=1, period_from=at, period_to=plan.period_to,
+        forecast_run=plan.forecast_run, grid=past.grid, seed=99, design=design_to_bytes(again), design_hash=design_digest(again),
+        state="published", status="succeeded",
+    )  # fmt: skip
+    model = plan.missions.all()[0]
+    for number, row in enumerate(again.drawn_rows.tolist(), start=50):
+        Mission.objects.create(
+            agency=past.agency, plan=made, beat_id=int(again.beat[row]), number=number, cell_id=int(spec.cells[again.cell[row]]),
+            crime_type=model.crime_type, starts_at=at, dose_minutes=int(again.dose_minutes[row]), expected=0.0, harm=0.0,
+            visit_starts=["x" for one in again.visit_start_minutes[row] if not np.isnan(one)], probability=float(again.pi[row]),
+        )  # fmt: skip
+    return made
+
+
+def test_a_decision_during_a_shift_is_a_point_of_its_own_and_replays_exactly(past: PastWeeks) -> None:
+    plans = list(MissionPlan.objects.filter(agency=past.agency).order_by("period_from"))
+    decide(past, plans[-1], after_minutes=180)
+    found = read(past)
+    assert not found.refused
+    assert len(found.shifts) == len(plans) + 1
+    assert found.out_of_step == 0
+    assert_replays_as_stored(found)
+    study = found.study()
+    of_decision = study.plan_shift == len(plans)
+    assert of_decision.sum() == 2
+    # The windows of the first draw end where the decision begins.
+    rows = study.plan_start[study.plan_shift == len(plans) - 1]
+    first = study.start_minutes[rows[0] : study.plan_start[of_decision][0]]
+    window = study.window_minutes[rows[0] : study.plan_start[of_decision][0]]
+    assert (first + window <= np.maximum(first, 180) + 1e-3).all()
+    assert any("points of their own" in note for note in found.notes)
+
+
+def test_places_that_people_added_rest_boxes_in_every_replay(past: PastWeeks) -> None:
+    """An addition before the first draw: its minutes count for all later plans, which were drawn without knowing it."""
+    plans = list(MissionPlan.objects.filter(agency=past.agency).order_by("period_from"))
+    before = read(past)
+    rule = Addition.objects.create(
+        agency=past.agency, reason="Fair", dose_minutes=12, crime_type=past.types[0], geometry={},
+        starts_at=plans[0].period_from, expires_at=plans[0].period_to,
+    )  # fmt: skip
+    model = plans[0].missions.all()[0]
+    taken = set(plans[0].missions.values_list("cell_id", flat=True))
+    cell = next(int(one) for one in grid_spec(past.grid).cells if int(one) not in taken)
+    Mission.objects.create(
+        agency=past.agency, plan=plans[0], beat=model.beat, number=99, cell_id=cell, crime_type=past.types[0], source="added",
+        starts_at=plans[0].period_from, dose_minutes=12, visit_starts=["a", "b"], expected=0.0, harm=0.0, probability=1.0,
+        addition=rule,
+    )  # fmt: skip
+    after = read(past)
+    assert before.out_of_step == 0
+    assert after.out_of_step > 0
+    assert any("order of time" in note for note in after.notes)
+    minutes = after.history().prior_minutes
+    assert minutes is not None
+    assert minutes.sum() == 24.0
 
 
 def test_delivered_minutes_are_there_only_where_positions_are(past: PastWeeks) -> None:
