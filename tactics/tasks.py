@@ -1,16 +1,22 @@
-"""Tactics and reports in the background."""
+"""Tactics, studies and reports in the background."""
 
 from celery import shared_task
 from django.utils import timezone
 
 from agencies.models import Agency
 from tactics import services
+from tactics.models import ImpactReport
 from tactics.services import saved_reports
 
 
 @shared_task  # type: ignore[untyped-decorator]  # celery ships no types
 def tactic_update_task(agency_id: int) -> None:
     services.tactic_update_make(agency=Agency.objects.get(pk=agency_id), now=timezone.now())
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def impact_report_task(report_id: int) -> None:
+    services.impact_report_execute(report=ImpactReport.objects.get(pk=report_id))
 
 
 @shared_task  # type: ignore[untyped-decorator]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tactics import comparison_views, fragments, views
+from tactics import comparison_views, fragments, study_files, study_pages, views
 from tactics.reports import pages as reports
 from tactics.reports import saved_pages
 
@@ -22,6 +22,20 @@ urlpatterns = [
     path("reports/<slug:slug>/save/", saved_pages.report_save, name="report_save"),
     path("reports/<slug:slug>/", reports.report, name="report"),
     path("reports/<slug:slug>/<slug:chart>.svg", reports.report_chart, name="report_chart"),
-    path("reports/<slug:slug>/table.csv", reports.report_csv, name="report_csv"),
-    path("reports/<slug:slug>/report.xlsx", reports.report_xlsx, name="report_xlsx"),
+    path("reports/<slug:slug>/table.csv", reports.report_csv, name="table_csv"),
+    path("reports/<slug:slug>/report.xlsx", reports.report_xlsx, name="workbook"),
+    path("studies/", study_pages.studies, name="studies"),
+    path("studies/new/", study_pages.study_new, name="study_new"),
+    path("studies/<int:study_id>/", study_pages.study, name="study"),
+    path("studies/<int:study_id>/edit/", study_pages.study_edit, name="study_edit"),
+    path("studies/<int:study_id>/status/", study_pages.study_status, name="study_status"),
+    path("studies/<int:study_id>/power/", study_pages.study_power, name="study_power"),
+    path("studies/<int:study_id>/freeze/", study_pages.study_freeze_now, name="study_freeze"),
+    path("studies/<int:study_id>/cancel/", study_pages.study_cancel_now, name="study_cancel"),
+    path("studies/<int:study_id>/run/", study_pages.study_run, name="study_run"),
+    path("studies/<int:study_id>/stop/", study_pages.study_stop, name="study_stop"),
+    path("studies/<int:study_id>/effect.svg", study_files.effect_chart, name="effect_chart"),
+    path("studies/<int:study_id>/report.json", study_files.report_json, name="report_json"),
+    path("studies/<int:study_id>/report.csv", study_files.report_csv, name="report_csv"),
+    path("studies/<int:study_id>/report.html", study_files.report_html, name="report_html"),
 ]

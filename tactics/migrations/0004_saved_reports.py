@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('agencies', '0003_starter_evidence'),
+        ('agencies', '0001_initial'),
         ('tactics', '0003_starter_evidence'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

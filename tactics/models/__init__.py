@@ -3,11 +3,14 @@
 from tactics.models.catalogue import PlaceKind, Strength, Tactic, TacticRule
 from tactics.models.draws import DrawMethod, TacticDraw, TacticPolicy, TacticUpdate
 from tactics.models.reports import ReportMail, SavedReport
+from tactics.models.studies import ImpactReport, ImpactStudy
 from tactics.models.surroundings import PlaceLayer
 from tactics.models.uses import TacticUse
 
 __all__ = [
     "DrawMethod",
+    "ImpactReport",
+    "ImpactStudy",
     "PlaceKind",
     "PlaceLayer",
     "ReportMail",

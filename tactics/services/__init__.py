@@ -1,15 +1,35 @@
-"""Writing tactics: the catalogue, the draw of what is recommended, and what was done at a visit."""
+"""Writing tactics: the catalogue, what is drawn, what was done and noted, studies and their reports."""
 
 from tactics.services.catalogue import StarterResult, starter_catalogue_create
 from tactics.services.draws import plan_tactics_draw
+from tactics.services.reports import impact_report_execute
+from tactics.services.studies import (
+    report_cancel,
+    report_queue,
+    reports_due,
+    rolling_study_ensure,
+    study_cancel,
+    study_change,
+    study_create,
+    study_freeze,
+)
 from tactics.services.updates import tactic_update_make, tactic_updates_due
 from tactics.services.uses import is_tickable, tactic_use_record
 
 __all__ = [
     "StarterResult",
+    "impact_report_execute",
     "is_tickable",
     "plan_tactics_draw",
+    "report_cancel",
+    "report_queue",
+    "reports_due",
+    "rolling_study_ensure",
     "starter_catalogue_create",
+    "study_cancel",
+    "study_change",
+    "study_create",
+    "study_freeze",
     "tactic_update_make",
     "tactic_updates_due",
     "tactic_use_record",

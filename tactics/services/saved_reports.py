@@ -111,7 +111,7 @@ def due_on(saved: SavedReport, now: dt.datetime) -> dt.date | None:
     return None
 
 
-def reports_due(*, now: dt.datetime) -> list[tuple[int, int]]:
+def report_mails_claim(*, now: dt.datetime) -> list[tuple[int, int]]:
     """Write the e-mails whose time has come, and return those to be sent, each with its try. Two queries where none is.
 
     The database's constraint decides: whoever calls this how often, each person gets each report once a day.

@@ -46,7 +46,7 @@ def address(name: str, *args: str, query: str = "") -> str:
 
 
 def csv_rows(client: Client, query: str) -> list[dict[str, str]]:
-    answer = client.get(address("report_csv", TRENDS, query=query))
+    answer = client.get(address("table_csv", TRENDS, query=query))
     assert answer.status_code == 200
     text = b"".join(answer).decode()
     return list(csv.DictReader(line for line in io.StringIO(text) if not line.startswith("#")))
@@ -92,14 +92,14 @@ def test_the_counts_are_those_of_the_database_whichever_way_they_are_cut(
 def test_files_say_whose_they_are_what_was_asked_and_when(analyst: User, sign_in: SignIn) -> None:
     client = sign_in(analyst)
     on = timezone.localdate() - dt.timedelta(days=1)
-    answer = client.get(address("report_csv", TRENDS, query=f"?from={on}&to={on}&type=burglary"))
+    answer = client.get(address("table_csv", TRENDS, query=f"?from={on}&to={on}&type=burglary"))
     head = b"".join(answer).decode().splitlines()[:4]
     assert "Crime trends" in head[0]
     assert f"{on} to {on}" in head[1]
     assert "burglary" in head[1]
     assert any("Generated at" in line for line in head)
     assert "trendville-crime-trends" in answer.headers["Content-Disposition"]
-    book = load_workbook(io.BytesIO(client.get(address("report_xlsx", TRENDS)).content))
+    book = load_workbook(io.BytesIO(client.get(address("workbook", TRENDS)).content))
     assert book.sheetnames[:2] == ["About", "counts"]
     assert book["counts"]["A1"].value == "Crime type"
 
@@ -111,7 +111,7 @@ def test_a_name_that_a_spreadsheet_would_run_is_text_in_every_file(
     client = sign_in(analyst)
     rows = csv_rows(client, "?table=counts")
     assert any(row["crime_type"].startswith("'=HYPERLINK") for row in rows)
-    book = load_workbook(io.BytesIO(client.get(address("report_xlsx", TRENDS)).content))
+    book = load_workbook(io.BytesIO(client.get(address("workbook", TRENDS)).content))
     cells = [cell for row in book["counts"].iter_rows() for cell in row]
     assert not [cell for cell in cells if cell.data_type == "f"]
     assert "<b>" not in client.get(address("report", TRENDS)).content.decode()
@@ -135,7 +135,7 @@ def test_a_question_that_makes_no_sense_gets_the_next_step_and_no_report(
     assert page.status_code == 400
     assert words in page.content.decode()
     assert b"<script>" not in page.content.replace(b"<script src", b"")
-    assert client.get(address("report_csv", TRENDS, query=query)).status_code == 400
+    assert client.get(address("table_csv", TRENDS, query=query)).status_code == 400
     assert client.get(address("report_chart", TRENDS, "weeks", query=query)).status_code == 400
 
 
@@ -152,7 +152,7 @@ def test_strangers_find_nothing_officers_no_report_and_supervisors_no_file(
     town: Agency, sign_in: SignIn
 ) -> None:
     pages = (address("reports"), address("report", TRENDS), address("report_chart", TRENDS, "weeks"))
-    files = (address("report_csv", TRENDS), address("report_xlsx", TRENDS))
+    files = (address("table_csv", TRENDS), address("workbook", TRENDS))
     stranger = sign_in(make_user())
     assert {stranger.get(page).status_code for page in pages + files} == {404}
     officer = sign_in(make_member(town, "officer"))

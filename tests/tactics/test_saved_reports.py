@@ -18,7 +18,7 @@ from agencies.models import Agency, Membership, User
 from forecasting.services import grid_build
 from missions_project.lib.errors import MissionsError
 from tactics.models import ReportMail, SavedReport
-from tactics.services.saved_reports import due_on, report_mail_send, reports_due, saved_report_set
+from tactics.services.saved_reports import due_on, report_mail_send, report_mails_claim, saved_report_set
 from tests.factories import make_agency, make_member, make_user
 from tests.forecasting.scenes import CELL_SIZE_M, make_incidents
 
@@ -142,9 +142,9 @@ def test_each_person_gets_each_report_once_with_the_workbook(town: Agency, analy
     row = saved(town, analyst, recipients=[member(analyst), member(boss)])
     SavedReport.objects.update(changed_at=timezone.now() - dt.timedelta(days=3))
     now = timezone.now()
-    found = reports_due(now=now)
+    found = report_mails_claim(now=now)
     assert len(found) == 2
-    assert reports_due(now=now) == []
+    assert report_mails_claim(now=now) == []
     for pk, attempt in found:
         assert report_mail_send(pk=pk, attempt=attempt)
         # A message that is delivered twice by the broker sends nothing twice.
@@ -165,7 +165,7 @@ def test_a_person_who_lost_the_role_is_sent_nothing_and_the_row_says_why(town: A
     saved(town, analyst)
     SavedReport.objects.update(changed_at=timezone.now() - dt.timedelta(days=3))
     Membership.objects.filter(user=analyst).update(role="officer")
-    ((pk, attempt),) = reports_due(now=timezone.now())
+    ((pk, attempt),) = report_mails_claim(now=timezone.now())
     assert not report_mail_send(pk=pk, attempt=attempt)
     row = ReportMail.objects.get(pk=pk)
     assert "may not see this report" in row.error

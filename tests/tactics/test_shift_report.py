@@ -31,7 +31,7 @@ def client_of(scene: Scene, sign_in: SignIn) -> Client:
 
 
 def rows(client: Client, table: str, more: str = "") -> list[dict[str, str]]:
-    address = reverse("tactics:report_csv", args=["riverton", "shifts"])
+    address = reverse("tactics:table_csv", args=["riverton", "shifts"])
     text = b"".join(client.get(f"{address}{QUERY}&table={table}{more}")).decode()
     return list(csv.DictReader(line for line in io.StringIO(text) if not line.startswith("#")))
 
