@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
 
-from agencies.models import Agency, Beat, Unit
+from agencies.models import Agency, AuditEvent, Beat, Unit
 from ingestion.models import ContextLayer
-from patrols.models import Engagement, Mission
+from patrols.models import Engagement, Mission, MissionPlan
 from patrols.places import STREETS_SLUG
 from patrols.selectors import mission_of, missions_for_unit
-from tactics.models import Tactic, TacticRule, TacticUse
+from tactics.models import OfficerPageSettings, Tactic, TacticRule, TacticUse, VisitNote
 
 
 @dataclass(frozen=True)
@@ -172,6 +172,50 @@ def unit_mission(agency: Agency, unit: Unit, mission_id: int, *, now: dt.datetim
     if Engagement.objects.filter(agency=agency, unit=unit, mission_id=mission_id).exists():
         return mission_of(agency, mission_id)
     return None
+
+
+def mission_at(agency: Agency, unit: Unit, mission_id: int, *, at: dt.datetime) -> Mission | None:
+    """Return a mission on which the unit could act at that time, also where it was withdrawn or given away since.
+
+    None for a mission that was another unit's then, of a draft, or none. At most eight queries.
+    """
+    mission = unit_mission(agency, unit, mission_id, now=at)
+    if mission is not None:
+        return mission
+    mission = mission_of(agency, mission_id)
+    if mission is None or mission.plan.state != MissionPlan.State.PUBLISHED:
+        return None
+    assignment = getattr(mission, "assignment", None)
+    if assignment is not None and assignment.unit_id == unit.pk:
+        return mission
+    return mission if _was_the_units(mission, unit, at) else None
+
+
+def _was_the_units(mission: Mission, unit: Unit, at: dt.datetime) -> bool:
+    """Whether the mission was this unit's then: by the log of who was sent, or else by its beat, as plans assign."""
+    moves = AuditEvent.objects.filter(
+        agency_id=mission.agency_id, action="mission assigned", detail__mission=mission.pk
+    )
+    if not moves.filter(at__gt=at).exists():
+        return False
+    last = moves.filter(at__lte=at).order_by("-at").first()
+    return last.detail.get("unit") == unit.call_sign if last else unit.beat_id == mission.beat_id
+
+
+def visit_by(mission: Mission, unit: Unit, *, at: dt.datetime) -> Engagement | None:
+    """Return the unit's newest visit to a mission that had begun by then; None before the first. One query."""
+    rows = Engagement.objects.filter(mission=mission, unit=unit, arrived_at__lte=at)
+    return rows.order_by("-arrived_at").first()
+
+
+def notes_of(engagement: Engagement) -> list[VisitNote]:
+    """Return what was written at a visit, oldest first. One query."""
+    return list(VisitNote.objects.filter(engagement=engagement))
+
+
+def may_locate(agency: Agency) -> bool:
+    """Whether the agency lets phones tell the page where they are. One query."""
+    return OfficerPageSettings.objects.filter(agency=agency, near_me=True).exists()
 
 
 def units_of(agency: Agency, *, district_ids: list[int]) -> list[Unit]:
