@@ -20,6 +20,7 @@ from agencies.checklist import ChecklistItem, register
 from agencies.lookups import pk_from_text
 from agencies.models import Agency, CrimeType
 from agencies.services import audit_record
+from tactics import officer_admin as officer_admin  # its registrations belong to this app's admin
 from tactics.models import Tactic, TacticRule, TacticUse
 from tactics.services import starter_catalogue_create
 
