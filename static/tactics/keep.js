@@ -5,10 +5,13 @@
   if (!page) { return; }
   const told = page.dataset;
   const line = document.querySelector("[data-kept-copy]");
-  if (told.fresh !== "1") {
+  const clock = (instant) => {
     const options = { hour: "2-digit", minute: "2-digit", hour12: false };
+    try { return new Intl.DateTimeFormat("en-GB", { ...options, timeZone: told.zone }).format(instant); } catch { return new Intl.DateTimeFormat("en-GB", options).format(instant); }
+  };
+  if (told.fresh !== "1") {
     line.hidden = false;
-    line.textContent = `No connection. This page is from ${new Intl.DateTimeFormat("en-GB", options).format(Date.parse(told.now))}; what you press is kept and sent later.`;
+    line.textContent = `No connection. This page is from ${clock(Date.parse(told.now))}; what you press is kept and sent later.`;
     document.body.classList.add("is-offline");
   }
   if (!navigator.serviceWorker) { return; }

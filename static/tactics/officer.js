@@ -171,7 +171,7 @@
       const button = document.createElement("button");
       button.type = "button";
       button.className = "button button--plain";
-      button.textContent = row.kind === "note" ? "Edit the note" : "Read";
+      button.textContent = row.kind === "note" ? "Edit the note" : "OK, read";
       button.addEventListener("click", async () => {
         if (row.kind === "note") { localStorage.setItem(`missions-draft:${owner}:${row.base}${row.mission}`, row.text); }
         await queue.remove(row.seq);

@@ -215,7 +215,7 @@ def test_a_press_that_is_refused_is_shown_with_its_reason(
     expect(page.locator("[data-refused]")).to_contain_text("Mission 1 was withdrawn: road closed")
     picture(page, "refused")
     assert OfficerAction.objects.get().status == "refused"
-    page.get_by_role("button", name="Read").click()
+    page.get_by_role("button", name="OK, read").click()
     expect(page.locator("[data-refused]")).to_be_hidden()
 
 
@@ -305,13 +305,13 @@ def test_a_person_turns_the_page_dark_or_light(
         return sum(int(part) for part in re.findall(r"\d+", colour)[:3])
 
     assert (brightness() > 600) is (look == "light")
-    page.get_by_role("button", name="Dark").click()
+    page.get_by_role("button", name="Dark", exact=True).click()
     assert brightness() < 200
     page.reload()
     assert brightness() < 200
     page.emulate_media(color_scheme="dark")
-    page.get_by_role("button", name="Light").click()
+    page.get_by_role("button", name="Light", exact=True).click()
     assert brightness() > 600
-    page.get_by_role("button", name="Auto").click()
+    page.get_by_role("button", name="Auto", exact=True).click()
     page.emulate_media(color_scheme="light")
     assert (brightness() > 600) is (look == "light")
