@@ -3,7 +3,7 @@
 import uuid
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -15,7 +15,8 @@ from agencies.models import CrimeType
 from agencies.selectors import active_crime_types, leaflet_settings
 from agencies.services import audit_record
 from missions_project.lib.errors import MissionsError
-from tactics import hunch_page, phone
+from tactics import hunch_page, phone, selectors
+from tactics import officer as pages
 from tactics.hunch_scores import hunch_scores
 from tactics.models import Hunch
 from tactics.services import PERIOD_DAYS, hunch_answer, hunch_log
@@ -40,6 +41,21 @@ def hunch(request: HttpRequest, access: Access) -> HttpResponse:
     }
     response = render(request, "tactics/hunch.html", context, status=422 if error else 200)
     return phone.with_place(response, context["may_locate"])
+
+
+@require_GET
+@agency_page(CARRIES_OUT)
+def hunch_area(request: HttpRequest, access: Access) -> HttpResponse:
+    """The beats, and the streets of the person's own, to find the place on the map."""
+    unit = access.membership.unit if access.membership else None
+    data = pages.area_geojson(
+        selectors.beat_outlines(access.agency),
+        own=unit.beat.code if unit and unit.beat else "",
+        streets=selectors.street_features(access.agency),
+    )
+    return JsonResponse(
+        data, content_type="application/geo+json", headers={"Cache-Control": "private, max-age=300"}
+    )
 
 
 def _log(request: HttpRequest, access: Access) -> str:

@@ -191,18 +191,37 @@ def _feature(geometry: Any, **properties: object) -> dict[str, Any]:
     return {"type": "Feature", "geometry": geometry, "properties": properties}
 
 
+def area_geojson(
+    beats: list[tuple[str, dict[str, Any]]], *, own: str, streets: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the beats (code, outline) with the streets of the own one, in WGS84: where a hunch can be tapped.
+
+    Without an own beat all streets are left out: a city's are too many for a phone.
+    """
+    features = [_feature(geometry, kind="own" if code == own else "beat", label=code) for code, geometry in beats]
+    mine = next((geometry for code, geometry in beats if code == own), None)
+    if mine is not None:
+        features += _streets_in(shapely.geometry.shape(mine).bounds, streets)
+    return {"type": "FeatureCollection", "features": features}
+
+
 def _streets_near(spec: GridSpec, cell_id: int, streets: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    # A feature without a place is legal GeoJSON.
-    streets = [feature for feature in streets if feature.get("geometry")]
-    if not streets:
-        return []
     at = int(spec.index_of([cell_id])[0])
     west, south, east, north = shapely.bounds(spec.boxes()[at])
     lon, lat = unproject(
         np.array([west - NEAR_M, east + NEAR_M]), np.array([south - NEAR_M, north + NEAR_M]), spec.epsg
     )
+    return _streets_in((float(lon[0]), float(lat[0]), float(lon[1]), float(lat[1])), streets)
+
+
+def _streets_in(
+    window: tuple[float, float, float, float], streets: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    # A feature without a place is legal GeoJSON.
+    streets = [feature for feature in streets if feature.get("geometry")]
+    if not streets:
+        return []
     lines = np.array([shapely.geometry.shape(feature["geometry"]) for feature in streets], dtype=object)
-    window = (float(lon[0]), float(lat[0]), float(lon[1]), float(lat[1]))
     near = np.flatnonzero(shapely.intersects(shapely.box(*window), lines))
     cut = shapely.clip_by_rect(lines[near], *window)
     return [

@@ -234,6 +234,11 @@ def beat_geometry(agency: Agency, beat_id: int) -> dict[str, object]:
     return geometry
 
 
+def beat_outlines(agency: Agency) -> list[tuple[str, dict[str, object]]]:
+    """Return every beat's code and outline. One query."""
+    return list(Beat.objects.filter(agency=agency).order_by("code").values_list("code", "geometry"))
+
+
 def street_features(agency: Agency) -> list[dict[str, object]]:
     """Return the agency's streets as GeoJSON features; none where no layer "streets" is loaded. One query."""
     layer = ContextLayer.objects.filter(agency=agency, slug=STREETS_SLUG).first()

@@ -16,6 +16,7 @@ urlpatterns = [
     # In the folder that it serves: a worker reaches no further than its own address.
     path("my/sw.js", phone_views.worker, name="worker"),
     path("my/hunch/", hunch_views.hunch, name="hunch"),
+    path("my/hunch/area.geojson", hunch_views.hunch_area, name="hunch_area"),
     path("my/training/", practice_views.practice, name="practice"),
     path("my/training/sync/", phone_views.practice_sync, name="practice_sync"),
     path("my/training/again/", practice_views.practice_again, name="practice_again"),

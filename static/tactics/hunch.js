@@ -20,8 +20,27 @@
   window.addEventListener("map:init", (event) => {
     map = event.detail.map;
     map.scrollWheelZoom.disable();
+    const ink = getComputedStyle(document.body).color;
+    const styles = { beat: { color: ink, weight: 1.5, dashArray: "6 4", fill: false, opacity: 0.5 }, own: { color: ink, weight: 3, fill: false, opacity: 0.8 }, street: { color: ink, weight: 1.5, opacity: 0.45 } };
+    fetch(document.querySelector("[data-area]").dataset.area, { headers: { Accept: "application/geo+json" } })
+      .then((response) => (response.ok ? response.json() : Promise.reject(new Error(String(response.status)))))
+      .then((data) => {
+        const areas = L.geoJSON(data, { interactive: false, style: (feature) => styles[feature.properties.kind] }).addTo(map);
+        let own = null;
+        areas.eachLayer((layer) => {
+          const { kind, label } = layer.feature.properties;
+          if (kind === "own") { own = layer; }
+          if (kind !== "street") { layer.bindTooltip(label, { permanent: true, direction: "center", className: "place-label" }); }
+        });
+        if (!mark && areas.getLayers().length) { map.fitBounds((own || areas).getBounds(), { animate: false }); }
+      })
+      .catch(() => {});
     map.on("click", (tap) => choose(tap.latlng));
-    if (form.elements.lat.value) { choose(L.latLng(Number(form.elements.lat.value), Number(form.elements.lon.value))); }
+    if (form.elements.lat.value) {
+      const typed = L.latLng(Number(form.elements.lat.value), Number(form.elements.lon.value));
+      choose(typed);
+      map.setView(typed, 15);
+    }
   });
 
   const here = document.querySelector("[data-here]");

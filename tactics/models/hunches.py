@@ -22,11 +22,11 @@ class Hunch(models.Model):
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     uuid = models.UUIDField(help_text="From the form: sent twice, it is logged once.")
-    officer = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    unit = models.ForeignKey(Unit, null=True, on_delete=models.SET_NULL)
+    officer = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    unit = models.ForeignKey(Unit, null=True, blank=True, on_delete=models.SET_NULL)
     grid = models.ForeignKey(Grid, on_delete=models.PROTECT)
     cell_id = models.PositiveIntegerField(help_text="The grid cell: the exact point is not kept.")
-    beat = models.ForeignKey(Beat, null=True, on_delete=models.SET_NULL)
+    beat = models.ForeignKey(Beat, null=True, blank=True, on_delete=models.SET_NULL)
     crime_type = models.ForeignKey(CrimeType, on_delete=models.CASCADE)
     period_from = models.DateTimeField()
     period_to = models.DateTimeField()
@@ -34,8 +34,8 @@ class Hunch(models.Model):
     made_at = models.DateTimeField(default=timezone.now)
     status = models.CharField(max_length=8, choices=Status, default=Status.NEW)
     answer = models.CharField(max_length=500, blank=True, help_text="The analyst's words to the officer.")
-    answered_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    answered_at = models.DateTimeField(null=True)
+    answered_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    answered_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-made_at", "-pk"]

@@ -13,7 +13,7 @@ class VisitNote(models.Model):
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     engagement = models.ForeignKey(Engagement, on_delete=models.CASCADE, related_name="notes")
     text = models.CharField(max_length=500)
-    officer = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    officer = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     written_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -46,9 +46,9 @@ class OfficerAction(models.Model):
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     uuid = models.UUIDField()
-    officer = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    unit = models.ForeignKey(Unit, null=True, on_delete=models.SET_NULL)
-    mission = models.ForeignKey(Mission, null=True, on_delete=models.SET_NULL)
+    officer = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    unit = models.ForeignKey(Unit, null=True, blank=True, on_delete=models.SET_NULL)
+    mission = models.ForeignKey(Mission, null=True, blank=True, on_delete=models.SET_NULL)
     kind = models.CharField(max_length=8, choices=Kind)
     detail = models.JSONField(default=dict)
     device_at = models.DateTimeField(help_text="By the phone's own clock.")
@@ -61,7 +61,7 @@ class OfficerAction(models.Model):
     received_at = models.DateTimeField(default=timezone.now)
     status = models.CharField(max_length=8, choices=Status)
     message = models.CharField(max_length=500, blank=True)
-    engagement = models.ForeignKey(Engagement, null=True, on_delete=models.SET_NULL, related_name="+")
+    engagement = models.ForeignKey(Engagement, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
         ordering = ["-received_at", "-pk"]

@@ -15,7 +15,7 @@ class PracticeShift(models.Model):
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     officer = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
-    unit = models.ForeignKey(Unit, null=True, on_delete=models.SET_NULL)
+    unit = models.ForeignKey(Unit, null=True, blank=True, on_delete=models.SET_NULL)
     started_at = models.DateTimeField(default=timezone.now)
     log = models.JSONField(default=list, help_text="The presses, in order.")
 
