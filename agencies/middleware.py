@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 
 from agencies.models import Agency, BaseMap
 
+
 class ContentSecurityPolicyMiddleware(CSPMiddleware):  # type: ignore[misc]  # django-csp ships no types
     """django-csp, plus ``img-src`` for the base maps of the agencies that ``request.map_agencies`` names."""
 

@@ -198,7 +198,9 @@ def area_geojson(
 
     Without an own beat all streets are left out: a city's are too many for a phone.
     """
-    features = [_feature(geometry, kind="own" if code == own else "beat", label=code) for code, geometry in beats]
+    features = [
+        _feature(geometry, kind="own" if code == own else "beat", label=code) for code, geometry in beats
+    ]
     mine = next((geometry for code, geometry in beats if code == own), None)
     if mine is not None:
         features += _streets_in(shapely.geometry.shape(mine).bounds, streets)

@@ -21,7 +21,17 @@ class OfficerPageSettingsAdmin(AuditedAdminMixin, AgencyScopedAdmin):
 class OfficerActionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     """What phones sent, with what was not accepted and why: the place to look when an officer says “I was there”."""
 
-    list_display = ("at", "kind", "unit", "mission_number", "status", "message", "officer", "received_at", "agency")
+    list_display = (
+        "at",
+        "kind",
+        "unit",
+        "mission_number",
+        "status",
+        "message",
+        "officer",
+        "received_at",
+        "agency",
+    )
     list_filter = ("agency", "status", "kind", "at")
     list_select_related = ("agency", "unit", "mission", "officer")
     date_hierarchy = "at"

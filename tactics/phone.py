@@ -114,7 +114,9 @@ class Batch:
 
 def batch_from(body: bytes, *, now: dt.datetime) -> Batch:
     """Read a phone's batch. Raises ``MissionsError`` where it is none, or holds more than fits."""
-    problem = MissionsError("This is no batch of presses.", next_step="reload the page; what waits stays on the phone.")
+    problem = MissionsError(
+        "This is no batch of presses.", next_step="reload the page; what waits stays on the phone."
+    )
     if len(body) > BATCH_BYTES:
         raise problem
     try:
@@ -132,7 +134,11 @@ def batch_from(body: bytes, *, now: dt.datetime) -> Batch:
         except (ValueError, TypeError, OverflowError, AttributeError):
             number = str(action.get("uuid", ""))[:40] if isinstance(action, dict) else ""
             unreadable.append(
-                {"uuid": number, "status": "refused", "message": "This press cannot be read. Next step: press again."}
+                {
+                    "uuid": number,
+                    "status": "refused",
+                    "message": "This press cannot be read. Next step: press again.",
+                }
             )
     return Batch(pk_from_text(str(data.get("person", ""))), str(data.get("unit") or ""), presses, unreadable)
 
@@ -152,13 +158,15 @@ def _correction(device_now: Any, now: dt.datetime) -> dt.timedelta:
 
 
 def _press(action: Mapping[str, Any], lag: dt.timedelta, now: dt.datetime) -> Press:
-    kind = action["kind"] if "kind" in action else ""
+    kind = action.get("kind", "")
     if kind not in OfficerAction.Kind.values:
         raise ValueError("no such kind")
     device_at = _instant(action.get("device_at"))
     skew = action.get("skew_ms")
     # As it was at the last contact before the press; a phone that had none by then is measured now.
-    correction = dt.timedelta(milliseconds=skew) if isinstance(skew, int | float) and math.isfinite(skew) else lag
+    correction = (
+        dt.timedelta(milliseconds=skew) if isinstance(skew, int | float) and math.isfinite(skew) else lag
+    )
     if abs(correction) > CLOCK_WRONG_MOST or abs(device_at - now) > 2 * CLOCK_WRONG_MOST:
         raise ValueError("no time")
     text = action.get("text") or ""

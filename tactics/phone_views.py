@@ -1,5 +1,6 @@
 """What an officer's phone talks to: what it kept is sent here, its service worker and the guide come from here."""
 
+import datetime as dt
 import hashlib
 import json
 from functools import lru_cache
@@ -15,6 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from agencies.access import CARRIES_OUT, EVERYONE, Access, agency_page
+from agencies.models import Unit
 from missions_project.lib.errors import MissionsError
 from tactics import phone
 from tactics.services import actions_apply, practice_apply, practice_start
@@ -55,18 +57,23 @@ def _sync(request: HttpRequest, access: Access, *, is_practice: bool) -> HttpRes
         return JsonResponse({"error": "Somebody else is signed in now."}, status=409)
     who = phone.acting(request, access, batch.unit)
     if who.unit is None:
-        return JsonResponse({"error": "You belong to no unit. Ask your administrator; nothing is lost."}, status=409)
+        error = "You belong to no unit. Ask your administrator; nothing is lost."
+        return JsonResponse({"error": error}, status=409)
+    results = _results(access, who.unit, batch, now, is_practice=is_practice) + batch.unreadable
+    told = {"results": results, "server_now": now.isoformat()}
+    return JsonResponse(told, headers={"Cache-Control": "no-store"})
+
+
+def _results(
+    access: Access, unit: Unit, batch: phone.Batch, now: dt.datetime, *, is_practice: bool
+) -> list[dict[str, str]]:
+    agency, officer = access.agency, access.user
     if is_practice:
-        shift = practice_start(agency=access.agency, officer=access.user, unit=who.unit, at=now)
+        shift = practice_start(agency=agency, officer=officer, unit=unit, at=now)
         outcomes = practice_apply(practice=shift, presses=batch.presses, now=now)
     else:
-        outcomes = actions_apply(
-            agency=access.agency, unit=who.unit, officer=access.user, presses=batch.presses, now=now
-        )
-    results = [{"uuid": row.uuid, "status": row.status, "message": row.message} for row in outcomes]
-    return JsonResponse(
-        {"results": results + batch.unreadable, "server_now": now.isoformat()}, headers={"Cache-Control": "no-store"}
-    )
+        outcomes = actions_apply(agency=agency, unit=unit, officer=officer, presses=batch.presses, now=now)
+    return [{"uuid": row.uuid, "status": row.status, "message": row.message} for row in outcomes]
 
 
 @lru_cache(maxsize=1)

@@ -23,9 +23,7 @@ from tactics.starter import DIRECTED_PATROL_EVIDENCE
 from tactics.views import timer_context
 
 
-def _practice(
-    access: Access, unit: Unit | None, now: dt.datetime, *, again: bool = False
-) -> Practice | None:
+def _practice(access: Access, unit: Unit | None, now: dt.datetime, *, again: bool = False) -> Practice | None:
     if unit is None:
         return None
     shift = practice_start(agency=access.agency, officer=access.user, unit=unit, at=now, again=again)

@@ -149,7 +149,14 @@ def note(request: HttpRequest, access: Access, mission_id: int) -> HttpResponse:
         return render(
             request,
             "tactics/note_refused.html",
-            {"access": access, "acting": acting, "unit": unit, "mission": mission, "text": text, "error": str(exc)},
+            {
+                "access": access,
+                "acting": acting,
+                "unit": unit,
+                "mission": mission,
+                "text": text,
+                "error": str(exc),
+            },
             status=422,
         )
     return redirect(acting.address(access, mission=mission_id) + "#note")

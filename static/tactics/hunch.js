@@ -12,6 +12,7 @@
   const choose = (latlng) => {
     form.elements.lat.value = latlng.lat.toFixed(5);
     form.elements.lon.value = latlng.lng.toFixed(5);
+    form.querySelector("[data-screen-says]").hidden = true;
     if (!map) { return; }
     mark = mark || L.circleMarker(latlng, { radius: 12, weight: 3, className: "hunch-mark" }).addTo(map);
     mark.setLatLng(latlng);

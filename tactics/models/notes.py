@@ -61,7 +61,9 @@ class OfficerAction(models.Model):
     received_at = models.DateTimeField(default=timezone.now)
     status = models.CharField(max_length=8, choices=Status)
     message = models.CharField(max_length=500, blank=True)
-    engagement = models.ForeignKey(Engagement, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    engagement = models.ForeignKey(
+        Engagement, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
 
     class Meta:
         ordering = ["-received_at", "-pk"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,7 +84,7 @@ def test_what_is_about_a_place_passes(text: str) -> None:
 def test_any_text_is_read_and_findings_lie_in_it_in_order(text: str) -> None:
     findings = screen_text(text)
     assert all(text[one.start : one.end] == one.found for one in findings)
-    assert all(one.end <= other.start for one, other in zip(findings, findings[1:], strict=False))
+    assert all(one.end <= other.start for one, other in itertools.pairwise(findings))
 
 
 @given(
@@ -90,7 +92,9 @@ def test_any_text_is_read_and_findings_lie_in_it_in_order(text: str) -> None:
     st.integers(2, 9),
     st.integers(2, 9),
     st.lists(DIGIT, min_size=8, max_size=8),
-    st.sampled_from(["{a}-{b}-{c}", "({a}) {b}-{c}", "{a}.{b}.{c}", "{a} {b} {c}", "+1 {a} {b} {c}", "1-{a}-{b}-{c}"]),
+    st.sampled_from(
+        ["{a}-{b}-{c}", "({a}) {b}-{c}", "{a}.{b}.{c}", "{a} {b} {c}", "+1 {a} {b} {c}", "1-{a}-{b}-{c}"]
+    ),
     SAFE_TEXT,
 )
 def test_a_phone_number_is_found_however_it_is_written(
@@ -102,7 +106,11 @@ def test_a_phone_number_is_found_however_it_is_written(
     assert any(finding.rule in ("phone", "identity_number") for finding in findings), number
 
 
-@given(SAFE_TEXT, st.from_regex(r"[A-Z]{3}[0-9]{4}", fullmatch=True), st.sampled_from(["plate ", "tag: ", "license plate is ", "Plate # "]))
+@given(
+    SAFE_TEXT,
+    st.from_regex(r"[A-Z]{3}[0-9]{4}", fullmatch=True),
+    st.sampled_from(["plate ", "tag: ", "license plate is ", "Plate # "]),
+)
 def test_a_plate_after_its_word_is_found(before: str, plate: str, word: str) -> None:
     assert any(finding.rule == "plate" for finding in screen_text(f"{before} {word}{plate}"))
 
@@ -123,7 +131,22 @@ def test_an_e_mail_address_is_found(before: str, address: str, after: str) -> No
     st.integers(1930, 2012),
 )
 def test_a_name_with_a_date_of_birth_is_found(name: str, month: int, day: int, year: int) -> None:
-    street = {"St", "Ave", "Park", "Lane", "Road", "Way", "Lot", "Place", "Court", "School", "Church", "Bridge", "Market", "Mall"}
+    street = {
+        "St",
+        "Ave",
+        "Park",
+        "Lane",
+        "Road",
+        "Way",
+        "Lot",
+        "Place",
+        "Court",
+        "School",
+        "Church",
+        "Bridge",
+        "Market",
+        "Mall",
+    }
     if not street & set(name.split()):
         assert screen_text(f"saw {name} {month:02d}/{day:02d}/{year} here")
 

@@ -55,7 +55,9 @@ def visits() -> list[tuple[int, float, float | None]]:
     ]
 
 
-def test_with_nothing_later_it_is_an_arrival_like_any_other(first: Mission, second: Mission, unit: Unit) -> None:
+def test_with_nothing_later_it_is_an_arrival_like_any_other(
+    first: Mission, second: Mission, unit: Unit
+) -> None:
     visit_start(mission=first, unit=unit, officer=None, at=ago(40))
     started = visit_start_told_late(mission=second, unit=unit, officer=None, at=ago(20))
     assert [visit.mission for visit in started.ended] == [first]
@@ -89,7 +91,9 @@ def test_the_earlier_press_of_two_phones_counts(first: Mission, unit: Unit) -> N
     assert visits() == [(1, 14, 3)]
 
 
-def test_an_arrival_in_the_midst_of_another_visit_ends_that_one(first: Mission, second: Mission, unit: Unit) -> None:
+def test_an_arrival_in_the_midst_of_another_visit_ends_that_one(
+    first: Mission, second: Mission, unit: Unit
+) -> None:
     visit_start(mission=first, unit=unit, officer=None, at=ago(60))
     visit_end_told_late(mission=first, unit=unit, at=ago(20))
     visit_start_told_late(mission=second, unit=unit, officer=None, at=ago(40), left_at=ago(30))

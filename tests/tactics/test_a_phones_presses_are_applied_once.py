@@ -29,16 +29,22 @@ SYNC = "/riverton/my/sync/"
 def press(kind: str, mission: Mission | int, minutes_ago: float, **fields: Any) -> Press:
     key = mission if isinstance(mission, int) else mission.pk
     at = timezone.now() - dt.timedelta(minutes=minutes_ago)
-    return Press(uuid=fields.pop("uuid", None) or uuid.uuid4(), kind=kind, mission_id=key, device_at=at, **fields)
+    return Press(
+        uuid=fields.pop("uuid", None) or uuid.uuid4(), kind=kind, mission_id=key, device_at=at, **fields
+    )
 
 
 def apply(unit: Unit, officer: User, *presses: Press) -> list[str]:
-    return [row.status for row in actions_apply(agency=unit.agency, unit=unit, officer=officer, presses=presses)]
+    return [
+        row.status for row in actions_apply(agency=unit.agency, unit=unit, officer=officer, presses=presses)
+    ]
 
 
 def test_a_visit_kept_by_the_phone_has_the_phones_times(mission: Mission, unit: Unit, officer: User) -> None:
     starter_catalogue_create(agency=unit.agency)
-    walk, talk = Tactic.objects.filter(agency=unit.agency, slug__in=["foot-patrol", "business-contact"]).order_by("-slug")
+    walk, talk = Tactic.objects.filter(
+        agency=unit.agency, slug__in=["foot-patrol", "business-contact"]
+    ).order_by("-slug")
     presses = [
         press("arrived", mission, 30),
         press("tactic", mission, 25, tactic_id=walk.pk),
@@ -60,7 +66,9 @@ def test_a_visit_kept_by_the_phone_has_the_phones_times(mission: Mission, unit: 
     assert (Engagement.objects.count(), TacticUse.objects.count(), VisitNote.objects.count()) == (1, 1, 1)
 
 
-def test_a_batch_of_which_the_server_saw_the_first_half_is_finished(mission: Mission, unit: Unit, officer: User) -> None:
+def test_a_batch_of_which_the_server_saw_the_first_half_is_finished(
+    mission: Mission, unit: Unit, officer: User
+) -> None:
     presses = [press("arrived", mission, 30), press("left", mission, 15)]
     assert apply(unit, officer, presses[0]) == ["done"]
     assert apply(unit, officer, *presses) == ["again", "done"]
@@ -144,7 +152,9 @@ def test_a_colleagues_later_visit_is_not_ended_by_what_is_told_late(
     assert Engagement.objects.get(mission=mission).minutes == pytest.approx(15, abs=0.1)
 
 
-def test_a_tick_made_later_is_not_taken_back_by_an_earlier_press(mission: Mission, unit: Unit, officer: User) -> None:
+def test_a_tick_made_later_is_not_taken_back_by_an_earlier_press(
+    mission: Mission, unit: Unit, officer: User
+) -> None:
     starter_catalogue_create(agency=unit.agency)
     walk = Tactic.objects.get(agency=unit.agency, slug="foot-patrol")
     apply(unit, officer, press("arrived", mission, 30), press("tactic", mission, 10, tactic_id=walk.pk))
@@ -159,7 +169,10 @@ def test_a_note_about_a_person_is_refused_and_its_words_are_kept_nowhere(
         agency=unit.agency,
         unit=unit,
         officer=officer,
-        presses=[press("arrived", mission, 9), press("note", mission, 8, text="suspect John Smith, 312-555-0134")],
+        presses=[
+            press("arrived", mission, 9),
+            press("note", mission, 8, text="suspect John Smith, 312-555-0134"),
+        ],
     )
     assert refused.status == "refused"
     assert "312-555-0134" in refused.message, "the officer is told what was found"
@@ -194,16 +207,31 @@ def batch(officer: User, *actions: dict[str, Any], **fields: Any) -> dict[str, A
 
 def action(kind: str, mission: Mission, seconds_ago: float, **fields: Any) -> dict[str, Any]:
     at = timezone.now().timestamp() * 1000 - 1000 * seconds_ago
-    return {"uuid": str(uuid.uuid4()), "kind": kind, "mission": str(mission.pk), "device_at": at, "skew_ms": 0} | fields
+    return {
+        "uuid": str(uuid.uuid4()),
+        "kind": kind,
+        "mission": str(mission.pk),
+        "device_at": at,
+        "skew_ms": 0,
+    } | fields
 
 
 def post(client: Client, data: Any) -> Any:
-    return client.post(SYNC, data if isinstance(data, bytes) else json.dumps(data), content_type="application/json")
+    return client.post(
+        SYNC, data if isinstance(data, bytes) else json.dumps(data), content_type="application/json"
+    )
 
 
-def test_the_address_takes_a_batch_and_answers_each_press(mission: Mission, officer: User, sign_in: SignIn) -> None:
+def test_the_address_takes_a_batch_and_answers_each_press(
+    mission: Mission, officer: User, sign_in: SignIn
+) -> None:
     client = sign_in(officer)
-    sent = batch(officer, action("arrived", mission, 600), {"uuid": "x", "kind": "arrived"}, action("left", mission, 60))
+    sent = batch(
+        officer,
+        action("arrived", mission, 600),
+        {"uuid": "x", "kind": "arrived"},
+        action("left", mission, 60),
+    )
     answer = post(client, sent)
     assert answer.status_code == 200
     assert [row["status"] for row in answer.json()["results"]] == ["done", "done", "refused"]
@@ -240,7 +268,9 @@ def test_somebody_else_who_is_signed_in_now_sends_nothing(
     assert "nothing is lost" in answer.json()["error"]
 
 
-def test_who_runs_shifts_sends_for_the_unit_that_was_picked(mission: Mission, colleague: User, sign_in: SignIn) -> None:
+def test_who_runs_shifts_sends_for_the_unit_that_was_picked(
+    mission: Mission, colleague: User, sign_in: SignIn
+) -> None:
     answer = post(sign_in(colleague), batch(colleague, action("arrived", mission, 60), unit="R11"))
     assert answer.json()["results"][0]["status"] == "done"
     assert Engagement.objects.get().unit.call_sign == "R11"  # type: ignore[union-attr]
@@ -248,7 +278,16 @@ def test_who_runs_shifts_sends_for_the_unit_that_was_picked(mission: Mission, co
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"[]", b"{}", b"\xff", b"[" * 100_000, b'{"actions": 1}', {"actions": [{}] * 101}, b'{"actions": [' + b" " * 600_000 + b"]}"],
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"actions": 1}',
+        {"actions": [{}] * 101},
+        b'{"actions": [' + b" " * 600_000 + b"]}",
+    ],
 )
 def test_what_is_no_batch_is_answered_and_not_crashed_on(officer: User, sign_in: SignIn, data: Any) -> None:
     answer = post(sign_in(officer), data)
@@ -267,7 +306,9 @@ def test_a_hostile_press_is_refused_and_the_next_one_is_done(
     mission: Mission, officer: User, sign_in: SignIn, fields: dict[str, Any]
 ) -> None:
     kind = "tactic" if "tactic" in fields else "arrived"
-    sent = batch(officer, action(kind, mission, 60) | fields, action("arrived", mission, 30), "no press at all", None)  # type: ignore[arg-type]
+    sent = batch(
+        officer, action(kind, mission, 60) | fields, action("arrived", mission, 30), "no press at all", None
+    )  # type: ignore[arg-type]
     answer = post(sign_in(officer), sent)
     assert answer.status_code == 200
     statuses = sorted(row["status"] for row in answer.json()["results"])

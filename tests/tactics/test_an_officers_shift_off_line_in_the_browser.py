@@ -39,8 +39,12 @@ def look(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 def shift(agency: Agency, plan: MissionPlan, mission: Mission, unit: Unit) -> Mission:
     """Three missions, the first one due now, and tactics for them."""
     starter_catalogue_create(agency=agency)
-    factories.make_mission(plan, unit=unit, number=2, crime_type="burglary", starts_in_minutes=50, place="Station lot")
-    factories.make_mission(plan, unit=unit, number=3, crime_type="motor-vehicle-theft", starts_in_minutes=120, visits=2)
+    factories.make_mission(
+        plan, unit=unit, number=2, crime_type="burglary", starts_in_minutes=50, place="Station lot"
+    )
+    factories.make_mission(
+        plan, unit=unit, number=3, crime_type="motor-vehicle-theft", starts_in_minutes=120, visits=2
+    )
     return mission
 
 
@@ -256,9 +260,13 @@ def test_the_next_officer_of_a_shared_phone_sees_nothing_of_the_first(
     page.unroute_all()
     # The session ends, and somebody else signs in on the same phone.
     page.context.clear_cookies()
-    other = make_member(agency, "officer", username="other", unit=Unit.objects.get(agency=agency, call_sign="R12"))
+    other = make_member(
+        agency, "officer", username="other", unit=Unit.objects.get(agency=agency, call_sign="R12")
+    )
     open_page(signed_in_page(other))
-    expect(page.locator("[data-others-queue]")).to_contain_text("1 unsent press of somebody else waits on this phone")
+    expect(page.locator("[data-others-queue]")).to_contain_text(
+        "1 unsent press of somebody else waits on this phone"
+    )
     expect(page.locator("[data-queued]")).to_be_hidden()
     picture(page, "shared")
     kept = page.evaluate("""async () => {
@@ -290,7 +298,9 @@ def test_near_me_now_is_worked_out_on_the_phone(
     page.on("request", lambda request: sent.append(f"{request.url} {request.post_data or ''}"))
     page.get_by_role("button", name="Near me now").click()
     expect(page.locator("[data-near-says]")).to_contain_text("Nearest first")
-    expect(page.locator(".mine [data-distance-of]").first).to_have_text(re.compile(r"· (here|\d+ m [NESW]+|[\d.]+ km [NESW]+)"))
+    expect(page.locator(".mine [data-distance-of]").first).to_have_text(
+        re.compile(r"· (here|\d+ m [NESW]+|[\d.]+ km [NESW]+)")
+    )
     assert not any("41.81" in text or "87.68" in text for text in sent)
     picture(page, "near", full_page=True)
 

@@ -37,12 +37,19 @@ def test_sunrise_and_sunset_agree_with_published_times(
 
 
 @given(st.dates(dt.date(2000, 1, 1), dt.date(2060, 1, 1)), st.floats(-60, 60), st.floats(-180, 180))
-def test_the_sun_is_up_between_sunrise_and_sunset_and_down_around_them(day: dt.date, lat: float, lon: float) -> None:
+def test_the_sun_is_up_between_sunrise_and_sunset_and_down_around_them(
+    day: dt.date, lat: float, lon: float
+) -> None:
     found = sun_times(day, lat=lat, lon=lon)
     assert found is not None
     margin = dt.timedelta(minutes=6)
     rise, fall = found
-    for instant, is_down in ((rise - margin, True), (rise + margin, False), (fall - margin, False), (fall + margin, True)):
+    for instant, is_down in (
+        (rise - margin, True),
+        (rise + margin, False),
+        (fall - margin, False),
+        (fall + margin, True),
+    ):
         assert is_sun_down(instant, lat=lat, lon=lon) is is_down
 
 

@@ -44,14 +44,24 @@ def tactics(agency: Agency) -> None:
 
 
 def send(client: Client, officer: User, *actions: dict[str, Any]) -> list[dict[str, str]]:
-    data = {"person": str(officer.pk), "device_now": timezone.now().timestamp() * 1000, "actions": list(actions)}
+    data = {
+        "person": str(officer.pk),
+        "device_now": timezone.now().timestamp() * 1000,
+        "actions": list(actions),
+    }
     answer = client.post(f"{PAGE}sync/", json.dumps(data), content_type="application/json")
     return list(answer.json()["results"])
 
 
 def action(kind: str, number: int, **fields: Any) -> dict[str, Any]:
     at = timezone.now().timestamp() * 1000
-    return {"uuid": str(uuid.uuid4()), "kind": kind, "mission": str(number), "device_at": at, "skew_ms": 0} | fields
+    return {
+        "uuid": str(uuid.uuid4()),
+        "kind": kind,
+        "mission": str(number),
+        "device_at": at,
+        "skew_ms": 0,
+    } | fields
 
 
 @pytest.mark.usefixtures("tactics")
@@ -79,13 +89,17 @@ def test_a_whole_made_up_shift_changes_no_table_but_its_own(
     page = text_of(client.get(PAGE))
     assert "You are here" in page
     assert "Left mission 1 after 0 min." in page
-    refused = send(client, officer, action("note", 2, text="plate ABC 1234"), action("left", 3), action("arrived", 9))
+    refused = send(
+        client, officer, action("note", 2, text="plate ABC 1234"), action("left", 3), action("arrived", 9)
+    )
     assert [row["status"] for row in refused] == ["refused"] * 3
     # Without scripts too.
     for kind in ("arrive", "tactic", "note", "leave"):
         answer = client.post(f"{PAGE}3/{kind}/", {"tactic": walk.pk, "used": "1", "text": "gate open"})
         assert answer.status_code == 302
-    assert [feature["properties"]["kind"] for feature in client.get(f"{PAGE}1/place.geojson").json()["features"]].count("other") == 2
+    assert [
+        feature["properties"]["kind"] for feature in client.get(f"{PAGE}1/place.geojson").json()["features"]
+    ].count("other") == 2
     assert counts() == before
     assert "plate" not in json.dumps(PracticeShift.objects.get().log)
     client.post(f"{PAGE}again/")

@@ -42,7 +42,9 @@ def phone(signed_in_page: Callable[..., Page], officer: User) -> Page:
     return page
 
 
-def test_practice_works_off_line_like_a_shift_and_leaves_no_trace(phone: Page, agency: Agency, unit: Unit) -> None:
+def test_practice_works_off_line_like_a_shift_and_leaves_no_trace(
+    phone: Page, agency: Agency, unit: Unit
+) -> None:
     from playwright.sync_api import expect
 
     starter_catalogue_create(agency=agency)
@@ -125,8 +127,19 @@ def test_the_guides_of_page_and_documents_have_the_same_parts(agency: Agency, ph
 def test_the_screen_says_the_same_in_both_languages(phone: Page, agency: Agency) -> None:
     phone.goto("/riverton/my/hunch/")
     texts = [f"dark lot, {text}" for text, _ in ABOUT_PERSONS] + ABOUT_PLACES
-    texts += [" ".join([text, other]) for text, (other, _) in zip(ABOUT_PLACES, ABOUT_PERSONS * 2, strict=False)]
+    texts += [
+        " ".join([text, other]) for text, (other, _) in zip(ABOUT_PLACES, ABOUT_PERSONS * 2, strict=False)
+    ]
     found = phone.evaluate(f"{json.dumps(texts)}.map((text) => window.MissionsScreen.find(text))")
     for text, browsers in zip(texts, found, strict=True):
-        ours = [{"rule": one.rule, "what": one.what.replace("'", "’"), "start": one.start, "end": one.end, "found": one.found} for one in screen_text(text)]
+        ours = [
+            {
+                "rule": one.rule,
+                "what": one.what.replace("'", "’"),
+                "start": one.start,
+                "end": one.end,
+                "found": one.found,
+            }
+            for one in screen_text(text)
+        ]
         assert browsers == ours, text
