@@ -145,20 +145,9 @@ def note(request: HttpRequest, access: Access, mission_id: int) -> HttpResponse:
             raise MissionsError("You have not been here yet.", next_step="press Arrived first.")
         visit_note_record(engagement=visit, text=text, officer=access.user, at=timezone.now())
     except MissionsError as exc:
+        told = {"access": access, "acting": acting, "unit": unit, "mission": mission, "text": text}
         # Not redirected to: an address or a session that held the words would be stored.
-        return render(
-            request,
-            "tactics/note_refused.html",
-            {
-                "access": access,
-                "acting": acting,
-                "unit": unit,
-                "mission": mission,
-                "text": text,
-                "error": str(exc),
-            },
-            status=422,
-        )
+        return render(request, "tactics/note_refused.html", told | {"error": str(exc)}, status=422)
     return redirect(acting.address(access, mission=mission_id) + "#note")
 
 
