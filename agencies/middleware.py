@@ -1,8 +1,11 @@
-"""The content-security policy, widened only by the tile hosts that this page's agency configured."""
+"""The content-security policy, widened only by this agency's tile hosts; what a browser may tell; what it must forget."""
 
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from csp.middleware import CSPMiddleware
+from django.contrib.auth.signals import user_logged_out
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -20,6 +23,33 @@ class ContentSecurityPolicyMiddleware(CSPMiddleware):  # type: ignore[misc]  # d
             response._csp_update = {"img-src": hosts}  # type: ignore[attr-defined]
         result: HttpResponseBase = super().process_response(request, response)
         return result
+
+
+class DeviceMiddleware:
+    """What a browser may tell us and what it must forget.
+
+    Every page is refused the device's position unless its view says otherwise; the answer to a sign-out makes the browser
+    drop what the officer's page kept on it, from whatever page the person signed out.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        response.headers.setdefault("Permissions-Policy", "geolocation=()")
+        if getattr(request, "has_signed_out", False):
+            response.headers["Clear-Site-Data"] = '"storage"'
+        return response
+
+
+def _note_sign_out(sender: Any, request: HttpRequest | None, user: Any, **kwargs: Any) -> None:
+    # Only somebody who was signed in: otherwise a stranger's link could empty the phone of whoever opens it.
+    if request is not None and user is not None:
+        request.has_signed_out = True  # type: ignore[attr-defined]
+
+
+user_logged_out.connect(_note_sign_out, dispatch_uid="agencies.device_forgets")
 
 
 def tile_hosts(agencies: list[Agency]) -> list[str]:

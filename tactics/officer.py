@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,12 +10,16 @@ import numpy as np
 import shapely
 import shapely.geometry
 
-from agencies.models import Unit
+from agencies.models import Agency, Unit
 from forecasting.engine.grid import GridSpec, unproject
-from patrols.board import MissionRow, box_rings, mission_rows
+from patrols.board import MissionRow, box_rings, mission_rows, visits_to
 from patrols.models import Engagement, Mission
+from tactics.engine.sun import is_sun_down, sun_times
 
 NIGHT_FROM_HOUR, NIGHT_TO_HOUR = 19, 7
+"""When it is taken to be dark where an agency has no area yet, and so no sky."""
+LOOKS = {"auto": "Auto", "light": "Light", "dark": "Dark"}
+LOOK_COOKIE = "officer_look"
 NEAR_M = 500.0
 """Streets this close to the box are drawn with it: enough to know the corner, small enough for a phone."""
 
@@ -28,10 +33,41 @@ STATE_WORDS = {
 }
 
 
-def is_night(now: dt.datetime, zone: str) -> bool:
-    """Whether it is dark in the car by the agency's own clock: from 19:00 up to, not including, 07:00."""
-    hour = now.astimezone(ZoneInfo(zone)).hour
-    return hour >= NIGHT_FROM_HOUR or hour < NIGHT_TO_HOUR
+@dataclass(frozen=True)
+class Sky:
+    """Whether it is dark over the agency now, and from when to when it will be: the page turns by itself off line too."""
+
+    is_dark: bool
+    nights: tuple[tuple[dt.datetime, dt.datetime], ...]
+
+
+def sky_over(agency: Agency, now: dt.datetime) -> Sky:
+    """Return whether the sun is down at the middle of the agency's boundary. No query.
+
+    Without a boundary of its own, from 19:00 up to, not including, 07:00 by the agency's clock.
+    """
+    zone = ZoneInfo(agency.time_zone)
+    today = now.astimezone(zone).date()
+    days = [today + dt.timedelta(days=number) for number in (-1, 0, 1)]
+    if not agency.boundary:
+        hours = (dt.time(NIGHT_FROM_HOUR), dt.time(NIGHT_TO_HOUR))
+        clock = [
+            (
+                dt.datetime.combine(day, hours[0], zone),
+                dt.datetime.combine(day + dt.timedelta(days=1), hours[1], zone),
+            )
+            for day in days
+        ]
+        return Sky(any(start <= now < end for start, end in clock), tuple(clock))
+    west, south, east, north = shapely.geometry.shape(agency.boundary).bounds
+    lat, lon = (south + north) / 2, (west + east) / 2
+    suns = [sun_times(day, lat=lat, lon=lon) for day in [*days, today + dt.timedelta(days=2)]]
+    nights = tuple(
+        (one[1], following[0])
+        for one, following in pairwise(suns)
+        if one is not None and following is not None
+    )
+    return Sky(is_sun_down(now, lat=lat, lon=lon), nights)
 
 
 @dataclass(frozen=True)
@@ -48,6 +84,25 @@ class MyMission:
     @property
     def mission(self) -> Mission:
         return self.row.mission
+
+    @property
+    def key(self) -> int:
+        """The mission's number in addresses. Made-up missions count downwards from -1: no row has such a number."""
+        return abs(self.mission.pk)
+
+    @property
+    def centre(self) -> tuple[float, float] | None:
+        """The middle of the box (longitude, latitude), for distances worked out on the phone. No query."""
+        grid = self.mission.plan.grid
+        if grid is None:
+            return None
+        spec = GridSpec.from_bytes(bytes(grid.spec))
+        at = spec.index_of([self.mission.cell_id])
+        if at[0] < 0:
+            return None
+        x_m, y_m = spec.centres()
+        lon, lat = unproject(x_m[at], y_m[at], spec.epsg)
+        return round(float(lon[0]), 5), round(float(lat[0]), 5)
 
     @property
     def state_word(self) -> str:
@@ -68,7 +123,7 @@ def my_missions(missions: list[Mission], *, unit: Unit, zone: str, now: dt.datet
 
 
 def _my_mission(row: MissionRow, unit: Unit, now: dt.datetime) -> MyMission:
-    own = [visit for visit in row.mission.engagements.all() if visit.unit_id == unit.pk]
+    own = [visit for visit in visits_to(row.mission) if visit.unit_id == unit.pk]
     open_visit = next((visit for visit in own if visit.left_at is None), None)
     ended = [visit for visit in own if visit.left_at is not None]
     waiting = row.visits[len(ended) :]
@@ -136,18 +191,39 @@ def _feature(geometry: Any, **properties: object) -> dict[str, Any]:
     return {"type": "Feature", "geometry": geometry, "properties": properties}
 
 
+def area_geojson(
+    beats: list[tuple[str, dict[str, Any]]], *, own: str, streets: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the beats (code, outline) with the streets of the own one, in WGS84: where a hunch can be tapped.
+
+    Without an own beat all streets are left out: a city's are too many for a phone.
+    """
+    features = [
+        _feature(geometry, kind="own" if code == own else "beat", label=code) for code, geometry in beats
+    ]
+    mine = next((geometry for code, geometry in beats if code == own), None)
+    if mine is not None:
+        features += _streets_in(shapely.geometry.shape(mine).bounds, streets)
+    return {"type": "FeatureCollection", "features": features}
+
+
 def _streets_near(spec: GridSpec, cell_id: int, streets: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    # A feature without a place is legal GeoJSON.
-    streets = [feature for feature in streets if feature.get("geometry")]
-    if not streets:
-        return []
     at = int(spec.index_of([cell_id])[0])
     west, south, east, north = shapely.bounds(spec.boxes()[at])
     lon, lat = unproject(
         np.array([west - NEAR_M, east + NEAR_M]), np.array([south - NEAR_M, north + NEAR_M]), spec.epsg
     )
+    return _streets_in((float(lon[0]), float(lat[0]), float(lon[1]), float(lat[1])), streets)
+
+
+def _streets_in(
+    window: tuple[float, float, float, float], streets: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    # A feature without a place is legal GeoJSON.
+    streets = [feature for feature in streets if feature.get("geometry")]
+    if not streets:
+        return []
     lines = np.array([shapely.geometry.shape(feature["geometry"]) for feature in streets], dtype=object)
-    window = (float(lon[0]), float(lat[0]), float(lon[1]), float(lat[1]))
     near = np.flatnonzero(shapely.intersects(shapely.box(*window), lines))
     cut = shapely.clip_by_rect(lines[near], *window)
     return [

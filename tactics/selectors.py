@@ -4,20 +4,24 @@ import datetime as dt
 
 from django.db.models import Q, QuerySet
 
-from agencies.models import Agency, Beat, Membership, Unit, User
+from agencies.models import Agency, AuditEvent, Beat, Membership, Unit, User
 from ingestion.models import ContextLayer
-from patrols.models import Engagement, Mission
+from patrols.models import Engagement, Mission, MissionPlan
 from patrols.places import STREETS_SLUG
 from patrols.selectors import mission_of, missions_for_unit
-from tactics.models import SavedReport, Tactic, TacticRule, TacticUse
+from tactics.models import OfficerPageSettings, SavedReport, Tactic, TacticRule, TacticUse, VisitNote
 from tactics.recommended import MissionTactics, Recommendation, recommended_tactics, tactics_of_missions
 
 __all__ = [
     "MissionTactics",
     "Recommendation",
     "beat_geometry",
+    "beat_outlines",
     "last_departure",
     "latest_visit",
+    "may_locate",
+    "mission_at",
+    "notes_of",
     "open_visit",
     "other_tactics",
     "people_of",
@@ -31,6 +35,7 @@ __all__ = [
     "units_of",
     "uses_at",
     "uses_of",
+    "visit_by",
 ]
 
 
@@ -108,6 +113,50 @@ def unit_mission(agency: Agency, unit: Unit, mission_id: int, *, now: dt.datetim
     return None
 
 
+def mission_at(agency: Agency, unit: Unit, mission_id: int, *, at: dt.datetime) -> Mission | None:
+    """Return a mission on which the unit could act at that time, also where it was withdrawn or given away since.
+
+    None for a mission that was another unit's then, of a draft, or none. At most eight queries.
+    """
+    mission = unit_mission(agency, unit, mission_id, now=at)
+    if mission is not None:
+        return mission
+    mission = mission_of(agency, mission_id)
+    if mission is None or mission.plan.state != MissionPlan.State.PUBLISHED:
+        return None
+    assignment = getattr(mission, "assignment", None)
+    if assignment is not None and assignment.unit_id == unit.pk:
+        return mission
+    return mission if _was_the_units(mission, unit, at) else None
+
+
+def _was_the_units(mission: Mission, unit: Unit, at: dt.datetime) -> bool:
+    """Whether the mission was this unit's then: by the log of who was sent, or else by its beat, as plans assign."""
+    moves = AuditEvent.objects.filter(
+        agency_id=mission.agency_id, action="mission assigned", detail__mission=mission.pk
+    )
+    if not moves.filter(at__gt=at).exists():
+        return False
+    last = moves.filter(at__lte=at).order_by("-at").first()
+    return last.detail.get("unit") == unit.call_sign if last else unit.beat_id == mission.beat_id
+
+
+def visit_by(mission: Mission, unit: Unit, *, at: dt.datetime) -> Engagement | None:
+    """Return the unit's newest visit to a mission that had begun by then; None before the first. One query."""
+    rows = Engagement.objects.filter(mission=mission, unit=unit, arrived_at__lte=at)
+    return rows.order_by("-arrived_at").first()
+
+
+def notes_of(engagement: Engagement) -> list[VisitNote]:
+    """Return what was written at a visit, oldest first. One query."""
+    return list(VisitNote.objects.filter(engagement=engagement))
+
+
+def may_locate(agency: Agency) -> bool:
+    """Whether the agency lets phones tell the page where they are. One query."""
+    return OfficerPageSettings.objects.filter(agency=agency, near_me=True).exists()
+
+
 def units_of(agency: Agency, *, district_ids: list[int]) -> list[Unit]:
     """Return the active units by call sign; those of these districts only, where any is named. One query."""
     rows = Unit.objects.filter(agency=agency, is_active=True)
@@ -122,6 +171,11 @@ def beat_geometry(agency: Agency, beat_id: int) -> dict[str, object]:
         pk=beat_id, agency=agency
     )
     return geometry
+
+
+def beat_outlines(agency: Agency) -> list[tuple[str, dict[str, object]]]:
+    """Return every beat's code and outline. One query."""
+    return list(Beat.objects.filter(agency=agency).order_by("code").values_list("code", "geometry"))
 
 
 def street_features(agency: Agency) -> list[dict[str, object]]:

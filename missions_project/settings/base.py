@@ -68,6 +68,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "agencies.middleware.ContentSecurityPolicyMiddleware",
+    "agencies.middleware.DeviceMiddleware",
 ]
 
 ROOT_URLCONF = "missions_project.urls"

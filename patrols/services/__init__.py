@@ -14,7 +14,13 @@ from patrols.services.plans import plan_missions, plan_publish, plan_queue, plan
 from patrols.services.presence import presence_count, presence_due, presence_recount
 from patrols.services.reasons import plan_reasons_write, reasons_due
 from patrols.services.schedules import planning_run, plannings_claim, plans_publish_due
-from patrols.services.visits import VisitStarted, visit_end, visit_start
+from patrols.services.visits import (
+    VisitStarted,
+    visit_end,
+    visit_end_told_late,
+    visit_start,
+    visit_start_told_late,
+)
 
 __all__ = [
     "VisitStarted",
@@ -63,5 +69,7 @@ __all__ = [
     "suppression_create",
     "suppression_end",
     "visit_end",
+    "visit_end_told_late",
     "visit_start",
+    "visit_start_told_late",
 ]

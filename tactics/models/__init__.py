@@ -2,17 +2,24 @@
 
 from tactics.models.catalogue import PlaceKind, Strength, Tactic, TacticRule
 from tactics.models.draws import DrawMethod, TacticDraw, TacticPolicy, TacticUpdate
+from tactics.models.hunches import Hunch
+from tactics.models.notes import OfficerAction, VisitNote
 from tactics.models.reports import ReportMail, SavedReport
 from tactics.models.studies import ImpactReport, ImpactStudy
 from tactics.models.surroundings import PlaceLayer
+from tactics.models.training import OfficerPageSettings, PracticeShift
 from tactics.models.uses import TacticUse
 
 __all__ = [
     "DrawMethod",
+    "Hunch",
     "ImpactReport",
     "ImpactStudy",
+    "OfficerAction",
+    "OfficerPageSettings",
     "PlaceKind",
     "PlaceLayer",
+    "PracticeShift",
     "ReportMail",
     "SavedReport",
     "Strength",
@@ -22,4 +29,5 @@ __all__ = [
     "TacticRule",
     "TacticUpdate",
     "TacticUse",
+    "VisitNote",
 ]

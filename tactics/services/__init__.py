@@ -17,10 +17,20 @@ from tactics.services.updates import tactic_update_make, tactic_updates_due
 from tactics.services.uses import is_tickable, tactic_use_record
 
 __all__ = [
+    "NOTE_MAX",
+    "Outcome",
+    "PERIOD_DAYS",
+    "Press",
     "StarterResult",
+    "TextRefused",
+    "actions_apply",
+    "hunch_answer",
+    "hunch_log",
     "impact_report_execute",
     "is_tickable",
     "plan_tactics_draw",
+    "practice_apply",
+    "practice_start",
     "report_cancel",
     "report_queue",
     "reports_due",
@@ -33,4 +43,6 @@ __all__ = [
     "tactic_update_make",
     "tactic_updates_due",
     "tactic_use_record",
+    "text_about_a_place",
+    "visit_note_record",
 ]

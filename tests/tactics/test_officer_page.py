@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from agencies.models import Agency, Beat, Membership, Unit, User
 from patrols.models import Engagement, Mission, MissionPlan
-from tactics.models import Tactic, TacticUse
+from tactics.models import Tactic, TacticUse, VisitNote
 from tactics.services import starter_catalogue_create
 from tests.factories import make_member, make_operator
 from tests.tactics import factories
@@ -76,17 +76,34 @@ def test_arriving_elsewhere_says_that_the_first_was_left(
     assert Engagement.objects.get(left_at__isnull=True).mission == other
 
 
-def test_htmx_gets_the_rows_alone(agency: Agency, mission: Mission, officer: User, sign_in: SignIn) -> None:
+def test_a_tick_before_the_arrival_says_what_to_do(
+    agency: Agency, mission: Mission, officer: User, sign_in: SignIn
+) -> None:
     starter_catalogue_create(agency=agency)
     client = sign_in(officer)
     walk = Tactic.objects.get(agency=agency, slug="foot-patrol")
-    data = {"tactic": walk.pk, "used": "1"}
-    too_early = client.post(f"{PAGE}{mission.pk}/tactic/", data, headers={"HX-Request": "true"})
+    too_early = client.post(f"{PAGE}{mission.pk}/tactic/", {"tactic": walk.pk, "used": "1"}, follow=True)
     assert "press Arrived first" in text_of(too_early)
+    assert "disabled" in too_early.content.decode()
+
+
+def test_a_note_without_any_script_is_kept_or_stays_in_its_field(
+    mission: Mission, officer: User, sign_in: SignIn
+) -> None:
+    client = sign_in(officer)
+    address = f"{PAGE}{mission.pk}/note/"
+    assert "press Arrived first" in text_of(client.post(address, {"text": "lamp out"}))
     client.post(f"{PAGE}{mission.pk}/arrive/")
-    rows = client.post(f"{PAGE}{mission.pk}/tactic/", data, headers={"HX-Request": "true"})
-    assert rows.content.decode().lstrip().startswith('<section id="tactics"')
-    assert "✓" in text_of(rows)
+    for _ in range(2):
+        assert client.post(address, {"text": "lamp  out\n at the gate"}).status_code == 302
+    assert [note.text for note in VisitNote.objects.all()] == ["lamp out at the gate"]
+    assert "lamp out at the gate" in text_of(client.get(PAGE))
+    refused = client.post(address, {"text": "plate ABC 1234 <b>"})
+    assert refused.status_code == 422
+    assert "a vehicle’s plate" in text_of(refused)
+    assert "plate ABC 1234 &lt;b&gt;</textarea>" in refused.content.decode()
+    assert STANDING in text_of(refused)
+    assert VisitNote.objects.count() == 1
 
 
 @pytest.mark.parametrize("tactic", ["", "x", "0", "999999999999999999999", "²"])
@@ -98,7 +115,7 @@ def test_a_tactic_that_does_not_exist_is_not_found(
     assert client.post(f"{PAGE}{mission.pk}/tactic/", {"tactic": tactic, "used": "1"}).status_code == 404
 
 
-@pytest.mark.parametrize("action", ["arrive", "leave", "tactic", "place.geojson"])
+@pytest.mark.parametrize("action", ["arrive", "leave", "tactic", "note", "place.geojson"])
 def test_only_the_units_own_people_act_on_its_missions(
     agency: Agency,
     mission: Mission,
@@ -183,7 +200,7 @@ def test_strangers_get_404_and_nobody_the_sign_in_page(
 
 def test_a_get_changes_nothing(mission: Mission, officer: User, sign_in: SignIn) -> None:
     client = sign_in(officer)
-    for action in ("arrive", "leave", "tactic"):
+    for action in ("arrive", "leave", "tactic", "note"):
         assert client.get(f"{PAGE}{mission.pk}/{action}/").status_code == 405
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from agencies.models import Agency, Unit, User
 from patrols.models import Engagement, Mission, MissionPlan
 from tactics.models import TacticUse
+from tactics.officer import Sky
 from tactics.services import starter_catalogue_create
 from tests.tactics import factories
 
@@ -26,13 +27,6 @@ SMALL_TARGETS = """() => [...document.querySelectorAll("main a, main button, mai
   .filter((element) => element.checkVisibility() && !element.closest(".leaflet-container"))
   .filter((element) => element.getBoundingClientRect().height < 48)
   .map((element) => element.outerHTML.slice(0, 120))"""
-
-
-def zone_where_it_is(hour: int) -> str:
-    """A time zone in which it is now that hour of the day."""
-    ahead = (hour - timezone.now().hour + 11) % 24 - 11
-    # The sign of these names is reversed: Etc/GMT-3 is three hours ahead of UTC.
-    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
 
 
 @pytest.fixture
@@ -61,8 +55,9 @@ def test_a_phone_shows_the_next_mission_large_and_dark_after_dusk(
     shift: Mission,
     look: str,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    Agency.objects.filter(pk=agency.pk).update(time_zone=zone_where_it_is(22 if look == "dusk" else 12))
+    monkeypatch.setattr("tactics.officer.sky_over", lambda agency, now: Sky(look == "dusk", ()))
     page = signed_in_page(officer)
     page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     page.emulate_media(color_scheme="dark" if look == "dark phone" else "light")
@@ -90,6 +85,8 @@ def test_arrive_tick_and_leave_on_a_phone(
     page.goto("/riverton/my/")
     page.get_by_role("button", name="Arrived").dblclick()
     page.wait_for_selector("[data-timer]")
+    expect(page.locator("[data-queued]")).to_be_hidden()
+    page.wait_for_selector("[data-fresh='1'][data-running]", state="attached")
     visit = Engagement.objects.get()
     clock = page.locator(".timer__clock")
     expect(clock).to_have_text(re.compile(r"^00:\d\d$"))
@@ -103,7 +100,8 @@ def test_arrive_tick_and_leave_on_a_phone(
     assert page.title().startswith("✓")
 
     page.get_by_role("button", name="Foot patrol").click()
-    page.wait_for_selector('button[aria-pressed="true"]')
+    page.wait_for_selector('.tactic button[aria-pressed="true"]')
+    expect(page.locator("[data-queued]")).to_be_hidden()
     assert TacticUse.objects.get().tactic.slug == "foot-patrol"
     how = page.locator("details.tactic__more").first
     how.locator("summary").click()
@@ -121,4 +119,5 @@ def test_arrive_tick_and_leave_on_a_phone(
     page.get_by_role("link", name="Tick what you did").click()
     page.get_by_role("button", name="Foot patrol").click()
     page.wait_for_selector(".tactics:not(:has(.tactic--used))")
+    expect(page.locator("[data-queued]")).to_be_hidden()
     assert not TacticUse.objects.exists()

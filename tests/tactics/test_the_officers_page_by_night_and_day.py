@@ -14,18 +14,29 @@ from tactics.selectors import beat_geometry, unit_missions
 from tests.factories import degrees
 from tests.tactics import factories
 
-CHICAGO = "America/Chicago"
+
+@pytest.mark.parametrize(
+    ("local", "is_dark"),
+    # In June the sun sets in Chicago at about 20:28 and rises at about 05:16.
+    [("20:15", False), ("20:40", True), ("00:30", True), ("05:00", True), ("05:30", False)],
+)
+def test_it_is_dark_while_the_sun_is_down_over_the_agency(agency: Agency, local: str, is_dark: bool) -> None:
+    hour, minute = (int(part) for part in local.split(":"))
+    now = dt.datetime(2026, 6, 20, hour, minute, tzinfo=dt.UTC) + dt.timedelta(hours=5)
+    sky = pages.sky_over(agency, now)
+    assert sky.is_dark is is_dark
+    assert any(start <= now < end for start, end in sky.nights) is is_dark
 
 
 @pytest.mark.parametrize(
     ("local", "is_dark"),
     [("18:59", False), ("19:00", True), ("00:30", True), ("06:59", True), ("07:00", False)],
 )
-def test_it_is_dark_from_seven_to_seven_by_the_agencys_clock(local: str, is_dark: bool) -> None:
+def test_without_a_boundary_it_is_dark_from_seven_to_seven(agency: Agency, local: str, is_dark: bool) -> None:
     hour, minute = (int(part) for part in local.split(":"))
-    # In June Chicago is five hours behind UTC.
+    agency.boundary = None
     now = dt.datetime(2026, 6, 10, hour, minute, tzinfo=dt.UTC) + dt.timedelta(hours=5)
-    assert pages.is_night(now, CHICAGO) is is_dark
+    assert pages.sky_over(agency, now).is_dark is is_dark
 
 
 def rows_of(agency: Agency, unit: Unit, now: dt.datetime | None = None) -> list[pages.MyMission]:
