@@ -2,6 +2,9 @@
 
 from tactics.services.catalogue import StarterResult, starter_catalogue_create
 from tactics.services.draws import plan_tactics_draw
+from tactics.services.hunches import PERIOD_DAYS, hunch_answer, hunch_log
+from tactics.services.notes import NOTE_MAX, TextRefused, text_about_a_place, visit_note_record
+from tactics.services.practice import practice_apply, practice_start
 from tactics.services.reports import impact_report_execute
 from tactics.services.studies import (
     report_cancel,
@@ -13,6 +16,7 @@ from tactics.services.studies import (
     study_create,
     study_freeze,
 )
+from tactics.services.sync import Outcome, Press, actions_apply
 from tactics.services.updates import tactic_update_make, tactic_updates_due
 from tactics.services.uses import is_tickable, tactic_use_record
 
