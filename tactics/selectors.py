@@ -1,17 +1,21 @@
 """Reading tactics: what suits a mission, what was done at a visit, and what a unit is doing now."""
 
 import datetime as dt
+import hashlib
+import json
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from agencies.models import Agency, Beat, Unit
 from ingestion.models import ContextLayer
+from missions_project.lib.runs import RunStatus
 from patrols.models import Engagement, Mission
 from patrols.places import STREETS_SLUG
 from patrols.selectors import mission_of, missions_for_unit
-from tactics.models import Tactic, TacticRule, TacticUse
+from tactics.models import Inquiry, Tactic, TacticRule, TacticUse
 
 
 @dataclass(frozen=True)
@@ -194,3 +198,10 @@ def street_features(agency: Agency) -> list[dict[str, object]]:
     """Return the agency's streets as GeoJSON features; none where no layer "streets" is loaded. One query."""
     layer = ContextLayer.objects.filter(agency=agency, slug=STREETS_SLUG).first()
     return list(layer.geojson.get("features", [])) if layer else []
+
+
+def inquiry_for(agency: Agency, kind: str, choices: dict[str, Any]) -> tuple[Inquiry | None, Inquiry | None]:
+    """Return the newest answered question with these choices, and the newest one whatever became of it. Two queries."""
+    mark = hashlib.sha256(json.dumps(choices, sort_keys=True).encode()).hexdigest()
+    rows = Inquiry.objects.filter(agency=agency, kind=kind, choices_hash=mark).select_related("requested_by")
+    return rows.filter(status=RunStatus.SUCCEEDED).first(), rows.defer("answer").first()

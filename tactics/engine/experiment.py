@@ -220,9 +220,7 @@ def _span_days(day: Floats) -> float:
     return float(day[-1] - day[0]) + usual
 
 
-def counted(
-    *, shift_of: Ints, cell: Ints, weight: Floats | None = None, shifts: int, cells: int
-) -> Floats:
+def counted(*, shift_of: Ints, cell: Ints, weight: Floats | None = None, shifts: int, cells: int) -> Floats:
     """Crimes by shift and cell, float32[S, N]; those outside all shifts or cells (-1) are ignored."""
     inside = (shift_of >= 0) & (cell >= 0)
     flat = shift_of[inside] * cells + cell[inside]

@@ -207,7 +207,9 @@ def fair_curves(
     for name, is_drawn in (("drawn for a mission", True), ("like boxes, not drawn", False)):
         rows = np.flatnonzero(watch.drawn == is_drawn)
         if len(rows) == 0:
-            raise StudyError(f"This period holds no box “{name}”: there is nothing to compare. Choose a longer one.")
+            raise StudyError(
+                f"This period holds no box “{name}”: there is nothing to compare. Choose a longer one."
+            )
         pi = watch.pi[rows]
         found.append(
             incidence(

@@ -99,7 +99,9 @@ def test_missions_that_are_not_carried_out_cost_power() -> None:
 
 def test_doses_that_no_policy_can_have_are_left_out_and_progress_is_told() -> None:
     told: list[tuple[int, int]] = []
-    found = options(doses=((10, 16), (16, 10)), progress=lambda done, total, label: told.append((done, total)))
+    found = options(
+        doses=((10, 16), (16, 10)), progress=lambda done, total, label: told.append((done, total))
+    )
     assert len(found) == 8
     assert told[0] == (0, 4)
     assert told[-1] == (4, 4)
@@ -114,9 +116,7 @@ def test_the_first_visit_starts_early_in_the_shift_where_there_are_several() -> 
 
 
 def test_counts_keep_every_crime_inside_and_ignore_the_rest() -> None:
-    laid = counted(
-        shift_of=np.array([0, 0, 1, -1, 1]), cell=np.array([2, 2, 0, 1, -1]), shifts=2, cells=3
-    )
+    laid = counted(shift_of=np.array([0, 0, 1, -1, 1]), cell=np.array([2, 2, 0, 1, -1]), shifts=2, cells=3)
     assert laid.tolist() == [[0.0, 0.0, 2.0], [1.0, 0.0, 0.0]]
 
 

@@ -22,9 +22,7 @@ def test_the_first_crime_in_a_box_is_the_one_that_a_person_with_a_pencil_would_f
     opens = rng.integers(0, 5000, n).astype(float)
     closes = opens + rng.integers(0, 480, n)
     where, when = rng.integers(-1, 12, events), rng.integers(-50, 6000, events).astype(float)
-    minutes, seen = first_crimes(
-        cell=cell, opens_at=opens, closes_at=closes, event_cell=where, event_at=when
-    )
+    minutes, seen = first_crimes(cell=cell, opens_at=opens, closes_at=closes, event_cell=where, event_at=when)
     for row in range(n):
         inside = when[(where == cell[row]) & (when >= opens[row]) & (when < closes[row])]
         assert seen[row] == (len(inside) > 0)
@@ -67,9 +65,7 @@ def test_a_weight_of_two_counts_as_two_like_boxes() -> None:
     minutes, seen = rng.integers(1, 60, 80).astype(float), rng.random(80) < 0.4
     twice = rng.integers(1, 4, 80)
     theirs = SurvfuncRight(minutes, seen.astype(int), freq_weights=twice)
-    ours = incidence(
-        minutes, seen, at_minutes=theirs.surv_times.astype(float), weight=twice.astype(float)
-    )
+    ours = incidence(minutes, seen, at_minutes=theirs.surv_times.astype(float), weight=twice.astype(float))
     np.testing.assert_allclose(1.0 - ours.share, theirs.surv_prob, atol=1e-12)
 
 

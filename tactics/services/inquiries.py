@@ -1,0 +1,61 @@
+"""Asking questions of the agency's history, and answering them in the background."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.utils import timezone
+
+from agencies.models import Agency, User
+from ingestion.selectors import data_hash
+from missions_project.lib.progress import Progress
+from missions_project.lib.runs import RunStatus, run_execution
+from tactics.experiment import experiment_answer
+from tactics.models import Inquiry
+
+KEPT = 200
+"""Answers kept of an agency; those that proposals stand on stay besides."""
+
+Answer = Callable[..., dict[str, Any]]
+
+
+def choices_hash(choices: Mapping[str, Any]) -> str:
+    """A fingerprint of a question's choices, whatever their order."""
+    return hashlib.sha256(json.dumps(choices, sort_keys=True).encode()).hexdigest()
+
+
+def inquiry_ask(
+    *, agency: Agency, kind: str, choices: dict[str, Any], requested_by: User | None = None
+) -> Inquiry:
+    """Queue a question, or return the same one where it already waits or is being worked out. Three queries.
+
+    The oldest answers beyond 200 are let go, but for those that proposals stand on.
+    """
+    mark = choices_hash(choices)
+    open_ones = Inquiry.objects.filter(
+        agency=agency, kind=kind, choices_hash=mark, status__in=[RunStatus.QUEUED, RunStatus.RUNNING]
+    )
+    if (waiting := open_ones.first()) is not None:
+        return waiting
+    inquiry = Inquiry(agency=agency, kind=kind, choices=choices, choices_hash=mark, requested_by=requested_by)
+    inquiry.full_clean(exclude=["answer", "choices"])
+    inquiry.save()
+    old = Inquiry.objects.filter(agency=agency, proposals=None).order_by("-queued_at", "-pk")
+    beyond = list(old.values_list("pk", flat=True)[KEPT:])
+    if beyond:
+        Inquiry.objects.filter(pk__in=beyond).delete()
+    return inquiry
+
+
+def inquiry_answer(*, inquiry: Inquiry, progress: Progress | None = None) -> Inquiry:
+    """Work a question out and keep its answer. Raises ``MissionsError`` naming what is missing, and says so on the row."""
+    with run_execution(inquiry, progress) as reporter:
+        answer = ANSWERS[Inquiry.Kind(inquiry.kind)](
+            inquiry.agency, inquiry.choices, progress=reporter.progress
+        )
+        reporter.record(answer=answer, data_hash=data_hash(inquiry.agency, until=timezone.now()))
+    return inquiry
+
+
+ANSWERS: dict[Inquiry.Kind, Answer] = {Inquiry.Kind.EXPERIMENT: experiment_answer}
