@@ -23,6 +23,7 @@ from ingestion.engine.withheld import UNTAUGHT_DISCOVERIES
 from ingestion.models import (
     CallForService,
     ContextLayer,
+    Discovery,
     Feed,
     GunfireAlert,
     Incident,
@@ -56,13 +57,19 @@ class EpochSeconds(Func):
 
 
 def incident_table(
-    agency: Agency, *, epsg: int, until: datetime | None = None, since: datetime | None = None
+    agency: Agency,
+    *,
+    epsg: int,
+    until: datetime | None = None,
+    since: datetime | None = None,
+    with_sensors: bool = True,
 ) -> IncidentTable:
     """Return what happened, as columns: the incidents that forecasts may learn from.
 
     Holds incidents, gunfire alerts and calls about shots of the agency's active crime types, and the other calls
     for service as the category "calls" (named if the agency has such a feed). What officers initiated is left out: it maps
-    where they were, not where crime was. ``since <= occurred < until`` where given. ``epsg`` is the grid's
+    where they were, not where crime was. Without ``with_sensors`` what only sensors tell of is left out too: a study of
+    effects counts what the public reports. ``since <= occurred < until`` where given. ``epsg`` is the grid's
     projected CRS. An incident without a report time counts as known when its interval ended. Sorted by
     time of occurrence; ties by source, then by age of the row. Where coverage layers say what gunfire sensors hear, the
     table says so too. Five queries, two more with a gunfire type; half a million rows take about two seconds.
@@ -72,7 +79,12 @@ def incident_table(
     if Feed.objects.filter(agency=agency, record_kind=RecordKind.CALLS).exists():
         categories = (*categories, CALLS)
     number_of = {crime_type.pk: number for number, crime_type in enumerate(types)}
-    rows = np.concatenate([_rows(rows, number_of) for rows in stored_rows(agency, types, since, until)])
+    rows = np.concatenate(
+        [
+            _rows(rows, number_of)
+            for rows in stored_rows(agency, types, since, until, with_sensors=with_sensors)
+        ]
+    )
     rows = rows[rows[:, 5] < len(categories)]
     rows = rows[np.argsort(rows[:, 2], kind="stable")]
     projection = pyproj.Transformer.from_crs(4326, epsg, always_xy=True)
@@ -167,12 +179,21 @@ def forecastable_types(agency: Agency) -> list[CrimeType]:
 
 
 def stored_rows(
-    agency: Agency, types: list[CrimeType], since: datetime | None, until: datetime | None
+    agency: Agency,
+    types: list[CrimeType],
+    since: datetime | None,
+    until: datetime | None,
+    *,
+    with_sensors: bool = True,
 ) -> Iterator[QuerySet[Any]]:
     """Yield the rows that may be learnt from: incidents, gunfire alerts, calls; never what officers initiated."""
     for model in (Incident, GunfireAlert, CallForService):
+        if model is GunfireAlert and not with_sensors:
+            continue
         rows: QuerySet[Any] = model._default_manager.filter(agency=agency)
         rows = rows.exclude(discovery__in=tuple(UNTAUGHT_DISCOVERIES))
+        if not with_sensors:
+            rows = rows.exclude(discovery=Discovery.SENSOR)
         if model is not CallForService:
             rows = rows.filter(crime_type__in=[crime_type.pk for crime_type in types])
         if model is GunfireAlert:

@@ -146,7 +146,7 @@ def design_experiment(
             policy = replace(history.policy, dose_min_minutes=low, dose_max_minutes=high)
             if policy.problems():
                 continue
-            planned = replace(history, policy=policy, k=np.where(history.k > 0, k, 0))
+            planned = replace(history, policy=policy, policies=None, k=np.where(history.k > 0, k, 0))
             totals = {pool: np.zeros(3) for pool in pools}
             for s, pi, _ in replayed(planned, 1, rng):
                 inside = pi[0] > 0

@@ -4,8 +4,8 @@ Candidates and probabilities are worked out anew at every step, because yesterda
 probabilities. Harm, suppressions, K and doses' range stay as they were: none of them looks at what was drawn.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,7 +25,13 @@ class PlanHistory:
     ``day``, ``end_day`` float64[S]: when each plan's shift starts and ends, in days: as in the product, rest and saturation
     count from the end of the earlier shift. ``harm`` [S, N] as it was planned with; ``k`` int64[S, B]
     boxes per beat (0: not planned); ``visits`` [S, B] per box; ``suppressed`` bool[S, N] or None. What came before the
-    first shift: ``prior_end_day`` [H] and ``prior_minutes`` [H, N] planned then (None: nothing).
+    first shift: ``prior_end_day`` [H] and ``prior_minutes`` [H, N] planned then (None: nothing). Minutes that no draw decides
+    (places that people added before a draw, plans that cannot be drawn again) lie among the shifts: ``prior_day`` [H] says
+    when each begins; a shift knows of those that began before it (None: all came before the first).
+
+    Where the policy changed midway, ``policies`` [S] holds each shift's own. A decision in the middle of a shift shares
+    its ``group`` int64[S] with the shift's plan, and leaves the boxes alone that an earlier draw of the group still sends
+    somebody to: ``busy_until[s]`` float64[N], the day at which a visit drawn in shift s would be over.
     """
 
     layout: BeatLayout
@@ -38,6 +44,14 @@ class PlanHistory:
     suppressed: Bools | None = None
     prior_end_day: Floats | None = None
     prior_minutes: Floats | None = None
+    prior_day: Floats | None = None
+    policies: tuple[DesignPolicy, ...] | None = None
+    group: Ints | None = None
+    busy_until: Mapping[int, Floats] = field(default_factory=dict)
+
+    def policy_at(self, shift: int) -> DesignPolicy:
+        """The policy that this shift was planned under."""
+        return self.policy if self.policies is None else self.policies[shift]
 
     @property
     def plans(self) -> int:
@@ -82,31 +96,43 @@ def replayed(
     history: PlanHistory, draws: int, rng: np.random.Generator
 ) -> Iterator[tuple[int, Floats, Bools]]:
     """Draw the history ``draws`` times side by side; yields (shift, pi [draws, B, C], drawn [draws, B, C]) in turn."""
-    layout, policy = history.layout, history.policy
+    layout = history.layout
     beats, width = layout.cell.shape
     valid = layout.valid
     shape = (draws * beats, width)
     beat_of_group = np.tile(np.arange(beats), draws)
-    window = policy.saturation_window_days
+    longest = max(history.policy_at(s).saturation_window_days for s in range(len(history.day)))
     past: list[tuple[float, Floats]] = []
     last = np.full((draws, beats, width), -np.inf)
-    if history.prior_end_day is not None and history.prior_minutes is not None:
-        for day, minutes in zip(history.prior_end_day, history.prior_minutes, strict=True):
-            here = np.broadcast_to(np.where(valid, minutes[layout.cell], 0.0), last.shape)
-            past.append((float(day), here))
-            last = np.where(here > 0, float(day), last)
+    fixed = _fixed(history)
+    busy: list[tuple[int, Bools, Floats]] = []
     for s, day in enumerate(history.day.tolist()):
+        policy = history.policy_at(s)
+        window = policy.saturation_window_days
+        while fixed and fixed[0][0] < day:
+            _, end, minutes = fixed.pop(0)
+            here = np.broadcast_to(np.where(valid, minutes[layout.cell], 0.0), last.shape)
+            past.append((end, here))
+            last = np.where(here > 0, np.maximum(last, end), last)
         # The product's rule (patrols.selectors.planned_history); rounded, so that a week is a week in every replay.
-        past = [(end, minutes) for end, minutes in past if round(day - end, 9) < window]
+        past = [(end, minutes) for end, minutes in past if round(day - end, 9) < longest]
         planned = np.zeros((draws, beats, width))
-        for _, minutes in past:
-            planned += minutes
+        for end, minutes in past:
+            if round(day - end, 9) < window:
+                planned += minutes
         allowed = valid if history.suppressed is None else valid & ~history.suppressed[s][layout.cell]
+        allowed = np.broadcast_to(allowed, last.shape)
+        if history.group is not None:
+            group = int(history.group[s])
+            busy = [one for one in busy if one[0] == group]
+            for _, sent, until in busy:
+                # A box that somebody is still sent to is no candidate of a decision in the same shift.
+                allowed = allowed & ~(sent & (until[layout.cell] > day))
         pi = batch_probabilities(
             harm=np.broadcast_to(np.where(valid, history.harm[s][layout.cell], 0.0), last.shape).reshape(
                 shape
             ),
-            allowed=np.broadcast_to(allowed, last.shape).reshape(shape),
+            allowed=allowed.reshape(shape),
             planned_minutes=planned.reshape(shape),
             days_since_last=np.maximum(day - last, 0.0).reshape(shape),
             k=np.tile(history.k[s], draws),
@@ -122,7 +148,20 @@ def replayed(
         end = float(history.end_day[s])
         past.append((end, np.where(drawn, dose.reshape(last.shape) * history.visits[s][None, :, None], 0.0)))
         last = np.where(drawn, end, last)
+        if s in history.busy_until and history.group is not None:
+            busy.append((int(history.group[s]), drawn, history.busy_until[s]))
         yield s, pi.reshape(last.shape), drawn
+
+
+def _fixed(history: PlanHistory) -> list[tuple[float, float, Floats]]:
+    """What no draw decides, by its beginning: (begins, ends, minutes [N]), in days."""
+    if history.prior_end_day is None or history.prior_minutes is None:
+        return []
+    begins = np.full(len(history.prior_end_day), -np.inf) if history.prior_day is None else history.prior_day
+    return [
+        (float(begins[h]), float(history.prior_end_day[h]), history.prior_minutes[h])
+        for h in np.argsort(begins, kind="stable").tolist()
+    ]
 
 
 @dataclass(frozen=True, eq=False)

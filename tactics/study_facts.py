@@ -1,0 +1,93 @@
+"""What happened during a study: crimes as the public reported them, and how long units were where."""
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+
+from agencies.models import Agency, CrimeType
+from forecasting.engine.grid import GridSpec
+from forecasting.models import Grid
+from ingestion.selectors import incident_table
+from missions_project.lib.errors import MissionsError
+from patrols.models import Presence, PresenceAccount
+from tactics.engine.impact import CrimeEvents, OutcomeWindow
+from tactics.engine.impact.study import Bools, Floats
+from tactics.study_plans import PlanRow
+
+WEEK_AND_A_DAY = dt.timedelta(days=8)
+"""Crimes of the week before a shift are a control that missions cannot have changed."""
+
+
+def events_of(
+    agency: Agency, crime_types: list[CrimeType], grid: Grid, rows: list[PlanRow], window: OutcomeWindow
+) -> tuple[CrimeEvents, list[str]]:
+    """Return the crimes of these types around the plans' shifts, and what a reader should know of them. Five queries.
+
+    Reported by the public: neither officer-initiated nor known from sensors alone. A crime known by an interval counts at
+    its middle, the same for drawn and other boxes. Raises ``MissionsError`` for a type that is not active.
+    """
+    if inactive := [one.name for one in crime_types if not one.is_active]:
+        raise MissionsError(
+            f"Not active: {', '.join(inactive)}.",
+            next_step="choose active crime types, or make it active again (Admin → Crime types).",
+        )
+    table = incident_table(
+        agency,
+        epsg=grid.epsg,
+        since=min(row.period_from for row in rows) - WEEK_AND_A_DAY,
+        until=max(row.period_to for row in rows) + dt.timedelta(minutes=window.minutes),
+        with_sensors=False,
+    )
+    number = {table.categories.index(one.slug): at for at, one in enumerate(crime_types)}
+    wanted = np.isin(table.category, sorted(number))
+    begun = table.occurred_utc[wanted].astype("datetime64[s]").astype(np.float64) / 60.0
+    ended = table.occurred_to_utc[wanted].astype("datetime64[s]").astype(np.float64) / 60.0
+    type_index = np.array([number[int(one)] for one in table.category[wanted]], dtype=np.int64)
+    notes = []
+    length = np.maximum(ended - begun, 0.0)
+    if wide := int((length > window.minutes).sum()):
+        notes.append(
+            f"{wide:,} of {len(length):,} crimes are known only to within more than the outcome window; each counts at the "
+            "middle of its interval, which can only hide an effect."
+        )
+    if any(one.nibrs_code == "gunfire" for one in crime_types):
+        notes.append(
+            "Gunfire counts calls about shots. Sensor alerts are left out: sensors hear only where they stand, and the public "
+            "did not report them."
+        )
+    return CrimeEvents(begun + length / 2.0, table.x_m[wanted], table.y_m[wanted], type_index), notes
+
+
+def presence_of(agency: Agency, spec: GridSpec, rows: list[PlanRow]) -> tuple[list[Floats | None], Bools]:
+    """Return the reconciled minutes of presence in each cell and decision point, float32[N] each, and whether positions were
+    at hand for the shift, so that drawn and other boxes were measured alike. Two queries.
+
+    Minutes during a shift with several decision points belong to the one that had begun when the unit arrived.
+    """
+    at = {(row.shift_id, row.on): [] for row in rows}  # type: ignore[var-annotated]
+    for s, row in enumerate(rows):
+        at[row.shift_id, row.on].append((row.period_from.timestamp(), s))
+    span = (min(row.on for row in rows), max(row.on for row in rows))
+    accounts = PresenceAccount.objects.filter(agency=agency, on__range=span, done_at__isnull=False)
+    measured = np.zeros(len(rows), dtype=np.bool_)
+    of_account: dict[int, list[tuple[float, int]]] = {}
+    for pk, shift_id, on, counts in accounts.values_list("pk", "shift_id", "on", "counts"):
+        points = at.get((shift_id, on), [])
+        of_account[pk] = points
+        measured[[s for _, s in points]] = counts.get("positions", 0) > 0
+    if not measured.any():
+        return [None] * len(rows), measured
+    found: list[Any] = [np.zeros(len(spec), dtype=np.float32) for _ in rows]
+    spent = Presence.objects.filter(
+        agency=agency, account__on__range=span, account__done_at__isnull=False, minutes__gt=0
+    ).values_list("account_id", "cell_id", "arrived_at", "minutes")
+    index = {int(cell): place for place, cell in enumerate(spec.cells.tolist())}
+    for account_id, cell_id, arrived_at, minutes in spent.iterator(chunk_size=10_000):
+        points = of_account.get(account_id, [])
+        place = index.get(cell_id)
+        if not points or place is None:
+            continue
+        begun = [s for start, s in points if start <= arrived_at.timestamp()]
+        found[begun[-1] if begun else points[0][1]][place] += minutes
+    return found, measured
