@@ -23,7 +23,7 @@ from tactics.experiment import (
 )
 from tactics.experiment_chart import experiment_svg
 from tactics.models import Inquiry
-from tactics.selectors import inquiry_for
+from tactics.inquiry_selectors import inquiry_for
 from tactics.services import inquiry_ask
 from tactics.tasks import inquiry_task
 

@@ -1,68 +1,35 @@
-"""Reading tactics: what suits a mission, what was done at a visit, and what a unit is doing now."""
+"""Reading tactics: what was done at a visit, and what a unit is doing now. What to do at a mission: ``recommended``."""
 
 import datetime as dt
-import hashlib
-import json
-from collections import defaultdict
-from dataclasses import dataclass
-from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from agencies.models import Agency, Beat, Unit
 from ingestion.models import ContextLayer
-from missions_project.lib.runs import RunStatus
 from patrols.models import Engagement, Mission
 from patrols.places import STREETS_SLUG
 from patrols.selectors import mission_of, missions_for_unit
-from tactics.models import Inquiry, Tactic, TacticRule, TacticUse
+from tactics.models import Tactic, TacticRule, TacticUse
+from tactics.recommended import MissionTactics, Recommendation, recommended_tactics, tactics_of_missions
 
-
-@dataclass(frozen=True)
-class Recommendation:
-    """A tactic that the agency's rules give for a mission. ``for_this_shift``: its rule names the mission's shift.
-
-    ``is_asked_for``: not by a rule, the person who added the mission asked for it.
-    """
-
-    tactic: Tactic
-    preference: float
-    for_this_shift: bool
-    is_asked_for: bool = False
-
-
-def recommended_tactics(mission: Mission) -> list[Recommendation]:
-    """Return what suits the mission, the agency's most preferred first, equal ones by name. One query, or two.
-
-    What the person who added the mission asked for comes before all.
-
-    A rule for the mission's shift replaces the same tactic's rule for all shifts, so that a 0 there hides it in
-    that shift alone. Inactive tactics and enforcement are never recommended, whatever the rules say.
-    """
-    rules = TacticRule.objects.filter(
-        Q(shift__isnull=True) | Q(shift_id=mission.plan.shift_id),
-        agency_id=mission.agency_id,
-        crime_type_id=mission.crime_type_id,
-        tactic__is_active=True,
-        tactic__is_enforcement=False,
-    ).select_related("tactic")
-    deciding: dict[int, TacticRule] = {}
-    for rule in rules:
-        if rule.shift_id is not None or rule.tactic_id not in deciding:
-            deciding[rule.tactic_id] = rule
-    chosen = sorted(
-        (rule for rule in deciding.values() if rule.preference > 0),
-        key=lambda rule: (-rule.preference, rule.tactic.name),
-    )
-    found = [Recommendation(rule.tactic, rule.preference, rule.shift_id is not None) for rule in chosen]
-    if mission.tactic:
-        wanted = Tactic.objects.filter(
-            agency_id=mission.agency_id, slug=mission.tactic, is_active=True, is_enforcement=False
-        ).first()
-        if wanted is not None:
-            others = [row for row in found if row.tactic.pk != wanted.pk]
-            found = [Recommendation(wanted, 0.0, for_this_shift=False, is_asked_for=True), *others]
-    return found
+__all__ = [
+    "MissionTactics",
+    "Recommendation",
+    "beat_geometry",
+    "last_departure",
+    "latest_visit",
+    "open_visit",
+    "other_tactics",
+    "recommended_tactics",
+    "street_features",
+    "tactics_of_missions",
+    "tactics_to_ask_for",
+    "unit_mission",
+    "unit_missions",
+    "units_of",
+    "uses_at",
+    "uses_of",
+]
 
 
 def tactics_to_ask_for(agency: Agency, crime_type_id: int) -> tuple[list[Tactic], list[Tactic]]:
@@ -77,45 +44,6 @@ def tactics_to_ask_for(agency: Agency, crime_type_id: int) -> tuple[list[Tactic]
         ).values_list("tactic_id", flat=True)
     )
     return [row for row in rows if row.pk in ruled], [row for row in rows if row.pk not in ruled]
-
-
-@dataclass(frozen=True)
-class MissionTactics:
-    """What to do at one mission, the most preferred first, by name."""
-
-    mission: Mission
-    names: list[str]
-
-
-def tactics_of_missions(agency: Agency, keys: list[int], *, at_most: int = 3) -> list[MissionTactics]:
-    """Return what to do at each of the agency's missions. Four queries, however many missions.
-
-    The same rules as ``recommended_tactics``, read once for all of them.
-    """
-    missions = Mission.objects.filter(agency=agency, pk__in=keys).select_related("plan").defer("plan__design")
-    rules = TacticRule.objects.filter(
-        agency=agency, tactic__is_active=True, tactic__is_enforcement=False
-    ).select_related("tactic")
-    by_type: dict[int, list[TacticRule]] = defaultdict(list)
-    for rule in rules:
-        by_type[rule.crime_type_id].append(rule)
-    names = dict(
-        Tactic.objects.filter(agency=agency, is_active=True, is_enforcement=False).values_list("slug", "name")
-    )
-    found = []
-    for mission in missions:
-        deciding: dict[int, TacticRule] = {}
-        for rule in by_type[mission.crime_type_id]:
-            fits = rule.shift_id in (None, mission.plan.shift_id)
-            if fits and (rule.shift_id is not None or rule.tactic_id not in deciding):
-                deciding[rule.tactic_id] = rule
-        chosen = sorted(
-            (r for r in deciding.values() if r.preference > 0), key=lambda r: (-r.preference, r.tactic.name)
-        )
-        asked = [names[mission.tactic]] if mission.tactic in names else []
-        ruled = [rule.tactic.name for rule in chosen if rule.tactic.name not in asked]
-        found.append(MissionTactics(mission, (asked + ruled)[:at_most]))
-    return found
 
 
 def other_tactics(agency: Agency, recommended: list[Recommendation]) -> list[Tactic]:
@@ -198,10 +126,3 @@ def street_features(agency: Agency) -> list[dict[str, object]]:
     """Return the agency's streets as GeoJSON features; none where no layer "streets" is loaded. One query."""
     layer = ContextLayer.objects.filter(agency=agency, slug=STREETS_SLUG).first()
     return list(layer.geojson.get("features", [])) if layer else []
-
-
-def inquiry_for(agency: Agency, kind: str, choices: dict[str, Any]) -> tuple[Inquiry | None, Inquiry | None]:
-    """Return the newest answered question with these choices, and the newest one whatever became of it. Two queries."""
-    mark = hashlib.sha256(json.dumps(choices, sort_keys=True).encode()).hexdigest()
-    rows = Inquiry.objects.filter(agency=agency, kind=kind, choices_hash=mark).select_related("requested_by")
-    return rows.filter(status=RunStatus.SUCCEEDED).first(), rows.defer("answer").first()

@@ -4,6 +4,7 @@ Evidence is quoted only where a study is known to this catalogue (docs/tactics.m
 working judgement, not findings: an agency changes them, and its own records will show which were right.
 """
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -26,7 +27,10 @@ _BRAGA = "Braga et al. 2019"
 
 @dataclass(frozen=True)
 class StarterTactic:
-    """One tactic of the set. ``weights`` gives its preference by offence class; a class left out gets no rule."""
+    """One tactic of the set. ``weights`` gives its preference by offence class; a class left out gets no rule.
+
+    ``places`` and ``hours`` (local, half-open) are where and when it makes sense: none means everywhere, at any time.
+    """
 
     slug: str
     name: str
@@ -34,6 +38,10 @@ class StarterTactic:
     community_note: str
     evidence_note: str = _NO_STUDY
     evidence_source: str = ""
+    evidence_effect: str = ""
+    evidence_strength: str = "not_tested"
+    places: tuple[str, ...] = ()
+    hours: tuple[dt.time, dt.time] | None = None
     is_enforcement: bool = False
     weights: Mapping[str, float] = field(default_factory=dict)
 
@@ -69,6 +77,8 @@ STARTER_TACTICS: tuple[StarterTactic, ...] = (
         "within half an hour in 4 % of cases, after drive-throughs in 15 % (Koper 1995); the best length of stay was not "
         "replicated independently for decades.",
         evidence_source="Ratcliffe et al. 2021; Koper 1995",
+        evidence_effect="31 % less property crime than expected (marked cars); no effect on violence",
+        evidence_strength="moderate",
         weights={
             "burglary": 3.0,
             "motor_vehicle_theft": 3.0,
@@ -85,6 +95,7 @@ STARTER_TACTICS: tuple[StarterTactic, ...] = (
         steps="Go into two or three shops or bars in the box.\nAsk what they have noticed lately.\n"
         "Leave a number to call. Note problems with places, never names.",
         community_note="Come at a quiet moment; do not single out the same owners every time.",
+        places=("businesses", "nightlife"),
         weights={"robbery": 2.5, "theft": 2.5, "burglary": 1.5, "aggravated_assault": 1.5},
     ),
     StarterTactic(
@@ -93,6 +104,8 @@ STARTER_TACTICS: tuple[StarterTactic, ...] = (
         steps="Knock at a few doors, not after 21:00.\nSay why you are here: this place has had this kind of crime.\n"
         "Ask what would help. Write nothing down about persons.",
         community_note="Say at once that nobody is suspected of anything.",
+        places=("residential",),
+        hours=(dt.time(9), dt.time(21)),
         weights={
             "burglary": 2.5,
             "motor_vehicle_theft": 2.0,
@@ -107,6 +120,7 @@ STARTER_TACTICS: tuple[StarterTactic, ...] = (
         steps="Walk the paths and entrances of the park or square.\nLook for dark corners and broken lamps.\n"
         "Greet people who use the park.",
         community_note="Young people in a park are users of the park. Presence, not dispersal.",
+        places=("parks",),
         evidence_note=_PRESENCE,
         evidence_source=_BRAGA,
         weights={"robbery": 2.0, "aggravated_assault": 1.5, "gunfire": 1.5, "theft": 1.5},
@@ -117,6 +131,7 @@ STARTER_TACTICS: tuple[StarterTactic, ...] = (
         steps="Walk past the backs and sides of buildings.\nTry the doors of closed shops and of vacant buildings.\n"
         "Tell the owner of what stands open.",
         community_note="Stay on public ground unless the owner has asked you in.",
+        places=("businesses", "residential", "vacant"),
         weights={"burglary": 2.0, "theft": 1.0},
     ),
     StarterTactic(
@@ -127,6 +142,8 @@ STARTER_TACTICS: tuple[StarterTactic, ...] = (
         evidence_note="The weaker choice: crime followed within half an hour after 15 % of drive-throughs, after 4 % of "
         "stops of 10 to 16 minutes (Koper 1995; the best length was not replicated independently for decades).",
         evidence_source="Koper 1995",
+        evidence_effect="Crime within half an hour after 15 % of drive-throughs, after 4 % of stops of 10 to 16 minutes",
+        evidence_strength="weak",
         weights={"burglary": 0.5, "motor_vehicle_theft": 0.5, "theft": 0.5},
     ),
     StarterTactic(
@@ -142,6 +159,7 @@ STARTER_TACTICS: tuple[StarterTactic, ...] = (
         name="Community event",
         steps="Visit an event or meeting in or near the box.\nListen first; say what patrol is doing here and why.",
         community_note="Arrive as a guest. Keep the car out of the entrance.",
+        hours=(dt.time(8), dt.time(22)),
         weights={"gunfire": 1.0, "homicide": 1.0, "aggravated_assault": 0.8},
     ),
     StarterTactic(
@@ -150,6 +168,7 @@ STARTER_TACTICS: tuple[StarterTactic, ...] = (
         steps="Talk about locks, lights, keys and valuables in cars.\nLeave the agency's leaflet.\n"
         "Offer a security survey where the agency has one.",
         community_note="Advice, not blame: those who were robbed did nothing wrong.",
+        hours=(dt.time(8), dt.time(22)),
         weights={"motor_vehicle_theft": 2.5, "theft": 2.0, "burglary": 1.5},
     ),
     StarterTactic(

@@ -26,6 +26,7 @@ from patrols.services.notices import notice_record
 from patrols.services.plan_inputs import PlanInputs, plan_inputs
 from patrols.services.plan_rows import assignment_rows, plan_rows
 from patrols.services.reasons import plan_reasons_write
+from patrols.signals import plan_made
 
 logger = logging.getLogger(__name__)
 CODE_VERSION = "2"
@@ -235,6 +236,7 @@ def _store(plan: MissionPlan, inputs: PlanInputs, drawn: PlanDraw) -> None:
     Mission.objects.filter(plan=plan).delete()
     missions = Mission.objects.bulk_create(plan_rows(plan, inputs, drawn))
     Assignment.objects.bulk_create(assignment_rows(plan, missions, inputs.everyone))
+    plan_made.send(sender=MissionPlan, plan_id=plan.pk)
 
 
 def plan_summary(plan: MissionPlan) -> dict[str, Any]:

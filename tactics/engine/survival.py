@@ -15,6 +15,7 @@ weights; the tests hold this one against statsmodels'.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -245,7 +246,7 @@ def visit_curves(
     )
     bin_of = np.searchsorted(np.asarray(edges), stayed_minutes, side="right")
     names = [f"under {edges[0]:g} min"]
-    names += [f"{low:g} to {high:g} min" for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    names += [f"{low:g} to {high:g} min" for low, high in pairwise(edges)]
     names += [f"{edges[-1]:g} min and longer"]
     found = []
     for number, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""What officers can do on arrival, and which tactic suits which crime type."""
+"""What officers can do on arrival, and which tactic suits which crime type and place."""
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -6,6 +6,28 @@ from django.db import models
 from django.db.models import Q
 
 from agencies.models import Agency, CrimeType, Shift
+
+
+class PlaceKind(models.TextChoices):
+    """What a box may be near. Which map layers tell of it: ``tactics.surroundings``."""
+
+    BUSINESSES = "businesses", "Near businesses"
+    NIGHTLIFE = "nightlife", "Near bars and clubs"
+    SCHOOLS = "schools", "Near schools"
+    PARKS = "parks", "Near parks"
+    RESIDENTIAL = "residential", "Residential"
+    TRANSIT = "transit", "Near transit"
+    VACANT = "vacant", "Near vacant buildings or lots"
+
+
+class Strength(models.TextChoices):
+    """How strong the evidence for a tactic by itself is, on one scale for the whole catalogue."""
+
+    STRONG = "strong", "Strong: several experiments agree"
+    MODERATE = "moderate", "Moderate: one good experiment"
+    WEAK = "weak", "Weak: observation only"
+    NONE = "none", "Tested, no effect shown"
+    NOT_TESTED = "not_tested", "Not tested by itself"
 
 
 class Tactic(models.Model):
@@ -19,6 +41,37 @@ class Tactic(models.Model):
         blank=True, help_text="What research says, with its limits. Shown with the recommendation."
     )
     evidence_source = models.CharField(max_length=200, blank=True, help_text="Author and year.")
+    evidence_effect = models.CharField(
+        max_length=200,
+        blank=True,
+        help_text="What was found, in one line with its figure, e.g. “31 % less property crime than expected”. Empty where "
+        "there is no study.",
+    )
+    evidence_strength = models.CharField(
+        max_length=12,
+        choices=Strength,
+        default=Strength.NOT_TESTED,
+        help_text="For this tactic by itself, not for policing of hot spots as a whole. Every other grade than “not tested” "
+        "needs a source.",
+    )
+    places = models.JSONField(
+        default=list,
+        blank=True,
+        verbose_name="places it suits",
+        help_text="Offered only at boxes near one of these. None: everywhere. A kind of place that no map layer tells of is "
+        "not asked for.",
+    )
+    hours_from = models.TimeField(
+        null=True,
+        blank=True,
+        help_text="Offered only at missions that start at or after this time of day, in the agency's time zone. Leave both "
+        "empty for any time.",
+    )
+    hours_to = models.TimeField(
+        null=True,
+        blank=True,
+        help_text="… and before this one. Earlier than “from”: over midnight.",
+    )
     community_note = models.TextField(blank=True, help_text="How residents may see it; what to avoid.")
     is_enforcement = models.BooleanField(
         default=False,
@@ -35,9 +88,28 @@ class Tactic(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def clean(self) -> None:
+        if not isinstance(self.places, list) or any(place not in PlaceKind.values for place in self.places):
+            raise ValidationError({"places": f"Choose among {', '.join(PlaceKind.values)}."})
+        if (self.hours_from is None) != (self.hours_to is None):
+            missing = "hours_to" if self.hours_to is None else "hours_from"
+            raise ValidationError({missing: "Give both times, or neither for any time of day."})
+        if self.hours_from is not None and self.hours_from == self.hours_to:
+            raise ValidationError(
+                {"hours_to": "These times leave no hour. Leave both empty for any time of day."}
+            )
+        # A grade without a study behind it would be an invention.
+        if self.evidence_strength != Strength.NOT_TESTED and not self.evidence_source.strip():
+            raise ValidationError({"evidence_source": "Name the study that this grade rests on."})
+
+    @property
+    def place_labels(self) -> list[str]:
+        """The places it suits, in words."""
+        return [str(PlaceKind(place).label) for place in self.places if place in PlaceKind.values]
+
 
 class TacticRule(models.Model):
-    """This tactic suits that crime type, perhaps only in some shift."""
+    """This tactic suits that crime type, perhaps only in some shift or near some kind of place."""
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     crime_type = models.ForeignKey(
@@ -47,26 +119,34 @@ class TacticRule(models.Model):
     shift = models.ForeignKey(
         Shift, null=True, blank=True, on_delete=models.CASCADE, help_text="Only in this shift. Empty: in all."
     )
+    context = models.CharField(
+        max_length=12,
+        choices=PlaceKind,
+        blank=True,
+        default="",
+        help_text="Only at boxes near such a place, as the agency's map layers tell. Empty: everywhere. It goes before the "
+        "rule for everywhere; a rule for a place that no layer tells of never applies.",
+    )
     preference = models.FloatField(
         default=1.0,
         validators=[MinValueValidator(0.0), MaxValueValidator(10.0)],
-        help_text="The agency's own weight: higher ones are listed first. 0 hides the tactic for this type.",
+        help_text="The agency's own weight: twice the weight, twice the chance of being recommended. 0 hides the tactic.",
     )
 
     class Meta:
         ordering = ["crime_type", "-preference"]
         constraints = [
             models.UniqueConstraint(
-                fields=["crime_type", "tactic", "shift"],
-                name="rule_once_per_type_tactic_shift",
-                violation_error_message="There is a rule for this crime type, tactic and shift already.",
+                fields=["crime_type", "tactic", "shift", "context"],
+                name="rule_once_per_type_tactic_shift_place",
+                violation_error_message="There is a rule for this crime type, tactic, shift and place already.",
             ),
             # Two empty shifts are no duplicates to a database: without this a tactic could be listed twice.
             models.UniqueConstraint(
-                fields=["crime_type", "tactic"],
+                fields=["crime_type", "tactic", "context"],
                 condition=Q(shift__isnull=True),
-                name="rule_for_all_shifts_once_per_type_tactic",
-                violation_error_message="There is a rule for this crime type and tactic in all shifts already.",
+                name="rule_for_all_shifts_once_per_place",
+                violation_error_message="There is a rule for this crime type, tactic and place in all shifts already.",
             ),
         ]
 

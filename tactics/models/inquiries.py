@@ -1,5 +1,10 @@
 """Questions that are answered from the agency's history in the background, and kept with their answers."""
 
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
 from django.db import models
 
 from agencies.models import Agency
@@ -29,6 +34,11 @@ class Inquiry(AbstractRun):
         ordering = ["-queued_at", "-pk"]
         verbose_name_plural = "inquiries"
         indexes = [models.Index(fields=["agency", "kind", "choices_hash"], name="inquiry_by_choices")]
+
+    @staticmethod
+    def mark_of(choices: Mapping[str, Any]) -> str:
+        """A fingerprint of a question's choices, whatever their order."""
+        return hashlib.sha256(json.dumps(choices, sort_keys=True).encode()).hexdigest()
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}, {self.queued_at:%Y-%m-%d}"

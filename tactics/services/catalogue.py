@@ -58,5 +58,10 @@ def _tactic(agency: Agency, row: StarterTactic) -> Tactic:
         community_note=row.community_note,
         evidence_note=row.evidence_note,
         evidence_source=row.evidence_source,
+        evidence_effect=row.evidence_effect,
+        evidence_strength=row.evidence_strength,
+        places=list(row.places),
+        hours_from=row.hours[0] if row.hours else None,
+        hours_to=row.hours[1] if row.hours else None,
         is_enforcement=row.is_enforcement,
     )

@@ -1,8 +1,6 @@
 """Asking questions of the agency's history, and answering them in the background."""
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from django.utils import timezone
@@ -20,11 +18,6 @@ KEPT = 200
 Answer = Callable[..., dict[str, Any]]
 
 
-def choices_hash(choices: Mapping[str, Any]) -> str:
-    """A fingerprint of a question's choices, whatever their order."""
-    return hashlib.sha256(json.dumps(choices, sort_keys=True).encode()).hexdigest()
-
-
 def inquiry_ask(
     *, agency: Agency, kind: str, choices: dict[str, Any], requested_by: User | None = None
 ) -> Inquiry:
@@ -32,7 +25,7 @@ def inquiry_ask(
 
     The oldest answers beyond 200 are let go, but for those that proposals stand on.
     """
-    mark = choices_hash(choices)
+    mark = Inquiry.mark_of(choices)
     open_ones = Inquiry.objects.filter(
         agency=agency, kind=kind, choices_hash=mark, status__in=[RunStatus.QUEUED, RunStatus.RUNNING]
     )

@@ -8,7 +8,7 @@ from agencies.models import User
 from missions_project.lib.errors import MissionsError
 from patrols.models import Engagement
 from tactics.models import Tactic, TacticUse
-from tactics.selectors import recommended_tactics
+from tactics.recommended import recommended_tactics
 
 TICKABLE_HOURS = 4.0
 """How long after a departure tactics may still be ticked: memory of the visit, not paperwork of the week."""
@@ -25,7 +25,8 @@ def tactic_use_record(
 ) -> TacticUse | None:
     """Tick a tactic off at a visit, or take the tick back; the second same press changes nothing.
 
-    Whether it was recommended is worked out here and kept, because the rules may change later. Returns the use, or
+    Whether it was recommended is worked out here and kept, because the rules may change later: the tactic that was drawn
+    for the mission, or, where none was drawn, any that the rules gave or a person asked for. Returns the use, or
     None when it was taken back. Raises ``MissionsError`` for another agency's tactic, for a new tick of an inactive
     one, and for a visit that ended more than four hours ago.
     """
@@ -48,11 +49,13 @@ def tactic_use_record(
         raise MissionsError(
             f"“{tactic.name}” is no longer offered.", next_step="reload the page and choose another tactic."
         )
+    suited = recommended_tactics(engagement.mission)
+    drawn = [row for row in suited if row.is_drawn]
     use = TacticUse(
         agency_id=engagement.agency_id,
         engagement=engagement,
         tactic=tactic,
-        was_recommended=tactic.pk in {row.tactic.pk for row in recommended_tactics(engagement.mission)},
+        was_recommended=tactic.pk in {row.tactic.pk for row in drawn or suited},
         used_at=at,
         officer=officer,
     )

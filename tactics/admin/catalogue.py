@@ -1,6 +1,6 @@
-"""The tactic catalogue, which tactic suits which crime type, and what was ticked off."""
+"""The tactic catalogue, and which tactic suits which crime type, shift and place."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -12,16 +12,50 @@ from django.urls import URLPattern, path, reverse
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import (
     AgencyScopedAdmin,
+    AgencyScopedForm,
     AgencyScopedInline,
-    ReadOnlyAdminMixin,
     administered_agencies,
 )
 from agencies.checklist import ChecklistItem, register
 from agencies.lookups import pk_from_text
 from agencies.models import Agency, CrimeType
 from agencies.services import audit_record
-from tactics.models import Tactic, TacticRule, TacticUse
+from tactics.models import PlaceKind, Strength, Tactic, TacticRule
 from tactics.services import starter_catalogue_create
+from tactics.surroundings import layers_by_kind
+
+
+class TacticForm(AgencyScopedForm):
+    """Kinds of place as boxes to tick, kept as a list."""
+
+    places = forms.MultipleChoiceField(
+        choices=PlaceKind.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label="Places it suits",
+        help_text=Tactic._meta.get_field("places").help_text,
+    )
+
+    evidence_strength = forms.ChoiceField(
+        choices=Strength.choices,
+        initial=Strength.NOT_TESTED,
+        required=False,
+        label="How strong the evidence is",
+        help_text=Tactic._meta.get_field("evidence_strength").help_text,
+    )
+
+    def clean_evidence_strength(self) -> str:
+        # Left out means ungraded, never a grade.
+        return str(self.cleaned_data.get("evidence_strength") or Strength.NOT_TESTED)
+
+    class Meta:
+        model = Tactic
+        fields = "__all__"
+        labels: ClassVar[dict[str, str]] = {
+            "evidence_effect": "What was found",
+            "hours_from": "From (time of day)",
+            "hours_to": "Before (time of day)",
+        }
 
 
 class TacticRuleFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
@@ -45,16 +79,17 @@ class TacticRuleFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
 class TacticRuleInline(AgencyScopedInline):
     model = TacticRule
     formset = TacticRuleFormSet
-    fields = ("crime_type", "shift", "preference")
+    fields = ("crime_type", "shift", "context", "preference")
     verbose_name = "rule"
     verbose_name_plural = "Recommended for these crime types"
 
 
 @admin.register(Tactic)
 class TacticAdmin(AuditedAdminMixin, AgencyScopedAdmin):
+    form = TacticForm
     change_list_template = "tactics/admin_tactic_list.html"
     inlines = [TacticRuleInline]
-    list_display = ("name", "agency", "recommended_for", "evidence_source", "is_enforcement", "is_active")
+    list_display = ("name", "agency", "recommended_for", "evidence_strength", "is_enforcement", "is_active")
     list_filter = ("agency", "is_active", "is_enforcement")
     list_select_related = ("agency",)
     search_fields = ("name",)
@@ -62,14 +97,25 @@ class TacticAdmin(AuditedAdminMixin, AgencyScopedAdmin):
     fieldsets = (
         (None, {"fields": ("agency", "name", "slug", "is_active", "is_enforcement")}),
         ("What officers read", {"fields": ("steps", "community_note")}),
+        ("Where and when it makes sense", {"fields": ("places", "places_known", "hours_from", "hours_to")}),
         (
             "What is known",
             {
-                "fields": ("evidence_note", "evidence_source"),
+                "fields": ("evidence_strength", "evidence_effect", "evidence_source", "evidence_note"),
                 "description": "Write what research found, with its limits, and name it. Where nothing is known, say so.",
             },
         ),
     )
+
+    readonly_fields = ("places_known",)
+
+    @admin.display(description="places on your maps")
+    def places_known(self, tactic: Tactic) -> str:
+        return places_told(self.page_agency_of(tactic), list(PlaceKind.values))
+
+    @staticmethod
+    def page_agency_of(tactic: Tactic) -> Agency | None:
+        return tactic.agency if tactic.agency_id else None
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return (
@@ -90,7 +136,7 @@ class TacticAdmin(AuditedAdminMixin, AgencyScopedAdmin):
     def recommended_for(self, tactic: Tactic) -> str:
         rules = [rule for rule in tactic.tacticrule_set.all() if rule.preference > 0]
         return ", ".join(
-            f"{rule.crime_type}{f' ({rule.shift})' if rule.shift else ''}"
+            f"{rule.crime_type}{_only(rule)}"
             for rule in sorted(rules, key=lambda rule: (-rule.preference, rule.crime_type.name))
         )
 
@@ -119,38 +165,49 @@ class TacticAdmin(AuditedAdminMixin, AgencyScopedAdmin):
 class TacticRuleAdmin(AuditedAdminMixin, AgencyScopedAdmin):
     """The same rules by crime type: preferences side by side, changed in the list."""
 
-    list_display = ("tactic", "crime_type", "shift", "preference", "agency")
+    list_display = ("tactic", "crime_type", "shift", "context", "preference", "agency")
     list_editable = ("preference",)
-    list_filter = ("crime_type", "shift", "agency")
+    list_filter = ("crime_type", "shift", "context", "agency")
     list_select_related = ("agency", "tactic", "crime_type", "shift")
     ordering = ("crime_type", "-preference", "tactic__name")
-    fields = ("agency", "crime_type", "tactic", "shift", "preference")
+    fields = ("agency", "crime_type", "tactic", "shift", "context", "place_known", "preference")
+    readonly_fields = ("place_known",)
+
+    @admin.display(description="where that is")
+    def place_known(self, rule: TacticRule) -> str:
+        kinds = [rule.context] if rule.context else list(PlaceKind.values)
+        return places_told(rule.agency if rule.agency_id else None, kinds, is_rule=True)
 
 
-@admin.register(TacticUse)
-class TacticUseAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
-    list_display = ("tactic", "mission", "unit", "was_recommended", "used_at", "officer", "agency")
-    list_filter = ("agency", "tactic", "was_recommended")
-    list_select_related = (
-        "agency",
-        "tactic",
-        "engagement__unit",
-        "engagement__mission__crime_type",
-        "engagement__mission__plan__shift",
-        "officer",
-    )
-    date_hierarchy = "used_at"
+def _only(rule: TacticRule) -> str:
+    """The shift and place that a rule names, in brackets."""
+    parts = [str(rule.shift)] if rule.shift else []
+    if rule.context:
+        parts.append(str(rule.get_context_display()).lower())
+    return f" ({', '.join(parts)})" if parts else ""
 
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).defer("engagement__mission__plan__design", "agency__boundary")
 
-    @admin.display(description="mission")
-    def mission(self, use: TacticUse) -> str:
-        return f"{use.engagement.mission}, {use.engagement.mission.plan}"
-
-    @admin.display(description="unit")
-    def unit(self, use: TacticUse) -> str:
-        return str(use.engagement.unit or "–")
+def places_told(agency: Agency | None, kinds: list[str], *, is_rule: bool = False) -> str:
+    """Which layers tell of these kinds of place, and which kinds no layer tells of; one query."""
+    if agency is None:
+        return "Saved first, this says which of your map layers show these places."
+    known = layers_by_kind(agency)
+    told = [
+        f"{PlaceKind(kind).label}: {', '.join(f'{use.name} (within {use.near_m:g} m)' for use in known[kind])}."
+        for kind in kinds
+        if kind in known
+    ]
+    missing = [str(PlaceKind(kind).label).lower() for kind in kinds if kind not in known]
+    if missing:
+        effect = (
+            "A rule for such a place never applies"
+            if is_rule
+            else "Whether a box is near such a place is not asked for"
+        )
+        told.append(
+            f"No layer tells what is {', '.join(missing)}. {effect} until one does: Admin → Context layers, then Place layers."
+        )
+    return " ".join(told)
 
 
 def tactic_items(agency: Agency) -> list[ChecklistItem]:
