@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from forecasting.engine.grid import GridSpec
 from missions_project.lib.progress import Progress, no_progress
@@ -73,12 +73,12 @@ class NetPrecision:
         error = self.standard_error
         if not np.isfinite(error) or error <= 0:
             return alpha
-        shift, limit = abs(effect) / error, stats.norm.ppf(1.0 - alpha / 2.0)
-        return float(stats.norm.sf(limit - shift) + stats.norm.cdf(-limit - shift))
+        shift, limit = abs(effect) / error, special.ndtri(1.0 - alpha / 2.0)
+        return float(special.ndtr(shift - limit) + special.ndtr(-limit - shift))
 
     def detectable(self, power: float = 0.8, alpha: float = 0.05) -> float:
         """The smallest net effect that is shown with this power; at most 1."""
-        need = stats.norm.ppf(1.0 - alpha / 2.0) + stats.norm.ppf(power)
+        need = special.ndtri(1.0 - alpha / 2.0) + special.ndtri(power)
         return float(min(need * self.standard_error, 1.0))
 
 

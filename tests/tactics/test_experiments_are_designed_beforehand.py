@@ -17,12 +17,13 @@ from ingestion.models import Incident
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import RunStatus
 from patrols.models import Mission, MissionPlan
+from tactics import experiment_inputs as experiment_inputs_module
 from tactics.experiment import experiment_answer, experiment_choices, tenths_words
 from tactics.experiment_inputs import experiment_inputs
 from tactics.models import Inquiry
 from tactics.services import inquiry_answer, inquiry_ask
 from tactics.services import inquiries as inquiry_services
-from tests.factories import make_agency, make_member
+from tests.factories import make_agency, make_grid, make_member
 from tests.tactics.histories import PastWeeks, make_past
 
 pytestmark = pytest.mark.django_db
@@ -31,8 +32,10 @@ ASKED = {"k": "2", "days": "91", "types": ["robbery", "burglary"], "dose_min": "
 
 
 @pytest.fixture
-def past(db: None) -> PastWeeks:
-    return make_past(days=28)
+def past(db: None, monkeypatch: Any) -> PastWeeks:
+    # A sixth of the usual stretch: what is planned again is the same, in less time.
+    monkeypatch.setattr(experiment_inputs_module, "STRETCH_DAYS", 14)
+    return make_past(days=18, shifts=2)
 
 
 def address(name: str = "design", slug: str = "riverton") -> str:
@@ -79,8 +82,6 @@ def test_an_agency_without_incidents_is_told_what_to_do(db: None) -> None:
     agency = make_agency()
     with pytest.raises(MissionsError, match="no active grid"):
         experiment_inputs(agency, crime_types=list(CrimeType.objects.filter(agency=agency)))
-    from tests.factories import make_grid
-
     make_grid(agency)
     with pytest.raises(MissionsError, match="import incidents first"):
         experiment_inputs(agency, crime_types=list(CrimeType.objects.filter(agency=agency)))
