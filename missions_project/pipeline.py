@@ -39,6 +39,9 @@ from patrols.tasks import (
     presence_task,
     shift_planning_task,
 )
+from tactics.models import ImpactReport
+from tactics.services import reports_due
+from tactics.tasks import impact_report_task
 
 logger = logging.getLogger(__name__)
 DRIFT_EVERY = timedelta(hours=20)
@@ -55,7 +58,7 @@ def dispatch() -> None:
 def housekeeping() -> None:
     """What is due each minute: abandoned and forgotten runs sent again, uploads past their time deleted, the days' pushes
     summed, feeds pulled, drop folders looked into, old records deleted or made coarse, shifts planned, models trained anew,
-    models measured, reasons written, notices sent, presence counted."""
+    models measured, reasons written, notices sent, presence counted, studies analysed."""
     requeue_abandoned()
     resend_forgotten()
     spool_expire()
@@ -70,6 +73,7 @@ def housekeeping() -> None:
     reasons_due()
     notices_due()
     presence_due()
+    studies_due()
 
 
 def drop_folders_look() -> int:
@@ -160,6 +164,17 @@ def presence_due() -> int:
     return len(found)
 
 
+def studies_due() -> int:
+    """Send for the analyses of studies that are due. Returns how many were sent. Four queries where none is.
+
+    A message that is lost is sent again like that of any other run.
+    """
+    reports = reports_due(now=timezone.now())
+    for report in reports:
+        impact_report_task.delay(report.pk)
+    return len(reports)
+
+
 def drift_due() -> int:
     """Measure once a day how the models in service do. Returns how many agencies were sent. One query where none is due."""
     now = timezone.now()
@@ -182,7 +197,7 @@ def drift_due() -> int:
 def requeue_abandoned() -> int:
     """Queue again the runs whose worker was killed: the file transport never delivers a task twice by itself.
 
-    Returns how many. Four queries where there are none.
+    Returns how many. Five queries where there are none.
     """
     found = 0
     for model, task in _RUNS:
@@ -198,7 +213,7 @@ def resend_forgotten() -> int:
     """Send again the queued runs of which no worker knows: a killed worker takes the messages it held with it.
 
     Only while nothing runs, for otherwise they may just wait their turn. A run that is sent twice is done once.
-    Returns how many. Eight queries where there are none.
+    Returns how many. Ten queries where there are none.
     """
     if any(model.objects.filter(status=RunStatus.RUNNING).exists() for model, _ in _RUNS):
         return 0
@@ -217,4 +232,5 @@ _RUNS: tuple[tuple[Any, Any], ...] = (
     (TrainingRun, training_run_task),
     (ForecastRun, forecast_run_task),
     (MissionPlan, plan_task),
+    (ImpactReport, impact_report_task),
 )

@@ -1,6 +1,9 @@
 """Django's handle on this room."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class TacticsConfig(AppConfig):
@@ -10,3 +13,10 @@ class TacticsConfig(AppConfig):
     def ready(self) -> None:
         # Here and not on import of the models: what happens when a plan is made is a service of this room.
         from tactics import receivers  # noqa: F401  # connects itself
+        post_migrate.connect(_triggers, sender=self, dispatch_uid="tactics: frozen studies")
+
+
+def _triggers(using: str = "default", **_: Any) -> None:
+    from tactics.triggers import triggers_ensure
+
+    triggers_ensure(using)

@@ -47,8 +47,8 @@ class StudyInputs:
     """What ``build_study``, ``plan_history`` and ``design_experiment`` take, for S decision points and N grid cells.
 
     ``shifts`` and ``rows`` [S] by time: the plans of all shifts (each re-draw needs them all), decisions during a shift as
-    points of their own. ``studied`` bool[S] marks those of the shifts asked for, ``districts`` (ids; empty: all) the part of
-    town. ``harm`` float64[S, N]; ``beat_of_cell`` int64[N]; ``measured`` bool[S]: vehicle positions are at hand for the
+    points of their own. ``studied`` bool[S] marks those of the shifts asked for, ``districts`` and
+    ``beats`` (ids; empty: all) the part of town. ``harm`` float64[S, N]; ``beat_of_cell`` int64[N]; ``measured`` bool[S]: vehicle positions are at hand for the
     shift. ``refused`` plans and ``gaps`` (shift instances without a published plan) are for the report. ``out_of_step``
     plans were drawn before an earlier shift's plan was published: a replay in the order of time differs from them a little.
 
@@ -62,6 +62,7 @@ class StudyInputs:
     shifts: tuple[ShiftDraw, ...]
     studied: Bools
     districts: frozenset[int]
+    beats: frozenset[int]
     harm: Floats
     beat_of_cell: Ints
     events: CrimeEvents
@@ -109,6 +110,8 @@ class StudyInputs:
         keep = self.studied[study.plan_shift]
         if self.districts:
             keep = keep & np.isin(study.plan_district, sorted(self.districts))
+        if self.beats:
+            keep = keep & np.isin(study.plan_beat, sorted(self.beats))
         return study_part(study, keep)
 
     def history(self) -> PlanHistory:
@@ -167,6 +170,7 @@ def study_inputs(
     last: dt.date,
     window_hours: float | None = None,
     districts: Iterable[int] | None = None,
+    beats: Iterable[int] | None = None,
     shifts: Collection[int] | None = None,
     stop_at_next_draw: bool = True,
     now: dt.datetime | None = None,
@@ -174,7 +178,7 @@ def study_inputs(
 ) -> StudyInputs:
     """Read the published plans of shifts that start on these local dates, and all that an analysis needs beside them.
 
-    ``districts`` and ``shifts`` (ids) narrow what is studied; none means all. Crimes are those reported by the public up to
+    ``districts``, ``beats`` and ``shifts`` (ids) narrow what is studied; none means all. Crimes are those reported by the public up to
     now: what officers initiated and what only sensors heard is left out, so gunfire counts calls about shots and never
     sensor alerts. A crime with a time interval counts at its middle. Only shifts whose window is over are used.
 
@@ -228,6 +232,7 @@ def study_inputs(
         shifts=shift_draws,
         studied=np.array([not shifts or row.shift_id in shifts for row in reading.rows], dtype=np.bool_),
         districts=frozenset(districts or ()),
+        beats=frozenset(beats or ()),
         harm=np.stack(reading.harm),
         beat_of_cell=reading.beat_of_cell,
         events=events,

@@ -159,7 +159,7 @@ class _Maker:
     def plant(self, instances: list[tuple[Shift, dt.date, dt.datetime, dt.datetime]]) -> None:
         """Make some shifts and write them."""
         drawn = [self._draw(*one) for one in instances]
-        runs = ForecastRun.objects.bulk_create([run for run, *_ in drawn])
+        ForecastRun.objects.bulk_create([run for run, *_ in drawn])
         surfaces, plans = [], []
         for run, plan, _, forecast in drawn:
             for crime_type in self.types:
@@ -173,7 +173,7 @@ class _Maker:
                         values=surface_encode(values),
                         grid_hash=self.grid.hash,
                         expected_total=float(values.sum()),
-                    )  # fmt: skip
+                    )
                 )
             plan.forecast_run = run
             plans.append(plan)
@@ -181,7 +181,7 @@ class _Maker:
         MissionPlan.objects.bulk_create(plans)
         missions: list[Mission] = []
         accounts: list[PresenceAccount] = []
-        for run, plan, draw, forecast in drawn:
+        for _, plan, draw, forecast in drawn:
             missions += self._missions(plan, draw, forecast)
             accounts.append(
                 PresenceAccount(
@@ -191,7 +191,7 @@ class _Maker:
                     period_to=plan.period_to,
                     done_at=plan.period_to,
                     counts={"positions": 10_000},
-                )  # fmt: skip
+                )
             )
         Mission.objects.bulk_create(missions)
         PresenceAccount.objects.bulk_create(accounts)
@@ -293,7 +293,7 @@ class _Maker:
                     expected=float(forecast[crime_type.slug][draw.cell[row]]),
                     harm=float(draw.harm[row]),
                     probability=float(draw.pi[row]),
-                )  # fmt: skip
+                )
             )
         return made
 
@@ -326,7 +326,7 @@ class _Maker:
                         left_at=begins + mission.dose_minutes * MINUTE,
                         source=Presence.Source.AVL,
                         minutes=float(mission.dose_minutes),
-                    )  # fmt: skip
+                    )
                 )
         return visited
 

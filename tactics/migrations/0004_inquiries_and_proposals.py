@@ -12,6 +12,7 @@ class Migration(migrations.Migration):
         ('agencies', '0001_initial'),
         ('patrols', '0005_presence'),
         ('tactics', '0003_starter_evidence'),
+        ("tactics", "0002_studies"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -105,7 +105,7 @@ def fisher_test(
     """
     residual = residuals(study)
     observed = statistic(study, residual)
-    laid = surface(study, residual, history.harm.shape[1])
+    laid = surface(study, residual, history.harm.shape[1], len(history.day))
     layout = history.layout
     count = _Count(observed, draws, stop_after)
     while not count.done:

@@ -179,11 +179,14 @@ class Redraws:
     approximate: bool
 
 
-def surface(study: Study, values: Floats, cells: int) -> Floats:
-    """Row values laid out as [S, N]; cells that were no candidates in a shift hold 0."""
+def surface(study: Study, values: Floats, cells: int, shifts: int = 0) -> Floats:
+    """Row values laid out as [S, N]; cells that were no candidates in a shift hold 0.
+
+    ``shifts``: at least so many, where the study leaves out the last ones of its history.
+    """
     stops = np.append(study.plan_start[1:], len(study))
     shift = np.repeat(study.plan_shift, stops - study.plan_start)
-    laid = np.zeros((int(shift.max()) + 1, cells))
+    laid = np.zeros((max(int(shift.max()) + 1, shifts), cells))
     laid[shift, np.asarray(study.cell, dtype=np.int64)] = values
     return laid
 
@@ -200,7 +203,8 @@ def redraws(
     slot = np.full(cells, -1, dtype=np.int64)
     slot[history.layout.cell[history.layout.valid]] = np.flatnonzero(history.layout.valid.ravel())
     m = np.asarray(study.forecast, dtype=np.float64)
-    forecast, visited = surface(study, m, cells), surface(study, m * study.drawn, cells)
+    days = len(history.day)
+    forecast, visited = surface(study, m, cells, days), surface(study, m * study.drawn, cells, days)
     by_shift = [rows[shift[rows] == s] for s in range(len(history.day))]
     kept, sums, of_visited = [], [], []
     for begin in range(0, draws, at_once):
