@@ -22,8 +22,8 @@ from tactics.experiment import (
     experiment_shown,
 )
 from tactics.experiment_chart import experiment_svg
-from tactics.models import Inquiry
 from tactics.inquiry_selectors import inquiry_for
+from tactics.models import Inquiry
 from tactics.services import inquiry_ask
 from tactics.tasks import inquiry_task
 

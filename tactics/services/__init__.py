@@ -3,6 +3,7 @@
 from tactics.services.catalogue import StarterResult, starter_catalogue_create
 from tactics.services.draws import plan_tactics_draw
 from tactics.services.inquiries import inquiry_answer, inquiry_ask
+from tactics.services.proposals import proposal_decide, proposals_make
 from tactics.services.reports import impact_report_execute
 from tactics.services.studies import (
     report_cancel,
@@ -23,6 +24,8 @@ __all__ = [
     "inquiry_ask",
     "is_tickable",
     "plan_tactics_draw",
+    "proposal_decide",
+    "proposals_make",
     "report_cancel",
     "report_queue",
     "reports_due",

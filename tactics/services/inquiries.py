@@ -10,12 +10,14 @@ from ingestion.selectors import data_hash
 from missions_project.lib.progress import Progress
 from missions_project.lib.runs import RunStatus, run_execution
 from tactics.experiment import experiment_answer
+from tactics.inquiry_selectors import measured_overdispersion
 from tactics.models import Inquiry
+from tactics.services.proposals import proposals_make
 
 KEPT = 200
 """Answers kept of an agency; those that proposals stand on stay besides."""
 
-Answer = Callable[..., dict[str, Any]]
+Answer = Callable[[Inquiry, Progress], dict[str, Any]]
 
 
 def inquiry_ask(
@@ -44,11 +46,17 @@ def inquiry_ask(
 def inquiry_answer(*, inquiry: Inquiry, progress: Progress | None = None) -> Inquiry:
     """Work a question out and keep its answer. Raises ``MissionsError`` naming what is missing, and says so on the row."""
     with run_execution(inquiry, progress) as reporter:
-        answer = ANSWERS[Inquiry.Kind(inquiry.kind)](
-            inquiry.agency, inquiry.choices, progress=reporter.progress
-        )
+        answer = ANSWERS[Inquiry.Kind(inquiry.kind)](inquiry, reporter.progress)
         reporter.record(answer=answer, data_hash=data_hash(inquiry.agency, until=timezone.now()))
     return inquiry
 
 
-ANSWERS: dict[Inquiry.Kind, Answer] = {Inquiry.Kind.EXPERIMENT: experiment_answer}
+def _experiment(inquiry: Inquiry, progress: Progress) -> dict[str, Any]:
+    measured = measured_overdispersion(inquiry.agency)
+    return experiment_answer(inquiry.agency, inquiry.choices, overdispersion=measured, progress=progress)
+
+
+ANSWERS: dict[Inquiry.Kind, Answer] = {
+    Inquiry.Kind.EXPERIMENT: _experiment,
+    Inquiry.Kind.PROPOSALS: proposals_make,
+}

@@ -21,14 +21,21 @@ from tactics import experiment_inputs as experiment_inputs_module
 from tactics.experiment import experiment_answer, experiment_choices, tenths_words
 from tactics.experiment_inputs import experiment_inputs
 from tactics.models import Inquiry
-from tactics.services import inquiry_answer, inquiry_ask
 from tactics.services import inquiries as inquiry_services
+from tactics.services import inquiry_answer, inquiry_ask
 from tests.factories import make_agency, make_grid, make_member
 from tests.tactics.histories import PastWeeks, make_past
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User | None], Client]
-ASKED = {"k": "2", "days": "91", "types": ["robbery", "burglary"], "dose_min": "10", "dose_max": "16", "carried_out": "80"}
+ASKED = {
+    "k": "2",
+    "days": "91",
+    "types": ["robbery", "burglary"],
+    "dose_min": "10",
+    "dose_max": "16",
+    "carried_out": "80",
+}
 
 
 @pytest.fixture
@@ -65,8 +72,12 @@ def test_every_crime_of_the_stretch_is_counted_once_in_its_shift_and_box(past: P
     assert inputs.forecasts > 0
 
 
-def test_before_any_plan_forecast_or_model_a_plain_count_says_where_missions_would_go(past: PastWeeks) -> None:
-    now = Incident.objects.filter(agency=past.agency).latest("occurred_from").occurred_from + dt.timedelta(days=1)
+def test_before_any_plan_forecast_or_model_a_plain_count_says_where_missions_would_go(
+    past: PastWeeks,
+) -> None:
+    now = Incident.objects.filter(agency=past.agency).latest("occurred_from").occurred_from + dt.timedelta(
+        days=1
+    )
     Mission.objects.all().delete()
     MissionPlan.objects.all().delete()
     RiskSurface.objects.all().delete()
@@ -113,7 +124,9 @@ def owner_of() -> Callable[[Agency], User]:
     return lambda agency: make_member(agency, "admin")
 
 
-def test_a_link_with_the_same_choices_shows_the_same_answer_to_others(past: PastWeeks, sign_in: SignIn) -> None:
+def test_a_link_with_the_same_choices_shows_the_same_answer_to_others(
+    past: PastWeeks, sign_in: SignIn
+) -> None:
     inquiry = answered(past)
     assert inquiry.status == RunStatus.SUCCEEDED
     for role in ("supervisor", "auditor", "analyst", "admin"):
@@ -136,7 +149,9 @@ def test_the_same_question_has_the_same_answer_and_longer_studies_show_more(past
     first = answered(past)
     again = experiment_answer(past.agency, first.choices)
     assert again == first.answer
-    rows = [row for row in again["options"] if row["k"] == 2 and len(row["types"]) == 2 and row["dose_min"] == 10]
+    rows = [
+        row for row in again["options"] if row["k"] == 2 and len(row["types"]) == 2 and row["dose_min"] == 10
+    ]
     found = [row["detectable"] for row in sorted(rows, key=lambda row: row["days"])]
     assert found == sorted(found, reverse=True)
     assert all(row["detectable"] <= row["net_detectable"] + 1e-9 for row in rows)

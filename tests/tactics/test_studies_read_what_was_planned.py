@@ -51,7 +51,9 @@ def test_every_candidate_is_there_with_its_probability_and_its_draw(past: PastWe
 def test_crimes_are_counted_once_and_only_those_the_public_reported(past: PastWeeks) -> None:
     before = read(past)
     some = Incident.objects.filter(agency=past.agency).order_by("pk")[:30]
-    Incident.objects.filter(pk__in=[one.pk for one in some[:20]]).update(discovery=Discovery.OFFICER_INITIATED)
+    Incident.objects.filter(pk__in=[one.pk for one in some[:20]]).update(
+        discovery=Discovery.OFFICER_INITIATED
+    )
     Incident.objects.filter(pk__in=[one.pk for one in some[20:]]).update(discovery=Discovery.SENSOR)
     after = read(past)
     assert len(before.events.at_minute) - len(after.events.at_minute) == 30
@@ -84,7 +86,10 @@ def test_a_changed_design_is_named_and_never_dropped_in_silence(past: PastWeeks)
     MissionPlan.objects.filter(pk=plans[3].pk).update(design=design_to_bytes(draw))
     MissionPlan.objects.filter(pk=plans[5].pk).update(design=b"torn")
     found = read(past)
-    assert {one.plan_id: one.code for one in found.refused} == {plans[3].pk: "not_as_drawn", plans[5].pk: "unreadable"}
+    assert {one.plan_id: one.code for one in found.refused} == {
+        plans[3].pk: "not_as_drawn",
+        plans[5].pk: "unreadable",
+    }
     assert len(found.shifts) == len(plans) - 2
     # What they sent out still rests the boxes in every replay.
     assert len(found.history().prior_end_day) == 2
@@ -98,7 +103,9 @@ def test_a_forged_draw_with_its_digest_is_found_by_drawing_again(past: PastWeeks
     at = int(np.flatnonzero(draw.drawn)[0])
     other = int(np.flatnonzero(~draw.drawn & (draw.beat == draw.beat[at]))[0])
     draw.drawn[[at, other]] = draw.drawn[[other, at]]
-    MissionPlan.objects.filter(pk=plan.pk).update(design=design_to_bytes(draw), design_hash=design_digest(draw))
+    MissionPlan.objects.filter(pk=plan.pk).update(
+        design=design_to_bytes(draw), design_hash=design_digest(draw)
+    )
     assert [(one.plan_id, one.code) for one in read(past).refused] == [(plan.pk, "not_as_drawn")]
 
 
@@ -181,7 +188,9 @@ def test_delivered_minutes_are_there_only_where_positions_are(past: PastWeeks) -
     assert part.plans == found.study().plans - 4
 
 
-def test_districts_beats_and_shifts_narrow_what_is_studied_and_not_what_is_drawn_again(past: PastWeeks) -> None:
+def test_districts_beats_and_shifts_narrow_what_is_studied_and_not_what_is_drawn_again(
+    past: PastWeeks,
+) -> None:
     found = read(past)
     everything = found.study()
     district = next(iter(found.district_names))
@@ -198,7 +207,9 @@ def test_districts_beats_and_shifts_narrow_what_is_studied_and_not_what_is_drawn
 
 def test_the_number_of_queries_does_not_grow_with_the_plans(past: PastWeeks) -> None:
     def count(days: int) -> int:
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
             read(past, last=past.first + dt.timedelta(days=days - 1))
         return len(queries)
 
