@@ -24,6 +24,8 @@ OVERRIDES_PLANS = frozenset({Role.SUPERVISOR, Role.ANALYST, Role.ADMIN})
 SEES_RISK = frozenset({Role.SUPERVISOR, Role.ANALYST, Role.ADMIN, Role.AUDITOR})
 EXPORTS = frozenset({Role.ANALYST, Role.ADMIN, Role.AUDITOR})
 MAPS_CODES = frozenset({Role.ANALYST, Role.ADMIN})
+SEES_STUDIES = frozenset({Role.SUPERVISOR, Role.ANALYST, Role.ADMIN, Role.AUDITOR})
+RUNS_STUDIES = frozenset({Role.ANALYST, Role.ADMIN})
 CARRIES_OUT = frozenset({Role.OFFICER, Role.SUPERVISOR, Role.ADMIN})
 
 
@@ -62,6 +64,8 @@ class Access:
             "see_risk": self.has(SEES_RISK),
             "export": self.has(EXPORTS),
             "map_codes": self.has(MAPS_CODES),
+            "see_studies": self.has(SEES_STUDIES),
+            "run_studies": self.has(RUNS_STUDIES),
             "carry_out": self.has(CARRIES_OUT),
             "configure": self.has(frozenset({Role.ADMIN})),
         }

@@ -2,7 +2,11 @@
 
 from django.urls import path
 
+<<<<<<< HEAD
 from tactics import fragments, inquiry_pages, views
+=======
+from tactics import fragments, study_files, study_pages, views
+>>>>>>> study6
 
 app_name = "tactics"
 urlpatterns = [
@@ -17,4 +21,18 @@ urlpatterns = [
     path("studies/design/power.svg", inquiry_pages.design_chart, name="design_chart"),
     path("inquiries/<int:inquiry_id>/", inquiry_pages.inquiry_live, name="inquiry_live"),
     path("missions/<int:mission_id>/tactics/", views.mission_tactics, name="mission_tactics"),
+    path("studies/", study_pages.studies, name="studies"),
+    path("studies/new/", study_pages.study_new, name="study_new"),
+    path("studies/<int:study_id>/", study_pages.study, name="study"),
+    path("studies/<int:study_id>/edit/", study_pages.study_edit, name="study_edit"),
+    path("studies/<int:study_id>/status/", study_pages.study_status, name="study_status"),
+    path("studies/<int:study_id>/power/", study_pages.study_power, name="study_power"),
+    path("studies/<int:study_id>/freeze/", study_pages.study_freeze_now, name="study_freeze"),
+    path("studies/<int:study_id>/cancel/", study_pages.study_cancel_now, name="study_cancel"),
+    path("studies/<int:study_id>/run/", study_pages.study_run, name="study_run"),
+    path("studies/<int:study_id>/stop/", study_pages.study_stop, name="study_stop"),
+    path("studies/<int:study_id>/effect.svg", study_files.effect_chart, name="effect_chart"),
+    path("studies/<int:study_id>/report.json", study_files.report_json, name="report_json"),
+    path("studies/<int:study_id>/report.csv", study_files.report_csv, name="report_csv"),
+    path("studies/<int:study_id>/report.html", study_files.report_html, name="report_html"),
 ]

@@ -1,0 +1,101 @@
+"""What people say when they set up a study, checked."""
+
+from typing import Any
+
+from django import forms
+
+from agencies.models import Agency, Beat, CrimeType, District, Shift
+from tactics.models import ImpactStudy
+
+CHOICES = ("crime_types", "districts", "beats", "shifts")
+
+
+class StudyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A study's whole design; the lists offer the agency's own rows only."""
+
+    crime_types = forms.ModelMultipleChoiceField(
+        CrimeType.objects.none(), widget=forms.CheckboxSelectMultiple, label="Crime types",
+        help_text="Reports of these count, together. More types need fewer shifts; fewer types ask a sharper question.",
+    )  # fmt: skip
+    districts = forms.ModelMultipleChoiceField(
+        District.objects.none(), widget=forms.CheckboxSelectMultiple, required=False, help_text="None: all."
+    )
+    beats = forms.ModelMultipleChoiceField(
+        Beat.objects.none(), widget=forms.CheckboxSelectMultiple, required=False, help_text="None: all."
+    )
+    shifts = forms.ModelMultipleChoiceField(
+        Shift.objects.none(), widget=forms.CheckboxSelectMultiple, required=False, help_text="None: all."
+    )
+    minimum_percent = forms.FloatField(
+        required=False, min_value=0.1, max_value=100.0, label="Smallest effect in the boxes, %",
+        help_text="Leave empty to have it worked out from your plans so far; enter it where the experiment designer gave it.",
+    )  # fmt: skip
+
+    class Meta:
+        model = ImpactStudy
+        fields = (
+            "name", "question", "first", "last", "window_hours", "stop_at_next_draw", "estimand", "with_plain", "family",
+            "confidence", "draws", "settle_days",
+        )  # fmt: skip
+        widgets = {  # Django's own form of it
+            "name": forms.TextInput(attrs={"class": "wide"}),
+            "question": forms.TextInput(attrs={"class": "wide"}),
+            "first": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+            "last": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+            "estimand": forms.RadioSelect,
+            "family": forms.RadioSelect,
+        }
+
+    def __init__(self, *args: Any, agency: Agency, **kwargs: Any) -> None:
+        study = kwargs.get("instance")
+        if study is not None and study.pk:
+            by_hand = study.minimum_basis == BY_HAND and study.minimum_detectable
+            kwargs["initial"] = {
+                **{name: getattr(study, name) for name in CHOICES},
+                "minimum_percent": round(100 * study.minimum_detectable, 2) if by_hand else None,
+                **kwargs.get("initial", {}),
+            }
+        super().__init__(*args, **kwargs)
+        # The unique name and the checks know the agency only through the row.
+        self.instance.agency = agency
+        rows: dict[str, Any] = {
+            "crime_types": CrimeType.objects.filter(agency=agency, is_active=True),
+            "districts": District.objects.filter(agency=agency).defer("geometry"),
+            "beats": Beat.objects.filter(agency=agency).defer("geometry"),
+            "shifts": Shift.objects.filter(agency=agency),
+        }
+        for name, choices in rows.items():
+            self.fields[name].queryset = choices  # type: ignore[attr-defined]
+        for name in ("first", "last"):
+            self.fields[name].required = True
+
+    def _post_clean(self) -> None:
+        for name in CHOICES:
+            setattr(self.instance, name, [row.pk for row in self.cleaned_data.get(name, [])])
+        super()._post_clean()  # type: ignore[misc]  # the stubs leave this hook out
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        first, last = data.get("first"), data.get("last")
+        if first and last and last < first:
+            self.add_error("last", "The last shift must not be before the first.")
+        return data
+
+    def for_service(self) -> dict[str, Any]:
+        """The valid form as ``study_create``'s and ``study_change``'s fields."""
+        data = {name: self.cleaned_data[name] for name in self.Meta.fields}
+        data |= {name: [row.pk for row in self.cleaned_data[name]] for name in CHOICES}
+        if (percent := self.cleaned_data.get("minimum_percent")) is not None:
+            data |= {
+                "minimum_detectable": round(percent / 100, 6), "net_minimum_detectable": None, "minimum_basis": BY_HAND,
+            }  # fmt: skip
+        return data
+
+
+BY_HAND = "entered by hand, from the experiment designer or another source"
+
+
+class CancelForm(forms.Form):
+    """Why a study is given up."""
+
+    reason = forms.CharField(max_length=300, error_messages={"required": "Write why in a few words."})

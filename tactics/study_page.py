@@ -1,0 +1,141 @@
+"""What the page of one study shows."""
+
+import datetime as dt
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.urls import reverse
+
+from agencies.access import RUNS_STUDIES, Access
+from agencies.lookups import pk_from_text
+from tactics.models import ImpactReport, ImpactStudy
+from tactics.services.studies import due_at, study_specification
+from tactics.study_forms import CancelForm
+from tactics.study_selectors import StudyRow
+from tactics.study_table import report_checks, report_lines
+from tactics.study_words import further_of, percent, registration_of
+
+DAY = "%-d %b %Y"
+FILES = (("One HTML file", "report_html"), ("JSON", "report_json"), ("Table as CSV", "report_csv"))
+
+
+def chosen_report(row: StudyRow, asked: str | None) -> ImpactReport | None:
+    """The report asked for by its number, else the one that counts."""
+    key = pk_from_text(asked or "")
+    return next((one for one in row.reports if one.pk == key), row.report) if key else row.report
+
+
+def study_context(access: Access, row: StudyRow, report: ImpactReport | None) -> dict[str, Any]:
+    """Everything that page, print and file need. No query for a study that is frozen or has a report."""
+    study = row.study
+    specification = _specification(study, report)
+    figures = report.figures if report else {}
+    return {
+        "access": access,
+        "row": row,
+        "study": study,
+        "report": report,
+        "is_first": report is not None and report == row.report,
+        "may_run": access.has(RUNS_STUDIES),
+        "registration": registration_of(study),
+        "design": design_lines(specification),
+        "specification": specification,
+        "further": further_of(figures) if report else [],
+        "lines": _grouped(report_lines(figures, specification["estimand"])) if report else [],
+        "checks": report_checks(figures) if report else [],
+        "figures": figures,
+        "dose_bins": _bins(figures),
+        "due": due_at(study) if study.last and not study.is_rolling else study.next_report_at,
+        "is_due": (bool(study.last) and due_at(study) <= dt.datetime.now(dt.UTC)) or study.is_rolling,
+        "minimum": _minimum(study),
+        "picture": reverse("tactics:effect_chart", args=[access.agency.slug, study.pk]) + _of(report),
+        "files": [
+            (label, reverse(f"tactics:{name}", args=[access.agency.slug, study.pk]) + _of(report))
+            for label, name in FILES
+        ],
+        "cancel_form": CancelForm(),
+        "zone": ZoneInfo(access.agency.time_zone),
+    }
+
+
+def _of(report: ImpactReport | None) -> str:
+    return f"?report={report.pk}" if report else ""
+
+
+def _specification(study: ImpactStudy, report: ImpactReport | None) -> dict[str, Any]:
+    if study.frozen_at:
+        return study.specification
+    if report is not None:
+        return report.config_snapshot
+    return study_specification(study, at=study.created_at)
+
+
+def _minimum(study: ImpactStudy) -> str:
+    if study.minimum_detectable is None:
+        return ""
+    boxes = f"{percent(study.minimum_detectable)} in visited boxes"
+    net = study.net_minimum_detectable
+    return boxes if net is None else f"{boxes}; {percent(net)} with the boxes around"
+
+
+def design_lines(specification: dict[str, Any]) -> list[tuple[str, str]]:
+    """The design as (what, value), in the order in which people ask."""
+
+    def names(key: str, name: str, empty: str) -> str:
+        return ", ".join(str(row[name]) for row in specification[key]) or empty
+
+    first, last = specification["first"], specification["last"]
+    window = f"{specification['window_hours']:g} hours from the drawn start" + (
+        ", ended earlier by the box's next draw"
+        if specification["stop_at_next_draw"]
+        else ", later policy included"
+    )
+    return [
+        ("Question", specification["question"]),
+        ("Crimes", names("crime_types", "name", "–") + ", as reported by the public"),
+        ("Where", f"districts: {names('districts', 'name', 'all')}; beats: {names('beats', 'code', 'all')}"),
+        ("Shifts", names("shifts", "name", "all")),
+        ("Dates", f"{_date(first)} to {_date(last)}" if first else "all published plans, up to a year back"),
+        ("Outcome window", window),
+        ("Estimand", str(dict(ImpactStudy.Estimand.choices)[specification["estimand"]]) + "; headline: net effect of the plan"),
+        ("Multiple comparisons", str(dict(ImpactStudy.Family.choices)[specification["family"]])),
+        ("Intervals and test", f"{100 * specification['confidence']:g} %; Fisher test with up to {specification['draws']:,} draws, stopped early once clear"),
+        ("Late reports", f"analysed {specification['settle_days']} days after the last shift"),
+        ("Smallest effect it could show", _smallest(specification)),
+    ]  # fmt: skip
+
+
+def _smallest(specification: dict[str, Any]) -> str:
+    boxes, net = specification["minimum_detectable"], specification["net_minimum_detectable"]
+    if boxes is None:
+        return "not worked out"
+    words = f"{percent(boxes)} in visited boxes" + (
+        f", {percent(net)} with the boxes around" if net is not None else ""
+    )
+    return f"{words} ({specification['minimum_basis']})"
+
+
+def _date(text: str) -> str:
+    return dt.date.fromisoformat(text).strftime(DAY)
+
+
+def _grouped(lines: list[Any]) -> list[tuple[str, list[Any]]]:
+    found: dict[str, list[Any]] = {}
+    for line in lines:
+        found.setdefault(line.group, []).append(line)
+    return list(found.items())
+
+
+def _bins(figures: dict[str, Any]) -> list[dict[str, Any]]:
+    dose = figures.get("dose")
+    if not dose:
+        return []
+    return [
+        {
+            "minutes": f"{one['from_minutes']:g}–{one['to_minutes']:g}",
+            "missions": one["missions"],
+            "crimes": one["crimes"],
+            "seen": percent(one["seen_per_expected"]) if one["seen_per_expected"] is not None else "–",
+        }
+        for one in dose["bins"]
+    ]
