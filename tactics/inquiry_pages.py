@@ -1,15 +1,18 @@
 """Pages that ask a question of the history and show its answer: the experiment designer, and what all such pages share."""
 
+import datetime as dt
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
-from agencies.access import SEES_PLANS, Access, agency_page
-from agencies.models import Role
+from agencies.access import RUNS_STUDIES, SEES_STUDIES, Access, agency_page
+from agencies.models import CrimeType
 from agencies.selectors import active_crime_types
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import RunStatus
@@ -27,8 +30,6 @@ from tactics.models import Inquiry
 from tactics.services import inquiry_ask
 from tactics.tasks import inquiry_task
 
-ASKS = frozenset({Role.ANALYST, Role.ADMIN})
-"""Who may have the worker work something out; supervisors and auditors read what was found."""
 LENGTHS = ((28, "four weeks"), (91, "three months"), (182, "six months"), (364, "a year"), (728, "two years"))
 
 
@@ -41,8 +42,8 @@ def ask(access: Access, kind: str, choices: dict[str, Any]) -> Inquiry:
 
 
 def may_ask(access: Access) -> bool:
-    """Whether the person may have something worked out. No query."""
-    return access.has(ASKS)
+    """Whether the person may have the worker work something out; the others read what was found. No query."""
+    return access.has(RUNS_STUDIES)
 
 
 def found_for(access: Access, kind: str, choices: dict[str, Any]) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def found_for(access: Access, kind: str, choices: dict[str, Any]) -> dict[str, A
 
 
 @require_http_methods(["GET", "POST"])
-@agency_page(SEES_PLANS)
+@agency_page(SEES_STUDIES)
 def design(request: HttpRequest, access: Access) -> HttpResponse:
     """What a study with these choices would show. At most eight queries to show."""
     types = active_crime_types(access.agency)
@@ -76,7 +77,22 @@ def design(request: HttpRequest, access: Access) -> HttpResponse:
         context["shown"] = shown = experiment_shown(choices, answered.answer)
         context["sentences"] = experiment_sentences(shown)
         context["names"] = {row.slug: row.name for row in types}
+        context["study_query"] = _study_query(choices, types, shown.asked)
     return render(request, "tactics/design.html", context)
+
+
+def _study_query(choices: ExperimentChoices, types: list[CrimeType], asked: dict[str, Any]) -> str:
+    """What the form of a new study is opened with: crime types, first and last day from tomorrow, the smallest effect."""
+    first = timezone.localdate() + dt.timedelta(days=1)
+    return urlencode(
+        {
+            "crime_types": [row.pk for row in types if row.slug in choices.types],
+            "first": first.isoformat(),
+            "last": (first + dt.timedelta(days=choices.days - 1)).isoformat(),
+            "minimum_percent": round(100 * asked["detectable"], 2),
+        },
+        doseq=True,
+    )
 
 
 def _asked(request: HttpRequest, access: Access, choices: ExperimentChoices) -> HttpResponse:
@@ -91,7 +107,7 @@ def _asked(request: HttpRequest, access: Access, choices: ExperimentChoices) -> 
 
 
 @require_GET
-@agency_page(SEES_PLANS)
+@agency_page(SEES_STUDIES)
 def design_chart(request: HttpRequest, access: Access) -> HttpResponse:
     """The power curves of these choices. Four queries."""
     try:
@@ -114,7 +130,7 @@ def svg_response(body: bytes) -> HttpResponse:
 
 
 @require_GET
-@agency_page(SEES_PLANS)
+@agency_page(SEES_STUDIES)
 def inquiry_live(request: HttpRequest, access: Access, inquiry_id: int) -> HttpResponse:
     """How far a question is; once it is answered the page around loads itself again. Three queries."""
     inquiry = get_object_or_404(Inquiry.objects.defer("answer"), pk=inquiry_id, agency=access.agency)

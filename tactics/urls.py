@@ -2,11 +2,7 @@
 
 from django.urls import path
 
-<<<<<<< HEAD
-from tactics import fragments, inquiry_pages, views
-=======
-from tactics import fragments, study_files, study_pages, views
->>>>>>> study6
+from tactics import curve_pages, fragments, inquiry_pages, optimise_pages, study_files, study_pages, views
 
 app_name = "tactics"
 urlpatterns = [
@@ -19,6 +15,10 @@ urlpatterns = [
     path("tactics/sheets/", fragments.sheet_tactics, name="sheet_tactics"),
     path("studies/design/", inquiry_pages.design, name="design"),
     path("studies/design/power.svg", inquiry_pages.design_chart, name="design_chart"),
+    path("curves/", curve_pages.curves, name="curves"),
+    path("curves/<slug:which>.svg", curve_pages.curves_chart, name="curves_chart"),
+    path("optimise/", optimise_pages.optimise, name="optimise"),
+    path("optimise/<int:proposal_id>/", optimise_pages.proposal_decision, name="proposal_decision"),
     path("inquiries/<int:inquiry_id>/", inquiry_pages.inquiry_live, name="inquiry_live"),
     path("missions/<int:mission_id>/tactics/", views.mission_tactics, name="mission_tactics"),
     path("studies/", study_pages.studies, name="studies"),
@@ -31,6 +31,8 @@ urlpatterns = [
     path("studies/<int:study_id>/cancel/", study_pages.study_cancel_now, name="study_cancel"),
     path("studies/<int:study_id>/run/", study_pages.study_run, name="study_run"),
     path("studies/<int:study_id>/stop/", study_pages.study_stop, name="study_stop"),
+    path("studies/<int:study_id>/curves/", curve_pages.study_curves, name="study_curves"),
+    path("studies/<int:study_id>/curves.svg", curve_pages.study_curves_chart, name="study_curves_chart"),
     path("studies/<int:study_id>/effect.svg", study_files.effect_chart, name="effect_chart"),
     path("studies/<int:study_id>/report.json", study_files.report_json, name="report_json"),
     path("studies/<int:study_id>/report.csv", study_files.report_csv, name="report_csv"),

@@ -9,6 +9,7 @@ from agencies.models import Agency, User
 from ingestion.selectors import data_hash
 from missions_project.lib.progress import Progress
 from missions_project.lib.runs import RunStatus, run_execution
+from tactics.curves import curves_answer
 from tactics.experiment import experiment_answer
 from tactics.inquiry_selectors import measured_overdispersion
 from tactics.models import Inquiry
@@ -56,7 +57,12 @@ def _experiment(inquiry: Inquiry, progress: Progress) -> dict[str, Any]:
     return experiment_answer(inquiry.agency, inquiry.choices, overdispersion=measured, progress=progress)
 
 
+def _curves(inquiry: Inquiry, progress: Progress) -> dict[str, Any]:
+    return curves_answer(inquiry.agency, inquiry.choices, progress=progress)
+
+
 ANSWERS: dict[Inquiry.Kind, Answer] = {
     Inquiry.Kind.EXPERIMENT: _experiment,
     Inquiry.Kind.PROPOSALS: proposals_make,
+    Inquiry.Kind.CURVES: _curves,
 }

@@ -35,3 +35,9 @@ def days_words(days: int) -> str:
 def lookup(names: Mapping[str, Any], key: str) -> Any:
     """A row's name by its key; the key itself where it is gone."""
     return names.get(key, key)
+
+
+@register.filter
+def percent_of(value: float | None) -> str:
+    """A factor as a share in per cent."""
+    return "–" if value is None else f"{100 * value:.0f} %"

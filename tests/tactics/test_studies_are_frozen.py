@@ -115,7 +115,11 @@ def test_any_field_of_the_design_changes_its_hash(agency: Agency) -> None:
         "shifts": [Shift.objects.filter(agency=agency)[0].pk],
     }  # fmt: skip
     seen = {specification_hash(study_specification(study, at=now))}
-    design = [n for n in FROZEN_FIELDS if n not in ("agency_id", "kind", "specification", "design_hash", "code_version", "seed", "frozen_at")]
+    design = [
+        n
+        for n in FROZEN_FIELDS
+        if n not in ("agency_id", "kind", "specification", "design_hash", "code_version", "seed", "frozen_at")
+    ]
     for name in design:
         before = getattr(study, name)
         setattr(study, name, known.get(name, CHANGES[name]))
@@ -184,7 +188,9 @@ def test_frozen_studies_begin_with_their_first_shift_and_are_sent_for_when_due(f
     assert frozen.next_report_at.date() == SOON + dt.timedelta(days=90 + 2 + 14)
 
 
-def test_two_presses_make_one_analysis_and_a_waiting_one_can_be_stopped(frozen: ImpactStudy, owner: User) -> None:
+def test_two_presses_make_one_analysis_and_a_waiting_one_can_be_stopped(
+    frozen: ImpactStudy, owner: User
+) -> None:
     report = report_queue(study=frozen, early=True)
     with pytest.raises(MissionsError, match="already in the queue"):
         report_queue(study=frozen, early=True)
