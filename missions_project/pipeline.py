@@ -31,6 +31,8 @@ from ingestion.tasks import drop_folder_task, import_task, retention_task
 from missions_project.lib.runs import RunStatus
 from patrols import services
 from patrols.models import MissionPlan
+from tactics.models import Inquiry
+from tactics.tasks import inquiry_task
 from patrols.tasks import (
     gunfire_decision_task,
     notice_task,
@@ -232,5 +234,6 @@ _RUNS: tuple[tuple[Any, Any], ...] = (
     (TrainingRun, training_run_task),
     (ForecastRun, forecast_run_task),
     (MissionPlan, plan_task),
+    (Inquiry, inquiry_task),
     (ImpactReport, impact_report_task),
 )

@@ -239,18 +239,19 @@ def experiment_sentences(shown: ExperimentShown) -> list[str]:
     """Say in plain words what the experiment asked for would show: the contrast in the boxes, then the net effect."""
     choices, row = shown.choices, shown.asked
     boxes = f"{choices.k} box{'es' if choices.k > 1 else ''} per beat and shift"
-    lead = f"With {boxes} and {duration_words(choices.days)} you would show "
-    contrast = _shown_words(row["curve"])
-    net = _shown_words(row["net_curve"])
+    lead = f"With {boxes} and {duration_words(choices.days)} you would show"
+    contrast, net = _shown_words(row["curve"]), _shown_words(row["net_curve"])
     first = (
-        f"{lead}{contrast} in visited boxes, against like boxes left alone (the contrast)."
+        f"{lead} a fall of {contrast} (the contrast: visited boxes against like boxes left alone)."
         if contrast
-        else f"{lead.removesuffix(' ')} no fall in visited boxes reliably, not even by half. Pool more crime types, visit more boxes, or run it for longer."
+        else f"{lead} no fall in visited boxes reliably, not even by half. Pool more crime types, visit more boxes, or run it "
+        "for longer."
     )
     second = (
-        f"For the net effect, boxes and the eight around them together: {net}."
+        f"The net effect, boxes and the eight around them together: a fall of {net}."
         if net
-        else "The net effect, boxes and the eight around them together, would not be shown even if half of the crime were prevented: plan for longer before you promise it."
+        else "The net effect, boxes and the eight around them together, would not be shown reliably even if half of the crime "
+        "were prevented: plan for longer before you promise it."
     )
     return [first, second]
 
@@ -260,12 +261,10 @@ def _shown_words(curve: list[list[float]]) -> str:
     enough = next(((effect, power) for effect, power in curve if power >= ENOUGH), None)
     if enough is None:
         best = max(curve, key=lambda point: point[1])
-        return f"a fall of {best[0]:.0%} in {tenths_words(best[1])}" if best[1] >= HALF else ""
-    text = f"a fall of {enough[0]:.0%} in {tenths_words(enough[1])}"
+        return f"{100 * best[0]:.0f} % in {tenths_words(best[1])}" if best[1] >= HALF else ""
+    text = f"{100 * enough[0]:.0f} % in {tenths_words(enough[1])}"
     smaller = [point for point in curve if point[0] < enough[0] and point[1] < 0.65]
-    if smaller:
-        text += f", {smaller[-1][0]:.0%} only in {tenths_words(smaller[-1][1])}"
-    return text
+    return f"{text}, {100 * smaller[-1][0]:.0f} % only in {tenths_words(smaller[-1][1])}" if smaller else text
 
 
 def tenths_words(power: float) -> str:

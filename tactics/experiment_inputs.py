@@ -37,7 +37,7 @@ from tactics.engine.impact.study import Floats, Ints
 
 STRETCH_DAYS = 84
 """Twelve weeks of the agency's past are planned again: enough crimes for a figure, near enough to be like tomorrow."""
-SHORTEST_DAYS = 14
+SHORTEST_DAYS = 7
 YEAR = dt.timedelta(days=365)
 MOST_VALUES = 20_000_000
 """Shifts × cells × crime types held at once, 80 MB: a large city's stretch is shorter, and has as many crimes."""
@@ -90,7 +90,9 @@ def experiment_inputs(
             "No incident of the last year is known.", next_step="import incidents first (Data → Feeds)."
         )
     # A feed that is a month late must not make the last month look peaceful.
-    end = aware(table.occurred_utc[-1])
+    end, begin = aware(table.occurred_utc[-1]), aware(table.occurred_utc[0])
+    # Days before the first record are not peaceful but unknown; half of what is known must be left to count from.
+    days = max(SHORTEST_DAYS, min(days, (end - begin).days // 2))
     periods = periods_between(windows, agency.time_zone, utc64(end - dt.timedelta(days=days)), utc64(end))
     if len(periods.from_utc) < 2:
         raise MissionsError(

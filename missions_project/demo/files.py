@@ -152,7 +152,7 @@ def write_city(
     streams = [np.random.default_rng(s) for s in np.random.SeedSequence([seed, 3]).spawn(4)]
     progress(4, 10, "Writing maps")
     layers = {
-        name: write_layer(folder / f"{name}.geojson", features)
+        name: _geojson(folder / f"{name}.geojson", features)
         for name, features in city_layers(world.city, streams[0]).items()
     }
     progress(5, 10, "Writing incidents")
@@ -204,8 +204,7 @@ def _csv(path: Path, frame: pd.DataFrame) -> Path:
     return _replace(path, gzip.compress(content, 6, mtime=0) if path.suffix == ".gz" else content)
 
 
-def write_layer(path: Path, features: list[Feature]) -> Path:
-    """Write one map layer as GeoJSON."""
+def _geojson(path: Path, features: list[Feature]) -> Path:
     collection = {"type": "FeatureCollection", "features": features}
     return _replace(path, (json.dumps(collection, separators=(",", ":")) + "\n").encode())
 
