@@ -66,8 +66,9 @@ class StudyForm(forms.ModelForm):  # type: ignore[type-arg]
         }
         for name, choices in rows.items():
             self.fields[name].queryset = choices  # type: ignore[attr-defined]
-        for name in ("first", "last"):
-            self.fields[name].required = True
+        for name, label in (("first", "First shift on"), ("last", "Last shift on")):
+            self.fields[name].required, self.fields[name].label = True, label
+            self.fields[name].help_text = "The local date on which the shift starts."
 
     def _post_clean(self) -> None:
         for name in CHOICES:

@@ -96,6 +96,7 @@ def test_without_an_effect_it_reads_not_shown_and_how_long_it_would_take(db: Non
     assert report.verdict == Verdict.NOT_SHOWN
     assert report.sentence.startswith("Not shown:")
     assert "no effect" not in report.sentence
+    assert " more to " in report.sentence
     contrast = effect_of(report.figures, "contrast")
     assert contrast is not None
     assert contrast["low"] < 0 < contrast["high"]
