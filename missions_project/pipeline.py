@@ -31,8 +31,6 @@ from ingestion.tasks import drop_folder_task, import_task, retention_task
 from missions_project.lib.runs import RunStatus
 from patrols import services
 from patrols.models import MissionPlan
-from tactics.models import Inquiry
-from tactics.tasks import inquiry_task
 from patrols.tasks import (
     gunfire_decision_task,
     notice_task,
@@ -41,9 +39,9 @@ from patrols.tasks import (
     presence_task,
     shift_planning_task,
 )
-from tactics.models import ImpactReport
+from tactics.models import ImpactReport, Inquiry
 from tactics.services import reports_due
-from tactics.tasks import impact_report_task
+from tactics.tasks import impact_report_task, inquiry_task
 
 logger = logging.getLogger(__name__)
 DRIFT_EVERY = timedelta(hours=20)

@@ -68,8 +68,9 @@ class StudyForm(forms.ModelForm):  # type: ignore[type-arg]
         }
         for name, choices in rows.items():
             self.fields[name].queryset = choices  # type: ignore[attr-defined]
-        for name in ("first", "last"):
-            self.fields[name].required = True
+        for name, label in (("first", "First shift on"), ("last", "Last shift on")):
+            self.fields[name].required, self.fields[name].label = True, label
+            self.fields[name].help_text = "The local date on which the shift starts."
 
     def _post_clean(self) -> None:
         for name in CHOICES:
@@ -81,6 +82,10 @@ class StudyForm(forms.ModelForm):  # type: ignore[type-arg]
         first, last = data.get("first"), data.get("last")
         if first and last and last < first:
             self.add_error("last", "The last shift must not be before the first.")
+        others = ImpactStudy.objects.filter(agency=self.instance.agency, name=data.get("name", ""))
+        # The agency is no field here, so that Django leaves the row's own constraint out.
+        if others.exclude(pk=self.instance.pk).exists():
+            self.add_error("name", "There is a study of this name already, perhaps a cancelled one.")
         return data
 
     def for_service(self) -> dict[str, Any]:

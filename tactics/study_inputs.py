@@ -292,9 +292,13 @@ def _young(rows: list[PlanRow], now: dt.datetime) -> list[str]:
 
 
 def _gaps(agency: Agency, rows: list[PlanRow], first: dt.date, last: dt.date, now: dt.datetime) -> list[str]:
-    """Which shift instances of the period have no published plan, in words. One query."""
+    """Which shift instances between the first and the last plan have no published plan, in words. One query."""
     planned = {(row.shift_id, row.on) for row in rows}
-    until = min(last, (now - dt.timedelta(days=1)).date())
+    if not planned:
+        return []
+    # A year back, most agencies had no plans yet: that is no gap.
+    first = max(first, rows[0].on)
+    until = min(last, rows[-1].on, (now - dt.timedelta(days=1)).date())
     every = list(Shift.objects.filter(agency=agency))
     days = [first + dt.timedelta(days=n) for n in range(max((until - first).days + 1, 0))]
     return [

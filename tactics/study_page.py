@@ -40,6 +40,7 @@ def study_context(access: Access, row: StudyRow, report: ImpactReport | None) ->
         "registration": registration_of(study),
         "design": design_lines(specification),
         "specification": specification,
+        "level": f"{100 * specification['confidence']:g} %",
         "further": further_of(figures) if report else [],
         "lines": _grouped(report_lines(figures, specification["estimand"])) if report else [],
         "checks": report_checks(figures) if report else [],
@@ -73,9 +74,9 @@ def _specification(study: ImpactStudy, report: ImpactReport | None) -> dict[str,
 def _minimum(study: ImpactStudy) -> str:
     if study.minimum_detectable is None:
         return ""
-    boxes = f"{percent(study.minimum_detectable)} in visited boxes"
+    boxes = f"{percent(study.minimum_detectable)} or more in visited boxes"
     net = study.net_minimum_detectable
-    return boxes if net is None else f"{boxes}; {percent(net)} with the boxes around"
+    return boxes if net is None else f"{boxes}, and of {percent(net)} or more with the boxes around"
 
 
 def design_lines(specification: dict[str, Any]) -> list[tuple[str, str]]:

@@ -50,9 +50,12 @@ def study_new(request: HttpRequest, access: Access) -> HttpResponse:
     """Set up a study; what it could show is worked out at once, before anybody can freeze it."""
     form = StudyForm(request.POST or None, agency=access.agency, initial=study_initial(request.GET))
     if form.is_valid():
-        study = study_create(agency=access.agency, actor=access.user, **form.for_service())
-        _work_out(request, access, study)
-        return _page(access, study)
+        try:
+            study = study_create(agency=access.agency, actor=access.user, **form.for_service())
+            _work_out(request, access, study)
+            return _page(access, study)
+        except (MissionsError, ValidationError) as exc:
+            form.add_error(None, _words(exc))
     return render(request, "tactics/studies/edit.html", {"tab": "studies", "form": form})
 
 
@@ -68,10 +71,17 @@ def study_edit(request: HttpRequest, access: Access, study_id: int) -> HttpRespo
     shown = ImpactStudy.objects.get(pk=study.pk)
     form = StudyForm(request.POST or None, agency=access.agency, instance=shown)
     if form.is_valid():
-        study_change(study=study, **form.for_service())
-        _work_out(request, access, study)
-        return _page(access, study)
+        try:
+            study_change(study=study, **form.for_service())
+            _work_out(request, access, study)
+            return _page(access, study)
+        except (MissionsError, ValidationError) as exc:
+            form.add_error(None, _words(exc))
     return render(request, "tactics/studies/edit.html", {"tab": "studies", "form": form, "study": study})
+
+
+def _words(error: MissionsError | ValidationError) -> str:
+    return validation_text(error) if isinstance(error, ValidationError) else str(error)
 
 
 def _work_out(request: HttpRequest, access: Access, study: ImpactStudy) -> None:
@@ -114,10 +124,8 @@ def _do(request: HttpRequest, access: Access, study_id: int, action: Any, done: 
     try:
         action(row)
         messages.success(request, done)
-    except MissionsError as exc:
-        messages.error(request, str(exc))
-    except ValidationError as exc:
-        messages.error(request, validation_text(exc))
+    except (MissionsError, ValidationError) as exc:
+        messages.error(request, _words(exc))
     return _page(access, row.study)
 
 

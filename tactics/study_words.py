@@ -43,7 +43,7 @@ def _lead(figures: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def sentence_of(figures: dict[str, Any], *, crimes: str, hours: float) -> str:
+def sentence_of(figures: dict[str, Any], *, crimes: str, hours: float, confidence: float = 0.95) -> str:
     """The one plain sentence at the top. ``crimes``: the crime types in words. "Not shown" never becomes "none"."""
     if any(control["fails"] for control in figures["controls"]):
         return "No verdict: a check on crimes that missions cannot have changed failed."
@@ -53,7 +53,7 @@ def sentence_of(figures: dict[str, Any], *, crimes: str, hours: float) -> str:
     where = "in visited boxes and around them" if lead["key"] == "net" else "in visited boxes"
     when = f"in the {hours:g} hours after the start" if hours != 1 else "in the hour after the start"
     low, high = percent(lead["low"]), percent(lead["high"])
-    level = "95 % interval"
+    level = f"{100 * confidence:g} % interval"
     if lead["low"] > 0:
         return f"Missions were followed by {percent(lead['estimate'])} less {crimes} {where} {when}; {level} {low} to {high}."
     if lead["high"] < 0:
@@ -61,9 +61,11 @@ def sentence_of(figures: dict[str, Any], *, crimes: str, hours: float) -> str:
             f"Missions were followed by {percent(-lead['estimate'])} more {crimes} {where} {when}; {level} "
             f"{percent(-lead['high'])} to {percent(-lead['low'])}."
         )
+    best = lead["estimate"]
+    guess = f"{percent(best)} less" if best >= 0 else f"{percent(-best)} more"
     return (
-        f"Not shown: missions may have prevented between {low} and {high} of {crimes} {where} {when} (best estimate "
-        f"{percent(lead['estimate'])}); the interval includes zero."
+        f"Not shown: the best estimate is {guess} {crimes} {where} {when}, but anything from {percent(-lead['low'])} more to "
+        f"{high} less fits what happened ({level})."
     )
 
 

@@ -37,6 +37,8 @@ IN_ORDER_OF_USE = (
     "run_shift",
     "backtest",
     "drift",
+    "impact_study",
+    "demo_history",
 )
 COMMANDS_INTRO = """\
 # Commands

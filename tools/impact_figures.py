@@ -23,8 +23,11 @@ def figures(today: dt.date, weeks: int, folder: Path) -> list[str]:
     """Plant the history, ask everything that the walk-through shows, write the pictures; returns what was found in words."""
     from django.core.management import call_command
 
-    from agencies.models import Agency, CrimeType
-    from missions_project.demo.past import PAST_SLUG
+    from agencies.models import CrimeType
+    from missions_project.demo.planted import Truth
+    from missions_project.demo.planted_city import STUDY_SLUG, planted_city_make
+    from missions_project.demo.setup import CITY_SEED
+    from missions_project.lib.progress import no_progress
     from tactics.curves import CurveChoices
     from tactics.curves_chart import curves_svg
     from tactics.experiment import ExperimentChoices, experiment_sentences, experiment_shown
@@ -37,11 +40,14 @@ def figures(today: dt.date, weeks: int, folder: Path) -> list[str]:
         report_queue,
         rolling_study_ensure,
     )
+    from tactics.services.studies import SETTLE_DAYS
     from tactics.study_chart import effect_svg
 
     call_command("migrate", verbosity=0)
-    call_command("demo_past", "--weeks", str(weeks), "--today", today.isoformat())
-    agency = Agency.objects.get(slug=PAST_SLUG)
+    agency, _ = planted_city_make(
+        slug=STUDY_SLUG, weeks=weeks, last=today - dt.timedelta(days=SETTLE_DAYS + 1), city_seed=CITY_SEED, seed=7,
+        truth=Truth(prevented=0.6, displaced=0.2, complied=0.8), progress=no_progress,
+    )  # fmt: skip
     types = tuple(CrimeType.objects.filter(agency=agency, is_active=True).exclude(slug="gunfire").values_list("slug", flat=True))
 
     def answer(kind: str, choices: dict[str, object]) -> dict[str, object]:
@@ -51,7 +57,7 @@ def figures(today: dt.date, weeks: int, folder: Path) -> list[str]:
 
     folder.mkdir(parents=True, exist_ok=True)
     told: list[str] = []
-    asked = ExperimentChoices(2, 91, types, 10, 16, 70)
+    asked = ExperimentChoices(2, 91, types, 10, 16, 80)
     shown = experiment_shown(asked, answer(Inquiry.Kind.EXPERIMENT, asked.as_json()))
     told += experiment_sentences(shown)
     (folder / "impact-power.svg").write_bytes(experiment_svg(shown))
@@ -69,7 +75,7 @@ def figures(today: dt.date, weeks: int, folder: Path) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weeks", type=int, default=13)
+    parser.add_argument("--weeks", type=int, default=26)
     parser.add_argument("--today", type=dt.date.fromisoformat, default=TODAY)
     parser.add_argument("--out", type=Path, default=IMAGES)
     options = parser.parse_args()

@@ -105,7 +105,9 @@ def _report(report: ImpactReport, reporter: RunReporter) -> None:
     with transaction.atomic():
         reporter.record(
             figures=figures,
-            sentence=sentence_of(figures, crimes=words, hours=asked["window_hours"])[:500],
+            sentence=sentence_of(
+                figures, crimes=words, hours=asked["window_hours"], confidence=asked["confidence"]
+            )[:500],
             verdict=str(verdict_of(figures)),
             data_hash=inputs.data_hash(),
             counts={

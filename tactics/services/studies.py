@@ -195,8 +195,8 @@ def study_cancel(*, study: ImpactStudy, actor: User, reason: str) -> ImpactStudy
     return study
 
 
-def rolling_study_ensure(*, agency: Agency) -> ImpactStudy:
-    """Return the agency's study over all plans; make it where there is none, of all active crime types but gunfire alone."""
+def rolling_study_ensure(*, agency: Agency, now: dt.datetime | None = None) -> ImpactStudy:
+    """Return the agency's study over all plans; make it where there is none, of all active crime types."""
     known = ImpactStudy.objects.filter(agency=agency, kind=Kind.ROLLING).first()
     if known is not None:
         return known
@@ -212,7 +212,7 @@ def rolling_study_ensure(*, agency: Agency) -> ImpactStudy:
         question="Do missions prevent crime, over all published plans so far?",
         crime_types=types,
         state=State.RUNNING,
-        next_report_at=timezone.now(),
+        next_report_at=now or timezone.now(),
     )
     study.full_clean()
     try:
@@ -303,7 +303,7 @@ def _rolling_types(study: ImpactStudy) -> None:
     types = CrimeType.objects.filter(agency=study.agency, is_active=True, pk__in=known).order_by("pk")
     if keys := list(types.values_list("pk", flat=True)):
         study.crime_types = keys
-        study.save()
+        study.save(update_fields=["crime_types"])
 
 
 def _check_due(study: ImpactStudy, early: bool) -> None:
@@ -368,7 +368,7 @@ def _rolling_begin(now: dt.datetime) -> None:
         period_from__lt=now - dt.timedelta(days=ROLLING_AFTER_DAYS),
     )
     for agency in Agency.objects.filter(~Exists(has_one), Exists(plans)):
-        rolling_study_ensure(agency=agency)
+        rolling_study_ensure(agency=agency, now=now)
 
 
 def next_month(study: ImpactStudy, now: dt.datetime) -> dt.datetime:

@@ -81,7 +81,7 @@ def test_neither_model_nor_database_lets_a_frozen_study_change(frozen: ImpactStu
 
 
 def test_a_frozen_study_cannot_be_thawed_changed_or_deleted(frozen: ImpactStudy) -> None:
-    with pytest.raises(DatabaseError, match="frozen|constraint"), transaction.atomic():
+    with pytest.raises(DatabaseError, match=r"frozen|constraint"), transaction.atomic():
         ImpactStudy.objects.filter(pk=frozen.pk).update(frozen_at=None, state=State.DRAFT)
     with pytest.raises(MissionsError, match="frozen"):
         study_change(study=frozen, question="Another?")
