@@ -48,7 +48,11 @@ def figures(today: dt.date, weeks: int, folder: Path) -> list[str]:
         slug=STUDY_SLUG, weeks=weeks, last=today - dt.timedelta(days=SETTLE_DAYS + 1), city_seed=CITY_SEED, seed=7,
         truth=Truth(prevented=0.6, displaced=0.2, complied=0.8), progress=no_progress,
     )  # fmt: skip
-    types = tuple(CrimeType.objects.filter(agency=agency, is_active=True).exclude(slug="gunfire").values_list("slug", flat=True))
+    types = tuple(
+        CrimeType.objects.filter(agency=agency, is_active=True)
+        .exclude(slug="gunfire")
+        .values_list("slug", flat=True)
+    )
 
     def answer(kind: str, choices: dict[str, object]) -> dict[str, object]:
         inquiry = inquiry_answer(inquiry=inquiry_ask(agency=agency, kind=kind, choices=choices))
@@ -74,7 +78,9 @@ def figures(today: dt.date, weeks: int, folder: Path) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--weeks", type=int, default=26)
     parser.add_argument("--today", type=dt.date.fromisoformat, default=TODAY)
     parser.add_argument("--out", type=Path, default=IMAGES)

@@ -234,5 +234,3 @@ def tactic_items(agency: Agency) -> list[ChecklistItem]:
 
 
 register(tactic_items, order=50)
-
-__all__ = ["study_admin"]

@@ -25,7 +25,9 @@ SignIn = Callable[[User | None], Client]
 
 @pytest.fixture
 def past(db: None) -> PastWeeks:
-    return make_past(days=8, shifts=2, per_shift=60.0, truth=Truth(prevented=0.9, displaced=0.0, complied=1.0))
+    return make_past(
+        days=8, shifts=2, per_shift=60.0, truth=Truth(prevented=0.9, displaced=0.0, complied=1.0)
+    )
 
 
 def asked(past: PastWeeks) -> dict[str, Any]:
@@ -67,7 +69,10 @@ def test_the_page_shows_both_pictures_with_tables_and_the_warning(past: PastWeek
             chart = client.get(reverse("tactics:curves_chart", args=["riverton", which]), asked(past))
             assert chart["Content-Type"] == "image/svg+xml"
             assert b"Descriptive" in chart.content or b"<svg" in chart.content
-    assert client.get(reverse("tactics:curves_chart", args=["riverton", "other"]), asked(past)).status_code == 404
+    assert (
+        client.get(reverse("tactics:curves_chart", args=["riverton", "other"]), asked(past)).status_code
+        == 404
+    )
     assert "Not worked out yet" in client.get(page(), asked(past) | {"types": ["robbery"]}).content.decode()
 
 
@@ -107,9 +112,16 @@ def test_a_period_without_plans_says_why(past: PastWeeks) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    [{"from": "soon"}, {"from": "2026-03-02", "to": "2026-03-01"}, {"from": "2001-01-01", "to": "2026-01-01"}, {"types": "arson"}],
+    [
+        {"from": "soon"},
+        {"from": "2026-03-02", "to": "2026-03-01"},
+        {"from": "2001-01-01", "to": "2026-01-01"},
+        {"types": "arson"},
+    ],
 )
-def test_choices_that_make_no_sense_get_a_plain_answer(past: PastWeeks, sign_in: SignIn, query: dict[str, str]) -> None:
+def test_choices_that_make_no_sense_get_a_plain_answer(
+    past: PastWeeks, sign_in: SignIn, query: dict[str, str]
+) -> None:
     client = sign_in(make_member(past.agency, "analyst"))
     assert client.get(page(), query).status_code == 400
     assert client.get(reverse("tactics:curves_chart", args=["riverton", "fair"]), query).status_code == 400
@@ -118,11 +130,15 @@ def test_choices_that_make_no_sense_get_a_plain_answer(past: PastWeeks, sign_in:
 def test_officers_strangers_and_nobody_do_not_see_it(past: PastWeeks, sign_in: SignIn) -> None:
     for address in (page(), reverse("tactics:curves_chart", args=["riverton", "fair"])):
         assert sign_in(None).get(address).status_code == 302
-        assert sign_in(make_member(make_agency(f"lake{len(address)}"), "admin")).get(address).status_code == 404
+        assert (
+            sign_in(make_member(make_agency(f"lake{len(address)}"), "admin")).get(address).status_code == 404
+        )
         assert sign_in(make_member(past.agency, "officer")).get(address).status_code == 403
 
 
-def test_the_page_costs_seven_queries(past: PastWeeks, sign_in: SignIn, django_assert_max_num_queries: Any) -> None:
+def test_the_page_costs_seven_queries(
+    past: PastWeeks, sign_in: SignIn, django_assert_max_num_queries: Any
+) -> None:
     answered(past)
     client = sign_in(make_member(past.agency, "analyst"))
     client.get(page(), asked(past))

@@ -33,7 +33,13 @@ def scene(db: None) -> Scene:
 
 
 def make_report(
-    scene: Scene, estimate: float | None, low: float | None, high: float | None, *, dose: Any = None, fails: bool = False
+    scene: Scene,
+    estimate: float | None,
+    low: float | None,
+    high: float | None,
+    *,
+    dose: Any = None,
+    fails: bool = False,
 ) -> ImpactReport:
     """A finished report whose net effect the test chooses."""
     types = [row.pk for row in CrimeType.objects.filter(agency=scene.agency)]
@@ -102,13 +108,21 @@ def test_without_a_study_nothing_is_shown_to_gain(scene: Scene, sign_in: SignIn)
     look(scene)
     assert not PolicyProposal.objects.filter(purpose="gain").exists()
     page = sign_in(make_member(scene.agency, "supervisor")).get(address()).content.decode()
-    assert "There is no study’s report yet" in page or "There is no study&#x27;s report yet" in page or "no study's report yet" in page
+    assert (
+        "There is no study’s report yet" in page
+        or "There is no study&#x27;s report yet" in page
+        or "no study's report yet" in page
+    )
 
 
 def test_a_dose_is_proposed_inside_the_doses_that_were_drawn(scene: Scene) -> None:
     bins = [{"from_minutes": 5, "to_minutes": 12}, {"from_minutes": 13, "to_minutes": 25}]
     make_report(
-        scene, 0.01, -0.3, 0.3, dose={"per_ten_minutes": 0.2, "low": 0.1, "high": 0.3, "p_value": 0.001, "bins": bins}
+        scene,
+        0.01,
+        -0.3,
+        0.3,
+        dose={"per_ten_minutes": 0.2, "low": 0.1, "high": 0.3, "p_value": 0.001, "bins": bins},
     )
     look(scene)
     proposal = PolicyProposal.objects.get(field="dose_max_minutes")
@@ -203,7 +217,12 @@ def test_reasons_about_persons_are_not_kept(proposal: PolicyProposal, owner_user
 def test_the_service_turns_four_dials_and_refuses_what_a_policy_cannot_have(
     scene: Scene, owner_user: User
 ) -> None:
-    common: dict[str, Any] = {"agency": scene.agency, "policy_id": scene.policy.pk, "actor": owner_user, "reason": "r"}
+    common: dict[str, Any] = {
+        "agency": scene.agency,
+        "policy_id": scene.policy.pk,
+        "actor": owner_user,
+        "reason": "r",
+    }
     with pytest.raises(MissionsError, match="no dial"):
         policy_dial_set(dial="name", value_from=0, value_to=1, **common)
     with pytest.raises(MissionsError, match="cannot have this value"):
@@ -239,7 +258,9 @@ def test_who_looks_who_decides_and_who_reads(scene: Scene, proposal: PolicyPropo
     assert proposal.status == Status.OPEN
 
 
-def test_a_supervisor_cannot_have_it_looked_for_and_an_analyst_can(scene: Scene, sign_in: SignIn, monkeypatch: Any) -> None:
+def test_a_supervisor_cannot_have_it_looked_for_and_an_analyst_can(
+    scene: Scene, sign_in: SignIn, monkeypatch: Any
+) -> None:
     sent: list[int] = []
     monkeypatch.setattr("tactics.inquiry_pages.inquiry_task.delay_on_commit", sent.append)
     sign_in(make_member(scene.agency, "supervisor")).post(address())
