@@ -83,6 +83,6 @@ def study_curves_chart(request: HttpRequest, access: Access, study_id: int) -> H
 
 def _picture(access: Access, choices: CurveChoices, which: str) -> HttpResponse:
     answered, _ = inquiry_for(access.agency, Inquiry.Kind.CURVES, choices.as_json())
-    if answered is None:
+    if answered is None or answered.answer is None:
         raise Http404("These curves were not worked out yet.")
     return svg_response(curves_svg(answered.answer[which], clock=CLOCKS[which]))

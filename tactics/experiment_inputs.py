@@ -5,6 +5,7 @@ Nothing here needs a plan, a unit or a model: an agency that has a grid, shifts 
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from django.utils import timezone
@@ -168,14 +169,14 @@ def _harm(
     periods: Periods,
 ) -> tuple[Floats, int]:
     """Each shift's harm [S, N]: of its forecast where there is one, else the plain count's; and how many have forecasts."""
-    run_of: dict[np.datetime64, int] = {}
+    run_of: dict[Any, int] = {}
     first, last = aware(periods.from_utc[0]), aware(periods.from_utc[-1])
     runs = (
         succeeded_forecasts(agency)
         .filter(grid=grid, period_from__range=(first, last))
         .order_by("finished_at")
     )
-    shift_at = {one: number for number, one in enumerate(periods.from_utc.tolist())}
+    shift_at: dict[Any, int] = {one: number for number, one in enumerate(periods.from_utc.tolist())}
     sample = None
     for run in runs:
         # A later forecast of the same shift takes the place of an earlier one.

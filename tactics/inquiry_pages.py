@@ -119,7 +119,7 @@ def design_chart(request: HttpRequest, access: Access) -> HttpResponse:
     except MissionsError as exc:
         return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
     answered, _ = inquiry_for(access.agency, Inquiry.Kind.EXPERIMENT, choices.as_json())
-    if answered is None:
+    if answered is None or answered.answer is None:
         raise Http404("This experiment was not worked out yet.")
     return svg_response(experiment_svg(experiment_shown(choices, answered.answer)))
 

@@ -41,14 +41,11 @@ def measured_overdispersion(agency: Agency) -> float | None:
 def finding_of(report: ImpactReport, key: str) -> Finding:
     """Return one of the report's effects with its interval; without one (or with a failed check) the limits are NaN. No query."""
     row = next((one for one in report.figures.get("effects", []) if one.get("key") == key), None) or {}
-    limits = [row.get(name) for name in ("estimate", "low", "high")]
-    if any(value is None for value in limits) or any(
-        one.get("fails") for one in report.figures.get("controls", [])
-    ):
+    limits = [float(row[name]) for name in ("estimate", "low", "high") if row.get(name) is not None]
+    if len(limits) < 3 or any(one.get("fails") for one in report.figures.get("controls", [])):
         # What missions cannot have changed differs: no figure of this study may move a dial.
         return Finding(math.nan, math.nan, math.nan)
-    estimate, low, high = (float(value) for value in limits)
-    return Finding(estimate, low, high, report.study.confidence)
+    return Finding(limits[0], limits[1], limits[2], report.study.confidence)
 
 
 def proposals_of(agency: Agency, *, decided: int = 20) -> tuple[list[PolicyProposal], list[PolicyProposal]]:

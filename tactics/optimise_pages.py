@@ -36,7 +36,8 @@ def optimise(request: HttpRequest, access: Access) -> HttpResponse:
     if answered := context["answered"]:
         basis = answered.answer["basis"]
         crimes = basis["crimes_a_year"]
-        context |= {"basis": basis, "longer_days": _longer_days(basis)}
+        is_gain = any(one.purpose == PolicyProposal.Purpose.GAIN for one in still)
+        context |= {"basis": basis, "longer_days": None if is_gain else _longer_days(basis)}
         context["kept"] = [
             _row(one, crimes) for one in answered.answer["changes"] if one["verdict"] == "keep"
         ]

@@ -92,7 +92,8 @@ def proposals_found(agency: Agency, progress: Progress) -> tuple[PatrolPolicy, l
     changes: list[Change] = []
     for at, (dial, value) in enumerate(_steps(policy)):
         progress(1 + at, 8, f"Trying {LABELS[dial]} {value:g}")
-        tried = replace(dials, **{dial: value})
+        turned: dict[str, Any] = {dial: value}
+        tried = replace(dials, **turned)
         if tried.problems():
             continue
         then = tonight.under(tried, overdispersion)

@@ -81,7 +81,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--weeks", type=int, default=26)
+    parser.add_argument("--weeks", type=int, default=8)
     parser.add_argument("--today", type=dt.date.fromisoformat, default=TODAY)
     parser.add_argument("--out", type=Path, default=IMAGES)
     options = parser.parse_args()

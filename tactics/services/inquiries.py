@@ -32,7 +32,8 @@ def inquiry_ask(
     open_ones = Inquiry.objects.filter(
         agency=agency, kind=kind, choices_hash=mark, status__in=[RunStatus.QUEUED, RunStatus.RUNNING]
     )
-    if (waiting := open_ones.first()) is not None:
+    waiting: Inquiry | None = open_ones.first()
+    if waiting is not None:
         return waiting
     inquiry = Inquiry(agency=agency, kind=kind, choices=choices, choices_hash=mark, requested_by=requested_by)
     inquiry.full_clean(exclude=["answer", "choices"])

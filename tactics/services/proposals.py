@@ -97,6 +97,7 @@ def _turn(proposal: PolicyProposal, actor: User, reason: str) -> None:
             value_to=proposal.value_to, actor=actor, reason=reason,
         )  # fmt: skip
         return
+    assert proposal.rule_id is not None  # a constraint says so
     turned = TacticRule.objects.filter(
         pk=proposal.rule_id, agency=proposal.agency, preference=proposal.value_from
     ).update(preference=proposal.value_to)

@@ -57,7 +57,7 @@ def test_an_experiment_is_designed_and_becomes_a_study(
     page.get_by_role("button", name="Work it out").click()
     page.get_by_text("With 3 boxes per beat and shift and three months you would show").wait_for()
     assert "k=3" in page.url
-    assert page.locator("img.chart").evaluate("image => image.complete && image.naturalWidth > 0")
+    assert page.locator("img.chart").evaluate("image => image.decode().then(() => image.naturalWidth > 0)")
     fits(page, shots, "design")
     page.get_by_role("link", name="Make this a study").click()
     page.get_by_label("Name").first.wait_for()
@@ -69,7 +69,9 @@ def test_an_experiment_is_designed_and_becomes_a_study(
 def test_curves_are_shown_with_their_warning(signed_in_page: Callable[..., Page], shots: Path | None) -> None:
     past = make_past(days=8, shifts=2, per_shift=60.0)
     page = signed_in_page(make_member(past.agency, "analyst"))
-    page.goto(f"{reverse('tactics:curves', args=['riverton'])}?from={past.first}&to={past.last}")
+    page.goto(
+        f"{reverse('tactics:curves', args=['riverton'])}?from={past.first}&to={past.last}&types=robbery&types=burglary"
+    )
     page.get_by_role("button", name="Work it out").click()
     page.get_by_text("Do not compare these lines").wait_for()
     fits(page, shots, "curves")
