@@ -74,6 +74,9 @@ def test_curves_are_shown_with_their_warning(signed_in_page: Callable[..., Page]
     )
     page.get_by_role("button", name="Work it out").click()
     page.get_by_text("Do not compare these lines").wait_for()
+    for picture in page.locator("img.chart").all():
+        # Also so that no request is still on its way when the test's database is gone.
+        assert picture.evaluate("image => image.decode().then(() => image.naturalWidth > 0)")
     fits(page, shots, "curves")
 
 
