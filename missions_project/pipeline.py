@@ -40,10 +40,10 @@ from patrols.tasks import (
     presence_task,
     shift_planning_task,
 )
-from tactics.models import ImpactReport
+from tactics.models import ImpactReport, Inquiry
 from tactics.services import reports_due, tactic_updates_due
 from tactics.services.saved_reports import report_mails_claim
-from tactics.tasks import impact_report_task, report_mail_task, tactic_update_task
+from tactics.tasks import impact_report_task, inquiry_task, report_mail_task, tactic_update_task
 
 logger = logging.getLogger(__name__)
 DRIFT_EVERY = timedelta(hours=20)
@@ -265,5 +265,6 @@ _RUNS: tuple[tuple[Any, Any], ...] = (
     (TrainingRun, training_run_task),
     (ForecastRun, forecast_run_task),
     (MissionPlan, plan_task),
+    (Inquiry, inquiry_task),
     (ImpactReport, impact_report_task),
 )

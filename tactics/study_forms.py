@@ -3,7 +3,9 @@
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 
+from agencies.lookups import pk_from_text
 from agencies.models import Agency, Beat, CrimeType, District, Shift
 from tactics.models import ImpactStudy
 
@@ -95,6 +97,19 @@ class StudyForm(forms.ModelForm):  # type: ignore[type-arg]
                 "minimum_detectable": round(percent / 100, 6), "net_minimum_detectable": None, "minimum_basis": BY_HAND,
             }  # fmt: skip
         return data
+
+
+def study_initial(query: QueryDict) -> dict[str, Any]:
+    """What an address hands to the form of a new study, as the experiment designer does; the form checks it when it is sent."""
+    found: dict[str, Any] = {
+        name: query[name] for name in ("first", "last", "window_hours", "minimum_percent") if query.get(name)
+    }
+    # Anything else than a number would not be found among the choices, and make the page fail.
+    return found | {
+        name: [pk for text in query.getlist(name) if (pk := pk_from_text(text))]
+        for name in CHOICES
+        if name in query
+    }
 
 
 BY_HAND = "entered by hand, from the experiment designer or another source"

@@ -20,7 +20,7 @@ from tactics.services import (
     study_create,
     study_freeze,
 )
-from tactics.study_forms import CancelForm, StudyForm
+from tactics.study_forms import CancelForm, StudyForm, study_initial
 from tactics.study_page import chosen_report, study_context
 from tactics.study_selectors import StudyRow, studies_of, study_of
 from tactics.tasks import impact_report_task
@@ -48,7 +48,7 @@ def studies(request: HttpRequest, access: Access) -> HttpResponse:
 @agency_page(RUNS_STUDIES)
 def study_new(request: HttpRequest, access: Access) -> HttpResponse:
     """Set up a study; what it could show is worked out at once, before anybody can freeze it."""
-    form = StudyForm(request.POST or None, agency=access.agency)
+    form = StudyForm(request.POST or None, agency=access.agency, initial=study_initial(request.GET))
     if form.is_valid():
         try:
             study = study_create(agency=access.agency, actor=access.user, **form.for_service())

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from agencies.models import Agency
 from tactics import services
-from tactics.models import ImpactReport
+from tactics.models import ImpactReport, Inquiry
 from tactics.services import saved_reports
 
 
@@ -22,3 +22,8 @@ def impact_report_task(report_id: int) -> None:
 @shared_task  # type: ignore[untyped-decorator]
 def report_mail_task(mail_id: int, attempt: int) -> None:
     saved_reports.report_mail_send(pk=mail_id, attempt=attempt)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def inquiry_task(inquiry_id: int) -> None:
+    services.inquiry_answer(inquiry=Inquiry.objects.get(pk=inquiry_id))

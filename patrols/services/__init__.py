@@ -11,6 +11,7 @@ from patrols.services.notice_choices import notice_choice_set, notice_secret_ren
 from patrols.services.notices import failures_record, notice_record, notice_send, notices_claim
 from patrols.services.overrides import mission_add, mission_assign, mission_withdraw, suppression_create
 from patrols.services.plans import plan_missions, plan_publish, plan_queue, plan_summary
+from patrols.services.policies import PolicyMoved, policy_dial_set
 from patrols.services.presence import presence_count, presence_due, presence_recount
 from patrols.services.reasons import plan_reasons_write, reasons_due
 from patrols.services.schedules import planning_run, plannings_claim, plans_publish_due
@@ -23,6 +24,7 @@ from patrols.services.visits import (
 )
 
 __all__ = [
+    "PolicyMoved",
     "VisitStarted",
     "addition_create",
     "addition_end",
@@ -55,6 +57,7 @@ __all__ = [
     "plan_queue",
     "plan_reasons_write",
     "plan_run",
+    "policy_dial_set",
     "presence_count",
     "presence_due",
     "presence_recount",

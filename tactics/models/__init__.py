@@ -3,7 +3,9 @@
 from tactics.models.catalogue import PlaceKind, Strength, Tactic, TacticRule
 from tactics.models.draws import DrawMethod, TacticDraw, TacticPolicy, TacticUpdate
 from tactics.models.hunches import Hunch
+from tactics.models.inquiries import Inquiry
 from tactics.models.notes import OfficerAction, VisitNote
+from tactics.models.proposals import PolicyProposal
 from tactics.models.reports import ReportMail, SavedReport
 from tactics.models.studies import ImpactReport, ImpactStudy
 from tactics.models.surroundings import PlaceLayer
@@ -15,10 +17,12 @@ __all__ = [
     "Hunch",
     "ImpactReport",
     "ImpactStudy",
+    "Inquiry",
     "OfficerAction",
     "OfficerPageSettings",
     "PlaceKind",
     "PlaceLayer",
+    "PolicyProposal",
     "PracticeShift",
     "ReportMail",
     "SavedReport",

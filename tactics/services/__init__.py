@@ -3,8 +3,10 @@
 from tactics.services.catalogue import StarterResult, starter_catalogue_create
 from tactics.services.draws import plan_tactics_draw
 from tactics.services.hunches import PERIOD_DAYS, hunch_answer, hunch_log
+from tactics.services.inquiries import inquiry_answer, inquiry_ask
 from tactics.services.notes import NOTE_MAX, TextRefused, text_about_a_place, visit_note_record
 from tactics.services.practice import practice_apply, practice_start
+from tactics.services.proposals import proposal_decide, proposals_make
 from tactics.services.reports import impact_report_execute
 from tactics.services.studies import (
     report_cancel,
@@ -31,10 +33,14 @@ __all__ = [
     "hunch_answer",
     "hunch_log",
     "impact_report_execute",
+    "inquiry_answer",
+    "inquiry_ask",
     "is_tickable",
     "plan_tactics_draw",
     "practice_apply",
     "practice_start",
+    "proposal_decide",
+    "proposals_make",
     "report_cancel",
     "report_queue",
     "reports_due",

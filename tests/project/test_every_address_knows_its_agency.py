@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from agencies.models import User
 from ingestion.models import Feed, ImportRun
-from tactics.services import rolling_study_ensure
+from tactics.services import inquiry_ask, rolling_study_ensure
 from tests.factories import make_agency, make_member, make_user
 from tests.ingestion.files import plain_feed
 from tests.patrols.scenes import ON, Scene, make_scene
@@ -38,8 +38,9 @@ def address(scene: Scene, name: str, arguments: list[str], slug: str = "riverton
     plan = scene.agency.missionplan_set.first() or scene.plan(publish=True)
     mission = plan.missions.all()[0]
     study = scene.agency.impactstudy_set.first() or rolling_study_ensure(agency=scene.agency)
+    inquiry = scene.agency.inquiry_set.first() or inquiry_ask(agency=scene.agency, kind="curves", choices={})
     known = {
-        "study_id": study.pk, "on": ON.isoformat(), "shift_slug": scene.shift.slug, "plan_id": plan.pk, "mission_id": mission.pk,
+        "inquiry_id": inquiry.pk, "proposal_id": 1, "which": "fair", "study_id": study.pk, "on": ON.isoformat(), "shift_slug": scene.shift.slug, "plan_id": plan.pk, "mission_id": mission.pk,
         "run_id": scene.run.pk, "slug": "burglary", "number": 1, "beside": 1, "row_id": 1, "feed_slug": "rms",
     }  # fmt: skip
     return reverse(name, kwargs={"agency_slug": slug} | {argument: known[argument] for argument in arguments})
@@ -59,7 +60,7 @@ def test_a_stranger_finds_nothing_and_nobody_signs_in(sign_in: SignIn) -> None:
     client = sign_in(stranger)
     for name, arguments in ADDRESSES:
         # The other agency's rows under one's own slug.
-        if set(arguments) & {"plan_id", "mission_id", "run_id", "study_id"}:
+        if set(arguments) & {"plan_id", "mission_id", "run_id", "study_id", "inquiry_id"}:
             there = address(scene, name, arguments, "lakeside")
             assert {client.get(there).status_code, client.post(there).status_code} <= {404, 405}, name
     client = sign_in(None)

@@ -1,0 +1,36 @@
+"""The curves of the time until the next crime, drawn on the server as SVG and labelled for what they are."""
+
+from typing import Any
+
+from agencies.engine.drawing import legend, paper, plain_axes, svg
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+DASHES = ("-", "--", "-.", ":")
+"""Besides the colour: a print in black and white must still tell the lines apart."""
+
+
+def curves_svg(curves: list[dict[str, Any]], *, clock: str) -> bytes:
+    """Draw the share of boxes with a crime against the minutes since the clock's start, with pointwise bands."""
+    figure = paper(7.2, 3.6)
+    axes = figure.subplots()
+    for number, curve in enumerate(curves):
+        colour = COLOURS[number % len(COLOURS)]
+        label = f"{curve['name']} ({curve['boxes']:,}, {curve['crimes']:,} with a crime)"
+        axes.step(
+            curve["minutes"], [100 * one for one in curve["share"]], DASHES[number % len(DASHES)], where="post",
+            color=colour, linewidth=1.8, label=label,
+        )  # fmt: skip
+        axes.fill_between(
+            curve["minutes"], [100 * one for one in curve["low"]], [100 * one for one in curve["high"]], step="post",
+            color=colour, alpha=0.12, linewidth=0,
+        )  # fmt: skip
+    if not curves:
+        axes.text(0.5, 0.5, "no visits were counted in this period", transform=axes.transAxes, ha="center")
+    axes.set_title("Descriptive", loc="right", fontsize=8, color="#555555")
+    axes.set_xlabel(f"Minutes since {clock}")
+    axes.set_ylabel("Boxes with a crime by then, %")
+    axes.set_ylim(bottom=0)
+    axes.set_xlim(left=0)
+    plain_axes(axes)
+    legend(axes, loc="upper left", fontsize=8)
+    return svg(figure)
