@@ -85,7 +85,9 @@ def question_table(result: Part) -> str:
             )
         if name in ("null", "net20"):
             # Lengths fall with the root of the number of shifts.
-            more = [(plain["length"] / by[other]["length"]) ** 2 for other in ("contrast", "contrast, overlap")]
+            more = [
+                (plain["length"] / by[other]["length"]) ** 2 for other in ("contrast", "contrast, overlap")
+            ]
             rows.append(
                 f"| shifts that the plain average needs for the same interval, {TRUTHS[name]} | {more[0]:.2f} × those of "
                 f"missions as designed, {more[1]:.2f} × overlap-weighted |"

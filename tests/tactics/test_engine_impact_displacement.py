@@ -58,9 +58,7 @@ def test_errors_by_shift_are_those_of_statsmodels_where_nothing_spills(planted):
     study = planted[1][1].study
     zero = np.zeros(len(study))
     one_week = np.zeros(study.plans, dtype=np.int64)
-    sums = sums_of(
-        replace(study, spill_in=zero, ring_drawn=zero, ring_spill_in=zero, plan_week=one_week)
-    )
+    sums = sums_of(replace(study, spill_in=zero, ring_drawn=zero, ring_spill_in=zero, plan_week=one_week))
     shifts = int(sums.shift.max()) + 1
 
     def by_shift(name):
