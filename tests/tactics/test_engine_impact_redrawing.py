@@ -191,9 +191,48 @@ def test_the_fisher_test_on_six_cells_is_that_of_trying_every_draw(outcomes):
     p = exact_p(study)
     assert result.draws == 6_000
     assert abs(result.p_value - p) < 4.5 * np.sqrt(p * (1 - p) / 6_000) + 1 / 6_000
-    near = recorded_test(study, history.layout, rng=np.random.default_rng(5), draws=199)
+
+
+@pytest.mark.parametrize("outcomes", [[0, 1, 2, 0, 3, 1], [4, 0, 0, 1, 0, 0], [0, 0, 3, 0, 0, 0]])
+def test_the_test_at_recorded_probabilities_is_that_of_trying_every_draw(outcomes):
+    """One box with a crime is drawn by its own chance, several by the whole plan: both against all six draws."""
+    study, history = six_cells(outcomes)
+    near = recorded_test(
+        study, history.layout, rng=np.random.default_rng(5), draws=6_000, stop_after=None, at_once=2_000
+    )
+    observed = abs(statistic(study, study.outcome.astype(float)))
+    p = 0.0
+    for cell in range(6):
+        z = np.arange(6) == cell
+        value = abs(((z - study.pi) / (1 - study.pi)) @ study.outcome)
+        p += study.pi[cell] * (value >= observed * (1 - 1e-12))
     assert near.approximate
-    assert 0 < near.p_value <= 1
+    assert near.draws == 6_000
+    assert near.statistic == pytest.approx(statistic(study, study.outcome.astype(float)))
+    assert abs(near.p_value - p) < 4.5 * np.sqrt(p * (1 - p) / 6_000) + 1 / 6_000
+
+
+def test_the_test_at_recorded_probabilities_stops_once_chance_has_done_as_much_ten_times():
+    rng = np.random.default_rng(12)
+    world = made_up_world(rng, side=6, beats=2)
+    planted = next(planted_histories(world, Scenario("null", shifts=63), repetitions=1, rng=rng))
+    told: list[int] = []
+    early = recorded_test(
+        planted.study,
+        world.layout,
+        rng=np.random.default_rng(13),
+        at_once=10,
+        progress=lambda done, total, label: told.append(done),
+    )
+    full = recorded_test(
+        planted.study, world.layout, rng=np.random.default_rng(13), draws=2_000, stop_after=None
+    )
+    assert early.stopped_early
+    assert early.draws < 199
+    assert early.exceeded == 10
+    assert told[-1] == early.draws
+    # Drawn at the recorded probabilities, the test and the score's normal limit say about the same.
+    assert abs(full.p_value - full.normal_p) < 0.1
 
 
 def test_two_shifts_of_three_cells_agree_with_every_pair_of_draws():

@@ -11,26 +11,30 @@ not: the plain contrast of rings mixes displacement with the neighbours' own mis
 exposure model (in the line of Aronow and Samii 2017, Hudgens and Halloran 2008): a mission in box k with forecast m_k
 takes theta m_k from its own box and adds delta m_k / |ring| to each box around, for the minutes that windows overlap.
 Scores stay mean zero given the history, whatever the crime rates are; they are added up by shift instance, since beats
-share rings. Weighted displacement difference: Wheeler and Ratcliffe 2018.
+share rings.
+
+Bias and variance by the jackknife (Quenouille 1949, Tukey 1958) that leaves out one shift instance at a time and works out
+everything anew: both arms, the levels, the exposure model. A hand-made linearisation has to list every estimated part,
+and leaves out what few unequal clusters do (leverage); deleting clusters forgets nothing and errs, if at all, on the long side
+(Efron and Stein 1981; as cluster-robust CV3: MacKinnon, Nielsen and Webb 2023). Student's quantile with the effective number
+of shifts less one (Satterthwaite 1946; Bell and McCaffrey 2002), each counted by the crime expected in it. What was moved and
+the net effect are differences over an estimated total that moves with them (few expected crimes: low estimate, long interval),
+so their limits are Fieller's (1954): all shares that the difference and the total do not contradict.
+
+Weighted displacement difference: Wheeler and Ratcliffe 2018.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from scipy import stats
 
-from tactics.engine.impact.estimators import (
-    Effect,
-    clustered,
-    critical,
-    cross_fitted_level,
-    expected_treated_events,
-    spread,
-)
-from tactics.engine.impact.study import Floats
+from tactics.engine.impact.estimators import Effect, expected_treated_events
+from tactics.engine.impact.study import Floats, Ints
 from tactics.engine.impact.sums import PlanSums
 
-ROUNDS = 30
+DIRECT, MOVED, NET = "direct effect", "moved to the ring", "net effect of the plan"
 
 
 @dataclass(frozen=True)
@@ -46,123 +50,170 @@ class Displacement:
 
 
 def displacement(sums: PlanSums, confidence: float = 0.95) -> Displacement:
-    """Separate what missions do in the box from what they do around it; scores clustered by shift instance.
+    """Separate what missions do in the box from what they do around it; errors by leaving out one shift at a time.
 
-    ``sums`` under the missions' weighting. Estimates are NaN where an arm holds no crime.
+    ``sums`` under the missions' weighting. Estimates are NaN where an arm holds no crime; there is no interval for a
+    single shift, or where all crime of an arm fell into one.
     """
-    (y1, y0), (m1, m0) = sums.arm("outcome"), sums.arm("forecast")
-    (e1, e0), (r1, r0) = sums.arm("spill_in"), sums.arm("ring_outcome")
-    (q1, q0), (u1, u0) = sums.arm("ring_forecast"), sums.arm("ring_drawn")
-    v1, v0 = sums.arm("ring_spill_in")
     events = expected_treated_events(sums)
-    if y1.sum() <= 0 or y0.sum() <= 0:
-        none = Effect("", np.nan, np.nan, np.nan, 1.0, np.nan, events, "none", confidence)
+    none = Effect("", np.nan, np.nan, np.nan, 1.0, np.nan, events, "none", confidence)
+    if sums.arm("outcome")[0].sum() <= 0 or sums.arm("outcome")[1].sum() <= 0:
         return Displacement(none, none, none)
-    level = cross_fitted_level(y0, m0, sums.week)
-    ring_level = cross_fitted_level(r0, q0, sums.week)
-    overall = float(y0.sum() / m0.sum())
-    ring_gap = (r1 - r0) - ring_level * (q1 - q0)
-    expected = float(overall * sums.expected.sum())
-    ratio, delta = 1.0, 0.0
-    for _ in range(ROUNDS):
-        base = y0 - delta * overall * e0 + level * (m1 - m0)
-        treated = y1 - delta * overall * e1
-        n0 = float(base.sum())
-        if n0 <= 0 or treated.sum() <= 0:
-            ratio = np.nan
-            break
-        ratio = float(treated.sum()) / n0
-        gain = ring_gap + (1.0 - ratio) * overall * (u1 - u0) - delta * overall * (v1 - v0)
-        last, delta = delta, float(gain.sum()) / expected
-        if abs(delta - last) < 1e-12:
-            break
-    if not np.isfinite(ratio):
-        none = Effect("", np.nan, np.nan, np.nan, 1.0, np.nan, events, "none", confidence)
+    totals, without = _with_and_without(sums)
+    whole = _shares(totals)
+    if not np.isfinite(whole).all():
         return Displacement(none, none, none)
-    score = treated - ratio * base
-    # Each plan's gain less what it is expected to be, given its missions' forecast.
-    added = gain - delta * overall * sums.expected
-    # Correct the ratio for the curvature of 1 / n0, as in the plain estimate.
-    by_shift = [clustered(part, sums.shift) for part in (score, added, base - n0 * _share(sums))]
-    d_ratio, d_delta = _linearised(
-        by_shift[0],
-        by_shift[1],
-        n0=n0,
-        expected=expected,
-        spill=overall * float((e1 - ratio * e0).sum()),
-        own=overall * float((u1 - u0).sum()),
-        further=overall * float((v1 - v0).sum()),
-    )
-    curvature = float(by_shift[0] @ by_shift[2]) / n0**2
-    d_moved = d_delta - delta * by_shift[2] / n0
-    # The ring's gain is divided by the crime expected in the visited boxes, which is n0 up to its error.
-    moved = float(gain.sum()) / n0
-    moved += float(d_moved @ by_shift[2]) / n0
-    direct = 1.0 - (ratio + curvature)
-    quantile = critical(len(by_shift[0]), confidence)
-    return Displacement(
-        _on_log_scale("direct effect", direct, -d_ratio, events, quantile, confidence),
-        _plain("moved to the ring", moved, d_moved, events, quantile, confidence),
-        _plain("net effect of the plan", direct - moved, -d_ratio - d_moved, events, quantile, confidence),
-    )
+    direct, moved, net = 1.0 - float(whole[0]), float(whole[1]), float(whole[2])
+    each = _shares(without)
+    if without.shape[1] < 2 or not np.isfinite(each).all():
+        return Displacement(
+            replace(none, name=DIRECT, estimate=direct),
+            replace(none, name=MOVED, estimate=moved),
+            replace(none, name=NET, estimate=net),
+        )
+    ratio, moved, net = (float(one) for one in _corrected(whole, each))
+    if ratio <= 0:
+        # Almost all crime prevented in a handful of shifts: the correction must not make it more than all.
+        ratio, net = float(whole[0]), 1.0 - float(whole[0]) - moved
+    error = np.sqrt(np.diag(_covariance(each)))
+    freedom = max(effective_shifts(sums) - 1.0, 1.0)
+    quantile = float(stats.t.ppf(0.5 + confidence / 2.0, freedom))
+    at, half = np.log(ratio), quantile * float(error[0]) / ratio
+    p_value = float(2.0 * stats.t.sf(abs(at) / (error[0] / ratio), freedom)) if error[0] > 0 else 1.0
+    found = [
+        Effect(
+            DIRECT,
+            1.0 - ratio,
+            float(1.0 - np.exp(at + half)),
+            float(1.0 - np.exp(at - half)),
+            p_value,
+            float(error[0]) / ratio,
+            events,
+            "wald",
+            confidence,
+        )
+    ]
+    for name, estimate, se, row in ((MOVED, moved, error[1], [0, 0, 1]), (NET, net, error[2], [-1, 1, -1])):
+        # The share's numerator and what it is a share of: both are estimated, and from the same crimes.
+        pick = np.array([row, [0, 1, 0]])
+        low, high, p_value = _of_a_quotient(
+            _corrected(pick @ totals, pick @ without), _covariance(pick @ without), quantile, freedom
+        )
+        kind: Literal["wald", "none"] = "wald" if np.isfinite(low) else "none"
+        found.append(Effect(name, estimate, low, high, p_value, float(se), events, kind, confidence))
+    return Displacement(*found)
 
 
-def _share(sums: PlanSums) -> Floats:
-    total = sums.expected.sum()
-    return sums.expected / total if total > 0 else np.full(len(sums.expected), 1.0 / len(sums.expected))
+def effective_shifts(sums: PlanSums) -> float:
+    """How many equally busy shifts would be worth as much as these: (sum of expected crime)^2 / sum of its squares."""
+    expected = np.bincount(np.unique(sums.shift, return_inverse=True)[1], sums.expected)
+    squares = float(expected @ expected)
+    return float(expected.sum()) ** 2 / squares if squares > 0 else float(len(expected))
 
 
-def _linearised(
-    score: Floats,
-    added: Floats,
-    *,
-    n0: float,
-    expected: float,
-    spill: float,
-    own: float,
-    further: float,
-) -> tuple[Floats, Floats]:
-    """How each cluster moves the ratio and the displaced share, both being solved for together."""
-    # n0 dR + spill dDelta = score;  own dR + (expected + further) dDelta = added
-    matrix = np.array([[n0, spill], [own, expected + further]])
-    moved: Floats = np.linalg.solve(matrix, np.vstack([score, added]))
-    return moved[0], moved[1]
+def _with_and_without(sums: PlanSums) -> tuple[Floats, Floats]:
+    """Crimes left, crimes expected and crimes added around: totals of all shifts [3], and without each one [3, S].
+
+    Totals without a shift are brought to the length of the whole.
+    """
+    _, first, at = np.unique(sums.shift, return_index=True, return_inverse=True)
+    week = sums.week[first]
+
+    def total(plans: Floats) -> Floats:
+        return np.bincount(at, plans).astype(np.float64)
+
+    def arms(name: str) -> tuple[Floats, Floats]:
+        treated, control = sums.arm(name)
+        return total(treated), total(control)
+
+    (y1, y0), (m1, m0) = arms("outcome"), arms("forecast")
+    (e1, e0), (r1, r0) = arms("spill_in"), arms("ring_outcome")
+    (q1, q0), (u1, u0) = arms("ring_forecast"), arms("ring_drawn")
+    v1, v0 = arms("ring_spill_in")
+    own, own_without = _level_times_gap(y0, m0, m1 - m0, week)
+    ring, ring_without = _level_times_gap(r0, q0, q1 - q0, week)
+    columns = np.stack([y1, y0, e1, e0, r1 - r0, u1 - u0, v1 - v0, total(sums.expected)])
+    whole = columns.sum(axis=1)
+    without = _solve(whole[:, None] - columns, own_without, ring_without)
+    shifts = without.shape[1]
+    return _solve(whole, own, ring), without * (shifts / max(shifts - 1, 1))
 
 
-def _on_log_scale(
-    name: str, estimate: float, influence: Floats, events: float, quantile: float, confidence: float
-) -> Effect:
-    ratio = 1.0 - estimate
-    se_log = spread(influence) / ratio
-    at = np.log(ratio)
-    return Effect(
-        name,
-        estimate,
-        float(1.0 - np.exp(at + quantile * se_log)),
-        float(1.0 - np.exp(at - quantile * se_log)),
-        float(2.0 * stats.norm.sf(abs(at) / se_log)) if se_log > 0 else 1.0,
-        se_log,
-        events,
-        "wald",
-        confidence,
-    )
+def _level_times_gap(top: Floats, bottom: Floats, gap: Floats, week: Ints) -> tuple[Floats, Floats]:
+    """Sum over weeks of (crime per forecast crime in all other weeks) x gap: of all shifts (0-d), without each one [S].
+
+    A single week, or no forecast: level 1, as in ``cross_fitted_level``.
+    """
+    weeks, at = np.unique(week, return_inverse=True)
+    rest_top, rest_bottom = top.sum() - np.bincount(at, top), bottom.sum() - np.bincount(at, bottom)
+    by_week = np.bincount(at, gap)
+    elsewhere = at[:, None] != np.arange(len(weeks))
+
+    def level(above: Floats, below: Floats) -> Floats:
+        found: Floats = np.divide(above, below, out=np.ones_like(above), where=below > 0)
+        return found if len(weeks) > 1 else np.ones_like(above)
+
+    whole = np.asarray(level(rest_top, rest_bottom) @ by_week)
+    fewer = level(rest_top - top[:, None] * elsewhere, rest_bottom - bottom[:, None] * elsewhere)
+    without: Floats = (fewer * (by_week - gap[:, None] * ~elsewhere)).sum(axis=1)
+    return whole, without
 
 
-def _plain(
-    name: str, estimate: float, influence: Floats, events: float, quantile: float, confidence: float
-) -> Effect:
-    se = spread(influence)
-    return Effect(
-        name,
-        estimate,
-        estimate - quantile * se,
-        estimate + quantile * se,
-        float(2.0 * stats.norm.sf(abs(estimate) / se)) if se > 0 else 1.0,
-        se,
-        events,
-        "wald",
-        confidence,
-    )
+def _solve(columns: Floats, own: Floats, ring: Floats) -> Floats:
+    """Crimes left in visited boxes, crimes expected there, crimes added around [3, ...], from totals [8, ...].
+
+    With g = crimes added around per forecast crime of a mission: ring gap + prevented x (others' missions in the ring) / X
+    = g (X + V), where prevented = expected - left = (Y0 + level - g E0) - (Y1 - g E1). Linear in g: solved at once.
+    """
+    y1, y0, e1, e0, gap, others, further, forecast = columns
+    with np.errstate(divide="ignore", invalid="ignore"):
+        near = others / forecast
+        g = (gap - ring + (y0 - y1 + own) * near) / (forecast + further + (e0 - e1) * near)
+    return np.stack([y1 - g * e1, y0 + own - g * e0, g * forecast])
+
+
+def _shares(totals: Floats) -> Floats:
+    """Ratio of the arms, share moved to the ring, net effect [3, ...]; NaN where no crime would be left to compare."""
+    left, expected, added = totals
+    sound = (left > 0) & (expected > 0)
+    safe = np.where(sound, expected, 1.0)
+    found: Floats = np.where(sound, np.stack([left, added, expected - left - added]) / safe, np.nan)
+    return found
+
+
+def _corrected(whole: Floats, without: Floats) -> Floats:
+    """The jackknife's estimate: what leaving out a shift moves on average is the bias, S - 1 times."""
+    corrected: Floats = whole + (without.shape[1] - 1) * (whole - without.mean(axis=1))
+    return corrected
+
+
+def _covariance(without: Floats) -> Floats:
+    """The jackknife's covariance of k quantities, from their values without each shift [k, S]."""
+    shifts = without.shape[1]
+    deviation = without - without.mean(axis=1, keepdims=True)
+    covariance: Floats = deviation @ deviation.T * ((shifts - 1) / shifts)
+    return covariance
+
+
+def _of_a_quotient(
+    pair: Floats, covariance: Floats, quantile: float, freedom: float
+) -> tuple[float, float, float]:
+    """Limits of top / bottom and the p-value of "nothing": all shares s for which top - s x bottom could be zero.
+
+    NaN limits where the bottom itself could be zero: nothing bounds the quotient then.
+    """
+    top, bottom = float(pair[0]), float(pair[1])
+    error = float(np.sqrt(covariance[0, 0]))
+    p_value = float(2.0 * stats.t.sf(abs(top) / error, freedom)) if error > 0 else 1.0
+    square = quantile**2
+    a = bottom**2 - square * float(covariance[1, 1])
+    half_b = top * bottom - square * float(covariance[0, 1])
+    c = top**2 - square * float(covariance[0, 0])
+    inside = half_b**2 - a * c
+    if a <= 0 or inside < 0:
+        return np.nan, np.nan, p_value
+    root = float(np.sqrt(inside))
+    return (half_b - root) / a, (half_b + root) / a, p_value
 
 
 @dataclass(frozen=True)

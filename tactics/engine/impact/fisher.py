@@ -17,7 +17,7 @@ from missions_project.lib.progress import Progress, no_progress
 from tactics.engine.impact.batch import BeatLayout, batch_draw
 from tactics.engine.impact.estimators import Effect
 from tactics.engine.impact.replays import PlanHistory, Redraws, replayed, surface
-from tactics.engine.impact.study import Floats, Study
+from tactics.engine.impact.study import Floats, Ints, Study
 
 MANY_PLANS = 50_000
 
@@ -52,12 +52,21 @@ def statistic(study: Study, residual: Floats) -> float:
     return float(((study.drawn - pi) / (1.0 - pi)) @ residual)
 
 
-def score_p_value(study: Study, residual: Floats) -> float:
-    """Two-sided p-value of the martingale score over the root of its plans' sum of squares (normal limit)."""
-    pi = np.asarray(study.pi, dtype=np.float64)
-    score = np.add.reduceat((study.drawn - pi) / (1.0 - pi) * residual, study.plan_start)
-    spread = float(np.sqrt(score @ score))
-    return float(2.0 * stats.norm.sf(abs(score.sum()) / spread)) if spread > 0 else 1.0
+def score_p_value(study: Study) -> float:
+    """Two-sided p-value of the martingale score over the root of its plans' sum of squares (normal limit).
+
+    The score is the statistic's, plan by plan; half a million rows at a time, so that a large year adds no copy of its table.
+    """
+    y, m = (float(np.asarray(one).sum(dtype=np.float64)) for one in (study.outcome, study.forecast))
+    level = y / m if m > 0 else 0.0
+    total = squares = 0.0
+    for of_plans, rows in study.chunks():
+        pi = np.asarray(study.pi[rows], dtype=np.float64)
+        left = np.asarray(study.outcome[rows], dtype=np.float64) - level * np.asarray(study.forecast[rows])
+        first = study.plan_start[of_plans] - rows.start
+        score = np.add.reduceat((study.drawn[rows] - pi) / (1.0 - pi) * left, first)
+        total, squares = total + float(score.sum()), squares + float(score @ score)
+    return float(2.0 * stats.norm.sf(abs(total) / np.sqrt(squares))) if squares > 0 else 1.0
 
 
 class _Count:
@@ -123,7 +132,7 @@ def fisher_test(
         count.stopped and count.made < draws,
         False,
         observed,
-        score_p_value(study, residual),
+        score_p_value(study),
     )
 
 
@@ -133,54 +142,87 @@ def recorded_test(
     *,
     rng: np.random.Generator,
     draws: int = 199,
+    stop_after: int | None = 10,
+    at_once: int = 50,
     local_pivotal_share: float = 0.9,
     progress: Progress = no_progress,
 ) -> FisherResult:
     """The approximate test for many plans: each is drawn again on its own, at the probabilities that it had.
 
-    Only plans with a crime can change the statistic (the forecast is left out), so only those are drawn: linear in crimes.
+    Only boxes with a crime can change the statistic (the forecast is left out). A plan with one such box needs that box's
+    draw alone, and its chance is known; plans with several are drawn as a whole. Linear in crimes. ``progress`` is called
+    with draws made.
     """
     outcome = np.asarray(study.outcome)
-    stops = np.append(study.plan_start[1:], len(study))
-    busy = np.flatnonzero(np.add.reduceat(outcome, study.plan_start) > 0)
-    total = np.zeros(draws)
-    observed = 0.0
-    width = layout.cell.shape[1]
-    place = np.full(int(layout.cell.max()) + 1, -1, dtype=np.int64)
-    beat_at, slot_at = np.nonzero(layout.valid)
-    place[layout.cell[beat_at, slot_at]] = slot_at
-    beat_index = np.searchsorted(layout.beat_id, study.plan_beat)
-    step = max(1, 20_000 // draws)
-    for begin in range(0, len(busy), step):
-        plans = busy[begin : begin + step]
-        pi = np.zeros((len(plans), width))
-        y = np.zeros((len(plans), width))
-        z = np.zeros((len(plans), width))
-        for at, plan in enumerate(plans):
-            rows = slice(int(study.plan_start[plan]), int(stops[plan]))
-            slots = place[np.asarray(study.cell[rows], dtype=np.int64)]
-            pi[at, slots], y[at, slots], z[at, slots] = study.pi[rows], outcome[rows], study.drawn[rows]
-        observed += float(((z - pi) / (1.0 - pi) * y).sum())
-        again = batch_draw(
-            np.repeat(pi, draws, axis=0),
-            tier=layout.tier,
-            beat=np.repeat(beat_index[plans], draws),
-            rng=rng,
-            local_pivotal_share=local_pivotal_share,
-        ).reshape(len(plans), draws, width)
-        factor = y / (1.0 - pi)
-        total += np.einsum("pdc,pc->d", again, factor) - (factor * pi).sum()
-        progress(min(begin + step, len(busy)), len(busy), "Drawing busy plans again")
-    exceeded = int((abs(total) >= abs(observed) * (1.0 - 1e-12)).sum())
+    row = np.flatnonzero(outcome > 0)
+    pi, y = np.asarray(study.pi, dtype=np.float64)[row], outcome[row].astype(np.float64)
+    factor = y / (1.0 - pi)
+    observed = float((study.drawn[row] - pi) @ factor)
+    count = _Count(observed, draws, stop_after)
+    plan = np.searchsorted(study.plan_start, row, side="right") - 1
+    busy, at, crimes = np.unique(plan, return_inverse=True, return_counts=True)
+    alone = crimes[at] == 1
+    several = _Plans.of(study, layout, busy[crimes > 1])
+    while not count.done:
+        size = min(at_once, draws - count.made)
+        again = rng.random((size, int(alone.sum()))) < pi[alone]
+        total = (again - pi[alone]) @ factor[alone]
+        count.add(total + several.draw(size, layout, rng, local_pivotal_share))
+        progress(count.made, draws, "Drawing busy plans again")
     return FisherResult(
-        (exceeded + 1) / (draws + 1),
-        exceeded,
-        draws,
-        False,
+        count.p_value,
+        count.exceeded,
+        count.made,
+        count.stopped and count.made < draws,
         True,
         observed,
-        score_p_value(study, residuals(study)),
+        score_p_value(study),
     )
+
+
+@dataclass(frozen=True)
+class _Plans:
+    """Some plans laid out by the slots of their beats: probabilities and what a draw there counts, [P, C]; beat row [P]."""
+
+    pi: Floats
+    factor: Floats
+    beat: Ints
+
+    @staticmethod
+    def of(study: Study, layout: BeatLayout, plans: Ints) -> "_Plans":
+        """Lay out the plans with these numbers."""
+        place = np.full(int(layout.cell.max()) + 1, -1, dtype=np.int64)
+        beat_at, slot_at = np.nonzero(layout.valid)
+        place[layout.cell[beat_at, slot_at]] = slot_at
+        stops = np.append(study.plan_start[1:], len(study))
+        sizes = stops[plans] - study.plan_start[plans]
+        owner = np.repeat(np.arange(len(plans)), sizes)
+        inside = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        row = np.repeat(study.plan_start[plans], sizes) + inside
+        slot = place[np.asarray(study.cell)[row].astype(np.int64)]
+        shape = (len(plans), layout.cell.shape[1])
+        pi, factor = np.zeros(shape), np.zeros(shape)
+        pi[owner, slot] = study.pi[row]
+        factor[owner, slot] = np.asarray(study.outcome)[row] / (1.0 - pi[owner, slot])
+        return _Plans(pi, factor, np.searchsorted(layout.beat_id, study.plan_beat[plans]))
+
+    def draw(
+        self, times: int, layout: BeatLayout, rng: np.random.Generator, local_pivotal_share: float
+    ) -> Floats:
+        """The plans' part of the statistic, drawn anew this often. float64[times]."""
+        total = np.full(times, -float((self.factor * self.pi).sum()))
+        step = max(1, 20_000 // times)
+        for begin in range(0, len(self.beat), step):
+            some = slice(begin, begin + step)
+            again = batch_draw(
+                np.repeat(self.pi[some], times, axis=0),
+                tier=layout.tier,
+                beat=np.repeat(self.beat[some], times),
+                rng=rng,
+                local_pivotal_share=local_pivotal_share,
+            ).reshape(-1, times, self.pi.shape[1])
+            total += np.einsum("pdc,pc->d", again, self.factor[some])
+        return total
 
 
 TRIED = np.concatenate([np.linspace(-5.0, -1.0, 81)[:-1], np.linspace(-1.0, 1.0, 201)])

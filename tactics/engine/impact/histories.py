@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tactics.engine.impact.batch import batch_draw, batch_probabilities
-from tactics.engine.impact.outcomes import other_missions, window_counts
+from tactics.engine.impact.outcomes import Reach, other_missions, window_counts
 from tactics.engine.impact.study import Bools, Floats, Ints, Study
 from tactics.engine.impact.worlds import SHIFT_MINUTES, SHIFTS_A_DAY, SHIFTS_A_WEEK, Scenario, World
 
@@ -24,7 +24,7 @@ class Planted:
     """One history: the study as an analyst sees it, and beside it what only the maker knows. Columns [n], a row each.
 
     ``crime``: crimes expected in the row's window without its own mission carried out; ``mean``: expected given all that
-    was done; ``own_drawn``, ``own_left``: crimes that are prevented in the box on average if it is drawn or not;
+    was done (``ring_mean`` the same of the ring, ``ring_crime`` the ring's without missions); ``own_drawn``, ``own_left``: crimes that are prevented in the box on average if it is drawn or not;
     ``added_spill``: what visits that nobody drew are expected to move here; ``delivered`` whether a car came;
     ``dropped`` drawn, but dropped late because it looked quiet. ``harm`` [S, N] and ``plan_k`` [S, B] re-draw the plans.
     ``usual`` the share of a usual week's crime of the cell that falls into the row's window.
@@ -33,6 +33,8 @@ class Planted:
     study: Study
     crime: Floats
     mean: Floats
+    ring_crime: Floats
+    ring_mean: Floats
     own_drawn: Floats
     own_left: Floats
     added_spill: Floats
@@ -92,7 +94,7 @@ def _batch(world: World, scenario: Scenario, size: int, rng: np.random.Generator
     k = np.minimum(world.k, layout.valid.sum(axis=1) // 3)
     state = _State(world, size, scenario, rng)
     names = ("pi", "drawn", "start", "dose", "forecast", "ring", "crime", "delivered", "dropped", "high", "busy",
-             "week")  # fmt: skip
+             "week", "around")  # fmt: skip
     kept: dict[str, list[np.ndarray]] = {name: [] for name in names}
     events: list[tuple[Ints, Ints, Floats]] = []
     harm = np.zeros((scenario.shifts, size, n), dtype=np.float32)
@@ -151,11 +153,13 @@ def _batch(world: World, scenario: Scenario, size: int, rng: np.random.Generator
         state.minutes[shift % SHIFTS_A_WEEK] = used
         # Rest counts from the end of the shift, as in the product.
         state.last[used > 0] = day + 1.0 / SHIFTS_A_DAY
-        padded = np.append(shown, np.zeros((size, 1)), axis=1)
+        around = [
+            np.append(one, np.zeros((size, 1)), axis=1)[:, ring[slots]].sum(axis=2) for one in (shown, truth)
+        ]
         here = {
             "pi": pi, "drawn": drawn, "start": start, "dose": dose, "delivered": delivered, "dropped": dropped,
             "high": high, "busy": looks, "forecast": shown[:, slots], "crime": np.broadcast_to(rates, (size, n))[:, slots],
-            "ring": padded[:, ring[slots]].sum(axis=2), "week": week[:, slots],
+            "ring": around[0], "around": around[1], "week": week[:, slots],
         }  # fmt: skip
         for name, value in here.items():
             kept[name].append(np.asarray(value).reshape(size, -1))
@@ -202,7 +206,7 @@ def _planted(
     }  # fmt: skip
     forecast = rows["forecast"] * share
 
-    def reached(sent: Bools, amount: Floats) -> tuple[Floats, Floats, Floats]:
+    def reached(sent: Bools, amount: Floats, reach: Reach = world.reach) -> tuple[Floats, Floats, Floats]:
         return other_missions(
             lookup=lookup,
             shift=group,
@@ -211,22 +215,28 @@ def _planted(
             start_minutes=start,
             window_minutes=minutes,
             forecast=amount,
-            reach=world.reach,
+            reach=reach,
         )
 
     spill_in, ring_drawn, ring_spill_in = reached(rows["drawn"], forecast)
     factor = np.where(rows["busy"], 1.0 + scenario.surprise, 1.0 - scenario.surprise)
     true_crime = rows["crime"] * share
     moved = scenario.prevented * scenario.displaced
-    arriving = moved * reached(rows["delivered"], true_crime * factor)[0]
-    mean = true_crime * factor * (1.0 - scenario.prevented * rows["delivered"]) + arriving
+    arrived, ring_missions, ring_arrived = reached(rows["delivered"], true_crime * factor)
+    gone = scenario.prevented * rows["delivered"] * true_crime * factor
+    mean = true_crime * factor - gone + moved * arrived
+    ring_crime = rows["around"] * share
+    # Half of what the box's own mission prevents lands in its ring, and so does what others' missions move there.
+    has_ring = world.ring[cell].max(axis=1) >= 0
+    ring_mean = ring_crime - scenario.prevented * ring_missions + moved * ring_arrived
+    ring_mean += scenario.displaced * gone * has_ring
     # On average over what the forecast does not know: half of the boxes are busy, half quiet.
     busy, quiet = 0.5 * (1.0 + scenario.surprise), 0.5 * (1.0 - scenario.surprise)
     own_drawn = (
         scenario.prevented * scenario.complied * true_crime * (busy + quiet * (1.0 - scenario.dropped_quiet))
     )
     added = scenario.added_busy * busy * rows["high"] * true_crime
-    added_spill = moved * reached(rows["high"].astype(bool), added * (1.0 - rows["pi"]))[0]
+    added_spill = moved * reached(rows["high"].astype(bool), added * (1.0 - rows["pi"]), world.next_door)[0]
     usual = rows["crime"] * share / np.maximum(world.rates.sum(axis=0)[cell], 1e-12)
     stops = np.searchsorted(group, np.arange(size + 1) * shifts)
     for r in range(size):
@@ -264,6 +274,8 @@ def _planted(
             study=study,
             crime=true_crime[of],
             mean=mean[of],
+            ring_crime=ring_crime[of],
+            ring_mean=ring_mean[of],
             own_drawn=own_drawn[of],
             own_left=(scenario.prevented * added)[of],
             added_spill=added_spill[of],

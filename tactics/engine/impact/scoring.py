@@ -113,7 +113,7 @@ class PlantedTruth:
     def __init__(self) -> None:
         self.arms = {w: np.zeros(2) for w in WEIGHTINGS}
         self.prevented = self.crime = 0.0
-        self.rows: list[tuple[Floats, Floats]] = []
+        self.rows: list[Floats] = []
 
     def add(self, planted: Planted) -> None:
         """Take one history in."""
@@ -130,14 +130,19 @@ class PlantedTruth:
         self.crime += float((pi * (planted.crime - planted.own_left + planted.added_spill)).sum())
         inside, outside = z.astype(np.float64), np.where(z, 0.0, pi / (1.0 - pi))
         noise = y - planted.mean
+        ring_noise = np.asarray(study.ring_outcome, dtype=np.float64) - planted.ring_mean
         scale = float((pi * planted.crime).sum())
-        # Poisson noise in each arm, and the luck of the draw: all three have mean zero exactly.
+        # Poisson noise in each arm, and the luck of the draw, in boxes and rings: all six have mean zero exactly.
+        luck_of_draw = inside - outside
         self.rows.append(
-            (
-                np.array([(inside * noise).sum(), (outside * noise).sum()]) / scale,
-                np.array([((inside - outside) * planted.crime).sum()]) / scale,
+            np.array(
+                [
+                    inside @ noise, outside @ noise, luck_of_draw @ planted.crime,
+                    inside @ ring_noise, outside @ ring_noise, luck_of_draw @ planted.ring_crime,
+                ]
             )
-        )
+            / scale
+        )  # fmt: skip
 
     def of(self, target: str, scenario: Scenario) -> float:
         """What the target truly is over the histories taken in."""
@@ -151,8 +156,8 @@ class PlantedTruth:
 
     @property
     def controls(self) -> Floats:
-        """The noise of mean zero, [histories, 3]."""
-        return np.array([np.concatenate(parts) for parts in self.rows])
+        """The noise of mean zero, [histories, 6]."""
+        return np.array(self.rows)
 
 
 def score_estimator(
@@ -166,8 +171,9 @@ def score_estimator(
 ) -> Scoreboard:
     """Score an estimator on ``repetitions`` planted histories; the same seed gives the same histories to everybody.
 
-    An answer that is not finite counts as not covering and not rejecting. Bias is taken net of three quantities whose
-    mean is exactly zero (control variates: the arms' Poisson noise, the luck of the draw), so that few histories do.
+    An answer that is not finite counts as not covering and not rejecting. Bias is taken net of six quantities whose
+    mean is exactly zero (control variates: the arms' Poisson noise, the luck of the draw, in boxes and in rings), so that few
+    histories do.
     """
     truth, answers, wrong = PlantedTruth(), [], []
     events = plans = delivered = sent = residual = total = 0.0
