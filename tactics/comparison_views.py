@@ -33,7 +33,7 @@ def _period(request: HttpRequest) -> tuple[dt.date, dt.date]:
 @agency_page(SEES_PLANS)
 def catalogue(request: HttpRequest, access: Access) -> HttpResponse:
     """The tactics, their evidence, their use, and which was followed by fewer crimes."""
-    context: dict[str, Any] = {"tab": "tactics", "access": access}
+    context: dict[str, Any] = {"tab": "reports", "access": access}
     status = 200
     try:
         context["report"] = tactics_report(access.agency, *_period(request), now=timezone.now())
