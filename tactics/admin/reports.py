@@ -1,0 +1,37 @@
+"""Saved reports, and what became of those that were sent."""
+
+from typing import ClassVar
+
+from django.contrib import admin
+
+from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
+from tactics.models import ReportMail, SavedReport
+
+
+@admin.register(SavedReport)
+class SavedReportAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
+    """Made and deleted on the reports' pages."""
+
+    list_display = ("name", "agency", "kind", "days", "sends", "is_shared", "owner")
+    list_filter = ("agency", "kind", "sends")
+    list_select_related = ("agency", "owner")
+    search_fields = ("name",)
+
+
+@admin.register(ReportMail)
+class ReportMailAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
+    """Written by the dispatcher."""
+
+    list_display = ("saved", "agency", "membership", "on", "state", "attempts", "sent_at", "error")
+    list_filter = ("agency", "state")
+    list_select_related = ("agency", "saved", "membership__user")
+    fields: ClassVar[tuple[str, ...]] = (
+        "saved",
+        "membership",
+        "on",
+        "state",
+        "attempts",
+        "next_at",
+        "sent_at",
+        "error",
+    )
