@@ -15,6 +15,7 @@ import platform
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +92,7 @@ class World:
         return gain, means, n
 
 
-def judged(world: World, repeats: int, shifts: int, rng: np.random.Generator) -> dict[str, object]:
+def judged(world: World, repeats: int, shifts: int, rng: np.random.Generator) -> dict[str, Any]:
     crossed, crossed_plain, missed, naive, first = 0, 0, 0, 0, []
     clipped, width, skill = 0, [], []
     for _ in range(repeats):

@@ -1,5 +1,7 @@
 """Pages on which reports are kept, shared, put on a schedule, and taken off it."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -20,31 +22,31 @@ from tactics.services.saved_reports import saved_report_delete, saved_report_set
 def report_save(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
     """Keep the report that is on the page, under a name; with a schedule, have it sent."""
     kind = kind_of(access, slug)
-    sent = request.POST
-    keys = [pk_from_text(value) for value in sent.getlist("recipient")]
-    people = list(
-        Membership.objects.filter(agency=access.agency, pk__in=keys)
-        .select_related("user")
-        .defer("agency__boundary")
-    )
     try:
         row = saved_report_set(
-            agency=access.agency,
-            owner=access.user,
-            name=sent.get("name", ""),
-            kind=kind.slug,
-            days=pk_from_text(sent.get("days")),
-            filters={name: sent.getlist(name) for name in FILTERS},
-            is_shared=sent.get("is_shared") == "1",
-            sends=sent.get("sends", SavedReport.Sends.NEVER),
-            send_hour=pk_from_text(sent.get("send_hour")),
-            recipients=people,
+            agency=access.agency, owner=access.user, kind=kind.slug, **_sent(request, access)
         )
-        messages.success(request, f"Saved as “{row.name}”.")
     except MissionsError as exc:
         messages.error(request, str(exc))
         return redirect("tactics:report", access.agency.slug, kind.slug)
+    messages.success(request, f"Saved as “{row.name}”.")
     return redirect("tactics:reports", access.agency.slug)
+
+
+def _sent(request: HttpRequest, access: Access) -> dict[str, Any]:
+    """What the form says, for ``saved_report_set``. One query."""
+    sent = request.POST
+    keys = [pk_from_text(value) for value in sent.getlist("recipient")]
+    people = Membership.objects.filter(agency=access.agency, pk__in=keys).select_related("user")
+    return {
+        "name": sent.get("name", ""),
+        "days": pk_from_text(sent.get("days")),
+        "filters": {name: sent.getlist(name) for name in FILTERS},
+        "is_shared": sent.get("is_shared") == "1",
+        "sends": sent.get("sends", SavedReport.Sends.NEVER),
+        "send_hour": pk_from_text(sent.get("send_hour")),
+        "recipients": list(people.defer("agency__boundary")),
+    }
 
 
 @require_POST
