@@ -31,7 +31,7 @@ JUST_LEFT = dt.timedelta(minutes=30)
 @require_GET
 @agency_page(CARRIES_OUT)
 def officer(request: HttpRequest, access: Access) -> HttpResponse:
-    """The unit's missions of this shift, one of them large. At most 14 queries, however many missions."""
+    """The unit's missions of this shift, one of them large. At most 15 queries, however many missions."""
     acting, now = phone.acting(request, access), timezone.now()
     base = reverse("tactics:officer", args=[access.agency.slug])
     context = phone.shared_context(request, access, base=base, now=now) | {"acting": acting}

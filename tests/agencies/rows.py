@@ -15,7 +15,12 @@ from tests.factories import rectangle
 
 _numbers = itertools.count(1)
 # Values that code looks up in a table: an invented one would not be found there.
-MUST_BE_REAL: dict[str, dict[str, Any]] = {"ingestion.quarantinedrow": {"code": "missing_coordinates"}}
+MUST_BE_REAL: dict[str, dict[str, Any]] = {
+    "ingestion.quarantinedrow": {"code": "missing_coordinates"},
+    "tactics.impactstudy": {"kind": "rolling"},
+}
+# Relations that may be empty each, but not all of them.
+MUST_BE_SET = {"tactics.policyproposal": ("policy",)}
 
 
 def make_row(model: type[models.Model], agency: Agency, depth: int = 0) -> Any:
@@ -28,7 +33,7 @@ def make_row(model: type[models.Model], agency: Agency, depth: int = 0) -> Any:
         if field.primary_key and not isinstance(field, models.UUIDField | models.CharField):
             continue
         if field.is_relation:
-            if not field.null:
+            if not field.null or field.name in MUST_BE_SET.get(model._meta.label_lower, ()):
                 values[field.name] = _related(field.related_model, agency, depth)  # type: ignore[arg-type]
             elif field.related_model is Agency:
                 values[field.name] = agency

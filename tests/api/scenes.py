@@ -6,13 +6,14 @@ import datetime as dt
 import json
 from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from agencies.models import Agency, Beat, CrimeType, Membership, Unit, User
+from agencies.models import Agency, Beat, CrimeType, Membership, Shift, Unit, User
 from agencies.selectors import current_or_next_shift_instance
 from forecasting.services import grid_build
 from ingestion.services.agency_keys import agency_key_create
@@ -70,9 +71,21 @@ class ApiScene:
         )
 
 
+def _begun_two_hours_ago(agency: Agency) -> None:
+    """The agency's shifts around the clock, the running one two hours old: at no time of day does it end within the test."""
+    local = (
+        timezone.now().astimezone(ZoneInfo(agency.time_zone)).replace(second=0, microsecond=0, tzinfo=None)
+    )
+    rows = list(Shift.objects.filter(agency=agency).order_by("starts_at"))
+    for number, row in enumerate(rows):
+        begins = local - dt.timedelta(hours=2) + dt.timedelta(minutes=1440 * number / len(rows))
+        Shift.objects.filter(pk=row.pk).update(starts_at=begins.time(), duration_minutes=1440 // len(rows))
+
+
 def make_api_scene(slug: str = "riverton") -> ApiScene:
     """A shift that runs now, its forecast and published plan, a beat suppressed, a place added, a duty, a visit."""
     agency = make_agency(slug)
+    _begun_two_hours_ago(agency)
     grid = grid_build(agency=agency)
     shift, on = current_or_next_shift_instance(agency, timezone.now())
     policy = PatrolPolicy.objects.create(agency=agency, visits_per_cell=1)

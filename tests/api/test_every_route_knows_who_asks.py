@@ -66,6 +66,8 @@ WHO: dict[tuple[str, str], set[str]] = {
     ("GET", "duty"): PLANS,
     ("PUT", "duty"): RUN,
     ("DELETE", "duty"): RUN,
+    ("GET", "reports"): PLANS,
+    ("GET", "report"): PLANS,
 }
 OWN_ROWS = {"mission_id", "plan_id", "forecast_id", "suppression_id", "addition_id", "call_sign"}
 
@@ -95,6 +97,7 @@ def address(scene: ApiScene, name: str, arguments: list[str], slug: str = "") ->
         "plan_id": scene.plan.pk,
         "forecast_id": scene.scene.run.pk,
         "surface": "harm",
+        "slug": "shifts",
         "on": scene.plan.on.isoformat(),
         "shift_slug": scene.scene.shift.slug,
         "call_sign": scene.unit.call_sign,

@@ -22,6 +22,7 @@ from django.utils import timezone
 from agencies.models import AuditEvent, CrimeType, District, Membership, Unit, User
 from missions_project import pipeline
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.outbox import MAX_ATTEMPTS, wait_after
 from missions_project.lib.runs import RunStatus
 from patrols.models import MissionPlan, NoticeChoice, NoticeDelivery
 from patrols.services import (
@@ -37,7 +38,6 @@ from patrols.services import (
     plan_publish,
     plan_queue,
 )
-from patrols.services.notice_sending import MAX_ATTEMPTS, wait_after
 from tests.factories import make_member
 from tests.patrols.rounds import claim_and_run, copying_forecast, one_shift_scene
 from tests.patrols.scenes import ON, Scene, make_scene

@@ -229,6 +229,11 @@ LEFT_BEHIND = """async () => ({
 })"""
 
 
+def sign_out(page: Page) -> None:
+    page.locator(".topbar__person summary").click()
+    page.get_by_role("button", name="Sign out").click()
+
+
 def test_signing_out_asks_and_then_wipes_the_phone(
     signed_in_page: Callable[..., Page], officer: User, shift: Mission
 ) -> None:
@@ -238,11 +243,11 @@ def test_signing_out_asks_and_then_wipes_the_phone(
     queued(page, 1)
     asked: list[str] = []
     page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
-    page.get_by_role("button", name="Sign out").click()
+    sign_out(page)
     assert asked == ["1 press or note on this phone is not sent yet. Signing out deletes it. Sign out?"]
     queued(page, 1)
     page.once("dialog", lambda dialog: dialog.accept())
-    page.get_by_role("button", name="Sign out").click()
+    sign_out(page)
     page.wait_for_url("**/accounts/login/**")
     left = page.evaluate(LEFT_BEHIND)
     assert left == {"stores": [], "caches": [], "workers": 0, "local": [], "session": []}
