@@ -71,7 +71,12 @@ def test_a_unit_dragged_onto_a_box_gets_it_and_a_boxs_number_dragged_onto_a_unit
     mouse_drag(page, (60, 520), (160, 560))
     until(page, f"String(window.MissionsBoard.map.getCenter()) !== '{view}'")
     assert AuditEvent.objects.filter(action="mission assigned").count() == 2
-    # A click on the number opens the mission.
+    # A click on the number opens the mission, once the map has come to rest: it glides on after a drag.
+    centre = "String(window.MissionsBoard.map.getCenter())"
+    until(
+        page,
+        f"(() => {{ const was = window.wasAt; window.wasAt = {centre}; return was === window.wasAt; }})()",
+    )
     page.locator(f'.mission-label[data-grip="{mission.pk}"]').click()
     page.locator("#drawer").get_by_role("heading", name=f"Mission {mission.number} ").wait_for()
 
