@@ -65,7 +65,12 @@ def place(scene: Scene, mission: Mission) -> tuple[float, float]:
 
 
 def import_patrols(
-    scene: Scene, path: Path, mission: Mission, rows: int = 1, nature: str = "DIRECTED PATROL", number: int = 0
+    scene: Scene,
+    path: Path,
+    mission: Mission,
+    rows: int = 1,
+    nature: str = "DIRECTED PATROL",
+    number: int = 0,
 ) -> None:
     """The dispatch centre's export: so many patrols of the mission's box, ten minutes each, one after another."""
     feed, _ = Feed.objects.get_or_create(
