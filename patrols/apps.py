@@ -9,6 +9,7 @@ class PatrolsConfig(AppConfig):
 
     def ready(self) -> None:
         # Here and not on import of the models: the register is a service of another room.
+        from patrols import receivers  # noqa: F401  # connects itself
         from patrols.retention import register
 
         register()

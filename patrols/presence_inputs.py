@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 
 from agencies.models import Agency, Beat, Shift, Unit
 from forecasting.engine.grid import GridSpec, project
@@ -109,13 +109,39 @@ def pings_of(agency: Agency, where: ShiftBoxes) -> Pings:
     return Pings(table["unit"].copy(), table["at"].copy(), x_m, y_m, table["received"].copy())
 
 
+def directed_patrols(agency_id: int) -> QuerySet[CallForService]:
+    """The agency's dispatch records of directed patrols, at the precision of a visit. One query for the codes."""
+    described = Q()
+    coded = Q()
+    for word in CAD_WORDS:
+        described |= Q(description__icontains=word)
+        coded |= Q(code__icontains=word)
+    # (feed, code): the same code may be something else in another feed.
+    codes = OffenceCode.objects.filter(described, agency=agency_id).values_list("feed_id", "code")
+    for feed_id, code in codes:
+        coded |= Q(feed_id=feed_id, code=code)
+    return (
+        CallForService.objects.filter(coded, agency=agency_id, discovery=Discovery.OFFICER_INITIATED)
+        # Made coarse by the retention policy: an hour and a hundred metres are no visit.
+        .exclude(time_precision__in=(HOUR, DAY))
+    )
+
+
+def _calls_of(agency: Agency, where: ShiftBoxes) -> QuerySet[CallForService]:
+    return directed_patrols(agency.pk).filter(
+        occurred_from__gte=where.period_from - LONGEST_CAD,
+        occurred_from__lt=where.period_to,
+        occurred_to__gte=where.period_from,
+    )
+
+
 def claims_of(agency: Agency, where: ShiftBoxes) -> Claims:
     """Return what officers and dispatchers recorded: visits to the shift's missions, directed patrols. Four queries."""
     return _claims(_engagement_rows(where) + _cad_rows(agency, where))
 
 
 def claims_kept(account: PresenceAccount, where: ShiftBoxes) -> Claims:
-    """What the last count left of people's records, and the visits entered since, where positions are gone. Two queries.
+    """What the last count left of people's records, and what came in since, where positions are gone. Five queries.
 
     The records themselves would bring back the minutes that the positions spoke against: those are not there to do so again.
     """
@@ -129,14 +155,20 @@ def claims_kept(account: PresenceAccount, where: ShiftBoxes) -> Claims:
             "unit_id", "cell_id", "arrived_at", "left_at", "source", "mission_id"
         )
     ]  # fmt: skip
-    after = account.counts.get("last_visit")
-    return _claims(kept if after is None else kept + _engagement_rows(where, after=after))
+    visit, call = account.counts.get("last_visit"), account.counts.get("last_call")
+    # A count from before these were noted does not say what it had seen.
+    if visit is not None:
+        kept += _engagement_rows(where, after=visit)
+    if call is not None:
+        kept += _cad_rows(account.agency, where, after=call)
+    return _claims(kept)
 
 
-def last_visit(where: ShiftBoxes) -> int:
-    """The key of the newest visit of the shift, 0 without any. One query."""
-    rows = Engagement.objects.filter(mission__plan__in=[plan.pk for plan in where.plans])
-    return int(rows.aggregate(last=Max("pk"))["last"] or 0)
+def newest_records(agency: Agency, where: ShiftBoxes) -> dict[str, int]:
+    """The keys of the shift's newest visit and newest dispatch record, 0 without any. Three queries."""
+    visits = Engagement.objects.filter(mission__plan__in=[plan.pk for plan in where.plans])
+    found = {"last_visit": visits, "last_call": _calls_of(agency, where)}
+    return {name: int(rows.aggregate(last=Max("pk"))["last"] or 0) for name, rows in found.items()}
 
 
 _Row = tuple[int, int, float, float, int, int]
@@ -163,27 +195,11 @@ def _engagement_rows(where: ShiftBoxes, after: int = 0) -> list[_Row]:
     ]
 
 
-def _cad_rows(agency: Agency, where: ShiftBoxes) -> list[_Row]:
+def _cad_rows(agency: Agency, where: ShiftBoxes, after: int = 0) -> list[_Row]:
     """Directed patrols from the calls for service, by the unit that they name; one that the agency does not have is unknown."""
-    described = Q()
-    coded = Q()
-    for word in CAD_WORDS:
-        described |= Q(description__icontains=word)
-        coded |= Q(code__icontains=word)
-    # (feed, code): the same code may be something else in another feed.
-    for feed_id, code in OffenceCode.objects.filter(described, agency=agency).values_list("feed_id", "code"):
-        coded |= Q(feed_id=feed_id, code=code)
     rows = (
-        CallForService.objects.filter(
-            coded,
-            agency=agency,
-            discovery=Discovery.OFFICER_INITIATED,
-            occurred_from__gte=where.period_from - LONGEST_CAD,
-            occurred_from__lt=where.period_to,
-            occurred_to__gte=where.period_from,
-        )
-        # Made coarse by the retention policy: an hour and a hundred metres are no visit.
-        .exclude(time_precision__in=(HOUR, DAY))
+        _calls_of(agency, where)
+        .filter(pk__gt=after)
         .values_list("unit_code", "occurred_from", "occurred_to", "lon", "lat")
     )
     found = list(rows)

@@ -27,6 +27,8 @@ class UpsertCounts:
     unchanged: int = 0
     fates: tuple[int, ...] = ()
     """``NEW``, ``CHANGED`` or ``SAME`` for each record of the chunk, in its order."""
+    hours: frozenset[int] = frozenset()
+    """Whole hours since 1970 (UTC) in which what was written happened."""
 
 
 def incidents_upsert(
@@ -55,7 +57,7 @@ def incidents_upsert(
     with transaction.atomic(savepoint=False):
         records_lock(feed, chunk.external_id.tolist())
         if expect_new and ready is not None and ready.are_copied and _all_new(ready, len(chunk)):
-            return UpsertCounts(inserted=len(chunk), fates=(NEW,) * len(chunk))
+            return UpsertCounts(inserted=len(chunk), fates=(NEW,) * len(chunk), hours=_hours(chunk))
         fate = _fates(feed, model, chunk)
         write = np.flatnonzero(fate != SAME)
         if write.size:
@@ -69,7 +71,13 @@ def incidents_upsert(
         updated=int((fate == CHANGED).sum()),
         unchanged=int((fate == SAME).sum()),
         fates=tuple(fate.tolist()),
+        hours=_hours(chunk, write),
     )
+
+
+def _hours(chunk: NormalisedChunk, rows: npt.NDArray[np.int64] | None = None) -> frozenset[int]:
+    at = chunk.occurred_from if rows is None else chunk.occurred_from[rows]
+    return frozenset((at.astype("datetime64[s]").astype(np.int64) // 3600).tolist())
 
 
 def _all_new(ready: FactRows, n: int) -> bool:

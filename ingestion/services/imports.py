@@ -26,6 +26,7 @@ from ingestion.services.locks import Turns, feed_lock, import_lock, writing_lock
 from ingestion.services.quarantine import REPLAY, quarantine_replay_execute, quarantine_store, waiting_records
 from ingestion.services.spool import spool_delete, spool_path
 from ingestion.services.tally import Tally
+from ingestion.services.telling import Written, told
 from ingestion.services.whole_files import feed_is_whole_file, whole_file_import, whole_file_snapshot
 from ingestion.services.whole_pulls import whole_file_fetch
 from ingestion.sources import FileReader, FileSurvey, reader_source
@@ -218,7 +219,10 @@ def _import(run: ImportRun, report: RunReporter) -> None:
     report.log(f"{survey.row_count:,} rows, {survey.encoding}{parted}.")
     for warning in survey.warnings:
         report.log(warning)
-    _store_rows(run, report, reader, survey, mapping, tally)
+    with told(run.feed, run.queued_at) as written:
+        if tally.received:
+            written.forget()
+        _store_rows(run, report, reader, survey, mapping, tally, written)
     if tally.received != survey.row_count:
         raise MissionsError(
             f"The file has {survey.row_count:,} rows but {tally.received:,} were read: it changed while it was imported.",
@@ -248,6 +252,7 @@ def _store_rows(
     survey: FileSurvey,
     mapping: FeedMapping,
     tally: Tally,
+    written: Written,
 ) -> None:
     feed, now = run.feed, timezone.now()
     context = normalise_context(feed.agency, feed, now)
@@ -286,6 +291,7 @@ def _store_rows(
                 report.record(**tally.fields())
                 if tally.received == survey.row_count:
                     pull_settle(run=run)
+            written.add(stored.hours)
             report.progress(tally.received, survey.row_count, "Importing")
 
 

@@ -23,6 +23,7 @@ from ingestion.services.locks import FEW_RECORDS
 from ingestion.services.push import PushResult, RowResult, shown_ids
 from ingestion.services.push_account import push_account
 from ingestion.services.tally import CLASSES, Tally
+from ingestion.services.telling import tell
 from missions_project.lib.errors import MissionsError
 
 POSITION_RULE = "unusable_position"
@@ -87,6 +88,7 @@ def positions_store(*, feed: Feed, chunk: RowChunk, now: datetime) -> PushResult
         tally = _tally(chunk, read, len(inserted))
         with push_account(feed, now, tally):
             pass
+        tell(feed, now, {second // 3600 for _, second in inserted})
     counts = {name: tally.counts[name] for name in ("received", *CLASSES)}
     return PushResult(counts, _results(chunk, read, units, seconds, first, inserted, known.units))
 

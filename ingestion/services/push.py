@@ -25,6 +25,7 @@ from ingestion.services.imports import feed_mapping
 from ingestion.services.push_account import push_account
 from ingestion.services.quarantine import quarantine_store
 from ingestion.services.tally import CLASSES, Tally
+from ingestion.services.telling import tell
 from missions_project.lib.errors import MissionsError
 
 SHOWN_ID_CHARACTERS = 120
@@ -121,6 +122,7 @@ def push_store(*, feed: Feed, chunk: RowChunk, now: datetime) -> PushResult:
         with push_account(feed, now, tally, look=bool(result.quarantined)) as run:
             if waiting or result.quarantined:
                 quarantine_store(feed=feed, run=run, chunk=result, waiting=waiting, now=now, closes_own=True)
+        tell(feed, now, stored.hours)
     counts = {name: tally.counts[name] for name in ("received", *CLASSES)}
     return PushResult(counts, _rows(chunk, known.mapping.columns["external_id"], result, stored))
 

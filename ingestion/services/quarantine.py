@@ -20,6 +20,7 @@ from ingestion.services.context import crime_type_keys, normalise_context
 from ingestion.services.facts import incidents_upsert
 from ingestion.services.locks import import_lock
 from ingestion.services.tally import Tally
+from ingestion.services.telling import Written, told
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress, no_progress
 from missions_project.lib.runs import RunReporter, run_execution
@@ -157,8 +158,12 @@ def quarantine_replay(
 
 def quarantine_replay_execute(*, run: ImportRun, progress: Progress = no_progress) -> ImportRun:
     """Do a queued replay, 2,000 rows a transaction. One that was killed goes on where it stopped."""
-    with import_lock(run.feed), run_execution(run, progress) as report:
-        _replay(run, report)
+    with (
+        import_lock(run.feed),
+        run_execution(run, progress) as report,
+        told(run.feed, run.queued_at) as written,
+    ):
+        _replay(run, report, written)
     return run
 
 
@@ -170,7 +175,7 @@ def _waiting(run: ImportRun) -> QuerySet[QuarantinedRow]:
     return waiting.order_by("pk")
 
 
-def _replay(run: ImportRun, report: RunReporter) -> None:
+def _replay(run: ImportRun, report: RunReporter, written: Written) -> None:
     feed = run.feed
     mapping = FeedMapping.from_json(run.config_snapshot["mapping"])
     mapping.validate()
@@ -183,6 +188,8 @@ def _replay(run: ImportRun, report: RunReporter) -> None:
     context = normalise_context(feed.agency, feed, now)
     keys = crime_type_keys(feed.agency)
     tally = Tally(run.counts, run.refusals, run.rejections)
+    if tally.received:
+        written.forget()
     total = tally.received + _waiting(run).filter(pk__gt=run.config_snapshot["after_pk"]).count()
     while True:
         rows = list(_waiting(run).filter(pk__gt=run.config_snapshot["after_pk"])[:REPLAY_ROWS])
@@ -198,6 +205,7 @@ def _replay(run: ImportRun, report: RunReporter) -> None:
             tally.add(result, stored)
             snapshot = run.config_snapshot | {"after_pk": rows[-1].pk}
             report.record(**tally.fields(), config_snapshot=snapshot)
+        written.add(stored.hours)
         report.progress(tally.received, total, "Reading kept rows again")
 
 

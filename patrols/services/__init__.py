@@ -6,6 +6,7 @@ from patrols.services.decisions import gunfire_decision_run, plan_decide, plan_d
 from patrols.services.duties import duties_copy, duty_clear, duty_set
 from patrols.services.engagements import engagement_arrive, engagement_leave, engagement_record
 from patrols.services.hand_over import hand_over_write
+from patrols.services.late import presence_recount_calls, presence_recount_positions
 from patrols.services.line import plan_run, shift_line_run, shift_plan_queue, shift_run
 from patrols.services.notice_choices import notice_choice_set, notice_secret_renew
 from patrols.services.notices import failures_record, notice_record, notice_send, notices_claim
@@ -61,6 +62,8 @@ __all__ = [
     "presence_count",
     "presence_due",
     "presence_recount",
+    "presence_recount_calls",
+    "presence_recount_positions",
     "reasons_due",
     "plan_summary",
     "planning_run",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from agencies.models import Unit
@@ -18,7 +18,14 @@ from patrols.engine.presence import Spans, VehiclePresence, vehicle_presence
 from patrols.engine.reconcile import SOURCES, UNKNOWN, Account, Claims, reconcile
 from patrols.engine.reconcile import Presence as Stretch
 from patrols.models import Mission, MissionPlan, Presence, PresenceAccount
-from patrols.presence_inputs import ShiftBoxes, claims_kept, claims_of, last_visit, pings_of, shift_boxes
+from patrols.presence_inputs import (
+    ShiftBoxes,
+    claims_kept,
+    claims_of,
+    newest_records,
+    pings_of,
+    shift_boxes,
+)
 
 SETTLE = dt.timedelta(minutes=30)
 """After the shift's end: positions and records that are a little late are there by then."""
@@ -60,7 +67,10 @@ def presence_due(*, now: dt.datetime) -> list[int]:
     return [
         pk
         for pk, next_at, attempts in list(
-            due.order_by("next_at").values_list("pk", "next_at", "attempts")[:MOST_AT_ONCE]
+            # Those never counted first: an import of a year of records must not keep last night's page empty.
+            due.order_by(F("done_at").asc(nulls_first=True), "next_at").values_list(
+                "pk", "next_at", "attempts"
+            )[:MOST_AT_ONCE]
         )
         # Two dispatchers at once: the one that moves the date has it.
         if PresenceAccount.objects.filter(pk=pk, next_at=next_at).update(
@@ -73,15 +83,20 @@ def presence_due(*, now: dt.datetime) -> list[int]:
 def presence_recount(*, mission: Mission, now: dt.datetime | None = None) -> int:
     """Have a shift counted once more after a record of it came in late; returns how many accounts. One query.
 
-    Only an account that is done with: one that is still to be counted will see the record then. A few minutes later, so
-    that several entries of one person are counted at once.
+    A few minutes later, so that several entries of one person are counted at once.
     """
     now = now or timezone.now()
     plan = mission.plan
-    done = PresenceAccount.objects.filter(
-        agency=mission.agency_id, shift=plan.shift_id, on=plan.on, done_at__isnull=False, next_at__isnull=True
-    )
-    return done.update(next_at=now + RECOUNT_AFTER, attempts=0)
+    mine = accounts_done().filter(agency=mission.agency_id, shift=plan.shift_id, on=plan.on)
+    return mine.update(next_at=now + RECOUNT_AFTER, attempts=0)
+
+
+def accounts_done() -> QuerySet[PresenceAccount]:
+    """The accounts that would not see a record that comes in now: those that are done with, and those being counted.
+
+    One that is still to be counted will see it then; one that somebody counts just now may have read its records already.
+    """
+    return PresenceAccount.objects.filter(Q(next_at__isnull=True, done_at__isnull=False) | Q(attempts__gt=0))
 
 
 def presence_count(*, account: PresenceAccount, rules: PresenceRules | None = None) -> PresenceAccount:
@@ -97,7 +112,7 @@ def presence_count(*, account: PresenceAccount, rules: PresenceRules | None = No
     if where is not None:
         rules = rules or PresenceRules()
         from_s, to_s = where.period_from.timestamp(), where.period_to.timestamp()
-        pings, newest = pings_of(account.agency, where), last_visit(where)
+        pings, newest = pings_of(account.agency, where), newest_records(account.agency, where)
         put_together = partial(reconcile, boxes=where.boxes, from_s=from_s, to_s=to_s, rules=rules)
         if len(pings) < account.counts.get("positions", 0):
             # A short retention of positions must not empty what was counted from them.
@@ -112,7 +127,7 @@ def presence_count(*, account: PresenceAccount, rules: PresenceRules | None = No
             found = put_together(visits=seen.visits, claims=claims, pings=seen.cleaned.pings)
             rows = _rows(account, where, found)
             counts = _counts(account, len(pings), claims, seen, found)
-        counts["last_visit"] = newest
+        counts |= newest
     with transaction.atomic():
         # Two workers with one account: the second waits here, and replaces what the first wrote.
         locked = PresenceAccount.objects.select_for_update().get(pk=account.pk)
@@ -120,8 +135,10 @@ def presence_count(*, account: PresenceAccount, rules: PresenceRules | None = No
         Presence.objects.bulk_create(rows, batch_size=1000)
         now = timezone.now()
         again = locked.period_to + AGAIN
-        locked.counts, locked.done_at, locked.attempts = counts, now, 0
-        locked.next_at = again if now < again else None
+        locked.counts, locked.done_at = counts, now
+        if locked.next_at == account.next_at:
+            locked.next_at, locked.attempts = again if now < again else None, 0
+        # Else somebody had it counted again meanwhile, for a record that this count may not have seen: it stays due.
         locked.full_clean()
         locked.save()
     return locked

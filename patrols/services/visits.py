@@ -11,6 +11,7 @@ from missions_project.lib.errors import MissionsError
 from patrols.models import Engagement, Mission
 from patrols.services.engagements import engagement_arrive, engagement_leave, engagement_record
 from patrols.services.live import boards_nudge
+from patrols.services.presence import presence_recount
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def visit_start_told_late(
         return VisitStarted(engagement_arrive(mission=mission, unit=unit, officer=officer, at=at), ended)
     if following.mission_id == mission.pk and (left_at is None or left_at >= following.arrived_at):
         Engagement.objects.filter(pk=following.pk).update(arrived_at=at)
+        presence_recount(mission=mission)
         boards_nudge(mission.agency_id)
         following.refresh_from_db()
         return VisitStarted(following, ended)
@@ -124,6 +126,7 @@ def visit_end_told_late(*, mission: Mission, unit: Unit, at: dt.datetime) -> Eng
 def _end(visit: Engagement, at: dt.datetime) -> Engagement:
     rows = Engagement.objects.filter(Q(left_at__isnull=True) | Q(left_at__gt=at), pk=visit.pk)
     if rows.update(left_at=max(at, visit.arrived_at)):
+        presence_recount(mission=visit.mission)
         boards_nudge(visit.agency_id)
         visit.refresh_from_db()
     return visit

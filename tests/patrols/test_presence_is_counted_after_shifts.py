@@ -282,6 +282,7 @@ def test_a_shift_is_due_after_it_ended_and_once_more_the_next_day(plan: MissionP
     again = presence_count(account=account)
     assert again.next_at == again.period_to + AGAIN
     PresenceAccount.objects.filter(pk=pk).update(period_to=plan.period_to - dt.timedelta(days=400))
+    account.refresh_from_db()
     assert presence_count(account=account).next_at is None
 
 
