@@ -163,7 +163,7 @@ def always_valid(n: int, ratios: Any, *, adaptive: bool, count: int, seed: int) 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--null", type=int, default=2000)
-    parser.add_argument("--power", type=int, default=500)
+    parser.add_argument("--power", type=int, default=1000)
     parser.add_argument("--draws", type=int, default=99)
     parser.add_argument("--seed", type=int, default=6)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "tactics.json")
