@@ -77,7 +77,7 @@ def incidents_upsert(
 
 def _hours(chunk: NormalisedChunk, rows: npt.NDArray[np.int64] | None = None) -> frozenset[int]:
     at = chunk.occurred_from if rows is None else chunk.occurred_from[rows]
-    return frozenset((at.astype("datetime64[s]").astype(np.int64) // 3600).tolist())
+    return frozenset(np.unique(at.astype("datetime64[s]").astype(np.int64) // 3600).tolist())
 
 
 def _all_new(ready: FactRows, n: int) -> bool:
