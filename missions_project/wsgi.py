@@ -3,6 +3,7 @@
 import gc
 import os
 
+from django.core.signals import request_finished
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
@@ -13,5 +14,13 @@ application = get_wsgi_application()
 get_resolver().url_patterns  # noqa: B018 - reading it imports the addresses
 gc.collect()
 gc.freeze()
-# Seven hundred new objects are an eighth of one page: it would be stopped for the collector a hundred times.
-gc.set_threshold(50_000, 20, 20)
+# Seven hundred new objects are an eighth of one page, which would be stopped for the collector a hundred times: it works
+# after each answer instead, on what that one left, and in between only when there is very much.
+gc.set_threshold(200_000, 20, 20)
+
+
+def _collect(**_: object) -> None:
+    gc.collect(0)
+
+
+request_finished.connect(_collect)

@@ -38,6 +38,12 @@ def visits_to(mission: Mission) -> list[Engagement]:
     return list(mission.engagements.all()) if made is None else made
 
 
+def visit_ends(mission: Mission) -> list[dt.datetime | None]:
+    """When each visit made so far ended, None for one that goes on. No query when fetched so."""
+    ends: list[dt.datetime | None] | None = getattr(mission, "visit_ends", None)
+    return [visit.left_at for visit in visits_to(mission)] if ends is None else ends
+
+
 def unit_of(mission: Mission) -> tuple[int | None, str]:
     """Return the key and call sign of the unit that is to go; (None, "") where nobody is. No query when fetched so."""
     if (sign := getattr(mission, "unit_sign", UNREAD)) is not UNREAD:
@@ -50,10 +56,10 @@ def mission_state(mission: Mission, now: dt.datetime) -> str:
     """Return one of ``STATES`` from the mission's own rows. No query when fetched with details."""
     if mission.withdrawn_at:
         return "withdrawn"
-    visits = visits_to(mission)
-    if any(visit.left_at is None for visit in visits):
+    ends = visit_ends(mission)
+    if None in ends:
         return "under way"
-    if visits:
+    if ends:
         return "done"
     if now >= last_chance(mission):
         return "missed"

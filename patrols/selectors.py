@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -176,7 +177,7 @@ def schedules_of(agency: Agency) -> dict[tuple[int, int | None], PlanSchedule]:
 
 
 def missions_of_plans(agency: Agency, plans: list[MissionPlan], types: dict[int, CrimeType]) -> list[Mission]:
-    """Return the plans' missions in the plans' order and by number, with beat, unit and visits. Three queries.
+    """Return the plans' missions in the plans' order and by number, with beat, unit and how visits ended. Three queries.
 
     Plans and crime types are those passed in, and each beat is read once: three hundred copies of a grid or a beat
     would be most of what the database sends.
@@ -193,17 +194,20 @@ def missions_of_plans(agency: Agency, plans: list[MissionPlan], types: dict[int,
         )
         .prefetch_related(
             Prefetch(
-                "engagements", queryset=Engagement.objects.order_by("arrived_at"), to_attr="visits_made"
-            ),
-            Prefetch(
                 "beat",
                 queryset=Beat.objects.select_related("district").defer("geometry", "district__geometry"),
             ),
         )
     )
+    # Nor the visits' rows: a state needs to know only which of them have ended.
+    ends: dict[int, list[dt.datetime | None]] = defaultdict(list)
+    visits = Engagement.objects.filter(agency=agency, mission__plan__in=plans).order_by("arrived_at")
+    for mission_id, left_at in visits.values_list("mission", "left_at"):
+        ends[mission_id].append(left_at)
     missions: list[Mission] = sorted(rows, key=lambda mission: (order[mission.plan_id][0], mission.number))
     for mission in missions:
         mission.plan = order[mission.plan_id][1]
+        mission.visit_ends = ends[mission.pk]  # type: ignore[attr-defined]
         mission.crime_type = types[mission.crime_type_id]
         # Of its reasons only the line that lists show: all of them are a kilobyte a mission.
         mission.why = {"headline": getattr(mission, "why_line", None) or ""}
