@@ -34,6 +34,9 @@ def all_kinds() -> dict[str, ReportKind]:
     # Here and not above: each kind imports this module.
     from tactics.reports.effectiveness import ForecastEffectiveness
     from tactics.reports.shifts import ShiftReport
+    from tactics.reports.tactics_used import TacticReport
     from tactics.reports.trends import CrimeTrends
 
-    return {kind.slug: kind for kind in (ShiftReport(), CrimeTrends(), ForecastEffectiveness())}
+    return {
+        kind.slug: kind for kind in (ShiftReport(), TacticReport(), CrimeTrends(), ForecastEffectiveness())
+    }
