@@ -16,8 +16,19 @@ _NAMES = {"district": "district", "beat": "beat", "shift": "shift", "type": "cri
 
 
 @dataclass(frozen=True)
+class Whose:
+    """Whose figures a person may see: one unit's, or those of all units of some districts (of none named: of all)."""
+
+    unit: int | None = None
+    districts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Asked:
-    """Local dates, both included, and the codes or slugs chosen; an empty choice means all."""
+    """Local dates, both included, and the codes or slugs chosen; an empty choice means all.
+
+    ``whose`` is no choice of the person but their limit, for reports that are not everybody's: ``ReportKind.narrowed`` sets it.
+    """
 
     first: dt.date
     last: dt.date
@@ -25,6 +36,7 @@ class Asked:
     beat: tuple[str, ...] = ()
     shift: tuple[str, ...] = ()
     type: tuple[str, ...] = ()
+    whose: Whose | None = None
 
     @property
     def days(self) -> int:

@@ -45,8 +45,8 @@ class Uses:
         inside = place >= 0
         at = place[inside] * n + self.tactic[inside]
         visits: Ints = np.bincount(at, minlength=count * n).reshape(count, n).astype(np.int64)
-        minutes: Floats = np.bincount(at, weights=self.minutes[inside], minlength=count * n)
-        return visits, minutes.astype(np.float64).reshape(count, n)
+        spent = np.bincount(at, weights=self.minutes[inside], minlength=count * n)
+        return visits, spent.astype(np.float64).reshape(count, n)
 
 
 @dataclass(frozen=True)
