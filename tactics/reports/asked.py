@@ -100,7 +100,7 @@ def asked_from(
         raise MissionsError("The period ends before it starts.", next_step="swap “from” and “to”.")
     if (last - first).days >= longest:
         raise MissionsError(f"That is more than {longest} days.", next_step="choose a shorter period.")
-    chosen = {name: tuple(dict.fromkeys(_list(query, name))) for name in FILTERS}
+    chosen: dict[str, Any] = {name: tuple(dict.fromkeys(_list(query, name))) for name in FILTERS}
     for name, codes in chosen.items():
         known = {code for code, _ in getattr(choices, name)}
         for code in codes:

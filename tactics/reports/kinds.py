@@ -49,13 +49,19 @@ class ReportKind(ABC):
 def all_kinds() -> dict[str, ReportKind]:
     """The reports by slug, in the order in which pages list them."""
     # Here and not above: each kind imports this module.
+    from tactics.reports.activity import UnitActivity
     from tactics.reports.coverage import CoverageReport
     from tactics.reports.effectiveness import ForecastEffectiveness
     from tactics.reports.shifts import ShiftReport
     from tactics.reports.tactics_used import TacticReport
     from tactics.reports.trends import CrimeTrends
 
-    return {
-        kind.slug: kind
-        for kind in (ShiftReport(), TacticReport(), CoverageReport(), CrimeTrends(), ForecastEffectiveness())
-    }
+    kinds: tuple[ReportKind, ...] = (
+        ShiftReport(),
+        TacticReport(),
+        UnitActivity(),
+        CoverageReport(),
+        CrimeTrends(),
+        ForecastEffectiveness(),
+    )
+    return {kind.slug: kind for kind in kinds}
