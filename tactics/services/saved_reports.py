@@ -154,7 +154,7 @@ def _deliver(row: ReportMail) -> str:
             raise MissionsError("This person's account is closed.", next_step="take them off the list.")
         kind = all_kinds()[row.saved.kind]
         if off := kind.why_off(row.agency):
-            raise MissionsError(off, next_step="or delete this saved report.")
+            return off
         # Each gets what they may see, which is not always the same.
         whose = Access(row.agency, person.user, person)
         report = kind.make(row.agency, kind.narrowed(asked_of(row.saved, row.on), whose))
