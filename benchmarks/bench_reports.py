@@ -136,7 +136,11 @@ def year(agency: Any, grid: Any, options: argparse.Namespace, rng: np.random.Gen
     make_forecast(agency, grid, shifts[2], before)
     model = plan_missions(plan=plan_queue(agency=agency, shift=shifts[2], on=before, seed=1), with_reasons=False)  # fmt: skip
     model.refresh_from_db()
-    instances = [(shift, FIRST + dt.timedelta(days=day)) for day in range(DAYS) for shift in shifts]
+    instances = [
+        (shift, FIRST + dt.timedelta(days=day))
+        for day in range(DAYS - options.days, DAYS)
+        for shift in shifts
+    ]
     runs = forecasts(agency, grid, instances, rng)
     full = set(np.linspace(0, len(runs) - 1, MOST_DESIGNS).astype(int).tolist())
     plans = MissionPlan.objects.bulk_create(
@@ -363,6 +367,7 @@ def main() -> int:
         "--demo", action="store_true", help="measure pages of the database in MISSIONS_VAR_DIR"
     )
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--days", type=int, default=DAYS, help="days with plans, the last ones of the year")
     parser.add_argument("--missions", type=int, default=1, help="missions a beat and shift")
     parser.add_argument(
         "--passing", type=int, default=500, help="boxes a shift in which units were without a mission"

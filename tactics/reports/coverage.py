@@ -167,7 +167,7 @@ def _charts(read: Dosed, districts: Districts, mondays: list[dt.date]) -> tuple[
         Chart("weeks", "Minutes on record by cell, over time", "A map for each stretch of weeks, all on one scale.", "cells", 720,
               round(100 * map_height(shape, steps, 4))),
         Chart("districts", "Hours a week by district", "Recommended and delivered unit-hours a week, a panel a district.",
-              "district-weeks", 720, round(100 * (0.6 + 1.3 * -(-min(n, DISTRICT_PANELS) // 3)))),
+              "district-weeks", 720, round(100 * (0.8 + 1.3 * -(-min(n, DISTRICT_PANELS) // 3)))),
     )  # fmt: skip
 
 

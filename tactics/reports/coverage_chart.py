@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from agencies.engine.drawing import legend, paper, plain_axes, svg
+from agencies.engine.drawing import paper, plain_axes, svg
 from forecasting.engine.grid import GridSpec
 from tactics.reports.shapes import Table
 
@@ -19,7 +19,7 @@ OUTSIDE = "#e4e6e8"
 def map_height(shape: float, maps: int, columns: int) -> float:
     """Hundreds of pixels that so many maps take in rows of so many; ``shape`` is a map's height over its width."""
     rows = -(-maps // columns)
-    return float(rows * (0.3 + min(max(shape, 0.4), 2.0) * 6.6 / columns) + 0.9)
+    return float(rows * (0.3 + min(max(shape, 0.4), 2.0) * 6.6 / columns) + (0.9 if columns < 3 else 0.6))
 
 
 def cells_svg(data: dict[str, Any]) -> bytes:
@@ -36,6 +36,7 @@ def weeks_svg(data: dict[str, Any]) -> bytes:
 def _maps(data: dict[str, Any], maps: list[tuple[str, npt.NDArray[np.float32]]], columns: int, label: str) -> bytes:  # fmt: skip
     from matplotlib import colormaps
     from matplotlib.colors import PowerNorm
+    from matplotlib.ticker import MaxNLocator
 
     spec = GridSpec.from_bytes(data["spec"])
     rows = -(-len(maps) // columns)
@@ -76,6 +77,8 @@ def _maps(data: dict[str, Any], maps: list[tuple[str, npt.NDArray[np.float32]]],
     bar = figure.colorbar(image, ax=panels, location="bottom", fraction=0.05, aspect=50, pad=0.02, extend=beyond)  # fmt: skip
     bar.set_label(f"{label} (cell: {spec.cell_size_m:g} m; lines: districts)", fontsize=8)
     bar.ax.tick_params(labelsize=8)
+    # Few, and none at the bent end of the scale, where their labels would run into each other.
+    bar.set_ticks([one for one in MaxNLocator(5).tick_values(0, scale.vmax) if 0 <= one <= 0.97 * scale.vmax])
     return svg(figure)
 
 
@@ -98,7 +101,7 @@ def districts_svg(table: Table | None) -> bytes | None:
 
     codes = list(dict.fromkeys(str(row[0]) for row in table.rows))[:DISTRICT_PANELS]
     columns = 3
-    figure = paper(7.2, 0.6 + 1.3 * -(-len(codes) // columns))
+    figure = paper(7.2, 0.8 + 1.3 * -(-len(codes) // columns))
     panels = figure.subplots(-(-len(codes) // columns), columns, squeeze=False, sharex=True, sharey=True)
     for axes, code in zip(panels.ravel(), codes, strict=False):
         own = [row for row in table.rows if row[0] == code]
@@ -108,14 +111,22 @@ def districts_svg(table: Table | None) -> bytes | None:
         edges = [*on, on[-1] + dt.timedelta(days=7)]
         axes.step(edges, [*asked, asked[-1]], where="post", color="black", linewidth=1, label="Recommended")
         axes.set_title(f"District {code}", fontsize=8, loc="left")
-        axes.set_ylim(bottom=0)
         axes.tick_params(labelsize=7)
         locator = AutoDateLocator(maxticks=4)
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+        axes.xaxis.get_offset_text().set_fontsize(7)
         plain_axes(axes)
     for axes in panels.ravel()[len(codes) :]:
         axes.set_axis_off()
-    legend(panels.ravel()[0], fontsize=7)
+    # After all panels: a limit set earlier would hold the scale that they share at the first one's height.
+    panels.ravel()[0].set_ylim(bottom=0)
+    figure.legend(
+        *panels.ravel()[0].get_legend_handles_labels(),
+        loc="outside upper right",
+        ncols=2,
+        fontsize=7,
+        frameon=False,
+    )
     figure.supylabel("Unit-hours a week", fontsize=8)
     return svg(figure)

@@ -1,6 +1,7 @@
 """The charts of the tactic report, drawn on the server as SVG from the report's own tables."""
 
 import datetime as dt
+import textwrap
 
 import numpy as np
 
@@ -26,11 +27,12 @@ def uses_svg(table: Table) -> bytes:
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     for axes, name, own in zip(panels.ravel(), names, hours, strict=False):
         axes.bar(on, own, width=6, align="edge", color=BLUE)
-        axes.set_title(name, fontsize=8, loc="left")
+        axes.set_title(textwrap.fill(name, 30), fontsize=8, loc="left")
         axes.tick_params(labelsize=7)
         locator = AutoDateLocator(maxticks=4)
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+        axes.xaxis.get_offset_text().set_fontsize(7)
         plain_axes(axes)
     for axes in panels.ravel()[len(names) :]:
         axes.set_axis_off()

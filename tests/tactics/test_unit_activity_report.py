@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agencies.models import Agency, District, Membership, Unit, User
+from ingestion.services.agency_keys import agency_key_create
 from missions_project.lib.errors import MissionsError
 from patrols.models import MissionPlan
 from tactics.models import ReportMail, ReportPolicy, Tactic
@@ -21,7 +22,6 @@ from tactics.reports.activity import UnitActivity
 from tactics.reports.asked import Asked
 from tactics.services.saved_reports import report_mail_send, report_mails_claim, saved_report_set
 from tests.factories import make_agency, make_member, make_operator, make_user
-from tests.ingestion.pushing import make_token
 from tests.tactics.factories import make_mission, make_plan
 from tests.tactics.test_tactic_report import visit
 
@@ -124,7 +124,9 @@ def test_nobody_else_sees_it_neither_the_operator_nor_a_machine(
     assert sign_in(make_operator()).get(PAGE).status_code == 403
     assert sign_in(make_user()).get(PAGE).status_code == 404
     for scope in ("read", "patrols"):
-        key = make_token(town, scope=scope)
+        _, key = agency_key_create(
+            agency=town, name=scope, scope=scope, days=30, made_by=make_operator(scope)
+        )
         answer = Client().get(
             "/api/v1/riverton/reports/unit-activity/", headers={"authorization": f"Token {key}"}
         )
