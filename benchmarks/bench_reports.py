@@ -222,9 +222,9 @@ def year(agency: Any, grid: Any, options: argparse.Namespace, rng: np.random.Gen
 
     def presence() -> Iterator[Any]:
         for at in been:
-            pk, plan, beat, cell, start = rows[at]
+            pk, plan_id, beat_id, cell, start = rows[at]
             yield Presence(
-                agency=agency, account_id=account_of[plan], unit_id=units[beat], mission_id=pk, plan_id=plan, grid=grid, beat_id=beat,
+                agency=agency, account_id=account_of[plan_id], unit_id=units[beat_id], mission_id=pk, plan_id=plan_id, grid=grid, beat_id=beat_id,
                 cell_id=cell, arrived_at=start, left_at=start + dt.timedelta(minutes=int(length[at])), source="avl",
                 minutes=float(length[at]),
             )  # fmt: skip

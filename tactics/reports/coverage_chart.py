@@ -45,9 +45,9 @@ def _maps(data: dict[str, Any], maps: list[tuple[str, npt.NDArray[np.float32]]],
     inside = np.concatenate([values[data["kept"]] for _, values in maps])
     some = inside[inside > 0]
     # One busy cell must not make all others look empty: the scale ends at the 99.5th percentile, and says so.
-    top = float(np.quantile(some, 0.995)) if len(some) else 1.0
+    top = max(float(np.quantile(some, 0.995)), 1.0) if len(some) else 1.0
     # Square root: most cells have few minutes, some have hundreds.
-    scale = PowerNorm(0.5, vmin=0, vmax=max(top, 1.0), clip=True)
+    scale = PowerNorm(0.5, vmin=0, vmax=top, clip=True)
     colours = colormaps[COLOURS].with_extremes(bad=(0, 0, 0, 0))
     extent = (
         spec.x0_m, spec.x0_m + spec.n_cols * spec.cell_size_m, spec.y0_m, spec.y0_m + spec.n_rows * spec.cell_size_m,
@@ -78,7 +78,7 @@ def _maps(data: dict[str, Any], maps: list[tuple[str, npt.NDArray[np.float32]]],
     bar.set_label(f"{label} (cell: {spec.cell_size_m:g} m; lines: districts)", fontsize=8)
     bar.ax.tick_params(labelsize=8)
     # Few, and none at the bent end of the scale, where their labels would run into each other.
-    bar.set_ticks([one for one in MaxNLocator(5).tick_values(0, scale.vmax) if 0 <= one <= 0.97 * scale.vmax])
+    bar.set_ticks([one for one in MaxNLocator(5).tick_values(0.0, top) if 0 <= one <= 0.97 * top])
     return svg(figure)
 
 
