@@ -292,8 +292,13 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     import django
 
     django.setup()
+    from django.test.utils import setup_test_environment
+
     from benchmarks.bench_plan import set_up
     from tactics.reports.kinds import all_kinds
+
+    # Else a page does not say which report it shows.
+    setup_test_environment()
 
     rng = np.random.default_rng(7)
     agency, grid = set_up()
