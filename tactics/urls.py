@@ -15,8 +15,8 @@ from tactics import (
     study_pages,
     views,
 )
+from tactics.reports import map_pages, saved_pages
 from tactics.reports import pages as reports
-from tactics.reports import saved_pages
 
 app_name = "tactics"
 urlpatterns = [
@@ -79,6 +79,18 @@ urlpatterns = [
     path("reports/<slug:slug>/", reports.report, name="report"),
     path("reports/<slug:slug>/<slug:chart>.svg", reports.report_chart, name="report_chart"),
     path("reports/<slug:slug>/table.csv", reports.report_csv, name="table_csv"),
+    path(
+        "reports/<slug:slug>/<slug:table>.geojson",
+        map_pages.report_places,
+        {"ending": "geojson"},
+        name="table_geojson",
+    ),
+    path(
+        "reports/<slug:slug>/<slug:table>.gpkg",
+        map_pages.report_places,
+        {"ending": "gpkg"},
+        name="table_gpkg",
+    ),
     path("reports/<slug:slug>/report.xlsx", reports.report_xlsx, name="workbook"),
     path("studies/", study_pages.studies, name="studies"),
     path("studies/new/", study_pages.study_new, name="study_new"),

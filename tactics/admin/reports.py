@@ -4,8 +4,16 @@ from typing import ClassVar
 
 from django.contrib import admin
 
+from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
-from tactics.models import ReportMail, SavedReport
+from tactics.models import ReportMail, ReportPolicy, SavedReport
+
+
+@admin.register(ReportPolicy)
+class ReportPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
+    list_display = ("agency", "unit_activity")
+    list_select_related = ("agency",)
+    fields = ("agency", "unit_activity")
 
 
 @admin.register(SavedReport)

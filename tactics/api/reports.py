@@ -3,7 +3,6 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -11,13 +10,12 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agencies.access import SEES_PLANS
+from agencies.access import EVERYONE
 from ingestion.api.access import AgencyView
 from missions_project.lib.rest.queries import NoQuery, Query
 from tactics.reports.asked import FILTERS, asked_from, choices_of
 from tactics.reports.files import as_json
-from tactics.reports.kinds import all_kinds
-from tactics.reports.pages import report_of
+from tactics.reports.pages import kind_of, kinds_of, report_of
 
 
 class ReportKindOut(serializers.Serializer):  # type: ignore[type-arg]  # it shows dictionaries
@@ -92,7 +90,7 @@ class ReportQuery(Query):
 
 
 class Reports(AgencyView):
-    reads = SEES_PLANS
+    reads = EVERYONE
 
     @extend_schema(
         operation_id="reports_list",
@@ -111,14 +109,15 @@ class Reports(AgencyView):
                 "filters": list(kind.filters),
                 "days": kind.days,
             }
-            for kind in all_kinds().values()
-            if self.caller.has(kind.roles)
+            for kind in kinds_of(self.caller)
         ]
+        if not found:
+            raise PermissionDenied("Your role sees no report. Next step: ask the agency's administrator.")
         return Response({"results": found})
 
 
 class OneReport(AgencyView):
-    reads = SEES_PLANS
+    reads = EVERYONE
 
     @extend_schema(
         operation_id="reports_get",
@@ -129,14 +128,10 @@ class OneReport(AgencyView):
     )
     def get(self, request: Request, agency_slug: str, slug: str) -> Response:
         """Sentence, figures and all tables of a period, made now or within the last minute."""
-        kind = all_kinds().get(slug)
-        if kind is None:
-            raise Http404("There is no such report.")
-        if not self.caller.has(kind.roles):
-            raise PermissionDenied("Your role in this agency does not include this report.")
+        kind = kind_of(self.caller, slug)
         query = ReportQuery.of(request)
         wanted: dict[str, Any] = {name: str(query[name]) for name in ("from", "to") if name in query}
         wanted |= {name: [code.strip() for code in query.get(name, "").split(",")] for name in FILTERS}
         today = timezone.localdate(timezone=ZoneInfo(self.agency.time_zone))
         asked = asked_from(wanted, choices_of(self.agency), today=today, days=kind.days, longest=kind.longest)
-        return Response(as_json(report_of(self.agency, kind, asked)))
+        return Response(as_json(report_of(self.agency, kind, asked, self.caller)))

@@ -6,7 +6,7 @@ from tactics.models.hunches import Hunch
 from tactics.models.inquiries import Inquiry
 from tactics.models.notes import OfficerAction, VisitNote
 from tactics.models.proposals import PolicyProposal
-from tactics.models.reports import ReportMail, SavedReport
+from tactics.models.reports import ReportMail, ReportPolicy, SavedReport
 from tactics.models.studies import ImpactReport, ImpactStudy
 from tactics.models.surroundings import PlaceLayer
 from tactics.models.training import OfficerPageSettings, PracticeShift
@@ -25,6 +25,7 @@ __all__ = [
     "PolicyProposal",
     "PracticeShift",
     "ReportMail",
+    "ReportPolicy",
     "SavedReport",
     "Strength",
     "Tactic",

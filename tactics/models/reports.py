@@ -8,6 +8,26 @@ from agencies.models import Agency, Membership, User
 from missions_project.lib.outbox import AbstractDelivery
 
 
+class ReportPolicy(models.Model):
+    """Which reports about people's work the agency has at all. Changed in the admin; without a row, none."""
+
+    agency = models.OneToOneField(Agency, on_delete=models.CASCADE)
+    unit_activity = models.BooleanField(
+        default=False,
+        verbose_name="unit activity report",
+        help_text="Time in missions by tactic for each unit: for the unit's own members, and for supervisors of its district; for nobody "
+        "else. Where a unit is one person, it is about that person: agree on it with those concerned first. It names no "
+        "officer and ranks nobody. Off: the report does not exist.",
+    )
+
+    class Meta:
+        verbose_name = "report policy"
+        verbose_name_plural = "report policies"
+
+    def __str__(self) -> str:
+        return f"Report policy of {self.agency}"
+
+
 class SavedReport(models.Model):
     """A question that is asked again and again: a report, its filters, and the days back that it looks.
 

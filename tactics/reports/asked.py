@@ -16,8 +16,19 @@ _NAMES = {"district": "district", "beat": "beat", "shift": "shift", "type": "cri
 
 
 @dataclass(frozen=True)
+class Whose:
+    """Whose figures a person may see: one unit's, or those of all units of some districts (of none named: of all)."""
+
+    unit: int | None = None
+    districts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Asked:
-    """Local dates, both included, and the codes or slugs chosen; an empty choice means all."""
+    """Local dates, both included, and the codes or slugs chosen; an empty choice means all.
+
+    ``whose`` is no choice of the person but their limit, for reports that are not everybody's: ``ReportKind.narrowed`` sets it.
+    """
 
     first: dt.date
     last: dt.date
@@ -25,6 +36,7 @@ class Asked:
     beat: tuple[str, ...] = ()
     shift: tuple[str, ...] = ()
     type: tuple[str, ...] = ()
+    whose: Whose | None = None
 
     @property
     def days(self) -> int:
@@ -88,7 +100,7 @@ def asked_from(
         raise MissionsError("The period ends before it starts.", next_step="swap “from” and “to”.")
     if (last - first).days >= longest:
         raise MissionsError(f"That is more than {longest} days.", next_step="choose a shorter period.")
-    chosen = {name: tuple(dict.fromkeys(_list(query, name))) for name in FILTERS}
+    chosen: dict[str, Any] = {name: tuple(dict.fromkeys(_list(query, name))) for name in FILTERS}
     for name, codes in chosen.items():
         known = {code for code, _ in getattr(choices, name)}
         for code in codes:

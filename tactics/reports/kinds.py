@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-from agencies.access import SEES_RISK
+from agencies.access import EXPORTS, SEES_RISK, Access
 from agencies.models import Agency
 from tactics.reports.asked import LONGEST_DAYS, Asked
 from tactics.reports.shapes import Report
@@ -16,6 +16,7 @@ class ReportKind(ABC):
     title: ClassVar[str]
     what: ClassVar[str]
     roles: ClassVar[frozenset[str]] = SEES_RISK
+    exports: ClassVar[frozenset[str]] = EXPORTS
     filters: ClassVar[tuple[str, ...]] = ("district", "beat", "shift", "type")
     days: ClassVar[int] = 28
     longest: ClassVar[int] = LONGEST_DAYS
@@ -23,6 +24,22 @@ class ReportKind(ABC):
     @abstractmethod
     def make(self, agency: Agency, asked: Asked) -> Report:
         """Read the database and return the report. The number of queries is fixed and said."""
+
+    def may_see(self, access: Access) -> bool:
+        """Whether this person has the report at all. No query."""
+        return access.has(self.roles)
+
+    def may_export(self, access: Access) -> bool:
+        """Whether they get its files. No query."""
+        return self.may_see(access) and access.has(self.exports)
+
+    def why_off(self, agency: Agency) -> str:
+        """Why nobody in the agency has this report now, with the next step; empty where they have it."""
+        return ""
+
+    def narrowed(self, asked: Asked, access: Access | None) -> Asked:
+        """What was asked, cut to what this person may see. Reports that are the same for all leave it as it is."""
+        return asked
 
     def chart(self, report: Report, slug: str) -> bytes | None:
         """Return a chart of the report as SVG; None for a name that it has not."""
@@ -32,8 +49,19 @@ class ReportKind(ABC):
 def all_kinds() -> dict[str, ReportKind]:
     """The reports by slug, in the order in which pages list them."""
     # Here and not above: each kind imports this module.
+    from tactics.reports.activity import UnitActivity
+    from tactics.reports.coverage import CoverageReport
     from tactics.reports.effectiveness import ForecastEffectiveness
     from tactics.reports.shifts import ShiftReport
+    from tactics.reports.tactics_used import TacticReport
     from tactics.reports.trends import CrimeTrends
 
-    return {kind.slug: kind for kind in (ShiftReport(), CrimeTrends(), ForecastEffectiveness())}
+    kinds: tuple[ReportKind, ...] = (
+        ShiftReport(),
+        TacticReport(),
+        UnitActivity(),
+        CoverageReport(),
+        CrimeTrends(),
+        ForecastEffectiveness(),
+    )
+    return {kind.slug: kind for kind in kinds}

@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from agencies.access import EXPORTS, SEES_PLANS, Access, agency_page
+from agencies.access import EVERYONE, Access, agency_page
 from agencies.models import Agency
 from missions_project.lib.errors import MissionsError
 from tactics.models import SavedReport
@@ -28,20 +28,35 @@ KEEP_S = 60
 """A page asks for its charts right after itself: they draw what the page has read."""
 
 
+class ReportOff(Http404):
+    """The agency has switched this report off; the message says so and what to do."""
+
+
+def kinds_of(access: Access) -> list[ReportKind]:
+    """Return the reports that this person has. One query."""
+    return [one for one in all_kinds().values() if one.may_see(access) and not one.why_off(access.agency)]
+
+
 def kind_of(access: Access, slug: str) -> ReportKind:
-    """Return the report of this name; 404 where there is none, 403 where this role may not see it."""
+    """Return the report of this name; 404 where there is none or it is off, 403 where this person may not see it."""
     kind = all_kinds().get(slug)
     if kind is None:
         raise Http404("There is no such report.")
-    if not access.has(kind.roles):
-        raise PermissionDenied("Your role in this agency does not include this report.")
+    if not kind.may_see(access):
+        raise PermissionDenied(
+            "Your role in this agency does not include this report. Next step: ask its administrator."
+        )
+    if off := kind.why_off(access.agency):
+        raise ReportOff(off)
     return kind
 
 
-def report_of(agency: Agency, kind: ReportKind, asked: Asked) -> Report:
-    """Return the report, made now or within the last minute for the same question."""
-    # Hashed: a choice of all beats is longer than a cache's keys may be.
-    key = f"report:{agency.pk}:{kind.slug}:{hashlib.sha256(asked.query.encode()).hexdigest()[:32]}"
+def report_of(agency: Agency, kind: ReportKind, asked: Asked, access: Access | None = None) -> Report:
+    """Return the report for this person, made now or within the last minute for the same question and limits."""
+    asked = kind.narrowed(asked, access)
+    # Hashed: a choice of all beats is longer than a cache's keys may be. With the limits: what one person may see, another may not.
+    question = f"{asked.query} {asked.whose}"
+    key = f"report:{agency.pk}:{kind.slug}:{hashlib.sha256(question.encode()).hexdigest()[:32]}"
     report: Report | None = cache.get(key)
     if report is None:
         report = kind.make(agency, asked)
@@ -71,15 +86,17 @@ def _mine(row: SavedReport, access: Access) -> bool:
 def saved_query(row: SavedReport, today: dt.date) -> str:
     """The address's query of what a saved report asks for on a day. No query of the database."""
     last = today - dt.timedelta(days=1)
-    chosen = {name: tuple(row.filters.get(name, [])) for name in FILTERS}
+    chosen: dict[str, Any] = {name: tuple(row.filters.get(name, [])) for name in FILTERS}
     return Asked(last - dt.timedelta(days=row.days - 1), last, **chosen).query
 
 
 @require_GET
-@agency_page(SEES_PLANS)
+@agency_page(EVERYONE)
 def reports(request: HttpRequest, access: Access) -> HttpResponse:
-    """The reports that this role may see, and those that were saved. Six queries of its own at most."""
-    kinds = {kind.slug: kind for kind in all_kinds().values() if access.has(kind.roles)}
+    """The reports that this person has, and those that were saved. Seven queries of its own at most."""
+    kinds = {kind.slug: kind for kind in kinds_of(access)}
+    if not kinds:
+        raise PermissionDenied("Your role in this agency sees no report. Next step: ask its administrator.")
     today = timezone.localdate(timezone=ZoneInfo(access.agency.time_zone))
     rows = [
         SavedLine(row, kinds[row.kind].title, saved_query(row, today), _mine(row, access))
@@ -92,16 +109,21 @@ def reports(request: HttpRequest, access: Access) -> HttpResponse:
 
 
 @require_GET
-@agency_page(SEES_PLANS)
+@agency_page(EVERYONE)
 def report(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
     """One report: filters, figures, charts, tables. As a printed page the same without the frame."""
-    kind = kind_of(access, slug)
+    try:
+        kind = kind_of(access, slug)
+    except ReportOff as off:
+        context: dict[str, Any] = {"tab": "reports", "kind": all_kinds()[slug], "off": str(off)}
+        return render(request, "tactics/reports/report.html", context, status=404)
     choices = choices_of(access.agency)
-    context: dict[str, Any] = {"tab": "reports", "kind": kind, "choices": choices, "status": 200}
+    context = {"tab": "reports", "kind": kind, "choices": choices, "status": 200}
+    context |= {"may_export": kind.may_export(access), "may_save": access.may["see_plans"]}
     context |= {"people": people_of(access.agency, kind.roles), "sends": SavedReport.Sends.choices}
     try:
         context["asked"] = _asked(request, access.agency, kind, choices)
-        context["report"] = report_of(access.agency, kind, context["asked"])
+        context["report"] = report_of(access.agency, kind, context["asked"], access)
         context["filters"] = [
             (name, title, getattr(choices, name), getattr(context["asked"], name))
             for name, title in (
@@ -121,13 +143,13 @@ def _made(request: HttpRequest, access: Access, slug: str) -> tuple[ReportKind, 
     kind = kind_of(access, slug)
     try:
         asked = _asked(request, access.agency, kind, choices_of(access.agency))
-        return kind, report_of(access.agency, kind, asked)
+        return kind, report_of(access.agency, kind, asked, access)
     except MissionsError as exc:
         return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
 
 
 @require_GET
-@agency_page(SEES_PLANS)
+@agency_page(EVERYONE)
 def report_chart(request: HttpRequest, access: Access, slug: str, chart: str) -> HttpResponse:
     made = _made(request, access, slug)
     if isinstance(made, HttpResponse):
@@ -138,10 +160,17 @@ def report_chart(request: HttpRequest, access: Access, slug: str, chart: str) ->
     return HttpResponse(drawn, content_type="image/svg+xml", headers={"Cache-Control": "private, max-age=60"})
 
 
+def exported(request: HttpRequest, access: Access, slug: str) -> tuple[ReportKind, Report] | HttpResponse:
+    """The report for a file; 403 for those who may look at it but take no file away."""
+    if not kind_of(access, slug).may_export(access):
+        raise PermissionDenied("Your role in this agency takes no files of this report.")
+    return _made(request, access, slug)
+
+
 @require_GET
-@agency_page(EXPORTS)
+@agency_page(EVERYONE)
 def report_csv(request: HttpRequest, access: Access, slug: str) -> HttpResponseBase:
-    made = _made(request, access, slug)
+    made = exported(request, access, slug)
     if isinstance(made, HttpResponse):
         return made
     table = made[1].table(request.GET.get("table", ""))
@@ -151,7 +180,7 @@ def report_csv(request: HttpRequest, access: Access, slug: str) -> HttpResponseB
 
 
 @require_GET
-@agency_page(EXPORTS)
+@agency_page(EVERYONE)
 def report_xlsx(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
-    made = _made(request, access, slug)
+    made = exported(request, access, slug)
     return made if isinstance(made, HttpResponse) else workbook_response(made[1])

@@ -7,6 +7,9 @@ from typing import Literal
 
 from tactics.reports.asked import Asked
 
+PLACES = ("cell", "beat", "district")
+"""Columns of these keys hold places, the finest first: a table that has one can be shown on a map. A cell is of the grid whose
+key the report holds as ``data["grid"]``."""
 Kind = Literal["text", "int", "number", "share"]
 Cell = str | int | float | None
 """None: not known, shown as a dash and left empty in files."""
@@ -44,7 +47,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with all its rows; the first table of a report is the one that a CSV file holds unless asked otherwise."""
+    """A table with all its rows; the first table of a report is the one that a CSV file holds unless asked otherwise.
+
+    ``most_shown`` rows are on the page, all of them where it is 0; files always hold all.
+    """
 
     slug: str
     title: str
@@ -52,13 +58,29 @@ class Table:
     rows: Sequence[tuple[Cell, ...]]
     note: str = ""
     empty: str = "Nothing in this period."
+    most_shown: int = 0
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the page leaves rows out."""
+        return 0 < self.most_shown < len(self.rows)
+
+    @property
+    def place(self) -> str:
+        """The column that says where a row is, the finest one: ``cell``, ``beat`` or ``district``; empty without any.
+
+        >>> Table("a", "A", (Column("district", "District"), Column("beat", "Beat")), []).place
+        'beat'
+        """
+        keys = {column.key for column in self.columns}
+        return next((name for name in PLACES if name in keys), "")
 
     @property
     def shown(self) -> list[list[tuple[Column, str]]]:
         """The rows as people read them, each cell with its column."""
         return [
             [(column, column.shown(value)) for column, value in zip(self.columns, row, strict=True)]
-            for row in self.rows
+            for row in self.rows[: self.most_shown or None]
         ]
 
 

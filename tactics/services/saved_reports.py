@@ -12,6 +12,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from agencies.access import Access
 from agencies.models import Agency, Membership, User
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.outbox import claim, settle
@@ -80,7 +81,7 @@ def _check_recipient(agency: Agency, person: Membership, kind: str) -> None:
         raise MissionsError(
             "A person of another agency is chosen.", next_step="choose people of your agency."
         )
-    if person.role not in all_kinds()[kind].roles:
+    if not all_kinds()[kind].may_see(Access(agency, person.user, person)):
         raise MissionsError(
             f"{person.user} may not see this report.", next_step="leave them out, or have their role changed."
         )
@@ -151,7 +152,12 @@ def _deliver(row: ReportMail) -> str:
         _check_recipient(row.agency, person, row.saved.kind)
         if not person.user.is_active:
             raise MissionsError("This person's account is closed.", next_step="take them off the list.")
-        report = all_kinds()[row.saved.kind].make(row.agency, asked_of(row.saved, row.on))
+        kind = all_kinds()[row.saved.kind]
+        if off := kind.why_off(row.agency):
+            return off
+        # Each gets what they may see, which is not always the same.
+        whose = Access(row.agency, person.user, person)
+        report = kind.make(row.agency, kind.narrowed(asked_of(row.saved, row.on), whose))
         message = EmailMessage(
             # A subject of two lines is how a header is smuggled in.
             " ".join(f"[{row.agency.name}] {row.saved.name}".split()),

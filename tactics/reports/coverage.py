@@ -1,0 +1,186 @@
+"""The dosage and coverage report: minutes by cell, beat, district and week; the lower-risk areas' share; saturation."""
+
+import datetime as dt
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from django.utils import timezone
+
+from agencies.access import SEES_PLANS
+from agencies.engine.geometry import polygon_from_geojson
+from agencies.models import Agency, District
+from forecasting.engine.grid import to_metres
+from tactics.reports.asked import Asked
+from tactics.reports.coverage_chart import DISTRICT_PANELS, cells_svg, districts_svg, map_height, weeks_svg
+from tactics.reports.coverage_read import Dosed, Floats, Ints, dosed, low_share, most_in_window
+from tactics.reports.coverage_tables import (
+    NAMES,
+    NOTHING,
+    Districts,
+    Spent,
+    beat_weeks_table,
+    beats_table,
+    cells_table,
+    district_weeks_table,
+    districts_table,
+    low_risk_table,
+    saturation_table,
+    weeks_table,
+)
+from tactics.reports.kinds import ReportKind
+from tactics.reports.shapes import Chart, Figure, Report
+
+MOST_MAPS = 12
+
+
+class CoverageReport(ReportKind):
+    """Recommended minutes and minutes on record, on the map and by area and week; lower-risk areas; saturation."""
+
+    slug: ClassVar[str] = "coverage"
+    title: ClassVar[str] = "Dosage and coverage"
+    what: ClassVar[str] = (
+        "Minutes by cell, beat, district and week, on maps; the lower-risk areas' share; cells near their limit."
+    )
+    roles: ClassVar[frozenset[str]] = SEES_PLANS
+    filters: ClassVar[tuple[str, ...]] = ("district", "beat", "shift")
+
+    def make(self, agency: Agency, asked: Asked) -> Report:
+        """Read missions, presence, designs and areas. Nine queries.
+
+        Raises ``MissionsError`` where there is no grid yet.
+        """
+        now = timezone.now()
+        read = dosed(agency, asked, now)
+        week, mondays = _weeks_of(asked)
+        whole = Spent.of(read, np.where(read.kept, 0, -1), 1, np.zeros_like(week), 1)
+        cells = {name: getattr(read, name).by_cell(len(read.spec)) for name in NAMES}
+        present = cells["delivered"] + cells["passing"]
+        most = most_in_window(read.recommended, len(read.spec), read.window, asked.days)
+        share = {name: low_share(read.harm, cells[name]) for name in NAMES}
+        districts = Districts(read)
+        by_district = Spent.of(read, districts.of_cell, len(districts.codes), week, len(mondays))
+        n_cells = int(read.kept.sum())
+        asked_for, done, passed = (float(getattr(whole, name).sum()) for name in NAMES)
+        part = done / asked_for if asked_for else None
+        seen = int(((present > 0) & read.kept).sum())
+        return Report(
+            slug=self.slug,
+            title=self.title,
+            agency=agency.name,
+            agency_slug=agency.slug,
+            zone=agency.time_zone,
+            asked=asked,
+            made_at=now,
+            sentence=_sentence(part, seen, n_cells, share["recommended"], read.target),
+            figures=(
+                Figure("Recommended", f"{asked_for:,.0f} min", f"{read.plans:,} shifts"),
+                Figure("On record at missions", f"{done:,.0f} min", f"{part:.0%} of these" if part is not None else ""),
+                Figure("Without a mission", f"{passed:,.0f} min", "units that passed or stayed"),
+                Figure("Cells with any", f"{seen:,} of {n_cells:,}", "minutes on record"),
+                Figure(
+                    "Lower-risk areas",
+                    _percent(share["recommended"]),
+                    f"of recommended minutes; the draws' target: {_percent(read.target)}",
+                ),
+                Figure("Cells near their limit", f"{int((most >= read.soft).sum()):,}", f"{read.soft} min or more in {read.window} days"),
+            ),
+            tables=(
+                weeks_table(read, week, mondays),
+                low_risk_table(read, cells, share),
+                saturation_table(read, most),
+                districts_table(read, districts, by_district, present),
+                beats_table(read, week, present),
+                district_weeks_table(districts, by_district, mondays),
+                beat_weeks_table(read, week, mondays),
+                cells_table(read, cells, most),
+            ),
+            charts=_charts(read, districts, mondays) if present.any() or asked_for else (),
+            notes=(
+                "Minutes are unit-minutes: two units for ten minutes are twenty. What is on record depends on how complete the "
+                "records are: Dosage → Completeness.",
+                f"Lower-risk areas: the lower half of cells by expected harm, averaged over {read.designs} designs of the period. "
+                "The target is the share of missions that the plans' chances gave to each plan's lower half before the draw; it "
+                "follows from the policy's exploration share.",
+            ),
+            about=("Missions and presence of ended shifts on the grid in use, by the local date on which the shift began",),
+            data={
+                "grid": read.grid.pk,
+                "spec": bytes(read.grid.spec),
+                "recommended": cells["recommended"].astype(np.float32),
+                "present": present.astype(np.float32),
+                "kept": read.kept,
+                "steps": _steps(read, asked),
+                "outlines": _outlines(agency, read.spec.epsg),
+            },
+        )  # fmt: skip
+
+    def chart(self, report: Report, slug: str) -> bytes | None:
+        if slug not in {chart.slug for chart in report.charts}:
+            return None
+        if slug == "districts":
+            return districts_svg(report.table("district-weeks"))
+        return cells_svg(report.data) if slug == "cells" else weeks_svg(report.data)
+
+
+def _weeks_of(asked: Asked) -> tuple[Ints, list[dt.date]]:
+    """The week of each day of the period, and the weeks' Mondays."""
+    start = asked.first - dt.timedelta(days=asked.first.weekday())
+    week = (np.arange(asked.days) + asked.first.weekday()) // 7
+    return week.astype(np.int64), [start + dt.timedelta(weeks=int(at)) for at in range(int(week[-1]) + 1)]
+
+
+def _steps(read: Dosed, asked: Asked) -> list[tuple[str, npt.NDArray[np.float32]]]:
+    """Minutes on record by cell in at most twelve equal stretches of whole weeks: (its dates in words, float32[N])."""
+    weeks = -(-asked.days // 7)
+    each = -(-weeks // MOST_MAPS) * 7
+    step = (np.arange(asked.days) // each).astype(np.int64)
+    n = int(step[-1]) + 1
+    own = np.arange(len(read.spec), dtype=np.int64)
+    found = sum(minutes.by(own, len(own), step, n) for minutes in (read.delivered, read.passing))
+    assert not isinstance(found, int)
+    named = []
+    for at in range(n):
+        first = asked.first + dt.timedelta(days=at * each)
+        last = min(first + dt.timedelta(days=each - 1), asked.last)
+        named.append((f"{first:%-d %b} to {last:%-d %b %Y}", found[:, at].astype(np.float32)))
+    return named
+
+
+def _outlines(agency: Agency, epsg: int) -> list[Floats]:
+    """The districts' outlines in the grid's metres, with no more points than a small map can show. One query."""
+    rows = District.objects.filter(agency=agency).values_list("code", "geometry")
+    found = []
+    for _, geometry in rows:
+        shape = to_metres(polygon_from_geojson(geometry), epsg).simplify(50.0)
+        found += [shapely.get_coordinates(part.exterior) for part in getattr(shape, "geoms", [shape])]
+    return found
+
+
+def _charts(read: Dosed, districts: Districts, mondays: list[dt.date]) -> tuple[Chart, ...]:  # fmt: skip
+    shape = read.spec.n_rows / read.spec.n_cols
+    n = len(set(districts.of_cell.tolist()) - {-1})
+    steps = min(MOST_MAPS, len(mondays))
+    return (
+        Chart("cells", "Minutes by cell", "Two maps: recommended minutes, and minutes on record.", "cells", 720, round(100 * map_height(shape, 2, 2))),
+        Chart("weeks", "Minutes on record by cell, over time", "A map for each stretch of weeks, all on one scale.", "cells", 720,
+              round(100 * map_height(shape, steps, 4))),
+        Chart("districts", "Hours a week by district", "Recommended and delivered unit-hours a week, a panel a district.",
+              "district-weeks", 720, round(100 * (0.8 + 1.3 * -(-min(n, DISTRICT_PANELS) // 3)))),
+    )  # fmt: skip
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+def _sentence(part: float | None, seen: int, cells: int, low: float | None, target: float | None) -> str:
+    if part is None and not seen:
+        return NOTHING
+    words = f"Units were in {seen:,} of {cells:,} cells" + (
+        f" and delivered {part:.0%} of the recommended minutes" if part is not None else ""
+    )
+    if low is not None and target is not None:
+        words += f"; {100 * low:.0f} % of recommended minutes lay in the lower-risk half of cells (target {100 * target:.0f} %)"
+    return f"{words}."

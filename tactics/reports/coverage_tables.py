@@ -1,0 +1,241 @@
+"""The tables of dosage and coverage, each made from what was read once."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+
+from tactics.reports.coverage_read import Dosed, Floats, Ints, low_share
+from tactics.reports.shapes import Cell, Column, Table
+
+NOTHING = "No mission of an ended shift, and no presence on record, in this period."
+NAMES = ("recommended", "delivered", "passing")
+MINUTES = (
+    Column("recommended_minutes", "Recommended", "number", unit="min", digits=0),
+    Column("delivered_minutes", "At missions", "number", unit="min", digits=0, about="On record, from all sources"),
+    Column("passing_minutes", "Without a mission", "number", unit="min", digits=0, about="Units that passed or stayed"),
+)  # fmt: skip
+SHARE = Column("share_delivered", "Share", "share", digits=0, about="At missions, of the recommended minutes")
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Recommended, delivered and passing minutes of the same groups and periods: float64 [groups, periods] each."""
+
+    recommended: Floats
+    delivered: Floats
+    passing: Floats
+
+    @classmethod
+    def of(cls, read: Dosed, group: Ints, groups: int, period: Ints, periods: int) -> "Spent":
+        return cls(*(getattr(read, name).by(group, groups, period, periods) for name in NAMES))
+
+    def line(self, *at: int | slice) -> tuple[Cell, ...]:
+        """The three sums and the share, of one group and period or of several."""
+        asked, done, passed = (float(getattr(self, name)[at].sum()) for name in NAMES)
+        return asked, done, passed, done / asked if asked else None
+
+
+class Districts:
+    """Districts by code, and which one each cell is in (-1: none, or outside the choice)."""
+
+    def __init__(self, read: Dosed) -> None:
+        self.codes = sorted({district for _, district in read.codes})
+        number = np.array([self.codes.index(code) for _, code in read.codes] + [-1], dtype=np.int64)
+        self.of_cell: Ints = np.where(read.kept, number[read.beat], -1)
+
+
+def weeks_table(read: Dosed, week: Ints, mondays: list[dt.date]) -> Table:
+    n = len(read.spec)
+    group = np.where(read.kept, np.arange(n), -1).astype(np.int64)
+    rows: list[tuple[Cell, ...]] = []
+    for at, monday in enumerate(mondays):
+        only = np.where(week == at, 0, 1).astype(np.int64)
+        asked, done, passed = (getattr(read, name).by(group, n, only, 2)[:, 0] for name in NAMES)
+        total = float(asked.sum())
+        rows.append(
+            (monday.isoformat(), total, float(done.sum()), float(passed.sum()), float(done.sum()) / total if total else None,
+             int((asked > 0).sum()), int((done + passed > 0).sum()), low_share(read.harm, asked), low_share(read.harm, done))
+        )  # fmt: skip
+    return Table(
+        "weeks",
+        "By week",
+        (
+            Column("week_from", "Week from"), *MINUTES, SHARE, Column("cells_recommended", "Cells with a mission", "int"),
+            Column("cells_present", "Cells with minutes", "int"),
+            Column("low_risk_recommended", "Lower-risk, recommended", "share"),
+            Column("low_risk_delivered", "Lower-risk, at missions", "share"),
+        ),
+        rows,
+        note="The first and the last week may be cut by the period.",
+        empty=NOTHING,
+    )  # fmt: skip
+
+
+def low_risk_table(read: Dosed, cells: dict[str, Floats], share: dict[str, float | None]) -> Table:
+    words = {
+        "recommended": "Recommended minutes",
+        "delivered": "Minutes at missions",
+        "passing": "Minutes without a mission",
+    }
+    known = ~np.isnan(read.harm)
+    rows: list[tuple[Cell, ...]] = [
+        (
+            words[name],
+            float(cells[name][known].sum()),
+            share[name],
+            read.target if name != "passing" else None,
+        )
+        for name in NAMES
+        if known.any()
+    ]
+    return Table(
+        "low-risk",
+        "Lower-risk areas",
+        (
+            Column("what", "What"), Column("minutes", "Minutes", "number", unit="min", digits=0),
+            Column("share", "Share in the lower half", "share"), Column("target", "Target", "share"),
+        ),
+        rows,
+        note="Half of all cells are in the lower half: 50 % would be a spread that takes no notice of risk.",
+        empty="No plan with a stored design in this period.",
+    )  # fmt: skip
+
+
+def saturation_table(read: Dosed, most: Floats) -> Table:
+    n = int(read.kept.sum())
+    rows: list[tuple[Cell, ...]] = [
+        (words, limit, int((most >= limit).sum()), float((most >= limit).sum() / n) if n else None)
+        for words, limit in (
+            ("Half of the soft limit", read.soft // 2),
+            ("Soft limit", read.soft),
+            ("Hard limit", read.hard),
+        )
+    ]
+    return Table(
+        "saturation",
+        f"Saturation: recommended minutes in any {read.window} days",
+        (
+            Column("limit", "Limit"), Column("minutes", "Minutes", "int", unit="min"),
+            Column("cells", "Cells that reached it", "int"), Column("share", "Share of cells", "share", digits=2),
+        ),
+        rows,
+        note=f"Limits of the active policy. The most that any cell had: {float(most.max(initial=0.0)):,.0f} minutes. From the soft limit on a "
+        "cell's chance falls, the hard one takes it out of the draw; missions that people add are not held back.",
+    )  # fmt: skip
+
+
+def _area(read: Dosed, n_cells: int) -> float:
+    return n_cells * (read.spec.cell_size_m / 1000) ** 2
+
+
+_BY_AREA = (
+    *MINUTES,
+    SHARE,
+    Column("cells", "Cells", "int"),
+    Column("cells_present", "Cells with minutes", "int"),
+    Column("minutes_per_km2", "On record per km²", "number", unit="min/km²", digits=0),
+)
+
+
+def _by_area(
+    read: Dosed, labels: list[tuple[Cell, ...]], of_cell: Ints, spent: Spent, present: Floats
+) -> list[tuple[Cell, ...]]:
+    """A line for each area that has a cell inside the choice."""
+    size = np.bincount(of_cell[of_cell >= 0], minlength=len(labels))
+    seen = np.bincount(of_cell[(of_cell >= 0) & (present > 0)], minlength=len(labels))
+    rows: list[tuple[Cell, ...]] = []
+    for at in np.flatnonzero(size).tolist():
+        line = spent.line(at, slice(None))
+        on_record = float(spent.delivered[at].sum() + spent.passing[at].sum())
+        rows.append((*labels[at], *line, int(size[at]), int(seen[at]), on_record / _area(read, int(size[at]))))  # fmt: skip
+    return rows
+
+
+def districts_table(read: Dosed, districts: Districts, spent: Spent, present: Floats) -> Table:
+    rows = _by_area(read, [(code,) for code in districts.codes], districts.of_cell, spent, present)
+    return Table("districts", "By district", (Column("district", "District"), *_BY_AREA), rows, empty=NOTHING)
+
+
+def beats_table(read: Dosed, week: Ints, present: Floats) -> Table:
+    of_cell = np.where(read.kept, read.beat, -1)
+    spent = Spent.of(read, of_cell, len(read.codes), np.zeros_like(week), 1)
+    labels: list[tuple[Cell, ...]] = [(district, code) for code, district in read.codes]
+    rows = sorted(_by_area(read, labels, of_cell, spent, present), key=lambda row: (str(row[0]), str(row[1])))
+    return Table(
+        "beats",
+        "By beat",
+        (Column("district", "District"), Column("beat", "Beat"), *_BY_AREA),
+        rows,
+        note="A cell belongs to the beat that holds its middle, as beats are drawn now.",
+        empty=NOTHING,
+        most_shown=100,
+    )
+
+
+def district_weeks_table(districts: Districts, spent: Spent, mondays: list[dt.date]) -> Table:
+    rows: list[tuple[Cell, ...]] = [
+        (code, monday.isoformat(), *spent.line(at, week))
+        for at, code in enumerate(districts.codes)
+        if (districts.of_cell == at).any()
+        for week, monday in enumerate(mondays)
+    ]
+    columns = (Column("district", "District"), Column("week_from", "Week from"), *MINUTES, SHARE)
+    return Table("district-weeks", "By district and week", columns, rows, empty=NOTHING, most_shown=100)
+
+
+def beat_weeks_table(read: Dosed, week: Ints, mondays: list[dt.date]) -> Table:
+    of_cell = np.where(read.kept, read.beat, -1)
+    spent = Spent.of(read, of_cell, len(read.codes), week, len(mondays))
+    some = spent.recommended + spent.delivered + spent.passing > 0
+    rows: list[tuple[Cell, ...]] = [
+        (read.codes[at][0], mondays[number].isoformat(), *spent.line(at, number))
+        for at, number in zip(*(one.tolist() for one in np.nonzero(some)), strict=True)
+    ]
+    columns = (Column("beat", "Beat"), Column("week_from", "Week from"), *MINUTES, SHARE)
+    note = "Weeks of a beat without any minutes are left out."
+    return Table("beat-weeks", "By beat and week", columns, rows, note=note, empty=NOTHING, most_shown=100)
+
+
+def cells_table(read: Dosed, cells: dict[str, Floats], most: Floats) -> Table:
+    lon, lat = read.spec.centres_lonlat()
+    days = _days_present(read)
+    on_record = cells["delivered"] + cells["passing"]
+    order = np.lexsort((np.arange(len(read.spec)), -on_record))
+    codes = [*read.codes, (None, None)]
+    columns = [
+        values.tolist()
+        for values in (read.spec.cells, lat.round(6), lon.round(6), *(cells[name] for name in NAMES), on_record, days, most)
+    ]  # fmt: skip
+    rows: list[tuple[Cell, ...]] = []
+    for at in order[read.kept[order]].tolist():
+        beat, district = codes[int(read.beat[at])]
+        key, north, east, *numbers = (column[at] for column in columns)
+        rows.append(
+            (str(key), district, beat, north, east, *numbers, numbers[-1] / read.hard if read.hard else None)
+        )
+    return Table(
+        "cells",
+        "By cell",
+        (
+            Column("cell", "Cell"), Column("district", "District"), Column("beat", "Beat"),
+            Column("lat", "Latitude", "number", digits=5), Column("lon", "Longitude", "number", digits=5), *MINUTES,
+            Column("minutes_on_record", "On record", "number", unit="min", digits=0),
+            Column("days_with_minutes", "Days with minutes", "int"),
+            Column("most_minutes", f"Most in {read.window} days", "number", unit="min", digits=0, about="Recommended"),
+            Column("share_of_limit", "Of the hard limit", "share", digits=0),
+        ),
+        rows,
+        note=f"Cells of {read.spec.cell_size_m:g} m, those with most minutes on record first; latitude and longitude of the middle.",
+        empty="No cell of the grid lies inside the choice.",
+        most_shown=50,
+    )  # fmt: skip
+
+
+def _days_present(read: Dosed) -> Ints:
+    pairs = np.unique(
+        np.concatenate([np.stack([one.cell, one.day]) for one in (read.delivered, read.passing)], axis=1),
+        axis=1,
+    )
+    found: Ints = np.bincount(pairs[0].astype(np.int64), minlength=len(read.spec)).astype(np.int64)
+    return found

@@ -1,0 +1,74 @@
+"""The charts of the tactic report, drawn on the server as SVG from the report's own tables."""
+
+import datetime as dt
+import textwrap
+
+import numpy as np
+
+from agencies.engine.drawing import paper, plain_axes, svg
+from tactics.reports.shapes import Table
+
+BLUE = "#0072B2"
+
+
+def uses_svg(table: Table) -> bytes:
+    """Small multiples on one scale: unit-hours a week, one panel a tactic."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    names = sorted({str(row[1]) for row in table.rows})
+    weeks = sorted({str(row[0]) for row in table.rows})
+    hours = np.zeros((len(names), len(weeks)))
+    for row in table.rows:
+        hours[names.index(str(row[1])), weeks.index(str(row[0]))] = float(row[3] or 0.0) / 60
+    on = [dt.date.fromisoformat(week) for week in weeks]
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    figure = paper(7.2, 0.6 + 1.3 * rows)
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for axes, name, own in zip(panels.ravel(), names, hours, strict=False):
+        axes.bar(on, own, width=6, align="edge", color=BLUE)
+        axes.set_title(textwrap.fill(name, 30), fontsize=8, loc="left")
+        axes.tick_params(labelsize=7)
+        locator = AutoDateLocator(maxticks=4)
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+        axes.xaxis.get_offset_text().set_fontsize(7)
+        plain_axes(axes)
+    for axes in panels.ravel()[len(names) :]:
+        axes.set_axis_off()
+    figure.supylabel("Unit-hours a week", fontsize=8)
+    return svg(figure)
+
+
+def followed_svg(table: Table) -> bytes:
+    """A dot a tactic with its 95 % interval, the number of missions beside it; the last line is all of them."""
+    rows = list(reversed(table.rows))
+    figure = paper(7.2, 0.9 + 0.26 * len(rows))
+    axes = figure.subplots()
+    for at, row in enumerate(rows):
+        if row[4] is None:
+            continue
+        share, low, high = (100 * float(value or 0.0) for value in row[4:7])
+        axes.plot([low, high], [at, at], color=BLUE, linewidth=1.6)
+        axes.plot([share], [at], "o" if row[0] != "All" else "D", color=BLUE, markersize=5)
+    axes.set_yticks(
+        range(len(rows)), [f"{row[0]} ({row[3]:,} of {row[2]:,} missions)" for row in rows], fontsize=8
+    )
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("Recommended tactic done, % of visited missions (line: 95 % interval)", fontsize=8)
+    axes.tick_params(labelsize=8)
+    plain_axes(axes)
+    return svg(figure)
+
+
+def hours_svg(table: Table) -> bytes:
+    """A heat map, tactic × hour of the day, in unit-hours."""
+    values = np.array([[float(value or 0) / 60 for value in row[1:]] for row in table.rows])
+    figure = paper(7.2, 1.2 + 0.28 * len(values))
+    axes = figure.subplots()
+    image = axes.imshow(values, cmap="cividis", aspect="auto", vmin=0)
+    axes.set_yticks(range(len(values)), [str(row[0]) for row in table.rows], fontsize=8)
+    axes.set_xticks(range(0, 24, 2), [f"{hour:02d}" for hour in range(0, 24, 2)], fontsize=8)
+    axes.set_xlabel("Hour of arrival (agency's clock)", fontsize=8)
+    figure.colorbar(image, ax=axes, label="Unit-hours")
+    return svg(figure)
