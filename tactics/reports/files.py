@@ -92,6 +92,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "filters": {
             name: list(getattr(report.asked, name)) for name in ("district", "beat", "shift", "type")
         },
+        "options": {name: list(values) for name, values in report.asked.options},
         "time_zone": report.zone,
         "generated_at": report.made_at.isoformat(timespec="seconds"),
         "about": list(report.about),

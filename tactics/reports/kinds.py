@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from agencies.access import SEES_RISK
 from agencies.models import Agency
-from tactics.reports.asked import LONGEST_DAYS, Asked
+from tactics.reports.asked import FILTERS, LONGEST_DAYS, Asked, Option
 from tactics.reports.shapes import Report
 
 
@@ -17,6 +17,7 @@ class ReportKind(ABC):
     what: ClassVar[str]
     roles: ClassVar[frozenset[str]] = SEES_RISK
     filters: ClassVar[tuple[str, ...]] = ("district", "beat", "shift", "type")
+    options: ClassVar[tuple[Option, ...]] = ()
     days: ClassVar[int] = 28
     longest: ClassVar[int] = LONGEST_DAYS
 
@@ -24,16 +25,25 @@ class ReportKind(ABC):
     def make(self, agency: Agency, asked: Asked) -> Report:
         """Read the database and return the report. The number of queries is fixed and said."""
 
+    def check(self, agency: Agency, asked: Asked) -> None:
+        """Raise ``MissionsError`` for a question that this report cannot answer. Asked before one is saved, too."""
+
     def chart(self, report: Report, slug: str) -> bytes | None:
         """Return a chart of the report as SVG; None for a name that it has not."""
         return None
 
 
+def kept_names(kind: ReportKind) -> tuple[str, ...]:
+    """What is kept of a question under a saved report's ``filters``: filters, the report's own choices, a moving period."""
+    return (*FILTERS, *(option.name for option in kind.options), "period")
+
+
 def all_kinds() -> dict[str, ReportKind]:
     """The reports by slug, in the order in which pages list them."""
     # Here and not above: each kind imports this module.
+    from tactics.reports.builder import ReportBuilder
     from tactics.reports.effectiveness import ForecastEffectiveness
     from tactics.reports.shifts import ShiftReport
     from tactics.reports.trends import CrimeTrends
 
-    return {kind.slug: kind for kind in (ShiftReport(), CrimeTrends(), ForecastEffectiveness())}
+    return {kind.slug: kind for kind in (ShiftReport(), CrimeTrends(), ForecastEffectiveness(), ReportBuilder())}

@@ -18,7 +18,7 @@ from agencies.access import EXPORTS, SEES_PLANS, Access, agency_page
 from agencies.models import Agency
 from missions_project.lib.errors import MissionsError
 from tactics.models import SavedReport
-from tactics.reports.asked import FILTERS, Asked, Choices, asked_from, choices_of
+from tactics.reports.asked import FILTERS, PERIODS, Asked, Choices, asked_from, choices_of, period_start
 from tactics.reports.files import table_csv, workbook_response
 from tactics.reports.kinds import ReportKind, all_kinds
 from tactics.reports.shapes import Report
@@ -51,7 +51,9 @@ def report_of(agency: Agency, kind: ReportKind, asked: Asked) -> Report:
 
 def _asked(request: HttpRequest, agency: Agency, kind: ReportKind, choices: Choices) -> Asked:
     today = timezone.localdate(timezone=ZoneInfo(agency.time_zone))
-    return asked_from(request.GET, choices, today=today, days=kind.days, longest=kind.longest)
+    return asked_from(
+        request.GET, choices, today=today, days=kind.days, longest=kind.longest, options=kind.options
+    )
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,11 @@ class SavedLine:
     query: str
     may_delete: bool
 
+    @property
+    def looks_back(self) -> str:
+        period = self.row.filters.get("period")
+        return PERIODS[period[0]] if period else f"{self.row.days} day{'' if self.row.days == 1 else 's'}"
+
 
 def _mine(row: SavedReport, access: Access) -> bool:
     return row.owner_id == access.user.pk or (row.is_shared and access.may["configure"])
@@ -72,7 +79,11 @@ def saved_query(row: SavedReport, today: dt.date) -> str:
     """The address's query of what a saved report asks for on a day. No query of the database."""
     last = today - dt.timedelta(days=1)
     chosen = {name: tuple(row.filters.get(name, [])) for name in FILTERS}
-    return Asked(last - dt.timedelta(days=row.days - 1), last, **chosen).query
+    period = row.filters.get("period")
+    first = period_start(period[0], last) if period else last - dt.timedelta(days=row.days - 1)
+    kind = all_kinds().get(row.kind)
+    options = tuple((one.name, tuple(row.filters.get(one.name, []))) for one in kind.options) if kind else ()
+    return Asked(first, last, **chosen, options=options).query
 
 
 @require_GET
@@ -99,9 +110,10 @@ def report(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
     choices = choices_of(access.agency)
     context: dict[str, Any] = {"tab": "reports", "kind": kind, "choices": choices, "status": 200}
     context |= {"people": people_of(access.agency, kind.roles), "sends": SavedReport.Sends.choices}
+    context |= {"periods": PERIODS.items()}
     try:
         context["asked"] = _asked(request, access.agency, kind, choices)
-        context["report"] = report_of(access.agency, kind, context["asked"])
+        context["options"] = [(one, context["asked"].chosen(one.name)) for one in kind.options]
         context["filters"] = [
             (name, title, getattr(choices, name), getattr(context["asked"], name))
             for name, title in (
@@ -112,6 +124,7 @@ def report(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
             )
             if name in kind.filters
         ]
+        context["report"] = report_of(access.agency, kind, context["asked"])
     except MissionsError as exc:
         context |= {"error": exc, "status": 400}
     return render(request, "tactics/reports/report.html", context, status=context["status"])
