@@ -80,6 +80,7 @@ class ReportOut(serializers.Serializer):  # type: ignore[type-arg]  # it shows d
     options = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
     time_zone = serializers.CharField()
     generated_at = serializers.DateTimeField()
+    model = serializers.CharField(help_text="Model versions behind the missions of the period.")
     about = serializers.ListField(child=serializers.CharField())
     sentence = serializers.CharField()
     figures = FigureOut(many=True)
@@ -177,7 +178,9 @@ class OneReport(AgencyView):
         if strange := sorted(set(query) - {*fixed, *FILTERS, *own}):
             raise ValidationError(dict.fromkeys(strange, "This report has no such choice."))
         wanted: dict[str, Any] = {name: str(query[name]) for name in fixed if name in query}
-        wanted |= {name: [code.strip() for code in query.get(name, "").split(",")] for name in (*FILTERS, *own)}
+        wanted |= {
+            name: [code.strip() for code in query.get(name, "").split(",")] for name in (*FILTERS, *own)
+        }
         today = timezone.localdate(timezone=ZoneInfo(self.agency.time_zone))
         asked = asked_from(
             wanted,

@@ -79,9 +79,7 @@ class ReportBuilder(ReportKind):
         ):
             if pair <= set(splits):
                 raise MissionsError(why, next_step=f"split by {' or '.join(sorted(pair))}, not both.")
-        if BEFORE in asked.chosen("compare") and (
-            "month" in splits or ("week" in splits and asked.days % 7)
-        ):
+        if BEFORE in asked.chosen("compare") and ("month" in splits or ("week" in splits and asked.days % 7)):
             raise MissionsError(
                 "Its months and weeks do not line up with those of the period before.",
                 next_step="compare with last year, or choose whole weeks and split by week.",
@@ -237,7 +235,11 @@ def _combined(lines: list[Lines]) -> list[tuple[Key, tuple[str, ...]]]:
 
 
 def _table(
-    measure: Measure, splits: list[str], lines: list[Lines], counts: dict[Key, float], compared: list[Compared]
+    measure: Measure,
+    splits: list[str],
+    lines: list[Lines],
+    counts: dict[Key, float],
+    compared: list[Compared],
 ) -> Table:
     total = sum(counts.values())
     columns = [Column(name, SPLITS[name]) for name in splits]
@@ -286,7 +288,9 @@ def _number(measure: Measure, value: float) -> str:
 
 
 def _sentence(measure: Measure, asked: Asked, total: float, compared: list[Compared]) -> str:
-    words = f"{measure.title}: {_number(measure, total)} from {asked.first:%-d %b %Y} to {asked.last:%-d %b %Y}"
+    words = (
+        f"{measure.title}: {_number(measure, total)} from {asked.first:%-d %b %Y} to {asked.last:%-d %b %Y}"
+    )
     parts = []
     for one in compared:
         past = sum(one.counts.values()) if one.counts is not None else None
@@ -298,9 +302,7 @@ def _sentence(measure: Measure, asked: Asked, total: float, compared: list[Compa
     return ", ".join([words, *parts]) + "."
 
 
-def _figures(
-    measure: Measure, asked: Asked, total: float, compared: list[Compared]
-) -> Iterable[Figure]:
+def _figures(measure: Measure, asked: Asked, total: float, compared: list[Compared]) -> Iterable[Figure]:
     unit = f" {measure.unit}" if measure.unit else ""
     yield Figure(measure.title, _number(measure, total) + unit, f"in {asked.days:,} days")
     yield Figure("A day", f"{total / asked.days:,.1f}{unit}", "on average")

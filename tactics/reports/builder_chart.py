@@ -50,7 +50,10 @@ def _compared(table: Table, splits: list[str]) -> list[tuple[str, list[float]]]:
     if len(splits) > 1:
         return []
     found = [(at, c.title) for at, c in enumerate(table.columns) if c.key in ("before", "year")]
-    return [(title, [np.nan if row[at] is None else float(str(row[at])) for row in table.rows]) for at, title in found]
+    return [
+        (title, [np.nan if row[at] is None else float(str(row[at])) for row in table.rows])
+        for at, title in found
+    ]
 
 
 def _over_time(table: Table, splits: list[str], time: str) -> bytes:

@@ -44,7 +44,9 @@ class Source:
         if self.on:
             return rows.filter(**{f"{self.on}__range": (first, last)})
         zone = ZoneInfo(agency.time_zone)
-        midnights = (dt.datetime.combine(day, dt.time(), tzinfo=zone) for day in (first, last + dt.timedelta(1)))
+        midnights = (
+            dt.datetime.combine(day, dt.time(), tzinfo=zone) for day in (first, last + dt.timedelta(1))
+        )
         since, until = midnights
         return rows.filter(**{f"{self.instant}__gte": since, f"{self.instant}__lt": until})
 

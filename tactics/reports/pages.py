@@ -20,7 +20,7 @@ from missions_project.lib.errors import MissionsError
 from tactics.models import SavedReport
 from tactics.reports.asked import FILTERS, PERIODS, Asked, Choices, asked_from, choices_of, period_start
 from tactics.reports.files import table_csv, workbook_response
-from tactics.reports.kinds import ReportKind, all_kinds
+from tactics.reports.kinds import ReportKind, all_kinds, report_made
 from tactics.reports.shapes import Report
 from tactics.selectors import people_of, saved_reports_of
 
@@ -44,7 +44,7 @@ def report_of(agency: Agency, kind: ReportKind, asked: Asked) -> Report:
     key = f"report:{agency.pk}:{kind.slug}:{hashlib.sha256(asked.query.encode()).hexdigest()[:32]}"
     report: Report | None = cache.get(key)
     if report is None:
-        report = kind.make(agency, asked)
+        report = report_made(agency, kind, asked)
         cache.set(key, report, KEEP_S)
     return report
 
@@ -97,9 +97,9 @@ def reports(request: HttpRequest, access: Access) -> HttpResponse:
         for row in saved_reports_of(access.agency, access.user)
         if row.kind in kinds
     ]
-    return render(
-        request, "tactics/reports/list.html", {"tab": "reports", "kinds": kinds.values(), "saved": rows}
-    )
+    context = {"tab": "reports", "kinds": kinds.values(), "saved": rows}
+    context |= {"first": today - dt.timedelta(days=28), "last": today - dt.timedelta(days=1)}
+    return render(request, "tactics/reports/list.html", context)
 
 
 @require_GET

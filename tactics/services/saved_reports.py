@@ -18,7 +18,7 @@ from missions_project.lib.outbox import claim, settle
 from tactics.models import ReportMail, SavedReport
 from tactics.reports.asked import Asked, asked_from, choices_of
 from tactics.reports.files import XLSX, workbook
-from tactics.reports.kinds import all_kinds, kept_names
+from tactics.reports.kinds import all_kinds, kept_names, report_made
 from tactics.reports.shapes import Report
 
 Sends = SavedReport.Sends
@@ -158,7 +158,7 @@ def _deliver(row: ReportMail) -> str:
         _check_recipient(row.agency, person, row.saved.kind)
         if not person.user.is_active:
             raise MissionsError("This person's account is closed.", next_step="take them off the list.")
-        report = all_kinds()[row.saved.kind].make(row.agency, asked_of(row.saved, row.on))
+        report = report_made(row.agency, all_kinds()[row.saved.kind], asked_of(row.saved, row.on))
         message = EmailMessage(
             # A subject of two lines is how a header is smuggled in.
             " ".join(f"[{row.agency.name}] {row.saved.name}".split()),

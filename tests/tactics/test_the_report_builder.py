@@ -50,7 +50,12 @@ def town() -> Agency:
 
 
 def newest(agency: Agency) -> dt.date:
-    return Incident.objects.filter(agency=agency).latest("occurred_from").occurred_from.astimezone(CHICAGO).date()
+    return (
+        Incident.objects.filter(agency=agency)
+        .latest("occurred_from")
+        .occurred_from.astimezone(CHICAGO)
+        .date()
+    )
 
 
 def built(agency: Agency, last: dt.date, **query: Any) -> Report:
@@ -89,7 +94,9 @@ def test_incidents_are_counted_by_the_agencys_own_clock_in_every_unit_of_time(to
         expected = Counter(name(at) for at, _ in found)
         shown = lines(built(town, last, by=split))
         assert {key[0]: n for key, n in shown.items() if n} == expected
-        assert len(shown) == {"week": 5 - (first.weekday() == 0), "weekday": 7, "hour": 24}.get(split, len(shown))
+        assert len(shown) == {"week": 5 - (first.weekday() == 0), "weekday": 7, "hour": 24}.get(
+            split, len(shown)
+        )
     both = lines(built(town, last, by="type", then="weekday"))
     assert {key: n for key, n in both.items() if n} == Counter((name, f"{at:%A}") for at, name in found)
 
@@ -163,7 +170,12 @@ def test_a_line_stands_beside_the_same_line_of_the_period_before_and_of_last_yea
     year = built(town, last, by="type", compare=["year"])
     table = year.table("lines")
     assert table is not None
-    old = Incident.objects.filter(agency=town).earliest("occurred_from").occurred_from.astimezone(CHICAGO).date()
+    old = (
+        Incident.objects.filter(agency=town)
+        .earliest("occurred_from")
+        .occurred_from.astimezone(CHICAGO)
+        .date()
+    )
     assert old > last - dt.timedelta(days=364 + 27)
     # Less on record is not less that happened.
     assert {row[3] for row in table.rows} == {None}
