@@ -45,7 +45,9 @@ def set_up(rows: int) -> str:
     plan = scene.plan(publish=True)
     # Plans of a thousand dates, each with one of the missions: visits are chosen by their shift's date.
     mission = plan.missions.order_by("number")[0]
-    feed = Feed.objects.create(agency=scene.agency, name="RMS", slug="rms", record_kind="incidents", kind="push")
+    feed = Feed.objects.create(
+        agency=scene.agency, name="RMS", slug="rms", record_kind="incidents", kind="push"
+    )
     crime_type = CrimeType.objects.filter(agency=scene.agency)[0]
     with connection.cursor() as cursor:
         cursor.execute(
@@ -162,9 +164,7 @@ def measure(rows: int, url: str) -> dict[str, Any]:
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "missions_project.wsgi", "--bind", f"127.0.0.1:{port}"]
     command += ["--workers", "1", "--threads", "4", "--timeout", "600"]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as server:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             pid = worker_of(server.pid)
             return downloads(port, session, pid, rows)
