@@ -49,8 +49,9 @@ ELSEWHERE = {
 }
 """Files that are looked at where what they hold is made."""
 MAP_LAYERS = {
-    "ingestion:alerts", "forecasting:risk_layer", "patrols:plan_geojson", "patrols:layer", "tactics:place", "tactics:hunch_area",
-    "tactics:practice_place",
+    "ingestion:alerts", "forecasting:layer_beats", "forecasting:layer_boundary", "forecasting:layer_context",
+    "forecasting:layer_districts", "forecasting:layer_incidents", "forecasting:risk_top", "patrols:plan_geojson", "tactics:place",
+    "tactics:hunch_area", "tactics:practice_place",
 }  # fmt: skip
 """GeoJSON that our own maps draw, and no export."""
 WRITES_FOR_THE_PRODUCT_ITSELF = {
