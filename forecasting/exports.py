@@ -12,7 +12,8 @@ from agencies.models import Beat
 from forecasting.engine.grid import unproject
 from forecasting.risk_page import Surface
 from forecasting.selectors import cell_beats, run_grid, run_models
-from missions_project.lib.exports import plain_cell
+from missions_project.lib.cells import plain_cell
+from missions_project.lib.exports import About
 
 
 def surface_facts(surface: Surface) -> dict[str, str]:
@@ -40,6 +41,19 @@ def surface_facts(surface: Surface) -> dict[str, str]:
     }
     # These reach spreadsheets in both formats: an agency named "=cmd" must stay text.
     return {name: str(plain_cell(value)) for name, value in facts.items()}
+
+
+def surface_about(surface: Surface) -> About:
+    """The same for the head of a CSV file. One query."""
+    facts = surface_facts(surface)
+    return About(
+        what=f"Risk surface: {facts.pop('surface')}",
+        agency=facts.pop("agency"),
+        asked=f"Shift {facts.pop('shift')}, forecast {facts.pop('forecast_run')}",
+        zone=facts.pop("time_zone"),
+        model=facts.pop("model"),
+        more=tuple(f"{name}: {value}" for name, value in facts.items() if name != "generated_at"),
+    )
 
 
 def surface_columns(surface: Surface) -> list[str]:

@@ -6,7 +6,6 @@ from typing import Any
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
-from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from agencies.access import SEES_RISK, Access, agency_page
@@ -15,7 +14,7 @@ from forecasting.live_chart import etag, live_svg
 from forecasting.selectors import live_card
 from forecasting.selectors.live import LiveCard
 from forecasting.views import conditional
-from missions_project.lib.exports import csv_response
+from missions_project.lib.exports import About, csv_response
 
 COLUMNS = (
     "seal", "seal_hash", "sealed_at", "shift", "date", "shift_from", "model_version", "cells", "expected", "crimes", "log_score",
@@ -41,11 +40,16 @@ def live_csv(request: HttpRequest, access: Access, slug: str) -> HttpResponseBas
     card = live_card(access.agency, crime_type)
     return csv_response(
         f"{access.agency.slug}-live-record-{crime_type.slug}.csv",
-        about=[
-            f"Live record of {crime_type.name}, {access.agency.name}",
-            "Forecasts sealed before their shift and scored after it; log scores in nats over all cells; times in UTC",
-            f"Generated at {timezone.now():%Y-%m-%dT%H:%M:%SZ}",
-        ],
+        about=About(
+            what=f"Live record of {crime_type.name}",
+            agency=access.agency.name,
+            asked=f"Crime type {crime_type.slug}, every scored shift",
+            zone="UTC",
+            model="the column model_version names each shift's",
+            more=(
+                "Forecasts sealed before their shift and scored after it; log scores in nats over all cells",
+            ),
+        ),
         columns=COLUMNS,
         rows=_values(card),
     )

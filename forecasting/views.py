@@ -142,7 +142,7 @@ def risk_csv(request: HttpRequest, access: Access, run_id: int, slug: str) -> Ht
     surface = surface_or_404(access.agency, run_id, slug)
     return csv_response(
         f"{_file_name(access, surface)}.csv",
-        about=[f"{name}: {value}" for name, value in exports.surface_facts(surface).items()],
+        about=exports.surface_about(surface),
         columns=exports.surface_columns(surface),
         rows=exports.surface_rows(surface),
     )

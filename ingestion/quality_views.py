@@ -19,7 +19,7 @@ from ingestion.selectors import feed_waiting
 from ingestion.selectors.kept import kept_columns, kept_rows, kept_table
 from ingestion.tasks import import_task
 from missions_project.lib.errors import MissionsError
-from missions_project.lib.exports import csv_response
+from missions_project.lib.exports import NO_MODEL, About, csv_response
 
 PAGE_ROWS = 50
 
@@ -119,8 +119,12 @@ def kept_csv(request: HttpRequest, access: Access, feed_slug: str) -> HttpRespon
     """The same rows as a file, streamed."""
     feed, code = _feed(access, feed_slug), request.GET.get("code", "")
     header, rows = kept_table(feed, code=code)
-    about = [
-        f"Rows of feed {feed.name} that could not be imported{f' ({code})' if code else ''}: mapped columns only.",
-        f"Agency: {access.agency.name}. Downloaded by {access.user}.",
-    ]
+    about = About(
+        what=f"Rows of feed {feed.name} that could not be imported",
+        agency=access.agency.name,
+        asked=f"Reason {code or 'any'}; mapped columns only",
+        zone=access.agency.time_zone,
+        model=NO_MODEL,
+        more=(f"Downloaded by {access.user}", "Times inside the rows are as the source wrote them"),
+    )
     return csv_response(f"kept-{feed.slug}.csv", about=about, columns=header, rows=rows)

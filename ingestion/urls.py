@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ingestion import live_views, quality_views, views
+from ingestion import exports, live_views, quality_views, views
 from ingestion.audit import views as audit_views
 from ingestion.charts import CHARTS
 
@@ -10,6 +10,7 @@ app_name = "ingestion"
 FEED = "data/<slug:feed_slug>"
 urlpatterns = [
     path("data/", views.data, name="data"),
+    path("incidents.csv", exports.incidents_csv, name="incidents_csv"),
     # Before the feeds: a feed may be called audit-store.
     path("data/audit-store/", audit_views.tables, name="audit_tables"),
     path(f"{FEED}/", quality_views.quality, name="quality"),

@@ -13,10 +13,11 @@ from django.views.decorators.http import require_GET
 from agencies.access import SEES_PLANS, Access, agency_page
 from agencies.lookups import date_from_text
 from missions_project.lib.errors import MissionsError
-from missions_project.lib.exports import csv_response
+from missions_project.lib.exports import About, csv_response
 from patrols.dosage import SOURCE_LABELS, DosageReport, dosage_report
 from patrols.dosage_chart import dosage_svg
 from patrols.engine.reconcile import SOURCES
+from patrols.selectors import models_behind
 
 DEFAULT_DAYS = 28
 LONGEST_DAYS = 731
@@ -77,12 +78,7 @@ def dosage_csv(request: HttpRequest, access: Access) -> HttpResponseBase:
         return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
     return csv_response(
         f"{access.agency.slug}-dosage-{report.first}-{report.last}.csv",
-        about=[
-            f"Recommended and delivered dose, {access.agency.name}",
-            f"Ended shifts from {report.first} to {report.last} (local dates); minutes are unit-minutes",
-            f"{report.counted_shifts} of {report.ended_shifts} shifts counted so far",
-            f"Generated at {timezone.now():%Y-%m-%dT%H:%M:%SZ}",
-        ],
+        about=_about(access, report, "Recommended and delivered dose", "Minutes are unit-minutes"),
         columns=COLUMNS,
         rows=_values(report),
     )
@@ -110,14 +106,23 @@ def completeness_csv(request: HttpRequest, access: Access) -> HttpResponseBase:
         return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
     return csv_response(
         f"{access.agency.slug}-completeness-{report.first}-{report.last}.csv",
-        about=[
-            f"Which missions have a record of a visit, {access.agency.name}",
-            f"Ended shifts from {report.first} to {report.last} (local dates); withdrawn missions are left out",
-            f"{report.counted_shifts} of {report.ended_shifts} shifts counted so far",
-            f"Generated at {timezone.now():%Y-%m-%dT%H:%M:%SZ}",
-        ],
+        about=_about(
+            access, report, "Which missions have a record of a visit", "Withdrawn missions are left out"
+        ),
         columns=COMPLETENESS_COLUMNS,
         rows=_records(report),
+    )
+
+
+def _about(access: Access, report: DosageReport, what: str, note: str) -> About:
+    """What the file says of itself. One query."""
+    return About(
+        what=what,
+        agency=access.agency.name,
+        asked=f"Ended shifts from {report.first} to {report.last} (local dates)",
+        zone=access.agency.time_zone,
+        model=models_behind(access.agency, report.first, report.last),
+        more=(note, f"{report.counted_shifts} of {report.ended_shifts} shifts counted so far"),
     )
 
 

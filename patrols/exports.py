@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
+from django.http import HttpRequest, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_GET
@@ -16,11 +16,13 @@ from agencies.access import EXPORTS, Access, agency_page
 from agencies.lookups import date_from_text
 from agencies.models import Agency
 from forecasting.engine.grid import GridSpec
+from forecasting.models import Grid
+from forecasting.selectors import grid_spec
 from missions_project.lib.errors import MissionsError
-from missions_project.lib.exports import csv_response
+from missions_project.lib.exports import About, csv_response, geojson_response
 from patrols import board
-from patrols.models import Engagement, Mission
-from patrols.selectors import engagements_between, missions_between
+from patrols.models import Mission
+from patrols.selectors import missions_between, models_behind, visits_between
 
 DEFAULT_DAYS = 28
 MISSION_COLUMNS = (
@@ -41,13 +43,15 @@ class Export:
     first: dt.date
     last: dt.date
 
-    def about(self, what: str) -> list[str]:
-        """What stands at the head of the file."""
-        return [
-            f"{what}, {self.agency.name}",
-            f"Shifts from {self.first} to {self.last} (local dates); times in {self.agency.time_zone}",
-            f"Generated at {timezone.now():%Y-%m-%dT%H:%M:%SZ}",
-        ]
+    def about(self, what: str) -> About:
+        """What stands at the head of the file. One query."""
+        return About(
+            what=what,
+            agency=self.agency.name,
+            asked=f"Shifts from {self.first} to {self.last} (local dates)",
+            zone=self.agency.time_zone,
+            model=models_behind(self.agency, self.first, self.last),
+        )
 
     def file_name(self, what: str, ending: str) -> str:
         return f"{self.agency.slug}-{what}-{self.first}-{self.last}.{ending}"
@@ -101,77 +105,80 @@ def missions_csv(export: Export) -> HttpResponseBase:
     )
 
 
-def _mission_features(agency: Agency, missions: Iterator[Mission]) -> list[dict[str, Any]]:
+class _Squares:
+    """The boxes of cells, each grid read once. One query a grid."""
+
+    def __init__(self) -> None:
+        self._specs: dict[int, GridSpec] = {}
+
+    def of(self, grid_id: int, cell_id: int) -> dict[str, Any]:
+        if grid_id not in self._specs:
+            self._specs[grid_id] = grid_spec(Grid.objects.get(pk=grid_id))
+        ring = board.box_rings(self._specs[grid_id], [cell_id])[0]
+        return {"type": "Polygon", "coordinates": [ring]}
+
+
+def _mission_features(agency: Agency, missions: Iterator[Mission]) -> Iterator[dict[str, Any]]:
     now = timezone.now()
-    specs: dict[int | None, GridSpec] = {}
-    features: list[dict[str, Any]] = []
+    squares = _Squares()
     for mission in missions:
-        assert mission.plan.grid is not None  # a published plan has a grid
-        if mission.plan.grid_id not in specs:
-            specs[mission.plan.grid_id] = GridSpec.from_bytes(bytes(mission.plan.grid.spec))
-        spec = specs[mission.plan.grid_id]
+        assert mission.plan.grid_id is not None  # a published plan has a grid
         row = board.mission_rows([mission], zone=agency.time_zone, now=now)[0]
-        ring = board.box_rings(spec, [mission.cell_id])[0]
         facts = {
             **board.mission_properties(row),
             "date": str(mission.plan.on),
             "shift": mission.plan.shift.slug,
         }
-        geometry = {"type": "Polygon", "coordinates": [ring]}
-        features.append({"type": "Feature", "id": mission.pk, "geometry": geometry, "properties": facts})
-    return features
+        geometry = squares.of(mission.plan.grid_id, mission.cell_id)
+        yield {"type": "Feature", "id": mission.pk, "geometry": geometry, "properties": facts}
 
 
 @export_page
 def missions_geojson(export: Export) -> HttpResponseBase:
-    features = _mission_features(export.agency, missions_between(export.agency, export.first, export.last))
-    return _geojson_response(
-        export.file_name("missions", "geojson"), features, export.about("Missions of published plans")
+    missions = missions_between(export.agency, export.first, export.last)
+    return geojson_response(
+        export.file_name("missions", "geojson"),
+        about=export.about("Missions of published plans"),
+        features=_mission_features(export.agency, missions),
     )
 
 
-def _geojson_response(name: str, features: list[dict[str, Any]], about: list[str]) -> HttpResponse:
-    return JsonResponse(
-        {"type": "FeatureCollection", "about": about, "features": features},
-        content_type="application/geo+json",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
-
-
-def _engagement_values(agency: Agency, engagements: Iterator[Engagement]) -> Iterator[tuple[Any, ...]]:
+def _visit_values(agency: Agency, visits: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """The columns of the file, then the visit's key and its grid's."""
     zone = ZoneInfo(agency.time_zone)
-    for visit in engagements:
-        mission = visit.mission
+    for *facts, unit, arrived_at, left_at, source, pk, grid_id in visits:
         yield (
-            mission.plan_id, mission.plan.shift.slug, mission.plan.on, mission.number, mission.beat.code,
-            mission.cell_id, mission.crime_type.slug, visit.unit.call_sign if visit.unit else "",
-            visit.arrived_at.astimezone(zone).isoformat(timespec="seconds"),
-            visit.left_at.astimezone(zone).isoformat(timespec="seconds") if visit.left_at else "",
-            "" if visit.minutes is None else round(visit.minutes, 1), visit.source,
+            *facts, unit or "",
+            arrived_at.astimezone(zone).isoformat(timespec="seconds"),
+            left_at.astimezone(zone).isoformat(timespec="seconds") if left_at else "",
+            round((left_at - arrived_at).total_seconds() / 60, 1) if left_at else "", source, pk, grid_id,
         )  # fmt: skip
 
 
 @export_page
 def engagements_csv(export: Export) -> HttpResponseBase:
+    visits = visits_between(export.agency, export.first, export.last)
     return csv_response(
         export.file_name("engagements", "csv"),
         about=export.about("Visits to missions"),
         columns=ENGAGEMENT_COLUMNS,
-        rows=_engagement_values(export.agency, engagements_between(export.agency, export.first, export.last)),
+        rows=(values[:-2] for values in _visit_values(export.agency, visits)),
     )
 
 
 @export_page
 def engagements_geojson(export: Export) -> HttpResponseBase:
-    visits = list(engagements_between(export.agency, export.first, export.last))
-    features = []
-    for visit, values in zip(visits, _engagement_values(export.agency, iter(visits)), strict=True):
-        grid = visit.mission.plan.grid
-        assert grid is not None  # a published plan has a grid
-        ring = board.box_rings(GridSpec.from_bytes(bytes(grid.spec)), [visit.mission.cell_id])[0]
-        facts = {name: str(value) for name, value in zip(ENGAGEMENT_COLUMNS, values, strict=True)}
-        geometry = {"type": "Polygon", "coordinates": [ring]}
-        features.append({"type": "Feature", "id": visit.pk, "geometry": geometry, "properties": facts})
-    return _geojson_response(
-        export.file_name("engagements", "geojson"), features, export.about("Visits to missions")
+    visits = visits_between(export.agency, export.first, export.last)
+    return geojson_response(
+        export.file_name("engagements", "geojson"),
+        about=export.about("Visits to missions"),
+        features=_visit_features(export.agency, visits),
     )
+
+
+def _visit_features(agency: Agency, visits: Iterator[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
+    squares = _Squares()
+    for *values, pk, grid_id in _visit_values(agency, visits):
+        facts = {name: str(value) for name, value in zip(ENGAGEMENT_COLUMNS, values, strict=True)}
+        geometry = squares.of(grid_id, int(facts["cell_id"]))
+        yield {"type": "Feature", "id": pk, "geometry": geometry, "properties": facts}

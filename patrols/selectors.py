@@ -17,7 +17,7 @@ from django.db.models.functions import Cast
 from agencies.engine.geometry import polygon_from_geojson
 from agencies.models import Agency, Beat, CrimeType, Shift, Unit
 from forecasting.engine.grid import GridSpec
-from forecasting.models import ForecastRun, Grid
+from forecasting.models import ForecastRun, Grid, ModelVersion, RiskSurface
 from forecasting.selectors import grid_spec, why_here
 from patrols.engine.due import LEAD_MINUTES
 from patrols.engine.plan import PlanDraw, design_from_bytes
@@ -273,16 +273,34 @@ def missions_between(agency: Agency, first: dt.date, last: dt.date) -> Iterator[
     return _with_details(rows).order_by("plan__period_from", "number").iterator(chunk_size=1000)
 
 
-def engagements_between(agency: Agency, first: dt.date, last: dt.date) -> Iterator[Engagement]:
-    """Yield the visits to missions of shifts that start on these local dates, in order, a thousand at a time."""
+VISIT_FIELDS = (
+    "mission__plan_id", "mission__plan__shift__slug", "mission__plan__on", "mission__number", "mission__beat__code",
+    "mission__cell_id", "mission__crime_type__slug", "unit__call_sign", "arrived_at", "left_at", "source", "pk",
+    "mission__plan__grid_id",
+)  # fmt: skip
+
+
+def visits_between(agency: Agency, first: dt.date, last: dt.date) -> Iterator[tuple[Any, ...]]:
+    """Yield ``VISIT_FIELDS`` of the visits to missions of shifts that start on these local dates, in order, as they come.
+
+    Tuples and no objects: with each visit's mission and plan comes its whole grid otherwise, a gigabyte for a million.
+    """
     rows = Engagement.objects.filter(agency=agency, mission__plan__on__range=(first, last))
+    return rows.order_by("arrived_at", "pk").values_list(*VISIT_FIELDS).iterator(chunk_size=2000)
+
+
+def models_behind(agency: Agency, first: dt.date, last: dt.date) -> str:
+    """Name the model versions behind published plans of shifts that start on these local dates, for the head of a file. One query."""
+    plans = MissionPlan.objects.filter(
+        agency=agency, state=MissionPlan.State.PUBLISHED, on__range=(first, last), forecast_run__isnull=False
+    )
+    runs = RiskSurface.objects.filter(agency=agency, run__in=plans.values("forecast_run"))
+    rows = ModelVersion.objects.filter(agency=agency, pk__in=runs.values("model_version")).order_by(
+        "crime_type__name", "number"
+    )
     return (
-        rows.select_related(
-            "unit", "mission__plan__shift", "mission__plan__grid", "mission__beat", "mission__crime_type"
-        )
-        .defer("mission__plan__design", "mission__beat__geometry")
-        .order_by("arrived_at")
-        .iterator(chunk_size=1000)
+        "; ".join(str(row) for row in rows.select_related("crime_type"))
+        or "none behind any mission of this period"
     )
 
 

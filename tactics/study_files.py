@@ -13,7 +13,9 @@ from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_GET
 
 from agencies.access import SEES_STUDIES, Access, agency_page
-from missions_project.lib.exports import csv_response
+from agencies.models import Agency
+from missions_project.lib.exports import About, csv_response
+from patrols.selectors import models_behind
 from tactics.models import ImpactReport, ImpactStudy
 from tactics.study_chart import effect_svg
 from tactics.study_page import study_context
@@ -47,9 +49,14 @@ def effect_chart(request: HttpRequest, access: Access, study_id: int) -> HttpRes
     return HttpResponse(effect_svg(report.figures), content_type="image/svg+xml", headers=headers)
 
 
-def _snapshot(study: ImpactStudy, report: ImpactReport) -> dict[str, Any]:
+def _snapshot(agency: Agency, study: ImpactStudy, report: ImpactReport) -> dict[str, Any]:
     return {
         "study": study.name,
+        "agency": agency.name,
+        "period": {"from": report.first, "to": report.last},
+        "time_zone": agency.time_zone,
+        "model": models_behind(agency, report.first, report.last),
+        "generated_at": timezone.now(),
         "registration": registration_of(study),
         "frozen_at": study.frozen_at,
         "design_hash": report.design_hash,
@@ -72,7 +79,7 @@ def report_json(request: HttpRequest, access: Access, study_id: int) -> HttpResp
     row, report = report_of(access, study_id, request)
     name = _name(access, row.study, report, "json")
     return JsonResponse(
-        _snapshot(row.study, report),
+        _snapshot(access.agency, row.study, report),
         json_dumps_params={"indent": 1},
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
@@ -85,13 +92,19 @@ def report_csv(request: HttpRequest, access: Access, study_id: int) -> HttpRespo
     row, report = report_of(access, study_id, request)
     return csv_response(
         _name(access, row.study, report, "csv"),
-        about=[
-            f"{row.study.name}, {access.agency.name}",
-            report.sentence,
-            registration_of(row.study),
-            f"Design {report.design_hash}; data {report.data_hash}; seed {report.seed}; generated {timezone.now():%Y-%m-%dT%H:%M:%SZ}",
-            "Effects are shares of crime expected without missions: 0.1 is one crime in ten prevented",
-        ],
+        about=About(
+            what=row.study.name,
+            agency=access.agency.name,
+            asked=f"Study {row.study.pk}, report {report.pk}, {report.first} to {report.last} (local dates)",
+            zone=access.agency.time_zone,
+            model=models_behind(access.agency, report.first, report.last),
+            more=(
+                report.sentence,
+                registration_of(row.study),
+                f"Design {report.design_hash}; data {report.data_hash}; seed {report.seed}; code {report.code_version}",
+                "Effects are shares of crime expected without missions: 0.1 is one crime in ten prevented",
+            ),
+        ),
         columns=COLUMNS,
         rows=[
             (line.group, line.key, line.name, *line.raw, line.n, line.reading)

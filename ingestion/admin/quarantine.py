@@ -16,7 +16,7 @@ from ingestion.engine.rejections import REJECTION_CODES
 from ingestion.models import Feed, QuarantinedRow
 from ingestion.tasks import import_task
 from missions_project.lib.errors import MissionsError
-from missions_project.lib.exports import csv_response
+from missions_project.lib.exports import NO_MODEL, About, csv_response
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -70,12 +70,17 @@ class QuarantinedRowAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     @admin.action(description="Download as CSV", permissions=["view"])
     def download(self, request: HttpRequest, queryset: QuerySet[QuarantinedRow]) -> HttpResponseBase:
         rows = queryset.select_related("feed", "agency").order_by("feed", "run", "row_number")
+        names = sorted(queryset.order_by().values_list("agency__name", flat=True).distinct())
         return csv_response(
             "quarantine.csv",
-            about=[
-                "Rows that could not be imported: mapped columns only, with the reason.",
-                f"Downloaded by {request.user}.",
-            ],
+            about=About(
+                what="Rows that could not be imported, with the reason",
+                agency=", ".join(names) or "no agency",
+                asked="The rows selected; mapped columns only",
+                zone="UTC",
+                model=NO_MODEL,
+                more=(f"Downloaded by {request.user}", "Times inside the rows are as the source wrote them"),
+            ),
             columns=[
                 "agency",
                 "feed",

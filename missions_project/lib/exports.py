@@ -1,19 +1,59 @@
-"""Files that leave the product: streamed, and safe to open in a spreadsheet."""
+"""Files that leave the product: streamed, safe to open in a spreadsheet, each saying what it is."""
 
-import csv
+import datetime as dt
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from django.http import StreamingHttpResponse
+from django.utils import timezone
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+from missions_project.lib.cells import PlainWriter, plain_cell
+
+LINES_AT_ONCE = 500
+NO_MODEL = "none; records as they are stored"
+GEOJSON = "application/geo+json"
 _FORMULA_IN_LINE = re.compile(r"([,;\t]\s*)(?=[=+\-@])")
 
 
-def plain_cell(value: Any) -> Any:
-    """The value as a spreadsheet may see it: text that it would run as a formula gets a leading apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+@dataclass(frozen=True)
+class About:
+    """What every export says of itself: whose, of what, what was asked for, on which clock, by which models, made when."""
+
+    what: str
+    agency: str
+    asked: str
+    zone: str
+    model: str
+    more: tuple[str, ...] = ()
+    made_at: dt.datetime = field(default_factory=timezone.now)
+
+    @property
+    def lines(self) -> list[str]:
+        """One line each, for the head of a file."""
+        return [
+            f"{self.what}, {self.agency}",
+            f"{self.asked}; times in {self.zone}",
+            *self.more,
+            f"Model: {self.model}",
+            f"Generated at {self.made_at.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}",
+        ]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The same for machines: the ``about`` of a GeoJSON or JSON file."""
+        return {
+            "what": self.what,
+            "agency": self.agency,
+            "filters": self.asked,
+            "time_zone": self.zone,
+            "model": self.model,
+            "notes": list(self.more),
+            "generated_at": self.made_at.astimezone(dt.UTC).isoformat(timespec="seconds"),
+        }
 
 
 class _Echo:
@@ -23,22 +63,47 @@ class _Echo:
 
 def csv_lines(about: Sequence[str], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
     """Yield a CSV file line by line: first what the file is, as comments, then the header, then the rows."""
-    writer = csv.writer(_Echo())
+    writer = PlainWriter(_Echo())
     for line in about:
         # A line break would begin a row of its own, a comma a cell: an agency called "A,=cmd" must stay a comment.
         yield "# " + _FORMULA_IN_LINE.sub(r"\1'", " ".join(line.splitlines())) + "\r\n"
     # Names of columns may come from a file that somebody sent.
-    yield writer.writerow([plain_cell(name) for name in columns])
+    yield writer.row(columns)
     for row in rows:
-        yield writer.writerow([plain_cell(value) for value in row])
+        yield writer.row(row)
+
+
+def in_blocks(pieces: Iterator[str]) -> Iterator[str]:
+    """Yield text in larger pieces: a write to the socket for every row of a million takes longer than the query."""
+    while block := "".join(islice(pieces, LINES_AT_ONCE)):
+        yield block
 
 
 def csv_response(
-    name: str, *, about: Sequence[str], columns: Sequence[str], rows: Iterable[Sequence[Any]]
+    name: str, *, about: About, columns: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> StreamingHttpResponse:
     """Stream a CSV download with flat memory."""
     return StreamingHttpResponse(
-        csv_lines(about, columns, rows),
+        in_blocks(csv_lines(about.lines, columns, rows)),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+def geojson_response(name: str, *, about: About, features: Iterable[dict[str, Any]]) -> StreamingHttpResponse:
+    """Stream a FeatureCollection with flat memory; text in properties is as safe in a spreadsheet as in CSV."""
+    return StreamingHttpResponse(
+        in_blocks(_geojson(about, features)),
+        content_type=GEOJSON,
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _geojson(about: About, features: Iterable[dict[str, Any]]) -> Iterator[str]:
+    facts = {key: plain_cell(value) for key, value in about.facts.items()}
+    yield f'{{"type":"FeatureCollection","about":{json.dumps(facts)},"features":['
+    for number, feature in enumerate(features):
+        properties = {key: plain_cell(value) for key, value in feature["properties"].items()}
+        text = json.dumps(feature | {"properties": properties}, separators=(",", ":"), default=str)
+        yield f",{text}" if number else text
+    yield "]}"

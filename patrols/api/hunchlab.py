@@ -1,6 +1,5 @@
 """HunchLab 2.0's reading addresses: missions as GeoJSON, and how much of what happened they held."""
 
-import csv
 import dataclasses
 import datetime as dt
 import io
@@ -22,6 +21,7 @@ from agencies.models import Agency
 from ingestion.api.tokens import READ, FeedTokenAuthentication, HasScope, TokenThrottle, agency_of
 from ingestion.engine.timestamps import ISO, parse_times
 from ingestion.engine.timestamps import READ as IS_READ
+from missions_project.lib.cells import PlainWriter
 from missions_project.lib.errors import MissionsError
 from patrols.hunchlab import Effectiveness, mission_effectiveness, missions_collection
 
@@ -132,7 +132,5 @@ class MissionEffectiveness(ReadView):
 def _csv(figures: Effectiveness) -> str:
     told = dataclasses.asdict(figures)
     sink = io.StringIO(newline="")
-    writer = csv.DictWriter(sink, fieldnames=list(told))
-    writer.writeheader()
-    writer.writerow(told)
+    PlainWriter(sink).rows([list(told), list(told.values())])
     return sink.getvalue()

@@ -6,16 +6,24 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import PermissionDenied
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agencies.access import EVERYONE
 from ingestion.api.access import AgencyView
 from missions_project.lib.rest.queries import NoQuery, Query
-from tactics.reports.asked import FILTERS, asked_from, choices_of
+from tactics.reports.asked import FILTERS, PERIODS, asked_from, choices_of
 from tactics.reports.files import as_json
 from tactics.reports.pages import kind_of, kinds_of, report_of
+
+
+class OptionOut(serializers.Serializer):  # type: ignore[type-arg]  # it shows dictionaries
+    name = serializers.CharField()
+    title = serializers.CharField()
+    choices = serializers.ListField(child=serializers.CharField())
+    default = serializers.ListField(child=serializers.CharField())
+    many = serializers.BooleanField(help_text="Whether several may be chosen, separated by commas.")
 
 
 class ReportKindOut(serializers.Serializer):  # type: ignore[type-arg]  # it shows dictionaries
@@ -24,6 +32,7 @@ class ReportKindOut(serializers.Serializer):  # type: ignore[type-arg]  # it sho
     what = serializers.CharField()
     filters = serializers.ListField(child=serializers.CharField(), help_text="What it can be filtered by.")
     days = serializers.IntegerField(help_text="How many days it looks back where none are named.")
+    options = OptionOut(many=True, help_text="What else it lets choose, each a parameter of its own.")
 
 
 class ReportKindsOut(serializers.Serializer):  # type: ignore[type-arg]  # it shows dictionaries
@@ -66,8 +75,10 @@ class ReportOut(serializers.Serializer):  # type: ignore[type-arg]  # it shows d
     agency = serializers.CharField()
     period = PeriodOut()
     filters = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
+    options = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
     time_zone = serializers.CharField()
     generated_at = serializers.DateTimeField()
+    model = serializers.CharField(help_text="Model versions behind the missions of the period.")
     about = serializers.ListField(child=serializers.CharField())
     sentence = serializers.CharField()
     figures = FigureOut(many=True)
@@ -84,9 +95,26 @@ class ReportQuery(Query):
             ),
             "to": serializers.DateField(required=False, help_text="Last local date. Without it: yesterday."),
         }
-        return dates | {
-            name: serializers.CharField(required=False, max_length=2000, help_text=words) for name in FILTERS
+        dates["period"] = serializers.ChoiceField(
+            required=False,
+            choices=list(PERIODS.items()),
+            help_text="A period that ends yesterday, instead of dates.",
+        )
+        own = {
+            option.name: serializers.CharField(
+                required=False, max_length=200, help_text=f"{option.title}, for the report “{kind.slug}”."
+            )
+            for kind in all_kinds().values()
+            for option in kind.options
         }
+        return (
+            dates
+            | {
+                name: serializers.CharField(required=False, max_length=2000, help_text=words)
+                for name in FILTERS
+            }
+            | own
+        )
 
 
 class Reports(AgencyView):
@@ -108,6 +136,16 @@ class Reports(AgencyView):
                 "what": kind.what,
                 "filters": list(kind.filters),
                 "days": kind.days,
+                "options": [
+                    {
+                        "name": one.name,
+                        "title": one.title,
+                        "choices": [value for value, _ in one.choices],
+                        "default": list(one.default),
+                        "many": one.many,
+                    }
+                    for one in kind.options
+                ],
             }
             for kind in kinds_of(self.caller)
         ]
@@ -130,8 +168,21 @@ class OneReport(AgencyView):
         """Sentence, figures and all tables of a period, made now or within the last minute."""
         kind = kind_of(self.caller, slug)
         query = ReportQuery.of(request)
-        wanted: dict[str, Any] = {name: str(query[name]) for name in ("from", "to") if name in query}
-        wanted |= {name: [code.strip() for code in query.get(name, "").split(",")] for name in FILTERS}
+        own = [option.name for option in kind.options]
+        fixed = ("from", "to", "period")
+        if strange := sorted(set(query) - {*fixed, *FILTERS, *own}):
+            raise ValidationError(dict.fromkeys(strange, "This report has no such choice."))
+        wanted: dict[str, Any] = {name: str(query[name]) for name in fixed if name in query}
+        wanted |= {
+            name: [code.strip() for code in query.get(name, "").split(",")] for name in (*FILTERS, *own)
+        }
         today = timezone.localdate(timezone=ZoneInfo(self.agency.time_zone))
-        asked = asked_from(wanted, choices_of(self.agency), today=today, days=kind.days, longest=kind.longest)
+        asked = asked_from(
+            wanted,
+            choices_of(self.agency),
+            today=today,
+            days=kind.days,
+            longest=kind.longest,
+            options=kind.options,
+        )
         return Response(as_json(report_of(self.agency, kind, asked, self.caller)))

@@ -75,9 +75,9 @@ def crimes_of(agency: Agency, asked: Asked, *, since: dt.date) -> Crimes:
     for position, crime_type in enumerate(types):
         number[table.categories.index(crime_type.slug)] = position
     kind = number[table.category.astype(np.int64)]
-    beats, areas = _beats(agency, spec.epsg)
+    beats, areas = beat_areas(agency, spec.epsg)
     kept = np.flatnonzero(kind >= 0)
-    beat = _inside(areas, table.x_m[kept], table.y_m[kept])
+    beat = area_of_points(areas, table.x_m[kept], table.y_m[kept])
     if asked.district or asked.beat:
         chosen = [asked.lets(district=code[2], beat=code[0]) for code in beats]
         inside = (beat >= 0) & np.array([*chosen, False])[beat]
@@ -104,7 +104,8 @@ def _midnight(day: dt.date, zone: str) -> dt.datetime:
     return dt.datetime.combine(day, dt.time(), tzinfo=ZoneInfo(zone))
 
 
-def _beats(agency: Agency, epsg: int) -> tuple[list[tuple[str, str, str]], npt.NDArray[np.object_]]:
+def beat_areas(agency: Agency, epsg: int) -> tuple[list[tuple[str, str, str]], npt.NDArray[np.object_]]:
+    """Return (code, district's name, district's code) of the agency's beats, by code, and their areas in metres. One query."""
     rows = list(
         Beat.objects.filter(agency=agency)
         .order_by("code")
@@ -117,7 +118,7 @@ def _beats(agency: Agency, epsg: int) -> tuple[list[tuple[str, str, str]], npt.N
     return [(code, name or district, district) for code, name, district, _ in rows], areas
 
 
-def _inside(
+def area_of_points(
     areas: npt.NDArray[np.object_], x_m: npt.NDArray[np.float64], y_m: npt.NDArray[np.float64]
 ) -> Ints:
     """The area that holds each point, the first by order on a shared edge, -1 for none."""

@@ -8,7 +8,8 @@ from typing import Any
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
-from missions_project.lib.exports import csv_lines, csv_response, plain_cell
+from missions_project.lib.cells import plain_cell
+from missions_project.lib.exports import About, csv_lines, csv_response
 from tactics.reports.shapes import Report, Table
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -20,9 +21,21 @@ def table_csv(report: Report, table: Table) -> HttpResponseBase:
     """One table as CSV; shares as numbers 0..1, unknown cells empty."""
     return csv_response(
         report.file_name(table.slug, "csv"),
-        about=[*report.provenance, *([table.note] if table.note else [])],
+        about=_about(report, (table.note,) if table.note else ()),
         columns=[column.key for column in table.columns],
         rows=_values(table.rows),
+    )
+
+
+def _about(report: Report, notes: tuple[str, ...] = ()) -> About:
+    return About(
+        what=report.title,
+        agency=report.agency,
+        asked=report.asked.words,
+        zone=report.zone,
+        model=report.model,
+        more=(*report.about, *notes),
+        made_at=report.made_at,
     )
 
 
@@ -92,8 +105,10 @@ def as_json(report: Report) -> dict[str, Any]:
         "filters": {
             name: list(getattr(report.asked, name)) for name in ("district", "beat", "shift", "type")
         },
+        "options": {name: list(values) for name, values in report.asked.options},
         "time_zone": report.zone,
         "generated_at": report.made_at.isoformat(timespec="seconds"),
+        "model": report.model,
         "about": list(report.about),
         "sentence": report.sentence,
         "figures": [{"label": one.label, "value": one.value, "note": one.note} for one in report.figures],

@@ -18,9 +18,9 @@ from agencies.access import EVERYONE, Access, agency_page
 from agencies.models import Agency
 from missions_project.lib.errors import MissionsError
 from tactics.models import SavedReport
-from tactics.reports.asked import FILTERS, Asked, Choices, asked_from, choices_of
+from tactics.reports.asked import FILTERS, PERIODS, Asked, Choices, asked_from, choices_of, period_start
 from tactics.reports.files import table_csv, workbook_response
-from tactics.reports.kinds import ReportKind, all_kinds
+from tactics.reports.kinds import ReportKind, all_kinds, report_made
 from tactics.reports.shapes import Report
 from tactics.selectors import people_of, saved_reports_of
 
@@ -51,7 +51,7 @@ def kind_of(access: Access, slug: str) -> ReportKind:
     return kind
 
 
-def report_of(agency: Agency, kind: ReportKind, asked: Asked, access: Access | None = None) -> Report:
+def report_of(agency: Agency, kind: ReportKind, asked: Asked, access: Access) -> Report:
     """Return the report for this person, made now or within the last minute for the same question and limits."""
     asked = kind.narrowed(asked, access)
     # Hashed: a choice of all beats is longer than a cache's keys may be. With the limits: what one person may see, another may not.
@@ -59,14 +59,16 @@ def report_of(agency: Agency, kind: ReportKind, asked: Asked, access: Access | N
     key = f"report:{agency.pk}:{kind.slug}:{hashlib.sha256(question.encode()).hexdigest()[:32]}"
     report: Report | None = cache.get(key)
     if report is None:
-        report = kind.make(agency, asked)
+        report = report_made(agency, kind, asked)
         cache.set(key, report, KEEP_S)
     return report
 
 
 def _asked(request: HttpRequest, agency: Agency, kind: ReportKind, choices: Choices) -> Asked:
     today = timezone.localdate(timezone=ZoneInfo(agency.time_zone))
-    return asked_from(request.GET, choices, today=today, days=kind.days, longest=kind.longest)
+    return asked_from(
+        request.GET, choices, today=today, days=kind.days, longest=kind.longest, options=kind.options
+    )
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,11 @@ class SavedLine:
     query: str
     may_delete: bool
 
+    @property
+    def looks_back(self) -> str:
+        period = self.row.filters.get("period")
+        return PERIODS[period[0]] if period else f"{self.row.days} day{'' if self.row.days == 1 else 's'}"
+
 
 def _mine(row: SavedReport, access: Access) -> bool:
     return row.owner_id == access.user.pk or (row.is_shared and access.may["configure"])
@@ -87,7 +94,11 @@ def saved_query(row: SavedReport, today: dt.date) -> str:
     """The address's query of what a saved report asks for on a day. No query of the database."""
     last = today - dt.timedelta(days=1)
     chosen: dict[str, Any] = {name: tuple(row.filters.get(name, [])) for name in FILTERS}
-    return Asked(last - dt.timedelta(days=row.days - 1), last, **chosen).query
+    period = row.filters.get("period")
+    first = period_start(period[0], last) if period else last - dt.timedelta(days=row.days - 1)
+    kind = all_kinds().get(row.kind)
+    options = tuple((one.name, tuple(row.filters.get(one.name, []))) for one in kind.options) if kind else ()
+    return Asked(first, last, **chosen, options=options).query
 
 
 @require_GET
@@ -103,9 +114,9 @@ def reports(request: HttpRequest, access: Access) -> HttpResponse:
         for row in saved_reports_of(access.agency, access.user)
         if row.kind in kinds
     ]
-    return render(
-        request, "tactics/reports/list.html", {"tab": "reports", "kinds": kinds.values(), "saved": rows}
-    )
+    context = {"tab": "reports", "kinds": kinds.values(), "saved": rows}
+    context |= {"first": today - dt.timedelta(days=28), "last": today - dt.timedelta(days=1)}
+    return render(request, "tactics/reports/list.html", context)
 
 
 @require_GET
@@ -121,9 +132,10 @@ def report(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
     context = {"tab": "reports", "kind": kind, "choices": choices, "status": 200}
     context |= {"may_export": kind.may_export(access), "may_save": access.may["see_plans"]}
     context |= {"people": people_of(access.agency, kind.roles), "sends": SavedReport.Sends.choices}
+    context |= {"periods": PERIODS.items()}
     try:
         context["asked"] = _asked(request, access.agency, kind, choices)
-        context["report"] = report_of(access.agency, kind, context["asked"], access)
+        context["options"] = [(one, context["asked"].chosen(one.name)) for one in kind.options]
         context["filters"] = [
             (name, title, getattr(choices, name), getattr(context["asked"], name))
             for name, title in (
@@ -134,6 +146,7 @@ def report(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
             )
             if name in kind.filters
         ]
+        context["report"] = report_of(access.agency, kind, context["asked"], access)
     except MissionsError as exc:
         context |= {"error": exc, "status": 400}
     return render(request, "tactics/reports/report.html", context, status=context["status"])

@@ -12,7 +12,7 @@ from agencies.lookups import pk_from_text
 from agencies.models import Membership
 from missions_project.lib.errors import MissionsError
 from tactics.models import SavedReport
-from tactics.reports.asked import FILTERS
+from tactics.reports.kinds import ReportKind, kept_names
 from tactics.reports.pages import kind_of
 from tactics.services.saved_reports import saved_report_delete, saved_report_set
 
@@ -24,7 +24,7 @@ def report_save(request: HttpRequest, access: Access, slug: str) -> HttpResponse
     kind = kind_of(access, slug)
     try:
         row = saved_report_set(
-            agency=access.agency, owner=access.user, kind=kind.slug, **_sent(request, access)
+            agency=access.agency, owner=access.user, kind=kind.slug, **_sent(request, access, kind)
         )
     except MissionsError as exc:
         messages.error(request, str(exc))
@@ -33,7 +33,7 @@ def report_save(request: HttpRequest, access: Access, slug: str) -> HttpResponse
     return redirect("tactics:reports", access.agency.slug)
 
 
-def _sent(request: HttpRequest, access: Access) -> dict[str, Any]:
+def _sent(request: HttpRequest, access: Access, kind: ReportKind) -> dict[str, Any]:
     """What the form says, for ``saved_report_set``. One query."""
     sent = request.POST
     keys = [pk_from_text(value) for value in sent.getlist("recipient")]
@@ -41,7 +41,7 @@ def _sent(request: HttpRequest, access: Access) -> dict[str, Any]:
     return {
         "name": sent.get("name", ""),
         "days": pk_from_text(sent.get("days")),
-        "filters": {name: sent.getlist(name) for name in FILTERS},
+        "filters": {name: sent.getlist(name) for name in kept_names(kind)},
         "is_shared": sent.get("is_shared") == "1",
         "sends": sent.get("sends", SavedReport.Sends.NEVER),
         "send_hour": pk_from_text(sent.get("send_hour")),

@@ -107,7 +107,10 @@ class Chart:
 
 @dataclass(frozen=True)
 class Report:
-    """One report, read once. ``about`` is what each file says of itself: models, data, limits of what was counted."""
+    """One report, read once. ``about`` is what each file says of itself: data, limits of what was counted.
+
+    ``model`` names the model versions behind the missions of the period; ``report_made`` fills it in.
+    """
 
     slug: str
     title: str
@@ -122,6 +125,7 @@ class Report:
     charts: tuple[Chart, ...] = ()
     notes: tuple[str, ...] = ()
     about: tuple[str, ...] = ()
+    model: str = "none"
     data: dict[str, object] = field(default_factory=dict)
 
     def table(self, slug: str) -> Table | None:
@@ -135,6 +139,7 @@ class Report:
             f"{self.title}, {self.agency}",
             f"{self.asked.words}; times in {self.zone}",
             *self.about,
+            f"Model: {self.model}",
             f"Generated at {self.made_at:%Y-%m-%dT%H:%M:%SZ}",
         ]
 

@@ -17,9 +17,9 @@ from agencies.models import Agency, Membership, User
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.outbox import claim, settle
 from tactics.models import ReportMail, SavedReport
-from tactics.reports.asked import FILTERS, Asked, asked_from, choices_of
+from tactics.reports.asked import Asked, asked_from, choices_of
 from tactics.reports.files import XLSX, workbook
-from tactics.reports.kinds import all_kinds
+from tactics.reports.kinds import all_kinds, kept_names, report_made
 from tactics.reports.shapes import Report
 
 Sends = SavedReport.Sends
@@ -47,12 +47,18 @@ def saved_report_set(
     Raises ``MissionsError`` for a name that the owner uses already, a report that does not exist, filters that name nothing
     here, and a recipient of another agency, without an e-mail address, or whose role may not see the report.
     """
-    if kind not in all_kinds():
+    one = all_kinds().get(kind)
+    if one is None:
         raise MissionsError(
             f"There is no report “{kind[:40]}”.", next_step="choose one from the list of reports."
         )
-    chosen = {key: list(filters.get(key, [])) for key in FILTERS if filters.get(key)}
-    asked_from(chosen, choices_of(agency), today=dt.date(2026, 1, 1), days=1)
+    chosen = {
+        key: found for key in kept_names(one) if (found := [part for part in filters.get(key, []) if part])
+    }
+    asked = asked_from(
+        chosen, choices_of(agency), today=dt.date(2026, 1, 1), days=max(days, 1), options=one.options
+    )
+    one.check(agency, asked)
     for person in recipients:
         _check_recipient(agency, person, kind)
     if sends != Sends.NEVER and not recipients:
@@ -142,7 +148,8 @@ def report_mail_send(*, pk: int, attempt: int) -> bool:
 def asked_of(saved: SavedReport, today: dt.date) -> Asked:
     """Return what a saved report asks for on a day. Four queries."""
     query: dict[str, Any] = dict(saved.filters)
-    return asked_from(query, choices_of(saved.agency), today=today, days=saved.days)
+    options = all_kinds()[saved.kind].options
+    return asked_from(query, choices_of(saved.agency), today=today, days=saved.days, options=options)
 
 
 def _deliver(row: ReportMail) -> str:
@@ -157,7 +164,7 @@ def _deliver(row: ReportMail) -> str:
             return off
         # Each gets what they may see, which is not always the same.
         whose = Access(row.agency, person.user, person)
-        report = kind.make(row.agency, kind.narrowed(asked_of(row.saved, row.on), whose))
+        report = report_made(row.agency, kind, kind.narrowed(asked_of(row.saved, row.on), whose))
         message = EmailMessage(
             # A subject of two lines is how a header is smuggled in.
             " ".join(f"[{row.agency.name}] {row.saved.name}".split()),

@@ -211,7 +211,7 @@ def test_missions_and_visits_leave_as_csv_and_geojson(
     text = b"".join(client.get(address("engagements_csv", scene) + period).streaming_content).decode()
     assert ",11.0," in text
     for name, count in (("missions_geojson", 12), ("engagements_geojson", 1)):
-        assert len(json.loads(client.get(address(name, scene) + period).content)["features"]) == count
+        assert len(json.loads(b"".join(client.get(address(name, scene) + period)))["features"]) == count
 
 
 @pytest.mark.parametrize(("role", "offered"), [("analyst", 4), ("supervisor", 0)])

@@ -209,6 +209,9 @@ def test_the_files_hold_what_the_page_shows(past: PastWeeks, sign_in: SignIn) ->
     rows = b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
     assert any(row.startswith("Share of crime prevented,net,") for row in rows)
     assert any("fisher" in row for row in rows)
+    for line in (past.agency.name, f"times in {past.agency.time_zone}", "Model: ", "Generated at "):
+        assert any(row.startswith("# ") and line in row for row in rows), line
+    assert {"agency", "period", "time_zone", "model", "generated_at"} <= set(data)
     answer = client.get(at(past.agency, "report_html", study.pk))
     text = answer.content.decode()
     assert "attachment" in answer["Content-Disposition"]

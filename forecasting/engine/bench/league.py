@@ -1,6 +1,5 @@
 """The league table of a backtest: every model's figures with intervals, beside the best plain count."""
 
-import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from forecasting.engine.metrics import (
     bootstrap_weeks,
     ratio_estimate,
 )
+from missions_project.lib.cells import PlainWriter
 
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
@@ -298,8 +298,8 @@ def reliability_bands(surfaces: Floats32, events: Sequence[tuple[npt.NDArray[np.
 def league_csv(leagues: Sequence[CategoryLeague]) -> str:
     """One row for each category, model and area; numbers that do not exist are empty."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    writer = PlainWriter(out, line_end="\n")
+    writer.row(CSV_COLUMNS)
     for league in leagues:
         for model in league.models:
             flags = (model.is_baseline, model.is_best_baseline, model.is_written)
@@ -309,7 +309,7 @@ def league_csv(leagues: Sequence[CategoryLeague]) -> str:
                 row += [area.area, area.cells, *(value for one in estimates for value in _three(one))]
                 row += [value for name in _ESTIMATES for value in _three(getattr(model, name))]
                 row += [model.fits, model.stood_in_fits]
-                writer.writerow([*row, league.events, league.outside_cells, league.periods])
+                writer.row([*row, league.events, league.outside_cells, league.periods])
     return out.getvalue()
 
 

@@ -1,6 +1,5 @@
 """``manage.py replay_plan``: prove that a stored plan is what its seed gave, and that chance drew as it was told to."""
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from agencies.models import Beat
 from forecasting.engine.grid import GridSpec
+from missions_project.lib.cells import PlainWriter
 from missions_project.lib.commands import MissionsCommand
 from missions_project.lib.errors import MissionsError
 from patrols.engine.redraw import Frequencies, draw_frequencies
@@ -92,8 +92,8 @@ def _opened(path: Path) -> Any:
 def _write(file: Any, plan: MissionPlan, found: Frequencies, spec: GridSpec) -> None:
     design = plan_draw_of(plan)
     code = dict(Beat.objects.filter(agency=plan.agency).values_list("pk", "code"))
-    writer = csv.writer(file)
-    writer.writerow(
+    writer = PlainWriter(file)
+    writer.row(
         ["candidate", "beat", "cell", "pi", "draws", "times_drawn", "frequency", "standard_errors_away"]
     )
     rows = zip(
@@ -105,7 +105,7 @@ def _write(file: Any, plan: MissionPlan, found: Frequencies, spec: GridSpec) -> 
         strict=True,
     )
     for number, (beat, cell, pi, count, z) in enumerate(rows, start=1):
-        writer.writerow(
+        writer.row(
             [
                 number,
                 code.get(beat, beat),
