@@ -113,9 +113,9 @@ def _by_rule(agency: Agency, inputs: TrialInputs) -> list[_Drawn]:
         if key not in known:
             known[key] = _deciding(of_type[kind], *key[1:])
         here = {
-            slug: rule
+            slug: known[key][slug]
             for a, slug in enumerate(inputs.slugs)
-            if trial.chance[n, a] > 0 and (rule := known[key].get(slug)) is not None
+            if trial.chance[n, a] > 0 and slug in known[key]
         }
         if len(here) < 2 or inputs.slugs[int(trial.arm[n])] not in here:
             continue
