@@ -1,6 +1,6 @@
 """Is the measurement of patrol effects honest? Planted truth on the demo city, and speed on a large one.
 
-    python benchmarks/bench_impact.py [--repetitions 2000] [--parts scores fisher few power speed large] [--out …/impact.json]
+    python benchmarks/bench_impact.py [--repetitions 2000] [--parts scores fisher few power dose speed large] [--out …/impact.json]
 
 Seeds are fixed; one process. `--parts` picks what to run; figures of parts not run are kept from the output file. Without options 200 repetitions are
 made, which takes about four minutes and shows every figure with a wider error.
@@ -24,6 +24,7 @@ from benchmarks.impact_tables import tables  # noqa: E402 - the path must be set
 from missions_project.demo.patrolled import riverton_world  # noqa: E402
 from tactics.engine.impact import PlanHistory, Study, analyse, design_experiment  # noqa: E402
 from tactics.engine.impact.batch import BeatLayout  # noqa: E402
+from tactics.engine.impact.dose import dose_response  # noqa: E402
 from tactics.engine.impact.estimators import ratio_effect  # noqa: E402
 from tactics.engine.impact.fisher import fisher_test, inverted_interval, recorded_test  # noqa: E402
 from tactics.engine.impact.histories import planted_histories  # noqa: E402
@@ -47,7 +48,8 @@ from tactics.engine.impact.worlds import (  # noqa: E402
 
 SEED = 20260301
 FISHER_BEATS, FISHER_SHIFTS = 4, 42
-PARTS = ("scores", "fisher", "few", "power", "speed", "large")
+DOSE_BEATS = 8
+PARTS = ("scores", "fisher", "few", "power", "dose", "speed", "large")
 
 
 def scores(world: World, repetitions: int, keep: Any) -> dict[str, Any]:
@@ -178,6 +180,42 @@ def power(world: World, repetitions: int) -> dict[str, Any]:
             "histories": repetitions,
         }
         print(f"power at {effect:.0%}: {found[f'effect_{effect}']}", flush=True)
+    return found
+
+
+def dose(world: World, repetitions: int, keep: Any) -> dict[str, Any]:
+    """How often the slope by drawn dose is "shown" though longer visits do no more, at 5 %: missions that do nothing, and
+    missions that prevent as much after a short visit as after a long one."""
+    small = world.first_beats(DOSE_BEATS)
+    found: dict[str, Any] = {}
+    for name in ("null", "net20"):
+        rng = np.random.Generator(np.random.PCG64(SEED + 5))
+        started = time.monotonic()
+        slopes, p_values, outside, crimes = [], [], 0, []
+        for planted in planted_histories(small, SCENARIOS[name], repetitions=repetitions, rng=rng):
+            study = planted.study
+            result = dose_response(study, plan_sums(study, ("missions",))["missions"])
+            if result is None:
+                raise RuntimeError("A history without a crime in visited boxes has no slope to test.")
+            slopes.append(result.per_ten_minutes)
+            p_values.append(result.p_value)
+            outside += not result.low <= 0.0 <= result.high
+            crimes.append(float(np.asarray(study.outcome)[study.drawn].sum()))
+        rejected = float(np.mean(np.array(p_values) <= 0.05))
+        found[name] = {
+            "histories": repetitions,
+            "plans": planted.study.plans,
+            "crimes_in_visited_boxes": float(np.mean(crimes)),
+            "doses": [small.policy.dose_min_minutes, small.policy.dose_max_minutes],
+            "rejected": rejected,
+            "rejected_error": float(np.sqrt(rejected * (1 - rejected) / repetitions)),
+            "interval_leaves_zero_out": outside / repetitions,
+            "mean_slope": float(np.mean(slopes)),
+            "mean_slope_error": float(np.std(slopes) / np.sqrt(repetitions)),
+            "wall_s": time.monotonic() - started,
+        }
+        keep(found)
+        print(f"dose, {name}: {found[name]}", flush=True)
     return found
 
 
@@ -327,6 +365,8 @@ def main() -> int:
         keep("power", power(world, min(args.repetitions, 500)))
     if "few" in args.parts:
         keep("few", few(min(args.repetitions, 200)))
+    if "dose" in args.parts:
+        keep("dose", dose(world, args.repetitions, lambda found: keep("dose", found)))
     if "fisher" in args.parts:
         keep("fisher", fisher(world, args.repetitions, lambda found: keep("fisher", found)))
     if "scores" in args.parts:

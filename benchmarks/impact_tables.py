@@ -121,6 +121,14 @@ def question_table(result: Part) -> str:
             f"| interval by re-drawing, {one['crimes_expected']:.0f} crimes expected in visited boxes ({one['histories']} histories, "
             f"99 draws) | covers {said} (`--parts few`) |"
         )
+    for name, dose in result.get("dose", {}).items():
+        what = "missions do nothing" if name == "null" else f"short and long visits do the same, {TRUTHS[name]}"
+        rows.append(
+            f"| slope by drawn dose ({dose['doses'][0]} to {dose['doses'][1]} minutes), {what}, level 5 % ({dose['histories']:,} "
+            f"histories of {dose['plans']:,} plans, {dose['crimes_in_visited_boxes']:.0f} crimes in visited boxes) | rejects "
+            f"{100 * dose['rejected']:.1f} ± {100 * dose['rejected_error']:.1f} %; mean slope per ten minutes "
+            f"{100 * dose['mean_slope']:+.2f} ± {100 * dose['mean_slope_error']:.2f} % (`--parts dose`) |"
+        )
     for name, power in result.get("power", {}).items():
         rows.append(
             f"| power at a true effect of {100 * float(name.split('_')[1]):.0f} %: designer / from the study / simulated "

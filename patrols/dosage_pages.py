@@ -1,7 +1,7 @@
 """The dosage page, its chart and its file."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
@@ -44,85 +44,100 @@ def _period(request: HttpRequest) -> tuple[dt.date, dt.date]:
     return first, last
 
 
-@require_GET
-@agency_page(SEES_PLANS)
-def dosage(request: HttpRequest, access: Access) -> HttpResponse:
-    """Recommended against delivered dose, and what share of missions has any record. Five queries for the report."""
+def _page(request: HttpRequest, access: Access, template: str) -> HttpResponse:
+    """A page about the period asked for; where that makes no sense the page says so."""
     context: dict[str, Any] = {"tab": "reports", "source_labels": SOURCE_LABELS}
     status = 200
     try:
         context["report"] = dosage_report(access.agency, *_period(request))
     except MissionsError as exc:
         context["error"], status = exc, 400
-    return render(request, "patrols/dosage.html", context, status=status)
+    return render(request, template, context, status=status)
 
 
-@require_GET
-@agency_page(SEES_PLANS)
-def dosage_chart(request: HttpRequest, access: Access) -> HttpResponse:
+def _file(
+    request: HttpRequest, access: Access, made: Callable[[DosageReport], HttpResponseBase]
+) -> HttpResponseBase:
+    """A file about the period asked for, or in plain words what is wrong with that."""
     try:
         report = dosage_report(access.agency, *_period(request))
     except MissionsError as exc:
         return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
-    return HttpResponse(
-        dosage_svg(report), content_type="image/svg+xml", headers={"Cache-Control": "private, max-age=60"}
+    return made(report)
+
+
+def _csv(
+    access: Access,
+    report: DosageReport,
+    name: str,
+    about: tuple[str, str],
+    columns: tuple[str, ...],
+    rows: Iterator[tuple[Any, ...]],
+) -> HttpResponseBase:
+    """``about``: what the file holds, and what its figures are."""
+    return csv_response(
+        f"{access.agency.slug}-{name}-{report.first}-{report.last}.csv",
+        about=About(
+            what=about[0],
+            agency=access.agency.name,
+            asked=f"Ended shifts from {report.first} to {report.last} (local dates)",
+            zone=access.agency.time_zone,
+            model=models_behind(access.agency, report.first, report.last),
+            more=(about[1], f"{report.counted_shifts} of {report.ended_shifts} shifts counted so far"),
+        ),
+        columns=columns,
+        rows=rows,
     )
 
 
 @require_GET
 @agency_page(SEES_PLANS)
+def dosage(request: HttpRequest, access: Access) -> HttpResponse:
+    """Recommended against delivered dose, and what share of missions has any record. Five queries for the report."""
+    return _page(request, access, "patrols/dosage.html")
+
+
+@require_GET
+@agency_page(SEES_PLANS)
+def dosage_chart(request: HttpRequest, access: Access) -> HttpResponseBase:
+    """Hours of each beat as a picture, recommended and delivered. Six queries."""
+
+    def made(report: DosageReport) -> HttpResponse:
+        return HttpResponse(
+            dosage_svg(report), content_type="image/svg+xml", headers={"Cache-Control": "private, max-age=60"}
+        )
+
+    return _file(request, access, made)
+
+
+@require_GET
+@agency_page(SEES_PLANS)
 def dosage_csv(request: HttpRequest, access: Access) -> HttpResponseBase:
-    try:
-        report = dosage_report(access.agency, *_period(request))
-    except MissionsError as exc:
-        return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
-    return csv_response(
-        f"{access.agency.slug}-dosage-{report.first}-{report.last}.csv",
-        about=_about(access, report, "Recommended and delivered dose", "Minutes are unit-minutes"),
-        columns=COLUMNS,
-        rows=_values(report),
+    """The page's figures as a file. Six queries."""
+    about = ("Recommended and delivered dose", "Minutes are unit-minutes")
+    return _file(
+        request,
+        access,
+        lambda report: _csv(access, report, "dosage", about, COLUMNS, _values(report)),
     )
 
 
 @require_GET
 @agency_page(SEES_PLANS)
 def completeness(request: HttpRequest, access: Access) -> HttpResponse:
-    """What share of missions has any record, by source: the first thing to know before doses are compared. Five queries."""
-    context: dict[str, Any] = {"tab": "reports", "source_labels": SOURCE_LABELS}
-    status = 200
-    try:
-        context["report"] = dosage_report(access.agency, *_period(request))
-    except MissionsError as exc:
-        context["error"], status = exc, 400
-    return render(request, "patrols/completeness.html", context, status=status)
+    """What share of missions has any record, by source: the first thing to know before doses are compared. Six queries."""
+    return _page(request, access, "patrols/completeness.html")
 
 
 @require_GET
 @agency_page(SEES_PLANS)
 def completeness_csv(request: HttpRequest, access: Access) -> HttpResponseBase:
-    try:
-        report = dosage_report(access.agency, *_period(request))
-    except MissionsError as exc:
-        return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
-    return csv_response(
-        f"{access.agency.slug}-completeness-{report.first}-{report.last}.csv",
-        about=_about(
-            access, report, "Which missions have a record of a visit", "Withdrawn missions are left out"
-        ),
-        columns=COMPLETENESS_COLUMNS,
-        rows=_records(report),
-    )
-
-
-def _about(access: Access, report: DosageReport, what: str, note: str) -> About:
-    """What the file says of itself. One query."""
-    return About(
-        what=what,
-        agency=access.agency.name,
-        asked=f"Ended shifts from {report.first} to {report.last} (local dates)",
-        zone=access.agency.time_zone,
-        model=models_behind(access.agency, report.first, report.last),
-        more=(note, f"{report.counted_shifts} of {report.ended_shifts} shifts counted so far"),
+    """The page's figures as a file. Six queries."""
+    about = ("Which missions have a record of a visit", "Withdrawn missions are left out")
+    return _file(
+        request,
+        access,
+        lambda report: _csv(access, report, "completeness", about, COMPLETENESS_COLUMNS, _records(report)),
     )
 
 

@@ -11,9 +11,12 @@ class TacticsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # Here and not on import of the models: what happens when a plan is made is a service of this room.
+        # Here and not on import of the models: what happens when a plan is made is a service of this room, the register of
+        # what can be deleted one of another.
         from tactics import receivers  # noqa: F401  # connects itself
+        from tactics.retention import register
 
+        register()
         post_migrate.connect(_triggers, sender=self, dispatch_uid="tactics: frozen studies")
 
 

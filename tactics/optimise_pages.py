@@ -1,5 +1,6 @@
 """The page that proposes changes of dials, and where a person decides them."""
 
+import datetime as dt
 from typing import Any
 
 from django.contrib import messages
@@ -10,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from agencies.access import SEES_STUDIES, Access, agency_page
 from agencies.models import Role
 from missions_project.lib.errors import MissionsError
+from tactics.engine.trials import FEW_CRIMES
 from tactics.inquiry_pages import ask, found_for, may_ask
 from tactics.inquiry_selectors import proposals_of
 from tactics.models import Inquiry, PolicyProposal
@@ -36,11 +38,19 @@ def optimise(request: HttpRequest, access: Access) -> HttpResponse:
     if answered := context["answered"]:
         basis = answered.answer["basis"]
         crimes = basis["crimes_a_year"]
-        is_gain = any(one.purpose == PolicyProposal.Purpose.GAIN for one in still)
+        # A tactic that is shown to be better says nothing about how long missions need to be studied.
+        is_gain = any(
+            one.purpose == PolicyProposal.Purpose.GAIN and one.policy_id is not None for one in still
+        )
         context |= {"basis": basis, "longer_days": None if is_gain else _longer_days(basis)}
         context["kept"] = [
-            _row(one, crimes) for one in answered.answer["changes"] if one["verdict"] == "keep"
+            _row(one, crimes)
+            for one in answered.answer["changes"]
+            if one["verdict"] == "keep" and one["question"] != "tactics"
         ]
+        context["weights"] = _weights(answered.answer, crimes)
+        if first := basis.get("tactics", {}).get("first"):
+            context["compared_from"] = dt.date.fromisoformat(first)
     context["proposals"] = [(one, _row(one.basis["change"], one.basis["crimes_a_year"])) for one in still]
     return render(request, "tactics/optimise.html", context)
 
@@ -59,6 +69,29 @@ def _row(change: dict[str, Any], crimes_a_year: float) -> dict[str, Any]:
     else:
         why = "Another step of the same question gains more, or missions could be guessed too well."
     return change | {"crimes": crimes, "why": why}
+
+
+def _weights(answer: dict[str, Any], crimes_a_year: float) -> list[dict[str, Any]]:
+    """The rules whose weights were looked at and kept, each with its gain and in words why; answers of long ago have none."""
+    gains = {one["evidence"]["rule"]: one for one in answer["changes"] if one["question"] == "tactics"}
+    rows = []
+    for row in answer.get("weights", []):
+        if row["verdict"] != "keep":
+            continue
+        change = gains.get(row["rule"])
+        crimes = _row(change, crimes_a_year)["crimes"] if change else None
+        rows.append(row | {"crimes": crimes, "why": _why_kept(row, change)})
+    return rows
+
+
+def _why_kept(row: dict[str, Any], change: dict[str, Any] | None) -> str:
+    if row["found"]["low"] is None:
+        return f"Too few crimes: {FEW_CRIMES} are needed after this tactic, and after the others."
+    if row["found"]["low"] <= 0 <= row["found"]["high"]:
+        return "Not shown: keep. The interval covers no difference."
+    if change is None:
+        return "Shown, but a step further another tactic would be drawn too seldom to be judged, or the weight too great."
+    return "Shown, but the weight proposed above gains more: one step at a time."
 
 
 def _longer_days(basis: dict[str, Any]) -> int | None:

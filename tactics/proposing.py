@@ -1,10 +1,11 @@
-"""What turning each dial by one step would be expected to bring: from the newest report, dose study and forecasts. Reads only."""
+"""What turning each dial by one step would be expected to bring: from the newest report, forecasts and tactics' draws. Reads only."""
 
 import datetime as dt
 from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
+from django.utils import timezone
 
 from agencies.models import Agency
 from forecasting.models import ForecastRun
@@ -28,6 +29,7 @@ from tactics.engine.optimise import (
 )
 from tactics.inquiry_selectors import finding_of, latest_report
 from tactics.models import ImpactReport
+from tactics.weights import WeightsFound, weight_changes
 
 GAMMA_STEP, EXPLORATION_STEP, DOSE_STEP_MINUTES = 0.25, 0.05, 2
 LABELS = {
@@ -68,10 +70,12 @@ class _Tonight:
         )
 
 
-def proposals_found(agency: Agency, progress: Progress) -> tuple[PatrolPolicy, list[Change], dict[str, Any]]:
-    """Return the active policy, every change looked at with its verdict, and what they rest on.
+def proposals_found(
+    agency: Agency, progress: Progress
+) -> tuple[PatrolPolicy, list[Change], WeightsFound, dict[str, Any]]:
+    """Return the active policy, every change looked at with its verdict, what tactics' draws show, and what all rests on.
 
-    About 25 queries a shift. Raises ``MissionsError`` without a policy or a forecast.
+    About 25 queries a shift, and fifteen for the tactics. Raises ``MissionsError`` without a policy or a forecast.
     """
     policy = active_policy(agency)
     if policy is None:
@@ -104,6 +108,11 @@ def proposals_found(agency: Agency, progress: Progress) -> tuple[PatrolPolicy, l
         )
     if report is not None:
         changes += _dose_changes(report, policy, now)
+    progress(6, 8, "Comparing tactics")
+    weights = weight_changes(
+        agency, now=now, crimes_a_year=tonight.crimes_a_year, until=timezone.now(), progress=progress
+    )
+    changes += weights.changes
     basis = {
         "report": report.pk if report else None,
         "study": report.study.name if report else "",
@@ -118,8 +127,9 @@ def proposals_found(agency: Agency, progress: Progress) -> tuple[PatrolPolicy, l
         "covered": round(now.covered, 6),
         "predictability": round(now.predictability, 6),
         "crimes_a_year": round(tonight.crimes_a_year, 1),
+        "tactics": weights.about,
     }
-    return policy, judged(changes), basis
+    return policy, judged(changes), weights, basis
 
 
 def _steps(policy: PatrolPolicy) -> list[tuple[str, float]]:
@@ -169,10 +179,12 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value if np.isfinite(value) else None for name, value in values.items()}
 
 
-def change_json(change: Change) -> dict[str, Any]:
-    """A change for storage: plain numbers, None for what is not known."""
+def change_json(change: Change, weights: WeightsFound) -> dict[str, Any]:
+    """A change for storage: plain numbers, None for what is not known; of a tactic's weight with what its draws show."""
+    evidence = weights.rows[change.subject] if change.subject is not None else None
+    label = evidence["label"] if evidence else LABELS.get(change.field, change.field)
     return {
-        "question": change.question, "field": change.field, "label": LABELS.get(change.field, change.field),
+        "question": change.question, "field": change.field, "label": label, "evidence": evidence,
         "value_from": change.value_from, "value_to": change.value_to, "gain": _plain(asdict(change.gain)),
         "covered_from": change.covered_from, "covered_to": change.covered_to,
         "predictability_from": change.predictability_from, "predictability_to": change.predictability_to,

@@ -23,8 +23,17 @@ _FIELDS = (
     "pk", "mission_id", "mission__cell_id", "mission__crime_type__slug", "mission__starts_at", "mission__expected",
     "tactic__slug", "probabilities", "method", "policy", "update__number", "counted_in__number", "counted_crimes",
     "counted_expected", "mission__plan__grid_id", "mission__plan__on", "mission__plan__period_from",
-    "mission__plan__period_to",
+    "mission__plan__period_to", "mission__plan__shift_id",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where and when a mission was drawn, as the rules read it: its shift, its start, and what its box was near then."""
+
+    shift_id: int
+    starts_at: dt.datetime
+    near: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,7 @@ class TrialInputs:
     """A trial and what it is about: ``slugs`` of the tactics in its columns, keys of draws and missions in its rows.
 
     ``first``: where it begins, earlier than asked for where adaptive draws must be drawn again from their beginning.
-    ``shifts`` plans. ``left_out``: missions against gunfire.
+    ``shifts`` plans. ``left_out``: missions against gunfire. ``settings``: what rules ask of each mission.
     """
 
     trial: TacticTrial
@@ -44,6 +53,7 @@ class TrialInputs:
     window_hours: float
     shifts: int
     left_out: int
+    settings: tuple[Setting, ...] = ()
 
 
 def trial_inputs(
@@ -108,9 +118,14 @@ def trial_inputs(
         policy=policy,
     )
     keys = tuple(row["pk"] for row in found)
-    return TrialInputs(
-        trial, slugs, keys, kinds, first, last, window_hours, len({row["plan"] for row in found}), left_out
+    settings = tuple(
+        Setting(
+            row["mission__plan__shift_id"], row["mission__starts_at"], tuple(row["policy"].get("near", ()))
+        )
+        for row in found
     )
+    plans = len({row["plan"] for row in found})
+    return TrialInputs(trial, slugs, keys, kinds, first, last, window_hours, plans, left_out, settings)
 
 
 def _beginning(rows: QuerySet[TacticDraw], first: dt.date, last: dt.date) -> dt.date:

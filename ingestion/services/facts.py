@@ -29,6 +29,8 @@ class UpsertCounts:
     """``NEW``, ``CHANGED`` or ``SAME`` for each record of the chunk, in its order."""
     hours: frozenset[int] = frozenset()
     """Whole hours since 1970 (UTC) in which what was written happened."""
+    hours_before: frozenset[int] = frozenset()
+    """Those in which the records that were changed had happened, as they stood before."""
 
 
 def incidents_upsert(
@@ -58,7 +60,7 @@ def incidents_upsert(
         records_lock(feed, chunk.external_id.tolist())
         if expect_new and ready is not None and ready.are_copied and _all_new(ready, len(chunk)):
             return UpsertCounts(inserted=len(chunk), fates=(NEW,) * len(chunk), hours=_hours(chunk))
-        fate = _fates(feed, model, chunk)
+        fate, hours_before = _fates(feed, model, chunk)
         write = np.flatnonzero(fate != SAME)
         if write.size:
             ready = ready or facts_ready(feed, chunk, write, crime_types, now)
@@ -72,6 +74,7 @@ def incidents_upsert(
         unchanged=int((fate == SAME).sum()),
         fates=tuple(fate.tolist()),
         hours=_hours(chunk, write),
+        hours_before=hours_before,
     )
 
 
@@ -91,12 +94,15 @@ def _all_new(ready: FactRows, n: int) -> bool:
     return True
 
 
-def _fates(feed: Feed, model: type[Fact], chunk: NormalisedChunk) -> npt.NDArray[np.int8]:
-    """What each record is against the stored one: new, changed or the same. One query."""
+def _fates(
+    feed: Feed, model: type[Fact], chunk: NormalisedChunk
+) -> tuple[npt.NDArray[np.int8], frozenset[int]]:
+    """What each record is against the stored one: new, changed or the same; and in which hours the changed ones were. One query."""
     stored = _stored(feed, model, chunk.external_id.tolist())
     fate = np.full(len(chunk), NEW, dtype=np.int8)
     if not stored:
-        return fate
+        return fate, frozenset()
+    before: set[int] = set()
     updated = np.where(np.isnat(chunk.last_updated), NO_VERSION, chunk.last_updated.astype(np.int64))
     mine = updated
     if chunk.stage is not None and chunk.stage_at is not None:
@@ -112,17 +118,20 @@ def _fates(feed: Feed, model: type[Fact], chunk: NormalisedChunk) -> npt.NDArray
             theirs = _stage_version(known[2], known[3])
         older = theirs is not None and mine[row] != NO_VERSION and mine[row] < theirs
         fate[row] = SAME if known[0] == content or older else CHANGED
-    return fate
+        if fate[row] == CHANGED:
+            before.add(known[-1] // 3600)
+    return fate, frozenset(before)
 
 
 def _stored(feed: Feed, model: type[Fact], external_ids: list[str]) -> dict[str, tuple[Any, ...]]:
-    """Content, update and (for alerts) stage of the stored records of these identifiers. By hand: asked for each alert."""
+    """Content, update, (for alerts) stage, and start of the stored records of these identifiers. By hand: asked for each alert."""
     quote = connection.ops.quote_name
     on_postgres = connection.vendor == "postgresql"
     epoch = "FLOOR(EXTRACT(EPOCH FROM {}))::bigint" if on_postgres else "CAST(strftime('%%s', {}) AS INTEGER)"
     columns = ["external_id", "content_hash", epoch.format("last_updated_at")]
     if model is GunfireAlert:
         columns += ["stage", epoch.format("stage_at")]
+    columns.append(epoch.format("occurred_from"))
     table, selected = quote(model._meta.db_table), ", ".join(columns)
     # Row by row through the key's index. Asked for ANY of the list, PostgreSQL reads all rows of the feed where it has
     # no statistics yet, for each chunk of a first import again. The limit keeps it from making a plain join of it.

@@ -291,7 +291,7 @@ def _store_rows(
                 report.record(**tally.fields())
                 if tally.received == survey.row_count:
                     pull_settle(run=run)
-            written.add(stored.hours)
+            written.add(stored.hours, stored.hours_before)
             report.progress(tally.received, survey.row_count, "Importing")
 
 

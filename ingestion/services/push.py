@@ -122,7 +122,7 @@ def push_store(*, feed: Feed, chunk: RowChunk, now: datetime) -> PushResult:
         with push_account(feed, now, tally, look=bool(result.quarantined)) as run:
             if waiting or result.quarantined:
                 quarantine_store(feed=feed, run=run, chunk=result, waiting=waiting, now=now, closes_own=True)
-        tell(feed, now, stored.hours)
+        tell(feed, now, stored.hours, stored.hours_before)
     counts = {name: tally.counts[name] for name in ("received", *CLASSES)}
     return PushResult(counts, _rows(chunk, known.mapping.columns["external_id"], result, stored))
 

@@ -205,7 +205,7 @@ def _replay(run: ImportRun, report: RunReporter, written: Written) -> None:
             tally.add(result, stored)
             snapshot = run.config_snapshot | {"after_pk": rows[-1].pk}
             report.record(**tally.fields(), config_snapshot=snapshot)
-        written.add(stored.hours)
+        written.add(stored.hours, stored.hours_before)
         report.progress(tally.received, total, "Reading kept rows again")
 
 

@@ -253,7 +253,9 @@ def _views_make(agency: Agency, schema: str) -> None:
             cursor.execute(head + body)  # type: ignore[arg-type]  # as above
 
 
-_AREA = "ST_Multi(ST_SetSRID(ST_GeomFromGeoJSON({}.geometry::text), 4326))::geometry(MultiPolygon, 4326) AS geom"
+_AREA = (
+    "ST_Multi(ST_SetSRID(ST_GeomFromGeoJSON({}.geometry::text), 4326))::geometry(MultiPolygon, 4326) AS geom"
+)
 _SELECTS = {
     "districts": "SELECT d.id, d.code, d.name, "
     + _AREA.format("d")

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from django.db.models import Max, Min
 from django.utils import timezone
 
-from patrols.models import MissionPlan
+from patrols.models import MissionPlan, Presence
 from patrols.presence_inputs import AROUND, LONGEST_CAD, directed_patrols
 from patrols.services.presence import AGAIN, RECOUNT_AFTER, accounts_done
 
@@ -19,18 +19,33 @@ _Floats = npt.NDArray[np.float64]
 
 
 def presence_recount_calls(
-    *, agency_id: int, since: dt.datetime, hours: Set[int] | None, now: dt.datetime | None = None
+    *,
+    agency_id: int,
+    since: dt.datetime,
+    hours: Set[int] | None,
+    hours_before: Set[int] = frozenset(),
+    now: dt.datetime | None = None,
 ) -> int:
     """Have the shifts counted once more of which directed patrols were written since; returns how many accounts.
 
-    ``hours`` since 1970 in which they began, None where nobody knows. No query for what happened within the last day:
-    those shifts are still to be counted. Otherwise four, whatever the number of records.
+    ``hours`` since 1970 in which they begin, None where nobody knows; ``hours_before``: in which changed records began as
+    they stood before. A patrol that was moved to another time, or turns out to be none, has the shift counted again that
+    it counted in. No query for what happened within the last day: those shifts are still to be counted. Otherwise at most
+    five, whatever the number of records.
     """
     now = now or timezone.now()
+    touched = _written(agency_id, since, hours, now) | _left(agency_id, hours_before, now)
+    return _mark(agency_id, touched, now + RECOUNT_AFTER)
+
+
+def _written(
+    agency_id: int, since: dt.datetime, hours: Set[int] | None, now: dt.datetime
+) -> set[tuple[int, dt.date]]:
+    """The shifts in which directed patrols lie that were written since. Three queries, or none."""
     rows = directed_patrols(agency_id).filter(imported_at__gte=since)
     if hours is not None:
         if not (hours := _old(hours, now - AGAIN)):
-            return 0
+            return set()
         rows = rows.filter(
             occurred_from__gte=_instant(min(hours)), occurred_from__lt=_instant(max(hours) + 1)
         )
@@ -41,15 +56,37 @@ def presence_recount_calls(
         ]
     ).reshape(-1, 2)
     if not len(spans):
-        return 0
+        return set()
     begun = spans[np.argsort(spans[:, 0])]
 
     def is_touched(from_s: float, to_s: float) -> bool:
         first, stop = np.searchsorted(begun[:, 0], [from_s - LONGEST_CAD.total_seconds(), to_s])
         return bool((begun[first:stop, 1] >= from_s).any())
 
-    touched = _shifts(agency_id, spans[:, 0].min(), spans[:, 1].max(), is_touched)
-    return _mark(agency_id, touched, now + RECOUNT_AFTER)
+    return _shifts(agency_id, spans[:, 0].min(), spans[:, 1].max(), is_touched)
+
+
+def _left(agency_id: int, hours: Set[int], now: dt.datetime) -> set[tuple[int, dt.date]]:
+    """The shifts that hold presence by a dispatch record that may be one of those that began in these hours. One query, or none.
+
+    What a changed call was before is gone; that it was a patrol shows in what was counted of it.
+    """
+    if not (hours := _old(hours, now - AGAIN)):
+        return set()
+    at = np.array(sorted(hours), dtype=np.float64) * HOUR
+    counted = Presence.objects.filter(
+        agency=agency_id,
+        source=Presence.Source.CAD,
+        arrived_at__gte=_instant(min(hours)),
+        arrived_at__lt=_instant(max(hours) + 1) + LONGEST_CAD,
+    ).order_by()
+    longest = LONGEST_CAD.total_seconds() + HOUR
+    found = set()
+    for shift, on, arrived in counted.values_list("account__shift_id", "account__on", "arrived_at"):
+        first, stop = np.searchsorted(at, [arrived.timestamp() - longest, arrived.timestamp()], side="right")
+        if stop > first:
+            found.add((shift, on))
+    return found
 
 
 def presence_recount_positions(

@@ -15,6 +15,7 @@ from ingestion.api.access import AgencyView
 from missions_project.lib.rest.queries import NoQuery, Query
 from tactics.reports.asked import FILTERS, PERIODS, asked_from, choices_of
 from tactics.reports.files import as_json
+from tactics.reports.kinds import all_kinds
 from tactics.reports.pages import kind_of, kinds_of, report_of
 
 
@@ -23,7 +24,9 @@ class OptionOut(serializers.Serializer):  # type: ignore[type-arg]  # it shows d
     title = serializers.CharField()
     choices = serializers.ListField(child=serializers.CharField())
     default = serializers.ListField(child=serializers.CharField())
-    many = serializers.BooleanField(help_text="Whether several may be chosen, separated by commas.")
+    many = serializers.BooleanField(  # type: ignore[assignment]  # DRF has a parameter of this name, no attribute
+        help_text="Whether several may be chosen, separated by commas."
+    )
 
 
 class ReportKindOut(serializers.Serializer):  # type: ignore[type-arg]  # it shows dictionaries
@@ -89,7 +92,7 @@ class ReportOut(serializers.Serializer):  # type: ignore[type-arg]  # it shows d
 class ReportQuery(Query):
     def get_fields(self) -> dict[str, Any]:
         words = "Codes or slugs, separated by commas. Without it: all."
-        dates = {
+        dates: dict[str, serializers.Field] = {  # type: ignore[type-arg]  # of whatever kind
             "from": serializers.DateField(
                 required=False, help_text="First local date. Without it: the report's own days before `to`."
             ),

@@ -7,8 +7,9 @@ covered before, which is why small steps only are looked at. A change whose inte
 
 Notes
 -----
-Questions asked of one study (does coverage pay, does a longer dose, does one tactic beat another) share its 5 %: intervals are
-widened after Bonferroni. Candidates of one question are multiples of one estimate and need no further widening. How much
+Questions asked of one study (does coverage pay, does a longer dose) share its 5 %: intervals are widened after Bonferroni.
+Candidates of one question are multiples of one estimate and need no further widening. Whether one tactic beats the others is
+asked of draws of its own, rule by rule and as often as one likes: their intervals are always valid and share another 5 %. How much
 sooner a study would show something under other probabilities: ``tactics.engine.impact.power.Precision``.
 """
 
@@ -23,7 +24,7 @@ from tactics.engine.impact.study import Floats
 
 Question = Literal["coverage", "dose", "tactics"]
 WEIGHT_STEP = 1.5
-"""How much more of a weight the better tactic gets in one step."""
+"""A weight is multiplied or divided by this in one step."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ class Change:
     """One dial, one step. ``gain``: additional share of all expected crime that would be prevented (with its interval).
 
     ``longer``: how many times as long a study would need to be under this change, against now (below 1: it learns sooner).
-    ``verdict``: "gain" (shown), "learn" (nothing is shown, but the next study would see sooner), "keep".
+    ``verdict``: "gain" (shown), "learn" (nothing is shown, but the next study would see sooner), "keep". ``subject``: the key
+    of the rule whose dial it is; None: the patrol policy's.
     """
 
     question: Question
@@ -100,6 +102,7 @@ class Change:
     predictability_to: float
     longer: float
     verdict: Literal["gain", "learn", "keep"] = "keep"
+    subject: int | None = None
 
 
 def allocation_of(
@@ -162,46 +165,67 @@ def dose_change(
 
 
 def weights_change(
-    effects: Floats,
-    standard_errors: Floats,
+    better_by: Finding,
+    share: Floats,
     weights: Floats,
     *,
-    better: int,
+    tactic: int,
     now: Allocation,
     field: str,
+    value_from: float,
     floor: float = 0.2,
-    confidence: float = 0.95,
+    at_most: float = np.inf,
 ) -> Change | None:
-    """More weight for one tactic among those drawn for a crime type. ``effects``: share prevented by each, [T], with errors.
+    """A rule's weight one step up, or down where its tactic was followed by more crimes: what that would be worth.
 
-    The gain is the change of each tactic's chance times its effect. None where there is no choice, or where the others would
-    fall below ``floor`` (two or three tactics cannot all keep 0.2 and give more away).
+    ``better_by``: the share of crimes prevented by recommending the rule's tactic rather than the others in their present
+    mix. ``share`` float64[n]: each mission's crimes, of all expected crime; ``weights`` float64[n, T]: of the tactics in its
+    draw, 0 where not; ``tactic``: the rule's column, ``value_from`` its weight there. The gain adds up, over the missions,
+    the change of the tactic's chance times what it prevents. None where no mission has a choice, where the weight would
+    pass ``at_most``, or where a tactic that loses chances would have fewer than ``floor`` on average (half of an even share
+    where that is less): what is hardly ever drawn cannot be judged any more.
     """
-    chance = weights / weights.sum() if weights.sum() > 0 else np.zeros_like(weights)
-    if len(weights) < 2 or weights[better] <= 0:
+    own, total = weights[:, tactic], weights.sum(axis=1)
+    open_ = (own > 0) & (total > own)
+    factor = WEIGHT_STEP if better_by.estimate >= 0 else 1.0 / WEIGHT_STEP
+    value_to = round(value_from * factor, 4)
+    if not open_.any() or value_to > at_most:
         return None
-    raised = weights.astype(np.float64).copy()
-    raised[better] *= WEIGHT_STEP
-    then = raised / raised.sum()
-    others = np.delete(then, better)
-    if (others[others > 0] < min(floor, 1.0 / len(weights)) - 1e-12).any():
+    share, weights, own, total = share[open_], weights[open_], own[open_], total[open_]
+    chance = weights / total[:, None]
+    turned = weights.copy()
+    turned[:, tactic] *= value_to / value_from
+    then = turned / turned.sum(axis=1, keepdims=True)
+    if _starves(chance, then, floor):
         return None
-    moved = then - chance
-    estimate = float(moved @ effects) * now.covered
-    error = float(np.sqrt((moved**2) @ (standard_errors**2))) * now.covered
-    half = float(stats.norm.ppf(0.5 + confidence / 2.0)) * error
+    moved, before = then[:, tactic] - chance[:, tactic], own / total
+
+    def gain(prevented: float) -> float:
+        # Crimes are those of the present mix, in which the tactic already prevents its part.
+        return float((share * moved * prevented / (1.0 - before * prevented)).sum())
+
+    ends = sorted((gain(better_by.low), gain(better_by.high)))
     return Change(
         "tactics",
         field,
-        float(weights[better]),
-        float(raised[better]),
-        Finding(estimate, estimate - half, estimate + half, confidence),
+        value_from,
+        value_to,
+        Finding(gain(better_by.estimate), ends[0], ends[1], better_by.confidence),
         now.covered,
         now.covered,
         now.predictability,
         now.predictability,
         1.0,
     )
+
+
+def _starves(chance: Floats, then: Floats, floor: float) -> bool:
+    """Whether a tactic that loses would be left with too little, on the average of the missions where it is in the draw."""
+    in_draw = chance > 0
+    number = in_draw.sum(axis=0)
+    least = np.where(in_draw, np.minimum(floor, 0.5 / in_draw.sum(axis=1))[:, None], 0.0).sum(axis=0)
+    loses = (then < chance - 1e-12).any(axis=0)
+    return bool((loses & (number > 0) & (then.sum(axis=0) < least - 1e-9)).any())
 
 
 def _longer(now: Precision, then: Precision) -> float:
@@ -215,12 +239,18 @@ def judged(
 ) -> list[Change]:
     """Give each change its verdict, the most promising first. Intervals are widened by the number of questions asked.
 
+    Weights of tactics rest on draws of their own, and come with intervals that hold together: they are neither widened nor
+    counted among the questions asked of the study.
+
     Of each question at most one change is proposed, the one with the largest gain that is shown; one that lets missions be
     guessed more (by over ``guess_more_at_most``) is not. Where no coverage change is shown to gain, the one that would show
     something soonest is proposed to learn from, if it saves at least ``learn_sooner_by`` of the time.
     """
-    questions = len({one.question for one in changes})
-    wide = [replace(one, gain=one.gain.widened(questions)) for one in changes]
+    questions = len({one.question for one in changes} - {"tactics"})
+    wide = [
+        one if one.question == "tactics" else replace(one, gain=one.gain.widened(questions))
+        for one in changes
+    ]
     chosen: dict[int, Literal["gain", "learn"]] = {}
     for question in sorted({one.question for one in wide}):
         worth = [

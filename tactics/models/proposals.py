@@ -34,7 +34,7 @@ class PolicyProposal(models.Model):
     policy = models.ForeignKey(PatrolPolicy, null=True, on_delete=models.CASCADE, editable=False)
     rule = models.ForeignKey(TacticRule, null=True, on_delete=models.CASCADE, editable=False)
     field = models.CharField(max_length=40, editable=False)
-    label = models.CharField(max_length=120, editable=False)
+    label = models.CharField(max_length=250, editable=False)
     value_from = models.FloatField(editable=False)
     value_to = models.FloatField(editable=False)
     purpose = models.CharField(max_length=8, choices=Purpose, editable=False)

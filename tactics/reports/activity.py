@@ -1,6 +1,7 @@
 """The unit activity report: time in missions by tactic, for the unit's own people and its supervisors. It ranks nobody."""
 
 import datetime as dt
+from dataclasses import replace
 from collections import defaultdict
 from typing import Any, ClassVar
 
@@ -60,7 +61,7 @@ class UnitActivity(ReportKind):
             if member.role == Role.SUPERVISOR
             else Whose(unit=member.unit_id)
         )
-        return Asked(asked.first, asked.last, asked.district, asked.beat, asked.shift, asked.type, whose)
+        return replace(asked, whose=whose)
 
     def make(self, agency: Agency, asked: Asked) -> Report:
         """Read visits, minutes on record and tactics of the units in ``asked.whose``. Four queries.

@@ -74,7 +74,7 @@ class Reader:
 
     def _raw(self, source: Source) -> dict[str, Any]:
         """What the database groups by: the splits themselves, or what they are looked up from."""
-        local = {} if source.on else {"tzinfo": self.zone}
+        local: dict[str, Any] = {} if source.on else {"tzinfo": self.zone}
         day = source.on or source.instant
         made: dict[str, Any] = {
             "week": TruncWeek(day, output_field=DateField(), **local),
@@ -82,7 +82,7 @@ class Reader:
             "weekday": ExtractIsoWeekDay(day, **local),
             "hour": ExtractHour(source.instant, tzinfo=self.zone),
         }
-        raw = {name: F(source.paths[name]) for name in self.splits if name in source.paths}
+        raw: dict[str, Any] = {name: F(source.paths[name]) for name in self.splits if name in source.paths}
         raw |= {name: made[name] for name in self.splits if name in made}
         if self.areas:
             raw |= {"lon": F("lon"), "lat": F("lat")}

@@ -114,7 +114,7 @@ def reports(request: HttpRequest, access: Access) -> HttpResponse:
         for row in saved_reports_of(access.agency, access.user)
         if row.kind in kinds
     ]
-    context = {"tab": "reports", "kinds": kinds.values(), "saved": rows}
+    context: dict[str, Any] = {"tab": "reports", "kinds": kinds.values(), "saved": rows}
     context |= {"first": today - dt.timedelta(days=28), "last": today - dt.timedelta(days=1)}
     return render(request, "tactics/reports/list.html", context)
 

@@ -1,6 +1,6 @@
 """Writing tactics: the catalogue, what is drawn, what was done and noted, studies and their reports."""
 
-from tactics.services.catalogue import StarterResult, starter_catalogue_create
+from tactics.services.catalogue import StarterResult, rule_weight_set, starter_catalogue_create
 from tactics.services.draws import plan_tactics_draw
 from tactics.services.hunches import PERIOD_DAYS, hunch_answer, hunch_log
 from tactics.services.inquiries import inquiry_answer, inquiry_ask
@@ -45,6 +45,7 @@ __all__ = [
     "report_queue",
     "reports_due",
     "rolling_study_ensure",
+    "rule_weight_set",
     "starter_catalogue_create",
     "study_cancel",
     "study_change",

@@ -1,11 +1,15 @@
-"""Writing the catalogue: the starter set."""
+"""Writing the catalogue: the starter set, and a rule's weight on a person's word."""
 
 from dataclasses import dataclass
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from agencies.engine.offence_policy import offence_class_of
-from agencies.models import Agency, CrimeType
+from agencies.models import Agency, CrimeType, User
+from agencies.services import audit_record
+from missions_project.lib.errors import MissionsError
+from patrols.services import PolicyMoved
 from tactics.models import Tactic, TacticRule
 from tactics.starter import STARTER_TACTICS, StarterTactic
 
@@ -65,3 +69,35 @@ def _tactic(agency: Agency, row: StarterTactic) -> Tactic:
         hours_to=row.hours[1] if row.hours else None,
         is_enforcement=row.is_enforcement,
     )
+
+
+@transaction.atomic
+def rule_weight_set(
+    *, agency: Agency, rule_id: int, value_from: float, value_to: float, actor: User, reason: str
+) -> TacticRule:
+    """Change one rule's weight from the value that the decision stood on, and keep who and why.
+
+    Plans drawn from now on use it; draws made before keep their chances. Raises ``PolicyMoved`` where the rule weighs
+    something else by now or its tactic is no longer offered, ``MissionsError`` for a weight that it cannot have. Up to nine
+    queries.
+    """
+    moved = PolicyMoved(
+        "The tactic's weight was changed in the meantime.", next_step="look for proposals again."
+    )
+    rule = TacticRule.objects.filter(agency=agency, pk=rule_id).select_related("tactic", "crime_type").first()
+    if rule is None or rule.preference != value_from or not rule.tactic.is_active:
+        raise moved
+    rule.preference = value_to
+    try:
+        rule.full_clean()
+    except ValidationError as exc:
+        raise MissionsError(
+            f"The rule cannot have this weight: {' '.join(exc.messages)}", next_step="decline the proposal."
+        ) from exc
+    if TacticRule.objects.filter(pk=rule.pk, preference=value_from).update(preference=value_to) != 1:
+        raise moved
+    audit_record(
+        agency=agency, actor=actor, action="tacticrule.weight_set", subject=str(rule),
+        detail={"id": rule.pk, "from": value_from, "to": value_to, "reason": reason},
+    )  # fmt: skip
+    return rule

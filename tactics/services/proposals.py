@@ -13,8 +13,9 @@ from agencies.services import audit_record
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress
 from patrols.services import PolicyMoved, policy_dial_set
-from tactics.models import Inquiry, PolicyProposal, TacticRule
+from tactics.models import Inquiry, PolicyProposal
 from tactics.proposing import change_json, proposals_found
+from tactics.services.catalogue import rule_weight_set
 
 Status = PolicyProposal.Status
 
@@ -24,7 +25,7 @@ def proposals_make(inquiry: Inquiry, progress: Progress) -> dict[str, Any]:
 
     Changes no dial. Returns what was looked at, with the verdicts.
     """
-    policy, changes, basis = proposals_found(inquiry.agency, progress)
+    policy, changes, weights, basis = proposals_found(inquiry.agency, progress)
     told = json.dumps(basis, sort_keys=True)
     mark = hashlib.sha256(told.encode()).hexdigest()
     with transaction.atomic():
@@ -32,16 +33,20 @@ def proposals_make(inquiry: Inquiry, progress: Progress) -> dict[str, Any]:
         for change in changes:
             if change.verdict == "keep":
                 continue
-            row = change_json(change)
+            row = change_json(change, weights)
+            dial = {"policy": policy} if change.subject is None else {"rule_id": change.subject}
             proposal = PolicyProposal(
-                agency=inquiry.agency, inquiry=inquiry, policy=policy, field=change.field, label=row["label"],
+                agency=inquiry.agency, inquiry=inquiry, **dial, field=change.field, label=row["label"],
                 value_from=change.value_from, value_to=change.value_to, purpose=change.verdict,
                 gain=row["gain"]["estimate"], gain_low=row["gain"]["low"], gain_high=row["gain"]["high"],
                 basis=basis | {"change": row}, basis_hash=mark,
             )  # fmt: skip
             proposal.full_clean()
             proposal.save()
-    return {"basis": basis, "basis_hash": mark, "changes": [change_json(change) for change in changes]}
+    verdicts = {change.subject: change.verdict for change in changes if change.subject is not None}
+    rows = [row | {"verdict": verdicts.get(pk, "keep")} for pk, row in weights.rows.items()]
+    told_of = [change_json(change, weights) for change in changes]
+    return {"basis": basis, "basis_hash": mark, "changes": told_of, "weights": rows}
 
 
 def proposal_decide(*, proposal: PolicyProposal, actor: User, approve: bool, reason: str) -> PolicyProposal:
@@ -98,10 +103,7 @@ def _turn(proposal: PolicyProposal, actor: User, reason: str) -> None:
         )  # fmt: skip
         return
     assert proposal.rule_id is not None  # a constraint says so
-    turned = TacticRule.objects.filter(
-        pk=proposal.rule_id, agency=proposal.agency, preference=proposal.value_from
-    ).update(preference=proposal.value_to)
-    if turned != 1:
-        raise PolicyMoved(
-            "The tactic's weight was changed in the meantime.", next_step="look for proposals again."
-        )
+    rule_weight_set(
+        agency=proposal.agency, rule_id=proposal.rule_id, value_from=proposal.value_from, value_to=proposal.value_to,
+        actor=actor, reason=reason,
+    )  # fmt: skip

@@ -41,3 +41,10 @@ def lookup(names: Mapping[str, Any], key: str) -> Any:
 def percent_of(value: float | None) -> str:
     """A factor as a share in per cent."""
     return "–" if value is None else f"{100 * value:.0f} %"
+
+
+@register.filter
+def fewer(value: float) -> str:
+    """A share of crimes prevented as people say it: “12 % fewer”, “8 % more”."""
+    percent = round(100 * abs(value))
+    return "the same" if percent == 0 else f"{percent} % {'fewer' if value > 0 else 'more'}"

@@ -45,6 +45,7 @@ WHO: dict[tuple[str, str], set[str]] = {
     ("GET", "missions"): EVERYONE,
     ("POST", "missions"): OVERRIDE,
     ("GET", "mission"): EVERYONE,
+    ("GET", "mission_tactics"): EVERYONE,
     ("PUT", "mission_assignment"): RUN,
     ("POST", "mission_withdraw"): OVERRIDE,
     ("POST", "mission_move"): OVERRIDE,

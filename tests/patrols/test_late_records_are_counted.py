@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from agencies.models import Unit
 from ingestion.engine.mapping import FeedMapping
-from ingestion.models import Feed, RecordKind
+from ingestion.models import CallForService, Feed, RecordKind
 from ingestion.services import import_run_execute, import_run_queue
 from ingestion.signals import facts_stored
 from patrols.models import Mission, MissionPlan, PresenceAccount
@@ -128,16 +128,92 @@ def test_the_same_export_again_and_calls_that_are_no_patrol_have_nothing_counted
         import_patrols(scene, tmp_path / "cad.csv", mission)
     account.refresh_from_db()
     assert account.next_at is None
+    # A stop in the mission's box, in its shift, by the same unit on its own account: all that a patrol is but the nature.
     with django_capture_on_commit_callbacks(execute=True):
-        import_patrols(scene, tmp_path / "stops.csv", other_day(mission), nature="TRAFFIC STOP")
+        import_patrols(scene, tmp_path / "stops.csv", mission, nature="TRAFFIC STOP", number=1)
+    stop = CallForService.objects.get(external_id="TRAFFIC STOP1-0")
+    patrol = CallForService.objects.get(external_id="DIRECTED PATROL0-0")
+    assert plan.period_from <= stop.occurred_from < plan.period_to
+    assert (stop.lon, stop.lat, stop.unit_code, stop.discovery) == (
+        patrol.lon, patrol.lat, patrol.unit_code, patrol.discovery,
+    )  # fmt: skip
     account.refresh_from_db()
     assert account.next_at is None
+    presence_count(account=account)
+    assert told(mission=mission) == [("cad", 10.0)]
+    with django_capture_on_commit_callbacks(execute=True):
+        import_patrols(scene, tmp_path / "patrols.csv", mission, number=1)
+    account.refresh_from_db()
+    assert account.next_at is not None
 
 
 def other_day(mission: Mission) -> Mission:
     """The mission as if its shift had been three days later."""
     mission.plan.period_from += dt.timedelta(days=3)
     return mission
+
+
+def test_a_patrol_that_is_moved_to_another_day_has_the_shift_counted_again_that_it_left(
+    scene: Scene, plan: MissionPlan, tmp_path: Path, django_capture_on_commit_callbacks: Committing
+) -> None:
+    mission = plan.missions.order_by("number")[0]
+    import_patrols(scene, tmp_path / "cad.csv", mission)
+    account = counted_twice(plan)
+    assert told(mission=mission) == [("cad", 10.0)]
+    with django_capture_on_commit_callbacks(execute=True):
+        import_patrols(scene, tmp_path / "moved.csv", other_day(plan.missions.order_by("number")[0]))
+    account.refresh_from_db()
+    assert account.next_at
+    account = presence_count(account=account)
+    assert told(mission=mission) == []
+    assert account.next_at is None
+
+
+def test_a_patrol_that_turns_out_to_be_something_else_has_its_shift_counted_again(
+    scene: Scene, plan: MissionPlan, tmp_path: Path, django_capture_on_commit_callbacks: Committing
+) -> None:
+    mission = plan.missions.order_by("number")[0]
+    import_patrols(scene, tmp_path / "cad.csv", mission)
+    account = counted_twice(plan)
+    path = tmp_path / "other.csv"
+    # The same incident number, with another nature in its column.
+    path.write_text((tmp_path / "cad.csv").read_text().replace(",DIRECTED PATROL,", ",MEDICAL ASSIST,"))
+    with django_capture_on_commit_callbacks(execute=True):
+        import_run_execute(run=import_run_queue(feed=Feed.objects.get(slug="cad"), path=path))
+    assert CallForService.objects.get().code == "MEDICAL ASSIST"
+    account.refresh_from_db()
+    assert account.next_at
+    presence_count(account=account)
+    assert told(mission=mission) == []
+
+
+def test_a_changed_call_that_was_never_counted_has_nothing_counted_again(
+    scene: Scene, plan: MissionPlan, tmp_path: Path, django_capture_on_commit_callbacks: Committing
+) -> None:
+    mission = plan.missions.order_by("number")[0]
+    import_patrols(scene, tmp_path / "stops.csv", mission, nature="TRAFFIC STOP")
+    account = counted_twice(plan)
+    with django_capture_on_commit_callbacks(execute=True):
+        import_patrols(scene, tmp_path / "moved.csv", other_day(mission), nature="TRAFFIC STOP")
+    assert CallForService.objects.get().occurred_from > plan.period_to
+    account.refresh_from_db()
+    assert account.next_at is None
+
+
+def test_a_patrol_that_is_moved_into_another_agencys_time_marks_nothing_there(
+    scene: Scene, plan: MissionPlan, tmp_path: Path, django_capture_on_commit_callbacks: Committing
+) -> None:
+    other = make_scene("lakeside")
+    theirs = other.plan(publish=True)
+    import_patrols(other, tmp_path / "theirs.csv", theirs.missions.order_by("number")[0])
+    foreign = counted_twice(theirs)
+    mission = plan.missions.order_by("number")[0]
+    import_patrols(scene, tmp_path / "cad.csv", mission)
+    counted_twice(plan)
+    with django_capture_on_commit_callbacks(execute=True):
+        import_patrols(scene, tmp_path / "moved.csv", other_day(plan.missions.order_by("number")[0]))
+    foreign.refresh_from_db()
+    assert foreign.next_at is None
 
 
 def test_a_dispatch_export_is_counted_where_positions_are_gone(

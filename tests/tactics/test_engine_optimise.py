@@ -9,6 +9,7 @@ import pytest
 
 from tactics.engine.optimise import (
     Allocation,
+    Change,
     Finding,
     allocation_of,
     coverage_change,
@@ -76,23 +77,60 @@ def test_a_longer_dose_is_judged_inside_the_doses_that_were_drawn_only() -> None
         )  # fmt: skip
 
 
-def test_weights_move_to_the_better_tactic_with_the_difference_between_them() -> None:
-    now = allocations()[0]
-    effects, errors = np.array([0.30, 0.10]), np.array([0.03, 0.04])
-    change = weights_change(effects, errors, np.array([1.0, 1.0]), better=0, now=now, field="foot-patrol")
+def turn(
+    better_by: Finding, weights: list[list[float]], *, tactic: int = 0, at_most: float = 10.0
+) -> Change | None:
+    """One step of a rule's weight; each mission holds a tenth of a hundredth of all expected crime."""
+    table = np.array(weights)
+    return weights_change(
+        better_by, np.full(len(table), 0.001), table, tactic=tactic, now=allocations()[0], field="preference",
+        value_from=float(table[:, tactic].max()), at_most=at_most,
+    )  # fmt: skip
+
+
+def test_weights_move_to_the_better_tactic_with_what_the_moved_missions_prevent() -> None:
+    change = turn(Finding(0.30, 0.10, 0.50), [[1.0, 1.0]] * 100)
     assert change is not None
     assert (change.value_from, change.value_to) == (1.0, 1.5)
-    # Chances go from 1/2 to 3/5: a tenth of the missions change hands.
-    assert change.gain.estimate == pytest.approx(0.42 * 0.1 * 0.2)
-    assert change.gain.high - change.gain.low == pytest.approx(2 * 1.96 * 0.42 * 0.1 * 0.05, rel=1e-3)
+    # Chances go from 1/2 to 3/5. Of a crime under today's mix, 1 / (1 - 0.5 x 0.3) come after the others alone.
+    assert change.gain.estimate == pytest.approx(0.1 * 0.1 * 0.3 / 0.85)
+    assert change.gain.low == pytest.approx(0.1 * 0.1 * 0.1 / 0.95)
+    assert change.gain.high == pytest.approx(0.1 * 0.1 * 0.5 / 0.75)
+
+
+def test_a_worse_tactic_loses_weight_and_that_gains() -> None:
+    change = turn(Finding(-0.30, -0.50, -0.10), [[1.5, 1.5]] * 100)
+    assert change is not None
+    assert (change.value_from, change.value_to) == (1.5, 1.0)
+    assert 0 < change.gain.low < change.gain.estimate < change.gain.high
+    assert judged([change])[0].verdict == "gain"
+    unsure = turn(Finding(-0.30, -0.70, 0.10), [[1.5, 1.5]] * 100)
+    assert unsure is not None
+    assert judged([unsure])[0].verdict == "keep"
 
 
 def test_no_tactic_is_pushed_below_the_floor_from_which_it_can_still_be_judged() -> None:
-    now = allocations()[0]
-    effects, errors = np.array([0.3, 0.1]), np.array([0.1, 0.1])
-    assert weights_change(effects, errors, np.array([3.0, 1.0]), better=0, now=now, field="x") is None
-    assert weights_change(effects[:1], errors[:1], np.array([1.0]), better=0, now=now, field="x") is None
-    assert weights_change(effects, errors, np.array([0.0, 1.0]), better=0, now=now, field="x") is None
+    assert turn(SHOWN, [[3.0, 1.0]]) is None
+    assert turn(SHOWN, [[1.0, 0.0]]) is None
+    assert turn(SHOWN, [[0.0, 1.0]]) is None
+    assert turn(SHOWN, [[8.0, 8.0]]) is None
+    assert turn(SHOWN, [[8.0, 8.0]], at_most=20.0) is not None
+    # Among six no one can have a fifth: half of an even share is enough, and from there nothing more is taken.
+    assert turn(SHOWN, [[1.0] * 6]) is not None
+    assert turn(SHOWN, [[6.0, 1.0, 1.0, 1.0, 1.0, 1.0]]) is None
+    assert turn(Finding(-0.2, -0.3, -0.1), [[1.5, 2.0, 2.0]]) is not None
+    assert turn(Finding(-0.2, -0.3, -0.1), [[1.0, 3.0, 3.0]]) is None
+
+
+def test_the_weights_question_neither_widens_the_others_nor_is_widened() -> None:
+    now, hotter, _ = allocations()
+    weights = turn(Finding(0.30, 0.10, 0.50, 0.99), [[1.0, 1.0]] * 100)
+    assert weights is not None
+    shown = coverage_change(SHOWN, now, hotter, field="gamma", value_from=1.0, value_to=1.25)
+    found = {one.question: one for one in judged([shown, weights])}
+    assert found["tactics"].gain == weights.gain
+    assert found["coverage"].gain.low == pytest.approx(shown.gain.low)
+    assert {one.verdict for one in found.values()} == {"gain"}
 
 
 def test_a_gain_whose_interval_covers_zero_is_not_proposed() -> None:
