@@ -1,10 +1,11 @@
 """The chart of recommended against delivered dose, drawn on the server as SVG."""
 
 from agencies.engine.drawing import legend, paper, plain_axes, svg
+from agencies.engine.palette import BLUE, ORANGE, PURPLE, SKY
 from patrols.dosage import SOURCE_LABELS, DosageReport
 from patrols.engine.reconcile import SOURCES
 
-COLOURS = {"avl": "#0072B2", "timer": "#56B4E9", "cad": "#E69F00", "manual": "#CC79A7"}
+COLOURS = {"avl": BLUE, "timer": SKY, "cad": ORANGE, "manual": PURPLE}
 HATCHES = {"avl": "", "timer": "//", "cad": "..", "manual": "xx"}
 """Besides the colour: a print in black and white must still tell the sources apart."""
 MOST_BEATS = 25
