@@ -11,6 +11,12 @@ HATCHES = {"avl": "", "timer": "//", "cad": "..", "manual": "xx"}
 MOST_BEATS = 25
 
 
+def chart_size(report: DosageReport) -> tuple[int, int]:
+    """Width and height of the chart in pixels: a page that reserves its place does not jump when it comes."""
+    lines = min(len(report.beats), MOST_BEATS)
+    return 720, round(130 + 26 * max(lines, 4))
+
+
 def dosage_svg(report: DosageReport) -> bytes:
     """Draw hours a beat: a tick for what was recommended, a bar of what was delivered, in parts by source.
 
@@ -18,7 +24,8 @@ def dosage_svg(report: DosageReport) -> bytes:
     """
     busiest = sorted(report.beats, key=lambda line: (-line.recommended, line.name))[:MOST_BEATS]
     lines = sorted(busiest, key=lambda line: line.name, reverse=True)
-    figure = paper(7.2, 1.3 + 0.26 * max(len(lines), 4))
+    width, height = chart_size(report)
+    figure = paper(width / 100, height / 100)
     axes = figure.subplots()
     at = range(len(lines))
     left = [0.0] * len(lines)

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterator
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
@@ -12,10 +13,11 @@ from django.views.decorators.http import require_GET
 
 from agencies.access import SEES_PLANS, Access, agency_page
 from agencies.lookups import date_from_text
+from agencies.models import Agency
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.exports import csv_response
 from patrols.dosage import SOURCE_LABELS, DosageReport, dosage_report
-from patrols.dosage_chart import dosage_svg
+from patrols.dosage_chart import chart_size, dosage_svg
 from patrols.engine.reconcile import SOURCES
 
 DEFAULT_DAYS = 28
@@ -31,9 +33,10 @@ COMPLETENESS_COLUMNS = (
 )  # fmt: skip
 
 
-def _period(request: HttpRequest) -> tuple[dt.date, dt.date]:
+def _period(request: HttpRequest, agency: Agency) -> tuple[dt.date, dt.date]:
     """The dates asked for, by default the last four weeks. Raises ``MissionsError`` for dates that make no sense."""
-    today = timezone.localdate()
+    # The agency's today: by the server's clock, its evening would already be tomorrow.
+    today = timezone.localdate(timezone=ZoneInfo(agency.time_zone))
     last = date_from_text(request.GET.get("to") or today.isoformat())
     first = date_from_text(request.GET.get("from") or (last - dt.timedelta(days=DEFAULT_DAYS)).isoformat())
     if last < first:
@@ -50,7 +53,8 @@ def dosage(request: HttpRequest, access: Access) -> HttpResponse:
     context: dict[str, Any] = {"tab": "reports", "source_labels": SOURCE_LABELS}
     status = 200
     try:
-        context["report"] = dosage_report(access.agency, *_period(request))
+        context["report"] = report = dosage_report(access.agency, *_period(request, access.agency))
+        context["chart_width"], context["chart_height"] = chart_size(report)
     except MissionsError as exc:
         context["error"], status = exc, 400
     return render(request, "patrols/dosage.html", context, status=status)
@@ -60,7 +64,7 @@ def dosage(request: HttpRequest, access: Access) -> HttpResponse:
 @agency_page(SEES_PLANS)
 def dosage_chart(request: HttpRequest, access: Access) -> HttpResponse:
     try:
-        report = dosage_report(access.agency, *_period(request))
+        report = dosage_report(access.agency, *_period(request, access.agency))
     except MissionsError as exc:
         return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
     return HttpResponse(
@@ -72,7 +76,7 @@ def dosage_chart(request: HttpRequest, access: Access) -> HttpResponse:
 @agency_page(SEES_PLANS)
 def dosage_csv(request: HttpRequest, access: Access) -> HttpResponseBase:
     try:
-        report = dosage_report(access.agency, *_period(request))
+        report = dosage_report(access.agency, *_period(request, access.agency))
     except MissionsError as exc:
         return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
     return csv_response(
@@ -95,7 +99,7 @@ def completeness(request: HttpRequest, access: Access) -> HttpResponse:
     context: dict[str, Any] = {"tab": "reports", "source_labels": SOURCE_LABELS}
     status = 200
     try:
-        context["report"] = dosage_report(access.agency, *_period(request))
+        context["report"] = dosage_report(access.agency, *_period(request, access.agency))
     except MissionsError as exc:
         context["error"], status = exc, 400
     return render(request, "patrols/completeness.html", context, status=status)
@@ -105,7 +109,7 @@ def completeness(request: HttpRequest, access: Access) -> HttpResponse:
 @agency_page(SEES_PLANS)
 def completeness_csv(request: HttpRequest, access: Access) -> HttpResponseBase:
     try:
-        report = dosage_report(access.agency, *_period(request))
+        report = dosage_report(access.agency, *_period(request, access.agency))
     except MissionsError as exc:
         return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
     return csv_response(

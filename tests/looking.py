@@ -65,15 +65,19 @@ def axe_source() -> str:
     return files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 
 
-def violations(page: Any) -> list[str]:
-    """What axe finds on the page as it stands: one line for each rule, with up to three places."""
+COLOUR_RULES = ["color-contrast", "link-in-text-block"]
+"""What can differ between two themes of one page."""
+
+
+def violations(page: Any, rules: list[str] | None = None) -> list[str]:
+    """What axe finds on the page as it stands: one line for each rule, with up to three places. All rules of WCAG, or these."""
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(axe_source())
     found = page.evaluate(
-        "(tags) => axe.run(document, { runOnly: { type: 'tag', values: tags }, resultTypes: ['violations'] })"
+        "([type, values]) => axe.run(document, { runOnly: { type, values }, resultTypes: ['violations'] })"
         ".then((r) => r.violations.map((v) => [v.id, v.help, v.nodes.length,"
         " v.nodes.slice(0, 3).map((n) => n.target.join(' ') + ' [' + (n.any[0]?.message || n.all[0]?.message || n.none[0]?.message || '') + ']')]))",
-        RULES,
+        ["rule", rules] if rules else ["tag", RULES],
     )
     return [f"{rule} ({count}×): {words}: {'; '.join(places)}" for rule, words, count, places in found]
 
