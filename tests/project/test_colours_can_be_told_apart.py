@@ -74,7 +74,12 @@ def test_the_types_palette_stays_apart_for_every_eye(eye: str) -> None:
     assert min(apart.values()) >= 10, min(apart.items(), key=lambda pair: pair[1])
 
 
-CHARTS = {"dose": DOSE_SOURCES.values(), "visits": VISIT_SOURCES.values(), "curves": CURVES, "designs": DESIGNS}
+CHARTS = {
+    "dose": DOSE_SOURCES.values(),
+    "visits": VISIT_SOURCES.values(),
+    "curves": CURVES,
+    "designs": DESIGNS,
+}
 
 
 @pytest.mark.parametrize("eye", ["full colour", "deuteranopia", "protanopia"])
@@ -114,19 +119,27 @@ def test_the_admin_and_the_officers_page_wear_the_same_colours(path: str) -> Non
 def test_charts_and_pictures_take_their_colours_from_one_place() -> None:
     known = {value.upper() for value in palette.values() if isinstance(value, str) and HEX.fullmatch(value)}
     # What is written as a whole page (a file to send) carries the pages' own colours.
-    known |= {colour.upper() for theme in theme_blocks("missions_project/app.css") for colour in theme.values()}
+    known |= {
+        colour.upper() for theme in theme_blocks("missions_project/app.css") for colour in theme.values()
+    }
     for room in ROOMS:
         for path in (settings.BASE_DIR / room).rglob("*.py"):
             if path.name == "palette.py" or "migrations" in path.parts or "bench" in path.parts:
                 continue
-            strays = {one for one in HEX.findall(path.read_text()) if len(one) == 7 and one.upper() not in known}
-            assert not strays, f"{path.relative_to(settings.BASE_DIR)}: {strays} is not in agencies/engine/palette.py"
+            strays = {
+                one for one in HEX.findall(path.read_text()) if len(one) == 7 and one.upper() not in known
+            }
+            assert not strays, (
+                f"{path.relative_to(settings.BASE_DIR)}: {strays} is not in agencies/engine/palette.py"
+            )
 
 
 def test_colours_of_a_page_are_properties() -> None:
     """Besides the two themes, a sheet may name black, white, print greys and the scales under test here."""
     allowed = {"#fff", "#000", "#ddd", "#e6e6e6", "#ffffff", "#000000"} | {c.lower() for c, _ in OKABE_ITO}
-    scales = {shade.lower() for scale in strip_scale((STATIC / "patrols/plan.css").read_text()) for shade in scale}
+    scales = {
+        shade.lower() for scale in strip_scale((STATIC / "patrols/plan.css").read_text()) for shade in scale
+    }
     for path in STATIC.rglob("*.css"):
         if path.name in {"app.css", "officer.css", "swagger.css"} or path.name == "admin.css":
             continue

@@ -58,7 +58,9 @@ def town(live_server: Any) -> Town:
     cache.clear()
     scene = make_scene()
     agency = scene.agency
-    people = {role: make_member(agency, role) for role in ("admin", "supervisor", "analyst", "officer", "auditor")}
+    people = {
+        role: make_member(agency, role) for role in ("admin", "supervisor", "analyst", "officer", "auditor")
+    }
     scene.plan(publish=True, actor=people["supervisor"])
     ImportRun.objects.create(agency=agency, feed=plain_feed(agency))
     rolling_study_ensure(agency=agency)
@@ -126,7 +128,9 @@ def test_pages_of_the_product_are_fit_to_be_seen(town: Town, look: Callable[...,
 
 
 @pytest.mark.parametrize("role", ["officer", "supervisor", "analyst", "auditor"])
-def test_start_pages_of_each_role_are_fit_to_be_seen(town: Town, look: Callable[..., list[str]], role: str) -> None:
+def test_start_pages_of_each_role_are_fit_to_be_seen(
+    town: Town, look: Callable[..., list[str]], role: str
+) -> None:
     # The pages are those of the test above, with what the role may do on them: where work begins.
     pages = town.pages(role)[:6]
     assert pages
@@ -151,7 +155,9 @@ def test_pages_of_the_admin_are_fit_to_be_seen(town: Town, look: Callable[..., l
 def test_pages_before_signing_in_and_pages_that_fail_are_fit_to_be_seen(
     town: Town, look: Callable[..., list[str]]
 ) -> None:
-    told = [f"{at}: {line}" for at in ("/accounts/login/", "/accounts/password/reset/") for line in look(None, at)]
+    told = [
+        f"{at}: {line}" for at in ("/accounts/login/", "/accounts/password/reset/") for line in look(None, at)
+    ]
     told += [f"404: {line}" for line in look(town.people["officer"], "/riverton/nothing-here/")]
     told += [f"403: {line}" for line in look(town.people["officer"], "/riverton/risk/")]
     assert not told, "\n".join(told)
@@ -173,7 +179,9 @@ def test_the_checks_see_what_is_wrong(browser: Any, live_server: Any) -> None:
     assert "color-contrast" in " ".join(violations(page, COLOUR_RULES))
     assert too_wide(page, NARROW)
     assert traffic.strangers == {"elsewhere.example"}
-    page.evaluate("document.querySelector('h1').insertAdjacentHTML('beforebegin', '<div style=\"height:300px\"></div>')")
+    page.evaluate(
+        "document.querySelector('h1').insertAdjacentHTML('beforebegin', '<div style=\"height:300px\"></div>')"
+    )
     page.wait_for_timeout(200)
     assert page_name("/riverton/risk/") == "forecasting:risk"
     context.close()
