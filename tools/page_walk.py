@@ -44,7 +44,8 @@ def page_name(address: str) -> str | None:
 def pages_of(client: Client, start: tuple[str, ...] = ("/",), *, most: int = 400) -> Iterator[Found]:
     """Yield the pages that a signed-in person reaches by links, each once, in the order of their distance.
 
-    Files and parts of pages are left out; an answer other than 200 raises ``AssertionError`` with the page that leads there.
+    Files and parts of pages are left out. A link that leads to nothing raises ``AssertionError`` with the page that shows it;
+    400 is a page, too: a report that says what it lacks.
     """
     waiting = [(address, "the start") for address in start]
     seen: set[str] = set()
@@ -57,7 +58,9 @@ def pages_of(client: Client, start: tuple[str, ...] = ("/",), *, most: int = 400
         name = page_name(address)
         if name is None or name in done:
             continue
-        assert answer.status_code == 200, f"{address}, linked from {source}, answered {answer.status_code}"
+        assert answer.status_code in (200, 400), (
+            f"{address}, linked from {source}, answered {answer.status_code}"
+        )
         if answer.streaming or not answer["Content-Type"].startswith("text/html"):
             continue
         text = answer.content.decode()
