@@ -2,7 +2,7 @@
    is hidden, the place can be focused, and it is called what its table or heading is called. */
 "use strict";
 (() => {
-  const PLACES = ".scroll, .table-wide, .results, .scrolls, pre";
+  const PLACES = ".scroll, .table-wide, .results, .policy-preview__figures, pre";
   const FOCUSABLE = "a[href], button:not([disabled]), input:not([disabled]), select:not([disabled]), textarea, summary, [tabindex='0']";
   const nameOf = (place) => {
     const caption = place.querySelector("caption");
