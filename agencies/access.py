@@ -14,6 +14,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 
+from agencies.clocks import reads_like
 from agencies.models import Agency, Membership, Role, User
 from agencies.selectors import district_ids_of
 
@@ -100,7 +101,8 @@ def agency_page(roles: frozenset[str]) -> Callable[[View], View]:
             if not access.has(roles):
                 raise PermissionDenied("Your role in this agency does not include this page.")
             request.access = access  # type: ignore[attr-defined]  # read by templates and the CSP middleware
-            return view(request, access, *args, **kwargs)
+            with reads_like(access.agency):
+                return view(request, access, *args, **kwargs)
 
         return wrapped
 

@@ -1,5 +1,6 @@
 """Who and where: agencies, their geography, shifts, crime types and people."""
 
+import datetime as dt
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
@@ -9,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from agencies.clocks import clock_text
 from agencies.engine import offence_policy
 from agencies.fields import AreaField
 from agencies.validators import (
@@ -61,6 +63,18 @@ class Agency(models.Model):
         blank=True,
         verbose_name="CRS (EPSG)",
         help_text="Projected coordinate system in metres for the grid. Leave empty for the UTM zone of the boundary.",
+    )
+    clock = models.CharField(
+        max_length=2,
+        choices=[("24", "16:40"), ("12", "4:40 PM")],
+        default="24",
+        help_text="How times are written on pages and print-outs. Files and interfaces keep 24 hours.",
+    )
+    units = models.CharField(
+        max_length=8,
+        choices=[("metric", "metres and kilometres"), ("imperial", "feet and miles")],
+        default="metric",
+        help_text="How distances are written on pages. Settings, files and interfaces keep metres.",
     )
     is_demo = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -177,7 +191,7 @@ class Shift(models.Model):
     @property
     def hours_label(self) -> str:
         end = (self.start_minute + self.duration_minutes) % (24 * 60)
-        return f"{self.starts_at:%H:%M}–{end // 60:02d}:{end % 60:02d}"
+        return f"{clock_text(self.starts_at)}–{clock_text(dt.time(end // 60, end % 60))}"
 
 
 class CrimeType(models.Model):

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from agencies.engine.palette import sequential
 from forecasting.engine.grid import GridSpec, project, unproject
 
 Floats = npt.NDArray[np.float64]
@@ -91,12 +92,8 @@ def class_limits(values: npt.ArrayLike) -> Floats:
 
 
 def class_colours(n: int) -> list[str]:
-    """One colour a class, from the low to the high end of cividis."""
-    # Not at the top: every command and worker would wait for a library that only this picture needs.
-    import matplotlib
-
-    scale = matplotlib.colormaps["cividis"]
-    return [matplotlib.colors.to_hex(scale(k / max(n - 1, 1))) for k in range(n)]
+    """One colour a class, from the low to the high end of the scale for amounts."""
+    return sequential(n)
 
 
 def class_opacities(n: int) -> list[int]:

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from agencies.engine.drawing import legend, paper, plain_axes, svg
+from agencies.engine.palette import BLUE, VERMILION
 from ingestion.engine.quality import LAG_BINS, Quality
 
 VERSION = 1
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#999999"
 
 
 def days_svg(quality: Quality) -> bytes:
@@ -23,11 +23,11 @@ def days_svg(quality: Quality) -> bytes:
             if np.datetime64(gap.last) >= on[0]:
                 first = max(np.datetime64(gap.first), on[0])
                 label = "Missing" if number == 0 else None
-                axes.axvspan(first, np.datetime64(gap.last) + 1, color=ORANGE, alpha=0.35, label=label)
+                axes.axvspan(first, np.datetime64(gap.last) + 1, color=VERMILION, alpha=0.35, label=label)
         thin = np.array([day for day in days.thin if np.datetime64(day) >= on[0]], dtype="datetime64[D]")
         if len(thin):
             counts = [days.counts[int(index)] for index in (thin - on[0]).astype(np.int64)]
-            axes.plot(thin, counts, "v", color=ORANGE, markersize=5, label="Unusually few")
+            axes.plot(thin, counts, "v", color=VERMILION, markersize=5, label="Unusually few")
         _dates(axes)
         axes.set_ylim(bottom=0, top=1.2 * max(days.counts) + 1)
     axes.set_ylabel("Rows a day")
@@ -42,13 +42,13 @@ def clock_svg(quality: Quality) -> bytes:
     hours, minutes = figure.subplots(1, 2)
     heaping = quality.heaping
     hours.bar(
-        range(24), heaping.by_hour, width=0.8, color=[ORANGE if h in (0, 12) else BLUE for h in range(24)]
+        range(24), heaping.by_hour, width=0.8, color=[VERMILION if h in (0, 12) else BLUE for h in range(24)]
     )
     hours.set_xticks(range(0, 24, 3))
     hours.set_xlabel("Hour of the day")
     hours.set_ylabel("Rows")
     minutes.bar(
-        range(60), heaping.by_minute, width=0.9, color=[ORANGE if m == 0 else BLUE for m in range(60)]
+        range(60), heaping.by_minute, width=0.9, color=[VERMILION if m == 0 else BLUE for m in range(60)]
     )
     minutes.axhline(heaping.rows / 60, color="black", linewidth=1, linestyle="--", label="Evenly told")
     minutes.set_xticks(range(0, 60, 10))
@@ -80,7 +80,7 @@ def drift_svg(quality: Quality) -> bytes:
         if one.ratio is None or one.low is None or one.high is None:
             continue
         off = one.low > 1 or one.high < 1
-        colour = ORANGE if off else BLUE
+        colour = VERMILION if off else BLUE
         on = np.datetime64(one.first)
         axes.plot([on, on], [one.low, one.high], color=colour, linewidth=1.6)
         axes.plot(on, one.ratio, "s" if off else "o", color=colour, markersize=5)

@@ -23,3 +23,4 @@ urlpatterns = [
     path("<slug:agency_slug>/", include("tactics.urls")),
     path("<slug:agency_slug>/", include("ingestion.urls")),
 ]
+handler500 = "missions_project.views.server_error"

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from agencies.clocks import clock_text
 from agencies.models import Agency, Beat, CrimeType, District
 from forecasting.engine.grid import GridSpec
 from patrols.areas import box_rings as box_rings  # other rooms look for it here
@@ -19,11 +20,6 @@ UNREAD = object()
 
 LATE = dt.timedelta(minutes=30)
 """A mission nobody went to is missed this long after its last visit should have ended, or when the shift is over."""
-
-
-def clock(instant: dt.datetime) -> str:
-    """Hours and minutes; a thousand of them a page, and ``strftime`` takes four times as long."""
-    return f"{instant.hour:02d}:{instant.minute:02d}"
 
 
 def last_chance(mission: Mission) -> dt.datetime:
@@ -107,14 +103,14 @@ class MissionRow:
 
     @property
     def times(self) -> list[str]:
-        return [f"{clock(start)}–{clock(end)}" for start, end in self.visits]
+        return [f"{clock_text(start)}–{clock_text(end)}" for start, end in self.visits]
 
     @property
     def drawn_times(self) -> list[str]:
         """When the visits were drawn to start, in the zone of ``visits``."""
         zone = self.visits[0][0].tzinfo
         return [
-            f"{dt.datetime.fromisoformat(text).astimezone(zone):%H:%M}" for text in self.mission.visit_starts
+            clock_text(dt.datetime.fromisoformat(text).astimezone(zone)) for text in self.mission.visit_starts
         ]
 
     @property

@@ -1,13 +1,20 @@
 """The chart of recommended against delivered dose, drawn on the server as SVG."""
 
 from agencies.engine.drawing import legend, paper, plain_axes, svg
+from agencies.engine.palette import BLUE, ORANGE, PURPLE, SKY
 from patrols.dosage import SOURCE_LABELS, DosageReport
 from patrols.engine.reconcile import SOURCES
 
-COLOURS = {"avl": "#0072B2", "timer": "#56B4E9", "cad": "#E69F00", "manual": "#CC79A7"}
+COLOURS = {"avl": BLUE, "timer": SKY, "cad": ORANGE, "manual": PURPLE}
 HATCHES = {"avl": "", "timer": "//", "cad": "..", "manual": "xx"}
 """Besides the colour: a print in black and white must still tell the sources apart."""
 MOST_BEATS = 25
+
+
+def chart_size(report: DosageReport) -> tuple[int, int]:
+    """Width and height of the chart in pixels: a page that reserves its place does not jump when it comes."""
+    lines = min(len(report.beats), MOST_BEATS)
+    return 720, round(130 + 26 * max(lines, 4))
 
 
 def dosage_svg(report: DosageReport) -> bytes:
@@ -17,7 +24,8 @@ def dosage_svg(report: DosageReport) -> bytes:
     """
     busiest = sorted(report.beats, key=lambda line: (-line.recommended, line.name))[:MOST_BEATS]
     lines = sorted(busiest, key=lambda line: line.name, reverse=True)
-    figure = paper(7.2, 1.3 + 0.26 * max(len(lines), 4))
+    width, height = chart_size(report)
+    figure = paper(width / 100, height / 100)
     axes = figure.subplots()
     at = range(len(lines))
     left = [0.0] * len(lines)

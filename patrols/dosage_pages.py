@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable, Iterator
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
@@ -12,10 +13,11 @@ from django.views.decorators.http import require_GET
 
 from agencies.access import SEES_PLANS, Access, agency_page
 from agencies.lookups import date_from_text
+from agencies.models import Agency
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.exports import About, csv_response
 from patrols.dosage import SOURCE_LABELS, DosageReport, dosage_report
-from patrols.dosage_chart import dosage_svg
+from patrols.dosage_chart import chart_size, dosage_svg
 from patrols.engine.reconcile import SOURCES
 from patrols.selectors import models_behind
 
@@ -32,9 +34,10 @@ COMPLETENESS_COLUMNS = (
 )  # fmt: skip
 
 
-def _period(request: HttpRequest) -> tuple[dt.date, dt.date]:
+def _period(request: HttpRequest, agency: Agency) -> tuple[dt.date, dt.date]:
     """The dates asked for, by default the last four weeks. Raises ``MissionsError`` for dates that make no sense."""
-    today = timezone.localdate()
+    # The agency's today: by the server's clock, its evening would already be tomorrow.
+    today = timezone.localdate(timezone=ZoneInfo(agency.time_zone))
     last = date_from_text(request.GET.get("to") or today.isoformat())
     first = date_from_text(request.GET.get("from") or (last - dt.timedelta(days=DEFAULT_DAYS)).isoformat())
     if last < first:
@@ -49,7 +52,8 @@ def _page(request: HttpRequest, access: Access, template: str) -> HttpResponse:
     context: dict[str, Any] = {"tab": "reports", "source_labels": SOURCE_LABELS}
     status = 200
     try:
-        context["report"] = dosage_report(access.agency, *_period(request))
+        context["report"] = report = dosage_report(access.agency, *_period(request, access.agency))
+        context["chart_width"], context["chart_height"] = chart_size(report)
     except MissionsError as exc:
         context["error"], status = exc, 400
     return render(request, template, context, status=status)
@@ -60,7 +64,7 @@ def _file(
 ) -> HttpResponseBase:
     """A file about the period asked for, or in plain words what is wrong with that."""
     try:
-        report = dosage_report(access.agency, *_period(request))
+        report = dosage_report(access.agency, *_period(request, access.agency))
     except MissionsError as exc:
         return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
     return made(report)

@@ -9,6 +9,7 @@ import numpy as np
 from django.db.models import OuterRef, Subquery
 
 from agencies.engine.drawing import paper, plain_axes, svg
+from agencies.engine.palette import BLUE, VERMILION
 from agencies.lookups import pk_from_text
 from agencies.models import Agency, Beat, Shift
 from forecasting.engine.grid import GridSpec
@@ -22,7 +23,7 @@ from patrols.models import MissionPlan, PatrolPolicy
 from patrols.selectors import active_policy
 from patrols.services.plan_inputs import plan_inputs
 
-CURVE, HERE = "#0072B2", "#D55E00"
+CURVE, HERE = BLUE, VERMILION
 SHOWN_BEATS = 4
 READS_BY = ("saturation_window_days", "saturation_hard_minutes", "visits_per_cell", "unstaffed")
 """The dials that decide what is read for a shift, and not only what is made of it."""

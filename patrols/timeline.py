@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from django.utils.safestring import mark_safe
 
-from patrols.board import MissionRow, clock
+from agencies.clocks import clock_text, hour_text
+from patrols.board import MissionRow
 
 ROW_PX = 22
 GAP = dt.timedelta(minutes=2)
@@ -113,7 +114,7 @@ def _hours(
     mark = period[0].astimezone(tz).replace(minute=0, second=0, microsecond=0).astimezone(dt.UTC)
     while mark <= period[1]:
         if mark >= period[0]:
-            marks.append((per_cent(mark), f"{mark.astimezone(tz):%H}"))
+            marks.append((per_cent(mark), hour_text(mark.astimezone(tz))))
         mark += dt.timedelta(hours=1)
     return tuple(marks)
 
@@ -140,7 +141,7 @@ def timeline_svg(shift: Timeline) -> str:
         for bar in lane.bars:
             row = bar.row
             kind = escape(row.mission.crime_type.slug)
-            title = f"{row.label} {row.place}, {clock(bar.start)}–{clock(bar.end)}, {row.state}"
+            title = f"{row.label} {row.place}, {clock_text(bar.start)}–{clock_text(bar.end)}, {row.state}"
             parts.append(
                 f'<g class="bar bar--{row.css}" data-choose="{row.mission.pk}">'
                 f"<title>{escape(title)}</title>"

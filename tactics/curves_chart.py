@@ -3,8 +3,9 @@
 from typing import Any
 
 from agencies.engine.drawing import legend, paper, plain_axes, svg
+from agencies.engine.palette import BLUE, GREEN, PURPLE, QUIET, VERMILION
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+COLOURS = (BLUE, VERMILION, GREEN, PURPLE)
 DASHES = ("-", "--", "-.", ":")
 """Besides the colour: a print in black and white must still tell the lines apart."""
 
@@ -26,7 +27,7 @@ def curves_svg(curves: list[dict[str, Any]], *, clock: str) -> bytes:
         )  # fmt: skip
     if not curves:
         axes.text(0.5, 0.5, "no visits were counted in this period", transform=axes.transAxes, ha="center")
-    axes.set_title("Descriptive", loc="right", fontsize=8, color="#555555")
+    axes.set_title("Descriptive", loc="right", fontsize=8, color=QUIET)
     axes.set_xlabel(f"Minutes since {clock}")
     axes.set_ylabel("Boxes with a crime by then, %")
     axes.set_ylim(bottom=0)

@@ -1,9 +1,10 @@
 """The power curves of an experiment, drawn on the server as SVG."""
 
 from agencies.engine.drawing import legend, paper, plain_axes, svg
+from agencies.engine.palette import BLUE, DEEP_GREEN, GREEN, PURPLE, SKY, VERMILION
 from tactics.experiment import ENOUGH, ExperimentShown, duration_words
 
-COLOURS = ("#56B4E9", "#0072B2", "#009E73", "#D55E00", "#CC79A7")
+COLOURS = (SKY, BLUE, GREEN, VERMILION, PURPLE)
 MARKS = ("o", "s", "^", "D", "v")
 """Besides the colour: a print in black and white must still tell the lines apart."""
 
@@ -12,10 +13,10 @@ def experiment_svg(shown: ExperimentShown) -> bytes:
     """Draw the chance of showing each fall, a line a length: the contrast in the boxes whole, the net effect dashed."""
     figure = paper(7.6, 4.0)
     axes = figure.subplots()
-    axes.axhspan(100 * ENOUGH, 100, color="#009E73", alpha=0.08, linewidth=0)
+    axes.axhspan(100 * ENOUGH, 100, color=GREEN, alpha=0.08, linewidth=0)
     axes.annotate(
         "four of five studies show it", (0.5, 100 * ENOUGH), xytext=(2, 3), textcoords="offset points", fontsize=8,
-        color="#005d44",
+        color=DEEP_GREEN,
     )  # fmt: skip
     for number, row in enumerate(shown.by_days):
         colour, mark = COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from agencies.engine.drawing import paper, plain_axes, svg
+from agencies.engine.palette import BLUE, INK, VERMILION
 from tactics.study_words import effect_of
 
 SHORT = {
@@ -13,7 +14,7 @@ SHORT = {
     "hajek": "Without forecast (Hájek)",
     "plain": "Plain average",
 }
-HEADLINE, OTHER, PART = "#0072B2", "#4d5a64", "#D55E00"
+HEADLINE, OTHER, PART = BLUE, INK, VERMILION
 WIDEST = 150.0
 """Per cent at which an axis ends: a wide interval would squeeze all others into a line."""
 

@@ -49,7 +49,7 @@ class AgencyAdmin(AuditedAdminMixin, AreaAdminMixin, AgencyScopedAdmin):
     form = AgencyForm
     list_display = ("name", "slug", "time_zone", "cell_size_m")
     search_fields = ("name", "slug")
-    fields = ("name", "slug", "time_zone", "boundary", "cell_size_m", "crs_epsg")
+    fields = ("name", "slug", "time_zone", "boundary", "cell_size_m", "crs_epsg", "clock", "units")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.is_active and request.user.is_superuser)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from agencies.engine.drawing import legend, paper, plain_axes, svg
+from agencies.engine.palette import BLUE, GREY, VERMILION
 
 __all__ = [
     "BASELINE",
@@ -31,7 +32,7 @@ MODEL_LABELS = {
     "boosted_mixture": "Boosted mixture",
     "blend": "Blend of the learned",
 }
-CHAMPION, BASELINE, OTHER = "#0072B2", "#D55E00", "#999999"
+CHAMPION, BASELINE, OTHER = BLUE, VERMILION, GREY
 
 
 def model_label(name: str) -> str:

@@ -27,7 +27,8 @@ def percent(share: float | None) -> str:
     if share is None:
         return "n/a"
     points = 100 * float(share)
-    return f"{points:.0f} %" if points >= 10 else f"{points:#.2g} %"
+    # From 9.95 on two figures round up to ten, and ten with two figures and a point reads "10.".
+    return f"{points:.0f} %" if points >= 9.95 else f"{points:#.2g} %"
 
 
 @register.filter

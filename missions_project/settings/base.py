@@ -85,7 +85,9 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
-            ]
+            ],
+            # Every template's "date" and "now": nobody must remember which clock the agency reads.
+            "builtins": ["agencies.templatetags.agency_clock"],
         },
     }
 ]

@@ -7,7 +7,7 @@ window.MissionsAlerts = (() => {
   const STAGES = { detected: "detected", reviewed: "reviewed", reclassified: "reclassified" };
 
   const clock = (at, zone) => {
-    const options = { hour: "2-digit", minute: "2-digit", hour12: false };
+    const options = { hour: "2-digit", minute: "2-digit", hour12: document.documentElement.dataset.clock === "12" };
     try {
       return new Intl.DateTimeFormat("en-GB", { ...options, timeZone: zone || undefined }).format(at);
     } catch {

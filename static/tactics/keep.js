@@ -6,7 +6,7 @@
   const told = page.dataset;
   const line = document.querySelector("[data-kept-copy]");
   const clock = (instant) => {
-    const options = { hour: "2-digit", minute: "2-digit", hour12: false };
+    const options = { hour: "2-digit", minute: "2-digit", hour12: document.documentElement.dataset.clock === "12" };
     try { return new Intl.DateTimeFormat("en-GB", { ...options, timeZone: told.zone }).format(instant); } catch { return new Intl.DateTimeFormat("en-GB", options).format(instant); }
   };
   if (told.fresh !== "1") {

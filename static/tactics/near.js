@@ -15,7 +15,13 @@
     const bearing = Math.atan2(Math.sin(east) * Math.cos(lat2), Math.cos(lat1) * Math.sin(lat2) - Math.sin(lat1) * Math.cos(lat2) * Math.cos(east));
     return { metres: 2 * 6371000 * Math.asin(Math.sqrt(half)), side: SIDES[Math.round((bearing / Math.PI) * 4 + 8) % 8] };
   };
-  const words = ({ metres, side }) => (metres < 150 ? "here" : metres < 1000 ? `${Math.round(metres / 50) * 50} m ${side}` : `${(metres / 1000).toFixed(1)} km ${side}`);
+  /* As agencies/clocks.py writes them. */
+  const imperial = document.documentElement.dataset.units === "imperial";
+  const far = (metres) => {
+    if (imperial) { return metres < 610 ? `${Math.round(metres / 0.3048 / 100) * 100} ft` : `${(metres / 1609.344).toFixed(1)} mi`; }
+    return metres < 1000 ? `${Math.round(metres / 50) * 50} m` : `${(metres / 1000).toFixed(1)} km`;
+  };
+  const words = ({ metres, side }) => (metres < 150 ? "here" : `${far(metres)} ${side}`);
 
   const show = (position) => {
     const me = { lon: position.coords.longitude, lat: position.coords.latitude };

@@ -30,7 +30,7 @@
   const now = () => Date.now() + (queue.skew() || 0);
   const at = (row) => row.device_at + (row.skew_ms || 0);
   const clock = (instant) => {
-    const options = { hour: "2-digit", minute: "2-digit", hour12: false };
+    const options = { hour: "2-digit", minute: "2-digit", hour12: document.documentElement.dataset.clock === "12" };
     try { return new Intl.DateTimeFormat("en-GB", { ...options, timeZone: told.zone }).format(instant); } catch { return new Intl.DateTimeFormat("en-GB", options).format(instant); }
   };
 

@@ -1,8 +1,8 @@
 """The unit activity report: time in missions by tactic, for the unit's own people and its supervisors. It ranks nobody."""
 
 import datetime as dt
-from dataclasses import replace
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from django.core.exceptions import PermissionDenied

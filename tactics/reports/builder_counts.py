@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -92,7 +92,7 @@ class Reader:
         # Grouped by nothing a query adds up nothing: one group that holds everything.
         return raw or {"all": Value(1)}
 
-    def _keys(self, columns: dict[str, Sequence[Any]], n: int) -> tuple[list[Key], list[bool]]:
+    def _keys(self, columns: Mapping[str, Sequence[Any]], n: int) -> tuple[list[Key], list[bool]]:
         kept = [True] * n
         if n and self.areas:
             columns |= self.areas.of(columns["lon"], columns["lat"])

@@ -1,13 +1,14 @@
 """Who was where over a day, drawn on the server as SVG."""
 
 from agencies.engine.drawing import paper, plain_axes, svg
+from agencies.engine.palette import BLUE, GREY, ORANGE, PURPLE, SKY
 from tactics.reports.shapes import Table
 
 COLOURS = {
-    "Vehicle location": "#0072B2",
-    "Officer's timer": "#56B4E9",
-    "Dispatch record": "#E69F00",
-    "Entered by hand": "#CC79A7",
+    "Vehicle location": BLUE,
+    "Officer's timer": SKY,
+    "Dispatch record": ORANGE,
+    "Entered by hand": PURPLE,
 }
 
 
@@ -27,7 +28,7 @@ def whereabouts_svg(table: Table | None) -> bytes | None:
         end += 24 * (end < start)
         source = str(row[9])
         axes.barh(
-            units.index(str(row[2])), max(end - start, 0.05), left=start, height=0.7, color=COLOURS.get(source, "#999999"),
+            units.index(str(row[2])), max(end - start, 0.05), left=start, height=0.7, color=COLOURS.get(source, GREY),
             label=None if source in shown else source,
         )  # fmt: skip
         axes.text(start, units.index(str(row[2])), f" {row[4]}", va="center", fontsize=7)

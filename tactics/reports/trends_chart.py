@@ -5,6 +5,7 @@ import datetime as dt
 import numpy as np
 
 from agencies.engine.drawing import paper, plain_axes, svg
+from agencies.engine.palette import BLUE, SEQUENTIAL, VERMILION
 from tactics.reports.shapes import Table
 
 
@@ -24,11 +25,11 @@ def weeks_svg(table: Table | None) -> bytes | None:
         count, mean, low, high = (
             np.array([np.nan if row[i] is None else row[i] for row in own], dtype=float) for i in (2, 3, 4, 5)
         )
-        axes.fill_between(on, low, high, color="#0072B2", alpha=0.15, linewidth=0)
-        axes.plot(on, mean, color="#0072B2", linewidth=1)
+        axes.fill_between(on, low, high, color=BLUE, alpha=0.15, linewidth=0)
+        axes.plot(on, mean, color=BLUE, linewidth=1)
         axes.plot(on, count, color="black", linewidth=1.2)
         outside = (count > high) | (count < low)
-        axes.plot(np.array(on)[outside], count[outside], "o", color="#D55E00", markersize=4)
+        axes.plot(np.array(on)[outside], count[outside], "o", color=VERMILION, markersize=4)
         axes.set_title(name, fontsize=9, loc="left")
         axes.set_ylim(bottom=0)
         axes.set_ylabel("Crimes a week", fontsize=8)
@@ -49,7 +50,7 @@ def hours_svg(table: Table | None) -> bytes | None:
     values = np.array([[float(value or 0) for value in row[1:]] for row in table.rows])
     figure = paper(7.2, 2.6)
     axes = figure.subplots()
-    image = axes.imshow(values, cmap="cividis", aspect="auto", vmin=0)
+    image = axes.imshow(values, cmap=SEQUENTIAL, aspect="auto", vmin=0)
     axes.set_yticks(range(7), [str(row[0])[:3] for row in table.rows])
     axes.set_xticks(range(0, 24, 2), [f"{hour:02d}" for hour in range(0, 24, 2)])
     axes.set_xlabel("Hour of the day (agency's clock)")

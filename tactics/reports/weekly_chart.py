@@ -5,6 +5,7 @@ import datetime as dt
 import numpy as np
 
 from agencies.engine.drawing import paper, plain_axes, svg
+from agencies.engine.palette import BLUE, VERMILION
 from tactics.reports.shapes import Table
 
 
@@ -18,8 +19,8 @@ def pai_svg(table: Table | None) -> bytes | None:
     pai = np.array([np.nan if row[-1] is None else row[-1] for row in table.rows], dtype=float)
     figure = paper(7.2, 2.8)
     axes = figure.subplots()
-    axes.axhline(1, color="#D55E00", linewidth=1, linestyle="--", label="Chance")
-    axes.plot(on, pai, "o-", color="#0072B2", markersize=4, linewidth=1.4, label="Missions")
+    axes.axhline(1, color=VERMILION, linewidth=1, linestyle="--", label="Chance")
+    axes.plot(on, pai, "o-", color=BLUE, markersize=4, linewidth=1.4, label="Missions")
     axes.set_ylabel("PAI (share of events ÷ share of boxes)", fontsize=8)
     axes.set_ylim(bottom=0)
     locator = AutoDateLocator(maxticks=8)

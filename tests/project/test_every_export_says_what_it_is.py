@@ -144,8 +144,12 @@ def test_no_cell_of_any_file_is_a_formula(scene: Scene, sign_in: SignIn, name: s
         return
     if "spreadsheet" in kind:
         book = load_workbook(io.BytesIO(body))
-        cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row if cell.value is not None]
-        assert not [cell.value for cell in cells if cell.data_type == "f" or str(cell.value).startswith(("=", "@"))]
+        cells = [
+            cell for sheet in book for row in sheet.iter_rows() for cell in row if cell.value is not None
+        ]
+        assert not [
+            cell.value for cell in cells if cell.data_type == "f" or str(cell.value).startswith(("=", "@"))
+        ]
         return
     for row in csv.reader(io.StringIO(body.decode(), newline="")):
         for cell in row:
@@ -158,7 +162,10 @@ def test_tables_are_written_by_the_one_writer_that_makes_cells_plain() -> None:
     strange = []
     for path in sorted(ROOT.glob("*/**/*.py")):
         name = path.relative_to(ROOT).as_posix()
-        if name.split("/")[0] in ("tests", "benchmarks", "tools", "var") or name in WRITES_FOR_THE_PRODUCT_ITSELF:
+        if (
+            name.split("/")[0] in ("tests", "benchmarks", "tools", "var")
+            or name in WRITES_FOR_THE_PRODUCT_ITSELF
+        ):
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and node.attr in ("writer", "DictWriter"):

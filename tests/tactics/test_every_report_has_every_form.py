@@ -37,7 +37,9 @@ def scene() -> Scene:
 
 
 @pytest.mark.parametrize("slug", sorted(all_kinds()))
-def test_a_report_is_a_page_files_an_api_answer_and_an_email(scene: Scene, sign_in: SignIn, slug: str) -> None:
+def test_a_report_is_a_page_files_an_api_answer_and_an_email(
+    scene: Scene, sign_in: SignIn, slug: str
+) -> None:
     owner = make_member(scene.agency, "analyst")
     client = sign_in(owner)
     query = f"?from={ON - dt.timedelta(days=6)}&to={ON}"

@@ -1,0 +1,87 @@
+"""How an agency reads clocks and distances: 16:40 or 4:40 PM, metres or feet. The one place that writes them for people.
+
+Pages of an agency are read its way (``reads_like`` around each view); files and interfaces keep ISO times and metres.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol
+
+FOOT_M = 0.3048
+MILE_M = 1609.344
+NO_BREAK = "\u00a0"
+
+
+class Habits(Protocol):
+    """What of an agency is asked for here."""
+
+    clock: str
+    units: str
+
+
+_clock: ContextVar[str] = ContextVar("clock", default="24")
+_units: ContextVar[str] = ContextVar("units", default="metric")
+
+
+@contextmanager
+def reads_like(agency: Habits) -> Iterator[None]:
+    """While this lasts, clocks and distances are written as the agency reads them."""
+    clock, units = _clock.set(agency.clock), _units.set(agency.units)
+    try:
+        yield
+    finally:
+        # The next request on this thread may be another agency's.
+        _clock.reset(clock)
+        _units.reset(units)
+
+
+def is_twelve() -> bool:
+    """Whether clocks are read as 4:40 PM now."""
+    return _clock.get() == "12"
+
+
+def clock_text(at: dt.datetime | dt.time) -> str:
+    """Hours and minutes. A thousand of them a page, and ``strftime`` takes four times as long.
+
+    >>> clock_text(dt.time(16, 5))
+    '16:05'
+    """
+    if not is_twelve():
+        return f"{at.hour:02d}:{at.minute:02d}"
+    return f"{at.hour % 12 or 12}:{at.minute:02d}{NO_BREAK}{'AM' if at.hour < 12 else 'PM'}"
+
+
+def hour_text(at: dt.datetime) -> str:
+    """A whole hour as an axis names it: 16, or 4p.
+
+    >>> hour_text(dt.datetime(2026, 3, 14, 16))
+    '16'
+    """
+    return f"{at.hour % 12 or 12}{'a' if at.hour < 12 else 'p'}" if is_twelve() else f"{at.hour:02d}"
+
+
+def format_for(pattern: str) -> str:
+    """A pattern of Django's ``date`` filter, with its 24-hour clock turned into the one that is read.
+
+    >>> format_for("j M Y H:i")
+    'j M Y H:i'
+    """
+    if not is_twelve():
+        return pattern
+    return pattern.replace("H:i:s", f"g:i:s{NO_BREAK}A").replace("H:i", f"g:i{NO_BREAK}A")
+
+
+def distance_text(metres: float) -> str:
+    """A distance in words: rounded as far as anybody walks or drives by it.
+
+    >>> distance_text(250), distance_text(1840)
+    ('250 metres', '1.8 km')
+    """
+    if _units.get() != "imperial":
+        return f"{metres:.0f} metres" if metres < 1000 else f"{metres / 1000:.1f} km"
+    feet = metres / FOOT_M
+    return f"{round(feet, -1):,.0f} feet" if feet < 2000 else f"{metres / MILE_M:.1f} miles"
