@@ -85,7 +85,7 @@ def counted(grid, events, cells, opens, closes, kind=None):
 @pytest.mark.parametrize("stretch_rows", [500_000, 100])
 @pytest.mark.parametrize("window", [OutcomeWindow(), OutcomeWindow(300.0, stop_at_next_draw=False)])
 def test_counts_are_those_of_a_plain_loop_over_crimes(scene, window, stretch_rows, monkeypatch):
-    monkeypatch.setattr("tactics.engine.impact.outcomes.STRETCH_ROWS", stretch_rows)
+    monkeypatch.setattr("tactics.engine.impact.laying.STRETCH_ROWS", stretch_rows)
     grid, shifts, events = scene
     study = build_study(
         grid=grid, shifts=shifts, events=events, window=window, type_names=("theft", "robbery")
