@@ -63,7 +63,14 @@ def make(shifts: int) -> dict[str, Any]:
     last = FIRST + dt.timedelta(days=days_of(shifts) - 1)
     started = time.monotonic()
     planted = history_plant(
-        agency=agency, rates=rates, first=FIRST, last=last, seed=SEED, truth=Truth(complied=0.6), k=2, progress=told
+        agency=agency,
+        rates=rates,
+        first=FIRST,
+        last=last,
+        seed=SEED,
+        truth=Truth(complied=0.6),
+        k=2,
+        progress=told,
     )
     return {
         "seconds": time.monotonic() - started,
@@ -171,9 +178,7 @@ def page(kind: str) -> dict[str, Any]:
         first = last - dt.timedelta(days=91)
         choices = CurveChoices(first, last, tuple(one.slug for one in types)).as_json()
     elif kind == "designer":
-        choices = experiment_choices(
-            QueryDict(""), crime_types=types, policy=active_policy(agency)
-        ).as_json()
+        choices = experiment_choices(QueryDict(""), crime_types=types, policy=active_policy(agency)).as_json()
     stages, cpu = Stages(), time.process_time()
     asked = Inquiry.Kind.EXPERIMENT if kind == "designer" else Inquiry.Kind(kind)
     inquiry = inquiry_ask(agency=agency, kind=asked, choices=choices)

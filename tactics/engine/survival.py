@@ -23,7 +23,7 @@ from scipy import stats
 
 from forecasting.engine.grid import GridSpec
 from tactics.engine.impact.outcomes import CrimeEvents, OutcomeWindow, ShiftDraw
-from tactics.engine.impact.study import Bools, Floats, Ints, StudyError
+from tactics.engine.impact.study import Bools, Floats, Ints, Study, StudyError
 
 STAY_EDGES_MINUTES = (5.0, 10.0, 15.0)
 """Stays below 5 minutes, 5 to 10, 10 to 15, and longer: Koper's bins."""
@@ -88,6 +88,23 @@ def watch_of(shifts: list[ShiftDraw], window: OutcomeWindow | None = None) -> Wa
         np.concatenate([one.draw.pi for one in shifts]),
         np.concatenate([one.draw.drawn for one in shifts]),
         shift * (int(beat_number.max()) + 1) + beat_number,
+    )
+
+
+def watch_of_study(study: Study, starts_at_minute: Floats) -> Watch:
+    """The same from a study's table, of the rows that are watched at all; ``starts_at_minute`` [S] of its shifts."""
+    sizes = study.plan_sizes
+    minutes = np.asarray(study.window_minutes)
+    rows = np.flatnonzero(minutes > 0)
+    opens = np.repeat(starts_at_minute[study.plan_shift], sizes)[rows]
+    opens += np.asarray(study.start_minutes)[rows]
+    return Watch(
+        np.asarray(study.cell)[rows].astype(np.int64),
+        opens,
+        opens + np.asarray(minutes)[rows],
+        np.asarray(study.pi)[rows].astype(np.float64),
+        study.drawn[rows],
+        np.repeat(np.arange(study.plans), sizes)[rows],
     )
 
 

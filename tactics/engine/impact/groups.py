@@ -48,9 +48,7 @@ class PartEffect:
     few: bool
 
 
-def part_effects(
-    parts: Iterable[tuple[str, PlanSums]], confidence: float = 0.95
-) -> tuple[PartEffect, ...]:
+def part_effects(parts: Iterable[tuple[str, PlanSums]], confidence: float = 0.95) -> tuple[PartEffect, ...]:
     """Effects of several parts of a study, shrunk and adjusted. Parts without crime in an arm take the common effect.
 
     ``parts`` are read one at a time: a large year's totals of all types together would take half a gigabyte.

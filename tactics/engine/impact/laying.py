@@ -67,7 +67,9 @@ class _Column:
 
 def _fits(values: npt.NDArray[Any], dtype: type[np.generic]) -> bool:
     limit = np.iinfo(dtype).max  # type: ignore[type-var]  # only whole numbers stand before the last type
-    return bool(values.min(initial=0) >= 0 and values.max(initial=0) <= limit and (values == np.floor(values)).all())
+    return bool(
+        values.min(initial=0) >= 0 and values.max(initial=0) <= limit and (values == np.floor(values)).all()
+    )
 
 
 class TableLayer:
@@ -140,7 +142,9 @@ class TableLayer:
                 "No plan of the study lies in the districts and shifts chosen, or nothing was drawn. Choose others."
             )
         starts = np.array(self.starts)
-        plan_start, plan_shift, plan_beat = (np.concatenate([one[at] for one in self.plans]) for at in range(3))
+        plan_start, plan_shift, plan_beat = (
+            np.concatenate([one[at] for one in self.plans]) for at in range(3)
+        )
         columns = {name: column.values[: self.rows] for name, column in self.kept.items()}
         is_typed = bool(self.types) and not self.types_by_plan
         return Study(
@@ -171,7 +175,15 @@ class TableLayer:
             return
         next_draw = np.append([one.starts_at_minute for one in shifts[1:]], next_start)
         laid, (first, shift, beat), later = lay_stretch(
-            self.grid, shifts, next_draw, self.events, self.place, self.window, self.types, self.ring, self.reach
+            self.grid,
+            shifts,
+            next_draw,
+            self.events,
+            self.place,
+            self.window,
+            self.types,
+            self.ring,
+            self.reach,
         )
         self.later = self.later or later
         keep = studied[shift]

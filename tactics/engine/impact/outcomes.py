@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.engine.grid import GridSpec
-from missions_project.lib.progress import Progress, no_progress
 from patrols.engine.records import PlanDraw
-from tactics.engine.impact.study import Bools, Floats, Ints, Study, StudyError
+from tactics.engine.impact.study import Bools, Floats, Ints
 
 Table = npt.NDArray[np.int32]
 
