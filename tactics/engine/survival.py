@@ -97,7 +97,7 @@ def watch_of_study(study: Study, starts_at_minute: Floats) -> Watch:
     minutes = np.asarray(study.window_minutes)
     rows = np.flatnonzero(minutes > 0)
     opens = np.repeat(starts_at_minute[study.plan_shift], sizes)[rows]
-    opens += np.asarray(study.start_minutes)[rows]
+    opens = opens + np.asarray(study.start_minutes)[rows].astype(np.float64)
     return Watch(
         np.asarray(study.cell)[rows].astype(np.int64),
         opens,
