@@ -15,7 +15,7 @@ from agencies.models import Agency, CrimeType
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress, no_progress
 from patrols.models import Presence
-from tactics.engine.survival import Curve, fair_curves, located, visit_curves, watch_of_study
+from tactics.engine.survival import Curve, fair_curves, located, visit_curves, watch_of
 from tactics.models import ImpactStudy
 from tactics.study_inputs import WINDOW_HOURS, StudyInputs, study_inputs
 
@@ -114,7 +114,7 @@ def curves_answer(
         districts=asked.districts or None, shifts=asked.shifts or None, progress=progress,
     )  # fmt: skip
     starts = np.array([row.starts_at_minute for row in inputs.rows])
-    watch = watch_of_study(inputs.table, starts)
+    watch = watch_of(inputs.table, starts)
     where, when = located(inputs.grid, inputs.events), inputs.events.at_minute
     at = AT_MINUTES[asked.hours * 60.0 >= AT_MINUTES]
     drawn, others = fair_curves(watch, event_cell=where, event_at=when, at_minutes=at)

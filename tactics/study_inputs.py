@@ -157,7 +157,7 @@ def study_inputs(
     now: what officers initiated and what only sensors heard is left out, so gunfire counts calls about shots and never
     sensor alerts. A crime with a time interval counts at its middle. Only shifts whose window is over are used.
 
-    Twelve queries, two more for each 64 plans. Raises ``MissionsError`` where no plan can be used, naming why.
+    Twelve queries, two more for each 16 plans. Raises ``MissionsError`` where no plan can be used, naming why.
     """
     now = now or timezone.now()
     window = OutcomeWindow((window_hours or WINDOW_HOURS) * 60.0, stop_at_next_draw)

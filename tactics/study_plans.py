@@ -1,6 +1,7 @@
 """Reading published plans for a study, some at a time: each design checked and drawn again, with the forecast it was drawn from."""
 
 import datetime as dt
+from array import array
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,8 +32,10 @@ from tactics.engine.impact.replays import MINUTES_A_DAY
 from tactics.engine.impact.stored import Spent
 from tactics.engine.impact.study import Ints
 
-PLANS_AT_ONCE = 64
-"""Designs read at a time: 64 of a city of 25,000 cells unpack to some 200 MB."""
+PLANS_AT_ONCE = 16
+"""Plans read at a time: with their forecasts, as the driver hands them out, 16 of a city of 25,000 cells take some 50 MB."""
+NEWEST = 64
+"""Plans that are asked which beat a cell belongs to."""
 REACH_DAYS = 120
 """How far back missions count for a plan's rest and saturation, as in ``patrols.selectors.planned_history``."""
 
@@ -137,18 +140,30 @@ def spent_before(
         .annotate(starts_text=Cast("visit_starts", TextField()))
         .values_list("plan_id", "cell_id", "dose_minutes", "starts_text", "source")
     )
-    cells: dict[int, list[tuple[int, float, bool]]] = defaultdict(list)
+    # Flat columns: a year of a large city has 600,000 missions, as rows of Python objects 150 MB.
+    plan_of, cell_of, spent_of, is_added = array("q"), array("q"), array("d"), array("b")
     for plan_id, cell_id, dose, text, source in rows.iterator(chunk_size=5000):
-        cells[plan_id].append((cell_id, float(dose * (text.count('"') // 2)), source != Mission.Source.DRAWN))
+        plan_of.append(plan_id)
+        cell_of.append(cell_id)
+        spent_of.append(float(dose * (text.count('"') // 2)))
+        is_added.append(source != Mission.Source.DRAWN)
+    if not plan_of:
+        return {}
+    plan = np.frombuffer(plan_of, dtype=np.int64)
+    order = np.argsort(plan, kind="stable")
+    at = spec.index_of(np.frombuffer(cell_of, dtype=np.int64)[order])
+    minutes = np.frombuffer(spent_of, dtype=np.float64)[order]
+    added = np.frombuffer(is_added, dtype=np.int8)[order] > 0
     found = {}
-    for plan_id, missions in cells.items():
-        begins, ends = (at.timestamp() / 60.0 / MINUTES_A_DAY for at in period[plan_id])
-        at = spec.index_of([cell for cell, *_ in missions])
-        minutes = np.array([spent for _, spent, _ in missions])
-        added = np.array([is_added for *_, is_added in missions], dtype=np.bool_)
+    keys, first = np.unique(plan[order], return_index=True)
+    for plan_id, begin, end in zip(
+        keys.tolist(), first.tolist(), [*first[1:].tolist(), len(plan)], strict=True
+    ):
+        begins, ends = (one.timestamp() / 60.0 / MINUTES_A_DAY for one in period[plan_id])
+        inside, some = slice(begin, end), added[begin:end]
         found[plan_id] = (
-            Spent(begins, ends, at, minutes),
-            Spent(begins, ends, at[added], minutes[added]),
+            Spent(begins, ends, at[inside], minutes[inside]),
+            Spent(begins, ends, at[inside][some], minutes[inside][some]),
         )
     return found
 
@@ -167,9 +182,9 @@ def read_plans(
 ) -> Iterator[ReadPlan | RefusedPlan]:
     """Read each plan with its forecast, in the order given; what cannot be used comes back with the reason.
 
-    Two queries for 64 plans. A design that was drawn again before bears a signed mark of that (``patrols.replays``) and is
+    Two queries for 16 plans. A design that was drawn again before bears a signed mark of that (``patrols.replays``) and is
     believed as long as its bytes, seed and digest are those of the mark; every other one is checked against the digest kept beside it, drawn
-    again bit for bit, and marked: one query more for 64 plans.
+    again bit for bit, and marked: one query more for 16 plans.
     """
     for begin in range(0, len(rows), PLANS_AT_ONCE):
         some = rows[begin : begin + PLANS_AT_ONCE]
@@ -246,12 +261,14 @@ def beats_of_plans(agency: Agency, rows: list[PlanRow], beats_now: Ints) -> Ints
 
     The beats' boundaries may have been redrawn since; where no plan tells, those of now hold.
     """
-    newest = [row.pk for row in rows[-PLANS_AT_ONCE:]]
-    designs = dict(MissionPlan.objects.filter(agency=agency, pk__in=newest).values_list("pk", "design"))
+    newest = [row.pk for row in rows[-NEWEST:]]
+    designs = MissionPlan.objects.filter(agency=agency, pk__in=newest).order_by(
+        "period_from", "decision", "pk"
+    )
     found = np.full(len(beats_now), -1, dtype=np.int64)
-    for pk in reversed(newest):
+    for (design,) in designs.values_list("design").reverse().iterator(chunk_size=PLANS_AT_ONCE):
         try:
-            draw = design_part(bytes(designs.pop(pk)), frozenset(("cell", "beat")))
+            draw = design_part(bytes(design), frozenset(("cell", "beat")))
         except DesignCodecError:
             # Named when the plans are read in turn.
             continue
