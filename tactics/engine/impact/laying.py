@@ -18,7 +18,7 @@ from tactics.engine.impact.outcomes import (
     lay_stretch,
     neighbours_of,
 )
-from tactics.engine.impact.study import Ints, Study, StudyError
+from tactics.engine.impact.study import Floats, Ints, Study, StudyError
 from tactics.engine.impact.sums import type_totals
 
 STRETCH_ROWS = 250_000
@@ -109,7 +109,7 @@ class TableLayer:
         by_row = 0 if types_by_plan else len(type_names)
         self.type_outcome = np.empty((by_row, most_rows), dtype=np.uint16)
         self.type_forecast = np.empty((by_row, most_rows), dtype=np.float32)
-        self.type_totals: list[npt.NDArray[np.float64]] = []
+        self.type_totals: list[Floats] = []
         self.plans: list[tuple[Ints, Ints, Ints]] = []
         self.starts: list[float] = []
         self.digests: list[str] = []
@@ -157,11 +157,24 @@ class TableLayer:
             type_names=self.types,
             type_outcome=self.type_outcome[:, : self.rows] if is_typed else None,
             type_forecast=self.type_forecast[:, : self.rows] if is_typed else None,
-            type_totals=np.concatenate(self.type_totals, axis=2) if self.type_totals else None,
+            type_totals=self._joined_totals(len(plan_beat)),
             includes_later_policy=self.later,
             design_digests=tuple(self.digests),
             **columns,
         )
+
+    def _joined_totals(self, plans: int) -> Floats | None:
+        """The types' totals of all stretches side by side; each stretch's is let go as it is copied."""
+        if not self.type_totals:
+            return None
+        joined = np.empty((*self.type_totals[0].shape[:2], plans))
+        at = 0
+        self.type_totals.reverse()
+        while self.type_totals:
+            some = self.type_totals.pop()
+            joined[..., at : at + some.shape[2]] = some
+            at += some.shape[2]
+        return joined
 
     def _district(self, beat: Ints) -> Ints:
         return np.array([self.district_of_beat.get(int(one), 0) for one in beat], dtype=np.int64)

@@ -15,8 +15,8 @@ Numbers = npt.NDArray[np.floating] | npt.NDArray[np.integer]
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
-CHUNK_ROWS = 500_000
-"""Rows worked on at a time: a year of a large city has 27 million, and each float column of it takes 220 MB."""
+CHUNK_ROWS = 250_000
+"""Rows worked on at a time: a year of a large city has 28 million, and each float column of it takes 225 MB."""
 
 
 @dataclass(frozen=True)
