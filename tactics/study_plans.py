@@ -155,9 +155,9 @@ def spent_before(
     minutes = np.frombuffer(spent_of, dtype=np.float64)[order]
     added = np.frombuffer(is_added, dtype=np.int8)[order] > 0
     found = {}
-    keys, first = np.unique(plan[order], return_index=True)
+    keys, begun = np.unique(plan[order], return_index=True)
     for plan_id, begin, end in zip(
-        keys.tolist(), first.tolist(), [*first[1:].tolist(), len(plan)], strict=True
+        keys.tolist(), begun.tolist(), [*begun[1:].tolist(), len(plan)], strict=True
     ):
         begins, ends = (one.timestamp() / 60.0 / MINUTES_A_DAY for one in period[plan_id])
         inside, some = slice(begin, end), added[begin:end]

@@ -136,6 +136,8 @@ def analyse(
     }
     if plain:
         effects["plain"] = ratio_effect(sums["plain"], name="plain average", confidence=confidence)
+    # A large year's totals under each weighting take 75 MB; from here on only the missions' are read.
+    sums.clear()
     moved = displacement(main, confidence)
     # A count of zero has no logarithm: then, too, only re-drawing gives an interval.
     few = expected_treated_events(main) < FEW_EVENTS or effects["primary"].interval == "none"
