@@ -1,9 +1,14 @@
 """Proof that a plan is what its seed gave: drawn again, and compared with the missions that officers saw."""
 
 import datetime as dt
+import hashlib
+from collections.abc import Mapping
 
 import numpy as np
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
+from agencies.models import Agency
 from forecasting.engine.grid import GridSpec
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import RunStatus
@@ -11,6 +16,28 @@ from patrols.engine.design import Floats
 from patrols.engine.plan import replay
 from patrols.models import Mission, MissionPlan
 from patrols.selectors import plan_draw_of
+
+REPLAY_VERSION = "1"
+"""Raised whenever ``patrols.engine.replay`` checks something else: every plan is then drawn again once."""
+
+
+def replay_mark(*, plan_id: int, seed: int, design_hash: str, design: bytes) -> str:
+    """The mark of a plan that was drawn again and found as stored: 64 hex digits. No query.
+
+    Signed with the installation's secret key, so that whoever can only write to the database cannot make one; anything of
+    the plan that changes, changes it.
+    """
+    content = hashlib.sha256(design).hexdigest()
+    text = f"{REPLAY_VERSION}|{plan_id}|{seed}|{design_hash}|{content}"
+    return salted_hmac("patrols.replays", text, algorithm="sha256").hexdigest()
+
+
+def replay_marks_keep(agency: Agency, marks: Mapping[int, str]) -> None:
+    """Keep the marks of plans that were just drawn again, by plan. One query; none without marks."""
+    now = timezone.now()
+    plans = [MissionPlan(pk=pk, replay_mark=mark, replayed_at=now) for pk, mark in marks.items()]
+    if plans:
+        MissionPlan.objects.filter(agency=agency).bulk_update(plans, ["replay_mark", "replayed_at"])
 
 
 def plan_differences(plan: MissionPlan) -> list[str]:

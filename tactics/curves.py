@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,7 +15,7 @@ from agencies.models import Agency, CrimeType
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress, no_progress
 from patrols.models import Presence
-from tactics.engine.survival import Curve, Watch, fair_curves, located, visit_curves, watch_of
+from tactics.engine.survival import Curve, fair_curves, located, visit_curves, watch_of
 from tactics.models import ImpactStudy
 from tactics.study_inputs import WINDOW_HOURS, StudyInputs, study_inputs
 
@@ -113,7 +113,8 @@ def curves_answer(
         agency, crime_types=types, first=asked.first, last=asked.last, window_hours=asked.hours,
         districts=asked.districts or None, shifts=asked.shifts or None, progress=progress,
     )  # fmt: skip
-    watch = _studied(inputs, watch_of(list(inputs.shifts), inputs.window))
+    starts = np.array([row.starts_at_minute for row in inputs.rows])
+    watch = watch_of(inputs.table, starts)
     where, when = located(inputs.grid, inputs.events), inputs.events.at_minute
     at = AT_MINUTES[asked.hours * 60.0 >= AT_MINUTES]
     drawn, others = fair_curves(watch, event_cell=where, event_at=when, at_minutes=at)
@@ -130,17 +131,6 @@ def curves_answer(
         "refused": len(inputs.refused),
         "hours": asked.hours,
     }
-
-
-def _studied(inputs: StudyInputs, watch: Watch) -> Watch:
-    """The rows of the shifts and districts asked for, and only where a box is watched at all."""
-    sizes = [len(one.draw) for one in inputs.shifts]
-    beat = np.concatenate([one.draw.beat for one in inputs.shifts])
-    keep = np.repeat(inputs.studied, sizes) & (watch.closes_at > watch.opens_at)
-    if inputs.districts:
-        beats = [pk for pk, district in inputs.district_of_beat.items() if district in inputs.districts]
-        keep &= np.isin(beat, beats)
-    return replace(watch, **{name: getattr(watch, name)[keep] for name in Watch.__dataclass_fields__})
 
 
 def _visits(agency: Agency, inputs: StudyInputs, asked: CurveChoices) -> dict[str, Any]:

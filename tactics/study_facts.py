@@ -1,9 +1,11 @@
 """What happened during a study: crimes as the public reported them, and how long units were where."""
 
 import datetime as dt
-from typing import Any
+from array import array
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from agencies.models import Agency, CrimeType
 from forecasting.engine.grid import GridSpec
@@ -12,7 +14,7 @@ from ingestion.selectors import incident_table
 from missions_project.lib.errors import MissionsError
 from patrols.models import Presence, PresenceAccount
 from tactics.engine.impact import CrimeEvents, OutcomeWindow
-from tactics.engine.impact.study import Bools, Floats
+from tactics.engine.impact.study import Bools, Floats, Ints
 from tactics.study_plans import PlanRow
 
 WEEK_AND_A_DAY = dt.timedelta(days=8)
@@ -59,13 +61,29 @@ def events_of(
     return CrimeEvents(begun + length / 2.0, table.x_m[wanted], table.y_m[wanted], type_index), notes
 
 
-def presence_of(agency: Agency, spec: GridSpec, rows: list[PlanRow]) -> tuple[list[Floats | None], Bools]:
-    """Return the reconciled minutes of presence in each cell and decision point, float32[N] each, and whether positions were
-    at hand for the shift, so that drawn and other boxes were measured alike. Two queries.
+@dataclass(frozen=True, eq=False)
+class Stays:
+    """Minutes that units spent in boxes, one element a stay [m]: ``point`` number of the decision point, ascending, ``cell`` position."""
+
+    point: Ints
+    cell: Ints
+    minutes: Floats
+
+    def of(self, point: int, cells: int) -> npt.NDArray[np.float32]:
+        """The minutes in each cell that belong to a decision point. float32[N]."""
+        rows = slice(*np.searchsorted(self.point, [point, point + 1]).tolist())
+        found = np.zeros(cells, dtype=np.float32)
+        np.add.at(found, self.cell[rows], self.minutes[rows].astype(np.float32))
+        return found
+
+
+def presence_of(agency: Agency, spec: GridSpec, rows: list[PlanRow]) -> tuple[Stays | None, Bools]:
+    """Return the reconciled stays by decision point (None: no positions at all), and whether positions were at hand for the
+    shift, bool[S], so that drawn and other boxes were measured alike. Two queries, three where shifts have decisions in them.
 
     Minutes during a shift with several decision points belong to the one that had begun when the unit arrived.
     """
-    at = {(row.shift_id, row.on): [] for row in rows}  # type: ignore[var-annotated]
+    at: dict[tuple[int, dt.date], list[tuple[float, int]]] = {(row.shift_id, row.on): [] for row in rows}
     for s, row in enumerate(rows):
         at[row.shift_id, row.on].append((row.period_from.timestamp(), s))
     span = (min(row.on for row in rows), max(row.on for row in rows))
@@ -77,17 +95,30 @@ def presence_of(agency: Agency, spec: GridSpec, rows: list[PlanRow]) -> tuple[li
         of_account[pk] = points
         measured[[s for _, s in points]] = counts.get("positions", 0) > 0
     if not measured.any():
-        return [None] * len(rows), measured
-    found: list[Any] = [np.zeros(len(spec), dtype=np.float32) for _ in rows]
+        return None, measured
     spent = Presence.objects.filter(
         agency=agency, account__on__range=span, account__done_at__isnull=False, minutes__gt=0
-    ).values_list("account_id", "cell_id", "arrived_at", "minutes")
-    index = {int(cell): place for place, cell in enumerate(spec.cells.tolist())}
-    for account_id, cell_id, arrived_at, minutes in spent.iterator(chunk_size=10_000):
-        points = of_account.get(account_id, [])
-        place = index.get(cell_id)
-        if not points or place is None:
-            continue
-        begun = [s for start, s in points if start <= arrived_at.timestamp()]
-        found[begun[-1] if begun else points[0][1]][place] += minutes
-    return found, measured
+    )
+    several = [pk for pk, points in of_account.items() if len(points) > 1]
+    point, cell, stayed = array("q"), array("q"), array("d")
+    # A year of a large city has a million stays: when a unit arrived is read only where it matters.
+    whole = spent.exclude(account__in=several) if several else spent
+    for account_id, cell_id, minutes in whole.values_list("account_id", "cell_id", "minutes").iterator(
+        chunk_size=10_000
+    ):
+        if known := of_account.get(account_id):
+            point.append(known[0][1])
+            cell.append(cell_id)
+            stayed.append(minutes)
+    rows_of = spent.filter(account__in=several).values_list("account_id", "cell_id", "minutes", "arrived_at")
+    for account_id, cell_id, minutes, arrived_at in rows_of if several else ():
+        arrived, points = arrived_at.timestamp(), of_account[account_id]
+        point.append(next((s for start, s in reversed(points) if start <= arrived), points[0][1]))
+        cell.append(cell_id)
+        stayed.append(minutes)
+    points_of = np.frombuffer(point, dtype=np.int64) if point else np.empty(0, np.int64)
+    cells = np.frombuffer(cell, dtype=np.int64) if cell else np.empty(0, np.int64)
+    minutes_of = np.frombuffer(stayed, dtype=np.float64) if stayed else np.empty(0)
+    order = np.argsort(points_of, kind="stable")
+    order = order[np.isin(cells[order], spec.cells)]
+    return Stays(points_of[order], spec.index_of(cells[order]), minutes_of[order]), measured

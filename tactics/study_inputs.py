@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 from django.utils import timezone
 
 from agencies.models import Agency, Beat, CrimeType, District, Shift
@@ -18,15 +19,15 @@ from forecasting.models import Grid
 from forecasting.selectors import cell_beats, grid_spec
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress, no_progress
-from tactics.engine.impact import CrimeEvents, OutcomeWindow, PlanHistory, ShiftDraw, Study, build_study
+from tactics.engine.impact import CrimeEvents, OutcomeWindow, PlanHistory, Study
 from tactics.engine.impact.batch import BeatLayout
+from tactics.engine.impact.laying import TableLayer
 from tactics.engine.impact.replays import MINUTES_A_DAY
-from tactics.engine.impact.stored import Ledger, Spent, study_part
+from tactics.engine.impact.stored import Ledger, Spent
 from tactics.engine.impact.study import Bools, Floats, Ints
-from tactics.study_facts import events_of, presence_of
+from tactics.study_facts import Stays, events_of, presence_of
 from tactics.study_plans import (
     PlanRow,
-    Reading,
     RefusedPlan,
     beats_of_plans,
     plan_rows,
@@ -34,6 +35,7 @@ from tactics.study_plans import (
     refused,
     spent_before,
 )
+from tactics.study_reading import Planned, Reading, Scope
 
 WINDOW_HOURS = 8.0
 """Hours after the drawn start in which crimes count, where a study does not say."""
@@ -44,26 +46,25 @@ NEXT_STEP = "widen the dates, or publish plans first: every published plan count
 
 @dataclass(frozen=True, eq=False)
 class StudyInputs:
-    """What ``build_study``, ``plan_history`` and ``design_experiment`` take, for S decision points and N grid cells.
+    """What ``analyse`` takes, for S decision points and N grid cells.
 
-    ``shifts`` and ``rows`` [S] by time: the plans of all shifts (each re-draw needs them all), decisions during a shift as
-    points of their own. ``studied`` bool[S] marks those of the shifts asked for, ``districts`` and
-    ``beats`` (ids; empty: all) the part of town. ``harm`` float64[S, N]; ``beat_of_cell`` int64[N]; ``measured`` bool[S]: vehicle positions are at hand for the
-    shift. ``refused`` plans and ``gaps`` (shift instances without a published plan) are for the report. ``out_of_step``
+    ``rows`` [S] by time: the plans of all shifts (each re-draw needs them all), decisions during a shift as
+    points of their own. ``table`` holds those of the shifts asked for, and of ``districts`` and ``beats`` (ids; empty: all).
+    ``studied`` bool[S] marks these shifts; ``measured`` bool[S]: vehicle positions are at hand for the shift.
+    ``beat_of_cell`` int64[N]. ``refused`` plans and ``gaps`` (shift instances without a published plan) are for the report. ``out_of_step``
     plans were drawn before an earlier shift's plan was published: a replay in the order of time differs from them a little.
 
-    Memory: about 30 bytes a candidate row and 12 + 4 T bytes a shift and cell.
+    Memory: 42 bytes a row of a large table, 60 of a small one; up to 50,000 plans 9 a shift and cell besides.
     """
 
     agency: Agency
     grid_row: Grid
     grid: GridSpec
     rows: tuple[PlanRow, ...]
-    shifts: tuple[ShiftDraw, ...]
+    table: Study
     studied: Bools
     districts: frozenset[int]
     beats: frozenset[int]
-    harm: Floats
     beat_of_cell: Ints
     events: CrimeEvents
     type_names: tuple[str, ...]
@@ -75,56 +76,44 @@ class StudyInputs:
     gaps: tuple[str, ...]
     notes: tuple[str, ...]
     out_of_step: int
-    _closed: Bools = field(repr=False)
+    data_hash: str
+    """A mark of everything that the analysis reads: designs, forecasts, crimes, presence. 64 hex digits."""
+    _planned: tuple[Planned, ...] = field(repr=False)
+    _harm: Floats | None = field(repr=False)
+    _closed: Bools | None = field(repr=False)
     _busy: dict[int, Floats] = field(repr=False)
     _spent: tuple[Spent, ...] = field(repr=False)
 
-    def study(self, progress: Progress = no_progress) -> Study:
-        """Lay the study's table for the shifts and districts asked for. Raises ``StudyError`` where nothing is left.
+    def study(self) -> Study:
+        """The study's table for the shifts and districts asked for.
 
-        Delivered minutes are in it only where every shift studied has vehicle positions; see ``measured_part``.
+        Delivered minutes are in it only where every shift studied has vehicle positions; see ``measured_plans``.
         """
-        study = self._table(progress)
-        if not self.measured[study.plan_shift].all():
-            study = replace(study, delivered_minutes=None)
-        return study
+        return self.table if self.measured_plans().all() else replace(self.table, delivered_minutes=None)
 
-    def measured_part(self) -> Study | None:
-        """The plans of shifts with vehicle positions alone, for the effect of minutes delivered; None where there is none."""
-        if not (self.measured & self.studied).any():
-            return None
-        study = self._table(no_progress)
-        keep = self.measured[study.plan_shift]
-        return study_part(study, keep) if keep.any() else None
-
-    def _table(self, progress: Progress) -> Study:
-        study = build_study(
-            grid=self.grid,
-            shifts=self.shifts,
-            events=self.events,
-            district_of_beat=self.district_of_beat,
-            window=self.window,
-            type_names=self.type_names if len(self.type_names) > 1 else (),
-            progress=progress,
-        )
-        keep = self.studied[study.plan_shift]
-        if self.districts:
-            keep = keep & np.isin(study.plan_district, sorted(self.districts))
-        if self.beats:
-            keep = keep & np.isin(study.plan_beat, sorted(self.beats))
-        return study_part(study, keep)
+    def measured_plans(self) -> Bools:
+        """Which plans of the table belong to shifts with vehicle positions, for the effect of minutes delivered. bool[P]."""
+        return self.measured[self.table.plan_shift]
 
     def history(self) -> PlanHistory:
-        """The plans, ready to be drawn again as they were drawn: rest, saturation, additions, policies, decisions."""
+        """The plans, ready to be drawn again as they were drawn: rest, saturation, additions, policies, decisions.
+
+        Above 50,000 plans, too many to be replayed, ``harm`` is empty: only where boxes are is known.
+        """
         layout = BeatLayout.of(self.beat_of_cell, *self.grid.centres())
-        k = np.zeros((len(self.shifts), len(layout.beat_id)), dtype=np.int64)
+        k = np.zeros((len(self.rows), len(layout.beat_id)), dtype=np.int64)
         visits = np.ones_like(k)
-        for s, one in enumerate(self.shifts):
-            at = np.searchsorted(layout.beat_id, one.draw.beat_id)
-            k[s, at], visits[s, at] = one.draw.beat_k, one.draw.beat_visits
-        start = np.array([one.starts_at_minute for one in self.shifts])
-        end = start + np.array([float(one.draw.shift_minutes) for one in self.shifts])
-        policies = tuple(one.draw.policy for one in self.shifts)
+        for s, one in enumerate(self._planned):
+            at = np.searchsorted(layout.beat_id, one.beat_id)
+            k[s, at], visits[s, at] = one.k, one.visits
+        start = np.array([row.starts_at_minute for row in self.rows])
+        end = start + np.array([one.shift_minutes for one in self._planned])
+        policies = tuple(one.policy for one in self._planned)
+        if self._harm is None:
+            none = np.empty((0, len(self.grid)))
+            return PlanHistory(
+                layout, policies[0], start / MINUTES_A_DAY, end / MINUTES_A_DAY, none, k, visits
+            )
         prior = np.zeros((len(self._spent), len(self.grid)), dtype=np.float32)
         for h, spent in enumerate(self._spent):
             np.add.at(prior[h], spent.cell, spent.minutes)
@@ -135,7 +124,7 @@ class StudyInputs:
             policies[0],
             start / MINUTES_A_DAY,
             end / MINUTES_A_DAY,
-            self.harm,
+            self._harm,
             k,
             visits,
             self._closed,
@@ -146,20 +135,6 @@ class StudyInputs:
             group=np.array(group, dtype=np.int64) if self._busy else None,
             busy_until=self._busy,
         )
-
-    def data_hash(self) -> str:
-        """A mark of everything that the analysis reads: designs, forecasts, crimes, presence. 64 hex digits."""
-        digest = hashlib.sha256(self.grid_row.hash.encode())
-        for row, one in zip(self.rows, self.shifts, strict=True):
-            digest.update(f"{row.pk}|{one.digest}|{one.starts_at_minute}|".encode())
-            digest.update(np.ascontiguousarray(one.forecast).tobytes())
-            if one.delivered_minutes is not None:
-                digest.update(np.ascontiguousarray(one.delivered_minutes).tobytes())
-        for column in (self.events.at_minute, self.events.x_m, self.events.y_m, self.events.type_index):
-            digest.update(np.ascontiguousarray(column).tobytes())
-        for plan in self.refused:
-            digest.update(f"{plan.plan_id}|{plan.code}|".encode())
-        return digest.hexdigest()
 
 
 def study_inputs(
@@ -182,7 +157,7 @@ def study_inputs(
     now: what officers initiated and what only sensors heard is left out, so gunfire counts calls about shots and never
     sensor alerts. A crime with a time interval counts at its middle. Only shifts whose window is over are used.
 
-    Twelve queries, two more for each 64 plans. Raises ``MissionsError`` where no plan can be used, naming why.
+    Twelve queries, two more for each 16 plans. Raises ``MissionsError`` where no plan can be used, naming why.
     """
     now = now or timezone.now()
     window = OutcomeWindow((window_hours or WINDOW_HOURS) * 60.0, stop_at_next_draw)
@@ -193,6 +168,9 @@ def study_inputs(
     spec = grid_spec(grid)
     district_of_beat = dict(Beat.objects.filter(agency=agency).values_list("pk", "district_id"))
     spent = spent_before(agency, grid, spec, rows[0].period_from, rows[-1].period_to)
+    scope = Scope(
+        frozenset(districts or ()), frozenset(beats or ()), frozenset(shifts or ()), district_of_beat
+    )
     reading = Reading(
         spec,
         crime_types,
@@ -200,43 +178,60 @@ def study_inputs(
         beat_of_cell=beats_of_plans(agency, rows, cell_beats(grid)),
         district_of_beat=district_of_beat,
         decided={(row.shift_id, row.on) for row in rows if row.decision},
+        scope=scope,
     )
+    events, told = events_of(agency, crime_types, grid, rows, window)
+    type_names = tuple(one.name for one in crime_types)
+    layer = TableLayer(
+        spec,
+        events,
+        most_rows=len(rows) * len(spec),
+        window=window,
+        type_names=type_names if len(type_names) > 1 else (),
+        types_by_plan=True,
+        district_of_beat=district_of_beat,
+        districts=scope.districts,
+        beats=scope.beats,
+    )
+    digest = hashlib.sha256(grid.hash.encode())
     for at, found in enumerate(read_plans(agency, rows, grid, crime_types)):
-        if (why := found if isinstance(found, RefusedPlan) else reading.take(found)) is not None:
-            left_out.append(why)
-        progress(at + 1, len(rows), "Reading plans and drawing them again")
+        taken = found if isinstance(found, RefusedPlan) else reading.take(found)
+        if isinstance(taken, RefusedPlan):
+            left_out.append(taken)
+        else:
+            row = reading.rows[-1]
+            digest.update(f"{row.pk}|{taken.digest}|{taken.starts_at_minute}|".encode())
+            digest.update(np.ascontiguousarray(taken.forecast).tobytes())
+            layer.add(taken, studied=scope.has(row))
+        progress(at + 1, len(rows), "Reading plans and counting crimes")
     if not reading.rows:
         raise MissionsError(_why_nothing(left_out), next_step=NEXT_STEP)
+    table = layer.finish()
+    del layer
+    if {reading.rows[0].pk, reading.rows[-1].pk} != {rows[0].pk, rows[-1].pk}:
+        # Plans at an end were refused: crimes around them are none of the study's.
+        events, told = events_of(agency, crime_types, grid, reading.rows, window)
+    stays, measured = presence_of(agency, spec, reading.rows)
+    if stays is not None:
+        table = replace(table, delivered_minutes=_delivered(table, stays, len(spec), digest))
+    for column in (events.at_minute, events.x_m, events.y_m, events.type_index):
+        digest.update(np.ascontiguousarray(column).tobytes())
+    for plan in left_out:
+        digest.update(f"{plan.plan_id}|{plan.code}|".encode())
     used = {row.pk for row in reading.rows}
     begins = reading.rows[0].starts_at_minute / MINUTES_A_DAY
-    delivered, measured = presence_of(agency, spec, reading.rows)
-    events, told = events_of(agency, crime_types, grid, reading.rows, window)
-    shift_draws = tuple(
-        ShiftDraw(
-            row.starts_at_minute,
-            draw,
-            sum(types[1:], types[0]),  # type: ignore[arg-type]  # float32 halves the memory
-            np.stack(types) if len(types) > 1 else None,  # type: ignore[arg-type]
-            delivered[s],
-            row.design_hash,
-        )
-        for s, (row, draw, types) in enumerate(
-            zip(reading.rows, reading.draws, reading.forecasts, strict=True)
-        )
-    )
     return StudyInputs(
         agency=agency,
         grid_row=grid,
         grid=spec,
         rows=tuple(reading.rows),
-        shifts=shift_draws,
-        studied=np.array([not shifts or row.shift_id in shifts for row in reading.rows], dtype=np.bool_),
-        districts=frozenset(districts or ()),
-        beats=frozenset(beats or ()),
-        harm=np.stack(reading.harm),
+        table=table,
+        studied=np.array([scope.has(row) for row in reading.rows], dtype=np.bool_),
+        districts=scope.districts,
+        beats=scope.beats,
         beat_of_cell=reading.beat_of_cell,
         events=events,
-        type_names=tuple(one.name for one in crime_types),
+        type_names=type_names,
         district_of_beat=district_of_beat,
         district_names=dict(District.objects.filter(agency=agency).values_list("pk", "name")),
         window=window,
@@ -245,7 +240,10 @@ def study_inputs(
         gaps=tuple(gaps),
         notes=(*reading.notes(), *told, *_young(reading.rows, now)),
         out_of_step=reading.out_of_step,
-        _closed=np.stack(reading.closed),
+        data_hash=digest.hexdigest(),
+        _planned=tuple(reading.planned),
+        _harm=np.stack(reading.harm) if reading.replayable else None,
+        _closed=np.stack(reading.closed) if reading.replayable else None,
         _busy=reading.busy,
         # A refused plan's missions went out all the same; additions are no part of the draw.
         _spent=tuple(
@@ -254,6 +252,20 @@ def study_inputs(
             if (pk not in used and everything.begins >= begins - 120.0) or (pk in used and len(added.cell))
         ),
     )
+
+
+def _delivered(table: Study, stays: Stays, cells: int, digest: "hashlib._Hash") -> npt.NDArray[np.float32]:
+    """The minutes delivered in each row; those of all points go into the digest. float32[n]."""
+    found = np.zeros(len(table), dtype=np.float32)
+    cell = np.asarray(table.cell)
+    stops = np.append(table.plan_start, len(table))
+    for point in np.unique(stays.point).tolist():
+        minutes = stays.of(point, cells)
+        digest.update(f"{point}|".encode() + minutes.tobytes())
+        first, last = np.searchsorted(table.plan_shift, [point, point + 1]).tolist()
+        rows = slice(int(stops[first]), int(stops[last]))
+        found[rows] = minutes[cell[rows]]
+    return found
 
 
 def _usable(

@@ -1,15 +1,16 @@
 """Reading published plans for a study, some at a time: each design checked and drawn again, with the forecast it was drawn from."""
 
 import datetime as dt
+from array import array
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from django.db.models import Q, TextField
 from django.db.models.functions import Cast
+from django.utils.crypto import constant_time_compare
 
 from agencies.models import Agency, CrimeType
 from forecasting.engine.grid import GridSpec
@@ -17,16 +18,34 @@ from forecasting.models import Grid, RiskSurface
 from forecasting.selectors import surface_values
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import RunStatus
-from patrols.engine.plan import DesignCodecError, PlanDraw, design_digest, design_from_bytes, replay
+from patrols.engine.plan import (
+    DesignCodecError,
+    PlanDraw,
+    design_digest,
+    design_from_bytes,
+    design_part,
+    replay,
+)
 from patrols.models import Mission, MissionPlan
+from patrols.replays import replay_mark, replay_marks_keep
 from tactics.engine.impact.replays import MINUTES_A_DAY
-from tactics.engine.impact.stored import Ledger, Spent, busy_until, closed_cells, harm_of_cells, slim
-from tactics.engine.impact.study import Bools, Floats, Ints
+from tactics.engine.impact.stored import Spent
+from tactics.engine.impact.study import Ints
 
-PLANS_AT_ONCE = 64
-"""Designs read at a time: 64 of a city of 25,000 cells unpack to some 200 MB."""
+PLANS_AT_ONCE = 16
+"""Plans read at a time: with their forecasts, as the driver hands them out, 16 of a city of 25,000 cells take some 50 MB."""
+NEWEST = 64
+"""Plans that are asked which beat a cell belongs to."""
 REACH_DAYS = 120
 """How far back missions count for a plan's rest and saturation, as in ``patrols.selectors.planned_history``."""
+
+READ_COLUMNS = frozenset(
+    (
+        "cell", "beat", "harm", "planned_minutes", "days_since_last", "pi", "drawn", "visit_start_minutes", "dose_minutes",
+        "beat_id", "beat_k", "beat_visits", "excluded_cell", "excluded_reason",
+    )
+)  # fmt: skip
+"""What a study reads of a design that was checked before; to check one takes all columns."""
 
 Surfaces = npt.NDArray[np.float32]
 
@@ -46,6 +65,7 @@ class PlanRow:
     forecast_id: int | None
     seed: int
     design_hash: str
+    replay_mark: str
 
     @property
     def label(self) -> str:
@@ -93,7 +113,7 @@ def plan_rows(agency: Agency, first: dt.date, last: dt.date) -> list[PlanRow]:
         PlanRow(*values)
         for values in rows.values_list(
             "pk", "shift_id", "shift__name", "on", "decision", "period_from", "period_to", "grid_id",
-            "forecast_run_id", "seed", "design_hash",
+            "forecast_run_id", "seed", "design_hash", "replay_mark",
         )
     ]  # fmt: skip
 
@@ -120,18 +140,30 @@ def spent_before(
         .annotate(starts_text=Cast("visit_starts", TextField()))
         .values_list("plan_id", "cell_id", "dose_minutes", "starts_text", "source")
     )
-    cells: dict[int, list[tuple[int, float, bool]]] = defaultdict(list)
+    # Flat columns: a year of a large city has 600,000 missions, as rows of Python objects 150 MB.
+    plan_of, cell_of, spent_of, is_added = array("q"), array("q"), array("d"), array("b")
     for plan_id, cell_id, dose, text, source in rows.iterator(chunk_size=5000):
-        cells[plan_id].append((cell_id, float(dose * (text.count('"') // 2)), source != Mission.Source.DRAWN))
+        plan_of.append(plan_id)
+        cell_of.append(cell_id)
+        spent_of.append(float(dose * (text.count('"') // 2)))
+        is_added.append(source != Mission.Source.DRAWN)
+    if not plan_of:
+        return {}
+    plan = np.frombuffer(plan_of, dtype=np.int64)
+    order = np.argsort(plan, kind="stable")
+    at = spec.index_of(np.frombuffer(cell_of, dtype=np.int64)[order])
+    minutes = np.frombuffer(spent_of, dtype=np.float64)[order]
+    added = np.frombuffer(is_added, dtype=np.int8)[order] > 0
     found = {}
-    for plan_id, missions in cells.items():
-        begins, ends = (at.timestamp() / 60.0 / MINUTES_A_DAY for at in period[plan_id])
-        at = spec.index_of([cell for cell, *_ in missions])
-        minutes = np.array([spent for _, spent, _ in missions])
-        added = np.array([is_added for *_, is_added in missions], dtype=np.bool_)
+    keys, begun = np.unique(plan[order], return_index=True)
+    for plan_id, begin, end in zip(
+        keys.tolist(), begun.tolist(), [*begun[1:].tolist(), len(plan)], strict=True
+    ):
+        begins, ends = (one.timestamp() / 60.0 / MINUTES_A_DAY for one in period[plan_id])
+        inside, some = slice(begin, end), added[begin:end]
         found[plan_id] = (
-            Spent(begins, ends, at, minutes),
-            Spent(begins, ends, at[added], minutes[added]),
+            Spent(begins, ends, at[inside], minutes[inside]),
+            Spent(begins, ends, at[inside][some], minutes[inside][some]),
         )
     return found
 
@@ -150,7 +182,9 @@ def read_plans(
 ) -> Iterator[ReadPlan | RefusedPlan]:
     """Read each plan with its forecast, in the order given; what cannot be used comes back with the reason.
 
-    Two queries for 64 plans. Every design is checked against the digest kept beside it and drawn again bit for bit.
+    Two queries for 16 plans. A design that was drawn again before bears a signed mark of that (``patrols.replays``) and is
+    believed as long as its bytes, seed and digest are those of the mark; every other one is checked against the digest kept beside it, drawn
+    again bit for bit, and marked: one query more for 16 plans.
     """
     for begin in range(0, len(rows), PLANS_AT_ONCE):
         some = rows[begin : begin + PLANS_AT_ONCE]
@@ -163,8 +197,11 @@ def read_plans(
         wanted = {row.forecast_id for row in some if row.forecast_id}
         for one in RiskSurface.objects.filter(agency=agency, run__in=wanted).defer("baseline_values"):
             surfaces[one.run_id][one.crime_type_id] = one
+        marks: dict[int, str] = {}
         for row in some:
-            yield _read(row, designs.pop(row.pk), surfaces.get(row.forecast_id or -1, {}), grid, crime_types)
+            design = bytes(designs.pop(row.pk))
+            yield _read(row, design, surfaces.get(row.forecast_id or -1, {}), grid, crime_types, marks)
+        replay_marks_keep(agency, marks)
 
 
 def refused(row: PlanRow, code: str, more: str = "") -> RefusedPlan:
@@ -173,16 +210,21 @@ def refused(row: PlanRow, code: str, more: str = "") -> RefusedPlan:
 
 
 def _read(
-    row: PlanRow, design: Any, stored: dict[int, RiskSurface], grid: Grid, crime_types: list[CrimeType]
+    row: PlanRow,
+    design: bytes,
+    stored: dict[int, RiskSurface],
+    grid: Grid,
+    crime_types: list[CrimeType],
+    marks: dict[int, str],
 ) -> ReadPlan | RefusedPlan:
     try:
-        draw = design_from_bytes(bytes(design))
+        draw = _as_drawn(row, design, marks)
     except DesignCodecError as error:
         return refused(row, "unreadable", str(error))
-    if len(draw) == 0:
+    if isinstance(draw, RefusedPlan):
+        return draw
+    if len(draw.cell) == 0:
         return refused(row, "nothing_drawn")
-    if differences := _differences(row, draw):
-        return refused(row, "not_as_drawn", differences)
     if missing := [one.name for one in crime_types if one.pk not in stored]:
         return refused(row, "no_forecast", f"Missing: {', '.join(missing)}.")
     try:
@@ -192,26 +234,26 @@ def _read(
     return ReadPlan(row, draw, surfaces)
 
 
-_as_drawn: dict[str, None] = {}
-"""Digests of designs that were found to be what their seed gives: the same bytes give the same answer for ever."""
-KEPT_ANSWERS = 100_000
+def _as_drawn(row: PlanRow, design: bytes, marks: dict[int, str]) -> PlanDraw | RefusedPlan:
+    """The plan's draw, if it is what its seed gives; a new mark of that goes into ``marks``. Raises ``DesignCodecError``."""
+    mark = replay_mark(plan_id=row.pk, seed=row.seed, design_hash=row.design_hash, design=design)
+    if row.replay_mark and constant_time_compare(row.replay_mark, mark):
+        return design_part(design, READ_COLUMNS)
+    draw = design_from_bytes(design)
+    if len(draw) == 0:
+        return draw
+    if differences := _differences(row, draw):
+        return refused(row, "not_as_drawn", differences)
+    marks[row.pk] = mark
+    return draw
 
 
 def _differences(row: PlanRow, draw: PlanDraw) -> str:
-    digest = design_digest(draw)
-    if digest != row.design_hash:
+    if design_digest(draw) != row.design_hash:
         return "The design's digest is not the digest kept beside the plan."
     if row.seed != draw.seed:
         return f"The design holds seed {draw.seed}, the plan's row {row.seed}."
-    if digest in _as_drawn:
-        return ""
-    result = replay(draw, seed=row.seed, digest=row.design_hash)
-    if not result:
-        return " ".join(result.differences[:3])
-    if len(_as_drawn) >= KEPT_ANSWERS:
-        _as_drawn.pop(next(iter(_as_drawn)))
-    _as_drawn[digest] = None
-    return ""
+    return " ".join(replay(draw, seed=row.seed, digest=row.design_hash).differences[:3])
 
 
 def beats_of_plans(agency: Agency, rows: list[PlanRow], beats_now: Ints) -> Ints:
@@ -219,90 +261,17 @@ def beats_of_plans(agency: Agency, rows: list[PlanRow], beats_now: Ints) -> Ints
 
     The beats' boundaries may have been redrawn since; where no plan tells, those of now hold.
     """
-    newest = [row.pk for row in rows[-PLANS_AT_ONCE:]]
-    designs = dict(MissionPlan.objects.filter(agency=agency, pk__in=newest).values_list("pk", "design"))
+    newest = [row.pk for row in rows[-NEWEST:]]
+    designs = MissionPlan.objects.filter(agency=agency, pk__in=newest).order_by(
+        "period_from", "decision", "pk"
+    )
     found = np.full(len(beats_now), -1, dtype=np.int64)
-    for pk in reversed(newest):
+    for (design,) in designs.values_list("design").reverse().iterator(chunk_size=PLANS_AT_ONCE):
         try:
-            draw = design_from_bytes(bytes(designs.pop(pk)))
+            draw = design_part(bytes(design), frozenset(("cell", "beat")))
         except DesignCodecError:
             # Named when the plans are read in turn.
             continue
         free = found[draw.cell] < 0
         found[draw.cell[free]] = draw.beat[free]
     return np.where(found < 0, beats_now, found)
-
-
-class Reading:
-    """What is kept of the plans while they are read one after another, in the order of time."""
-
-    def __init__(
-        self,
-        spec: GridSpec,
-        crime_types: list[CrimeType],
-        *,
-        ledger: Ledger,
-        beat_of_cell: Ints,
-        district_of_beat: dict[int, int],
-        decided: set[tuple[int, dt.date]],
-    ) -> None:
-        self.spec, self.crime_types, self.ledger = spec, crime_types, ledger
-        self.beat_of_cell, self.decided = beat_of_cell, decided
-        beats, place = np.unique(beat_of_cell, return_inverse=True)
-        self.part_of_cell = np.array([district_of_beat.get(int(b), -1) for b in beats])[place]
-        self.rows: list[PlanRow] = []
-        self.draws: list[PlanDraw] = []
-        self.forecasts: list[list[Surfaces]] = []
-        self.harm: list[Floats] = []
-        self.closed: list[Bools] = []
-        self.busy: dict[int, Floats] = {}
-        self.out_of_step = self.unknown_harm = 0
-
-    def take(self, plan: ReadPlan) -> RefusedPlan | None:
-        """Keep a plan's draw and forecast; what no analysis reads is let go. Returns why the plan cannot be kept, if so."""
-        row, draw = plan.row, plan.draw
-        if not np.array_equal(self.beat_of_cell[draw.cell], draw.beat):
-            return refused(row, "beats_redrawn")
-        closed, wanted = closed_cells(draw, self.beat_of_cell)
-        if (row.shift_id, row.on) in self.decided:
-            open_now = np.zeros(len(self.spec), dtype=np.bool_)
-            for s, until in self.busy.items():
-                one = self.rows[s]
-                if (one.shift_id, one.on) == (row.shift_id, row.on):
-                    drawn = self.draws[s].cell[self.draws[s].drawn]
-                    open_now[drawn] |= until[drawn] > row.starts_at_minute / MINUTES_A_DAY
-            # Closed to this decision by chance alone: in another replay they may be free.
-            by_chance = closed[open_now[closed]]
-            closed, wanted = np.setdiff1d(closed, by_chance), np.union1d(wanted, by_chance)
-            self.busy[len(self.rows)] = busy_until(draw, row.starts_at_minute, len(self.spec))
-        surfaces = np.stack([plan.surfaces[pk] for pk in sorted(plan.surfaces)])
-        harm, unknown = harm_of_cells(draw, surfaces, self.part_of_cell, wanted)
-        self.unknown_harm += unknown > 0
-        self.out_of_step += not self.ledger.agrees(draw, row.starts_at_minute / MINUTES_A_DAY)
-        is_closed = np.zeros(len(self.spec), dtype=np.bool_)
-        is_closed[closed] = True
-        self.rows.append(row)
-        self.draws.append(slim(draw))
-        self.forecasts.append([plan.surfaces[one.pk] for one in self.crime_types])
-        self.harm.append(harm)
-        self.closed.append(is_closed)
-        return None
-
-    def notes(self) -> list[str]:
-        """What a reader should know of the plans, in words."""
-        found = []
-        if n := sum(row.decision > 0 for row in self.rows):
-            found.append(
-                f"{n:,} decisions during shifts count as points of their own; windows of earlier draws end where they begin."
-            )
-        if self.out_of_step:
-            found.append(
-                f"{self.out_of_step:,} of {len(self.rows):,} plans were drawn from other past missions than the order of time "
-                "tells (planned ahead, or earlier plans were replaced): the replayed test is a little off for them."
-            )
-        if self.unknown_harm:
-            found.append(
-                f"In {self.unknown_harm:,} plans the harm of boxes at their limit of minutes could not be worked out from the "
-                "forecast; replays take it as nought."
-            )
-        return found

@@ -12,6 +12,7 @@ from patrols.engine.codec import (
     DesignCodecError,
     design_digest,
     design_from_bytes,
+    design_part,
     design_to_bytes,
 )
 from patrols.engine.design import (
@@ -40,6 +41,7 @@ __all__ = [
     "ReplayResult",
     "design_digest",
     "design_from_bytes",
+    "design_part",
     "design_to_bytes",
     "plan_draw",
     "replay",

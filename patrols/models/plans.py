@@ -52,6 +52,17 @@ class MissionPlan(AbstractRun):
     )
     design_hash = models.CharField(max_length=64, blank=True, editable=False)
     code_version = models.CharField(max_length=40, blank=True, editable=False)
+    replay_mark = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        editable=False,
+        help_text="Signed by the program when it last drew the plan again and found what is stored: seed, digest and bytes of "
+        "the design. Another design, another seed or another release has another mark, and is drawn again.",
+    )
+    replayed_at = models.DateTimeField(
+        null=True, editable=False, help_text="When the plan was last drawn again and found to be as stored."
+    )
     reasons_at = models.DateTimeField(
         null=True,
         editable=False,

@@ -22,8 +22,8 @@ import numpy.typing as npt
 from scipy import stats
 
 from forecasting.engine.grid import GridSpec
-from tactics.engine.impact.outcomes import CrimeEvents, OutcomeWindow, ShiftDraw
-from tactics.engine.impact.study import Bools, Floats, Ints, StudyError
+from tactics.engine.impact.outcomes import CrimeEvents
+from tactics.engine.impact.study import Bools, Floats, Ints, Study, StudyError
 
 STAY_EDGES_MINUTES = (5.0, 10.0, 15.0)
 """Stays below 5 minutes, 5 to 10, 10 to 15, and longer: Koper's bins."""
@@ -63,31 +63,23 @@ class Watch:
     plan: Ints
 
 
-def watch_of(shifts: list[ShiftDraw], window: OutcomeWindow | None = None) -> Watch:
-    """Every candidate box from its drawn start to the end of its window, as ``build_study`` has it.
+def watch_of(study: Study, starts_at_minute: Floats) -> Watch:
+    """Every candidate box of a study's table from its drawn start to the end of its window; boxes not watched at all left out.
 
-    ``shifts`` ascend by start. Raises ``StudyError`` where there is none, or no candidate in any.
+    ``starts_at_minute`` float64[S]: when the study's shifts start.
     """
-    window = window or OutcomeWindow()
-    sizes = np.array([len(one.draw) for one in shifts], dtype=np.int64)
-    if not sizes.sum():
-        raise StudyError("No shift of this period has a candidate: nothing was drawn. Choose other dates.")
-    starts = np.array([one.starts_at_minute for one in shifts])
-    shift = np.repeat(np.arange(len(shifts)), sizes)
-    opens = starts[shift] + np.concatenate([one.draw.visit_start_minutes[:, 0] for one in shifts])
-    closes = opens + window.minutes
-    if window.stop_at_next_draw:
-        next_draw = np.append(starts[1:], starts[-1] + shifts[-1].draw.shift_minutes)
-        closes = np.maximum(np.minimum(closes, next_draw[shift]), opens)
-    beat = np.concatenate([one.draw.beat for one in shifts])
-    _, beat_number = np.unique(beat, return_inverse=True)
+    sizes = study.plan_sizes
+    minutes = np.asarray(study.window_minutes)
+    rows = np.flatnonzero(minutes > 0)
+    opens = np.repeat(starts_at_minute[study.plan_shift], sizes)[rows]
+    opens = opens + np.asarray(study.start_minutes)[rows].astype(np.float64)
     return Watch(
-        np.concatenate([one.draw.cell for one in shifts]),
+        np.asarray(study.cell)[rows].astype(np.int64),
         opens,
-        closes,
-        np.concatenate([one.draw.pi for one in shifts]),
-        np.concatenate([one.draw.drawn for one in shifts]),
-        shift * (int(beat_number.max()) + 1) + beat_number,
+        opens + np.asarray(minutes)[rows],
+        np.asarray(study.pi)[rows].astype(np.float64),
+        study.drawn[rows],
+        np.repeat(np.arange(study.plans), sizes)[rows],
     )
 
 

@@ -86,8 +86,8 @@ def _read(report: ImpactReport, progress: Progress) -> StudyInputs:
 def _report(report: ImpactReport, reporter: RunReporter) -> None:
     told, asked = _Told(report, reporter), report.config_snapshot
     inputs = _read(report, told)
-    study = inputs.study(told)
-    per_ten = _per_ten(inputs, study, asked["confidence"])
+    study = inputs.study()
+    per_ten = _per_ten(inputs, asked["confidence"])
     found = analyse(
         replace(study, delivered_minutes=None) if per_ten is None else study,
         history=inputs.history(),
@@ -109,7 +109,7 @@ def _report(report: ImpactReport, reporter: RunReporter) -> None:
                 figures, crimes=words, hours=asked["window_hours"], confidence=asked["confidence"]
             )[:500],
             verdict=str(verdict_of(figures)),
-            data_hash=inputs.data_hash(),
+            data_hash=inputs.data_hash,
             counts={
                 "plans": figures["checks"]["plans"],
                 "rows": figures["checks"]["rows"],
@@ -125,29 +125,30 @@ def _report(report: ImpactReport, reporter: RunReporter) -> None:
         ).update(state=ImpactStudy.State.REPORTED, next_report_at=None)  # fmt: skip
 
 
-def _per_ten(inputs: StudyInputs, study: Study, confidence: float) -> PerMinutes | None:
+def _per_ten(inputs: StudyInputs, confidence: float) -> PerMinutes | None:
     """Crimes per ten delivered minutes over the shifts with vehicle positions: timers run on missions only."""
-    part = study if study.delivered_minutes is not None else inputs.measured_part()
-    return (
-        complier_effect(plan_sums(part, ("missions",))["missions"], confidence) if part is not None else None
-    )
+    table, measured = inputs.table, inputs.measured_plans()
+    if table.delivered_minutes is None or not measured.any():
+        return None
+    sums = plan_sums(table, ("missions",))["missions"]
+    return complier_effect(sums if measured.all() else sums.take(np.flatnonzero(measured)), confidence)
 
 
 def _carried_out(figures: dict[str, Any], inputs: StudyInputs, study: Study) -> None:
     """Compliance over the shifts with positions, where some have none: the engine says it only for all."""
-    part = None if study.delivered_minutes is not None else inputs.measured_part()
-    if part is None or part.delivered_minutes is None:
+    table, measured = inputs.table, inputs.measured_plans()
+    if study.delivered_minutes is not None or table.delivered_minutes is None or not measured.any():
         return
-    minutes = np.asarray(part.delivered_minutes)
-    figures["checks"]["carried_out"] = number(float((minutes[part.drawn] > 0).mean()))
-    figures["checks"]["visited_undrawn"] = number(float((minutes[~part.drawn] > 0).mean()))
+    rows, visited = np.repeat(measured, table.plan_sizes), np.asarray(table.delivered_minutes) > 0
+    figures["checks"]["carried_out"] = number(float(visited[rows & table.drawn].mean()))
+    figures["checks"]["visited_undrawn"] = number(float(visited[rows & ~table.drawn].mean()))
 
 
 def _power(report: ImpactReport, reporter: RunReporter) -> None:
     """What the study could show, from the plans of the last weeks: as many crimes a shift, as many shifts as it will have."""
     told, study = _Told(report, reporter), report.study
     inputs = _read(report, told)
-    table = inputs.study(told)
+    table = inputs.study()
     found = analyse(table, confidence=report.config_snapshot["confidence"], progress=told)
     factor = _days(study.first, study.last) / max(len({row.on for row in inputs.rows}), 1)
     precision = study_precision(plan_sums(table, ("missions",))["missions"]).times(factor)
@@ -168,7 +169,7 @@ def _power(report: ImpactReport, reporter: RunReporter) -> None:
             "shifts_read": shifts,
             "basis": basis,
         },
-        data_hash=inputs.data_hash(),
+        data_hash=inputs.data_hash,
     )
     _store_power(report, float(detectable), float(net), basis)
 

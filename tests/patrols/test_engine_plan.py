@@ -11,6 +11,7 @@ from patrols.engine.plan import (
     PlanDraw,
     design_digest,
     design_from_bytes,
+    design_part,
     design_to_bytes,
     plan_draw,
     replay,
@@ -128,6 +129,18 @@ def test_a_design_survives_packing_bit_for_bit():
             assert stored == original
     assert design_digest(back) == design_digest(plan) == design_digest(data)
     assert design_to_bytes(back) == data
+
+
+def test_some_columns_are_read_without_the_others():
+    plan = plan_draw(**city())
+    data = design_to_bytes(plan)
+    part = design_part(data, frozenset(("cell", "pi")))
+    assert part.cell.tobytes() == plan.cell.tobytes()
+    assert part.pi.tobytes() == plan.pi.tobytes()
+    assert len(part.harm) == len(part.drawn) == 0
+    assert (part.seed, part.policy, part.shift_minutes) == (plan.seed, plan.policy, plan.shift_minutes)
+    with pytest.raises(DesignCodecError, match="not a stored patrol design"):
+        design_part(b"torn", frozenset(("cell",)))
 
 
 def test_a_stored_plan_re_draws_bit_for_bit():

@@ -251,7 +251,7 @@ def test_parts_are_pulled_together_when_they_do_not_differ(planted):
     _, _, histories = planted
     sums = plan_sums(histories[2].study)["missions"]
     parts = {str(d): sums.take(np.flatnonzero(sums.beat % 2 == d)) for d in (0, 1)}
-    found = part_effects(parts)
+    found = part_effects(parts.items())
     own = [one.own.estimate for one in found]
     pulled = [one.pulled for one in found]
     assert abs(pulled[0] - pulled[1]) <= abs(own[0] - own[1]) + 1e-12

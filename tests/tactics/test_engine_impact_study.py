@@ -8,7 +8,10 @@ import pytest
 from forecasting.engine.grid import GridSpec
 from patrols.engine.plan import DesignPolicy, plan_draw
 from tactics.engine.impact import CrimeEvents, OutcomeWindow, ShiftDraw, StudyError, build_study
+from tactics.engine.impact.laying import TableLayer, _Column
 from tactics.engine.impact.outcomes import Reach, neighbours_of
+from tactics.engine.impact.stored import study_part
+from tactics.engine.impact.sums import plan_sums, type_sums
 
 SIDE, SHIFTS = 7, 5
 DAY = 24 * 60.0
@@ -85,7 +88,7 @@ def counted(grid, events, cells, opens, closes, kind=None):
 @pytest.mark.parametrize("stretch_rows", [500_000, 100])
 @pytest.mark.parametrize("window", [OutcomeWindow(), OutcomeWindow(300.0, stop_at_next_draw=False)])
 def test_counts_are_those_of_a_plain_loop_over_crimes(scene, window, stretch_rows, monkeypatch):
-    monkeypatch.setattr("tactics.engine.impact.outcomes.STRETCH_ROWS", stretch_rows)
+    monkeypatch.setattr("tactics.engine.impact.laying.STRETCH_ROWS", stretch_rows)
     grid, shifts, events = scene
     study = build_study(
         grid=grid, shifts=shifts, events=events, window=window, type_names=("theft", "robbery")
@@ -192,3 +195,49 @@ def test_two_rings_of_a_cell_in_the_middle_have_24_cells():
     # A crime displaced from the middle lands in the ring of each neighbour that shares boxes with it.
     right = reach.cell[12].tolist().index(13)
     assert reach.into_ring[12, right] == pytest.approx(4 / 8)
+
+
+@pytest.mark.parametrize("narrow_rows", [5_000_000, 0])
+def test_a_table_laid_for_a_part_of_town_is_that_part_of_the_whole(scene, narrow_rows, monkeypatch):
+    monkeypatch.setattr("tactics.engine.impact.laying.NARROW_ROWS", narrow_rows)
+    monkeypatch.setattr("tactics.engine.impact.laying.STRETCH_ROWS", 100)
+    grid, shifts, events = scene
+    names, districts = ("theft", "robbery"), {3: 1, 8: 2}
+    whole = build_study(grid=grid, shifts=shifts, events=events, type_names=names, district_of_beat=districts)
+    layer = TableLayer(
+        grid, events, most_rows=SHIFTS * len(grid), type_names=names, types_by_plan=True, measured=True,
+        district_of_beat=districts, districts=frozenset((2,)),
+    )  # fmt: skip
+    for s, one in enumerate(shifts):
+        layer.add(one, studied=s != 1)
+    laid = layer.finish()
+    part = study_part(whole, (whole.plan_district == 2) & (whole.plan_shift != 1))
+    for name in ("cell", "drawn", "outcome", "week_before", "spill_in", "start_minutes", "delivered_minutes"):
+        assert np.array_equal(getattr(laid, name), getattr(part, name)), name
+    for name in ("plan_start", "plan_shift", "plan_beat", "plan_week", "plan_district"):
+        assert np.array_equal(getattr(laid, name), getattr(part, name)), name
+    one, other = (plan_sums(study, ("missions",))["missions"] for study in (laid, part))
+    for index in range(2):
+        by_plan, by_row = type_sums(laid, one, index), type_sums(part, other, index)
+        assert np.allclose(by_plan.treated, by_row.treated, rtol=1e-6)
+        assert np.allclose(by_plan.design_b, by_row.design_b, rtol=1e-6)
+        assert np.array_equal(by_plan.treated_events, by_row.treated_events)
+
+
+def test_a_column_widens_when_a_number_does_not_fit_and_keeps_what_it_had():
+    column = _Column(5, (np.uint8, np.uint16, np.float32))
+    column.put(slice(0, 2), np.array([3, 255]))
+    assert column.values.dtype == np.uint8
+    column.put(slice(2, 3), np.array([256]))
+    assert column.values.dtype == np.uint16
+    column.put(slice(3, 5), np.array([1.5, -2.0]))
+    assert column.values.dtype == np.float32
+    assert column.values.tolist() == [3.0, 255.0, 256.0, 1.5, -2.0]
+
+
+def test_a_part_of_town_without_a_plan_says_so(scene):
+    grid, shifts, events = scene
+    layer = TableLayer(grid, events, most_rows=1000, beats=frozenset((99,)))
+    layer.add(shifts[0])
+    with pytest.raises(StudyError, match="No plan of the study lies"):
+        layer.finish()

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.duration.survfunc import SurvfuncRight
 
+from forecasting.engine.grid import GridSpec
 from patrols.engine.plan import DesignPolicy, plan_draw
-from tactics.engine.impact import OutcomeWindow, ShiftDraw, StudyError
+from tactics.engine.impact import CrimeEvents, OutcomeWindow, ShiftDraw, StudyError, build_study
 from tactics.engine.survival import Watch, fair_curves, first_crimes, incidence, visit_curves, watch_of
 
 AT = np.array([0.0, 30.0, 60.0, 120.0, 240.0, 480.0])
@@ -172,18 +173,23 @@ def _shift(start: float, seed: int) -> ShiftDraw:
 
 def test_the_watch_starts_with_the_drawn_visit_and_ends_where_the_next_shift_is_drawn() -> None:
     shifts = [_shift(0.0, 1), _shift(480.0, 2)]
-    watch = watch_of(shifts, OutcomeWindow(minutes=480.0))
+    watch = _watched(shifts, OutcomeWindow(minutes=480.0))
     first = np.arange(len(shifts[0].draw))
     np.testing.assert_array_equal(watch.opens_at[first], shifts[0].draw.visit_start_minutes[:, 0])
     assert (watch.closes_at[first] == 480.0).all()
     assert len(np.unique(watch.plan)) == 6
-    longer = watch_of(shifts, OutcomeWindow(minutes=480.0, stop_at_next_draw=False))
+    longer = _watched(shifts, OutcomeWindow(minutes=480.0, stop_at_next_draw=False))
     assert (longer.closes_at[first] == longer.opens_at[first] + 480.0).all()
 
 
-def test_nothing_drawn_is_said_in_words() -> None:
-    with pytest.raises(StudyError, match="nothing was drawn"):
-        watch_of([])
+def _watched(shifts: list[ShiftDraw], window: OutcomeWindow) -> Watch:
+    grid = GridSpec(32615, 0.0, 0.0, 250.0, 1, 30, np.arange(30))
+    nothing = CrimeEvents(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64))
+    study = build_study(grid=grid, shifts=shifts, events=nothing, window=window)
+    return watch_of(study, np.array([one.starts_at_minute for one in shifts]))
+
+
+def test_an_arm_without_a_box_is_said_in_words() -> None:
     one = Watch(
         np.array([1]), np.array([0.0]), np.array([60.0]), np.array([0.5]), np.array([True]), np.array([0])
     )

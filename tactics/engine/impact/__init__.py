@@ -4,7 +4,8 @@ The front door: ``build_study`` lays the table, ``analyse`` answers. ``plan_hist
 ``design_experiment`` says beforehand what a study could show.
 """
 
-from tactics.engine.impact.outcomes import CrimeEvents, OutcomeWindow, ShiftDraw, build_study
+from tactics.engine.impact.laying import build_study
+from tactics.engine.impact.outcomes import CrimeEvents, OutcomeWindow, ShiftDraw
 from tactics.engine.impact.power import DesignOption, design_experiment
 from tactics.engine.impact.replays import PlanHistory, plan_history
 from tactics.engine.impact.report import ImpactReport, analyse

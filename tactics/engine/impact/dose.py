@@ -92,11 +92,11 @@ def dose_response(
     ten more minutes.
     """
     at = np.flatnonzero(study.drawn)
-    dose = np.asarray(study.dose_minutes, dtype=np.float64)[at]
-    y = np.asarray(study.outcome, dtype=np.float64)[at]
+    dose = np.asarray(study.dose_minutes)[at].astype(np.float64)
+    y = np.asarray(study.outcome)[at].astype(np.float64)
     plan = np.searchsorted(study.plan_start, at, side="right") - 1
     level = cross_fitted_level(sums.arm("outcome")[1], sums.arm("forecast")[1], sums.week)[plan]
-    expected = np.asarray(study.forecast, dtype=np.float64)[at] * level
+    expected = np.asarray(study.forecast)[at].astype(np.float64) * level
     if len(at) == 0 or np.ptp(dose) == 0 or y.sum() == 0 or expected.sum() == 0:
         return None
     # Weighted by expected crime, so that the slope is exactly uncorrelated with the mean.

@@ -155,7 +155,7 @@ def recorded_test(
     """
     outcome = np.asarray(study.outcome)
     row = np.flatnonzero(outcome > 0)
-    pi, y = np.asarray(study.pi, dtype=np.float64)[row], outcome[row].astype(np.float64)
+    pi, y = np.asarray(study.pi)[row].astype(np.float64), outcome[row].astype(np.float64)
     factor = y / (1.0 - pi)
     observed = float((study.drawn[row] - pi) @ factor)
     count = _Count(observed, draws, stop_after)

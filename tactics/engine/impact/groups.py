@@ -6,6 +6,7 @@ Empirical-Bayes shrinkage of log ratios with the between-part variance of DerSim
 P-values are adjusted by Holm's step-down method (1979): the chance of even one false "shown" stays at 5 %.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,9 +48,12 @@ class PartEffect:
     few: bool
 
 
-def part_effects(parts: dict[str, PlanSums], confidence: float = 0.95) -> tuple[PartEffect, ...]:
-    """Effects of several parts of a study, shrunk and adjusted. Parts without crime in an arm take the common effect."""
-    own = {name: ratio_effect(sums, name=name, confidence=confidence) for name, sums in parts.items()}
+def part_effects(parts: Iterable[tuple[str, PlanSums]], confidence: float = 0.95) -> tuple[PartEffect, ...]:
+    """Effects of several parts of a study, shrunk and adjusted. Parts without crime in an arm take the common effect.
+
+    ``parts`` are read one at a time: a large year's totals of all types together would take half a gigabyte.
+    """
+    own = {name: ratio_effect(sums, name=name, confidence=confidence) for name, sums in parts}
     for name, one in own.items():
         if one.treated_events < FEW_EVENTS:
             own[name] = replace(one, low=np.nan, high=np.nan, p_value=1.0, interval="none")
@@ -62,7 +66,7 @@ def part_effects(parts: dict[str, PlanSums], confidence: float = 0.95) -> tuple[
     value = np.array([np.log1p(-own[name].estimate) for name in usable])
     variance = np.array([own[name].se_log ** 2 for name in usable])
     centre, centre_variance, between = _common(value, variance)
-    adjusted = dict(zip(parts, holm(np.array([own[name].p_value for name in parts])), strict=True))
+    adjusted = dict(zip(own, holm(np.array([one.p_value for one in own.values()])), strict=True))
     quantile = float(stats.norm.ppf(0.5 + confidence / 2.0))
     found = []
     for name, one in own.items():

@@ -12,32 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.engine.grid import GridSpec
-from missions_project.lib.progress import Progress, no_progress
 from patrols.engine.records import PlanDraw
-from tactics.engine.impact.study import Bools, Floats, Ints, Study, StudyError
+from tactics.engine.impact.study import Bools, Floats, Ints
 
 Table = npt.NDArray[np.int32]
 
 WEEK_MINUTES = 7 * 24 * 60.0
-STRETCH_ROWS = 500_000
-"""Rows laid at a time."""
 
 Columns = dict[str, npt.NDArray[Any]]
-_FEW = np.uint16
-_KEPT_AS: dict[str, Any] = {
-    "cell": np.int32,
-    "pi": np.float64,
-    "drawn": np.bool_,
-    **dict.fromkeys(("outcome", "ring_outcome", "before", "ring_before", "week_before"), _FEW),
-    **dict.fromkeys(
-        (
-            "start_minutes", "window_minutes", "forecast", "ring_forecast", "spill_in", "ring_drawn", "ring_spill_in",
-            "dose_minutes", "delivered_minutes",
-        ),
-        np.float32,
-    ),
-}  # fmt: skip
-"""How the table is kept: a year of a large city has 27 million rows."""
 
 
 @dataclass(frozen=True)
@@ -196,79 +178,7 @@ def other_missions(
     return spill_in, ring_drawn, ring_spill_in
 
 
-def build_study(
-    *,
-    grid: GridSpec,
-    shifts: Sequence[ShiftDraw],
-    events: CrimeEvents,
-    district_of_beat: dict[int, int] | None = None,
-    window: OutcomeWindow | None = None,
-    type_names: tuple[str, ...] = (),
-    progress: Progress = no_progress,
-) -> Study:
-    """Lay the study's table: one row a candidate and shift, with what happened there. Linear in rows and events.
-
-    ``shifts`` ascend by start; each names its grid cells by position. With ``window.stop_at_next_draw`` a row's window
-    ends where the cell's next shift is drawn (the next shift instance given); without it, rows whose window runs past
-    that make the study one that is "including later policy". Raises ``StudyError`` for no shift or a wrong order.
-    """
-    window = window or OutcomeWindow()
-    starts = np.array([one.starts_at_minute for one in shifts])
-    if len(shifts) == 0 or (np.diff(starts) <= 0).any():
-        raise StudyError("Give the study's shift instances in ascending order of start, at least one.")
-    sizes = np.array([len(one.draw) for one in shifts])
-    n = int(sizes.sum())
-    if n == 0:
-        raise StudyError(
-            "No shift of the study has a candidate: nothing was drawn. Widen its dates or beats."
-        )
-    is_typed = bool(type_names) and all(one.type_forecast is not None for one in shifts)
-    is_measured = all(one.delivered_minutes is not None for one in shifts)
-    types = type_names if is_typed else ()
-    ring = neighbours_of(grid)
-    reach = Reach.of(ring)
-    place = grid.locate(events.x_m, events.y_m)
-    next_draw = np.append(starts[1:], starts[-1] + shifts[-1].draw.shift_minutes)
-    kept: Columns = {name: np.zeros(n, dtype=dtype) for name, dtype in _KEPT_AS.items()}
-    kept |= {name: np.zeros((len(types), n), dtype=_FEW) for name in ("type_outcome",)}
-    kept |= {name: np.zeros((len(types), n), dtype=np.float32) for name in ("type_forecast",)}
-    plans: list[tuple[Ints, Ints, Ints]] = []
-    later, row = False, 0
-    # In stretches: laid at once, the table's intermediate columns would take more memory than the table.
-    per_stretch = max(1, STRETCH_ROWS // max(int(sizes.max()), 1))
-    for begin in range(0, len(shifts), per_stretch):
-        some = slice(begin, begin + per_stretch)
-        laid, plan, is_later = _stretch(
-            grid, shifts[some], next_draw[some], events, place, window, types, ring, reach
-        )
-        rows = slice(row, row + len(laid["pi"]))
-        for name, column in kept.items():
-            column[..., rows] = laid[name]
-        plans.append((plan[0] + row, plan[1] + begin, plan[2]))
-        later, row = later or is_later, rows.stop
-        progress(min(begin + per_stretch, len(shifts)), len(shifts), "Counting crimes")
-    plan_start, plan_shift, plan_beat = (np.concatenate([one[at] for one in plans]) for at in range(3))
-    districts = district_of_beat or {}
-    by_type, type_forecast = kept.pop("type_outcome"), kept.pop("type_forecast")
-    delivered = kept.pop("delivered_minutes")
-    return Study(
-        plan_start=plan_start,
-        plan_shift=plan_shift,
-        plan_beat=plan_beat,
-        # Weeks are counted from the study's first shift: a calendar week would cut its first week short.
-        plan_week=((starts[plan_shift] - starts[0]) // WEEK_MINUTES).astype(np.int64),
-        plan_district=np.array([districts.get(int(b), 0) for b in plan_beat], dtype=np.int64),
-        delivered_minutes=delivered if is_measured else None,
-        type_names=types,
-        type_outcome=by_type if is_typed else None,
-        type_forecast=type_forecast if is_typed else None,
-        includes_later_policy=later,
-        design_digests=tuple(one.digest for one in shifts),
-        **kept,
-    )
-
-
-def _stretch(
+def lay_stretch(
     grid: GridSpec,
     shifts: Sequence[ShiftDraw],
     next_draw: Floats,

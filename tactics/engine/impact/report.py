@@ -136,6 +136,8 @@ def analyse(
     }
     if plain:
         effects["plain"] = ratio_effect(sums["plain"], name="plain average", confidence=confidence)
+    # A large year's totals under each weighting take 75 MB; from here on only the missions' are read.
+    sums.clear()
     moved = displacement(main, confidence)
     # A count of zero has no logarithm: then, too, only re-drawing gives an interval.
     few = expected_treated_events(main) < FEW_EVENTS or effects["primary"].interval == "none"
@@ -170,15 +172,10 @@ def analyse(
             f"{study.plans:,} plans are too many to replay one after another: the test is approximate, at the recorded "
             "probabilities."
         )
-    by_type = {
-        name: type_sums(study, main, at)
-        for at, name in enumerate(study.type_names)
-        if study.type_outcome is not None
-    }
-    by_district = {
-        str(district): main.take(np.flatnonzero(main.district == district))
-        for district in np.unique(main.district)
-    }
+    types = study.type_names if study.has_types else ()
+    by_type = ((name, type_sums(study, main, at)) for at, name in enumerate(types))
+    districts = np.unique(main.district)
+    by_district = ((str(one), main.take(np.flatnonzero(main.district == one))) for one in districts)
     primary = effects["primary"]
     detectable = precision.detectable()
     # A net effect is a difference: what is detectable is a multiple of its standard error.
@@ -207,8 +204,8 @@ def analyse(
         dose=dose_response(study, main, confidence=confidence),
         controls=controls,
         fisher=fisher,
-        by_type=part_effects(by_type, confidence) if len(by_type) > 1 else (),
-        by_district=part_effects(by_district, confidence) if len(by_district) > 1 else (),
+        by_type=part_effects(by_type, confidence) if len(types) > 1 else (),
+        by_district=part_effects(by_district, confidence) if len(districts) > 1 else (),
         checks=_checks(study, main),
         notes=tuple(notes),
     )
@@ -269,7 +266,7 @@ def _checks(study: Study, sums: PlanSums) -> Checks:
     one1 = float(sums.arm("one")[0].sum())
     m1, m0 = sums.arm("forecast")
     balance = spread(m1 - m0)
-    delivered = study.delivered_minutes
+    visited = None if study.delivered_minutes is None else np.asarray(study.delivered_minutes) > 0
     pi = np.asarray(study.pi)
     return Checks(
         study.plans,
@@ -277,10 +274,8 @@ def _checks(study: Study, sums: PlanSums) -> Checks:
         int(study.drawn.sum()),
         float(sums.size.sum()),
         float((m1 - m0).sum() / balance) if balance > 0 else 0.0,
-        float((np.asarray(delivered)[study.drawn] > 0).mean())
-        if delivered is not None and one1 > 0
-        else np.nan,
-        float((np.asarray(delivered)[~study.drawn] > 0).mean()) if delivered is not None else np.nan,
+        float(visited[study.drawn].mean()) if visited is not None and one1 > 0 else np.nan,
+        float(visited[~study.drawn].mean()) if visited is not None else np.nan,
         float(pi.min()),
         float(pi.max()),
         study.includes_later_policy,

@@ -149,6 +149,8 @@ def study_part(study: Study, keep: Bools) -> Study:
     sizes = stops - study.plan_start
     rows = np.repeat(keep, sizes)
     changed: dict[str, Any] = {name: getattr(study, name)[keep] for name in _BY_PLAN}
+    if study.type_totals is not None:
+        changed["type_totals"] = study.type_totals[..., keep]
     changed["plan_start"] = np.cumsum(np.append(0, sizes[keep][:-1])).astype(np.int64)
     for column in fields(study):
         value = getattr(study, column.name)

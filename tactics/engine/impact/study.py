@@ -15,8 +15,8 @@ Numbers = npt.NDArray[np.floating] | npt.NDArray[np.integer]
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
-CHUNK_ROWS = 500_000
-"""Rows worked on at a time: a year of a large city has 27 million, and each float column of it takes 220 MB."""
+CHUNK_ROWS = 250_000
+"""Rows worked on at a time: a year of a large city has 28 million, and each float column of it takes 225 MB."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Study:
 
     One element a plan [P]: ``plan_start`` first row, ``plan_shift``, ``plan_beat``, ``plan_week`` (whole numbers that tell
     weeks apart), ``plan_district``. ``type_outcome``, ``type_forecast`` [T, n] by ``type_names``.
+    ``type_totals`` [T, 8, P] in place of both: what ``sums.type_sums`` needs of each type under the missions' weighting (a
+    large city's rows by type would take more memory than the table).
     ``includes_later_policy``: a window runs past the box's next draw.
     """
 
@@ -63,6 +65,7 @@ class Study:
     type_names: tuple[str, ...] = ()
     type_outcome: Numbers | None = None
     type_forecast: Numbers | None = None
+    type_totals: Floats | None = None
     includes_later_policy: bool = False
     design_digests: tuple[str, ...] = field(default=(), repr=False)
 
@@ -73,6 +76,16 @@ class Study:
     def plans(self) -> int:
         """How many plans (a beat in a shift) the study holds."""
         return len(self.plan_start)
+
+    @property
+    def has_types(self) -> bool:
+        """Whether crime types can be looked at one by one."""
+        return self.type_outcome is not None or self.type_totals is not None
+
+    @property
+    def plan_sizes(self) -> Ints:
+        """How many rows each plan has. int64[P]."""
+        return np.diff(np.append(self.plan_start, len(self)))
 
     def problems(self) -> tuple[str, ...]:
         """What makes the table unusable, in words; empty when it is sound."""

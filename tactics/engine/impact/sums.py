@@ -142,35 +142,56 @@ def _columns(study: Study, rows: slice) -> dict[str, Floats]:
     return found
 
 
+TYPE_TOTALS = ("outcome1", "outcome0", "forecast1", "forecast0", "expected", "design_a", "design_b", "events")
+"""Rows of a crime type's totals by plan: both arms' outcome and forecast, and what ``PlanSums`` holds besides."""
+
+
+def type_totals(
+    weighting: Weighting, *, pi: Floats, drawn: Floats, outcome: Floats, forecast: Floats, first: Ints
+) -> Floats:
+    """Add up one crime type by plan, from rows [n] and each plan's first row [P]: float64[8, P] by ``TYPE_TOTALS``."""
+    weight = row_weight(weighting, pi)
+    inside, outside = weight * drawn / pi, weight * (1.0 - drawn) / (1.0 - pi)
+    mean = weight * forecast
+    parts = (
+        inside * outcome,
+        outside * outcome,
+        inside * forecast,
+        outside * forecast,
+        mean,
+        weight * mean / pi,
+        weight * mean / (1.0 - pi),
+        outcome * drawn,
+    )
+    return np.stack([np.add.reduceat(part, first) for part in parts])
+
+
 def type_sums(study: Study, of: PlanSums, index: int) -> PlanSums:
     """The same totals with one crime type's outcome and forecast in place of all types'."""
-    if study.type_outcome is None or study.type_forecast is None:
+    if study.type_totals is not None and of.weighting == "missions":
+        totals: Floats = study.type_totals[index]
+    elif study.type_outcome is not None and study.type_forecast is not None:
+        totals = np.zeros((len(TYPE_TOTALS), study.plans))
+        for of_plans, rows in study.chunks():
+            totals[:, of_plans] = type_totals(
+                of.weighting,
+                pi=np.asarray(study.pi[rows], dtype=np.float64),
+                drawn=np.asarray(study.drawn[rows], dtype=np.float64),
+                outcome=np.asarray(study.type_outcome[index, rows], dtype=np.float64),
+                forecast=np.asarray(study.type_forecast[index, rows], dtype=np.float64),
+                first=study.plan_start[of_plans] - rows.start,
+            )
+    else:
         raise ValueError("The study holds no outcomes by type; build it with type_names.")
     treated, control = of.treated.copy(), of.control.copy()
-    expected = np.zeros((4, study.plans))
-    events = np.zeros(study.plans)
-    for of_plans, rows in study.chunks():
-        first = study.plan_start[of_plans] - rows.start
-        pi = np.asarray(study.pi[rows], dtype=np.float64)
-        z = np.asarray(study.drawn[rows], dtype=np.float64)
-        weight = row_weight(of.weighting, pi)
-        inside, outside = weight * z / pi, weight * (1.0 - z) / (1.0 - pi)
-        outcome = np.asarray(study.type_outcome[index, rows], dtype=np.float64)
-        forecast = np.asarray(study.type_forecast[index, rows], dtype=np.float64)
-        for name, column in (("outcome", outcome), ("forecast", forecast)):
-            treated[COLUMNS.index(name), of_plans] = np.add.reduceat(inside * column, first)
-            control[COLUMNS.index(name), of_plans] = np.add.reduceat(outside * column, first)
-        events[of_plans] = np.add.reduceat(outcome * z, first)
-        mean = weight * forecast
-        for c, part in enumerate((mean, weight, weight * mean / pi, weight * mean / (1.0 - pi))):
-            expected[c, of_plans] = np.add.reduceat(part, first)
+    for name, at in (("outcome", 0), ("forecast", 2)):
+        treated[COLUMNS.index(name)], control[COLUMNS.index(name)] = totals[at], totals[at + 1]
     return replace(
         of,
         treated=treated,
         control=control,
-        expected=expected[0],
-        size=expected[1],
-        design_a=expected[2],
-        design_b=expected[3],
-        treated_events=events,
+        expected=totals[4],
+        design_a=totals[5],
+        design_b=totals[6],
+        treated_events=totals[7],
     )
