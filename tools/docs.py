@@ -13,6 +13,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# Run as a file, Python sees only this file's folder.
+sys.path.insert(0, str(ROOT))
+
+from tools.docs_reference import api_page, configuration_page  # noqa: E402 - needs the line above
+
 ROOMS = ("agencies", "ingestion", "forecasting", "patrols", "tactics", "missions_project")
 IN_ORDER_OF_USE = (
     "demo",
@@ -107,12 +112,17 @@ def openapi_page() -> str:
     return OpenApiYamlRenderer().render(schema, renderer_context={}).decode()
 
 
-PAGES = {"commands.md": commands_page, "rejections.md": rejections_page, "openapi.yaml": openapi_page}
+PAGES = {
+    "commands.md": commands_page,
+    "rejections.md": rejections_page,
+    "openapi.yaml": openapi_page,
+    "configuration.md": configuration_page,
+    "api-reference.md": api_page,
+}
 
 
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "missions_project.settings.test")
-    sys.path.insert(0, str(ROOT))
     import django
 
     django.setup()

@@ -32,12 +32,17 @@ ROOT = Path(__file__).resolve().parent.parent
 SIZES = {"desk": (1440, 900), "phone": (390, 844)}
 TALLEST = 3200
 """Pixels of a page that are kept: a list of thousands of rows is looked at by its beginning."""
+PAST = "/riverton-study"
+"""The second demo agency with past shifts, where `manage.py demo_history` made it: studies and reports have something to show there."""
 ROLES = {
     # role: (addresses that its people start from, whether they also hold a phone)
     "nobody": (("/accounts/login/", "/accounts/password/reset/"), True),
     "officer": (("/", "/riverton/my/", "/riverton/my/training/"), True),
-    "supervisor": (("/", "/riverton/shifts/"), True),
-    "analyst": (("/", "/riverton/risk/", "/riverton/reports/", "/riverton/studies/", "/riverton/data/"), False),
+    "supervisor": (("/", "/riverton/shifts/", f"{PAST}/dosage/"), True),
+    "analyst": (
+        ("/", "/riverton/risk/", "/riverton/reports/", "/riverton/studies/", "/riverton/data/"),
+        False,
+    ),
     "admin": (("/", "/admin/"), False),
 }
 WRONG_TURNS = {"officer": (("403", "/riverton/risk/"), ("404", "/riverton/nothing-here/"))}
@@ -45,7 +50,7 @@ WRONG_TURNS = {"officer": (("403", "/riverton/risk/"), ("404", "/riverton/nothin
 LOOK = """() => {
   const maps = [...document.querySelectorAll('.leaflet-container')].filter(map => map.offsetHeight > 0);
   const drawn = map => map.querySelectorAll('.leaflet-pane path, .leaflet-pane canvas, .leaflet-image-layer, .leaflet-marker-icon').length;
-  const pictures = [...document.images].filter(image => image.loading !== 'lazy' && image.complete && image.naturalWidth === 0);
+  const pictures = [...document.images].filter(image => image.complete && image.naturalWidth === 0);
   return {title: document.title, maps: maps.length, empty: maps.filter(map => !drawn(map)).length,
           broken: pictures.map(image => image.getAttribute('src')),
           wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
@@ -104,7 +109,9 @@ def session_of(person: Any) -> str:
 
 
 @contextmanager
-def opened(browser: Any, site: str, person: Any, size: str, theme: str = "light") -> Iterator[tuple[Any, list[str]]]:
+def opened(
+    browser: Any, site: str, person: Any, size: str, theme: str = "light"
+) -> Iterator[tuple[Any, list[str]]]:
     """A browser page signed in as the person, and the list into which its faults are written."""
     width, height = SIZES[size]
     context = browser.new_context(
@@ -144,6 +151,12 @@ def settle(page: Any, address: str) -> None:
         page.wait_for_load_state("networkidle", timeout=3_000)
     except TooLong:
         pass
+    # Charts below the fold are fetched when somebody scrolls there: here nobody does.
+    page.evaluate("() => { for (const image of document.images) { image.loading = 'eager'; } }")
+    try:
+        page.wait_for_function("() => [...document.images].every(image => image.complete)", timeout=20_000)
+    except TooLong:
+        print(f"  {address}: a picture took longer than 20 s", flush=True)
     page.wait_for_timeout(250)
 
 
@@ -160,8 +173,12 @@ def look(page: Any, size: str, expected_error: bool) -> tuple[dict[str, Any], li
     return seen, faults
 
 
-def shoot_role(browser: Any, site: str, folder: Path, role: str, person: Any, wanted: argparse.Namespace) -> list[Shot]:
+def shoot_role(
+    browser: Any, site: str, folder: Path, role: str, person: Any, wanted: argparse.Namespace
+) -> list[Shot]:
     """Every page of one role in every theme and size that was asked for."""
+    from playwright.sync_api import Error as BrowserError
+
     from tools.sights import Sight, pages_of
 
     starts, holds_phone = ROLES[role]
@@ -180,9 +197,18 @@ def shoot_role(browser: Any, site: str, folder: Path, role: str, person: Any, wa
                     continue
                 faults.clear()
                 page.emulate_media(color_scheme="light")
-                settle(page, site + sight.address)
+                try:
+                    settle(page, site + sight.address)
+                except BrowserError as problem:
+                    # One page that does not open must not cost the pictures of all others.
+                    said = f"does not open: {problem.message.splitlines()[0]}"
+                    shots.append(Shot(role, sight.kind, sight.address, "", size, "light", "", [said]))
+                    print(f"  {sight.address} {said}", flush=True)
+                    continue
                 for theme in wanted.theme or ("light", "dark"):
                     page.emulate_media(color_scheme=theme)
+                    # The officer's page goes by the sun unless it is told otherwise.
+                    page.evaluate("theme => document.querySelector(`[data-look=${theme}]`)?.click()", theme)
                     page.wait_for_timeout(150)
                     seen, more = look(page, size, sight.kind.startswith("error"))
                     name = f"{role}/{sight.stem}-{size}-{theme}.png"
@@ -193,7 +219,9 @@ def shoot_role(browser: Any, site: str, folder: Path, role: str, person: Any, wa
                         clip={"x": 0, "y": 0, "width": SIZES[size][0], "height": height},
                     )
                     noted = [] if sight.kind.startswith("error") else sorted({*faults, *more})
-                    shots.append(Shot(role, sight.kind, sight.address, seen["title"], size, theme, name, noted))
+                    shots.append(
+                        Shot(role, sight.kind, sight.address, seen["title"], size, theme, name, noted)
+                    )
                     if noted:
                         print(f"  {name}: {'; '.join(noted)}", flush=True)
     return shots
@@ -231,7 +259,9 @@ def write_index(folder: Path, shots: list[Shot], what: str) -> None:
                "faulty": len({(shot.role, shot.kind) for shot in shots if shot.faults}),
                "sections": "\n".join(sections)}  # fmt: skip
     (folder / "index.html").write_text(INDEX % counted, encoding="utf-8")
-    (folder / "shots.json").write_text(json.dumps([asdict(shot) for shot in shots], indent=1), encoding="utf-8")
+    (folder / "shots.json").write_text(
+        json.dumps([asdict(shot) for shot in shots], indent=1), encoding="utf-8"
+    )
 
 
 def parsed(arguments: list[str]) -> argparse.Namespace:
@@ -248,11 +278,13 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
 
 def demo_ensure() -> None:
     """The demo city, made first where this data holds none."""
+    from django.db import DatabaseError
+
     from agencies.models import Agency
 
     try:
         there = Agency.objects.filter(slug="riverton").exists()
-    except Exception:
+    except DatabaseError:
         # No tables yet: the set-up makes them.
         there = False
     if not there:

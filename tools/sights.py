@@ -89,7 +89,8 @@ def pages_of(person: Any, starts: tuple[str, ...], *, most: int = 400) -> list[S
             address = str(answer.redirect_chain[-1][0])
             kind = kind_of(urlsplit(address).path) or kind
         body = "" if answer.streaming else answer.content.decode(errors="replace")
-        if not answer.headers.get("Content-Type", "").startswith("text/html") or kind in sights:
+        is_page = answer.headers.get("Content-Type", "").startswith("text/html")
+        if not is_page or "attachment" in answer.headers.get("Content-Disposition", "") or kind in sights:
             continue
         asked.add(kind)
         # A fragment is seen with its page: only its links count.
