@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 NAVIGATION = {
-    "Begin here": ("what-it-is", "tour", "real-city"),
+    "Begin here": ("what-it-is", "tour", "screenshots/README", "real-city"),
     "Set it up": ("set-up", "admin", "configuration", "settings"),
     "Bring data in": ("feeds", "data-quality", "rejections"),
     "Forecast": ("forecasting", "accuracy", "live-record", "feedback", "backtest"),
@@ -66,7 +66,10 @@ def navigation() -> str:
     """The root page's part that only the site has. A page that no section names stands under Further pages rather than nowhere."""
     named = {page for pages in NAVIGATION.values() for page in pages}
     found = {page.stem for page in (ROOT / "docs").glob("*.md")} - {"README"}
-    sections = {caption: [page for page in pages if page in found or page.startswith("..")] for caption, pages in NAVIGATION.items()}
+    sections = {
+        caption: [page for page in pages if page in found or "/" in page]
+        for caption, pages in NAVIGATION.items()
+    }
     if further := sorted(found - named):
         sections["Further pages"] = further
     return "".join(toctree(pages, caption) for caption, pages in sections.items())

@@ -128,7 +128,9 @@ def picture_list(made_on: dt.date) -> str:
     ]
     for one in PICTURES:
         where = "phone" if one.size == "phone" else "desk"
-        lines.append(f"| [{one.name}.webp]({one.name}.webp) | {one.person}, {where}, {one.theme} | {one.shows} |")
+        lines.append(
+            f"| [{one.name}.webp]({one.name}.webp) | {one.person}, {where}, {one.theme} | {one.shows} |"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -140,6 +142,6 @@ def tour_take(browser: Any, site: str) -> int:
         size = picture_take(browser, site, picture)
         total += size
         print(f"docs/screenshots/{picture.name}.webp  {size / 1000:.0f} kB", flush=True)
-    (FOLDER / "README.md").write_text(picture_list(dt.date.today()), encoding="utf-8")
+    (FOLDER / "README.md").write_text(picture_list(dt.datetime.now(dt.UTC).date()), encoding="utf-8")
     print(f"{total / 1000:.0f} kB together, {MOST_BYTES / 1000:.0f} at most")
     return 0 if total <= MOST_BYTES else 1
