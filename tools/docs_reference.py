@@ -55,6 +55,16 @@ def no_rows() -> Iterator[None]:
         yield
 
 
+def pairs_of(field: Any) -> list[tuple[Any, Any]]:
+    """A choice field's values and labels."""
+    return list(field.choices)
+
+
+def rows_of(field: Any) -> Any:
+    """The model whose rows a field offers."""
+    return field.queryset.model
+
+
 def default_of(field: Any, model_field: Any) -> str:
     """What stands in the field when nobody touches it, in the form's words; empty where nothing does."""
     from django import forms
@@ -68,7 +78,7 @@ def default_of(field: Any, model_field: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(field, forms.MultipleChoiceField):
-        return "all" if {str(key) for key, _ in field.choices} <= set(str(value)) else str(value)
+        return "all" if {str(key) for key, _ in pairs_of(field)} <= set(str(value)) else str(value)
     chosen = dict(getattr(model_field, "choices", None) or ())
     return str(chosen.get(value, value))
 
@@ -96,14 +106,14 @@ def limits_of(field: Any, model_field: Any) -> str:
         said.append(f"{min(most):g} at most")
     if isinstance(field, forms.ModelChoiceField):
         several = isinstance(field, forms.ModelMultipleChoiceField)
-        kind = field.queryset.model._meta
+        kind = rows_of(field)._meta
         said.append(
             f"any of the agency's {kind.verbose_name_plural}" if several else f"one {kind.verbose_name}"
         )
     elif isinstance(field, forms.ChoiceField):
         labels = [
             str(label)
-            for value, label in field.choices
+            for value, label in pairs_of(field)
             if value not in ("", None) and not isinstance(label, list | tuple)
         ]
         said += ["; ".join(labels)] if 0 < len(labels) <= 12 else ["chosen from a list"]

@@ -40,7 +40,7 @@ ROLES = {
     "officer": (("/", "/riverton/my/", "/riverton/my/training/"), True),
     "supervisor": (("/", "/riverton/shifts/", f"{PAST}/dosage/"), True),
     "analyst": (
-        ("/", "/riverton/risk/", "/riverton/reports/", "/riverton/studies/", "/riverton/data/"),
+        ("/", "/riverton/risk/", "/riverton/reports/", f"{PAST}/studies/", "/riverton/data/"),
         False,
     ),
     "admin": (("/", "/admin/"), False),
