@@ -47,11 +47,11 @@ migrations: ## Write the migrations that changed models need
 	$(call bootstrap,dev)
 	@$(PY) manage.py makemigrations
 
-docs: ## Write the reference pages that come from the code (commands, rejection codes)
+docs: ## Write the reference pages that come from the code, and build the documentation's site into site/
 	$(call bootstrap,dev)
 	@$(PY) tools/docs.py
 
-screenshots: ## Screenshots of the pages for README and docs, from the demo in var/ (make demo first)
+screenshots: ## Every page of each role, light and dark, into var/screenshots/; ARGS="--tour" for README's and docs' pictures
 	$(call bootstrap,dev)
 	@exec $(PY) tools/screenshots.py $(ARGS)
 
@@ -60,7 +60,7 @@ requirements: ## Pin requirements*.txt anew from requirements*.in
 	@$(PY) tools/pin.py
 
 clean: ## Remove the environment and caches; the demo's data in var/ stays (make clean-data removes it)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis staticfiles tests/artifacts
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis staticfiles tests/artifacts
 	find . -name __pycache__ -type d -not -path './var/*' -prune -exec rm -rf {} +
 
 .PHONY: clean-data

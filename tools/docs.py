@@ -1,4 +1,4 @@
-"""Write the reference pages that the code itself knows best: commands, rejection codes, the API's description.
+"""Write the reference pages that the code itself knows best (commands, codes, configuration, API), and build the documentation's site.
 
     .venv/bin/python tools/docs.py      (make docs)
 
@@ -9,10 +9,16 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# Run as a file, Python sees only this file's folder.
+sys.path.insert(0, str(ROOT))
+
+from tools.docs_reference import api_page, configuration_page  # noqa: E402 - needs the line above
+
 ROOMS = ("agencies", "ingestion", "forecasting", "patrols", "tactics", "missions_project")
 IN_ORDER_OF_USE = (
     "demo",
@@ -107,12 +113,33 @@ def openapi_page() -> str:
     return OpenApiYamlRenderer().render(schema, renderer_context={}).decode()
 
 
-PAGES = {"commands.md": commands_page, "rejections.md": rejections_page, "openapi.yaml": openapi_page}
+PAGES = {
+    "commands.md": commands_page,
+    "rejections.md": rejections_page,
+    "openapi.yaml": openapi_page,
+    "configuration.md": configuration_page,
+    "api-reference.md": api_page,
+}
+
+
+def site_build(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Build the documentation's site into a folder. A link or a heading's address that leads nowhere fails it."""
+    strict = ["-q", "-E", "-W", "--keep-going", "-b", "html", "-c", str(ROOT / "docs")]
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        *strict,
+        "-d",
+        str(folder / ".doctrees"),
+        str(ROOT),
+        str(folder),
+    ]
+    return subprocess.run(command, cwd=ROOT, text=True, capture_output=True)
 
 
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "missions_project.settings.test")
-    sys.path.insert(0, str(ROOT))
     import django
 
     django.setup()
@@ -122,7 +149,14 @@ def main() -> int:
         changed = not path.exists() or path.read_text(encoding="utf-8") != new
         path.write_text(new, encoding="utf-8")
         print(f"docs/{name} {'written' if changed else 'is up to date'}")
-    return 0
+    built = site_build(ROOT / "site")
+    print(built.stderr or built.stdout, end="")
+    print(
+        "site/index.html is built"
+        if built.returncode == 0
+        else "The site is not built: mend what stands above."
+    )
+    return built.returncode
 
 
 if __name__ == "__main__":

@@ -21,8 +21,9 @@
   window.addEventListener("map:init", (event) => {
     map = event.detail.map;
     map.scrollWheelZoom.disable();
-    const ink = getComputedStyle(document.body).color;
-    const styles = { beat: { color: ink, weight: 1.5, dashArray: "6 4", fill: false, opacity: 0.5 }, own: { color: ink, weight: 3, fill: false, opacity: 0.8 }, street: { color: ink, weight: 1.5, opacity: 0.45 } };
+    // Their colour stands in officer.css: one read here would stay when the page turns at dusk.
+    const line = { className: "place-line", fill: false };
+    const styles = { beat: { ...line, weight: 1.5, dashArray: "6 4", opacity: 0.5 }, own: { ...line, weight: 3, opacity: 0.8 }, street: { ...line, weight: 1.5, opacity: 0.45 } };
     fetch(document.querySelector("[data-area]").dataset.area, { headers: { Accept: "application/geo+json" } })
       .then((response) => (response.ok ? response.json() : Promise.reject(new Error(String(response.status)))))
       .then((data) => {

@@ -3,15 +3,14 @@
 window.addEventListener("map:init", (event) => {
   const map = event.detail.map;
   const holder = document.querySelector("[data-place]");
-  const ink = getComputedStyle(document.body).color;
-
   // One finger scrolls the page; two fingers or the buttons move the map.
   map.scrollWheelZoom.disable();
   if (L.Browser.mobile || matchMedia("(pointer: coarse)").matches) { map.dragging.disable(); }
 
+  // Their colour stands in officer.css: one read here would stay when the page turns at dusk, and white streets vanish on white.
   const styles = {
-    beat: () => ({ color: ink, weight: 2, dashArray: "6 4", fill: false, opacity: 0.6 }),
-    street: () => ({ color: ink, weight: 1.5, opacity: 0.45 }),
+    beat: () => ({ className: "place-line", weight: 2, dashArray: "6 4", fill: false, opacity: 0.6 }),
+    street: () => ({ className: "place-line", weight: 1.5, opacity: 0.45 }),
     other: (facts) => ({ color: facts.colour, weight: 1.5, fillOpacity: 0.12 }),
     box: (facts) => ({ color: facts.colour, weight: 4, fillOpacity: 0.35 }),
   };
