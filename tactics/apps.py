@@ -13,7 +13,9 @@ class TacticsConfig(AppConfig):
     def ready(self) -> None:
         # Here and not on import of the models: what happens when a plan is made is a service of this room.
         from tactics import receivers  # noqa: F401  # connects itself
+        from tactics.configuration import register_own
 
+        register_own()
         post_migrate.connect(_triggers, sender=self, dispatch_uid="tactics: frozen studies")
 
 
