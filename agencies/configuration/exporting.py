@@ -8,6 +8,7 @@ from django.db import models
 
 from agencies.configuration.documents import KIND, SCHEMA, configuration_text
 from agencies.configuration.sections import Section, section_of, sections
+from agencies.fields import AreaField
 from agencies.models import Agency
 
 AGENCY_FIELDS = ("slug", "name", "time_zone", "boundary", "cell_size_m", "crs_epsg")
@@ -22,7 +23,7 @@ def configuration_export(agency: Agency) -> dict[str, Any]:
     return {
         "kind": KIND,
         "schema": SCHEMA,
-        "agency": {name: plain(getattr(agency, name)) for name in AGENCY_FIELDS},
+        "agency": {name: plain(Agency._meta.get_field(name), getattr(agency, name)) for name in AGENCY_FIELDS},
         "sections": {section.name: section_rows(section, agency) for section in sections()},
     }
 
@@ -56,7 +57,7 @@ def _value(section: Section, row: models.Model, name: str) -> Any:
     value = getattr(row, name)
     if column.is_relation:
         return None if value is None else key_of(value)
-    value = plain(value)
+    value = plain(column, value)
     clean = section.cleaned.get(name)
     return clean(value) if clean else value
 
@@ -70,8 +71,11 @@ def key_of(row: models.Model) -> Any:
     return values[0] if len(values) == 1 else values
 
 
-def plain(value: Any) -> Any:
-    """A column's value as JSON has it. Times as 16:00:00, dates as 2026-03-14."""
+def plain(column: Any, value: Any) -> Any:
+    """A column's value as JSON has it. Times as 16:00:00, dates as 2026-03-14, areas always as MultiPolygons."""
+    if isinstance(column, AreaField):
+        # Rows of old hold single polygons: a document with both would not be the same after its way back.
+        return column.to_python(value)
     if isinstance(value, dt.time | dt.date):
         return value.isoformat()
     if isinstance(value, float) and not math.isfinite(value):

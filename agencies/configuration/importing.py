@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, models, transaction
 
 from agencies.configuration.documents import ConfigurationError, configuration_text
 from agencies.configuration.exporting import AGENCY_FIELDS, configuration_export
@@ -176,6 +176,9 @@ class _Reader:
                 many[name] = self._many(column, f"{where}, {name}", value)
             elif column.is_relation:
                 setattr(row, name, self._related(column, f"{where}, {name}", value))
+            elif isinstance(value, list | dict) and not isinstance(column, models.JSONField):
+                # A text column would keep the list's spelling as its text.
+                self.problems.append(f"{where}, {name}: this must be one value")
             else:
                 setattr(row, name, value)
         if self.switched_off and section.switch:

@@ -199,10 +199,6 @@ def test_who_imported_what_is_kept(full: Agency, owner: User) -> None:
     assert event.detail["rows"]["beats"] == 4
 
 
-def spoil(change: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
-    return change
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -221,8 +217,8 @@ def spoil(change: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]],
         (lambda d: d["sections"]["feeds"][0].update(kind="telepathy"), "telepathy"),
         (lambda d: d["sections"]["feeds"][0].update(sealed_secrets="x"), "sealed_secrets is unknown"),
         (lambda d: d["sections"]["retention"][0].update(kind="souls"), "souls"),
-        (lambda d: d["sections"]["retention"][0].update(delete_after_days=1), "days are kept"),
-        (lambda d: d["sections"]["patrol_policies"][1].update(is_active=True), "patrol_policies"),
+        (lambda d: d["sections"]["retention"][0].update(kind="audit", delete_after_days=1), "days are kept"),
+        (lambda d: d["sections"]["patrol_policies"][0].update(is_active=True), "patrol_policies"),
         (lambda d: d["sections"].update(people=[]), "people: unknown"),
         (lambda d: d["sections"].update(beats={}), "must be a list"),
         (lambda d: d["sections"]["beats"].append(7), "must be an object"),
@@ -291,7 +287,7 @@ def test_a_missing_section_is_an_empty_one_and_a_missing_column_its_default(full
 def test_an_export_costs_one_query_a_table_and_many_to_many_column(
     full: Agency, django_assert_num_queries: Any
 ) -> None:
-    many = sum(section.column(name).many_to_many for section in sections() for name in section.columns)
+    many = sum(bool(section.column(name).many_to_many) for section in sections() for name in section.columns)
     with django_assert_num_queries(len(sections()) + many):
         configuration_export(full)
 
