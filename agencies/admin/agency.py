@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
-from agencies import admin_geography
+from agencies import admin_configuration, admin_geography
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm, administered_agencies
 from agencies.admin_maps import AreaAdminMixin
@@ -76,6 +76,7 @@ class AgencyAdmin(AuditedAdminMixin, AreaAdminMixin, AgencyScopedAdmin):
                 view(require_POST(self.boundary_derive_view)),
                 name="agencies_agency_boundary_derive",
             ),
+            *admin_configuration.urls(self.admin_site),
             *admin_geography.urls(self.admin_site),
             *super().get_urls(),
         ]
