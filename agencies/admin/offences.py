@@ -11,6 +11,7 @@ from django.utils.text import slugify
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
 from agencies.admin_maps import ProjectTemplateMixin
+from agencies.admin_preview import PreviewFormMixin
 from agencies.engine.offence_policy import OFFENCE_CLASSES, OffenceClass, offence_class_of
 from agencies.engine.palette import OKABE_ITO, suggested_colour
 from agencies.models import CrimeType, DistrictPriority
@@ -99,7 +100,7 @@ class CrimeTypeForm(AgencyScopedForm):
 
 
 @admin.register(CrimeType)
-class CrimeTypeAdmin(AuditedAdminMixin, AgencyScopedAdmin):
+class CrimeTypeAdmin(PreviewFormMixin, AuditedAdminMixin, AgencyScopedAdmin):
     form = CrimeTypeForm
     list_display = ("name", "box", "agency", "nibrs_code", "weight", "is_active")
     list_filter = ("agency", "is_active")
@@ -133,7 +134,7 @@ class CrimeTypeAdmin(AuditedAdminMixin, AgencyScopedAdmin):
 
 
 @admin.register(DistrictPriority)
-class DistrictPriorityAdmin(AuditedAdminMixin, AgencyScopedAdmin):
+class DistrictPriorityAdmin(PreviewFormMixin, AuditedAdminMixin, AgencyScopedAdmin):
     list_display = ("district", "crime_type", "agency", "multiplier")
     list_filter = ("agency", "district", "crime_type")
     list_select_related = ("agency", "district", "crime_type")

@@ -3,6 +3,7 @@
 from ingestion.admin import (
     agency_keys,
     census,
+    code_changes,
     codes,
     dashboard,
     drops,
@@ -19,6 +20,7 @@ from ingestion.admin import (
 __all__ = [
     "agency_keys",
     "census",
+    "code_changes",
     "codes",
     "dashboard",
     "drops",
