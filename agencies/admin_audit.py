@@ -65,9 +65,13 @@ class AuditedAdminMixin:
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if self._may_save(request, obj):
-            base = kwargs.get("form") or (getattr(self, "add_form", None) if obj is None else None) or self.form  # type: ignore[attr-defined]
+            base = (
+                kwargs.get("form") or (getattr(self, "add_form", None) if obj is None else None) or self.form
+            )  # type: ignore[attr-defined]
             # A class of its own for each request: the field must not appear on forms that others share.
-            kwargs["form"] = type(base)(base.__name__, (base,), {WHY: WhyField(), "__module__": base.__module__})
+            kwargs["form"] = type(base)(
+                base.__name__, (base,), {WHY: WhyField(), "__module__": base.__module__}
+            )
         return super().get_form(request, obj, change=change, **kwargs)  # type: ignore[misc]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -128,7 +132,9 @@ class AuditedAdminMixin:
         if not isinstance(answer, TemplateResponse):
             return answer
         row = answer.context_data["object"]  # type: ignore[index]
-        events = AuditEvent.objects.filter(model=row._meta.label_lower, row_id=row.pk).select_related("actor", "agency")
+        events = AuditEvent.objects.filter(model=row._meta.label_lower, row_id=row.pk).select_related(
+            "actor", "agency"
+        )
         page = Paginator(events, PER_PAGE).get_page(request.GET.get("p"))
         answer.context_data |= {  # type: ignore[operator]
             "events": [(event, changes_of(event)) for event in page],

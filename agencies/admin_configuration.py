@@ -42,7 +42,9 @@ class CloneForm(forms.Form):
 
     slug = forms.SlugField(label="Slug", help_text=SLUG_HELP)
     name = forms.CharField(max_length=120, label="Name", help_text=NAME_HELP)
-    switched_off = forms.BooleanField(required=False, initial=True, label="Start switched off", help_text=OFF_HELP)
+    switched_off = forms.BooleanField(
+        required=False, initial=True, label="Start switched off", help_text=OFF_HELP
+    )
 
 
 class ImportForm(CloneForm):
@@ -50,7 +52,9 @@ class ImportForm(CloneForm):
 
     field_order = ("file", "slug", "name", "switched_off")
     file = forms.FileField(
-        required=False, label="File", help_text="What this page or “config_export” has written: one JSON file."
+        required=False,
+        label="File",
+        help_text="What this page or “config_export” has written: one JSON file.",
     )
     slug = forms.SlugField(required=False, label="Slug", help_text=f"{SLUG_HELP} Empty: the one in the file.")
     name = forms.CharField(
@@ -127,7 +131,8 @@ def download_view(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _made(request: HttpRequest, made: ImportedConfiguration) -> HttpResponse:
     messages.success(
-        request, f"{made.agency} is there, with {sum(made.counts.values()):,} rows. Add its administrator next."
+        request,
+        f"{made.agency} is there, with {sum(made.counts.values()):,} rows. Add its administrator next.",
     )
     for sentence in made.by_hand:
         messages.warning(request, sentence)

@@ -25,7 +25,9 @@ class PreviewFormMixin:
         view = self.admin_site.admin_view(self.preview_view)
         return [path("preview/", view, name=self._preview_name), *super().get_urls()]  # type: ignore[misc]
 
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         obj = kwargs.get("obj")
         context["preview_url"] = f"admin:{self._preview_name}"
         context["preview_row"] = obj.pk if obj is not None else ""

@@ -53,7 +53,13 @@ def _shown(value: Any, model: str, name: str) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
-    return _choice(model, name, value) if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else str(value)
+    return (
+        _choice(model, name, value)
+        if isinstance(value, str)
+        else f"{value:,}"
+        if isinstance(value, int)
+        else str(value)
+    )
 
 
 def _choice(model: str, name: str, value: str) -> str:
@@ -76,5 +82,7 @@ def changes_of(event: AuditEvent) -> list[Change]:
             before, after = (_shown(value, event.model, name) for value in values)
             changes.append(Change(label, before, after))
         else:
-            changes.append(Change(label, "", "" if values == "changed" else str(values), kept=values != "changed"))
+            changes.append(
+                Change(label, "", "" if values == "changed" else str(values), kept=values != "changed")
+            )
     return changes

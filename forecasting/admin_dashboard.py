@@ -32,7 +32,8 @@ def model_panels(agency: Agency) -> list[Panel]:
     alarms = alarms_of(list(versions.values()))
     runs = [run_row(agency, TrainingRun, "Training"), run_row(agency, ForecastRun, "Forecast")]
     rows = [
-        _model_row(agency, crime_type, versions.get(crime_type.pk), alarms) for crime_type in active_crime_types(agency)
+        _model_row(agency, crime_type, versions.get(crime_type.pk), alarms)
+        for crime_type in active_crime_types(agency)
     ]
     return [
         Panel("Trainings and forecasts", COLUMNS, runs, ""),
@@ -50,9 +51,7 @@ def model_panels(agency: Agency) -> list[Panel]:
     ]
 
 
-def _model_row(
-    agency: Agency, crime_type: CrimeType, version: Any, alarms: dict[int, Any]
-) -> list[Cell]:
+def _model_row(agency: Agency, crime_type: CrimeType, version: Any, alarms: dict[int, Any]) -> list[Cell]:
     name = Cell(str(crime_type), reverse("admin:agencies_crimetype_change", args=[crime_type.pk]))
     if version is None:
         training = reverse("admin:forecasting_trainingrun_changelist")

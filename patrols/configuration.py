@@ -13,8 +13,19 @@ def register_own() -> None:
             ("name",),
             (
                 *("is_active", "gamma", "exploration", "cap_max", "visits_per_cell", "min_spacing_minutes"),
-                *("travel_minutes", "dose_min_minutes", "dose_max_minutes", "cooldown_days", "cooldown_factor"),
-                *("saturation_window_days", "saturation_soft_minutes", "saturation_hard_minutes", "unstaffed"),
+                *(
+                    "travel_minutes",
+                    "dose_min_minutes",
+                    "dose_max_minutes",
+                    "cooldown_days",
+                    "cooldown_factor",
+                ),
+                *(
+                    "saturation_window_days",
+                    "saturation_soft_minutes",
+                    "saturation_hard_minutes",
+                    "unstaffed",
+                ),
                 *("replans_max", "replan_missions_max", "replans_on_gunfire"),
             ),
             order=40,

@@ -12,13 +12,24 @@ def register_own() -> None:
             Tactic,
             ("slug",),
             (
-                *("name", "steps", "evidence_note", "evidence_source", "evidence_effect", "evidence_strength"),
+                *(
+                    "name",
+                    "steps",
+                    "evidence_note",
+                    "evidence_source",
+                    "evidence_effect",
+                    "evidence_strength",
+                ),
                 *("places", "hours_from", "hours_to", "community_note", "is_enforcement", "is_active"),
             ),
             order=50,
         ),
         Section(
-            "tactic_rules", TacticRule, ("crime_type", "tactic", "shift", "context"), ("preference",), order=51
+            "tactic_rules",
+            TacticRule,
+            ("crime_type", "tactic", "shift", "context"),
+            ("preference",),
+            order=51,
         ),
         Section(
             "tactic_policies",

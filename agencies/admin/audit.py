@@ -52,7 +52,9 @@ class AuditEventAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     @admin.display(description="what")
     def changes(self, event: AuditEvent) -> str:
         """Each column with what it was and became."""
-        return render_to_string("admin/agencies/_changes.html", {"event": event, "changes": changes_of(event)})
+        return render_to_string(
+            "admin/agencies/_changes.html", {"event": event, "changes": changes_of(event)}
+        )
 
     @admin.display(description="as recorded")
     def what(self, event: AuditEvent) -> str:

@@ -40,13 +40,15 @@ def configuration_parse(text: str | bytes) -> dict[str, Any]:
     """Read a document. Raises ``ConfigurationError`` for anything that is not one this installation understands."""
     if len(text) > MAX_BYTES:
         raise ConfigurationError(
-            f"The file is larger than {MAX_BYTES // 1024 // 1024} MB.", next_step="check that it is the right file."
+            f"The file is larger than {MAX_BYTES // 1024 // 1024} MB.",
+            next_step="check that it is the right file.",
         )
     try:
         document = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as exc:
         raise ConfigurationError(
-            f"This is not JSON: {exc}.", next_step="choose a file that config_export or the admin has written."
+            f"This is not JSON: {exc}.",
+            next_step="choose a file that config_export or the admin has written.",
         ) from exc
     if not isinstance(document, dict) or document.get("kind") != KIND:
         raise ConfigurationError(
@@ -56,7 +58,8 @@ def configuration_parse(text: str | bytes) -> dict[str, Any]:
     schema = document.get("schema")
     if isinstance(schema, bool) or not isinstance(schema, int) or schema < 1:
         raise ConfigurationError(
-            f"The file's schema is {schema!r}, which never was one.", next_step="export the configuration anew."
+            f"The file's schema is {schema!r}, which never was one.",
+            next_step="export the configuration anew.",
         )
     if schema > SCHEMA:
         raise ConfigurationError(

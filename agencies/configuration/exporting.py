@@ -23,20 +23,28 @@ def configuration_export(agency: Agency) -> dict[str, Any]:
     return {
         "kind": KIND,
         "schema": SCHEMA,
-        "agency": {name: plain(Agency._meta.get_field(name), getattr(agency, name)) for name in AGENCY_FIELDS},
+        "agency": {
+            name: plain(Agency._meta.get_field(name), getattr(agency, name)) for name in AGENCY_FIELDS
+        },
         "sections": {section.name: section_rows(section, agency) for section in sections()},
     }
 
 
 def section_rows(section: Section, agency: Agency) -> list[dict[str, Any]]:
     """The agency's rows of one table."""
-    relations = [name for name in section.columns if section.column(name).many_to_one or section.column(name).one_to_one]
+    relations = [
+        name
+        for name in section.columns
+        if section.column(name).many_to_one or section.column(name).one_to_one
+    ]
     paths = [path for name in relations for path in _paths(section.column(name).related_model, name)]
     many = [name for name in section.columns if section.column(name).many_to_many]
     rows = section.model._default_manager.filter(agency=agency).select_related(*paths).prefetch_related(*many)
     told = [{name: _value(section, row, name) for name in section.columns} for row in rows]
     # Where keys are equal (two policies of one name) the rest decides: the order must not be that of the database.
-    return sorted(told, key=lambda row: (sort_key([row[name] for name in section.key]), configuration_text(row)))
+    return sorted(
+        told, key=lambda row: (sort_key([row[name] for name in section.key]), configuration_text(row))
+    )
 
 
 def _paths(model: type[models.Model], prefix: str) -> list[str]:
@@ -53,7 +61,9 @@ def _paths(model: type[models.Model], prefix: str) -> list[str]:
 def _value(section: Section, row: models.Model, name: str) -> Any:
     column = section.column(name)
     if column.many_to_many:
-        return sorted((key_of(related) for related in getattr(row, name).all()), key=lambda key: sort_key([key]))
+        return sorted(
+            (key_of(related) for related in getattr(row, name).all()), key=lambda key: sort_key([key])
+        )
     value = getattr(row, name)
     if column.is_relation:
         return None if value is None else key_of(value)

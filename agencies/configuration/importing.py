@@ -93,7 +93,9 @@ def configuration_clone(
 def _refused(problems: list[str]) -> ConfigurationError:
     number = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
     return ConfigurationError(
-        f"Nothing was imported: the configuration has {number}.", next_step="mend the file.", problems=problems
+        f"Nothing was imported: the configuration has {number}.",
+        next_step="mend the file.",
+        problems=problems,
     )
 
 

@@ -24,8 +24,12 @@ def register_own() -> None:
             ("name", "nibrs_code", "written_reason", "weight", "colour", "letter", "is_active"),
             order=13,
         ),
-        Section("district_priorities", DistrictPriority, ("district", "crime_type"), ("multiplier",), order=14),
-        Section("units", Unit, ("call_sign",), ("beat", "shifts", "missions_per_shift", "is_active"), order=15),
+        Section(
+            "district_priorities", DistrictPriority, ("district", "crime_type"), ("multiplier",), order=14
+        ),
+        Section(
+            "units", Unit, ("call_sign",), ("beat", "shifts", "missions_per_shift", "is_active"), order=15
+        ),
         Section(
             "base_maps",
             BaseMap,

@@ -103,7 +103,9 @@ def type_weights(
         rows = DistrictPriority.objects.filter(agency_id=run.agency_id)
         multipliers = {
             (district, crime_type): multiplier
-            for district, crime_type, multiplier in rows.values_list("district_id", "crime_type_id", "multiplier")
+            for district, crime_type, multiplier in rows.values_list(
+                "district_id", "crime_type_id", "multiplier"
+            )
         }
     weights = {row: np.full(grid.n_cells, row.weight) for row in crime_types}
     if not multipliers:

@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from agencies.admin_audit import AuditedAdminMixin
-from agencies.admin_preview import PreviewFormMixin
 from agencies.admin_base import AgencyScopedAdmin
+from agencies.admin_preview import PreviewFormMixin
 from ingestion import services
 from ingestion.models import OffenceCode, QuarantinedRow
 from ingestion.tasks import import_task

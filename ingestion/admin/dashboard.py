@@ -40,7 +40,9 @@ def feed_panels(agency: Agency) -> list[Panel]:
 
 
 def _feed_row(agency: Agency, row: FeedHealth, good_at: datetime | None) -> list[Cell]:
-    quarantine = f"{reverse('admin:ingestion_quarantinedrow_changelist')}?feed__id__exact={row.feed.pk}&state=open"
+    quarantine = (
+        f"{reverse('admin:ingestion_quarantinedrow_changelist')}?feed__id__exact={row.feed.pk}&state=open"
+    )
     refused = (row.last_run.counts or {}).get("refused", 0) if row.last_run else 0
     return [
         Cell(str(row.feed), reverse("admin:ingestion_feed_change", args=[row.feed.pk])),
@@ -48,7 +50,9 @@ def _feed_row(agency: Agency, row: FeedHealth, good_at: datetime | None) -> list
         Cell(local(good_at, agency) if good_at else "never", tone="" if good_at else "warn"),
         Cell(local(row.newest_at, agency)),
         Cell(f"{row.stored:,}", number=True),
-        Cell(f"{row.waiting:,}", quarantine if row.waiting else "", "warn" if row.waiting else "", number=True),
+        Cell(
+            f"{row.waiting:,}", quarantine if row.waiting else "", "warn" if row.waiting else "", number=True
+        ),
         Cell(f"{refused:,}", number=True),
     ]
 

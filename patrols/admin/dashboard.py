@@ -15,7 +15,9 @@ TONES = {ShiftPlanning.State.DONE: "good", ShiftPlanning.State.FAILED: "bad"}
 
 def plan_panels(agency: Agency) -> list[Panel]:
     """The last plan and the newest rounds of planning by schedule. Three queries."""
-    rounds = ShiftPlanning.objects.filter(agency=agency).select_related("shift").order_by("-due_at")[:SHOWN_ROUNDS]
+    rounds = (
+        ShiftPlanning.objects.filter(agency=agency).select_related("shift").order_by("-due_at")[:SHOWN_ROUNDS]
+    )
     return [
         Panel("Plans", COLUMNS, [run_row(agency, MissionPlan, "Plan")], ""),
         Panel(

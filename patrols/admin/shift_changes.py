@@ -37,7 +37,9 @@ def planned_panels(agency: Agency, before: Shift | None, after: Shift) -> list[P
             ("Plan", "State", "Planned for", "Would be", "Missions", "Outside the new hours"),
             rows,
             "No plan of this shift is ahead: the next one is drawn for the new hours.",
-            notes=("Plans keep the hours they were drawn for; those drawn after saving have the new ones.",) if rows else (),
+            notes=("Plans keep the hours they were drawn for; those drawn after saving have the new ones.",)
+            if rows
+            else (),
         )
     ]
 

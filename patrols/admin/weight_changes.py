@@ -16,7 +16,14 @@ from patrols.preview import preview_inputs, preview_runs
 from patrols.selectors import active_policy
 
 Priorities = dict[tuple[int, int], float]
-COLUMNS = ("Crime type", "Weight", "Harm now", "Harm with this form", "Missions now", "Missions with this form")
+COLUMNS = (
+    "Crime type",
+    "Weight",
+    "Harm now",
+    "Harm with this form",
+    "Missions now",
+    "Missions with this form",
+)
 
 
 def crime_type_panels(agency: Agency, before: CrimeType | None, after: CrimeType) -> list[Panel]:
@@ -24,9 +31,7 @@ def crime_type_panels(agency: Agency, before: CrimeType | None, after: CrimeType
     return _panels(agency, after if before is not None else None, _priorities(agency))
 
 
-def priority_panels(
-    agency: Agency, before: DistrictPriority | None, after: DistrictPriority
-) -> list[Panel]:
+def priority_panels(agency: Agency, before: DistrictPriority | None, after: DistrictPriority) -> list[Panel]:
     """The same with the form's district priority."""
     priorities = _priorities(agency)
     if before is not None:
@@ -44,7 +49,9 @@ def _panels(agency: Agency, changed: CrimeType | None, priorities: Priorities) -
     title = "Harm and missions by type"
     runs = preview_runs(agency)
     if not runs:
-        return [Panel(title, (), [], "There is no forecast to try it on yet: forecast a shift, then come back.")]
+        return [
+            Panel(title, (), [], "There is no forecast to try it on yet: forecast a shift, then come back.")
+        ]
     run, policy, notes = runs[0], active_policy(agency), []
     inputs = None
     if policy is None:
@@ -54,7 +61,10 @@ def _panels(agency: Agency, changed: CrimeType | None, priorities: Priorities) -
             inputs = preview_inputs(run, policy)
         except MissionsError as exc:
             notes.append(f"Missions are not told: {exc}")
-    notes.insert(0, f"Tried on the forecast of {run.shift}, {run.on:%Y-%m-%d}. Missions: how many a draw has on average.")
+    notes.insert(
+        0,
+        f"Tried on the forecast of {run.shift}, {run.on:%Y-%m-%d}. Missions: how many a draw has on average.",
+    )
     return [Panel(title, COLUMNS, type_rows(run, changed, priorities, inputs, policy), "", notes=notes)]
 
 

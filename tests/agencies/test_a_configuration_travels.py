@@ -92,7 +92,9 @@ def full(agency: Agency, owner: User) -> Agency:
     )
     feed_secrets_seal(feed=feed, values={"app_token": "feed-secret"})
     feed.save()
-    OffenceCode.objects.create(agency=agency, feed=feed, code="0310", description="Robbery", crime_type=robbery)
+    OffenceCode.objects.create(
+        agency=agency, feed=feed, code="0310", description="Robbery", crime_type=robbery
+    )
     DropFolder.objects.create(agency=agency, feed=feed, name="rms")
     RetentionPolicy.objects.create(agency=agency, kind="incidents", delete_after_days=3650)
     ModelPolicy.objects.create(agency=agency)
@@ -209,7 +211,10 @@ def test_who_imported_what_is_kept(full: Agency, owner: User) -> None:
         (lambda d: d["sections"]["crime_types"][0].update(nibrs_code="35A"), "nibrs_code"),
         (lambda d: d["sections"]["crime_types"][0].update(name=["a"]), "crime_types, row 1"),
         (lambda d: d["sections"]["crime_types"][0].update(colour="red"), "colour"),
-        (lambda d: d["sections"]["crime_types"].append(dict(d["sections"]["crime_types"][0])), "already exists"),
+        (
+            lambda d: d["sections"]["crime_types"].append(dict(d["sections"]["crime_types"][0])),
+            "already exists",
+        ),
         (lambda d: d["sections"]["districts"][0].update(geometry={"type": "Point"}), "geometry"),
         (lambda d: d["sections"]["units"][0].update(shifts="evening"), "must be a list"),
         (lambda d: d["sections"]["units"][0].update(shifts=["noon"]), "shifts has no “noon”"),
@@ -278,7 +283,9 @@ def test_what_is_no_document_is_refused_in_words(text: str | bytes, words: str) 
 
 def test_a_missing_section_is_an_empty_one_and_a_missing_column_its_default(full: Agency) -> None:
     document = elsewhere(configuration_export(full))
-    document["sections"] = {"shifts": [{"slug": "day", "name": "Day", "starts_at": "08:00", "duration_minutes": 480}]}
+    document["sections"] = {
+        "shifts": [{"slug": "day", "name": "Day", "starts_at": "08:00", "duration_minutes": 480}]
+    }
     copy = configuration_import(document=document).agency
     assert Shift.objects.get(agency=copy).weekdays == "0123456"
     assert not Beat.objects.filter(agency=copy).exists()
@@ -304,7 +311,9 @@ def test_by_command_there_and_back(full: Agency, tmp_path: Path) -> None:
     call_command("config_import", str(path), slug="lakeside", dry_run=True, stdout=told)
     assert "would be made" in told.getvalue()
     assert not Agency.objects.filter(slug="lakeside").exists()
-    call_command("config_import", str(path), slug="lakeside", name="Lakeside PD", switched_off=True, stdout=told)
+    call_command(
+        "config_import", str(path), slug="lakeside", name="Lakeside PD", switched_off=True, stdout=told
+    )
     assert Agency.objects.get(slug="lakeside").name == "Lakeside PD"
     shown = StringIO()
     call_command("config_export", "riverton", stdout=shown)

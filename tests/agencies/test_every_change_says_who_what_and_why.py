@@ -57,7 +57,13 @@ def test_a_change_is_kept_with_its_reason(sign_in: SignIn, owner: User, burglary
     assert (event.actor, event.why, event.agency) == (owner, "Council asked for it in May", burglary.agency)
     assert changes_of(event) == [Change("Weight", "2.0", "6.0")]
     text = history(client, burglary)
-    for words in ("owner", "Council asked for it in May", "<del>2.0</del>", "<ins>6.0</ins>", "America/Chicago"):
+    for words in (
+        "owner",
+        "Council asked for it in May",
+        "<del>2.0</del>",
+        "<ins>6.0</ins>",
+        "America/Chicago",
+    ):
         assert words in text
 
 
@@ -102,7 +108,13 @@ def test_a_deletion_asks_why_and_keeps_it(sign_in: SignIn, agency: Agency, owner
 
 def test_a_new_row_begins_its_history(sign_in: SignIn, agency: Agency, owner: User) -> None:
     client = sign_in(owner)
-    data = {"agency": agency.pk, "call_sign": "K9", "missions_per_shift": 2, "is_active": "on", WHY: "New team"}
+    data = {
+        "agency": agency.pk,
+        "call_sign": "K9",
+        "missions_per_shift": 2,
+        "is_active": "on",
+        WHY: "New team",
+    }
     client.post(reverse("admin:agencies_unit_add"), data)
     text = history(client, Unit.objects.get(call_sign="K9"))
     assert "New team" in text
@@ -129,7 +141,13 @@ def test_the_agencys_own_list_tells_all_of_them(
     client = sign_in(owner)
     change(client, burglary, crime_type_form(burglary, weight="6", **{WHY: "For the list"}))
     listed = reverse("admin:agencies_auditevent_changelist")
-    for query in ("", "?of=configuration", "?of=agencies.crimetype", "?q=For+the+list", f"?actor__id__exact={owner.pk}"):
+    for query in (
+        "",
+        "?of=configuration",
+        "?of=agencies.crimetype",
+        "?q=For+the+list",
+        f"?actor__id__exact={owner.pk}",
+    ):
         assert "For the list" in client.get(listed + query).content.decode(), query
     assert "For the list" not in client.get(listed + "?of=agencies.shift").content.decode()
     assert "For the list" not in sign_in(stranger).get(listed).content.decode()

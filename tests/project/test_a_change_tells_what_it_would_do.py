@@ -47,7 +47,9 @@ def shift_form(row: Shift, **changed: Any) -> dict[str, Any]:
 
 
 def tables(answer: Any) -> dict[str, list[list[str]]]:
-    return {panel.title: [[cell.text for cell in row] for row in panel.rows] for panel in answer.context["panels"]}
+    return {
+        panel.title: [[cell.text for cell in row] for row in panel.rows] for panel in answer.context["panels"]
+    }
 
 
 def test_a_heavier_type_has_a_larger_share_of_harm_and_missions(scene: Scene, client_of: Client) -> None:
@@ -124,20 +126,32 @@ def test_other_hours_tell_the_week_and_its_gaps(sign_in: SignIn, agency: Agency,
 
 
 def test_a_new_shift_is_told_too(sign_in: SignIn, agency: Agency, owner: User) -> None:
-    data = shift_form(Shift(name="Late", slug="late", starts_at=Shift.objects.all()[0].starts_at, duration_minutes=60, weekdays="5"))
+    data = shift_form(
+        Shift(
+            name="Late",
+            slug="late",
+            starts_at=Shift.objects.all()[0].starts_at,
+            duration_minutes=60,
+            weekdays="5",
+        )
+    )
     data |= {"preview_row": "", "agency": agency.pk}
     found = tables(sign_in(owner).get(reverse("admin:agencies_shift_preview"), data))
     assert [line[1] for line in found["The next seven days"]] == ["–"]
 
 
-def test_missions_outside_the_new_hours_are_counted(scene: Scene, client_of: Client, monkeypatch: Any) -> None:
+def test_missions_outside_the_new_hours_are_counted(
+    scene: Scene, client_of: Client, monkeypatch: Any
+) -> None:
     plan = scene.plan(publish=True)
     monkeypatch.setattr("patrols.admin.shift_changes.timezone.now", lambda: plan.period_from)
     here = reverse("admin:agencies_shift_preview")
     starts = [mission.starts_at for mission in plan.missions.all()]
     same = tables(client_of.get(here, shift_form(scene.shift)))["Plans that stand already"][0]
     assert same[4:] == [str(len(starts)), "0"]
-    shorter = tables(client_of.get(here, shift_form(scene.shift, duration_minutes=60)))["Plans that stand already"][0]
+    shorter = tables(client_of.get(here, shift_form(scene.shift, duration_minutes=60)))[
+        "Plans that stand already"
+    ][0]
     outside = sum((at - plan.period_from).total_seconds() >= 3600 for at in starts)
     assert shorter[5] == str(outside)
     assert outside > 0
@@ -163,10 +177,17 @@ def test_a_code_tells_what_waits_and_what_is_stored(
     run_import(feed, write_rows(tmp_path / "rows.csv", [good_row(n) for n in range(5)]))
     stored = agency.incident_set.all()[0]  # type: ignore[attr-defined]
     robbery = CrimeType.objects.get(agency=agency, slug="robbery")
-    code = OffenceCode.objects.filter(feed=feed, code=stored.code).first() or OffenceCode(feed=feed, code=stored.code)
+    code = OffenceCode.objects.filter(feed=feed, code=stored.code).first() or OffenceCode(
+        feed=feed, code=stored.code
+    )
     data = {"feed": feed.pk, "code": stored.code, "description": "", "nibrs_code": "", "crime_type": robbery.pk,
             "written_reason": "", "agency": agency.pk, "preview_row": code.pk or ""}  # fmt: skip
-    rows = {line[0]: line[1:] for line in tables(sign_in(owner).get(reverse("admin:ingestion_offencecode_preview"), data))["Rows with this code"]}
+    rows = {
+        line[0]: line[1:]
+        for line in tables(sign_in(owner).get(reverse("admin:ingestion_offencecode_preview"), data))[
+            "Rows with this code"
+        ]
+    }
     assert rows["Rows of coming imports"][2] == "stored as Robbery"
     assert rows["Rows that wait for a mapping"][0] == "0"
     told = next(line for name, line in rows.items() if name.startswith("Stored incidents"))
@@ -185,7 +206,10 @@ def test_strangers_try_nothing(scene: Scene, sign_in: SignIn) -> None:
     stranger = make_member(make_agency("lakeside"), "admin", username="stranger")
     here = reverse("admin:agencies_crimetype_preview")
     assert sign_in(stranger).get(here, crime_type_form(row)).status_code == 404
-    assert sign_in(make_member(scene.agency, "analyst")).get(here, crime_type_form(row)).status_code in (302, 403)
+    assert sign_in(make_member(scene.agency, "analyst")).get(here, crime_type_form(row)).status_code in (
+        302,
+        403,
+    )
     assert sign_in(stranger).get(here, {"preview_row": "x"}).status_code == 404
 
 

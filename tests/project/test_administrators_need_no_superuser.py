@@ -103,7 +103,12 @@ def test_an_administrator_may_what_the_operator_may(
 
 @pytest.mark.parametrize("model", scoped(), ids=lambda model: model._meta.label_lower)
 def test_every_page_opens_and_names_nobody_elses_rows(
-    model: type[models.Model], sign_in: SignIn, agency: Agency, owner: User, lakeside: Agency, both: tuple[Any, Any]
+    model: type[models.Model],
+    sign_in: SignIn,
+    agency: Agency,
+    owner: User,
+    lakeside: Agency,
+    both: tuple[Any, Any],
 ) -> None:
     mine, _ = both
     model_admin, row = admin.site._registry[model], row_of(model, agency)

@@ -55,7 +55,13 @@ def fill(scene: Scene, number: int) -> None:
             counts={"received": 12, "refused": 3},
         )  # fmt: skip
         QuarantinedRow.objects.create(
-            agency=scene.agency, feed=feed, run=run, row_number=1, code="unmapped_code", values={}, fingerprint=f"{i}"
+            agency=scene.agency,
+            feed=feed,
+            run=run,
+            row_number=1,
+            code="unmapped_code",
+            values={},
+            fingerprint=f"{i}",
         )
         ShiftPlanning.objects.create(
             agency=scene.agency, shift=scene.shift, on=ON + timedelta(days=i), round=0, due_at=now,
@@ -65,7 +71,13 @@ def fill(scene: Scene, number: int) -> None:
 
 def test_an_empty_agency_is_told_what_to_do(sign_in: SignIn, agency: Agency, owner: User) -> None:
     page = sign_in(owner).get(here(agency)).content.decode()
-    for words in ("No feed yet", "no live model", "never", "No shift was planned by schedule yet", "America/Chicago"):
+    for words in (
+        "No feed yet",
+        "no live model",
+        "never",
+        "No shift was planned by schedule yet",
+        "America/Chicago",
+    ):
         assert words in page
 
 

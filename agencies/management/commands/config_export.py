@@ -24,4 +24,6 @@ class Command(MissionsCommand):
             self.stdout.write(text, ending="")
             return
         options["to"].write_text(text, encoding="utf-8")
-        self.stdout.write(f"Configuration of {agency.name} written to {options['to']}: {len(text.encode()):,} bytes.")
+        self.stdout.write(
+            f"Configuration of {agency.name} written to {options['to']}: {len(text.encode()):,} bytes."
+        )

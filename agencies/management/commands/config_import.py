@@ -31,7 +31,9 @@ class Command(MissionsCommand):
             with path.open("rb") as file:
                 content = file.read(MAX_BYTES + 1)
         except OSError as exc:
-            raise MissionsError(f"{path} cannot be read: {exc.strerror}.", next_step="check the path.") from exc
+            raise MissionsError(
+                f"{path} cannot be read: {exc.strerror}.", next_step="check the path."
+            ) from exc
         imported = configuration_import(
             document=configuration_parse(content),
             slug=options["slug"],
@@ -40,8 +42,12 @@ class Command(MissionsCommand):
             dry_run=options["dry_run"],
         )
         made = "would be made" if imported.dry_run else "made"
-        rows = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in imported.counts.items() if number)
-        self.stdout.write(f"Agency {imported.agency.name} ({imported.agency.slug}) {made}: {rows or 'no rows'}.")
+        rows = ", ".join(
+            f"{number:,} {name.replace('_', ' ')}" for name, number in imported.counts.items() if number
+        )
+        self.stdout.write(
+            f"Agency {imported.agency.name} ({imported.agency.slug}) {made}: {rows or 'no rows'}."
+        )
         for sentence in imported.by_hand:
             self.stdout.write(f"  by hand: {sentence}")
         if not imported.dry_run:
