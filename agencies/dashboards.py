@@ -32,6 +32,12 @@ class Panel:
     """The list behind it."""
     notes: Sequence[str] = field(default_factory=tuple)
 
+    @property
+    def heads(self) -> list[tuple[str, bool]]:
+        """The columns' names, each with whether it holds numbers: those stand to the right, name and all."""
+        first = self.rows[0] if self.rows else []
+        return [(name, n < len(first) and first[n].number) for n, name in enumerate(self.columns)]
+
 
 Contributor = Callable[[Agency], Sequence[Panel]]
 _contributors: list[tuple[int, str, Contributor]] = []

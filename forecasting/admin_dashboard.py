@@ -68,16 +68,16 @@ def _model_row(agency: Agency, crime_type: CrimeType, version: Any, alarms: dict
         Cell(f"{model_label(version.champion)}, v{version.number}", page),
         Cell(local(version.trained_to, agency)),
         Cell(local(version.approved_at, agency)),
-        Cell(_figure(area.get("hit_rate"), "{:.1%}"), number=True),
+        Cell(_figure(area.get("hit_rate"), "{:.1f} %", 100.0), number=True),
         Cell(_figure(row.get("log_skill"), "{:+.3f}"), number=True),
         Cell(drift, page if raised else "", "bad" if is_open else "warn" if raised else "good"),
     ]
 
 
-def _figure(estimate: Any, shape: str) -> str:
+def _figure(estimate: Any, shape: str, scale: float = 1.0) -> str:
     """The middle of an estimate of the league; a card of an older version may not have it."""
     value = estimate.get("value") if isinstance(estimate, dict) else None
-    return shape.format(value) if isinstance(value, int | float) else "–"
+    return shape.format(scale * value) if isinstance(value, int | float) else "–"
 
 
 dashboards.register(model_panels, order=30)

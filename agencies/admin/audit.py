@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.html import format_html
@@ -13,6 +13,12 @@ from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
 from agencies.configuration import sections
 from agencies.history import changes_of
 from agencies.models import AuditEvent
+
+ABOUT_MANY_ROWS = (
+    *("districts.uploaded", "beats.uploaded", "boundary.set"),
+    *("agency.created", "agency.configuration_imported", "tactic.starter_set_added"),
+)
+"""Changes of the configuration that are about no single row."""
 
 
 class RowKindFilter(admin.SimpleListFilter):
@@ -29,7 +35,8 @@ class RowKindFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
         if self.value() == "configuration":
             labels = [section.model._meta.label_lower for section in sections()]
-            return queryset.filter(model__in=[*labels, "agencies.agency"])
+            rows = Q(model__in=[*labels, "agencies.agency"])
+            return queryset.filter(rows | Q(action__in=ABOUT_MANY_ROWS))
         return queryset.filter(model=self.value()) if self.value() else queryset
 
 

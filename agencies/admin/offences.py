@@ -37,12 +37,14 @@ def offence_choices(current: str = "") -> list[tuple[str, Any]]:
     groups: list[tuple[str, Any]] = [("", "Choose an offence class")]
     known: set[str] = set()
     for entry in OFFENCE_CLASSES:
-        codes = entry.nibrs or (entry.key,)
-        known.update((entry.key, *codes))
+        options = _class_options(entry)
+        # What is offered, not what is known: a type saved as a class of one code would show as "none chosen".
+        known.update(value for value, _ in options)
         suggested = f"suggested weight {entry.default_weight:g}, letter {entry.letter}"
-        groups.append((f"{entry.label} – {suggested}", _class_options(entry)))
+        groups.append((f"{entry.label} – {suggested}", options))
     if current and current not in known:
-        groups.append(("As saved", [(current, current)]))
+        saved = offence_class_of(current)
+        groups.append(("As saved", [(current, f"{saved.label} ({current})" if saved else current)]))
     return groups
 
 

@@ -149,6 +149,11 @@ def test_the_agencys_own_list_tells_all_of_them(
         f"?actor__id__exact={owner.pk}",
     ):
         assert "For the list" in client.get(listed + query).content.decode(), query
+    AuditEvent.objects.create(agency=agency, action="beats.uploaded", subject="Beats of May")
+    AuditEvent.objects.create(agency=agency, action="plan published", subject="Plan of May")
+    configuration = client.get(listed + "?of=configuration").content.decode()
+    assert "Beats of May" in configuration
+    assert "Plan of May" not in configuration
     assert "For the list" not in client.get(listed + "?of=agencies.shift").content.decode()
     assert "For the list" not in sign_in(stranger).get(listed).content.decode()
 

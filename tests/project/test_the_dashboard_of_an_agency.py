@@ -119,7 +119,7 @@ def test_a_model_tells_champion_skill_and_drift(scene: Scene) -> None:
     ModelVersion.objects.filter(pk=version.pk).update(summary={"league": league, "card": "x" * 1000})
     row = next(row for row in texts(panel(scene.agency, "Models")) if row[0] == "Robbery")
     assert f"v{version.number}" in row[1]
-    assert row[4:] == ["12.5%", "+0.123", "no alarm"]
+    assert row[4:] == ["12.5 %", "+0.123", "no alarm"]
 
 
 def test_a_model_of_before_without_figures_still_shows(scene: Scene) -> None:
