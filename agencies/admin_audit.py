@@ -65,9 +65,8 @@ class AuditedAdminMixin:
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if self._may_save(request, obj):
-            base = (
-                kwargs.get("form") or (getattr(self, "add_form", None) if obj is None else None) or self.form
-            )  # type: ignore[attr-defined]
+            own = self.form  # type: ignore[attr-defined]  # the ModelAdmin's
+            base = kwargs.get("form") or (getattr(self, "add_form", None) if obj is None else None) or own
             # A class of its own for each request: the field must not appear on forms that others share.
             kwargs["form"] = type(base)(
                 base.__name__, (base,), {WHY: WhyField(), "__module__": base.__module__}
@@ -153,4 +152,5 @@ def _before(form: Any, name: str) -> Any:
         return initial
     if initial is None or isinstance(initial, Model):
         return initial
+    assert field.queryset is not None
     return field.queryset.model._default_manager.filter(pk=initial).first() or initial

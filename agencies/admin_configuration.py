@@ -85,32 +85,31 @@ def _page(request: HttpRequest, title: str, **context: Any) -> HttpResponse:
     return render(request, "admin/agencies/configuration.html", common | context)
 
 
+def _clone(request: HttpRequest, agency: Agency, form: CloneForm) -> HttpResponse | list[str]:
+    """Make the agency like this one; what is wrong with it, where it cannot be made."""
+    try:
+        made = configuration_clone(agency=agency, actor=request.user, **form.cleaned_data)  # type: ignore[arg-type]
+    except ConfigurationError as exc:
+        form.add_error(None, f"{exc.message} Next step: {exc.next_step}")
+        return exc.problems
+    return _made(request, made)
+
+
 def configuration_view(request: HttpRequest, pk: int) -> HttpResponse:
     """What travels, the button that takes it along and, for the operator, the form that makes an agency like this."""
     agency = _agency(request, pk)
-    form = CloneForm(request.POST or None) if request.user.is_superuser else None
-    problems: list[str] = []
     if request.method == "POST":
         _only_operator(request)
-        assert form is not None
-        if form.is_valid():
-            try:
-                made = configuration_clone(agency=agency, actor=request.user, **form.cleaned_data)  # type: ignore[arg-type]
-            except ConfigurationError as exc:
-                form.add_error(None, f"{exc.message} Next step: {exc.next_step}")
-                problems = exc.problems
-            else:
-                return _made(request, made)
+    form = CloneForm(request.POST or None) if request.user.is_superuser else None
+    told = _clone(request, agency, form) if form is not None and form.is_valid() else []
+    if isinstance(told, HttpResponse):
+        return told
     counted = _counted(configuration_export(agency))
-    return _page(
-        request,
-        f"Configuration of {agency}",
-        agency=agency,
-        counted=[(name, number) for name, number in counted if number],
-        empty=[name for name, number in counted if not number],
-        form=form,
-        problems=problems,
-    )
+    context = {
+        "counted": [(name, number) for name, number in counted if number],
+        "empty": [name for name, number in counted if not number],
+    }
+    return _page(request, f"Configuration of {agency}", agency=agency, form=form, problems=told, **context)
 
 
 def download_view(request: HttpRequest, pk: int) -> HttpResponse:
@@ -153,31 +152,38 @@ def _waiting(request: HttpRequest, form: ImportForm) -> str:
     return str(name)
 
 
+def _try(request: HttpRequest, form: ImportForm, context: dict[str, Any]) -> HttpResponse | None:
+    """Look at the file, or make the agency from it. What is wrong goes onto the form, what it would make into the context."""
+    wants = {name: form.cleaned_data[name] for name in ("slug", "name", "switched_off")}
+    dry_run = "make" not in request.POST
+    try:
+        name = _waiting(request, form)
+        # Kept on the page whatever comes of it: the person mends the slug, and need not choose the file again.
+        context["upload"] = signing.dumps([request.user.pk, name], salt=SALT)
+        with upload_path(name).open("rb") as file:
+            document = configuration_parse(file.read(MAX_BYTES + 1))
+        made = configuration_import(document=document, actor=request.user, dry_run=dry_run, **wants)  # type: ignore[arg-type]
+    except ConfigurationError as exc:
+        form.add_error(None, f"{exc.message} Next step: {exc.next_step}")
+        context["problems"] = exc.problems
+        return None
+    except MissionsError as exc:
+        form.add_error("file", str(exc))
+        return None
+    context["made"] = made
+    if dry_run:
+        return None
+    upload_delete(name)
+    return _made(request, made)
+
+
 def import_view(request: HttpRequest) -> HttpResponse:
     """Choose a file; look at what it would make; make it. The first look changes nothing."""
     _only_operator(request)
     form = ImportForm(request.POST or None, request.FILES or None)
     context: dict[str, Any] = {"form": form, "importing": True}
-    if request.method != "POST" or not form.is_valid():
-        return _page(request, "Import a configuration", **context)
-    wants = {name: form.cleaned_data[name] for name in ("slug", "name", "switched_off")}
-    try:
-        name = _waiting(request, form)
-        with upload_path(name).open("rb") as file:
-            document = configuration_parse(file.read(MAX_BYTES + 1))
-        dry_run = "make" not in request.POST
-        made = configuration_import(document=document, actor=request.user, dry_run=dry_run, **wants)  # type: ignore[arg-type]
-    except ConfigurationError as exc:
-        form.add_error(None, f"{exc.message} Next step: {exc.next_step}")
-        context["problems"] = exc.problems
-    except MissionsError as exc:
-        form.add_error("file", str(exc))
-    else:
-        if not dry_run:
-            upload_delete(name)
-            return _made(request, made)
-        context |= {"made": made, "upload": signing.dumps([request.user.pk, name], salt=SALT)}
-    return _page(request, "Import a configuration", **context)
+    done = _try(request, form, context) if form.is_valid() else None
+    return done or _page(request, "Import a configuration", **context)
 
 
 def urls(admin_site: AdminSite) -> list[URLPattern]:

@@ -57,8 +57,8 @@ def _model_row(agency: Agency, crime_type: CrimeType, version: Any, alarms: dict
         training = reverse("admin:forecasting_trainingrun_changelist")
         return [name, Cell("no live model", training, "warn"), *[Cell("–") for _ in MODELS[2:]]]
     league = version.league if isinstance(version.league, list) else []
-    row = next((row for row in league if row.get("name") == version.champion), {})
-    area = next((area for area in row.get("areas", []) if area.get("area") == "1%"), {})
+    row: dict[str, Any] = next((row for row in league if row.get("name") == version.champion), {})
+    area: dict[str, Any] = next((area for area in row.get("areas", []) if area.get("area") == "1%"), {})
     raised = alarms.get(version.pk, ())
     is_open = any(alarm.is_open for alarm in raised)
     drift = "Alarm" if is_open else "Alarm, acknowledged" if raised else "no alarm"
