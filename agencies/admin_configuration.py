@@ -138,6 +138,12 @@ def _made(request: HttpRequest, made: ImportedConfiguration) -> HttpResponse:
     return HttpResponseRedirect(reverse("admin:agencies_agency_change", args=[made.agency.pk]))
 
 
+def _taken(request: HttpRequest, made: ImportedConfiguration, name: str) -> HttpResponse:
+    """The agency is there: its file is no longer needed."""
+    upload_delete(name)
+    return _made(request, made)
+
+
 def _waiting(request: HttpRequest, form: ImportForm) -> str:
     """The name of the file that waits: newly sent, or the one that the page was about. Raises ``MissionsError``."""
     if (sent := form.cleaned_data["file"]) is not None:
@@ -155,14 +161,14 @@ def _waiting(request: HttpRequest, form: ImportForm) -> str:
 def _try(request: HttpRequest, form: ImportForm, context: dict[str, Any]) -> HttpResponse | None:
     """Look at the file, or make the agency from it. What is wrong goes onto the form, what it would make into the context."""
     wants = {name: form.cleaned_data[name] for name in ("slug", "name", "switched_off")}
-    dry_run = "make" not in request.POST
+    look = "make" not in request.POST
     try:
         name = _waiting(request, form)
         # Kept on the page whatever comes of it: the person mends the slug, and need not choose the file again.
         context["upload"] = signing.dumps([request.user.pk, name], salt=SALT)
         with upload_path(name).open("rb") as file:
             document = configuration_parse(file.read(MAX_BYTES + 1))
-        made = configuration_import(document=document, actor=request.user, dry_run=dry_run, **wants)  # type: ignore[arg-type]
+        made = configuration_import(document=document, actor=request.user, dry_run=look, **wants)  # type: ignore[arg-type]
     except ConfigurationError as exc:
         form.add_error(None, f"{exc.message} Next step: {exc.next_step}")
         context["problems"] = exc.problems
@@ -171,10 +177,7 @@ def _try(request: HttpRequest, form: ImportForm, context: dict[str, Any]) -> Htt
         form.add_error("file", str(exc))
         return None
     context["made"] = made
-    if dry_run:
-        return None
-    upload_delete(name)
-    return _made(request, made)
+    return None if look else _taken(request, made, name)
 
 
 def import_view(request: HttpRequest) -> HttpResponse:
