@@ -1,42 +1,93 @@
-"""What an administrator changes is kept: who, when, what it was and what it became."""
+"""What an administrator changes is kept: who, when, why, what it was and what it became; and shown on the row's page."""
 
-from collections.abc import Iterable
 from typing import Any
 
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 
+from agencies.engine.free_text import text_about_person
+from agencies.history import changes_of, plain_value
+from agencies.models import AuditEvent
 from agencies.services import audit_record
 
-MAX_TEXT = 500
+WHY = "change_reason"
+WHY_HELP = (
+    "One sentence for those who read the history: what is it for? Kept with your name and what changed. Write nothing "
+    "about a person."
+)
+PER_PAGE = 50
 
 
-def plain_value(value: Any) -> Any:
-    """A form's value as it may stand in the audit log: related rows by name, areas by the number of their points."""
-    if value is None or isinstance(value, (bool, int, float)):
-        return value
-    if isinstance(value, Model):
-        return str(value)
-    if isinstance(value, dict) and "coordinates" in value:
-        return f"area of {str(value['coordinates']).count('[') - 2} points"
-    if isinstance(value, Iterable) and not isinstance(value, (str, bytes, dict)):
-        return [plain_value(item) for item in value]
-    return str(value)[:MAX_TEXT]
+def why_refused(text: str) -> str:
+    """What is wrong with a reason, in words; empty where nothing is."""
+    about = text_about_person(text)
+    return f"This seems to hold {about}, which is never kept. Write about the setting only." if about else ""
+
+
+class WhyField(forms.CharField):
+    """The reason for a change. By itself it is no change: a reason without one is not kept."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            required=False,
+            max_length=500,
+            label="Why this change",
+            help_text=WHY_HELP,
+            widget=forms.TextInput(attrs={"class": "vTextField", "autocomplete": "off"}),
+        )
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return False
+
+    def validate(self, value: Any) -> None:
+        super().validate(value)
+        if problem := why_refused(value or ""):
+            raise ValidationError(problem)
 
 
 class AuditedAdminMixin:
-    """Put before an ``AgencyScopedAdmin``: every row that it adds, changes or deletes leaves an ``AuditEvent``."""
+    """Put before an ``AgencyScopedAdmin``: every row that it adds, changes or deletes leaves an ``AuditEvent``.
+
+    Its forms ask why, and its history page shows who changed what, when and why, column by column.
+    """
 
     audit_hidden_fields: tuple[str, ...] = ()
     """Fields whose values are not written down, only that they changed."""
 
-    def audit(self, request: HttpRequest, obj: Any, action: str, detail: dict[str, Any]) -> None:
+    def _may_save(self, request: HttpRequest, obj: Any) -> bool:
+        may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)  # type: ignore[attr-defined]
+        return bool(may)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if self._may_save(request, obj):
+            own = self.form  # type: ignore[attr-defined]  # the ModelAdmin's
+            base = kwargs.get("form") or (getattr(self, "add_form", None) if obj is None else None) or own
+            # A class of its own for each request: the field must not appear on forms that others share.
+            kwargs["form"] = type(base)(
+                base.__name__, (base,), {WHY: WhyField(), "__module__": base.__module__}
+            )
+        return super().get_form(request, obj, change=change, **kwargs)  # type: ignore[misc]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)  # type: ignore[misc]
+        return [*fieldsets, ("Why", {"fields": (WHY,)})] if self._may_save(request, obj) else fieldsets
+
+    def audit(
+        self, request: HttpRequest, obj: Any, action: str, detail: dict[str, Any], why: str = ""
+    ) -> None:
         audit_record(
             agency=self.agency_of(obj) if action != "deleted" or self.agency_of(obj) != obj else None,  # type: ignore[attr-defined]
             actor=request.user,  # type: ignore[arg-type]  # the admin lets nobody anonymous in
             action=f"{obj._meta.model_name}.{action}",
             subject=str(obj),
             detail={"id": obj.pk, **detail},
+            why=why,
+            row=obj,
         )
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
@@ -44,7 +95,7 @@ class AuditedAdminMixin:
         changed = {
             name: "changed"
             if name in self.audit_hidden_fields
-            else [plain_value(form.initial.get(name)), plain_value(form.cleaned_data.get(name))]
+            else [plain_value(_before(form, name)), plain_value(form.cleaned_data.get(name))]
             for name in form.changed_data
         }
         for formset in formsets:
@@ -53,14 +104,53 @@ class AuditedAdminMixin:
             for row in formset.deleted_objects:
                 changed[f"{row._meta.verbose_name} deleted"] = str(row)
         if changed or not change:
-            self.audit(request, form.instance, "changed" if change else "added", {"changed": changed})
+            why = form.cleaned_data.get(WHY, "")
+            self.audit(request, form.instance, "changed" if change else "added", {"changed": changed}, why)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         # Before the deletion: afterwards the row has no number.
-        self.audit(request, obj, "deleted", {})
+        self.audit(request, obj, "deleted", {}, request.POST.get(WHY, "").strip()[:500])
         super().delete_model(request, obj)  # type: ignore[misc]
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         for obj in queryset:
             self.audit(request, obj, "deleted", {})
         super().delete_queryset(request, queryset)  # type: ignore[misc]
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        if request.method == "POST" and (problem := why_refused(request.POST.get(WHY, ""))):
+            messages.error(request, f"Nothing was deleted. Why: {problem}")
+            return HttpResponseRedirect(request.path)
+        extra = {"why_name": WHY, "why_help": WHY_HELP, **(extra_context or {})}
+        answer: HttpResponse = super().delete_view(request, object_id, extra)  # type: ignore[misc]
+        return answer
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """The row's own audit events, newest first, with what each column was and became. Not Django's log: that has no values."""
+        answer: HttpResponse = super().history_view(request, object_id, extra_context)  # type: ignore[misc]
+        if not isinstance(answer, TemplateResponse):
+            return answer
+        row = answer.context_data["object"]  # type: ignore[index]
+        events = AuditEvent.objects.filter(model=row._meta.label_lower, row_id=row.pk).select_related(
+            "actor", "agency"
+        )
+        page = Paginator(events, PER_PAGE).get_page(request.GET.get("p"))
+        answer.context_data |= {  # type: ignore[operator]
+            "events": [(event, changes_of(event)) for event in page],
+            "event_page": page,
+            "time_zone": getattr(self.agency_of(row), "time_zone", "UTC"),  # type: ignore[attr-defined]
+        }
+        answer.template_name = "admin/agencies/history.html"
+        return answer
+
+
+def _before(form: Any, name: str) -> Any:
+    """What a column held: forms know related rows by their numbers, which say nothing to a reader."""
+    initial = form.initial.get(name)
+    field = form.fields.get(name)
+    if isinstance(field, forms.ModelMultipleChoiceField) or not isinstance(field, forms.ModelChoiceField):
+        return initial
+    if initial is None or isinstance(initial, Model):
+        return initial
+    assert field.queryset is not None
+    return field.queryset.model._default_manager.filter(pk=initial).first() or initial

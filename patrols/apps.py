@@ -10,6 +10,8 @@ class PatrolsConfig(AppConfig):
     def ready(self) -> None:
         # Here and not on import of the models: the register is a service of another room.
         from patrols import receivers  # noqa: F401  # connects itself
+        from patrols.configuration import register_own
         from patrols.retention import register
 
         register()
+        register_own()

@@ -17,6 +17,9 @@ class TacticsConfig(AppConfig):
         from tactics.retention import register
 
         register()
+        from tactics.configuration import register_own
+
+        register_own()
         post_migrate.connect(_triggers, sender=self, dispatch_uid="tactics: frozen studies")
 
 

@@ -23,6 +23,8 @@ ROOMS = ("agencies", "ingestion", "forecasting", "patrols", "tactics", "missions
 IN_ORDER_OF_USE = (
     "demo",
     "agency_create",
+    "config_export",
+    "config_import",
     "import_geography",
     "grid_build",
     "codes_import",

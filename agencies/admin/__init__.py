@@ -1,5 +1,25 @@
 """The agency administrator's work: who and where, before anything is imported, forecast or planned."""
 
-from agencies.admin import agency, audit, geography, offences, people, setup, shifts, third_party
+from agencies.admin import (
+    agency,
+    audit,
+    geography,
+    offences,
+    people,
+    setup,
+    shift_changes,
+    shifts,
+    third_party,
+)
 
-__all__ = ["agency", "audit", "geography", "offences", "people", "setup", "shifts", "third_party"]
+__all__ = [
+    "agency",
+    "audit",
+    "geography",
+    "offences",
+    "people",
+    "setup",
+    "shift_changes",
+    "shifts",
+    "third_party",
+]

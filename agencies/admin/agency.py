@@ -7,12 +7,15 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from agencies import admin_geography
+from agencies import admin_configuration, admin_geography, dashboards
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm, administered_agencies
+from agencies.admin_clock import local
 from agencies.admin_maps import AreaAdminMixin
 from agencies.models import Agency, AuditEvent, BaseMap, Beat, District
 from agencies.services import boundary_derive
@@ -76,9 +79,25 @@ class AgencyAdmin(AuditedAdminMixin, AreaAdminMixin, AgencyScopedAdmin):
                 view(require_POST(self.boundary_derive_view)),
                 name="agencies_agency_boundary_derive",
             ),
+            path("<int:pk>/dashboard/", view(self.dashboard_view), name="agencies_agency_dashboard"),
+            *admin_configuration.urls(self.admin_site),
             *admin_geography.urls(self.admin_site),
             *super().get_urls(),
         ]
+
+    def dashboard_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """How the agency's feeds, runs and models are doing."""
+        agency = administered_agencies(request).filter(pk=pk).first()
+        if agency is None:
+            raise Http404("No such agency.")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"How {agency} is doing",
+            "agency": agency,
+            "panels": dashboards.panels(agency),
+            "now": local(timezone.now(), agency),
+        }
+        return TemplateResponse(request, "admin/agencies/dashboard.html", context)
 
     def context_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The agency's boundary, districts and beats as GeoJSON, without the row that is being edited."""

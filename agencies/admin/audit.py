@@ -4,21 +4,50 @@ import json
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.utils.html import format_html
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
+from agencies.configuration import sections
+from agencies.history import changes_of
 from agencies.models import AuditEvent
+
+ABOUT_MANY_ROWS = (
+    *("districts.uploaded", "beats.uploaded", "boundary.set"),
+    *("agency.created", "agency.configuration_imported", "tactic.starter_set_added"),
+)
+"""Changes of the configuration that are about no single row."""
+
+
+class RowKindFilter(admin.SimpleListFilter):
+    """Changes of the configuration, or of one of its tables."""
+
+    title = "what was changed"
+    parameter_name = "of"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        tables = [section.model._meta for section in sections()]
+        named = sorted((str(meta.verbose_name_plural).capitalize(), meta.label_lower) for meta in tables)
+        return [("configuration", "The configuration"), *((label, words) for words, label in named)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
+        if self.value() == "configuration":
+            labels = [section.model._meta.label_lower for section in sections()]
+            rows = Q(model__in=[*labels, "agencies.agency"])
+            return queryset.filter(rows | Q(action__in=ABOUT_MANY_ROWS))
+        return queryset.filter(model=self.value()) if self.value() else queryset
 
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
-    list_display = ("at", "agency", "actor_name", "action", "subject")
-    list_filter = ("agency", "action", "at")
-    search_fields = ("subject", "action")
+    list_display = ("at", "agency", "actor_name", "subject", "changes", "why")
+    list_filter = ("agency", RowKindFilter, "at", "actor", "action")
+    search_fields = ("subject", "action", "why")
     list_select_related = ("agency", "actor")
     date_hierarchy = "at"
-    fields = ("at", "agency", "actor_name", "action", "subject", "what")
+    fields = ("at", "agency", "actor_name", "action", "subject", "why", "changes", "what")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fields
@@ -27,6 +56,13 @@ class AuditEventAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     def actor_name(self, event: AuditEvent) -> str:
         return str(event.actor) if event.actor else "a command or the worker"
 
-    @admin.display(description="detail")
+    @admin.display(description="what")
+    def changes(self, event: AuditEvent) -> str:
+        """Each column with what it was and became."""
+        return render_to_string(
+            "admin/agencies/_changes.html", {"event": event, "changes": changes_of(event)}
+        )
+
+    @admin.display(description="as recorded")
     def what(self, event: AuditEvent) -> str:
         return format_html("<pre>{}</pre>", json.dumps(event.detail, indent=2, ensure_ascii=False))

@@ -11,6 +11,7 @@ from django.utils.text import slugify
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
 from agencies.admin_maps import ProjectTemplateMixin
+from agencies.admin_preview import PreviewFormMixin
 from agencies.engine.offence_policy import OFFENCE_CLASSES, OffenceClass, offence_class_of
 from agencies.engine.palette import OKABE_ITO, suggested_colour
 from agencies.models import CrimeType, DistrictPriority
@@ -36,12 +37,14 @@ def offence_choices(current: str = "") -> list[tuple[str, Any]]:
     groups: list[tuple[str, Any]] = [("", "Choose an offence class")]
     known: set[str] = set()
     for entry in OFFENCE_CLASSES:
-        codes = entry.nibrs or (entry.key,)
-        known.update((entry.key, *codes))
+        options = _class_options(entry)
+        # What is offered, not what is known: a type saved as a class of one code would show as "none chosen".
+        known.update(value for value, _ in options)
         suggested = f"suggested weight {entry.default_weight:g}, letter {entry.letter}"
-        groups.append((f"{entry.label} – {suggested}", _class_options(entry)))
+        groups.append((f"{entry.label} – {suggested}", options))
     if current and current not in known:
-        groups.append(("As saved", [(current, current)]))
+        saved = offence_class_of(current)
+        groups.append(("As saved", [(current, f"{saved.label} ({current})" if saved else current)]))
     return groups
 
 
@@ -99,7 +102,7 @@ class CrimeTypeForm(AgencyScopedForm):
 
 
 @admin.register(CrimeType)
-class CrimeTypeAdmin(AuditedAdminMixin, AgencyScopedAdmin):
+class CrimeTypeAdmin(PreviewFormMixin, AuditedAdminMixin, AgencyScopedAdmin):
     form = CrimeTypeForm
     list_display = ("name", "box", "agency", "nibrs_code", "weight", "is_active")
     list_filter = ("agency", "is_active")
@@ -133,7 +136,7 @@ class CrimeTypeAdmin(AuditedAdminMixin, AgencyScopedAdmin):
 
 
 @admin.register(DistrictPriority)
-class DistrictPriorityAdmin(AuditedAdminMixin, AgencyScopedAdmin):
+class DistrictPriorityAdmin(PreviewFormMixin, AuditedAdminMixin, AgencyScopedAdmin):
     list_display = ("district", "crime_type", "agency", "multiplier")
     list_filter = ("agency", "district", "crime_type")
     list_select_related = ("agency", "district", "crime_type")

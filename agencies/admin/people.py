@@ -9,7 +9,7 @@ from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from agencies.admin_audit import AuditedAdminMixin
+from agencies.admin_audit import WHY, AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedInline, administered_agencies, people_of
 from agencies.models import Agency, Membership, Role, Unit, User
 from agencies.services import person_create
@@ -159,11 +159,14 @@ class PersonAdmin(AuditedAdminMixin, AgencyScopedAdmin, DjangoUserAdmin):  # typ
             role=form.cleaned_data["role"],
             unit=form.cleaned_data.get("unit"),
             actor=request.user,  # type: ignore[arg-type]  # the admin lets nobody anonymous in
+            why=form.cleaned_data.get(WHY, ""),
         )
 
-    def audit(self, request: HttpRequest, obj: Any, action: str, detail: dict[str, Any]) -> None:
+    def audit(
+        self, request: HttpRequest, obj: Any, action: str, detail: dict[str, Any], why: str = ""
+    ) -> None:
         if action != "added":  # person_create has written that
-            super().audit(request, obj, action, detail)
+            super().audit(request, obj, action, detail, why)
 
     @admin.display(description="roles")
     def roles(self, user: User) -> str:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
+from agencies.admin_preview import PreviewFormMixin
 from agencies.engine.shift_clock import ShiftHours, ShiftInstance, instances_between
 from agencies.models import Shift, Unit
 
@@ -84,7 +85,7 @@ def _row(instance: ShiftInstance, shift: Shift, zone: ZoneInfo) -> dict[str, Any
 
 
 @admin.register(Shift)
-class ShiftAdmin(AuditedAdminMixin, AgencyScopedAdmin):
+class ShiftAdmin(PreviewFormMixin, AuditedAdminMixin, AgencyScopedAdmin):
     form = ShiftForm
     list_display = ("name", "agency", "hours", "days")
     list_filter = ("agency",)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.db.models import Model
+
 from agencies.models import Agency, AuditEvent, User
 
 
@@ -12,9 +14,20 @@ def audit_record(
     action: str,
     subject: str,
     detail: dict[str, Any] | None = None,
+    why: str = "",
+    row: Model | None = None,
 ) -> AuditEvent:
-    """Keep who did what, to what, and why. One query."""
-    event = AuditEvent(agency=agency, actor=actor, action=action, subject=subject[:200], detail=detail or {})
+    """Keep who did what, to what, and why. One query. ``row``: whose history the event belongs to, beside the agency's."""
+    event = AuditEvent(
+        agency=agency,
+        actor=actor,
+        action=action,
+        subject=subject[:200],
+        why=why,
+        model=row._meta.label_lower if row is not None else "",
+        row_id=row.pk if row is not None else None,
+        detail=detail or {},
+    )
     # Without a person (a command) and without detail the event is still a fact.
     event.full_clean(exclude=["agency", "actor", "detail"])
     event.save()

@@ -8,7 +8,13 @@ from agencies.services.audit import audit_record
 
 @transaction.atomic
 def person_create(
-    *, agency: Agency, user: User, role: str, unit: Unit | None = None, actor: User | None = None
+    *,
+    agency: Agency,
+    user: User,
+    role: str,
+    unit: Unit | None = None,
+    actor: User | None = None,
+    why: str = "",
 ) -> Membership:
     """Save a new person (password already set) and their membership, both or neither."""
     user.full_clean()
@@ -22,5 +28,7 @@ def person_create(
         action="person.created",
         subject=user.username,
         detail={"role": role, "unit": str(unit) if unit else ""},
+        why=why,
+        row=user,
     )
     return membership

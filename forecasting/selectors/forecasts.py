@@ -1,6 +1,7 @@
 """Reading forecasts: expected counts per cell, harm, and the models that made them."""
 
 import datetime as dt
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -86,18 +87,26 @@ def expected_by_type(run: ForecastRun) -> dict[CrimeType, Floats32]:
     return {surface.crime_type: surface_values(surface, grid) for surface in surfaces}
 
 
-def type_weights(run: ForecastRun, crime_types: list[CrimeType]) -> dict[CrimeType, Floats]:
+def type_weights(
+    run: ForecastRun,
+    crime_types: list[CrimeType],
+    *,
+    priorities: Mapping[tuple[int, int], float] | None = None,
+) -> dict[CrimeType, Floats]:
     """Return what one expected crime of each type counts in each cell: weight × the district's priority.
 
-    Three queries. A cell belongs to the district of its beat; outside all beats the plain weight holds.
+    ``priorities``, by district and type, are tried instead of the saved ones. Three queries. A cell belongs to the district of its beat; outside all beats the plain weight holds.
     """
     grid = run_grid(run)
-    multipliers = {
-        (district, crime_type): multiplier
-        for district, crime_type, multiplier in DistrictPriority.objects.filter(
-            agency_id=run.agency_id
-        ).values_list("district_id", "crime_type_id", "multiplier")
-    }
+    multipliers = priorities
+    if multipliers is None:
+        rows = DistrictPriority.objects.filter(agency_id=run.agency_id)
+        multipliers = {
+            (district, crime_type): multiplier
+            for district, crime_type, multiplier in rows.values_list(
+                "district_id", "crime_type_id", "multiplier"
+            )
+        }
     weights = {row: np.full(grid.n_cells, row.weight) for row in crime_types}
     if not multipliers:
         return weights

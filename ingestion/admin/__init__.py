@@ -3,7 +3,9 @@
 from ingestion.admin import (
     agency_keys,
     census,
+    code_changes,
     codes,
+    dashboard,
     drops,
     feeds,
     layers,
@@ -18,7 +20,9 @@ from ingestion.admin import (
 __all__ = [
     "agency_keys",
     "census",
+    "code_changes",
     "codes",
+    "dashboard",
     "drops",
     "feeds",
     "layers",

@@ -10,13 +10,14 @@ from django.utils.html import format_html
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin
+from agencies.admin_preview import PreviewFormMixin
 from ingestion import services
 from ingestion.models import OffenceCode, QuarantinedRow
 from ingestion.tasks import import_task
 
 
 @admin.register(OffenceCode)
-class OffenceCodeAdmin(AuditedAdminMixin, AgencyScopedAdmin):
+class OffenceCodeAdmin(PreviewFormMixin, AuditedAdminMixin, AgencyScopedAdmin):
     list_display = ("code", "description", "nibrs_code", "crime_type", "is_ignored", "feed")
     list_filter = ("feed", "crime_type", "is_ignored", "agency")
     list_select_related = ("feed", "crime_type", "agency")

@@ -12,6 +12,14 @@ def _list(model: str, agency: Agency) -> str:
     return f"{reverse(f'admin:ingestion_{model}_changelist')}?agency__id__exact={agency.pk}"
 
 
+def _next_feed(agency: Agency, feeds: list[Feed]) -> str:
+    """Where a feed is mapped: straight at the one that waits for it, else the list, else a new one."""
+    waiting = [feed for feed in feeds if not feed.mapping]
+    if len(waiting) == 1:
+        return reverse("admin:ingestion_feed_upload", args=[waiting[0].pk])
+    return _list("feed", agency) if feeds else reverse("admin:ingestion_feed_add")
+
+
 def ingestion_items(agency: Agency) -> list[ChecklistItem]:
     """Feed, incidents, unmapped codes, context layers. Four short queries."""
     # Calendars and weather need no mapping: counted among the others, they would never be done.
@@ -28,7 +36,7 @@ def ingestion_items(agency: Agency) -> list[ChecklistItem]:
             "A feed with a mapping",
             bool(mapped),
             "Says how the agency's files are read.",
-            _list("feed", agency) if feeds else reverse("admin:ingestion_feed_add"),
+            _next_feed(agency, feeds),
             f"{len(mapped)} of {len(feeds)} feeds mapped" if feeds else "",
         ),
         ChecklistItem(

@@ -54,6 +54,7 @@ def offence_code_choose(
                 "is_ignored": entry.is_ignored,
                 "reason": entry.written_reason,
             },
+            row=entry,
         )
     return entry
 

@@ -1,5 +1,25 @@
 """How the agency administrator steers patrols: policy, suppressions, plans, and what was done."""
 
-from patrols.admin import additions, plans, policies, records, schedules, setup
+from patrols.admin import (
+    additions,
+    dashboard,
+    plans,
+    policies,
+    records,
+    schedules,
+    setup,
+    shift_changes,
+    weight_changes,
+)
 
-__all__ = ["additions", "plans", "policies", "records", "schedules", "setup"]
+__all__ = [
+    "additions",
+    "dashboard",
+    "plans",
+    "policies",
+    "records",
+    "schedules",
+    "setup",
+    "shift_changes",
+    "weight_changes",
+]

@@ -98,7 +98,8 @@ class PatrolPolicyAdmin(PolicyPreviewMixin, AuditedAdminMixin, AgencyScopedAdmin
                     actor=request.user,  # type: ignore[arg-type]  # the admin lets nobody anonymous in
                     action="patrolpolicy.activated",
                     subject=policy.name,
-                    detail={"id": policy.pk},
+                    detail={"id": policy.pk, "changed": {"is_active": [False, True]}},
+                    row=policy,
                 )
             self.message_user(
                 request, f"“{policy.name}” is active: plans drawn from now on use it.", messages.SUCCESS

@@ -52,6 +52,7 @@ def policy_dial_set(
         )
     audit_record(
         agency=agency, actor=actor, action="patrolpolicy.dial_set", subject=policy.name,
-        detail={"id": policy.pk, "dial": dial, "from": was, "to": value, "reason": reason},
+        detail={"id": policy.pk, "dial": dial, "from": was, "to": value, "reason": reason, "changed": {dial: [was, value]}},
+        why=reason, row=policy,
     )  # fmt: skip
     return policy

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from agencies.admin.offences import offence_choices
 from agencies.engine.offence_policy import OFFENCE_CLASSES
 from agencies.models import Agency, AuditEvent, CrimeType, User
 
@@ -93,3 +94,10 @@ def test_a_district_in_use_is_kept_and_the_page_says_why(
     assert "cannot be deleted: other rows use it" in client.get(address).content.decode()
     assert client.post(address, {"post": "yes"}).status_code == 200
     district.refresh_from_db()
+
+
+@pytest.mark.parametrize("code", ["homicide", "burglary", "120", "theft", "23A", "gunfire"])
+def test_what_is_saved_is_among_the_choices(code: str) -> None:
+    """A type that was saved as a class of one code showed as “none chosen”, and could not be saved again."""
+    offered = [value for _, options in offence_choices(code)[1:] for value, _ in options]
+    assert offered.count(code) == 1

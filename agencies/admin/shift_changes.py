@@ -1,0 +1,97 @@
+"""What other hours of a shift would mean: the coming week, and how the day is covered."""
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+
+from agencies import previews
+from agencies.dashboards import Cell, Panel
+from agencies.engine.shift_clock import ShiftHours, ShiftInstance, instances_between
+from agencies.models import Agency, Shift
+
+WEEK_MINUTES = 7 * 24 * 60
+COMING = dt.timedelta(days=7)
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def hours_of(shift: Shift) -> ShiftHours:
+    """The shift as the clock knows it."""
+    return ShiftHours(shift.slug, shift.starts_at, shift.duration_minutes, shift.weekday_numbers)
+
+
+def shift_panels(agency: Agency, before: Shift | None, after: Shift) -> list[Panel]:
+    """The coming week's instances as they are and as they would be; hours a week with no shift, or more than one. One query."""
+    now = dt.datetime.now(tz=dt.UTC)
+    zone = ZoneInfo(agency.time_zone)
+    was = {i.on: i for i in _coming(before, now, zone)} if before else {}
+    new = {i.on: i for i in _coming(after, now, zone)}
+    rows = []
+    for on in sorted(set(was) | set(new)):
+        here, there = _told(was.get(on), zone), _told(new.get(on), zone)
+        tone = "" if here == there else "warn"
+        rows.append([Cell(f"{on:%a %-d %b}"), Cell(here), Cell(there, tone=tone)])
+    others = list(Shift.objects.filter(agency=agency).exclude(pk=after.pk))
+    return [
+        Panel(
+            "The next seven days",
+            ("Starts on", "Now", "With this form"),
+            rows,
+            "It starts on no day of the coming week.",
+            notes=(f"By the clock in {agency.time_zone}.",),
+        ),
+        Panel(
+            "An ordinary week of all shifts",
+            ("", "Now", "With this form"),
+            _coverage_rows([*others, *([before] if before else [])], [*others, after]),
+            "",
+        ),
+    ]
+
+
+def _coming(shift: Shift, now: dt.datetime, zone: ZoneInfo) -> list[ShiftInstance]:
+    return instances_between([hours_of(shift)], now, now + COMING, zone)
+
+
+def _told(instance: ShiftInstance | None, zone: ZoneInfo) -> str:
+    if instance is None:
+        return "–"
+    return f"{instance.from_utc.astimezone(zone):%H:%M}–{instance.to_utc.astimezone(zone):%H:%M}"
+
+
+def week_cover(shifts: list[Shift]) -> npt.NDArray[np.int64]:
+    """How many shifts run in each minute of an ordinary week that begins on Monday, int[10080]; Sunday's run on into Monday."""
+    cover = np.zeros(WEEK_MINUTES, dtype=np.int64)
+    for shift in shifts:
+        for day in shift.weekday_numbers:
+            first = day * 24 * 60 + shift.start_minute
+            cover[(first + np.arange(shift.duration_minutes)) % WEEK_MINUTES] += 1
+    return cover
+
+
+def _coverage_rows(was: list[Shift], new: list[Shift]) -> list[list[Cell]]:
+    before, after = week_cover(was), week_cover(new)
+    rows = []
+    for label, told in (
+        ("Hours without any shift", lambda cover: _hours(cover == 0)),
+        ("Hours in more than one shift", lambda cover: _hours(cover > 1)),
+        ("First gap", lambda cover: _first(cover == 0)),
+    ):
+        here, there = told(before), told(after)
+        rows.append([Cell(label), Cell(here), Cell(there, tone="" if here == there else "warn")])
+    return rows
+
+
+def _hours(minutes: npt.NDArray[np.bool_]) -> str:
+    return f"{int(minutes.sum()) / 60:g} h"
+
+
+def _first(minutes: npt.NDArray[np.bool_]) -> str:
+    if not minutes.any():
+        return "none"
+    at = int(np.argmax(minutes))
+    return f"{DAYS[at // 1440]} {at % 1440 // 60:02d}:{at % 60:02d}"
+
+
+previews.register(Shift, shift_panels, order=10)

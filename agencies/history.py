@@ -1,0 +1,88 @@
+"""Audit events as people read them: each changed column with what it was and what it became."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Model
+
+from agencies.models import AuditEvent
+
+MAX_TEXT = 500
+
+
+def plain_value(value: Any) -> Any:
+    """A form's value as it may stand in the audit log: related rows by name, areas by the number of their points."""
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, Model):
+        return str(value)
+    if isinstance(value, dict) and "coordinates" in value:
+        return f"area of {str(value['coordinates']).count('[') - 2} points"
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes, dict)):
+        return [plain_value(item) for item in value]
+    return str(value)[:MAX_TEXT]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One column of a change. ``before`` and ``after`` are texts; both empty where the values are not kept."""
+
+    label: str
+    before: str
+    after: str
+    kept: bool = True
+
+
+@lru_cache(maxsize=2_048)
+def _label(model: str, name: str) -> str:
+    try:
+        words = str(apps.get_model(model)._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+    except (LookupError, ValueError, FieldDoesNotExist, AttributeError):
+        words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def _shown(value: Any, model: str, name: str) -> str:
+    if value is None or value == "" or value == []:
+        return "empty"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value)
+    return (
+        _choice(model, name, value)
+        if isinstance(value, str)
+        else f"{value:,}"
+        if isinstance(value, int)
+        else str(value)
+    )
+
+
+def _choice(model: str, name: str, value: str) -> str:
+    try:
+        choices = dict(apps.get_model(model)._meta.get_field(name).flatchoices)  # type: ignore[union-attr]
+    except (LookupError, ValueError, FieldDoesNotExist, AttributeError):
+        return value
+    return str(choices.get(value, value))
+
+
+def changes_of(event: AuditEvent) -> list[Change]:
+    """The columns that the event changed, in the order of the form. Empty for events that are about no columns."""
+    told = event.detail.get("changed") if isinstance(event.detail, dict) else None
+    if not isinstance(told, dict):
+        return []
+    changes = []
+    for name, values in told.items():
+        label = _label(event.model, name)
+        if isinstance(values, list) and len(values) == 2:
+            before, after = (_shown(value, event.model, name) for value in values)
+            changes.append(Change(label, before, after))
+        else:
+            changes.append(
+                Change(label, "", "" if values == "changed" else str(values), kept=values != "changed")
+            )
+    return changes

@@ -1,0 +1,43 @@
+"""This room's part of the dashboard: plans, and the rounds of the schedule."""
+
+from django.urls import reverse
+
+from agencies import dashboards
+from agencies.admin_clock import local
+from agencies.admin_run_rows import COLUMNS, run_row
+from agencies.dashboards import Cell, Panel
+from agencies.models import Agency
+from patrols.models import MissionPlan, ShiftPlanning
+
+SHOWN_ROUNDS = 6
+TONES = {ShiftPlanning.State.DONE: "good", ShiftPlanning.State.FAILED: "bad"}
+
+
+def plan_panels(agency: Agency) -> list[Panel]:
+    """The last plan and the newest rounds of planning by schedule. Three queries."""
+    rounds = (
+        ShiftPlanning.objects.filter(agency=agency).select_related("shift").order_by("-due_at")[:SHOWN_ROUNDS]
+    )
+    return [
+        Panel("Plans", COLUMNS, [run_row(agency, MissionPlan, "Plan")], ""),
+        Panel(
+            "Planning by schedule",
+            ("Shift", "Date", "Due", "State", "Ended", "What happened"),
+            [
+                [
+                    Cell(str(row.shift), reverse("admin:patrols_shiftplanning_change", args=[row.pk])),
+                    Cell(f"{row.on:%Y-%m-%d}"),
+                    Cell(local(row.due_at, agency)),
+                    Cell(row.get_state_display(), tone=TONES.get(ShiftPlanning.State(row.state), "")),
+                    Cell(local(row.finished_at, agency)),
+                    Cell(row.message or "–"),
+                ]
+                for row in rounds
+            ],
+            "No shift was planned by schedule yet: it begins with the first approved model.",
+            reverse("admin:patrols_planschedule_changelist"),
+        ),
+    ]
+
+
+dashboards.register(plan_panels, order=40)
