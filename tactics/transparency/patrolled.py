@@ -44,7 +44,7 @@ def where_section(given: ExposureInputs, audit: ExposureAudit) -> Section:
         tables.append(_where(slug, totals))
         charts.append(
             PackChart(
-                f"where-{at}", f"{_title(totals)}: parts of residents, reported crime, and minutes",
+                f"where-{at}", f"{_title(totals)}: parts of reported crime, missions and minutes",
                 f"Bars for each area {_by(totals)}: its part of reported crime, of missions and of delivered minutes; the table below "
                 "holds the figures.",
                 slug, "area", ("crime_share", "mission_share", "minutes_share"),

@@ -111,7 +111,7 @@ def accuracy_section(agency: Agency) -> Section:
             sentences.append(card.sentence)
             skill = card.interval or (None, None, None)
             record.append((one.name, len(card.compared), card.crimes, *skill))
-    models = sum(1 for row in tested if row[1] != row[2])
+    models = sum(1 for row in live.values() if row.beats_baseline and not row.is_baseline)
     first = (
         f"{models} of {len(tested)} crime types are forecast by a model that beat the best plain count on weeks that it had not "
         "seen; the others are forecast by a plain count of the past."
@@ -134,8 +134,7 @@ def accuracy_section(agency: Agency) -> Section:
                     Column("crime_type", "Crime type"), Column("model", "In use"), Column("plain", "Best plain count"),
                     Column("caught", "Share of crimes there", "share"), Column("low", "from", "share"), Column("high", "to", "share"),
                     Column("lift", "Times the plain count", "number", digits=2), Column("lift_low", "from", "number", digits=2),
-                    Column("lift_high", "to", "number", digits=2),
-                    Column("calibration", "Expected / observed", "number", digits=2),
+                    Column("lift_high", "to", "number", digits=2), Column("calibration", "Expected / observed", "number", digits=2),
                 ),
                 tested,
                 note="“From … to” are 95 % intervals by drawing weeks with replacement. An interval of times the plain count that "
