@@ -45,7 +45,7 @@ LASTING = (
     Lasting(
         "finding_stays",
         ExposureFinding,
-        "OLD.\"agency_id\" IS NOT NULL",
+        'OLD."agency_id" IS NOT NULL',
         FINDING_FROZEN_FIELDS,
         "A finding of the exposure audit stays as it was raised.",
     ),

@@ -102,7 +102,9 @@ def disparity(
     n = len(exposure)
     if (exposure.sum(axis=1) > 0).sum() >= 2:
         weight = rng.multinomial(n, np.full(n, 1.0 / n), size=draws).astype(np.float64)
-        drawn = _ratios(weight @ exposure, np.broadcast_to(total, (draws, len(total))) if fixed else weight @ base)
+        drawn = _ratios(
+            weight @ exposure, np.broadcast_to(total, (draws, len(total))) if fixed else weight @ base
+        )
         tail = (1.0 - confidence) / 2.0
         some = np.isfinite(ratio)
         # A draw without any crime in the area has no ratio: it says nothing of how sure the others are.

@@ -119,9 +119,7 @@ def exposure_audit(agency: Agency, given: ExposureInputs, first: dt.date, last: 
 def _kinds(agency: Agency, given: ExposureInputs) -> tuple[list[AreaKind], list[str]]:
     """The ways of cutting the city, and the measures of the audit store that could not be read."""
     kinds = [AreaKind("District", given.districts, given.district), AreaKind("Beat", given.beats, given.beat)]
-    kinds.append(
-        AreaKind("forecast risk", list(TENTH_NAMES), tenths(given.harm, np.ones(len(given.harm))))
-    )
+    kinds.append(AreaKind("forecast risk", list(TENTH_NAMES), tenths(given.harm, np.ones(len(given.harm)))))
     missing = []
     for measure in measures_of(agency):
         sorted_cells = (
@@ -132,9 +130,7 @@ def _kinds(agency: Agency, given: ExposureInputs) -> tuple[list[AreaKind], list[
         if sorted_cells is None:
             missing.append(measure.name)
         else:
-            kinds.append(
-                AreaKind(measure.name, list(TENTH_NAMES), sorted_cells, from_audit_store=True)
-            )
+            kinds.append(AreaKind(measure.name, list(TENTH_NAMES), sorted_cells, from_audit_store=True))
     return kinds, missing
 
 

@@ -72,8 +72,12 @@ def chart_svg(chart: Mapping[str, Any], table: Mapping[str, Any]) -> bytes:
     return svg(figure)
 
 
-def _points(axes: Any, at: Any, rows: Any, chart: Any, column: dict[str, int], scale: float, *, bars: bool) -> None:
-    value, low, high = (column[chart[key]] if key != "values" else column[chart[key][0]] for key in ("values", "low", "high"))
+def _points(
+    axes: Any, at: Any, rows: Any, chart: Any, column: dict[str, int], scale: float, *, bars: bool
+) -> None:
+    value, low, high = (
+        column[chart[key]] if key != "values" else column[chart[key][0]] for key in ("values", "low", "high")
+    )
     for y, row in zip(at, rows, strict=True):
         middle = scale * row[value]
         if bars:

@@ -68,7 +68,9 @@ def _impact_report(content: Content) -> Iterator[Block]:
     )
     yield from _told(content, "forecast", tables=("forecast", "refused"))
     yield _heading("2. Purpose")
-    yield _blank("which problem the agency wants to solve, and why this way; which alternatives were considered")
+    yield _blank(
+        "which problem the agency wants to solve, and why this way; which alternatives were considered"
+    )
     yield _heading("3. Where and when it is used")
     yield from _told(content, "where", tables=("where-0",))
     yield _heading("4. Data: what is read, from where, and what never is")
@@ -79,7 +81,9 @@ def _impact_report(content: Content) -> Iterator[Block]:
     yield _blank(
         "what the agency learnt from residents and community groups about these effects, and what it changed"
     )
-    yield _blank("safeguards against using a box as a reason to stop anybody: training, supervision, discipline")
+    yield _blank(
+        "safeguards against using a box as a reason to stop anybody: training, supervision, discipline"
+    )
     yield _heading("6. How patrols are chosen")
     yield from _told(content, "randomised")
     yield _heading("7. Accuracy")
@@ -87,7 +91,9 @@ def _impact_report(content: Content) -> Iterator[Block]:
     yield _heading("8. Effects on crime")
     yield from _told(content, "impact")
     yield _heading("9. Cost")
-    yield _blank("cost of purchase, of each year's operation and of people's time; where the money comes from")
+    yield _blank(
+        "cost of purchase, of each year's operation and of people's time; where the money comes from"
+    )
     yield _heading("10. Third parties")
     yield _blank(
         "who hosts and maintains the system; contracts; who outside the agency can see what, and on what legal ground"
@@ -194,7 +200,9 @@ def document_blocks(pack: TransparencyPack, slug: str) -> list[Block]:
             f"{pack.content['agency']['name']}. Place-based forecasts and randomised directed patrol. Filled in from transparency pack "
             f"{pack.number} ({period['first']} to {period['last']}), SHA-256 {pack.content_hash}.",
         ),
-        Block("text", "A draft: figures are filled in; what stands in marked brackets only people can write."),
+        Block(
+            "text", "A draft: figures are filled in; what stands in marked brackets only people can write."
+        ),
     ]
     return head + list(DOCUMENTS[slug][1](pack.content))
 

@@ -168,7 +168,9 @@ def _missions(agency: Agency, rows: list[PlanRow], spec: GridSpec, as_if: Floats
     missions = list(
         Mission.objects.filter(agency=agency, plan__in=list(on))
         .order_by()
-        .values_list("plan_id", "cell_id", "source", "addition_id", "dose_minutes", "visit_starts", "withdrawn_at")
+        .values_list(
+            "plan_id", "cell_id", "source", "addition_id", "dose_minutes", "visit_starts", "withdrawn_at"
+        )
         .iterator(chunk_size=2000)
     )
     cells = spec.index_of([row[1] for row in missions])

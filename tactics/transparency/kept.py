@@ -165,7 +165,9 @@ def impact_section(agency: Agency) -> Section:
     )  # fmt: skip
 
 
-def changes_section(agency: Agency, *, since: dt.datetime, until: dt.datetime, previous: int | None) -> Section:
+def changes_section(
+    agency: Agency, *, since: dt.datetime, until: dt.datetime, previous: int | None
+) -> Section:
     """What was changed in the configuration since the last pack, without anybody's name. One query."""
     events = AuditEvent.objects.filter(agency=agency, at__gte=since, at__lt=until).order_by("at", "pk")
     zone = ZoneInfo(agency.time_zone)
@@ -214,7 +216,11 @@ def _changed(detail: dict[str, Any]) -> str:
     parts = []
     for name, pair in sorted(changed.items()):
         words = name.replace("_", " ")
-        if isinstance(pair, list) and len(pair) == 2 and all(isinstance(one, bool | int | float) for one in pair):
+        if (
+            isinstance(pair, list)
+            and len(pair) == 2
+            and all(isinstance(one, bool | int | float) for one in pair)
+        ):
             old, new = (("on" if one else "off") if isinstance(one, bool) else f"{one:g}" for one in pair)
             words = f"{words}: {old} → {new}"
         parts.append(words)

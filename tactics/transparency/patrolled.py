@@ -9,8 +9,8 @@ from django.db.models import Count, Q
 
 from agencies.models import Agency
 from patrols.engine.oversight import override_meter
-from patrols.models import Mission, MissionPlan, Suppression
 from patrols.meter import NOTICEABLE, SERIOUS
+from patrols.models import Mission, MissionPlan, Suppression
 from tactics.models import ExposureFinding
 from tactics.reports.shapes import Cell, Column, Table
 from tactics.transparency.audit import AreaTotals, AuditPart, ExposureAudit
@@ -185,12 +185,12 @@ def _ratios(slug: str, part: AuditPart) -> Table:
 
 def overrides_section(agency: Agency, first: dt.date, last: dt.date) -> Section:
     """What people changed, and what that did. Four queries. Reasons are not told: they may say too much of a place."""
-    plans = {
-        pk: False
-        for pk in MissionPlan.objects.filter(
+    plans = dict.fromkeys(
+        MissionPlan.objects.filter(
             agency=agency, state=MissionPlan.State.PUBLISHED, on__range=(first, last)
-        ).values_list("pk", flat=True)
-    }
+        ).values_list("pk", flat=True),
+        False,
+    )
     drawn: dict[int, list[bool]] = defaultdict(list)
     done: dict[int, list[bool]] = defaultdict(list)
     before = after = withdrawn = 0
@@ -259,4 +259,3 @@ def _effect(gained: float, lost: float) -> str:
         f"The squares that people added held {gained:,.2f} of expected harm, those that they withdrew {lost:,.2f}: missions covered "
         f"{abs(more):,.2f} {words} than as drawn. (Harm is the number of crimes expected, times their weights.)"
     )
-

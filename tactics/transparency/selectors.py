@@ -27,7 +27,9 @@ def packs_of(agency: Agency) -> list[TransparencyPack]:
     rows = TransparencyPack.objects.filter(agency=agency).annotate(
         n_open=Count("findings", filter=Q(findings__answered_at=None))
     )
-    return list(rows.defer("content", "log").select_related("requested_by", "published_by").order_by("-number"))
+    return list(
+        rows.defer("content", "log").select_related("requested_by", "published_by").order_by("-number")
+    )
 
 
 def pack_of(agency: Agency, number: int) -> TransparencyPack | None:

@@ -127,9 +127,7 @@ def _raise(pack: TransparencyPack, audit: ExposureAudit, now: dt.datetime) -> li
 
     Tenths by forecast risk are told, and never a finding against residents: that more patrol goes to higher risk is the design.
     """
-    waiting = set(
-        open_findings(pack.agency).values_list("measure", "basis", "kind", "area")
-    )
+    waiting = set(open_findings(pack.agency).values_list("measure", "basis", "kind", "area"))
     made = []
     for part, at in disparities(audit):
         key = (part.measure, part.basis, part.kind.name, part.kind.areas[at])
@@ -154,10 +152,7 @@ def _findings_told(pack: TransparencyPack) -> list[ExposureFinding]:
     return [
         one
         for one in rows
-        if one.pack_id == pack.pk
-        or one.answered_at is None
-        or since is None
-        or one.answered_at >= since
+        if one.pack_id == pack.pk or one.answered_at is None or since is None or one.answered_at >= since
     ]
 
 
@@ -214,23 +209,34 @@ def pack_discard(*, pack: TransparencyPack, actor: User) -> None:
     audit_record(agency=pack.agency, actor=actor, action="pack set aside", subject=str(pack))
 
 
-def finding_answer(*, finding: ExposureFinding, actor: User, answer: str) -> ExposureFinding:
-    """Answer a finding, once and for good. Two queries. Raises ``MissionsError`` for an empty answer, or one about a person."""
+def answer_problem(answer: str) -> MissionsError | None:
+    """What is wrong with an answer, as the error that ``finding_answer`` would raise; None for a good one. No query."""
     words = answer.strip()
     if len(words) < 20:
-        raise MissionsError(
+        return MissionsError(
             "Nobody could learn anything from so few words.",
             next_step="say why it is so, and what is done about it.",
         )
     if about := text_about_person(words):
-        raise MissionsError(
-            f"This seems to hold {about}, and the answer will be public.", next_step="write about the place only."
+        return MissionsError(
+            f"This seems to hold {about}, and the answer will be public.",
+            next_step="write about the place only.",
         )
+    return None
+
+
+def finding_answer(*, finding: ExposureFinding, actor: User, answer: str) -> ExposureFinding:
+    """Answer a finding, once and for good. Two queries. Raises ``MissionsError`` for an empty answer, or one about a person."""
+    words = answer.strip()
+    if problem := answer_problem(words):
+        raise problem
     won = ExposureFinding.objects.filter(pk=finding.pk, answered_at=None).update(
         answer=words[:2000], answered_by=actor, answered_at=timezone.now()
     )
     if won != 1:
-        raise MissionsError("This finding is answered already; answers are kept as they are.", next_step="reload its page.")
+        raise MissionsError(
+            "This finding is answered already; answers are kept as they are.", next_step="reload its page."
+        )
     finding.refresh_from_db()
     audit_record(
         agency=finding.agency,

@@ -76,17 +76,21 @@ def pack_write(pack: TransparencyPack, folder: Path) -> list[Path]:
     if not pack.content:
         raise MissionsError(f"{pack} holds nothing: it was not made.", next_step="make it first.")
     public, documents = folder / "public", folder / "documents"
-    (public / "charts").mkdir(parents=True, exist_ok=True)
-    documents.mkdir(parents=True, exist_ok=True)
-    files: dict[Path, bytes] = {
-        public / "index.html": site_html(pack).encode(),
-        public / "style.css": style_sheet().encode(),
-        public / "pack.json": pack_json(pack).encode(),
-    }
-    files |= {public / "charts" / f"{name}.svg": drawn for name, drawn in charts_drawn(pack.content).items()}
+    files = {public / name: body for name, body in public_files(pack).items()}
     for slug in DOCUMENTS:
         files[documents / f"{slug}.html"] = document_html(pack, slug).encode()
         files[documents / f"{slug}.docx"] = document_docx(pack, slug)
     for path, body in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
     return list(files)
+
+
+def public_files(pack: TransparencyPack) -> dict[str, bytes]:
+    """The public folder: every file's path in it, and what it holds."""
+    return {
+        "index.html": site_html(pack).encode(),
+        "style.css": style_sheet().encode(),
+        "pack.json": pack_json(pack).encode(),
+        **{f"charts/{name}.svg": drawn for name, drawn in charts_drawn(pack.content).items()},
+    }

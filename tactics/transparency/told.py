@@ -69,9 +69,7 @@ def data_section(agency: Agency) -> Section:
     feeds = list(Feed.objects.filter(agency=agency, is_active=True).order_by("record_kind", "name"))
     layers = list(ContextLayer.objects.filter(agency=agency, kind=ContextLayer.Kind.RISK).defer("geojson"))
     used: list[tuple[Cell, ...]] = [(feed.name, feed.get_record_kind_display()) for feed in feeds]
-    used += [
-        (layer.name, "Places on the map, as the number of them near each square") for layer in layers
-    ]
+    used += [(layer.name, "Places on the map, as the number of them near each square") for layer in layers]
     if CensusArea.objects.filter(agency=agency).exists():
         used.append(("Census", "How many people live, and how many homes stand empty, near each square"))
     return Section(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 
 import pytest
 
-from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import RunStatus
 from tactics.models import TransparencyPack
 from tactics.transparency.services import pack_make, pack_queue
-from tactics.transparency.shapes import content_hash
 from tests.tactics.histories import PastWeeks, make_past
 
 pytestmark = pytest.mark.django_db

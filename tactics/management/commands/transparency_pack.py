@@ -30,10 +30,16 @@ class Command(MissionsCommand):
             "--from", dest="first", default="", metavar="YYYY-MM-DD", help="first day; else since the last published pack"
         )  # fmt: skip
         parser.add_argument(
-            "--to", dest="last", default="", metavar="YYYY-MM-DD", help="last day; else the end of the last month"
+            "--to",
+            dest="last",
+            default="",
+            metavar="YYYY-MM-DD",
+            help="last day; else the end of the last month",
         )
         parser.add_argument("--number", type=int, help="write this pack as files, instead of making one")
-        parser.add_argument("--out", type=Path, metavar="DIR", help="folder to write public/ and documents/ to")
+        parser.add_argument(
+            "--out", type=Path, metavar="DIR", help="folder to write public/ and documents/ to"
+        )
         parser.add_argument(
             "--verify", type=argparse.FileType("r", encoding="utf-8"), metavar="FILE",
             help="recompute the hash of a pack.json; with an agency, compare it with what is stored too",
@@ -46,7 +52,9 @@ class Command(MissionsCommand):
             raise MissionsError("No agency is named.", next_step="name its slug, or give --verify FILE.")
         agency = agency_by_slug(options["agency"])
         pack = (
-            _stored(agency, options["number"]) if options["number"] is not None else self._make(agency, options)
+            _stored(agency, options["number"])
+            if options["number"] is not None
+            else self._make(agency, options)
         )
         lines = [
             f"{pack}, {pack.first} to {pack.last}: {pack.get_state_display().lower()}.",
