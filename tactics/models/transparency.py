@@ -139,7 +139,7 @@ class TransparencyPack(AbstractRun):
 
 
 FINDING_FROZEN_FIELDS = (
-    "agency_id", "pack_id", "measure", "basis", "kind", "area", "ratio", "low", "high", "threshold", "raised_at", "first", "last",
+    "agency_id", "pack_id", "measure", "basis", "kind", "area", "others", "ratio", "low", "high", "threshold", "raised_at", "first", "last",
 )  # fmt: skip
 """What a finding says stays as it was raised (trigger in ``tactics.triggers``)."""
 ANSWER_FIELDS = ("answer", "answered_at")
@@ -156,8 +156,9 @@ def place_words(kind: str, area: str) -> str:
 
 
 class ExposureFinding(models.Model):
-    """An area that got more, or less, patrol than the agency tolerates. Raised by ``tactics.transparency.services`` only.
+    """Areas that got more, or less, patrol than the agency tolerates. Raised by ``tactics.transparency.services`` only.
 
+    One for each way of cutting the city and each basis: it names the largest disparity, and ``others`` the rest.
     Answered once, in the admin, by a person; kept for good, with its answer.
     """
 
@@ -181,6 +182,13 @@ class ExposureFinding(models.Model):
         help_text="District, beat, tenth by risk, or tenth by a figure of the audit store.",
     )
     area = models.CharField(max_length=120, editable=False)
+    others = models.JSONField(
+        default=list,
+        blank=True,
+        editable=False,
+        help_text="Further areas beyond the threshold in the same comparison, each with its ratio; the largest disparity is "
+        "the finding's own.",
+    )
     ratio = models.FloatField(
         editable=False, help_text="The area's part of patrol over its part of residents or crime."
     )
@@ -211,9 +219,9 @@ class ExposureFinding(models.Model):
             ),
             # The same disparity is not asked about twice while the first question waits for its answer.
             models.UniqueConstraint(
-                fields=["agency", "measure", "basis", "kind", "area"],
+                fields=["agency", "basis", "kind"],
                 condition=Q(answered_at__isnull=True),
-                name="one_open_finding_per_area",
+                name="one_open_finding_per_comparison",
             ),
         ]
 
@@ -227,13 +235,17 @@ class ExposureFinding(models.Model):
 
     @property
     def sentence(self) -> str:
-        """What was found, in one sentence that a council can read."""
+        """What was found, in words that a council can read."""
         more = f"{self.ratio:.2f} times" if self.ratio >= 1 else f"only {self.ratio:.2f} times"
-        what = "the minutes that the design foresees" if self.measure == "as_if" else "delivered minutes"
+        what = "the minutes that the design foresees" if self.measure == self.Measure.AS_IF else "delivered minutes"
+        others = [
+            f"{one['area']} {one['ratio']:.2f} ({'as designed' if one['measure'] == self.Measure.AS_IF else 'delivered'})"
+            for one in self.others
+        ]
         return (
-            f"{self.where} had {more} its part of {self.get_basis_display()} in {what} "
-            f"(95 % interval {self.low:.2f} to {self.high:.2f}; tolerated up to {self.threshold:g} times, or down to "
-            f"{1 / self.threshold:.2f})."
+            f"{self.where} had {more} its part of {self.get_basis_display()} in {what} (95 % interval {self.low:.2f} to "
+            f"{self.high:.2f}; tolerated up to {self.threshold:g} times, or down to {1 / self.threshold:.2f})."
+            + (f" Beyond that too: {', '.join(others)}." if others else "")
         )
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:

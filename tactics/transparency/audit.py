@@ -20,6 +20,7 @@ FEW_CRIMES = 10
 """Below this an area's part of reported crime is luck; it is shown and never a finding."""
 FEW_RESIDENTS = 100
 """Below this an area's part of residents is that of a park or a port: shown and never a finding."""
+RISK = "forecast risk"
 TENTH_NAMES = ("lowest tenth", *(f"tenth {number}" for number in range(2, 10)), "highest tenth")
 
 
@@ -119,7 +120,7 @@ def exposure_audit(agency: Agency, given: ExposureInputs, first: dt.date, last: 
 def _kinds(agency: Agency, given: ExposureInputs) -> tuple[list[AreaKind], list[str]]:
     """The ways of cutting the city, and the measures of the audit store that could not be read."""
     kinds = [AreaKind("District", given.districts, given.district), AreaKind("Beat", given.beats, given.beat)]
-    kinds.append(AreaKind("forecast risk", list(TENTH_NAMES), tenths(given.harm, np.ones(len(given.harm)))))
+    kinds.append(AreaKind(RISK, list(TENTH_NAMES), tenths(given.harm, np.ones(len(given.harm)))))
     missing = []
     for measure in measures_of(agency):
         sorted_cells = (

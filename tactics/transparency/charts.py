@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from agencies.engine.drawing import legend, paper, plain_axes, svg
+from agencies.engine.drawing import paper, plain_axes, svg
 
 COLOURS = ("#56B4E9", "#E69F00", "#0072B2")
 HATCHES = ("", "//", "")
@@ -46,7 +46,7 @@ def chart_svg(chart: Mapping[str, Any], table: Mapping[str, Any]) -> bytes:
     names = [str(row[column[chart["label"]]]) for row in rows]
     scale = 100.0 if is_share else 1.0
     n_bars = len(chart["values"])
-    figure = paper(7.2, max(1.6, 0.9 + len(rows) * (0.17 * n_bars + 0.13)))
+    figure = paper(7.2, max(1.6, 1.0 + len(rows) * (0.17 * n_bars + 0.13)))
     axes = figure.subplots()
     at = np.arange(len(rows))[::-1].astype(float)
     if chart["low"] and n_bars == 1:
@@ -59,7 +59,9 @@ def chart_svg(chart: Mapping[str, Any], table: Mapping[str, Any]) -> bytes:
                 at + (n_bars / 2 - 0.5 - number) * height, values, height=height * 0.92, color=COLOURS[number % 3],
                 hatch=HATCHES[number % 3], edgecolor="white", linewidth=0.5, label=titles[key],
             )  # fmt: skip
-        legend(axes, loc="lower right", fontsize=8)
+        # Above the bars: inside, the legend hides the longest one.
+        figure.legend(loc="outside upper left", ncols=n_bars, frameon=False, fontsize=8)
+        axes.set_ylim(-0.6, len(rows) - 0.4)
     if chart["even"]:
         axes.axvline(1.0, color="black", linewidth=1, linestyle="--")
     axes.set_yticks(at, names)

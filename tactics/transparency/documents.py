@@ -47,13 +47,20 @@ def _section(content: Content, slug: str) -> dict[str, Any]:
 
 def _told(content: Content, slug: str, *, tables: tuple[str, ...] | None = None) -> Iterator[Block]:
     """A section's sentences, lists and tables; ``tables`` chooses some by the beginning of their names."""
-    section = _section(content, slug)
-    for sentence in section["sentences"]:
+    for sentence in _section(content, slug)["sentences"]:
         yield Block("text", sentence)
-    for one in section["lists"]:
+    yield from _lists(content, slug)
+    yield from _tables(content, slug, tables)
+
+
+def _lists(content: Content, slug: str) -> Iterator[Block]:
+    for one in _section(content, slug)["lists"]:
         yield Block("text", f"{one['title']}:")
         yield Block("list", items=tuple(one["items"]))
-    for table in section["tables"]:
+
+
+def _tables(content: Content, slug: str, tables: tuple[str, ...] | None = None) -> Iterator[Block]:
+    for table in _section(content, slug)["tables"]:
         if tables is None or table["slug"].startswith(tables):
             yield Block("table", table["title"], table=table_from(table))
 
@@ -66,7 +73,7 @@ def _impact_report(content: Content) -> Iterator[Block]:
         "by chance which squares get a directed patrol of some minutes. It works with places. It holds no data about persons, makes "
         "no list of persons, and identifies nobody.",
     )
-    yield from _told(content, "forecast", tables=("forecast", "refused"))
+    yield from _told(content, "forecast")
     yield _heading("2. Purpose")
     yield _blank(
         "which problem the agency wants to solve, and why this way; which alternatives were considered"
@@ -111,17 +118,17 @@ def _use_policy(content: Content) -> Iterator[Block]:
         "Visits of some minutes, with the tactics of the agency's own catalogue; enforcement is never recommended by the system.",
         "Studies of what patrols do to crime, set up before they begin and reported whatever comes out.",
     ))  # fmt: skip
-    yield from _told(content, "forecast", tables=("forecast",))
+    yield from _tables(content, "forecast")
     yield _heading("3. Prohibited use")
     yield Block("list", items=(
         "A box on the map is not reasonable suspicion. It is no ground to stop, search, question or cite anybody.",
         "No forecast about persons, and no list of persons.",
-        "No forecast of offences that are found where police look for them (see the table).",
+        "No forecast of offences that are found where police look for them (the list is below).",
         "No use of race, ethnicity, income, education or ownership of homes in a forecast or a plan.",
         "No use of the record of patrols to judge single officers, unless another policy of the agency says so: "
         "[To be confirmed by the agency].",
     ))  # fmt: skip
-    yield from _told(content, "forecast", tables=("refused",))
+    yield from _lists(content, "forecast")
     yield _blank("discipline for prohibited use, and who decides on it")
     yield _heading("4. Data that is collected and used")
     yield from _told(content, "data")

@@ -235,11 +235,10 @@ def residents_of(agency: Agency, grid: Grid, *, on: dt.date) -> tuple[Floats | N
 
 def _areas(agency: Agency, grid: Grid) -> tuple[Ints, list[str], Ints, list[str]]:
     """(beat of each cell, beats' names, district of each cell, districts' names)."""
-    rows = list(
-        Beat.objects.filter(agency=agency).order_by("code").values_list("pk", "code", "district__code")
-    )
-    districts = sorted({district for _, _, district in rows})
-    number = {pk: at for at, (pk, _, _) in enumerate(rows)}
+    rows = list(Beat.objects.filter(agency=agency).select_related("district").order_by("code"))
+    districts = sorted({row.district.name or row.district.code for row in rows})
+    number = {row.pk: at for at, row in enumerate(rows)}
     beat = np.array([number.get(int(pk), -1) for pk in cell_beats(grid)], dtype=np.int64)
-    of_beat = np.array([districts.index(district) for _, _, district in rows] + [-1], dtype=np.int64)
-    return beat, [code for _, code, _ in rows], of_beat[beat], districts
+    of_beat = [districts.index(row.district.name or row.district.code) for row in rows]
+    # One more, for cells of no beat: their number is -1.
+    return beat, [row.code for row in rows], np.array([*of_beat, -1], dtype=np.int64)[beat], districts

@@ -42,12 +42,15 @@ def where_section(given: ExposureInputs, audit: ExposureAudit) -> Section:
     for at, totals in enumerate(audit.totals):
         slug = f"where-{at}"
         tables.append(_where(slug, totals))
+        first, words = (
+            ("mission_share", "missions") if totals.residents is None else ("resident_share", "residents")
+        )
         charts.append(
             PackChart(
-                f"where-{at}", f"{_title(totals)}: parts of reported crime, missions and minutes",
-                f"Bars for each area {_by(totals)}: its part of reported crime, of missions and of delivered minutes; the table below "
+                slug, f"{_title(totals)}: parts of {words}, reported crime and minutes delivered",
+                f"Bars for each area {_by(totals)}: its part of {words}, of reported crime and of delivered minutes; the table below "
                 "holds the figures.",
-                slug, "area", ("crime_share", "mission_share", "minutes_share"),
+                slug, "area", (first, "crime_share", "minutes_share"),
             )
         )  # fmt: skip
     return Section("where", "Where patrols went", sentences, tables, charts)

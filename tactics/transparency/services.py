@@ -16,7 +16,7 @@ from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress
 from missions_project.lib.runs import RunReporter, RunStatus, run_execution
 from tactics.models import ExposureFinding, TransparencyPack
-from tactics.transparency.audit import ExposureAudit, disparities, exposure_audit
+from tactics.transparency.audit import RISK, AuditPart, ExposureAudit, disparities, exposure_audit
 from tactics.transparency.inputs import exposure_inputs
 from tactics.transparency.kept import changes_section, complaints_section, impact_section
 from tactics.transparency.patrolled import exposure_section, overrides_section, where_section
@@ -125,24 +125,33 @@ def _content(pack: TransparencyPack, reporter: RunReporter) -> dict[str, Any]:
 def _raise(pack: TransparencyPack, audit: ExposureAudit, now: dt.datetime) -> list[ExposureFinding]:
     """Raise what is beyond the threshold, but for what still waits for an answer. One query, one more for each finding.
 
-    Tenths by forecast risk are told, and never a finding against residents: that more patrol goes to higher risk is the design.
+    One finding for each way of cutting the city and each basis, with its largest disparity first: a council reads eight answers,
+    not eighty. Tenths by forecast risk are told, and never a finding against residents: more patrol at higher risk is the design.
     """
-    waiting = set(open_findings(pack.agency).values_list("measure", "basis", "kind", "area"))
-    made = []
+    waiting = set(open_findings(pack.agency).values_list("basis", "kind"))
+    grouped: dict[tuple[str, str], list[tuple[AuditPart, int]]] = {}
     for part, at in disparities(audit):
-        key = (part.measure, part.basis, part.kind.name, part.kind.areas[at])
-        by_design = part.kind.name == "forecast risk" and part.basis == ExposureFinding.Basis.RESIDENTS
-        if key in waiting or by_design:
-            continue
+        by_design = part.kind.name == RISK and part.basis == ExposureFinding.Basis.RESIDENTS
+        if not by_design and (part.basis, part.kind.name) not in waiting:
+            grouped.setdefault((part.basis, part.kind.name), []).append((part, at))
+    made = []
+    for (basis, kind), found in grouped.items():
+        worst, *others = [_figures(part, at) for part, at in found]
         finding = ExposureFinding(
-            agency=pack.agency, pack=pack, measure=key[0], basis=key[1], kind=key[2], area=key[3],
-            ratio=float(f"{part.found.ratio[at]:.6g}"), low=float(f"{part.found.low[at]:.6g}"),
-            high=float(f"{part.found.high[at]:.6g}"), threshold=audit.threshold, first=pack.first, last=pack.last, raised_at=now,
+            agency=pack.agency, pack=pack, basis=basis, kind=kind, **worst, others=others, threshold=audit.threshold,
+            first=pack.first, last=pack.last, raised_at=now,
         )  # fmt: skip
         finding.full_clean()
         finding.save()
         made.append(finding)
     return made
+
+
+def _figures(part: AuditPart, at: int) -> dict[str, Any]:
+    figures: dict[str, Any] = plain(
+        {"ratio": part.found.ratio[at], "low": part.found.low[at], "high": part.found.high[at]}
+    )
+    return {"measure": str(part.measure), "area": part.kind.areas[at], **figures}
 
 
 def _findings_told(pack: TransparencyPack) -> list[ExposureFinding]:

@@ -19,9 +19,9 @@ from tactics.transparency.inputs import DesignFigures
 from tactics.transparency.shapes import PackChart, Section
 
 REASONS = {
-    ENFORCEMENT_BIAS: "Records of these show where police looked, not where crime was: a forecast would send them back to the "
-    "same places.",
-    NOT_FORECAST: "Not forecast by this product.",
+    ENFORCEMENT_BIAS: "Refused, because records of these show where police looked, not where crime was (a forecast would send them "
+    "back to the same places)",
+    NOT_FORECAST: "Refused, because this product does not forecast them",
 }
 
 
@@ -33,9 +33,9 @@ def forecast_section(agency: Agency) -> Section:
     for one in types:
         known = offence_class_of(one.nibrs_code)
         rows.append((one.name, known.label if known else one.nibrs_code, one.weight))
-    refused: dict[tuple[str, str], None] = {}
+    refused: dict[str, dict[str, None]] = {}
     for family in REFUSED_BY_CODE.values():
-        refused.setdefault((family.label, family.reason), None)
+        refused.setdefault(family.reason, {})[family.label] = None
     forecast = Table(
         "forecast", "What is forecast",
         (
@@ -44,11 +44,6 @@ def forecast_section(agency: Agency) -> Section:
         ),
         rows, note="A type of weight 4 counts four times as much as one of weight 1. The agency sets the weights.",
         empty="No crime type is forecast yet.",
-    )  # fmt: skip
-    not_forecast = Table(
-        "refused", "What is refused",
-        (Column("offence", "Offence"), Column("reason", "Why it is refused")),
-        [(label[:1].upper() + label[1:], REASONS.get(reason, reason)) for label, reason in refused],
     )  # fmt: skip
     return Section(
         "forecast",
@@ -60,7 +55,8 @@ def forecast_section(agency: Agency) -> Section:
             f"The list of what may be forecast at all is part of the program, {len(OFFENCE_CLASSES)} kinds of offence long. "
             "No switch adds drugs, prostitution, loitering, traffic or other offences that are found where police look for them.",
         ),
-        (forecast, not_forecast),
+        (forecast,),
+        lists=[(REASONS[reason], list(labels)) for reason, labels in refused.items()],
     )
 
 
@@ -89,7 +85,11 @@ def data_section(agency: Agency) -> Section:
                 empty="No data is read yet.",
             ),
         ),
-        lists=[(f"Never used: {kind[:1].lower()}{kind[1:]}", items) for kind, items in withheld()],
+        lists=[
+            (f"Never used: {kind[:1].lower()}{kind[1:]}", items)
+            for kind, items in withheld()
+            if not kind.startswith("Offences")
+        ],
     )  # fmt: skip
 
 
