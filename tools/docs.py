@@ -38,6 +38,7 @@ IN_ORDER_OF_USE = (
     "backtest",
     "drift",
     "impact_study",
+    "transparency_pack",
     "demo_history",
 )
 COMMANDS_INTRO = """\

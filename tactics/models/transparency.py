@@ -142,6 +142,7 @@ FINDING_FROZEN_FIELDS = (
     "agency_id", "pack_id", "measure", "basis", "kind", "area", "others", "ratio", "low", "high", "threshold", "raised_at", "first", "last",
 )  # fmt: skip
 """What a finding says stays as it was raised (trigger in ``tactics.triggers``)."""
+MOST_OTHERS = 8
 ANSWER_FIELDS = ("answer", "answered_at")
 """Written once, and then kept as they are (trigger in ``tactics.triggers``)."""
 
@@ -237,15 +238,21 @@ class ExposureFinding(models.Model):
     def sentence(self) -> str:
         """What was found, in words that a council can read."""
         more = f"{self.ratio:.2f} times" if self.ratio >= 1 else f"only {self.ratio:.2f} times"
-        what = "the minutes that the design foresees" if self.measure == self.Measure.AS_IF else "delivered minutes"
+        what = (
+            "the minutes that the design foresees"
+            if self.measure == self.Measure.AS_IF
+            else "delivered minutes"
+        )
         others = [
-            f"{one['area']} {one['ratio']:.2f} ({'as designed' if one['measure'] == self.Measure.AS_IF else 'delivered'})"
-            for one in self.others
+            f"{one['area']}: {one['ratio']:.2f} times ({'as designed' if one['measure'] == self.Measure.AS_IF else 'delivered'})"
+            for one in self.others[:MOST_OTHERS]
         ]
+        if len(self.others) > MOST_OTHERS:
+            others.append(f"{len(self.others) - MOST_OTHERS} more in the tables")
         return (
             f"{self.where} had {more} its part of {self.get_basis_display()} in {what} (95 % interval {self.low:.2f} to "
             f"{self.high:.2f}; tolerated up to {self.threshold:g} times, or down to {1 / self.threshold:.2f})."
-            + (f" Beyond that too: {', '.join(others)}." if others else "")
+            + (f" Beyond it too: {'; '.join(others)}." if others else "")
         )
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:

@@ -13,7 +13,7 @@ from patrols.meter import NOTICEABLE, SERIOUS
 from patrols.models import Mission, MissionPlan, Suppression
 from tactics.models import ExposureFinding
 from tactics.reports.shapes import Cell, Column, Table
-from tactics.transparency.audit import AreaTotals, AuditPart, ExposureAudit
+from tactics.transparency.audit import RISK, AreaTotals, AuditPart, ExposureAudit
 from tactics.transparency.inputs import ExposureInputs
 from tactics.transparency.shapes import PackChart, Section
 
@@ -74,7 +74,7 @@ def _where(slug: str, totals: AreaTotals) -> Table:
         return values / values.sum() if values.sum() else np.full(len(values), np.nan)
 
     mission_share, minutes_share = shares(totals.missions), shares(totals.actual)
-    crime_share, design_share = shares(totals.crimes), shares(totals.as_if)
+    crime_share = shares(totals.crimes)
     people = totals.residents
     rows: list[tuple[Cell, ...]] = []
     for at, name in enumerate(totals.kind.areas):
@@ -85,7 +85,7 @@ def _where(slug: str, totals: AreaTotals) -> Table:
         share = None if people is None or not people.sum() else float(people[at] / people.sum())
         rows.append(
             (name, int(totals.missions[at]), _n(mission_share[at]), float(totals.actual[at]), _n(minutes_share[at]),
-             _n(design_share[at]), int(totals.crimes[at]), _n(crime_share[at]), None if own is None else round(own), share, per)
+             int(totals.crimes[at]), _n(crime_share[at]), None if own is None else round(own), share, per)
         )  # fmt: skip
     store = (
         " The figure comes from the audit store, which no forecast can reach; it describes areas, not the persons who were met there."
@@ -97,7 +97,7 @@ def _where(slug: str, totals: AreaTotals) -> Table:
         (
             Column("area", "Area"), Column("missions", "Missions", "int"), Column("mission_share", "Part of missions", "share"),
             Column("minutes", "Minutes delivered", "int"), Column("minutes_share", "Part of minutes", "share"),
-            Column("design_share", "Part of minutes as designed", "share"), Column("crimes", "Reported crimes", "int"),
+            Column("crimes", "Reported crimes", "int"),
             Column("crime_share", "Part of reported crime", "share"), Column("residents", "Residents", "int"),
             Column("resident_share", "Part of residents", "share"),
             Column("per_thousand", "Minutes per 1,000 residents", "number"),
@@ -182,7 +182,8 @@ def _ratios(slug: str, part: AuditPart) -> Table:
             Column("low", "from", "number", digits=2), Column("high", "to", "number", digits=2),
             Column("verdict", "Beyond the threshold"),
         ),
-        rows, note="An area with too few residents (100) or crimes (10) is shown and never a finding.",
+        rows, note="An area with too few residents (100) or crimes (10) is shown and never a finding."
+        + (" Nor is more patrol at higher risk than its part of residents: that is the design." if part.kind.name == RISK else ""),
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress
 from missions_project.lib.runs import RunReporter, RunStatus, run_execution
 from tactics.models import ExposureFinding, TransparencyPack
-from tactics.transparency.audit import RISK, AuditPart, ExposureAudit, disparities, exposure_audit
+from tactics.transparency.audit import AuditPart, ExposureAudit, disparities, exposure_audit
 from tactics.transparency.inputs import exposure_inputs
 from tactics.transparency.kept import changes_section, complaints_section, impact_section
 from tactics.transparency.patrolled import exposure_section, overrides_section, where_section
@@ -126,13 +126,12 @@ def _raise(pack: TransparencyPack, audit: ExposureAudit, now: dt.datetime) -> li
     """Raise what is beyond the threshold, but for what still waits for an answer. One query, one more for each finding.
 
     One finding for each way of cutting the city and each basis, with its largest disparity first: a council reads eight answers,
-    not eighty. Tenths by forecast risk are told, and never a finding against residents: more patrol at higher risk is the design.
+    not eighty.
     """
     waiting = set(open_findings(pack.agency).values_list("basis", "kind"))
     grouped: dict[tuple[str, str], list[tuple[AuditPart, int]]] = {}
     for part, at in disparities(audit):
-        by_design = part.kind.name == RISK and part.basis == ExposureFinding.Basis.RESIDENTS
-        if not by_design and (part.basis, part.kind.name) not in waiting:
+        if (part.basis, part.kind.name) not in waiting:
             grouped.setdefault((part.basis, part.kind.name), []).append((part, at))
     made = []
     for (basis, kind), found in grouped.items():
