@@ -117,13 +117,14 @@ def disparity(
 
 def _shares(values: Floats) -> Floats:
     total = values.sum()
-    return values / total if total > 0 else np.zeros(len(values))
+    found: Floats = values / total if total > 0 else np.zeros(len(values))
+    return found
 
 
 def _ratios(spent: Floats, base: Floats) -> Floats:
     """[R, A]: parts of the row's exposure over parts of the row's base; NaN without either."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = (spent / spent.sum(axis=1, keepdims=True)) / (base / base.sum(axis=1, keepdims=True))
+        found: Floats = (spent / spent.sum(axis=1, keepdims=True)) / (base / base.sum(axis=1, keepdims=True))
     found[~np.isfinite(found)] = np.nan
     return found
 

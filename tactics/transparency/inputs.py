@@ -103,15 +103,13 @@ def exposure_inputs(
     figures = DesignFigures(other_grid=len(every) - len(rows))
     as_if = np.zeros((n_blocks, n))
     harm, seen = np.zeros(n), np.zeros(n)
-    done = 0
-    for row, draw in _designs(rows, figures):
+    for done, (row, draw) in enumerate(_designs(rows, figures), start=1):
         as_if[place(row.on)] += as_if_minutes(
             n, cell=draw.cell, pi=draw.pi, dose_minutes=draw.dose_minutes, visit_starts=draw.visit_start_minutes
         )  # fmt: skip
         harm += np.bincount(draw.cell, weights=draw.harm, minlength=n)
         seen += np.bincount(draw.cell, minlength=n)
         _add(figures, draw)
-        done += 1
         if progress:
             progress(done, len(rows), "reading plans")
     missions = _missions(agency, rows, spec, as_if, place)

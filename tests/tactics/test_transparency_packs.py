@@ -129,7 +129,7 @@ def test_a_pack_holds_no_square_no_unit_no_person_and_no_plan_to_come(past: Past
     units = past.agency.unit_set.values_list("call_sign", flat=True)
     assert not [sign for sign in units if re.search(rf"\b{sign}\b", text)]
     assert "jane" not in text.lower()
-    assert "cell_id" not in text and "lon" not in {key for key in re.findall(r'"(\w+)":', text)}  # noqa: PT018
+    assert "cell_id" not in text and "lon" not in set(re.findall(r'"(\w+)":', text))  # noqa: PT018
     assert rows(pack, "changes", "changes")[-1]["fields"] == "exploration: 0.15 → 0.2, name"
     with pytest.raises(MissionsError, match="days that are over"):
         pack_queue(agency=past.agency, first=past.first, last=timezone.localdate() + dt.timedelta(days=1))
@@ -254,7 +254,7 @@ def test_a_tampered_draft_and_an_overtaken_one_are_not_published(past: PastWeeks
 
 def test_a_period_without_plans_fails_with_the_next_step_on_its_row(past: PastWeeks) -> None:
     pack = pack_queue(agency=past.agency, first=dt.date(2025, 1, 1), last=dt.date(2025, 1, 31))
-    with pytest.raises(MissionsError, match="one pack|being made already"):
+    with pytest.raises(MissionsError, match="being made already"):
         pack_queue(agency=past.agency, first=past.first, last=past.last)
     with pytest.raises(MissionsError, match="nothing to tell"):
         transparency_pack_task(pack.pk)
