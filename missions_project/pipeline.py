@@ -40,10 +40,16 @@ from patrols.tasks import (
     presence_task,
     shift_planning_task,
 )
-from tactics.models import ImpactReport, Inquiry
+from tactics.models import ImpactReport, Inquiry, TransparencyPack
 from tactics.services import reports_due, tactic_updates_due
 from tactics.services.saved_reports import report_mails_claim
-from tactics.tasks import impact_report_task, inquiry_task, report_mail_task, tactic_update_task
+from tactics.tasks import (
+    impact_report_task,
+    inquiry_task,
+    report_mail_task,
+    tactic_update_task,
+    transparency_pack_task,
+)
 
 logger = logging.getLogger(__name__)
 DRIFT_EVERY = timedelta(hours=20)
@@ -230,7 +236,7 @@ def live_due() -> int:
 def requeue_abandoned() -> int:
     """Queue again the runs whose worker was killed: the file transport never delivers a task twice by itself.
 
-    Returns how many. Five queries where there are none.
+    Returns how many. Two queries a kind of run where there are none.
     """
     found = 0
     for model, task in _RUNS:
@@ -246,7 +252,7 @@ def resend_forgotten() -> int:
     """Send again the queued runs of which no worker knows: a killed worker takes the messages it held with it.
 
     Only while nothing runs, for otherwise they may just wait their turn. A run that is sent twice is done once.
-    Returns how many. Ten queries where there are none.
+    Returns how many. Eleven queries where there are none.
     """
     if any(model.objects.filter(status=RunStatus.RUNNING).exists() for model, _ in _RUNS):
         return 0
@@ -267,4 +273,5 @@ _RUNS: tuple[tuple[Any, Any], ...] = (
     (MissionPlan, plan_task),
     (Inquiry, inquiry_task),
     (ImpactReport, impact_report_task),
+    (TransparencyPack, transparency_pack_task),
 )

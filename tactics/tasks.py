@@ -5,8 +5,9 @@ from django.utils import timezone
 
 from agencies.models import Agency
 from tactics import services
-from tactics.models import ImpactReport, Inquiry
+from tactics.models import ImpactReport, Inquiry, TransparencyPack
 from tactics.services import saved_reports
+from tactics.transparency.services import pack_make
 
 
 @shared_task  # type: ignore[untyped-decorator]  # celery ships no types
@@ -27,3 +28,8 @@ def report_mail_task(mail_id: int, attempt: int) -> None:
 @shared_task  # type: ignore[untyped-decorator]
 def inquiry_task(inquiry_id: int) -> None:
     services.inquiry_answer(inquiry=Inquiry.objects.get(pk=inquiry_id))
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def transparency_pack_task(pack_id: int) -> None:
+    pack_make(pack=TransparencyPack.objects.get(pk=pack_id))

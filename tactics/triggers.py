@@ -1,40 +1,91 @@
-"""The database's own word that a frozen study stays as it is, whoever writes: a shell, a bulk update, another program.
+"""The database's own word that what is frozen stays as it is, whoever writes: a shell, a bulk update, another program.
 
-Made anew after every migration: SQLite loses a table's triggers when a later migration rebuilds it.
+Frozen studies, published packs, findings of the exposure audit and their answers. Made anew after every migration: SQLite loses
+a table's triggers when a later migration rebuilds it.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
-from django.db import connections
+from django.db import connections, models
 
 from tactics.models.studies import FROZEN_FIELDS, ImpactStudy
+from tactics.models.transparency import (
+    ANSWER_FIELDS,
+    FINDING_FROZEN_FIELDS,
+    PACK_FROZEN_FIELDS,
+    ExposureFinding,
+    TransparencyPack,
+)
 
 NAME = "frozen_study_stays"
 MESSAGE = "This study is frozen: nothing of it can be changed."
 
 
+@dataclass(frozen=True)
+class Lasting:
+    """A trigger: columns of a table that no update may change once ``when`` (SQL over the OLD row) holds."""
+
+    name: str
+    model: type[models.Model]
+    when: str
+    fields: tuple[str, ...]
+    message: str
+
+
+LASTING = (
+    Lasting(NAME, ImpactStudy, 'OLD."frozen_at" IS NOT NULL', FROZEN_FIELDS, MESSAGE),
+    Lasting(
+        "published_pack_stays",
+        TransparencyPack,
+        "OLD.\"state\" = 'published'",
+        PACK_FROZEN_FIELDS,
+        "This pack is published: nothing of it can be changed.",
+    ),
+    Lasting(
+        "finding_stays",
+        ExposureFinding,
+        'OLD."agency_id" IS NOT NULL',
+        FINDING_FROZEN_FIELDS,
+        "A finding of the exposure audit stays as it was raised.",
+    ),
+    Lasting(
+        "finding_answer_stays",
+        ExposureFinding,
+        'OLD."answered_at" IS NOT NULL',
+        ANSWER_FIELDS,
+        "The answer to a finding is kept as it was written.",
+    ),
+)
+
+
 def triggers_ensure(using: str = "default", **_: Any) -> None:
-    """Put the trigger on the studies' table, if there is one. Two statements on SQLite, four on PostgreSQL."""
+    """Put the triggers on their tables, where there are such. Two statements each on SQLite, three on PostgreSQL."""
     connection = connections[using]
-    table = ImpactStudy._meta.db_table
     with connection.cursor() as cursor:
-        if table not in connection.introspection.table_names(cursor):
-            return
-        if connection.vendor == "sqlite":
-            changed = " OR ".join(f'NEW."{name}" IS NOT OLD."{name}"' for name in FROZEN_FIELDS)
-            cursor.execute(f"DROP TRIGGER IF EXISTS {NAME}")
-            cursor.execute(
-                f'CREATE TRIGGER {NAME} BEFORE UPDATE ON "{table}" WHEN OLD."frozen_at" IS NOT NULL AND ({changed}) '
-                f"BEGIN SELECT RAISE(ABORT, '{MESSAGE}'); END"
-            )
-        elif connection.vendor == "postgresql":
-            changed = " OR ".join(f'NEW."{name}" IS DISTINCT FROM OLD."{name}"' for name in FROZEN_FIELDS)
-            cursor.execute(
-                f"CREATE OR REPLACE FUNCTION {NAME}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-                f"IF OLD.frozen_at IS NOT NULL AND ({changed}) THEN RAISE EXCEPTION '{MESSAGE}' "
-                "USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NEW; END $$"
-            )
-            cursor.execute(f'DROP TRIGGER IF EXISTS {NAME} ON "{table}"')
-            cursor.execute(
-                f'CREATE TRIGGER {NAME} BEFORE UPDATE ON "{table}" FOR EACH ROW EXECUTE FUNCTION {NAME}()'
-            )
+        tables = connection.introspection.table_names(cursor)
+        for one in LASTING:
+            if one.model._meta.db_table in tables:
+                _put(connection.vendor, cursor, one)
+
+
+def _put(vendor: str, cursor: Any, one: Lasting) -> None:
+    table, name = one.model._meta.db_table, one.name
+    if vendor == "sqlite":
+        changed = " OR ".join(f'NEW."{field}" IS NOT OLD."{field}"' for field in one.fields)
+        cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
+        cursor.execute(
+            f'CREATE TRIGGER {name} BEFORE UPDATE ON "{table}" WHEN {one.when} AND ({changed}) '
+            f"BEGIN SELECT RAISE(ABORT, '{one.message}'); END"
+        )
+    elif vendor == "postgresql":
+        changed = " OR ".join(f'NEW."{field}" IS DISTINCT FROM OLD."{field}"' for field in one.fields)
+        cursor.execute(
+            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            f"IF {one.when} AND ({changed}) THEN RAISE EXCEPTION '{one.message}' "
+            "USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NEW; END $$"
+        )
+        cursor.execute(f'DROP TRIGGER IF EXISTS {name} ON "{table}"')
+        cursor.execute(
+            f'CREATE TRIGGER {name} BEFORE UPDATE ON "{table}" FOR EACH ROW EXECUTE FUNCTION {name}()'
+        )

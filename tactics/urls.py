@@ -17,6 +17,7 @@ from tactics import (
 )
 from tactics.reports import map_pages, saved_pages
 from tactics.reports import pages as reports
+from tactics.transparency import pages as transparency
 
 app_name = "tactics"
 urlpatterns = [
@@ -108,4 +109,19 @@ urlpatterns = [
     path("studies/<int:study_id>/report.json", study_files.report_json, name="report_json"),
     path("studies/<int:study_id>/report.csv", study_files.report_csv, name="report_csv"),
     path("studies/<int:study_id>/report.html", study_files.report_html, name="report_html"),
+    # Where the agency says so these are for anybody, without signing in.
+    path("transparency/", transparency.public_list, name="public_packs"),
+    path("transparency/style.css", transparency.public_style, name="public_style"),
+    path("transparency/<int:number>/", transparency.public_pack, name="public_pack"),
+    path("transparency/<int:number>/pack.json", transparency.public_json, name="public_json"),
+    path("transparency/<int:number>/charts/<slug:chart>.svg", transparency.public_chart, name="public_chart"),
+    path("packs/", transparency.packs, name="packs"),
+    path("packs/new/", transparency.pack_new, name="pack_new"),
+    path("packs/<int:number>/", transparency.pack, name="pack"),
+    path("packs/<int:number>/decide/", transparency.pack_decide, name="pack_decide"),
+    path("packs/<int:number>/charts/<slug:chart>.svg", transparency.pack_chart, name="pack_chart"),
+    path("packs/<int:number>/site.zip", transparency.pack_site, name="pack_site"),
+    path(
+        "packs/<int:number>/<slug:document>.<slug:ending>", transparency.pack_document, name="pack_document"
+    ),
 ]

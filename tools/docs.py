@@ -46,6 +46,7 @@ IN_ORDER_OF_USE = (
     "backtest",
     "drift",
     "impact_study",
+    "transparency_pack",
     "demo_history",
 )
 COMMANDS_INTRO = """\

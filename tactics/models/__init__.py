@@ -1,4 +1,4 @@
-"""Tactics and how one is drawn, what was done, notes and hunches, studies and reports."""
+"""Tactics and how one is drawn, what was done, notes and hunches, studies, reports, and what the public is told."""
 
 from tactics.models.catalogue import PlaceKind, Strength, Tactic, TacticRule
 from tactics.models.draws import DrawMethod, TacticDraw, TacticPolicy, TacticUpdate
@@ -10,10 +10,18 @@ from tactics.models.reports import ReportMail, ReportPolicy, SavedReport
 from tactics.models.studies import ImpactReport, ImpactStudy
 from tactics.models.surroundings import PlaceLayer
 from tactics.models.training import OfficerPageSettings, PracticeShift
+from tactics.models.transparency import (
+    DemographicMeasure,
+    ExposureFinding,
+    TransparencyPack,
+    TransparencyPolicy,
+)
 from tactics.models.uses import TacticUse
 
 __all__ = [
+    "DemographicMeasure",
     "DrawMethod",
+    "ExposureFinding",
     "Hunch",
     "ImpactReport",
     "ImpactStudy",
@@ -34,5 +42,7 @@ __all__ = [
     "TacticRule",
     "TacticUpdate",
     "TacticUse",
+    "TransparencyPack",
+    "TransparencyPolicy",
     "VisitNote",
 ]

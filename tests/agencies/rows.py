@@ -18,6 +18,8 @@ _numbers = itertools.count(1)
 MUST_BE_REAL: dict[str, dict[str, Any]] = {
     "ingestion.quarantinedrow": {"code": "missing_coordinates"},
     "tactics.impactstudy": {"kind": "rolling"},
+    # Not answered: an answer has a time and an author.
+    "tactics.exposurefinding": {"answer": ""},
 }
 # Relations that may be empty each, but not all of them.
 MUST_BE_SET = {"tactics.policyproposal": ("policy",)}
