@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('agencies', '0001_initial'),
-        ('tactics', '0007_inquiries_and_proposals'),
+        ('tactics', '0009_report_policy'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('agencies', '0001_initial'),
-        ('tactics', '0007_inquiries_and_proposals'),
+        ('tactics', '0008_proposal_label'),
     ]
 
     operations = [

@@ -1,0 +1,61 @@
+"""The live record in the admin, to read: what was sealed before each shift, and how it scored. Only services write it."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
+from forecasting.models import ForecastSeal, LiveScore
+
+
+@admin.register(ForecastSeal)
+class ForecastSealAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
+    list_display = ("number", "shift", "on", "sealed_at", "state", "is_late", "fingerprint", "agency")
+    list_filter = ("agency", "state", "is_late", "shift")
+    list_select_related = ("agency", "shift")
+    # The newest first; within an agency that is the end of its chain.
+    ordering = ("-sealed_at", "-number")
+    date_hierarchy = "on"
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        rows = super().get_queryset(request).defer("agency__boundary")
+        # A list needs no statement, which names every crime type's surfaces and models.
+        match = request.resolver_match
+        return rows.defer("statement") if match and str(match.url_name).endswith("_changelist") else rows
+
+    @admin.display(description="hash")
+    def fingerprint(self, seal: ForecastSeal) -> str:
+        return seal.hash[:12]
+
+
+@admin.register(LiveScore)
+class LiveScoreAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
+    list_display = (
+        "crime_type", "shift", "on", "version_number", "expected_crimes", "crimes", "better_by", "final_crimes",
+        "final_better_by", "agency",
+    )  # fmt: skip
+    list_filter = ("agency", "crime_type", "shift")
+    list_select_related = ("agency", "crime_type", "shift")
+    ordering = ("-period_from", "crime_type")
+    date_hierarchy = "on"
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).defer("agency__boundary")
+
+    @admin.display(description="expected", ordering="expected")
+    def expected_crimes(self, score: LiveScore) -> str:
+        return f"{score.expected:.2f}"
+
+    @admin.display(description="better than the plain count by (nats)")
+    def better_by(self, score: LiveScore) -> str:
+        return _difference(score.log_score, score.plain_log_score)
+
+    @admin.display(description="with late reports (nats)")
+    def final_better_by(self, score: LiveScore) -> str:
+        return _difference(score.final_log_score, score.final_plain_log_score)
+
+
+def _difference(score: float | None, plain: float | None) -> str:
+    """Positive: the model's forecast was better. A dash where the plain count was itself in service, or not scored again yet."""
+    return "–" if score is None or plain is None else f"{score - plain:+.3f}"
