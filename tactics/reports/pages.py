@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadReque
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.views.decorators.http import require_GET
 
 from agencies.access import EXPORTS, SEES_PLANS, Access, agency_page
@@ -41,7 +42,8 @@ def kind_of(access: Access, slug: str) -> ReportKind:
 def report_of(agency: Agency, kind: ReportKind, asked: Asked) -> Report:
     """Return the report, made now or within the last minute for the same question."""
     # Hashed: a choice of all beats is longer than a cache's keys may be.
-    key = f"report:{agency.pk}:{kind.slug}:{hashlib.sha256(asked.query.encode()).hexdigest()[:32]}"
+    asked_so = f"{get_language()} {asked.query}"
+    key = f"report:{agency.pk}:{kind.slug}:{hashlib.sha256(asked_so.encode()).hexdigest()[:32]}"
     report: Report | None = cache.get(key)
     if report is None:
         report = kind.make(agency, asked)
