@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+from django.views.decorators.cache import cache_control
 from django.views.generic import RedirectView
 from django.views.i18n import JavaScriptCatalog
 
@@ -17,7 +18,7 @@ urlpatterns = [
         RedirectView.as_view(url=f"/{settings.STATIC_URL.strip('/')}/missions_project/icon.svg"),
     ),
     # The scripts' texts in the reader's language; pages in English load none.
-    path("language/words.js", JavaScriptCatalog.as_view(), name="words"),
+    path("language/words.js", cache_control(private=True, max_age=3600)(JavaScriptCatalog.as_view()), name="words"),
     path("language/", language_choose, name="language_choose"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),

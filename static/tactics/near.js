@@ -15,7 +15,7 @@
     const bearing = Math.atan2(Math.sin(east) * Math.cos(lat2), Math.cos(lat1) * Math.sin(lat2) - Math.sin(lat1) * Math.cos(lat2) * Math.cos(east));
     return { metres: 2 * 6371000 * Math.asin(Math.sqrt(half)), side: SIDES[Math.round((bearing / Math.PI) * 4 + 8) % 8] };
   };
-  const words = ({ metres, side }) => (metres < 150 ? "here" : metres < 1000 ? `${Math.round(metres / 50) * 50} m ${side}` : `${(metres / 1000).toFixed(1)} km ${side}`);
+  const words = ({ metres, side }) => (metres < 150 ? gettext("here") : metres < 1000 ? `${Math.round(metres / 50) * 50} m ${side}` : `${(metres / 1000).toFixed(1)} km ${side}`);
 
   const show = (position) => {
     const me = { lon: position.coords.longitude, lat: position.coords.latitude };
@@ -25,14 +25,14 @@
       row.parentElement.append(row);
       document.querySelectorAll(`[data-distance-of="${row.dataset.row}"]`).forEach((part) => { part.textContent = ` · ${words(way)}`; });
     });
-    line.textContent = "Nearest first. Where you are was not sent.";
+    line.textContent = gettext("Nearest first. Where you are was not sent.");
   };
   const fail = (error) => {
-    line.textContent = error.code === 1 ? "The phone did not allow it. Allow the position for this page in the browser's settings." : "The phone does not know where it is. Try again outside.";
+    line.textContent = error.code === 1 ? gettext("The phone did not allow it. Allow the position for this page in the browser's settings.") : gettext("The phone does not know where it is. Try again outside.");
   };
 
   button.addEventListener("click", () => {
-    line.textContent = "Asking the phone…";
+    line.textContent = gettext("Asking the phone…");
     navigator.geolocation.getCurrentPosition(show, fail, { enableHighAccuracy: true, timeout: 15000, maximumAge: 15000 });
   });
 })();
