@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format bench migrations docs screenshots requirements clean
+.PHONY: help demo test lint format bench migrations docs translations screenshots requirements clean
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -50,6 +50,10 @@ migrations: ## Write the migrations that changed models need
 docs: ## Write the reference pages that come from the code, and build the documentation's site into site/
 	$(call bootstrap,dev)
 	@$(PY) tools/docs.py
+
+translations: ## Collect the texts that people read and compile their translations (needs GNU gettext)
+	$(call bootstrap,dev)
+	@$(PY) tools/translations.py $(ARGS)
 
 screenshots: ## Every page of each role, light and dark, into var/screenshots/; ARGS="--tour" for README's and docs' pictures
 	$(call bootstrap,dev)

@@ -3,6 +3,7 @@
 import datetime as dt
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -24,8 +25,20 @@ from agencies.validators import (
 CODE_HELP = "Short and stable, as used on the radio. Imports, exports and links refer to it."
 
 
+def languages() -> list[tuple[str, str]]:
+    """The languages of this installation, as (code, own name)."""
+    return list(settings.LANGUAGES)
+
+
 class User(AbstractUser):
     """A person who signs in. Roles come from memberships; a superuser is the installation's operator."""
+
+    language = models.CharField(
+        max_length=8,
+        blank=True,
+        choices=languages,
+        help_text="In which pages and mails are written to this person. Empty: pages as their browser asks, mails in English.",
+    )
 
     class Meta(AbstractUser.Meta):  # type: ignore[name-defined]  # django-stubs does not see the inherited Meta
         swappable = "AUTH_USER_MODEL"

@@ -8,7 +8,7 @@ import pyproj
 from django.core.exceptions import ValidationError
 
 RESERVED_SLUGS = frozenset(
-    "accounts admin agencies api data docs favicon healthz help home livez login logout media metrics my new "
+    "accounts admin agencies api data docs favicon healthz help home language livez login logout media metrics my new "
     "public readyz robots schema static status www".split()
 )
 """First parts of addresses that are, or may become, the product's own."""

@@ -16,11 +16,10 @@ from agencies.admin_runs import RunAdminMixin
 from agencies.lookups import pk_from_text
 from agencies.models import Agency, Shift
 from agencies.selectors import active_crime_types
-<<<<<<< HEAD
-from forecasting import admin_dashboard  # noqa: F401  # registers its panels
-=======
-from forecasting import admin_live  # noqa: F401  # registers itself
->>>>>>> w6
+from forecasting import (
+    admin_dashboard,  # noqa: F401  # registers its panels
+    admin_live,  # noqa: F401  # registers itself
+)
 from forecasting.admin_governance import person_of
 from forecasting.models import ForecastRun, Grid, ModelVersion, RiskSurface, TrainingRun
 from forecasting.overlay import short

@@ -3,8 +3,11 @@
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+from django.views.decorators.cache import cache_control
 from django.views.generic import RedirectView
+from django.views.i18n import JavaScriptCatalog
 
+from agencies.languages import language_choose
 from missions_project.views import home
 
 urlpatterns = [
@@ -14,6 +17,9 @@ urlpatterns = [
         "favicon.ico",
         RedirectView.as_view(url=f"/{settings.STATIC_URL.strip('/')}/missions_project/icon.svg"),
     ),
+    # The scripts' texts in the reader's language; pages in English load none.
+    path("language/words.js", cache_control(private=True, max_age=3600)(JavaScriptCatalog.as_view()), name="words"),
+    path("language/", language_choose, name="language_choose"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     # Before the agencies' addresses: no agency can be called "api" (its slug would hide these).

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import get_language
 
 from ingestion.live_views import cached_mark
 from patrols.board_selectors import board_mark, notes_mark
@@ -37,7 +38,8 @@ def kept(agency_id: int, name: str, mark: str, make: Callable[[], str]) -> bytes
 
     Two hundred boards hear of a change within two seconds: without this each would have its own copy worked out.
     """
-    key = f"board-text:{agency_id}:{hashlib.sha256(f'{name} {mark}'.encode()).hexdigest()[:32]}"
+    whole = f"{get_language()} {name} {mark}"
+    key = f"board-text:{agency_id}:{hashlib.sha256(whole.encode()).hexdigest()[:32]}"
     deadline = time.monotonic() + WAIT_S
     packed: bytes | None
     while (packed := cache.get(key)) is None:

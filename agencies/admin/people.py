@@ -109,7 +109,7 @@ class PersonAdmin(AuditedAdminMixin, AgencyScopedAdmin, DjangoUserAdmin):  # typ
     audit_hidden_fields = ("password",)
     fieldsets = (
         (None, {"fields": ("username", "password")}),
-        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("Person", {"fields": ("first_name", "last_name", "email", "language")}),
         ("Sign-in", {"fields": ("is_active", "last_login", "date_joined")}),
     )
     operator_fieldsets = (("Installation", {"fields": ("is_superuser",)}),)

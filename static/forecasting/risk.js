@@ -14,7 +14,7 @@
     box.addEventListener("change", () => { if (box.checked) { layer.addTo(map); } else { layer.remove(); } });
     const label = document.createElement("label");
     label.append(box, document.createTextNode(` ${name}`));
-    layer.on("failed", () => { label.append(" (could not be loaded)"); box.checked = false; layer.remove(); });
+    layer.on("failed", () => { label.append(gettext(" (could not be loaded)")); box.checked = false; layer.remove(); });
     document.getElementById("layer-switch").append(label);
   };
 
@@ -61,12 +61,12 @@
     const surface = showSurface();
     const top = topCells().addTo(map);
     const based = MissionsMap.base(map, holder.dataset, { control: false, hide: ["risk"] });
-    switchFor("Risk surface", surface, true);
-    switchFor("Top 20 cells", top, true);
-    switchFor("Incidents, 28 days before", incidents(), false);
+    switchFor(gettext("Risk surface"), surface, true);
+    switchFor(gettext("Top 20 cells"), top, true);
+    switchFor(gettext("Incidents, 28 days before"), incidents(), false);
     // What the sensors hear now, over what was expected of this shift.
     const alerts = MissionsAlerts.follow(map, holder.dataset);
-    if (alerts) { switchFor("Gunfire alerts, 24 hours", alerts, true); }
+    if (alerts) { switchFor(gettext("Gunfire alerts, 24 hours"), alerts, true); }
     map.on("click", (event) => ask(`lon=${event.latlng.lng.toFixed(6)}&lat=${event.latlng.lat.toFixed(6)}`));
     const layers = await based;
     Object.values(layers).filter((row) => row.kind !== "boundary").forEach((row) => switchFor(row.name, row.layer, map.hasLayer(row.layer)));
@@ -85,7 +85,7 @@
     if (window.matchMedia("(max-width: 900px)").matches) { event.detail.target.scrollIntoView({ behavior: "smooth", block: "start" }); }
   });
   document.body.addEventListener("htmx:responseError", (event) => {
-    if (event.detail.target.id === "cell") { event.detail.target.textContent = "The cell could not be loaded. Reload the page and try again."; }
+    if (event.detail.target.id === "cell") { event.detail.target.textContent = gettext("The cell could not be loaded. Reload the page and try again."); }
   });
   document.body.addEventListener("htmx:beforeRequest", (event) => {
     if (event.detail.target.id === "cell") { event.detail.target.setAttribute("aria-busy", "true"); }

@@ -27,7 +27,7 @@ window.MissionsAlerts = (() => {
     let stopped = false;
 
     if (ready) {
-      ready.then(() => { if (map.layerscontrol) { map.layerscontrol.addOverlay(layer, "Gunfire alerts, 24 hours"); } }).catch(() => {});
+      ready.then(() => { if (map.layerscontrol) { map.layerscontrol.addOverlay(layer, gettext("Gunfire alerts, 24 hours")); } }).catch(() => {});
     }
 
     /* A session that ended answers with a redirect to the sign-in page: asking on would never end. */
@@ -39,7 +39,7 @@ window.MissionsAlerts = (() => {
 
     const words = (facts) => {
       const stage = STAGES[facts.stage];
-      return `Gunfire ${clock(new Date(facts.at), source.zone)}${stage ? `, ${stage}` : ""}`;
+      return `${gettext("Gunfire")} ${clock(new Date(facts.at), source.zone)}${stage ? `, ${stage}` : ""}`;
     };
 
     const draw = (data) => {
@@ -56,7 +56,7 @@ window.MissionsAlerts = (() => {
       const added = known === null ? [] : data.features.filter((feature) => !known.has(feature.id));
       known = new Set(data.features.map((feature) => feature.id));
       if (news && added.length) {
-        news.textContent = added.length === 1 ? `New alert: ${words(added[0].properties)}` : `${added.length} new gunfire alerts`;
+        news.textContent = added.length === 1 ? interpolate(gettext("New alert: %(what)s"), { what: words(added[0].properties) }, true) : interpolate(gettext("%(n)s new gunfire alerts"), { n: added.length }, true);
         news.hidden = false;
       }
     };

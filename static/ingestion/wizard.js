@@ -25,10 +25,10 @@ window.addEventListener("map:init", (event) => {
       });
       if (shown.getLayers().length) map.fitBounds(shown.getBounds(), { padding: [16, 16], maxZoom: 15 });
       if (data.message) message.textContent = data.message;
-      else if (!data.features.length) message.textContent = "No place can be drawn yet: map longitude and latitude, or X and Y with their EPSG code, and press Check.";
-      else if (bad.length) message.textContent = `${bad.length} of the first ${data.features.length} places would be kept aside: ${bad[0].properties.why}.`;
-      else message.textContent = `All of the first ${data.features.length} places lie inside the agency's boundary.`;
+      else if (!data.features.length) message.textContent = gettext("No place can be drawn yet: map longitude and latitude, or X and Y with their EPSG code, and press Check.");
+      else if (bad.length) message.textContent = interpolate(gettext("%(bad)s of the first %(all)s places would be kept aside: %(why)s."), { bad: bad.length, all: data.features.length, why: bad[0].properties.why }, true);
+      else message.textContent = interpolate(gettext("All of the first %(all)s places lie inside the agency's boundary."), { all: data.features.length }, true);
       holder.dataset.placesReady = "yes";
     })
-    .catch((error) => { message.textContent = `The places could not be loaded (${error.message}). Reload the page.`; });
+    .catch((error) => { message.textContent = interpolate(gettext("The places could not be loaded (%(why)s). Reload the page."), { why: error.message }, true); });
 });

@@ -22,8 +22,8 @@
     if (!form.matches("[data-signs-out]")) { return; }
     event.preventDefault();
     const waiting = Number(localStorage.getItem("missions-queued") || 0);
-    const what = waiting === 1 ? "1 press or note on this phone is not sent yet" : `${waiting} presses or notes on this phone are not sent yet`;
-    if (waiting && !window.confirm(`${what}. Signing out deletes ${waiting === 1 ? "it" : "them"}. Sign out?`)) { return; }
+    const asked = ngettext("%(n)s press or note on this phone is not sent yet. Signing out deletes it. Sign out?", "%(n)s presses or notes on this phone are not sent yet. Signing out deletes them. Sign out?", waiting);
+    if (waiting && !window.confirm(interpolate(asked, { n: waiting }, true))) { return; }
     await wipe();
     form.submit();
   });

@@ -20,12 +20,12 @@
     try {
       const response = await fetch(board.holder.dataset.assign.replace("/0/", `/${mission}/`), { method: "POST", body: form });
       if (response.status !== 204) {
-        problem = [400, 409].includes(response.status) ? await response.text() : "Your role does not include this, or you are signed out.";
+        problem = [400, 409].includes(response.status) ? await response.text() : gettext("Your role does not include this, or you are signed out.");
       }
     } catch {
-      problem = "No connection: nothing was changed. Try again.";
+      problem = gettext("No connection: nothing was changed. Try again.");
     }
-    board.say(problem || `Mission ${number} → ${name}`, problem);
+    board.say(problem || interpolate(gettext("Mission %(number)s → %(name)s"), { number, name }, true), problem);
     if (!problem) { htmx.trigger(document.body, "missions-changed"); }
     return !problem;
   };

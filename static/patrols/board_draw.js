@@ -5,9 +5,9 @@
 (() => {
   const board = window.MissionsBoard;
   const HINTS = {
-    cell: "Click the place on the map.",
-    box: "Drag a box on the map, or click two corners of it.",
-    polygon: "Click the corners of the area, then “Finish the area” or its first corner.",
+    cell: gettext("Click the place on the map."),
+    box: gettext("Drag a box on the map, or click two corners of it."),
+    polygon: gettext("Click the corners of the area, then “Finish the area” or its first corner."),
   };
   let sketch = null;
   let cells = null;
@@ -40,7 +40,7 @@
   const tell = (area) => {
     const open = form();
     open.querySelector("[data-area]").value = JSON.stringify(area);
-    hint(mode() === "cell" ? "Place chosen. Click again to move it." : "Area chosen. Draw again to change it.");
+    hint(mode() === "cell" ? gettext("Place chosen. Click again to move it.") : gettext("Area chosen. Draw again to change it."));
     open.dispatchEvent(new CustomEvent("area-changed"));
   };
 
@@ -55,7 +55,7 @@
   };
 
   const finishPolygon = () => {
-    if (corners.length < 3) { hint("An area needs three corners."); return; }
+    if (corners.length < 3) { hint(gettext("An area needs three corners.")); return; }
     const ring = corners.map(point);
     const drawn = [...corners];
     clear();
@@ -93,7 +93,7 @@
       clear();
       corner = event.latlng;
       sketch = L.circleMarker(corner, { ...style(), radius: 5, dashArray: null }).addTo(board.map);
-      hint("Now the opposite corner.");
+      hint(gettext("Now the opposite corner."));
     }
   };
 

@@ -26,9 +26,9 @@
     const all = [...document.querySelectorAll("#list [data-unit]")];
     select.replaceChildren();
     [...own, ...all.filter((unit) => !own.includes(unit))].forEach((unit) => {
-      select.append(new Option(`${unit.textContent.trim()}${own.includes(unit) ? "" : " · other beat"}`, unit.dataset.unit));
+      select.append(new Option(`${unit.textContent.trim()}${own.includes(unit) ? "" : gettext(" · other beat")}`, unit.dataset.unit));
     });
-    select.append(new Option("No unit", ""));
+    select.append(new Option(gettext("No unit"), ""));
     select.selectedIndex = 0;
     document.getElementById("assign-title").textContent = `Mission ${row.querySelector(".mission__number").textContent}: which unit?`;
     dialog.dataset.mission = row.dataset.mission;
@@ -66,7 +66,7 @@
     if (event.key === "?") { event.preventDefault(); keys.showModal(); }
     if (event.key === "a" && board.holder.dataset.assign) {
       const row = focused() || document.querySelector("[data-mission][aria-current='true']");
-      if (row) { event.preventDefault(); askUnit(row); } else { board.say("Choose a mission first: arrow keys, then a."); }
+      if (row) { event.preventDefault(); askUnit(row); } else { board.say(gettext("Choose a mission first: arrow keys, then a.")); }
     }
   });
   document.body.addEventListener("click", (event) => { if (event.target.closest("[data-keys]")) { keys.showModal(); } });

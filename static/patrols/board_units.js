@@ -26,7 +26,7 @@
 
   board.give = (mission) => {
     const row = document.getElementById(`mission-${mission}`);
-    if (row && row.classList.contains("mission--withdrawn")) { board.say("This mission is withdrawn.", true); return; }
+    if (row && row.classList.contains("mission--withdrawn")) { board.say(gettext("This mission is withdrawn."), true); return; }
     board.assign(mission, board.armed.unit, board.armed.name);
   };
 

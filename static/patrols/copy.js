@@ -19,6 +19,6 @@
     const text = field ? field.value : new URL(button.dataset.copyLink, location.href).href;
     const done = await toClipboard(text, field);
     const told = button.closest("section, form, main").querySelector("[data-copied]");
-    if (told) { told.textContent = done ? "Copied." : field ? "Selected: press Ctrl+C to copy." : `The link is this page's address: ${text}`; }
+    if (told) { told.textContent = done ? gettext("Copied.") : field ? gettext("Selected: press Ctrl+C to copy.") : interpolate(gettext("The link is this page's address: %(text)s"), { text }, true); }
   });
 })();

@@ -46,6 +46,6 @@
   document.addEventListener("htmx:beforeRequest", (event) => { if (event.detail.target.id === "policy-preview") { event.detail.target.setAttribute("aria-busy", "true"); } });
   document.addEventListener("htmx:afterRequest", (event) => { if (event.detail.target.id === "policy-preview") { event.detail.target.removeAttribute("aria-busy"); } });
   document.addEventListener("htmx:responseError", (event) => {
-    if (event.detail.target.id === "policy-preview") { event.detail.target.textContent = "The preview could not be worked out. Your dials are still in the form; reload the page to try again."; }
+    if (event.detail.target.id === "policy-preview") { event.detail.target.textContent = gettext("The preview could not be worked out. Your dials are still in the form; reload the page to try again."); }
   });
 })();

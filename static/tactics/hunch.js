@@ -49,13 +49,13 @@
   if (here) {
     const line = document.querySelector("[data-here-says]");
     here.addEventListener("click", () => {
-      line.textContent = "Asking the phone…";
+      line.textContent = gettext("Asking the phone…");
       navigator.geolocation.getCurrentPosition((position) => {
         const latlng = L.latLng(position.coords.latitude, position.coords.longitude);
         choose(latlng);
         map.setView(latlng, 16);
-        line.textContent = "Chosen. Only the box around this place is stored.";
-      }, () => { line.textContent = "The phone did not say where it is. Tap the map instead."; }, { enableHighAccuracy: true, timeout: 15000 });
+        line.textContent = gettext("Chosen. Only the box around this place is stored.");
+      }, () => { line.textContent = gettext("The phone did not say where it is. Tap the map instead."); }, { enableHighAccuracy: true, timeout: 15000 });
     });
   }
 
@@ -64,7 +64,7 @@
   form.addEventListener("submit", (event) => {
     const line = form.querySelector("[data-screen-says]");
     if (!window.MissionsScreen.passes(form)) { event.preventDefault(); return; }
-    const problem = !form.elements.lat.value ? "Tap the map first: where?" : !navigator.onLine ? "No connection. Your words stay here; press again when the phone is back." : "";
+    const problem = !form.elements.lat.value ? gettext("Tap the map first: where?") : !navigator.onLine ? gettext("No connection. Your words stay here; press again when the phone is back.") : "";
     if (problem) {
       event.preventDefault();
       line.hidden = false;

@@ -11,7 +11,7 @@
   };
   if (told.fresh !== "1") {
     line.hidden = false;
-    line.textContent = `No connection. This page is from ${clock(Date.parse(told.now))}; what you press is kept and sent later.`;
+    line.textContent = interpolate(gettext("No connection. This page is from %(at)s; what you press is kept and sent later."), { at: clock(Date.parse(told.now)) }, true);
     document.body.classList.add("is-offline");
   }
   if (!navigator.serviceWorker) { return; }

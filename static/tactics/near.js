@@ -21,7 +21,7 @@
     if (imperial) { return metres < 610 ? `${Math.round(metres / 0.3048 / 100) * 100} ft` : `${(metres / 1609.344).toFixed(1)} mi`; }
     return metres < 1000 ? `${Math.round(metres / 50) * 50} m` : `${(metres / 1000).toFixed(1)} km`;
   };
-  const words = ({ metres, side }) => (metres < 150 ? "here" : `${far(metres)} ${side}`);
+  const words = ({ metres, side }) => (metres < 150 ? gettext("here") : `${far(metres)} ${side}`);
 
   const show = (position) => {
     const me = { lon: position.coords.longitude, lat: position.coords.latitude };
@@ -31,14 +31,14 @@
       row.parentElement.append(row);
       document.querySelectorAll(`[data-distance-of="${row.dataset.row}"]`).forEach((part) => { part.textContent = ` · ${words(way)}`; });
     });
-    line.textContent = "Nearest first. Where you are was not sent.";
+    line.textContent = gettext("Nearest first. Where you are was not sent.");
   };
   const fail = (error) => {
-    line.textContent = error.code === 1 ? "The phone did not allow it. Allow the position for this page in the browser's settings." : "The phone does not know where it is. Try again outside.";
+    line.textContent = error.code === 1 ? gettext("The phone did not allow it. Allow the position for this page in the browser's settings.") : gettext("The phone does not know where it is. Try again outside.");
   };
 
   button.addEventListener("click", () => {
-    line.textContent = "Asking the phone…";
+    line.textContent = gettext("Asking the phone…");
     navigator.geolocation.getCurrentPosition(show, fail, { enableHighAccuracy: true, timeout: 15000, maximumAge: 15000 });
   });
 })();

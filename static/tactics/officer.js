@@ -68,21 +68,21 @@
     if (isHere) {
       timer.dataset.arrived = new Date(seen.running.at).toISOString();
       if (seen.visited.has(here)) { one("[data-since]").textContent = clock(seen.running.at); }
-      chip.textContent = "You are here";
+      chip.textContent = gettext("You are here");
       card.classList.add("mission-card--here");
     } else {
       timer.dataset.arrived = "";
       card.classList.remove("mission-card--here");
-      if (gone) { chip.textContent = "Done"; delete chip.dataset.from; }
+      if (gone) { chip.textContent = gettext("Done"); delete chip.dataset.from; }
     }
     const arrive = one('form[data-press="arrived"]');
     const following = gone && every("[data-row]").find((row) => !["done", "withdrawn", "here"].includes(row.dataset.rowState) && row.dataset.row !== here && !seen.left[row.dataset.row]);
     one('form[data-press="left"]').hidden = !isHere;
     arrive.hidden = isHere || "withdrawn" in arrive.dataset || Boolean(following);
-    if (gone) { one("button", arrive).textContent = "Arrived again"; }
+    if (gone) { one("button", arrive).textContent = gettext("Arrived again"); }
     const next = one("[data-next]");
     next.hidden = !following;
-    if (following) { next.href = one("a", following).href; next.textContent = `Next: mission ${following.dataset.number}`; }
+    if (following) { next.href = one("a", following).href; next.textContent = interpolate(gettext("Next: mission %(number)s"), { number: following.dataset.number }, true); }
     const hint = one("[data-running-hint]");
     hint.hidden = isHere || !seen.running;
     if (seen.running) { one("span", hint).textContent = seen.running.number; }
@@ -123,18 +123,18 @@
       const word = one("[data-row-word]", row);
       if (!("first" in row.dataset)) { row.dataset.first = word.textContent; }
       const isHere = seen.running && seen.running.mission === row.dataset.row;
-      word.textContent = isHere ? "You are here" : seen.left[row.dataset.row] ? "Done" : row.dataset.first;
+      word.textContent = isHere ? gettext("You are here") : seen.left[row.dataset.row] ? gettext("Done") : row.dataset.first;
     });
     const line = one("[data-left]");
     if (line && seen.last) {
       line.hidden = false;
-      line.textContent = `Left mission ${seen.last.number} after ${seen.last.minutes} min. `;
+      line.textContent = `${interpolate(gettext("Left mission %(number)s after %(minutes)s min."), seen.last, true)} `;
       if (seen.last.mission !== here) {
         const row = every("[data-row]").find((other) => other.dataset.row === seen.last.mission);
         if (row) {
           const link = document.createElement("a");
           link.href = one("a", row).href;
-          link.textContent = "Tick what you did";
+          link.textContent = gettext("Tick what you did");
           line.append(link);
         }
       }
@@ -145,14 +145,14 @@
   const showMark = (waiting) => {
     const mark = one("[data-queued]");
     mark.hidden = waiting.length === 0;
-    mark.textContent = `queued ${waiting.length}`;
+    mark.textContent = interpolate(gettext("queued %(n)s"), { n: waiting.length }, true);
     if (state === "signed out") {
       const link = document.createElement("a");
       link.href = told.signIn;
-      link.textContent = "Sign in again; nothing is lost";
+      link.textContent = gettext("Sign in again; nothing is lost");
       mark.append(" · ", link);
     } else if (state === "failed") {
-      mark.append(" · the server cannot take it now; trying again");
+      mark.append(gettext(" · the server cannot take it now; trying again"));
     } else if (state && state !== "offline" && state !== "sent") {
       mark.append(` · ${state}`);
     }
@@ -163,15 +163,15 @@
     part.hidden = rows.length === 0;
     const list = one("ul", part);
     list.textContent = "";
-    const words = { arrived: "Arrived", left: "Left", tactic: "Tactic", note: "Note" };
+    const words = { arrived: gettext("Arrived"), left: gettext("Left"), tactic: gettext("Tactic"), note: gettext("Note") };
     rows.forEach((row) => {
       const item = document.createElement("li");
       const line = document.createElement("p");
-      line.textContent = `${words[row.kind]} at mission ${row.number}, ${clock(at(row))}: ${row.message}`;
+      line.textContent = interpolate(gettext("%(what)s at mission %(number)s, %(at)s: %(message)s"), { what: words[row.kind], number: row.number, at: clock(at(row)), message: row.message }, true);
       const button = document.createElement("button");
       button.type = "button";
       button.className = "button button--plain";
-      button.textContent = row.kind === "note" ? "Edit the note" : "OK, read";
+      button.textContent = row.kind === "note" ? gettext("Edit the note") : gettext("OK, read");
       button.addEventListener("click", async () => {
         if (row.kind === "note") { localStorage.setItem(`missions-draft:${owner}:${row.base}${row.mission}`, row.text); }
         await queue.remove(row.seq);
@@ -186,7 +186,7 @@
   const showOthers = (rows) => {
     const part = one("[data-others-queue]");
     part.hidden = rows.length === 0;
-    one("p", part).textContent = `${rows.length} unsent ${rows.length === 1 ? "press" : "presses"} of somebody else ${rows.length === 1 ? "waits" : "wait"} on this phone. They are not shown here, are sent when that person signs in, and are deleted after a day.`;
+    one("p", part).textContent = interpolate(ngettext("%(n)s unsent press of somebody else waits on this phone. It is not shown here, is sent when that person signs in, and is deleted after a day.", "%(n)s unsent presses of somebody else wait on this phone. They are not shown here, are sent when that person signs in, and are deleted after a day.", rows.length), { n: rows.length }, true);
   };
 
   const draw = async () => {
@@ -242,9 +242,9 @@
     }
     if (chip && chip.dataset.from && !(timer && timer.dataset.arrived)) {
       const minutes = Math.round((Date.parse(chip.dataset.from) - now()) / 60000);
-      if (now() > Date.parse(chip.dataset.to)) { chip.textContent = "Window passed"; }
-      else if (now() >= Date.parse(chip.dataset.from)) { chip.textContent = "Due now"; }
-      else if (minutes < 100) { chip.textContent = `In ${Math.max(1, minutes)} min`; }
+      if (now() > Date.parse(chip.dataset.to)) { chip.textContent = gettext("Window passed"); }
+      else if (now() >= Date.parse(chip.dataset.from)) { chip.textContent = gettext("Due now"); }
+      else if (minutes < 100) { chip.textContent = interpolate(gettext("In %(minutes)s min"), { minutes: Math.max(1, minutes) }, true); }
     }
   };
 

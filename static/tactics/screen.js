@@ -25,8 +25,8 @@ window.MissionsScreen = (() => {
 
   const says = (findings) => {
     const parts = findings.map((finding) => `${finding.what}: “${finding.found.trim()}”`);
-    const told = parts.slice(0, 3).join("; ") + (parts.length > 3 ? "; and more" : "");
-    return `This looks like ${told}. Notes are about places, never about persons, so nothing was stored. Take it out of the text, which is still in the field.`;
+    const told = parts.slice(0, 3).join("; ") + (parts.length > 3 ? gettext("; and more") : "");
+    return interpolate(gettext("This looks like %(told)s. Notes are about places, never about persons, so nothing was stored. Take it out of the text, which is still in the field."), { told }, true);
   };
 
   /* True where the form's text may go; else its message is shown and the text stays. */

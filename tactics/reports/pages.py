@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadReque
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.views.decorators.http import require_GET
 
 from agencies.access import EVERYONE, Access, agency_page
@@ -55,7 +56,7 @@ def report_of(agency: Agency, kind: ReportKind, asked: Asked, access: Access) ->
     """Return the report for this person, made now or within the last minute for the same question and limits."""
     asked = kind.narrowed(asked, access)
     # Hashed: a choice of all beats is longer than a cache's keys may be. With the limits: what one person may see, another may not.
-    question = f"{asked.query} {asked.whose}"
+    question = f"{get_language()} {asked.query} {asked.whose}"
     key = f"report:{agency.pk}:{kind.slug}:{hashlib.sha256(question.encode()).hexdigest()[:32]}"
     report: Report | None = cache.get(key)
     if report is None:
