@@ -18,7 +18,11 @@ urlpatterns = [
         RedirectView.as_view(url=f"/{settings.STATIC_URL.strip('/')}/missions_project/icon.svg"),
     ),
     # The scripts' texts in the reader's language; pages in English load none.
-    path("language/words.js", cache_control(private=True, max_age=3600)(JavaScriptCatalog.as_view()), name="words"),
+    path(
+        "language/words.js",
+        cache_control(private=True, max_age=3600)(JavaScriptCatalog.as_view()),
+        name="words",
+    ),
     path("language/", language_choose, name="language_choose"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),

@@ -92,9 +92,7 @@ class Reader:
         # Grouped by nothing a query adds up nothing: one group that holds everything.
         return raw or {"all": Value(1)}
 
-    def _keys(
-        self, grouped: Mapping[str, Sequence[Any]], n: int
-    ) -> tuple[list[Key], list[bool]]:
+    def _keys(self, grouped: Mapping[str, Sequence[Any]], n: int) -> tuple[list[Key], list[bool]]:
         columns = dict(grouped)
         kept = [True] * n
         if n and self.areas:

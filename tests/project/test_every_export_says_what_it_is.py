@@ -168,9 +168,13 @@ def test_tables_are_written_by_the_one_writer_that_makes_cells_plain() -> None:
         ):
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Attribute) and node.attr in ("writer", "DictWriter"):
-                if isinstance(node.value, ast.Name) and node.value.id == "csv":
-                    strange.append(f"{name}:{node.lineno}")
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr in ("writer", "DictWriter")
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "csv"
+            ):
+                strange.append(f"{name}:{node.lineno}")
             if isinstance(node, ast.ImportFrom) and node.module == "openpyxl":
                 names = {one.name for one in node.names}
                 if "Workbook" in names and name != "tactics/reports/files.py":

@@ -149,9 +149,7 @@ def test_updates_show_what_was_counted(agency: Agency, client: Client) -> None:
 
 def test_draws_and_updates_are_to_read_only(agency: Agency, client: Client) -> None:
     draw = make_draws(agency, 1)[0]
-    update = TacticUpdate.objects.create(
-        agency=agency, number=1, counted_until=timezone.now(), n_missions=1
-    )
+    update = TacticUpdate.objects.create(agency=agency, number=1, counted_until=timezone.now(), n_missions=1)
     before = (TacticDraw.objects.values().get(), TacticUpdate.objects.values().get())
     for path, pk in ((DRAWS, draw.pk), (UPDATES, update.pk)):
         assert client.get(f"{path}add/").status_code == 403
