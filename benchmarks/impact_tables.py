@@ -122,7 +122,9 @@ def question_table(result: Part) -> str:
             f"99 draws) | covers {said} (`--parts few`) |"
         )
     for name, dose in result.get("dose", {}).items():
-        what = "missions do nothing" if name == "null" else f"short and long visits do the same, {TRUTHS[name]}"
+        what = (
+            "missions do nothing" if name == "null" else f"short and long visits do the same, {TRUTHS[name]}"
+        )
         rows.append(
             f"| slope by drawn dose ({dose['doses'][0]} to {dose['doses'][1]} minutes), {what}, level 5 % ({dose['histories']:,} "
             f"histories of {dose['plans']:,} plans, {dose['crimes_in_visited_boxes']:.0f} crimes in visited boxes) | rejects "

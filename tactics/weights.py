@@ -59,13 +59,15 @@ def weight_changes(
     """
     policy = TacticPolicy.objects.filter(agency=agency, is_active=True).first()
     hours = float(policy.window_hours) if policy else WINDOW_HOURS
-    about: dict[str, Any] = {"method": policy.method if policy else DrawMethod.WEIGHTS, "missions": 0, "rules": 0}
+    about: dict[str, Any] = {
+        "method": policy.method if policy else DrawMethod.WEIGHTS,
+        "missions": 0,
+        "rules": 0,
+    }
     first = TacticDraw.objects.filter(agency=agency).aggregate(at=Min("mission__plan__on"))["at"]
     if first is None or about["method"] == DrawMethod.ADAPTIVE:
         return WeightsFound([], {}, about)
-    inputs = trial_inputs(
-        agency, first=first, last=until.date(), window_hours=hours, until=until - SETTLE
-    )
+    inputs = trial_inputs(agency, first=first, last=until.date(), window_hours=hours, until=until - SETTLE)
     groups = _by_rule(agency, inputs)
     about |= {
         "missions": len(inputs.trial), "rules": len(groups), "window_hours": hours, "first": inputs.first.isoformat(),
@@ -146,7 +148,9 @@ def _looked_at(
         for slug, value in own.items():
             weights[n, column[slug]] = value
     tactic = column[group.rule.tactic.slug]
-    trial = against_the_rest(inputs.trial, rows, [inputs.slugs.index(slug) for slug in slugs], weights, tactic)
+    trial = against_the_rest(
+        inputs.trial, rows, [inputs.slugs.index(slug) for slug in slugs], weights, tactic
+    )
     found = compare(trial, 0, 1, confidence=confidence)
     better_by = Finding(1.0 - found.ratio, 1.0 - found.high, 1.0 - found.low, confidence)
     chance = weights[:, tactic] / weights.sum(axis=1)

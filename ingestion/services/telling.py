@@ -41,9 +41,7 @@ def told(feed: Feed, since: datetime) -> Iterator[Written]:
         tell(feed, since, written.hours, written.hours_before)
 
 
-def tell(
-    feed: Feed, since: datetime, hours: Set[int] | None, hours_before: Set[int] = frozenset()
-) -> None:
+def tell(feed: Feed, since: datetime, hours: Set[int] | None, hours_before: Set[int] = frozenset()) -> None:
     """Send ``facts_stored`` once the transaction around it, if any, is through; nothing where nothing was written."""
     if hours is not None and not hours:
         return

@@ -28,7 +28,9 @@ class TacticChanceOut(serializers.Serializer):  # type: ignore[type-arg]  # it s
         allow_null=True,
         help_text="Its chance of being the recommended one when that was drawn. Null: it was not in a draw.",
     )
-    preference = serializers.FloatField(help_text="The agency's weight: as at the draw; undrawn, as it is now.")
+    preference = serializers.FloatField(
+        help_text="The agency's weight: as at the draw; undrawn, as it is now."
+    )
 
 
 class MissionTacticsOut(serializers.Serializer):  # type: ignore[type-arg]  # it shows dictionaries

@@ -248,7 +248,8 @@ def judged(
     """
     questions = len({one.question for one in changes} - {"tactics"})
     wide = [
-        one if one.question == "tactics" else replace(one, gain=one.gain.widened(questions)) for one in changes
+        one if one.question == "tactics" else replace(one, gain=one.gain.widened(questions))
+        for one in changes
     ]
     chosen: dict[int, Literal["gain", "learn"]] = {}
     for question in sorted({one.question for one in wide}):

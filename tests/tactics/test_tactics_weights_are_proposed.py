@@ -137,7 +137,10 @@ def test_looking_at_no_difference_again_and_again_proposes_a_weight_in_few_histo
         )  # fmt: skip
         shown += any(
             compare(
-                against_the_rest(trial, np.arange(n), [0, 1, 2], weights[:n], a), 0, 1, confidence=1 - 0.05 / 3
+                against_the_rest(trial, np.arange(n), [0, 1, 2], weights[:n], a),
+                0,
+                1,
+                confidence=1 - 0.05 / 3,
             ).shows
             for n in looks
             for a in range(3)

@@ -36,7 +36,9 @@ def fill(agency: Agency) -> Engagement:
         agency=agency, mission=mission, unit=unit, arrived_at=NOW() - 40 * DAY,
         left_at=NOW() - 40 * DAY + dt.timedelta(minutes=12), source="timer",
     )  # fmt: skip
-    TacticUse.objects.create(agency=agency, engagement=visit, tactic=tactic, was_recommended=False, used_at=NOW() - 40 * DAY)
+    TacticUse.objects.create(
+        agency=agency, engagement=visit, tactic=tactic, was_recommended=False, used_at=NOW() - 40 * DAY
+    )
     grid = mission.plan.grid or make_grid(agency)
     kind = CrimeType.objects.get(agency=agency, slug="robbery")
     for number, days in enumerate((40, 1)):
@@ -116,7 +118,9 @@ def test_presses_are_kept_for_as_long_as_a_phone_may_send_them_again(agency: Age
 
 
 def test_a_policy_that_takes_hunches_away_from_their_score_says_so(agency: Agency) -> None:
-    assert any("180 days" in text for text in retention_plan(policy=policy_for(agency, "hunches", 90)).notices)
+    assert any(
+        "180 days" in text for text in retention_plan(policy=policy_for(agency, "hunches", 90)).notices
+    )
     RetentionPolicy.objects.all().delete()
     assert not retention_plan(policy=policy_for(agency, "hunches", 365)).notices
     assert not retention_plan(policy=policy_for(agency, "notes", 90)).notices
