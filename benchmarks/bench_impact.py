@@ -48,7 +48,7 @@ from tactics.engine.impact.worlds import (  # noqa: E402
 
 SEED = 20260301
 FISHER_BEATS, FISHER_SHIFTS = 4, 42
-DOSE_BEATS = 8
+DOSE_BEATS = 4
 PARTS = ("scores", "fisher", "few", "power", "dose", "speed", "large")
 
 

@@ -87,7 +87,7 @@ def test_another_agencys_record_is_not_there(agency: Agency, sign_in: SignIn) ->
         assert "lakeside" not in client.get(path).content.decode()
         assert client.get(f"{path}{pk}/change/").status_code == 302
     for role in ("analyst", "auditor", "supervisor", "officer"):
-        assert sign_in(make_member(agency, role)).get(SEALS).status_code == 403
+        assert sign_in(make_member(agency, role)).get(SEALS, follow=True).status_code == 403
 
 
 @pytest.mark.parametrize("path", [SEALS, SCORES])

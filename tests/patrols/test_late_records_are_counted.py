@@ -231,7 +231,7 @@ def test_a_dispatch_export_is_counted_where_positions_are_gone(
     assert (told(mission=first), told(mission=second)) == (before, [("cad", 10.0)])
 
 
-def test_presses_out_of_a_dead_zone_have_the_shift_counted_again(scene: Scene, plan: MissionPlan) -> None:
+def test_visits_told_late_have_the_shift_counted_again(scene: Scene, plan: MissionPlan) -> None:
     first, second = plan.missions.order_by("number")[:2]
     unit = Unit.objects.filter(agency=scene.agency)[0]
     start = plan.period_from
