@@ -117,7 +117,7 @@ def _execute(text: str, *names: str, literals: tuple[Any, ...] = ()) -> list[Any
 
     parts = [*(sql.Identifier(name) for name in names), *(sql.Literal(value) for value in literals)]
     with connection.cursor() as cursor:
-        cursor.execute(sql.SQL(text).format(*parts))  # type: ignore[arg-type]  # the driver's own composed statement
+        cursor.execute(sql.SQL(text).format(*parts))
         return list(cursor.fetchall()) if cursor.description else []
 
 
@@ -231,7 +231,7 @@ def _rows_write(schema: str, table: str, select: str, values: list[Any]) -> None
 
     head = sql.SQL("INSERT INTO {}.{} ").format(sql.Identifier(schema), sql.Identifier(table))
     with connection.cursor() as cursor:
-        cursor.execute(head + sql.SQL(select), values)  # type: ignore[arg-type, operator]  # as above
+        cursor.execute(head + sql.SQL(select), values)
 
 
 def _views_make(agency: Agency, schema: str) -> None:
@@ -248,9 +248,9 @@ def _views_make(agency: Agency, schema: str) -> None:
     }
     for name, select in _SELECTS.items():
         head = sql.SQL("CREATE VIEW {} WITH (security_barrier) AS ").format(sql.Identifier(schema, name))
-        body = sql.SQL(select).format(agency=sql.Literal(agency.pk), **tables, **own)  # type: ignore[arg-type]  # constants below
+        body = sql.SQL(select).format(agency=sql.Literal(agency.pk), **tables, **own)  # constants below
         with connection.cursor() as cursor:
-            cursor.execute(head + body)  # type: ignore[arg-type]  # as above
+            cursor.execute(head + body)
 
 
 _AREA = (
