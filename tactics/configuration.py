@@ -1,7 +1,14 @@
 """What of this room is an agency's configuration: tactics, when they are recommended, the officer's page."""
 
 from agencies.configuration import Section, register
-from tactics.models import OfficerPageSettings, Tactic, TacticPolicy, TacticRule
+from tactics.models import (
+    OfficerPageSettings,
+    ReportPolicy,
+    Tactic,
+    TacticPolicy,
+    TacticRule,
+    TransparencyPolicy,
+)
 
 
 def register_own() -> None:
@@ -42,4 +49,13 @@ def register_own() -> None:
             order=52,
         ),
         Section("officer_page", OfficerPageSettings, (), ("near_me",), order=53),
+        Section("report_policy", ReportPolicy, (), ("unit_activity",), order=54, switch="unit_activity"),
+        Section(
+            "transparency_policy",
+            TransparencyPolicy,
+            (),
+            ("disparity_threshold", "is_public"),
+            order=55,
+            switch="is_public",
+        ),
     )

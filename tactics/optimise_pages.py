@@ -34,25 +34,30 @@ def optimise(request: HttpRequest, access: Access) -> HttpResponse:
     still, decided = proposals_of(access.agency)
     context: dict[str, Any] = found_for(access, Inquiry.Kind.PROPOSALS, {})
     context |= {"decided": decided, "may_decide": access.has(DECIDES)}
-    crimes = 0.0
-    if answered := context["answered"]:
-        basis = answered.answer["basis"]
-        crimes = basis["crimes_a_year"]
-        # A tactic that is shown to be better says nothing about how long missions need to be studied.
-        is_gain = any(
-            one.purpose == PolicyProposal.Purpose.GAIN and one.policy_id is not None for one in still
-        )
-        context |= {"basis": basis, "longer_days": None if is_gain else _longer_days(basis)}
-        context["kept"] = [
-            _row(one, crimes)
-            for one in answered.answer["changes"]
-            if one["verdict"] == "keep" and one["question"] != "tactics"
-        ]
-        context["weights"] = _weights(answered.answer, crimes)
-        if first := basis.get("tactics", {}).get("first"):
-            context["compared_from"] = dt.date.fromisoformat(first)
+    if context["answered"]:
+        context |= _answered(context["answered"].answer, still)
     context["proposals"] = [(one, _row(one.basis["change"], one.basis["crimes_a_year"])) for one in still]
     return render(request, "tactics/optimise.html", context)
+
+
+def _answered(answer: dict[str, Any], still: list[PolicyProposal]) -> dict[str, Any]:
+    """What was looked at and kept, and what all of it rests on."""
+    basis = answer["basis"]
+    crimes = basis["crimes_a_year"]
+    # A tactic that is shown to be better says nothing about how long missions need to be studied.
+    is_gain = any(one.purpose == PolicyProposal.Purpose.GAIN and one.policy_id is not None for one in still)
+    first = basis.get("tactics", {}).get("first")
+    return {
+        "basis": basis,
+        "longer_days": None if is_gain else _longer_days(basis),
+        "kept": [
+            _row(one, crimes)
+            for one in answer["changes"]
+            if one["verdict"] == "keep" and one["question"] != "tactics"
+        ],
+        "weights": _weights(answer, crimes),
+        "compared_from": dt.date.fromisoformat(first) if first else None,
+    }
 
 
 def _row(change: dict[str, Any], crimes_a_year: float) -> dict[str, Any]:

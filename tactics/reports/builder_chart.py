@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from agencies.engine.drawing import legend, paper, plain_axes, svg
+from agencies.engine.palette import QUIET
 from tactics.reports.shapes import Table
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -70,7 +71,7 @@ def _over_time(table: Table, splits: list[str], time: str) -> bytes:
             marker="o" if len(on) < 15 else None, markersize=4, label=name,
         )  # fmt: skip
     for number, (name, values) in enumerate(_compared(table, splits)):
-        axes.plot(on, values, color="#666666", linestyle=LINES[1 + number], linewidth=1.2, label=name)
+        axes.plot(on, values, color=QUIET, linestyle=LINES[1 + number], linewidth=1.2, label=name)
     axes.set_ylim(bottom=0)
     axes.set_ylabel(_unit(table, splits), fontsize=8)
     locator = AutoDateLocator(maxticks=8)

@@ -55,6 +55,8 @@ NO_CONFIGURATION = {
     "ingestion_audit.AuditTable": "data",
     "patrols.Suppression": "a decision of the day",
     "patrols.Addition": "a decision of the day",
+    "tactics.DemographicMeasure": "names a table of the audit store, which is data",
+    "tactics.ExposureFinding": "what an audit found, and its answer",
     "tactics.PlaceLayer": "points to a map layer, which is data",
 }
 """Tables that an administrator edits and that do not travel, with the reason."""

@@ -127,7 +127,7 @@ def test_the_csv_holds_the_surface_and_says_what_it_is(scene: Scene, analyst: Us
         "Evening",
         "America/Chicago",
         str(scene.version()),
-        "generated_at",
+        "Generated at",
         scene.run.data_hash,
         "'=cmd",
     ):

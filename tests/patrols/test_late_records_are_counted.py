@@ -128,6 +128,8 @@ def test_the_same_export_again_and_calls_that_are_no_patrol_have_nothing_counted
         import_patrols(scene, tmp_path / "cad.csv", mission)
     account.refresh_from_db()
     assert account.next_at is None
+    # What was stored within a second of an import's start is looked at with it: yesterday's export was not.
+    CallForService.objects.update(imported_at=timezone.now() - dt.timedelta(days=1))
     # A stop in the mission's box, in its shift, by the same unit on its own account: all that a patrol is but the nature.
     with django_capture_on_commit_callbacks(execute=True):
         import_patrols(scene, tmp_path / "stops.csv", mission, nature="TRAFFIC STOP", number=1)

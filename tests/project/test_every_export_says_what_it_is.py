@@ -46,6 +46,8 @@ FILES: dict[str, tuple[dict[str, Any], str]] = {
 ELSEWHERE = {
     "tactics:report_csv": "a study's; tests/tactics/test_study_pages.py",
     "tactics:report_json": "a study's; tests/tactics/test_study_pages.py",
+    "tactics:table_geojson": "a report's; tests/tactics/test_reports_on_maps.py",
+    "tactics:table_gpkg": "a report's; tests/tactics/test_reports_on_maps.py",
 }
 """Files that are looked at where what they hold is made."""
 MAP_LAYERS = {

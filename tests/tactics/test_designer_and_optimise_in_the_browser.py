@@ -15,6 +15,7 @@ from tactics.models import Inquiry, PolicyProposal
 from tactics.services import inquiry_answer, inquiry_ask
 from tests.factories import make_member
 from tests.patrols.scenes import make_scene
+from tests.tactics.drawn_history import make_tactics, plant_draws
 from tests.tactics.histories import make_past
 from tests.tactics.test_dials_are_proposed_and_people_decide import look, make_report
 
@@ -107,3 +108,26 @@ def test_a_page_that_waits_follows_its_question_by_itself(
     fits(page, shots, "optimise-waiting")
     inquiry_answer(inquiry=inquiry)
     page.get_by_role("heading", name="Looked at, and kept").wait_for()
+
+
+def test_an_administrator_gives_a_better_tactic_more_weight(
+    signed_in_page: Callable[..., Page], shots: Path | None
+) -> None:
+    scene = make_scene()
+    rates = {"foot-patrol": 0.15, "park-walk": 0.55, "parked-car": 0.55}
+    rules = make_tactics(scene, dict.fromkeys(rates, 1.0))
+    plant_draws(scene, rates)
+    make_tactics(scene, {"foot-patrol": 2.0, "park-walk": 1.0}, crime_type="burglary")
+    plant_draws(scene, {"foot-patrol": 0.4, "park-walk": 0.4}, crime_type="burglary", nights=40, skip=60)
+    look(scene)
+    page = signed_in_page(make_member(scene.agency, "admin"))
+    page.goto(reverse("tactics:optimise", args=["riverton"]))
+    fits(page, shots, "optimise-weights")
+    card = page.locator(".proposal", has_text="Weight of “Foot patrol” for Robbery")
+    assert "1 → 1.5" in card.locator("h2").inner_text()
+    assert "Not shown: keep. The interval covers no difference." in page.locator("main").inner_text()
+    card.get_by_label("Reason").fill("Two months of draws showed it.")
+    card.get_by_role("button", name="Approve").click()
+    page.get_by_text("Approved: plans drawn from now on use it.").wait_for()
+    rules["foot-patrol"].refresh_from_db()
+    assert rules["foot-patrol"].preference == 1.5
