@@ -30,7 +30,8 @@ NOT_OURS = (
     "benchmarks/*",
     "tools/*",
     "docs/*",
-    "node_modules/*", "site/*",
+    "node_modules/*",
+    "site/*",
 )
 DATED = re.compile(r'^"(POT-Creation-Date|PO-Revision-Date):.*\n', re.MULTILINE)
 

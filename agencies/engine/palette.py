@@ -23,6 +23,9 @@ OKABE_ITO: tuple[tuple[str, str], ...] = (
 GREY, INK, QUIET, DEEP_GREEN = "#999999", "#4D5A64", "#555555", "#005D44"
 """What stands back in a chart: other lines, their labels, notes, and words on a tinted ground."""
 
+NOTHING = "#E4E6E8"
+"""Places on a picture of a map to which no figure belongs."""
+
 SEQUENTIAL = "cividis"
 """Matplotlib's name of the one scale for amounts (Nuñez, Anderton and Renslow, 2018): even steps, the same for colour-blind readers."""
 

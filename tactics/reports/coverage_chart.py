@@ -7,13 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from agencies.engine.drawing import paper, plain_axes, svg
+from agencies.engine.palette import INK, NOTHING
 from forecasting.engine.grid import GridSpec
 from tactics.reports.shapes import Table
 
 DISTRICT_PANELS = 30
 COLOURS = "cividis"
 """Perceptually uniform, and the same to people who cannot tell red from green (Nuñez and others 2018)."""
-OUTSIDE = "#e4e6e8"
+OUTSIDE = NOTHING
 
 
 def map_height(shape: float, maps: int, columns: int) -> float:
@@ -61,7 +62,7 @@ def _maps(data: dict[str, Any], maps: list[tuple[str, npt.NDArray[np.float32]]],
         )
         for outline in data["outlines"]:
             axes.plot(outline[:, 0], outline[:, 1], color="#ffffff", linewidth=1.2)
-            axes.plot(outline[:, 0], outline[:, 1], color="#444444", linewidth=0.5)
+            axes.plot(outline[:, 0], outline[:, 1], color=INK, linewidth=0.5)
         axes.set_facecolor(OUTSIDE)
         axes.set_xlim(extent[:2])
         axes.set_ylim(extent[2:])

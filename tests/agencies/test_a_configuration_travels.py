@@ -42,7 +42,14 @@ from forecasting.models import ModelPolicy
 from ingestion.models import DropFolder, Feed, OffenceCode, RetentionPolicy
 from ingestion.services import feed_secrets_seal
 from patrols.models import PatrolPolicy, PlanSchedule
-from tactics.models import OfficerPageSettings, Tactic, TacticPolicy, TacticRule
+from tactics.models import (
+    OfficerPageSettings,
+    ReportPolicy,
+    Tactic,
+    TacticPolicy,
+    TacticRule,
+    TransparencyPolicy,
+)
 
 NO_CONFIGURATION = {
     "agencies.User": "people",
@@ -111,6 +118,8 @@ def full(agency: Agency, owner: User) -> Agency:
     TacticRule.objects.create(agency=agency, crime_type=robbery, tactic=walk)
     TacticPolicy.objects.create(agency=agency)
     OfficerPageSettings.objects.create(agency=agency, near_me=True)
+    ReportPolicy.objects.create(agency=agency, unit_activity=True)
+    TransparencyPolicy.objects.create(agency=agency, disparity_threshold=1.5)
     return agency
 
 
