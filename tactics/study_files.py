@@ -85,6 +85,23 @@ def report_json(request: HttpRequest, access: Access, study_id: int) -> HttpResp
     )
 
 
+def _about(access: Access, study: ImpactStudy, report: ImpactReport) -> About:
+    """What the file says of itself. One query."""
+    return About(
+        what=study.name,
+        agency=access.agency.name,
+        asked=f"Study {study.pk}, report {report.pk}, {report.first} to {report.last} (local dates)",
+        zone=access.agency.time_zone,
+        model=models_behind(access.agency, report.first, report.last),
+        more=(
+            report.sentence,
+            registration_of(study),
+            f"Design {report.design_hash}; data {report.data_hash}; seed {report.seed}; code {report.code_version}",
+            "Effects are shares of crime expected without missions: 0.1 is one crime in ten prevented",
+        ),
+    )
+
+
 @require_GET
 @agency_page(SEES_STUDIES)
 def report_csv(request: HttpRequest, access: Access, study_id: int) -> HttpResponseBase:
@@ -92,19 +109,7 @@ def report_csv(request: HttpRequest, access: Access, study_id: int) -> HttpRespo
     row, report = report_of(access, study_id, request)
     return csv_response(
         _name(access, row.study, report, "csv"),
-        about=About(
-            what=row.study.name,
-            agency=access.agency.name,
-            asked=f"Study {row.study.pk}, report {report.pk}, {report.first} to {report.last} (local dates)",
-            zone=access.agency.time_zone,
-            model=models_behind(access.agency, report.first, report.last),
-            more=(
-                report.sentence,
-                registration_of(row.study),
-                f"Design {report.design_hash}; data {report.data_hash}; seed {report.seed}; code {report.code_version}",
-                "Effects are shares of crime expected without missions: 0.1 is one crime in ten prevented",
-            ),
-        ),
+        about=_about(access, row.study, report),
         columns=COLUMNS,
         rows=[
             (line.group, line.key, line.name, *line.raw, line.n, line.reading)

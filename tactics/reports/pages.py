@@ -120,6 +120,22 @@ def reports(request: HttpRequest, access: Access) -> HttpResponse:
     return render(request, "tactics/reports/list.html", context)
 
 
+FILTER_TITLES = {"district": "Districts", "beat": "Beats", "shift": "Shifts", "type": "Crime types"}
+
+
+def _form(kind: ReportKind, choices: Choices, asked: Asked) -> dict[str, Any]:
+    """What the form above a report offers, and what of it is chosen."""
+    return {
+        "periods": PERIODS.items(),
+        "options": [(one, asked.chosen(one.name)) for one in kind.options],
+        "filters": [
+            (name, title, getattr(choices, name), getattr(asked, name))
+            for name, title in FILTER_TITLES.items()
+            if name in kind.filters
+        ],
+    }
+
+
 @require_GET
 @agency_page(EVERYONE)
 def report(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
@@ -133,20 +149,9 @@ def report(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
     context = {"tab": "reports", "kind": kind, "choices": choices, "status": 200}
     context |= {"may_export": kind.may_export(access), "may_save": access.may["see_plans"]}
     context |= {"people": people_of(access.agency, kind.roles), "sends": SavedReport.Sends.choices}
-    context |= {"periods": PERIODS.items()}
     try:
         context["asked"] = _asked(request, access.agency, kind, choices)
-        context["options"] = [(one, context["asked"].chosen(one.name)) for one in kind.options]
-        context["filters"] = [
-            (name, title, getattr(choices, name), getattr(context["asked"], name))
-            for name, title in (
-                ("district", "Districts"),
-                ("beat", "Beats"),
-                ("shift", "Shifts"),
-                ("type", "Crime types"),
-            )
-            if name in kind.filters
-        ]
+        context |= _form(kind, choices, context["asked"])
         context["report"] = report_of(access.agency, kind, context["asked"], access)
     except MissionsError as exc:
         context |= {"error": exc, "status": 400}

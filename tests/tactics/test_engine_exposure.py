@@ -26,7 +26,8 @@ def test_tenths_rise_with_the_figure_and_do_not_depend_on_the_order(values: list
     assert (tenths(figure[order], weight) == found[order]).all()
     ranked = found[np.argsort(figure, kind="stable")]
     assert (np.diff(ranked) >= 0).all()
-    assert found.min() >= 0 and found.max() < TENTHS  # noqa: PT018
+    assert found.min() >= 0
+    assert found.max() < TENTHS
 
 
 def test_a_place_without_figure_or_residents_is_in_no_tenth() -> None:
