@@ -16,7 +16,7 @@ from django.utils import timezone
 from openpyxl import load_workbook
 
 from agencies.models import Membership, User
-from tactics.models import SavedReport
+from tactics.models import ReportPolicy, SavedReport
 from tactics.reports.kinds import all_kinds
 from tactics.services.saved_reports import report_mail_send, report_mails_claim, saved_report_set
 from tests.factories import make_member
@@ -40,9 +40,13 @@ def scene() -> Scene:
 def test_a_report_is_a_page_files_an_api_answer_and_an_email(
     scene: Scene, sign_in: SignIn, slug: str
 ) -> None:
-    owner = make_member(scene.agency, "analyst")
+    # A report on units is for their supervisors, and only where the agency has it.
+    ReportPolicy.objects.create(agency=scene.agency, unit_activity=True)
+    owner = make_member(scene.agency, "supervisor" if slug == "unit-activity" else "analyst")
     client = sign_in(owner)
-    query = f"?from={ON - dt.timedelta(days=6)}&to={ON}"
+    # The scene's plan is of a day of its own, its crimes are of the months before today.
+    last = timezone.localdate() - dt.timedelta(days=1) if slug == "crime-trends" else ON
+    query = f"?from={last - dt.timedelta(days=6)}&to={last}"
     at = {"args": [scene.agency.slug, slug]}
     answer = client.get(reverse("tactics:report", **at) + query)
     page = answer.content.decode()
