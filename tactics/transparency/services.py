@@ -171,7 +171,11 @@ def pack_publish(*, pack: TransparencyPack, actor: User) -> TransparencyPack:
     Raises ``MissionsError`` where findings of earlier packs wait for an answer, where another pack was published since it was
     made, or where its content is not what was made.
     """
-    pack = TransparencyPack.objects.select_for_update().select_related("agency", "previous").get(pk=pack.pk)
+    pack = (
+        TransparencyPack.objects.select_for_update(of=("self",))
+        .select_related("agency", "previous")
+        .get(pk=pack.pk)
+    )
     if pack.state != State.DRAFT or pack.status != RunStatus.SUCCEEDED:
         raise MissionsError("This pack is no draft that is done.", next_step="reload its page.")
     unanswered = open_findings(pack.agency).exclude(pack=pack).count()
