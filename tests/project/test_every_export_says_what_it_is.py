@@ -162,12 +162,10 @@ def test_no_cell_of_any_file_is_a_formula(scene: Scene, sign_in: SignIn, name: s
 
 def test_tables_are_written_by_the_one_writer_that_makes_cells_plain() -> None:
     strange = []
-    for path in sorted(ROOT.glob("*/**/*.py")):
+    rooms = ("agencies", "ingestion", "forecasting", "patrols", "tactics", "missions_project")
+    for path in sorted(path for room in rooms for path in (ROOT / room).rglob("*.py")):
         name = path.relative_to(ROOT).as_posix()
-        if (
-            name.split("/")[0] in ("tests", "benchmarks", "tools", "var")
-            or name in WRITES_FOR_THE_PRODUCT_ITSELF
-        ):
+        if name in WRITES_FOR_THE_PRODUCT_ITSELF:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if (
