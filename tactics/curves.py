@@ -17,7 +17,7 @@ from missions_project.lib.progress import Progress, no_progress
 from patrols.models import Presence
 from tactics.engine.survival import Curve, fair_curves, located, visit_curves, watch_of
 from tactics.models import ImpactStudy
-from tactics.study_inputs import WINDOW_HOURS, StudyInputs, study_inputs
+from tactics.studies.inputs import WINDOW_HOURS, StudyInputs, study_inputs
 
 AT_MINUTES = np.array([0.0, 5.0, 10.0, 15.0, *np.arange(30.0, 481.0, 15.0)])
 AFTER_VISIT_MINUTES = np.array([0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0])

@@ -11,12 +11,12 @@ from tactics import (
     optimise_pages,
     phone_views,
     practice_views,
-    study_files,
-    study_pages,
     views,
 )
 from tactics.reports import map_pages, saved_pages
 from tactics.reports import pages as reports
+from tactics.studies import files as study_files
+from tactics.studies import pages as studies
 from tactics.transparency import pages as transparency
 
 app_name = "tactics"
@@ -93,16 +93,16 @@ urlpatterns = [
         name="table_gpkg",
     ),
     path("reports/<slug:slug>/report.xlsx", reports.report_xlsx, name="workbook"),
-    path("studies/", study_pages.studies, name="studies"),
-    path("studies/new/", study_pages.study_new, name="study_new"),
-    path("studies/<int:study_id>/", study_pages.study, name="study"),
-    path("studies/<int:study_id>/edit/", study_pages.study_edit, name="study_edit"),
-    path("studies/<int:study_id>/status/", study_pages.study_status, name="study_status"),
-    path("studies/<int:study_id>/power/", study_pages.study_power, name="study_power"),
-    path("studies/<int:study_id>/freeze/", study_pages.study_freeze_now, name="study_freeze"),
-    path("studies/<int:study_id>/cancel/", study_pages.study_cancel_now, name="study_cancel"),
-    path("studies/<int:study_id>/run/", study_pages.study_run, name="study_run"),
-    path("studies/<int:study_id>/stop/", study_pages.study_stop, name="study_stop"),
+    path("studies/", studies.studies, name="studies"),
+    path("studies/new/", studies.study_new, name="study_new"),
+    path("studies/<int:study_id>/", studies.study, name="study"),
+    path("studies/<int:study_id>/edit/", studies.study_edit, name="study_edit"),
+    path("studies/<int:study_id>/status/", studies.study_status, name="study_status"),
+    path("studies/<int:study_id>/power/", studies.study_power, name="study_power"),
+    path("studies/<int:study_id>/freeze/", studies.study_freeze_now, name="study_freeze"),
+    path("studies/<int:study_id>/cancel/", studies.study_cancel_now, name="study_cancel"),
+    path("studies/<int:study_id>/run/", studies.study_run, name="study_run"),
+    path("studies/<int:study_id>/stop/", studies.study_stop, name="study_stop"),
     path("studies/<int:study_id>/curves/", curve_pages.study_curves, name="study_curves"),
     path("studies/<int:study_id>/curves.svg", curve_pages.study_curves_chart, name="study_curves_chart"),
     path("studies/<int:study_id>/effect.svg", study_files.effect_chart, name="effect_chart"),

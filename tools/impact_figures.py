@@ -41,7 +41,7 @@ def figures(today: dt.date, weeks: int, folder: Path) -> list[str]:
         rolling_study_ensure,
     )
     from tactics.services.studies import SETTLE_DAYS
-    from tactics.study_chart import effect_svg
+    from tactics.studies.chart import effect_svg
 
     call_command("migrate", verbosity=0)
     agency, _ = planted_city_make(

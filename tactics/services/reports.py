@@ -18,9 +18,9 @@ from tactics.engine.impact.power import study_precision
 from tactics.engine.impact.report import POWERFUL
 from tactics.engine.impact.sums import plan_sums
 from tactics.models import ImpactReport, ImpactStudy
-from tactics.study_figures import number, report_figures
-from tactics.study_inputs import StudyInputs, study_inputs
-from tactics.study_words import sentence_of, types_in_words, verdict_of
+from tactics.studies.figures import number, report_figures
+from tactics.studies.inputs import StudyInputs, study_inputs
+from tactics.studies.words import sentence_of, types_in_words, verdict_of
 
 CANCEL_EVERY_SECONDS = 2.0
 EFFECTS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)

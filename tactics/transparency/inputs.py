@@ -24,7 +24,7 @@ from patrols.models import Mission, MissionPlan, Presence
 from tactics.engine.exposure import as_if_minutes
 from tactics.reports.asked import Asked
 from tactics.reports.crimes import crimes_of
-from tactics.study_plans import PlanRow, plan_rows
+from tactics.studies.plans import PlanRow, plan_rows
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

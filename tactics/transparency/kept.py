@@ -14,8 +14,8 @@ from ingestion.models import Feed, QuarantinedRow
 from ingestion.selectors.tables import EpochSeconds, stored_rows
 from tactics.models import ImpactStudy
 from tactics.reports.shapes import Cell, Column, Table
-from tactics.study_selectors import studies_of
-from tactics.study_words import registration_of
+from tactics.studies.selectors import studies_of
+from tactics.studies.words import registration_of
 from tactics.transparency.shapes import Section
 
 CONFIGURATION = {

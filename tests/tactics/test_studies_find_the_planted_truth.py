@@ -23,7 +23,7 @@ from tactics.services import (
     study_create,
     study_freeze,
 )
-from tactics.study_words import effect_of
+from tactics.studies.words import effect_of
 from tests.tactics.histories import PastWeeks, make_past
 
 pytestmark = pytest.mark.django_db

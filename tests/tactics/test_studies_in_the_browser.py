@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.utils import timezone
 
-from tactics import study_pages
 from tactics.models import ImpactReport, ImpactStudy
 from tactics.services import impact_report_execute, report_queue, rolling_study_ensure
+from tactics.studies import pages as study_pages
 from tests.factories import make_member
 from tests.tactics.histories import PastWeeks, make_past
 

@@ -21,7 +21,7 @@ from patrols.replays import replay_mark
 from patrols.selectors import planned_history
 from tactics.engine.impact import ShiftDraw, analyse, plan_history, replays
 from tactics.engine.impact.replays import replayed
-from tactics.study_inputs import StudyInputs, study_inputs
+from tactics.studies.inputs import StudyInputs, study_inputs
 from tests.tactics.histories import PastWeeks, make_past
 
 pytestmark = pytest.mark.django_db
@@ -130,7 +130,7 @@ def test_plans_are_drawn_again_once_and_then_believed_by_their_mark(
     before = read(past)
     marked = MissionPlan.objects.filter(agency=past.agency, replayed_at__isnull=False)
     assert marked.exclude(replay_mark="").count() == len(before.rows)
-    monkeypatch.setattr("tactics.study_plans.replay", again)
+    monkeypatch.setattr("tactics.studies.plans.replay", again)
     after = read(past)
     assert after.data_hash == before.data_hash
     for column in ("pi", "drawn", "outcome", "forecast", "delivered_minutes", "type_totals"):
@@ -168,7 +168,7 @@ def test_a_large_citys_table_is_narrow_and_says_the_same(
 ) -> None:
     small = read(past)
     monkeypatch.setattr("tactics.engine.impact.laying.NARROW_ROWS", 0)
-    monkeypatch.setattr("tactics.study_reading.MANY_PLANS", 0)
+    monkeypatch.setattr("tactics.studies.reading.MANY_PLANS", 0)
     large = read(past)
     for column in (
         "drawn",

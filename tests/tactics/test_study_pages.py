@@ -17,9 +17,9 @@ from django.utils import timezone
 
 from agencies.models import Agency, CrimeType, User
 from missions_project.lib.runs import RunStatus
-from tactics import study_pages
 from tactics.models import ImpactReport, ImpactStudy
 from tactics.services import impact_report_execute, report_queue, study_create, study_freeze
+from tactics.studies import pages as study_pages
 from tests.factories import make_member
 from tests.tactics.histories import PastWeeks, make_past
 

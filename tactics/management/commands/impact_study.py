@@ -11,8 +11,8 @@ from missions_project.lib.commands import MissionsCommand
 from missions_project.lib.errors import MissionsError
 from tactics.models import ImpactStudy
 from tactics.services import impact_report_execute, report_queue, rolling_study_ensure
-from tactics.study_selectors import studies_of
-from tactics.study_table import report_checks, report_lines
+from tactics.studies.selectors import studies_of
+from tactics.studies.table import report_checks, report_lines
 
 
 class Command(MissionsCommand):

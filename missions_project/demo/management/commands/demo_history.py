@@ -13,7 +13,7 @@ from missions_project.demo.setup import CITY_SEED
 from missions_project.lib.commands import MissionsCommand
 from tactics.services import impact_report_execute, report_queue, rolling_study_ensure
 from tactics.services.studies import SETTLE_DAYS
-from tactics.study_words import effect_of, percent
+from tactics.studies.words import effect_of, percent
 
 
 class Command(MissionsCommand):

@@ -10,10 +10,10 @@ from agencies.access import RUNS_STUDIES, Access
 from agencies.lookups import pk_from_text
 from tactics.models import ImpactReport, ImpactStudy
 from tactics.services.studies import due_at, study_specification
-from tactics.study_forms import CancelForm
-from tactics.study_selectors import StudyRow
-from tactics.study_table import report_checks, report_lines
-from tactics.study_words import further_of, percent, registration_of
+from tactics.studies.forms import CancelForm
+from tactics.studies.selectors import StudyRow
+from tactics.studies.table import report_checks, report_lines
+from tactics.studies.words import further_of, percent, registration_of
 
 DAY = "%-d %b %Y"
 FILES = (("One HTML file", "report_html"), ("JSON", "report_json"), ("Table as CSV", "report_csv"))

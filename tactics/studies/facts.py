@@ -15,7 +15,7 @@ from missions_project.lib.errors import MissionsError
 from patrols.models import Presence, PresenceAccount
 from tactics.engine.impact import CrimeEvents, OutcomeWindow
 from tactics.engine.impact.study import Bools, Floats, Ints
-from tactics.study_plans import PlanRow
+from tactics.studies.plans import PlanRow
 
 WEEK_AND_A_DAY = dt.timedelta(days=8)
 """Crimes of the week before a shift are a control that missions cannot have changed."""

@@ -17,11 +17,11 @@ from agencies.models import Agency
 from missions_project.lib.exports import About, csv_response
 from patrols.selectors import models_behind
 from tactics.models import ImpactReport, ImpactStudy
-from tactics.study_chart import effect_svg
-from tactics.study_page import study_context
-from tactics.study_pages import report_of
-from tactics.study_table import report_lines
-from tactics.study_words import registration_of
+from tactics.studies.chart import effect_svg
+from tactics.studies.page import study_context
+from tactics.studies.pages import report_of
+from tactics.studies.table import report_lines
+from tactics.studies.words import registration_of
 
 COLUMNS = (
     "group",

@@ -25,8 +25,8 @@ from tactics.engine.impact.laying import TableLayer
 from tactics.engine.impact.replays import MINUTES_A_DAY
 from tactics.engine.impact.stored import Ledger, Spent
 from tactics.engine.impact.study import Bools, Floats, Ints
-from tactics.study_facts import Stays, events_of, presence_of
-from tactics.study_plans import (
+from tactics.studies.facts import Stays, events_of, presence_of
+from tactics.studies.plans import (
     PlanRow,
     RefusedPlan,
     beats_of_plans,
@@ -35,7 +35,7 @@ from tactics.study_plans import (
     refused,
     spent_before,
 )
-from tactics.study_reading import Planned, Reading, Scope
+from tactics.studies.reading import Planned, Reading, Scope
 
 WINDOW_HOURS = 8.0
 """Hours after the drawn start in which crimes count, where a study does not say."""

@@ -8,7 +8,7 @@ from tactics.engine.impact import ImpactReport
 from tactics.engine.impact.dose import PerMinutes
 from tactics.engine.impact.estimators import Effect
 from tactics.engine.impact.groups import PartEffect
-from tactics.study_inputs import StudyInputs
+from tactics.studies.inputs import StudyInputs
 
 MOST_NAMED = 200
 """Refused plans and gaps that a report names one by one; it counts them all."""

@@ -31,7 +31,7 @@ def studies_of(agency: Agency) -> list[StudyRow]:
             Prefetch("reports", ImpactReport.objects.defer("figures", "log"), to_attr="every_report")
         )
     )
-    return [_row(study, study.every_report) for study in rows]  # type: ignore[attr-defined]  # by the prefetch
+    return [_row(study, study.every_report) for study in rows]
 
 
 def study_of(agency: Agency, study_id: int) -> StudyRow | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tactics.study_words import effect_of, part_reading, percent
+from tactics.studies.words import effect_of, part_reading, percent
 
 NAMES = {
     "net": "Net effect of the plan: visited boxes and those around, against no missions at all",

@@ -4,7 +4,7 @@ from typing import Any
 
 from agencies.engine.drawing import paper, plain_axes, svg
 from agencies.engine.palette import BLUE, INK, VERMILION
-from tactics.study_words import effect_of
+from tactics.studies.words import effect_of
 
 SHORT = {
     "net": "Net effect of the plan",

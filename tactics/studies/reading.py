@@ -13,7 +13,7 @@ from tactics.engine.impact.outcomes import ShiftDraw
 from tactics.engine.impact.replays import MINUTES_A_DAY
 from tactics.engine.impact.stored import Ledger, busy_until, closed_cells, harm_of_cells, slim
 from tactics.engine.impact.study import Bools, Floats, Ints
-from tactics.study_plans import PlanRow, ReadPlan, RefusedPlan, refused
+from tactics.studies.plans import PlanRow, ReadPlan, RefusedPlan, refused
 
 
 @dataclass(frozen=True)

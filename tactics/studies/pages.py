@@ -20,9 +20,9 @@ from tactics.services import (
     study_create,
     study_freeze,
 )
-from tactics.study_forms import CancelForm, StudyForm, study_initial
-from tactics.study_page import chosen_report, study_context
-from tactics.study_selectors import StudyRow, studies_of, study_of
+from tactics.studies.forms import CancelForm, StudyForm, study_initial
+from tactics.studies.page import chosen_report, study_context
+from tactics.studies.selectors import StudyRow, studies_of, study_of
 from tactics.tasks import impact_report_task
 
 
