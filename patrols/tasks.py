@@ -38,4 +38,5 @@ def notice_task(notice_id: int, attempt: int) -> None:
 
 @shared_task  # type: ignore[untyped-decorator]
 def presence_task(account_id: int) -> None:
-    services.presence_count(account=PresenceAccount.objects.get(pk=account_id))
+    account = services.presence_count(account=PresenceAccount.objects.get(pk=account_id))
+    services.plans_check(agency=account.agency, shift=account.shift, on=account.on)

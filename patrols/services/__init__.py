@@ -2,6 +2,7 @@
 
 from patrols.services.additions import addition_create, addition_end, suppression_end
 from patrols.services.changes import area_suppress, mission_move, mission_swap, missions_add
+from patrols.services.checks import plans_check
 from patrols.services.decisions import gunfire_decision_run, plan_decide, plan_decide_once, plan_dismiss
 from patrols.services.duties import duties_copy, duty_clear, duty_set
 from patrols.services.engagements import engagement_arrive, engagement_leave, engagement_record
@@ -58,6 +59,7 @@ __all__ = [
     "plan_queue",
     "plan_reasons_write",
     "plan_run",
+    "plans_check",
     "policy_dial_set",
     "presence_count",
     "presence_due",
