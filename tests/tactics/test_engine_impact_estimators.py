@@ -14,7 +14,7 @@ from tactics.engine.impact.power import Precision, design_experiment, study_prec
 from tactics.engine.impact.replays import PlanHistory
 from tactics.engine.impact.scoring import product_estimator, score_estimator
 from tactics.engine.impact.study import Study
-from tactics.engine.impact.sums import COLUMNS, WEIGHTINGS, plan_sums, row_weight, type_sums
+from tactics.engine.impact.sums import WEIGHTINGS, plan_sums, row_weight, type_sums
 from tactics.engine.impact.worlds import Scenario, made_up_world, scenario_named
 
 
@@ -82,10 +82,21 @@ def test_totals_of_chunks_are_those_of_a_plain_loop(planted, monkeypatch):
         weight = row_weight(weighting, study.pi)
         for plan in range(0, study.plans, 50):
             rows = slice(study.plan_start[plan], stops[plan])
-            z, pi, y, w = study.drawn[rows], study.pi[rows], study.ring_outcome[rows], weight[rows]
-            at = COLUMNS.index("ring_outcome")
-            assert whole[weighting].treated[at, plan] == pytest.approx((w * z * y / pi).sum())
-            assert whole[weighting].control[at, plan] == pytest.approx((w * ~z * y / (1 - pi)).sum())
+            z, pi, w = study.drawn[rows], study.pi[rows], weight[rows]
+            for name in ("outcome", "ring_outcome") if weighting == "missions" else ("outcome",):
+                y = getattr(study, name)[rows]
+                treated, control = whole[weighting].arm(name)
+                assert treated[plan] == pytest.approx((w * z * y / pi).sum())
+                assert control[plan] == pytest.approx((w * ~z * y / (1 - pi)).sum())
+
+
+def test_other_weightings_keep_what_an_effect_is_made_of(planted):
+    _, _, histories = planted
+    sums = plan_sums(histories[0].study)
+    assert sums["overlap"].columns == sums["missions"].effect_only().columns == ("one", "outcome", "forecast")
+    with pytest.raises(ValueError, match="ring_outcome"):
+        sums["overlap"].arm("ring_outcome")
+    assert ratio_effect(sums["missions"].effect_only()) == ratio_effect(sums["missions"])
 
 
 def test_both_arms_weigh_the_same_on_average(planted):

@@ -175,7 +175,8 @@ def analyse(
     types = study.type_names if study.has_types else ()
     by_type = ((name, type_sums(study, main, at)) for at, name in enumerate(types))
     districts = np.unique(main.district)
-    by_district = ((str(one), main.take(np.flatnonzero(main.district == one))) for one in districts)
+    effect = main.effect_only()
+    by_district = ((str(one), effect.take(np.flatnonzero(main.district == one))) for one in districts)
     primary = effects["primary"]
     detectable = precision.detectable()
     # A net effect is a difference: what is detectable is a multiple of its standard error.

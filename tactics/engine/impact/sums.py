@@ -19,6 +19,8 @@ COLUMNS = (
     "one", "outcome", "forecast", "spill_in", "ring_outcome", "ring_forecast", "ring_drawn", "ring_spill_in",
     "before", "before_forecast", "week_before", "ring_before", "delivered",
 )  # fmt: skip
+EFFECT_COLUMNS = ("one", "outcome", "forecast")
+"""What an effect in visited boxes is made of; all that is kept under other weightings than the missions', and of parts."""
 
 
 def row_weight(weighting: Weighting, pi: Floats) -> Floats:
@@ -30,7 +32,7 @@ def row_weight(weighting: Weighting, pi: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class PlanSums:
-    """Totals by plan: ``treated``, ``control`` [len(COLUMNS), P] under one weighting, ``expected`` [P] the sum of w x
+    """Totals by plan: ``treated``, ``control`` [len(columns), P] under one weighting, ``expected`` [P] the sum of w x
     forecast over all rows, ``size`` [P] of w, ``treated_events`` [P] plain crimes in visited boxes, and the plans' own
     columns. ``design_a``, ``design_b``: [P] sums of w^2 m / pi and w^2 m / (1 - pi), from which power is worked out.
     """
@@ -47,16 +49,22 @@ class PlanSums:
     beat: Ints
     week: Ints
     district: Ints
+    columns: tuple[str, ...] = COLUMNS
 
     def arm(self, name: str) -> tuple[Floats, Floats]:
-        """One column's totals by plan: (treated [P], control [P])."""
-        at = COLUMNS.index(name)
+        """One column's totals by plan: (treated [P], control [P]). Raises ``ValueError`` for one that is not kept."""
+        at = self.columns.index(name)
         return self.treated[at], self.control[at]
 
     def take(self, plans: Ints) -> "PlanSums":
         """The same of some plans."""
-        columns = {name: getattr(self, name)[plans] for name in _BY_PLAN}
-        return replace(self, treated=self.treated[:, plans], control=self.control[:, plans], **columns)
+        of_plans = {name: getattr(self, name)[plans] for name in _BY_PLAN}
+        return replace(self, treated=self.treated[:, plans], control=self.control[:, plans], **of_plans)
+
+    def effect_only(self) -> "PlanSums":
+        """What an effect is made of and no more: copied by district or type, a large city's totals in full take long."""
+        kept = slice(0, len(EFFECT_COLUMNS))
+        return replace(self, treated=self.treated[kept], control=self.control[kept], columns=EFFECT_COLUMNS)
 
 
 _BY_PLAN = (
@@ -75,10 +83,14 @@ _BY_PLAN = (
 def plan_sums(
     study: Study, weightings: tuple[Weighting, ...] = WEIGHTINGS, progress: Progress = no_progress
 ) -> dict[Weighting, PlanSums]:
-    """Add up a study by plan, under each weighting. Linear in rows, half a million at a time."""
+    """Add up a study by plan, under each weighting: all columns under the missions', an effect's own under the others.
+
+    Linear in rows, half a million at a time.
+    """
     plans = study.plans
-    treated = {w: np.zeros((len(COLUMNS), plans)) for w in weightings}
-    control = {w: np.zeros((len(COLUMNS), plans)) for w in weightings}
+    kept = {w: COLUMNS if w == "missions" else EFFECT_COLUMNS for w in weightings}
+    treated = {w: np.zeros((len(kept[w]), plans)) for w in weightings}
+    control = {w: np.zeros((len(kept[w]), plans)) for w in weightings}
     expected = {w: np.zeros((4, plans)) for w in weightings}
     events = np.zeros(plans)
     chunks = study.chunks()
@@ -95,7 +107,7 @@ def plan_sums(
         for weighting in weightings:
             weight = row_weight(weighting, pi)
             inside, outside = weight[at] / pi[at], weight * odds_out
-            for c, name in enumerate(COLUMNS):
+            for c, name in enumerate(kept[weighting]):
                 column = columns.get(name)
                 if column is None:
                     column = np.ones_like(pi)
@@ -119,6 +131,7 @@ def plan_sums(
             np.asarray(study.plan_beat, dtype=np.int64),
             np.asarray(study.plan_week, dtype=np.int64),
             np.asarray(study.plan_district, dtype=np.int64),
+            kept[w],
         )
         for w in weightings
     }
@@ -183,13 +196,11 @@ def type_sums(study: Study, of: PlanSums, index: int) -> PlanSums:
             )
     else:
         raise ValueError("The study holds no outcomes by type; build it with type_names.")
-    treated, control = of.treated.copy(), of.control.copy()
-    for name, at in (("outcome", 0), ("forecast", 2)):
-        treated[COLUMNS.index(name)], control[COLUMNS.index(name)] = totals[at], totals[at + 1]
     return replace(
         of,
-        treated=treated,
-        control=control,
+        treated=np.stack([of.arm("one")[0], totals[0], totals[2]]),
+        control=np.stack([of.arm("one")[1], totals[1], totals[3]]),
+        columns=EFFECT_COLUMNS,
         expected=totals[4],
         design_a=totals[5],
         design_b=totals[6],
