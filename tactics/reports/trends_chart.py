@@ -9,7 +9,6 @@ from agencies.engine.drawing import paper, plain_axes, svg
 from agencies.engine.palette import BLUE, SEQUENTIAL, VERMILION
 from tactics.reports.shapes import Table
 
-
 LEGEND = 0.3
 """Height of the key, in hundreds of pixels."""
 

@@ -8,7 +8,6 @@ from agencies.engine.drawing import paper, plain_axes, svg
 from agencies.engine.palette import BLUE, VERMILION
 from tactics.reports.shapes import Table
 
-
 MARGIN = dt.timedelta(days=4)
 FEW = 4
 """Up to so many weeks each is named under the axis."""
@@ -33,7 +32,9 @@ def pai_svg(table: Table | None) -> bytes | None:
     axes.set_ylim(0, max(2.0, 1.15 * float(np.nanmax(pai, initial=1.0))))
     locator = AutoDateLocator(minticks=1, maxticks=8) if len(on) > FEW else FixedLocator(date2num(on))
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator) if len(on) > FEW else DateFormatter("%Y-%m-%d"))
+    axes.xaxis.set_major_formatter(
+        ConciseDateFormatter(locator) if len(on) > FEW else DateFormatter("%Y-%m-%d")
+    )
     plain_axes(axes)
     axes.legend(frameon=False, fontsize=8, loc="upper left", ncols=2)
     return svg(figure)
