@@ -22,6 +22,7 @@ from tactics import officer as pages
 from tactics import phone, selectors
 from tactics.models import Tactic
 from tactics.phone import Acting
+from tactics.reports.activity import activity_is_open
 from tactics.services import is_tickable, tactic_use_record, visit_note_record
 from tactics.starter import DIRECTED_PATROL_EVIDENCE
 
@@ -31,10 +32,11 @@ JUST_LEFT = dt.timedelta(minutes=30)
 @require_GET
 @agency_page(CARRIES_OUT)
 def officer(request: HttpRequest, access: Access) -> HttpResponse:
-    """The unit's missions of this shift, one of them large. At most 15 queries, however many missions."""
+    """The unit's missions of this shift, one of them large. At most 16 queries, however many missions."""
     acting, now = phone.acting(request, access), timezone.now()
     base = reverse("tactics:officer", args=[access.agency.slug])
     context = phone.shared_context(request, access, base=base, now=now) | {"acting": acting}
+    context["has_activity"] = activity_is_open(access)
     if acting.unit:
         context |= _missions_context(request, access, acting, acting.unit, now)
     return phone.with_place(render(request, "tactics/officer.html", context), context["may_locate"])

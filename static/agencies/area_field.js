@@ -45,6 +45,9 @@
   };
 
   function showContext(map, url, fit, layers) {
+    // Lines of nobody: an empty map says whose it waits for.
+    var wait = map.getContainer().closest("[data-area-field]").querySelector("[data-area-wait]");
+    if (wait) wait.hidden = !(fit && /\/0\/context/.test(url || ""));
     if (layers.context) { map.removeLayer(layers.context); layers.context = null; }
     if (!url || /\/0\/context/.test(url)) return;
     fetch(url, {headers: {Accept: "application/json"}}).then(function (response) {

@@ -2,10 +2,10 @@
    is hidden, the place can be focused, and it is called what its table or heading is called. */
 "use strict";
 (() => {
-  const PLACES = ".scroll, .table-wide, .results, .policy-preview__figures, pre";
+  const PLACES = ".scroll, .table-wide, .results, .policy-preview__figures, figure, pre";
   const FOCUSABLE = "a[href], button:not([disabled]), input:not([disabled]), select:not([disabled]), textarea, summary, [tabindex='0']";
   const nameOf = (place) => {
-    const caption = place.querySelector("caption");
+    const caption = place.querySelector("caption, figcaption");
     if (caption) { return caption.textContent.trim(); }
     for (let at = place; at && at.id !== "main"; at = at.parentElement) {
       for (let before = at.previousElementSibling; before; before = before.previousElementSibling) {

@@ -24,6 +24,12 @@ NOTHING = "No visit of these units is on record in this period."
 _USE = (Column("visits", "Visits", "int"), Column("minutes", "Minutes", "number", unit="min", digits=0))
 
 
+def activity_is_open(access: Access) -> bool:
+    """Whether this person can open the report on their unit's time: to show its link only where it leads somewhere. One query."""
+    kind = UnitActivity()
+    return kind.may_see(access) and not kind.why_off(access.agency)
+
+
 class UnitActivity(ReportKind):
     """Visits, minutes and tactics by unit; a person sees their own unit, a supervisor the units of their districts."""
 

@@ -90,7 +90,7 @@ class CrimeTrends(ReportKind):
                     "Crimes a week by type, with limits of earlier years.",
                     "weeks",
                     720,
-                    180 * max(1, (len(crimes.types) + 1) // 2),
+                    180 * max(1, (len(crimes.types) + 1) // 2) + 30,
                 ),
                 Chart(
                     "hours",

@@ -3,10 +3,14 @@
 import datetime as dt
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from agencies.engine.drawing import paper, plain_axes, svg
 from agencies.engine.palette import BLUE, SEQUENTIAL, VERMILION
 from tactics.reports.shapes import Table
+
+LEGEND = 0.3
+"""Height of the key, in hundreds of pixels."""
 
 
 def weeks_svg(table: Table | None) -> bytes | None:
@@ -17,7 +21,7 @@ def weeks_svg(table: Table | None) -> bytes | None:
 
     names = list(dict.fromkeys(str(row[0]) for row in table.rows))
     rows = max(1, (len(names) + 1) // 2)
-    figure = paper(7.2, 1.8 * rows)
+    figure = paper(7.2, 1.8 * rows + LEGEND)
     grid = figure.subplots(rows, 2, squeeze=False, sharex=True)
     for axes, name in zip(grid.ravel(), names, strict=False):
         own = [row for row in table.rows if row[0] == name]
@@ -25,11 +29,13 @@ def weeks_svg(table: Table | None) -> bytes | None:
         count, mean, low, high = (
             np.array([np.nan if row[i] is None else row[i] for row in own], dtype=float) for i in (2, 3, 4, 5)
         )
-        axes.fill_between(on, low, high, color=BLUE, alpha=0.15, linewidth=0)
-        axes.plot(on, mean, color=BLUE, linewidth=1)
-        axes.plot(on, count, color="black", linewidth=1.2)
+        axes.fill_between(on, low, high, color=BLUE, alpha=0.15, linewidth=0, label=_("What chance allows"))
+        axes.plot(on, mean, color=BLUE, linewidth=1, label=_("Mean of earlier years"))
+        axes.plot(on, count, color="black", linewidth=1.2, label=_("Crimes"))
         outside = (count > high) | (count < low)
-        axes.plot(np.array(on)[outside], count[outside], "o", color=VERMILION, markersize=4)
+        axes.plot(
+            np.array(on)[outside], count[outside], "o", color=VERMILION, markersize=4, label=_("Outside")
+        )
         axes.set_title(name, fontsize=9, loc="left")
         axes.set_ylim(bottom=0)
         axes.set_ylabel("Crimes a week", fontsize=8)
@@ -40,6 +46,9 @@ def weeks_svg(table: Table | None) -> bytes | None:
         plain_axes(axes)
     for axes in grid.ravel()[len(names) :]:
         axes.set_axis_off()
+    # One key for all of them, in a line of its own above.
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncols=4, frameon=False, fontsize=8)
     return svg(figure)
 
 

@@ -53,7 +53,7 @@ def test_a_report_is_a_page_files_an_api_answer_and_an_email(
     assert answer.status_code == 200
     assert 'class="report__sentence"' in page
     # What is only for the screen is left off paper; the tables and their head stay.
-    assert 'class="report-form no-print"' in page
+    assert 'class="asked report-form no-print"' in page
     body = client.get(f"/api/v1/{scene.agency.slug}/reports/{slug}/{query}").json()
     assert body["sentence"]
     assert body["tables"]
