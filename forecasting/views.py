@@ -9,6 +9,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import get_conditional_response
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from agencies.access import EXPORTS, RUNS_SHIFTS, SEES_RISK, Access, agency_page
@@ -117,7 +118,7 @@ def _position(request: HttpRequest, surface: Surface) -> int:
         lon, lat = float(request.GET["lon"]), float(request.GET["lat"])
         return int(surface.spec.locate(*project([lon], [lat], surface.spec.epsg))[0])
     except (KeyError, ValueError, OverflowError) as exc:
-        raise Http404("Name a cell, or a longitude and latitude.") from exc
+        raise Http404(_("Name a cell, or a longitude and latitude.")) from exc
 
 
 def _cell_context(surface: Surface, position: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency
 from patrols.engine.reconcile import SOURCES
@@ -79,12 +80,12 @@ class DosageReport:
 
     @property
     def groups(self) -> list[tuple[str, list[DoseLine]]]:
-        return [("Beat", self.beats), ("Shift", self.shifts), ("Crime type", self.crime_types)]
+        return [(_("Beat"), self.beats), (_("Shift"), self.shifts), (_("Crime type"), self.crime_types)]
 
     @property
     def record_groups(self) -> list[tuple[str, list[DoseLine]]]:
         """The lines of the completeness report: by week first, for gaps in the records are gaps in time."""
-        return [("Week of", self.weeks), *self.groups]
+        return [(_("Week of"), self.weeks), *self.groups]
 
     @property
     def sources(self) -> list[tuple[str, int, float]]:
@@ -152,7 +153,7 @@ def dosage_report(
         .annotate(minutes=Sum("minutes"))
     )
     for beat, shift, on, minutes in passive:
-        for line in (*lines.of(beat or "no beat", shift, None), lines.week(on)):
+        for line in (*lines.of(beat or _("no beat"), shift, None), lines.week(on)):
             line.passive = (line.passive or 0.0) + minutes
     accounts = list(
         PresenceAccount.objects.filter(
@@ -226,7 +227,7 @@ class _Lines:
     """The lines of the report, made when first met."""
 
     def __init__(self) -> None:
-        self.total = DoseLine("All")
+        self.total = DoseLine(_("All"))
         self.beats: dict[str, DoseLine] = {}
         self.shifts: dict[str, DoseLine] = {}
         self.crime_types: dict[str, DoseLine] = {}
