@@ -116,7 +116,7 @@ def context_block(grid: Grid, *, as_of: dt.datetime, names: tuple[str, ...] | No
     digest = hashlib.sha256(grid.hash.encode())
     columns: dict[str, Floats32] = {}
     found: dict[str, LayerOnGrid] = {}
-    for slug, (text, _kind, name) in known.items():
+    for slug, (text, _, name) in known.items():
         if names is not None and not set(column_names(slug)) & set(names):
             continue
         fingerprint = hashlib.sha256(f"{grid.hash}\n{text}".encode()).hexdigest()
@@ -131,9 +131,7 @@ def context_block(grid: Grid, *, as_of: dt.datetime, names: tuple[str, ...] | No
     wanted = tuple(columns) if names is None else names
     nothing = np.full(len(spec), np.nan, dtype=np.float32)
     labels = {
-        column: _("%(name)s within about %(radius)s m") % {"name": name, "radius": radius}
-        if radius
-        else _("%(name)s, nearness of the nearest") % {"name": name}
+        column: f"{name} within about {radius} m" if radius else f"{name}, nearness of the nearest"
         for slug, (_, _, name) in layers.items()
         for column, radius in zip(column_names(slug), (*RADII_M, 0), strict=True)
     }

@@ -61,7 +61,7 @@ _lock = threading.Lock()
 
 def family_label(name: str) -> str:
     """What a family of columns, or a kind of part, is called on pages and charts. No query."""
-    return FAMILY_LABELS.get(name, name.replace("_", " ").capitalize())
+    return str(FAMILY_LABELS.get(name, name.replace("_", " ").capitalize()))
 
 
 def why_here(run: ForecastRun, cells: Iterable[int], crime_type: CrimeType) -> list[dict[str, Any]]:
