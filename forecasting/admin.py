@@ -210,8 +210,8 @@ def forecasting_checklist(agency: Agency) -> list[checklist.ChecklistItem]:
             done=last is not None,
             why=_("Missions are drawn from the forecast of their shift."),
             url=reverse("admin:forecasting_forecastrun_changelist"),
-            detail=_("last: %(get)s, %(on)s")
-            % {"get": Shift.objects.get(pk=last.shift_id), "on": f"{last.on:%Y-%m-%d}"}
+            detail=_("last: %(shift)s, %(on)s")
+            % {"shift": Shift.objects.get(pk=last.shift_id), "on": f"{last.on:%Y-%m-%d}"}
             if last
             else "",
         ),

@@ -91,9 +91,9 @@ def _facts(one: ModelVersion, other: ModelVersion) -> list[tuple[str, Any, Any]]
 
 
 def _tested(summary: Stored) -> str:
-    return _("%(get)s shifts with %(get_2)s incidents") % {
-        "get": f"{summary.get('tested_periods', 0):,}",
-        "get_2": f"{summary.get('tested_events', 0):,}",
+    return _("%(shifts)s shifts with %(incidents)s incidents") % {
+        "shifts": f"{summary.get('tested_periods', 0):,}",
+        "incidents": f"{summary.get('tested_events', 0):,}",
     }
 
 

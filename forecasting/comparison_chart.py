@@ -37,7 +37,7 @@ def comparison_svg(one: ModelVersion, other: ModelVersion) -> bytes:
                 color=colour,
                 linestyle=style,
                 linewidth=1.8,
-                label=f"v{version.number}{' (live)' if version.is_live else ''}" if known else None,
+                label=_version_label(version) if known else None,
             )
             low, high = (
                 [(row["value"] if row[end] is None else row[end]) * scale for row, scale in rows]
@@ -56,3 +56,8 @@ def comparison_svg(one: ModelVersion, other: ModelVersion) -> bytes:
         plain_axes(axes)
     legend(hits, fontsize=8)
     return svg(figure)
+
+
+def _version_label(version: ModelVersion) -> str:
+    number = f"v{version.number}"
+    return _("%(version)s (live)") % {"version": number} if version.is_live else number

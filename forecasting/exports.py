@@ -49,10 +49,10 @@ def surface_about(surface: Surface) -> About:
     """The same for the head of a CSV file. One query."""
     facts = surface_facts(surface)
     return About(
-        what=_("Risk surface: %(pop)s") % {"pop": facts.pop("surface")},
+        what=_("Risk surface: %(surface)s") % {"surface": facts.pop("surface")},
         agency=facts.pop("agency"),
-        asked=_("Shift %(pop)s, forecast %(pop_2)s")
-        % {"pop": facts.pop("shift"), "pop_2": facts.pop("forecast_run")},
+        asked=_("Shift %(shift)s, forecast %(run)s")
+        % {"shift": facts.pop("shift"), "run": facts.pop("forecast_run")},
         zone=facts.pop("time_zone"),
         model=facts.pop("model"),
         more=tuple(f"{name}: {value}" for name, value in facts.items() if name != "generated_at"),

@@ -11,7 +11,7 @@ from agencies.models import Agency
 from patrols.engine.reconcile import SOURCES
 from patrols.models import Mission, MissionPlan, Presence, PresenceAccount
 
-SOURCE_LABELS = {source.value: str(source.label) for source in Presence.Source}
+SOURCE_LABELS = {source.value: source.label for source in Presence.Source}
 
 
 @dataclass

@@ -107,7 +107,6 @@ def _words(request: HttpRequest, context: dict[str, Any]) -> str:
             % {"shift": run.shift.name, "on": f"{run.on:%a}", "day": run.on.day, "on_2": f"{run.on:%b %Y}"},
             *(f"  {row.label}: {row.saved} → {row.tried}" for row in context["figures"]),
             "",
-            _("Try it: %(build_absolute_uri)s")
-            % {"build_absolute_uri": request.build_absolute_uri(context["link"])},
+            _("Try it: %(address)s") % {"address": request.build_absolute_uri(context["link"])},
         ]
     )

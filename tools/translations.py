@@ -69,6 +69,12 @@ READ_NAMES = frozenset(
     "verbose_name verbose_name_plural help_text label empty_label choices error_messages fieldsets site_title site_header "
     "index_title default_error_messages default_detail help_texts labels".split()
 )
+# Texts that stay English, each with its reason.
+STAYS_ENGLISH = {
+    "patrols/services/gis.py": "only the command gis_views says it, to whoever administers the database",
+}
+# What arguments of these names say in an API's module describes its fields to programmers, like the rest of its documents.
+DESCRIBING = frozenset({"help_text"})
 CHOICE_CLASSES = frozenset({"TextChoices", "IntegerChoices", "Choices"})
 # Keys of dictionaries that the framework reads by name; their values are no texts.
 UNREAD_KEYS = frozenset({"fields", "classes"})
@@ -119,10 +125,10 @@ def _paired(node: ast.AST | None) -> Iterator[tuple[int, str]]:
         yield from _plain(node)
 
 
-def _called(call: ast.Call) -> Iterator[tuple[int, str]]:
+def _called(call: ast.Call, unread: frozenset[str]) -> Iterator[tuple[int, str]]:
     name = _name(call.func)
     for given in call.keywords:
-        if given.arg in READ_ARGUMENTS:
+        if given.arg in READ_ARGUMENTS - unread:
             yield from _plain(given.value)
         elif given.arg in {"choices", "error_messages"}:
             yield from _paired(given.value)
@@ -150,12 +156,12 @@ def _in_class(node: ast.ClassDef) -> Iterator[tuple[int, str]]:
             yield from _paired(line.value)
 
 
-def unmarked_python(source: str) -> list[tuple[int, str]]:
-    """The texts of a module that people read and no translation can reach, each with its line."""
+def unmarked_python(source: str, unread: frozenset[str] = frozenset()) -> list[tuple[int, str]]:
+    """The texts of a module that people read and no translation can reach, each with its line; ``unread`` names arguments."""
     found: set[tuple[int, str]] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call):
-            found.update(_called(node))
+            found.update(_called(node, unread))
         elif isinstance(node, ast.ClassDef):
             found.update(_in_class(node))
         elif (
@@ -178,6 +184,18 @@ def python_files(root: Path) -> list[Path]:
     unread = {"migrations", "engine", "management"}
     paths = (path for name in rooms for path in (root / name).rglob("*.py"))
     return sorted(path for path in paths if not unread & set(path.relative_to(root).parts))
+
+
+def unmarked_modules(root: Path) -> list[str]:
+    """``path:line: text`` for every text in our modules that no translation reaches, but for those that stay English."""
+    lines = []
+    for path in python_files(root):
+        name = path.relative_to(root)
+        unread = DESCRIBING if "api" in name.parts or name.name.startswith("api") else frozenset()
+        if str(name) not in STAYS_ENGLISH:
+            found = unmarked_python(path.read_text(), unread)
+            lines += [f"{name}:{line}: {' '.join(text.split())}" for line, text in found]
+    return lines
 
 
 def files(root: Path) -> list[Path]:
@@ -277,11 +295,7 @@ def main() -> int:
             for path in sorted((ROOT / "templates").rglob("*.html"))
             for piece in unmarked(path.read_text())
         ]
-        lines += [
-            f"{path.relative_to(ROOT)}:{line}: {' '.join(text.split())}"
-            for path in python_files(ROOT)
-            for line, text in unmarked_python(path.read_text())
-        ]
+        lines += unmarked_modules(ROOT)
         asked = tuple(wanted.paths)
         print("\n".join(line for line in lines if not asked or line.startswith(asked)))
         return 0

@@ -14,6 +14,7 @@ import shapely
 import shapely.geometry
 from django.db.models import Count, F, Max, Sum, TextField
 from django.db.models.functions import Cast
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from agencies.engine.geometry import polygon_from_geojson
@@ -191,7 +192,7 @@ def incidents_layer(agency: Agency, crime_type: CrimeType | None, before: dt.dat
 
 
 def _etag(*parts: str) -> str:
-    return f'"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"'
+    return f'"{hashlib.sha256(chr(0).join((*parts, get_language() or "")).encode()).hexdigest()[:32]}"'
 
 
 def _kept(etag: str, features: Callable[[], Iterable[dict[str, Any]]]) -> Callable[[], bytes]:

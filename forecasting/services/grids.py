@@ -68,14 +68,15 @@ def _check_metric(epsg: int) -> None:
         crs = pyproj.CRS.from_epsg(epsg)
     except pyproj.exceptions.CRSError as error:
         raise MissionsError(
-            f"EPSG {epsg} is not a known coordinate system.",
+            _("EPSG %(epsg)s is not a known coordinate system.") % {"epsg": epsg},
             next_step=_(
                 "Admin → Agencies → CRS (EPSG): leave it empty for the UTM zone, or enter a projected one."
             ),
         ) from error
     if not crs.is_projected or any(axis.unit_name != "metre" for axis in crs.axis_info):
         raise MissionsError(
-            f"EPSG {epsg} ({crs.name}) is not projected in metres: cells would not be squares.",
+            _("EPSG %(epsg)s (%(name)s) is not projected in metres: cells would not be squares.")
+            % {"epsg": epsg, "name": crs.name},
             next_step=_(
                 "Admin → Agencies → CRS (EPSG): leave it empty for the UTM zone, or enter one in metres."
             ),

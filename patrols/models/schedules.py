@@ -81,7 +81,7 @@ class ShiftPlanning(models.Model):
     class State(models.TextChoices):
         QUEUED = "queued", gettext_lazy("Queued")
         RUNNING = "running", gettext_lazy("Running")
-        DONE = "done", "Done"
+        DONE = "done", gettext_lazy("Done")
         FAILED = "failed", gettext_lazy("Failed")
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)

@@ -92,8 +92,8 @@ def _check_starts(mission: Mission, starts: list[dt.datetime]) -> None:
         )
     if any(later - earlier < spacing for earlier, later in pairwise(starts)):
         raise MissionsError(
-            _("Two visits would start less than %(total_seconds)s minutes apart.")
-            % {"total_seconds": round(spacing.total_seconds() / 60)},
+            _("Two visits would start less than %(minutes)s minutes apart.")
+            % {"minutes": round(spacing.total_seconds() / 60)},
             next_step=_("keep them further apart; Admin → Patrol policies sets the least spacing."),
         )
     # The record of a shift that is over may be put right; a running one cannot be changed backwards.

@@ -197,7 +197,7 @@ def mail_text(report: Report) -> str:
     reports = reverse("tactics:reports", args=[report.agency_slug])
     lines += [
         *report.provenance,
-        _("Sent because you are on its list: %(rstrip)s%(reports)s")
-        % {"rstrip": settings.PUBLIC_URL.rstrip("/"), "reports": reports},
+        _("Sent because you are on its list: %(address)s")
+        % {"address": f"{settings.PUBLIC_URL.rstrip('/')}{reports}"},
     ]
     return "\n".join(lines)

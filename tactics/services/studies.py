@@ -71,8 +71,8 @@ def _check(study: ImpactStudy) -> None:
         )
         if wanted - known:
             raise MissionsError(
-                _("The study names %(replace)s that this agency does not have.")
-                % {"replace": name.replace("_", " ")},
+                _("The study names %(kind)s that this agency does not have.")
+                % {"kind": model._meta.verbose_name_plural},
                 next_step=_("choose from the lists on the page."),
             )
 

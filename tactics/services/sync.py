@@ -179,10 +179,13 @@ def _arrive(
     assert row.unit is not None
     plan = mission.plan
     if not plan.period_from - SHIFT_TOLERANCE <= row.at <= plan.period_to + SHIFT_TOLERANCE:
-        side = "before" if row.at < plan.period_from else "after"
+        words = (
+            _("This was pressed before the shift of mission %(number)s.")
+            if row.at < plan.period_from
+            else _("This was pressed after the shift of mission %(number)s.")
+        )
         raise MissionsError(
-            _("This was pressed %(side)s the shift of mission %(mission_number)s.")
-            % {"side": side, "mission_number": mission.number},
+            words % {"number": mission.number},
             next_step=_("look at the phone's clock, and tell your supervisor when you were there."),
         )
     left = next(
@@ -193,8 +196,8 @@ def _arrive(
         mission=mission, unit=row.unit, officer=row.officer, at=row.at, left_at=left
     )
     told = [
-        _("Left mission %(mission_number)s after %(value)s min: one timer at a time.")
-        % {"mission_number": visit.mission.number, "value": f"{visit.minutes or 0:.0f}"}
+        _("Left mission %(mission_number)s after %(minutes)s min: one timer at a time.")
+        % {"mission_number": visit.mission.number, "minutes": f"{visit.minutes or 0:.0f}"}
         for visit in started.ended
     ]
     if mission.withdrawn_at is not None:
