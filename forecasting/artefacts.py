@@ -18,12 +18,13 @@ import scipy
 import sklearn
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from forecasting.engine.train import ShiftWindow, TrainedType
 from missions_project.lib.errors import MissionsError
 
 FORMAT = 1
-TRAIN_AGAIN = "Admin → Training runs → Train now, or `manage.py train --agency SLUG`."
+TRAIN_AGAIN = gettext_lazy("Admin → Training runs → Train now, or `manage.py train --agency SLUG`.")
 _KEPT_IN_MEMORY = 24
 _loaded: OrderedDict[str, "Artefact"] = OrderedDict()
 _lock = threading.Lock()
@@ -80,7 +81,7 @@ def artefact_store(artefact: Artefact, *, agency_slug: str, type_slug: str) -> t
 def artefact_check(*, name: str, sha256: str) -> bytes:
     """Read a model file and compare its fingerprint; nothing is opened. Raises ``MissionsError`` with the next step."""
     if not name:
-        raise MissionsError(_("The version has no model file."), next_step=TRAIN_AGAIN)
+        raise MissionsError(_("The version has no model file."), next_step=str(TRAIN_AGAIN))
     path = Path(settings.ARTEFACT_DIR) / name
     try:
         data = path.read_bytes()
@@ -88,7 +89,7 @@ def artefact_check(*, name: str, sha256: str) -> bytes:
         raise MissionsError(
             _("The model file %(name)s cannot be read (%(strerror)s).")
             % {"name": name, "strerror": error.strerror},
-            next_step=TRAIN_AGAIN,
+            next_step=str(TRAIN_AGAIN),
         ) from error
     if hashlib.sha256(data).hexdigest() != sha256:
         raise MissionsError(
@@ -115,7 +116,7 @@ def artefact_load(*, name: str, sha256: str, library: str = "") -> Artefact:
         raise MissionsError(
             _("The model was made with %(library)s; this installation has %(library_version)s.")
             % {"library": library, "library_version": library_version()},
-            next_step=TRAIN_AGAIN,
+            next_step=str(TRAIN_AGAIN),
         )
     data = artefact_check(name=name, sha256=sha256)
     try:
@@ -125,11 +126,11 @@ def artefact_load(*, name: str, sha256: str, library: str = "") -> Artefact:
         raise MissionsError(
             _("The model file %(name)s was made by another version of this program (%(error)s).")
             % {"name": name, "error": error},
-            next_step=TRAIN_AGAIN,
+            next_step=str(TRAIN_AGAIN),
         ) from error
     if content.get("format") != FORMAT:
         raise MissionsError(
-            _("The model file %(name)s has another format.") % {"name": name}, next_step=TRAIN_AGAIN
+            _("The model file %(name)s has another format.") % {"name": name}, next_step=str(TRAIN_AGAIN)
         )
     artefact: Artefact = content["artefact"]
     with _lock:

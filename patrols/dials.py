@@ -26,7 +26,7 @@ LABELS = {
     "saturation_hard_minutes": _("Saturation limit (minutes)"),
     "unstaffed": _("A beat without a unit"),
 }
-GROUPS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+GROUPS: tuple[tuple[Any, tuple[str, ...], Any], ...] = (
     (
         _("Where: how missions follow harm"),
         ("gamma", "exploration", "cap_max"),

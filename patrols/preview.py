@@ -78,7 +78,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-_FIGURES: tuple[tuple[str, Any, str], ...] = (
+_FIGURES: tuple[tuple[Any, Any, Any], ...] = (
     (
         gettext_lazy("Expected harm in missions"),
         lambda p: _percent(p.harm_share),
@@ -133,7 +133,7 @@ _FIGURES: tuple[tuple[str, Any, str], ...] = (
 def figures(saved: DesignPreview | None, tried: DesignPreview) -> list[Figure]:
     """Return the figures of both side by side; “–” where no policy is saved yet."""
     return [
-        Figure(label, told(saved) if saved else "–", told(tried), meaning)
+        Figure(str(label), told(saved) if saved else "–", told(tried), str(meaning))
         for label, told, meaning in _FIGURES
     ]
 

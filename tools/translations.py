@@ -90,7 +90,7 @@ def _plain(node: ast.AST | None) -> Iterator[tuple[int, str]]:
         if WORD.search(node.value):
             yield node.lineno, node.value
     elif isinstance(node, ast.JoinedStr):
-        words = "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        words = "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
         if WORD.search(words):
             yield node.lineno, words
         for part in node.values:

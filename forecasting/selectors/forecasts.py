@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, Beat, CrimeType, DistrictPriority, Shift
 from forecasting import codec
@@ -18,7 +19,9 @@ from missions_project.lib.runs import RunStatus
 
 Floats32 = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
-FORECAST_AGAIN = "forecast the shift again: Risk → Forecast this shift, or `manage.py forecast`."
+FORECAST_AGAIN = gettext_lazy(
+    "forecast the shift again: Risk → Forecast this shift, or `manage.py forecast`."
+)
 
 
 def surface_values(surface: RiskSurface, grid: Grid) -> Floats32:
@@ -44,7 +47,7 @@ def _decoded(surface: RiskSurface, data: bytes, grid: Grid) -> Floats32:
         raise MissionsError(
             _("The surface of %(crime_type)s was made on another grid than the one given.")
             % {"crime_type": surface.crime_type},
-            next_step=FORECAST_AGAIN,
+            next_step=str(FORECAST_AGAIN),
         )
     if surface.codec != codec.CODEC or surface.dtype != codec.DTYPE:
         raise MissionsError(
@@ -58,12 +61,12 @@ def _decoded(surface: RiskSurface, data: bytes, grid: Grid) -> Floats32:
                 "codec_2": codec.CODEC,
                 "dtype_2": codec.DTYPE,
             },
-            next_step=FORECAST_AGAIN,
+            next_step=str(FORECAST_AGAIN),
         )
     try:
         return codec.surface_decode(data, grid.n_cells)
     except ValueError as error:
-        raise MissionsError(f"{surface.crime_type}: {error}", next_step=FORECAST_AGAIN) from error
+        raise MissionsError(f"{surface.crime_type}: {error}", next_step=str(FORECAST_AGAIN)) from error
 
 
 def succeeded_forecasts(agency: Agency) -> QuerySet[ForecastRun]:
@@ -82,7 +85,7 @@ def run_grid(run: ForecastRun) -> Grid:
     """Return the grid that a finished forecast was made on. No query where the run was read with its grid."""
     if run.grid is None:
         raise MissionsError(
-            _("The forecast of %(run)s is not finished.") % {"run": run}, next_step=FORECAST_AGAIN
+            _("The forecast of %(run)s is not finished.") % {"run": run}, next_step=str(FORECAST_AGAIN)
         )
     return run.grid
 
@@ -160,7 +163,9 @@ def live_models(agency: Agency, crime_types: list[CrimeType]) -> dict[int, Model
 def model_artefact(version: ModelVersion) -> Artefact:
     """Return the trained model, checked against its fingerprint; kept in memory. No query."""
     if not version.artefact:
-        raise MissionsError(_("%(version)s has no model file.") % {"version": version}, next_step=TRAIN_AGAIN)
+        raise MissionsError(
+            _("%(version)s has no model file.") % {"version": version}, next_step=str(TRAIN_AGAIN)
+        )
     return artefact_load(
         name=version.artefact, sha256=version.artefact_hash, library=version.summary.get("library", "")
     )

@@ -74,7 +74,7 @@ def why_not_live(version: ModelVersion) -> MissionsError | None:
         return MissionsError(
             _("%(version)s was refused: %(approval_note)s")
             % {"version": version, "approval_note": version.approval_note},
-            next_step=TRAIN_AGAIN,
+            next_step=str(TRAIN_AGAIN),
         )
     try:
         grid = active_grid(version.agency)
@@ -84,7 +84,7 @@ def why_not_live(version: ModelVersion) -> MissionsError | None:
                     "%(version)s was trained on another grid than the active one: its counts belong to other cells."
                 )
                 % {"version": version},
-                next_step=TRAIN_AGAIN,
+                next_step=str(TRAIN_AGAIN),
             )
         # The file itself, not this process's memory of it: the worker that forecasts may be another one.
         artefact_check(name=version.artefact, sha256=version.artefact_hash)
@@ -92,7 +92,7 @@ def why_not_live(version: ModelVersion) -> MissionsError | None:
         if artefact.grid_hash != grid.hash or artefact.shifts != shift_windows(agency_shifts(version.agency)):
             return MissionsError(
                 _("The shifts were changed since %(version)s was trained.") % {"version": version},
-                next_step=TRAIN_AGAIN,
+                next_step=str(TRAIN_AGAIN),
             )
     except MissionsError as problem:
         return problem

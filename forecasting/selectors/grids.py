@@ -38,7 +38,7 @@ def grid_spec(grid: Grid) -> GridSpec:
     except ValueError as error:
         raise MissionsError(
             _("Grid %(grid_pk)s cannot be read: %(error)s.") % {"grid_pk": grid.pk, "error": error},
-            next_step=BUILD_A_GRID,
+            next_step=str(BUILD_A_GRID),
         ) from error
 
 
@@ -48,7 +48,7 @@ def active_grid(agency: Agency) -> Grid:
     if grid is None:
         raise MissionsError(
             _("Agency “%(agency_slug)s” has no active grid.") % {"agency_slug": agency.slug},
-            next_step=BUILD_A_GRID,
+            next_step=str(BUILD_A_GRID),
         )
     return grid
 

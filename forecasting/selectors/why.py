@@ -166,7 +166,7 @@ def _worked_out(
             )
         except ValueError as error:
             # The same complaint as when forecasting: a page that explains must not break on it.
-            raise MissionsError(str(error), next_step=TRAIN_AGAIN) from error
+            raise MissionsError(str(error), next_step=str(TRAIN_AGAIN)) from error
         named = CENSUS_LABELS | {slug: layer.name for slug, layer in block.layers.items()}
         labels = Labels(types, named, shift)
         for crime_type in artefacts:

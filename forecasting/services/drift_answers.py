@@ -35,11 +35,12 @@ def drift_acknowledge(
         alarm = next((row for row in drift_of(version).open_alarms if row.rule == rule), None)
         if alarm is None:
             raise MissionsError(
-                _("%(version)s has no open alarm of this kind.") % {"version": version}, next_step=LOOK_AGAIN
+                _("%(version)s has no open alarm of this kind.") % {"version": version},
+                next_step=str(LOOK_AGAIN),
             )
         if alarm.through_week != through_week:
             raise MissionsError(
-                _("A newer week has settled since you opened the page."), next_step=LOOK_AGAIN
+                _("A newer week has settled since you opened the page."), next_step=str(LOOK_AGAIN)
             )
         row = DriftAcknowledgement(
             agency_id=version.agency_id,

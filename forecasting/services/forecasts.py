@@ -9,6 +9,7 @@ import numpy.typing as npt
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, CrimeType, Shift, User
 from agencies.selectors import active_crime_types, shift_instance_of
@@ -40,7 +41,9 @@ from missions_project.lib.runs import RunReporter, run_execution
 
 Floats32 = npt.NDArray[np.float32]
 _PLAIN = " (plain count)"
-APPROVE = "Admin → Model versions: approve it, or approve the whole training under Admin → Training runs."
+APPROVE = gettext_lazy(
+    "Admin → Model versions: approve it, or approve the whole training under Admin → Training runs."
+)
 STALE_AFTER = dt.timedelta(days=4)
 """A gap between the newest incident and the shift that is more than a slow feed."""
 
@@ -144,7 +147,7 @@ def _usable_models(agency: Agency, grid: Grid, reporter: RunReporter) -> dict[Cr
             raise MissionsError(
                 _("The live model of %(crime_type)s was trained on an earlier grid than the active one.")
                 % {"crime_type": crime_type},
-                next_step=TRAIN_AGAIN,
+                next_step=str(TRAIN_AGAIN),
             )
         else:
             usable[crime_type] = version
@@ -152,12 +155,12 @@ def _usable_models(agency: Agency, grid: Grid, reporter: RunReporter) -> dict[Cr
         raise MissionsError(
             _("Agency “%(agency_slug)s” has trained models, and none of them is approved.")
             % {"agency_slug": agency.slug},
-            next_step=APPROVE,
+            next_step=str(APPROVE),
         )
     if not usable:
         raise MissionsError(
             _("Agency “%(agency_slug)s” has no trained model.") % {"agency_slug": agency.slug},
-            next_step=TRAIN_AGAIN,
+            next_step=str(TRAIN_AGAIN),
         )
     return usable
 
@@ -180,7 +183,7 @@ def _surfaces(
             raise MissionsError(
                 _("The agency's shifts or grid were changed since %(version)s was trained.")
                 % {"version": version},
-                next_step=TRAIN_AGAIN,
+                next_step=str(TRAIN_AGAIN),
             )
         groups[artefact.terms][crime_type.slug] = artefact
     table = known_incidents(run.agency, epsg=grid.epsg, as_of=as_of)
@@ -225,7 +228,7 @@ def _surfaces(
                 surroundings=around.for_models(models.values()),
             )
         except ValueError as error:
-            raise MissionsError(str(error), next_step=TRAIN_AGAIN) from error
+            raise MissionsError(str(error), next_step=str(TRAIN_AGAIN)) from error
         values |= {slug: made[slug] for slug in artefacts}
         plain |= {slug: made[f"{slug}{_PLAIN}"] for slug in artefacts if f"{slug}{_PLAIN}" in made}
     run.config_snapshot = {

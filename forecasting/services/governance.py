@@ -78,7 +78,8 @@ def model_refuse(*, version: ModelVersion, actor: User | None, note: str) -> Mod
         )
         if changed != 1:
             raise MissionsError(
-                _("%(version)s no longer waits for a decision.") % {"version": version}, next_step=LOOK_AGAIN
+                _("%(version)s no longer waits for a decision.") % {"version": version},
+                next_step=str(LOOK_AGAIN),
             )
         _audit(version, actor, "refused", note, None)
     version.refresh_from_db()
@@ -95,7 +96,7 @@ def training_approve(*, run: TrainingRun, actor: User | None, note: str = "") ->
     waiting = list(rows.select_related("agency", "crime_type", "grid"))
     if not waiting:
         raise MissionsError(
-            _("%(run)s has no version that waits for approval.") % {"run": run}, next_step=LOOK_AGAIN
+            _("%(run)s has no version that waits for approval.") % {"run": run}, next_step=str(LOOK_AGAIN)
         )
     with transaction.atomic():
         return [
@@ -131,7 +132,7 @@ def _go_live(
         raise MissionsError(
             _("%(version)s is live now: somebody decided about %(crime_type)s meanwhile.")
             % {"version": present or _("No version"), "crime_type": version.crime_type},
-            next_step=LOOK_AGAIN,
+            next_step=str(LOOK_AGAIN),
         )
     if present is not None:
         ModelVersion.objects.filter(pk=present.pk, state=State.LIVE).update(
@@ -143,7 +144,7 @@ def _go_live(
     if changed != 1:
         raise MissionsError(
             _("Somebody else decided about %(version)s meanwhile.") % {"version": version},
-            next_step=LOOK_AGAIN,
+            next_step=str(LOOK_AGAIN),
         )
     version.refresh_from_db()
 
