@@ -91,7 +91,8 @@ class DosageReport:
     def sources(self) -> list[tuple[str, int, float]]:
         """(label, missions with a record of it, minutes at missions), in order of precedence."""
         return [
-            (SOURCE_LABELS[s], self.total.recorded_by_source[s], self.total.by_source[s]) for s in SOURCES
+            (str(SOURCE_LABELS[s]), self.total.recorded_by_source[s], self.total.by_source[s])
+            for s in SOURCES
         ]
 
 

@@ -53,7 +53,7 @@ class TacticForm(AgencyScopedForm):
     class Meta:
         model = Tactic
         fields = "__all__"
-        labels: ClassVar[dict[str, str]] = {
+        labels: ClassVar[dict[str, Any]] = {
             "evidence_effect": gettext_lazy("What was found"),
             "hours_from": gettext_lazy("From (time of day)"),
             "hours_to": gettext_lazy("Before (time of day)"),

@@ -16,7 +16,7 @@ class TacticPolicyForm(AgencyScopedForm):
     class Meta:
         model = TacticPolicy
         fields = "__all__"
-        labels: ClassVar[dict[str, str]] = {
+        labels: ClassVar[dict[str, Any]] = {
             "drawn_among": _("Drawn among (tactics)"),
             "batch_days": _("Updated every (days)"),
             "window_hours": _("Crimes counted for (hours)"),
