@@ -49,7 +49,7 @@ def model_panels(agency: Agency) -> list[Panel]:
         Panel(_("Trainings and forecasts"), COLUMNS, runs, ""),
         Panel(
             _("Models"),
-            MODELS,
+            [str(one) for one in MODELS],
             rows,
             _("No active crime type: add one first."),
             reverse("admin:forecasting_modelversion_changelist"),

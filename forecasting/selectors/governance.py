@@ -66,7 +66,7 @@ def why_not_live(version: ModelVersion) -> MissionsError | None:
     """
     if not version.may_go_live:
         return MissionsError(
-            LOST,
+            str(LOST),
             next_step=_("%(train_again)s The plain count goes live by itself then.")
             % {"train_again": TRAIN_AGAIN},
         )
