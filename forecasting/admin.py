@@ -9,6 +9,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies import checklist
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin, administered_agencies
@@ -56,7 +58,7 @@ class AgencyActionMixin:
         here = f"admin:{meta.app_label}_{meta.model_name}"
         agency = administered_agencies(request).filter(pk=pk_from_text(request.POST.get("agency"))).first()
         if request.method != "POST" or agency is None:
-            raise Http404("No such agency.")
+            raise Http404(_("No such agency."))
         try:
             row = self.action(request, agency)
         except MissionsError as exc:
@@ -76,8 +78,8 @@ class AgencyActionMixin:
 
 @admin.register(Grid)
 class GridAdmin(AgencyActionMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # type: ignore[misc]  # mixins before the base
-    action_label = "Build grid"
-    action_help = (
+    action_label = gettext_lazy("Build grid")
+    action_help = gettext_lazy(
         "From the agency's boundary and cell size. An identical grid is used again; forecasts keep theirs."
     )
     list_display = ("__str__", "agency", "epsg", "is_active", "built_at")
@@ -89,14 +91,18 @@ class GridAdmin(AgencyActionMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # ty
 
     def action(self, request: HttpRequest, agency: Agency) -> Grid:
         grid = grid_build(agency=agency)
-        messages.success(request, f"{grid}: this is {agency}'s active grid. Train the models next.")
+        messages.success(
+            request,
+            _("%(grid)s: this is %(agency)s's active grid. Train the models next.")
+            % {"grid": grid, "agency": agency},
+        )
         return grid
 
 
 @admin.register(TrainingRun)
 class TrainingRunAdmin(AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # type: ignore[misc]  # mixins before the base
-    action_label = "Train now"
-    action_help = (
+    action_label = gettext_lazy("Train now")
+    action_help = gettext_lazy(
         "Trains and tests every active crime type in the background. Champions go live together, or wait for approval: see "
         "Model policies."
     )
@@ -107,26 +113,33 @@ class TrainingRunAdmin(AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, Age
         training_run_task.delay_on_commit(run.pk)
         return run
 
-    @admin.action(description="Approve all waiting models of the chosen trainings")
+    @admin.action(description=gettext_lazy("Approve all waiting models of the chosen trainings"))
     def approve_all(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
         # Oldest first: of two chosen trainings the newer one's models end up live.
         for run in queryset.order_by("pk"):
             try:
                 versions = training_approve(
-                    run=run, actor=person_of(request), note=f"Approved together, training {run.pk}."
+                    run=run,
+                    actor=person_of(request),
+                    note=_("Approved together, training %(run_pk)s.") % {"run_pk": run.pk},
                 )
             except MissionsError as exc:
                 messages.error(request, str(exc))
             else:
-                messages.success(request, f"Live now: {', '.join(map(str, versions))}.")
+                messages.success(
+                    request, _("Live now: %(names)s.") % {"names": ", ".join(map(str, versions))}
+                )
 
     def run_counts(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
-        return [(f"{name}: incidents learned from", f"{n:,}") for name, n in run.counts.items()]
+        return [
+            (_("%(name)s: incidents learned from") % {"name": name}, f"{n:,}")
+            for name, n in run.counts.items()
+        ]
 
     def run_links(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
         return [
             (
-                f"Model card: {row.crime_type}",
+                _("Model card: %(crime_type)s") % {"crime_type": row.crime_type},
                 reverse("forecasting:model", args=[run.agency.slug, row.crime_type.slug]),
             )
             for row in run.versions.select_related("crime_type")
@@ -135,8 +148,8 @@ class TrainingRunAdmin(AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, Age
 
 @admin.register(ForecastRun)
 class ForecastRunAdmin(AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # type: ignore[misc]  # mixins before the base
-    action_label = "Forecast next shift"
-    action_help = "The next shift to start, for every active crime type with a live model."
+    action_label = gettext_lazy("Forecast next shift")
+    action_help = gettext_lazy("The next shift to start, for every active crime type with a live model.")
     list_select_related = ("agency", "shift")  # type: ignore[misc]  # the mixin declares it for one model
 
     def action(self, request: HttpRequest, agency: Agency) -> AbstractRun:
@@ -146,11 +159,14 @@ class ForecastRunAdmin(AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, Age
         return run
 
     def run_counts(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
-        return [(f"{name}: expected in the shift", short(total)) for name, total in run.counts.items()]
+        return [
+            (_("%(name)s: expected in the shift") % {"name": name}, short(total))
+            for name, total in run.counts.items()
+        ]
 
     def run_links(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
         page = reverse("forecasting:risk", args=[run.agency.slug])
-        return [("Open the risk map", f"{page}?shift={run.shift.slug}&date={run.on.isoformat()}")]
+        return [(_("Open the risk map"), f"{page}?shift={run.shift.slug}&date={run.on.isoformat()}")]
 
 
 @admin.register(RiskSurface)
@@ -172,26 +188,32 @@ def forecasting_checklist(agency: Agency) -> list[checklist.ChecklistItem]:
     last = ForecastRun.objects.filter(agency=agency, status="succeeded").order_by("-finished_at").first()
     return [
         checklist.ChecklistItem(
-            label="Build the grid",
+            label=_("Build the grid"),
             done=grid is not None and grid.cell_size_m == agency.cell_size_m,
-            why="Its cells are what is forecast and where missions are sent.",
+            why=_("Its cells are what is forecast and where missions are sent."),
             url=reverse("admin:forecasting_grid_changelist"),
             detail=str(grid) if grid else "",
         ),
         checklist.ChecklistItem(
-            label="Train the models",
+            label=_("Train the models"),
             done=bool(crime_types) and live == len(crime_types),
-            why="Each crime type needs a model that was tested against plain counts.",
+            why=_("Each crime type needs a model that was tested against plain counts."),
             url=reverse(f"admin:forecasting_{'modelversion' if waiting else 'trainingrun'}_changelist"),
-            detail=f"{live} of {len(crime_types)} crime types have a live model"
-            + (f", {waiting} wait for approval" if waiting else ""),
+            detail=(
+                _("%(live)s of %(count)s crime types have a live model")
+                % {"live": live, "count": len(crime_types)}
+            )
+            + (_(", %(waiting)s wait for approval") % {"waiting": waiting} if waiting else ""),
         ),
         checklist.ChecklistItem(
-            label="Forecast a shift",
+            label=_("Forecast a shift"),
             done=last is not None,
-            why="Missions are drawn from the forecast of their shift.",
+            why=_("Missions are drawn from the forecast of their shift."),
             url=reverse("admin:forecasting_forecastrun_changelist"),
-            detail=f"last: {Shift.objects.get(pk=last.shift_id)}, {last.on:%Y-%m-%d}" if last else "",
+            detail=_("last: %(shift)s, %(on)s")
+            % {"shift": Shift.objects.get(pk=last.shift_id), "on": f"{last.on:%Y-%m-%d}"}
+            if last
+            else "",
         ),
     ]
 

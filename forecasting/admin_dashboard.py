@@ -4,6 +4,8 @@ from typing import Any
 
 from django.db.models import F
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies import dashboards
 from agencies.admin_clock import local
@@ -15,7 +17,15 @@ from forecasting.engine.drawing import model_label
 from forecasting.models import ForecastRun, ModelVersion, TrainingRun
 from forecasting.selectors import alarms_of
 
-MODELS = ("Crime type", "Champion", "Trained up to", "Live since", "Hit rate at 1 %", "Log skill", "Drift")
+MODELS = (
+    gettext_lazy("Crime type"),
+    gettext_lazy("Champion"),
+    gettext_lazy("Trained up to"),
+    gettext_lazy("Live since"),
+    gettext_lazy("Hit rate at 1 %"),
+    gettext_lazy("Log skill"),
+    gettext_lazy("Drift"),
+)
 
 
 def model_panels(agency: Agency) -> list[Panel]:
@@ -30,22 +40,24 @@ def model_panels(agency: Agency) -> list[Panel]:
     )
     versions = {version.crime_type_id: version for version in live}
     alarms = alarms_of(list(versions.values()))
-    runs = [run_row(agency, TrainingRun, "Training"), run_row(agency, ForecastRun, "Forecast")]
+    runs = [run_row(agency, TrainingRun, _("Training")), run_row(agency, ForecastRun, _("Forecast"))]
     rows = [
         _model_row(agency, crime_type, versions.get(crime_type.pk), alarms)
         for crime_type in active_crime_types(agency)
     ]
     return [
-        Panel("Trainings and forecasts", COLUMNS, runs, ""),
+        Panel(_("Trainings and forecasts"), COLUMNS, runs, ""),
         Panel(
-            "Models",
-            MODELS,
+            _("Models"),
+            [str(one) for one in MODELS],
             rows,
-            "No active crime type: add one first.",
+            _("No active crime type: add one first."),
             reverse("admin:forecasting_modelversion_changelist"),
             notes=(
-                "Hit rate: share of the test's crimes inside the one percent of cells that were ranked first. Log skill: "
-                "above 0 is better than the best plain count.",
+                _(
+                    "Hit rate: share of the test's crimes inside the one percent of cells that were ranked first. Log skill: "
+                    "above 0 is better than the best plain count."
+                ),
             ),
         ),
     ]
@@ -55,13 +67,13 @@ def _model_row(agency: Agency, crime_type: CrimeType, version: Any, alarms: dict
     name = Cell(str(crime_type), reverse("admin:agencies_crimetype_change", args=[crime_type.pk]))
     if version is None:
         training = reverse("admin:forecasting_trainingrun_changelist")
-        return [name, Cell("no live model", training, "warn"), *[Cell("–") for _ in MODELS[2:]]]
+        return [name, Cell(_("no live model"), training, "warn"), *[Cell("–") for _ in MODELS[2:]]]
     league = version.league if isinstance(version.league, list) else []
     row: dict[str, Any] = next((row for row in league if row.get("name") == version.champion), {})
     area: dict[str, Any] = next((area for area in row.get("areas", []) if area.get("area") == "1%"), {})
     raised = alarms.get(version.pk, ())
     is_open = any(alarm.is_open for alarm in raised)
-    drift = "Alarm" if is_open else "Alarm, acknowledged" if raised else "no alarm"
+    drift = _("Alarm") if is_open else _("Alarm, acknowledged") if raised else _("no alarm")
     page = reverse("admin:forecasting_modelversion_change", args=[version.pk])
     return [
         name,

@@ -14,6 +14,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin, administered_agencies
@@ -54,18 +56,22 @@ class ModelPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
     fieldsets = (
         (None, {"fields": ("agency", "go_live")}),
         (
-            "Training by schedule",
+            gettext_lazy("Training by schedule"),
             {
                 "fields": ("refit_days", "refit_time", "next_refit"),
-                "description": "A worker with its scheduler, or cron with manage.py train --due, trains when it is due.",
+                "description": gettext_lazy(
+                    "A worker with its scheduler, or cron with manage.py train --due, trains when it is due."
+                ),
             },
         ),
         (
-            "Drift alarm",
+            gettext_lazy("Drift alarm"),
             {
                 "fields": ("settle_days", "departure_percent", "tolerated_percent", "false_alarm_percent"),
-                "description": "Each week the forecasts are compared with what became known. Three sums are watched: more "
-                "crime than expected, less, and a plain count that forecasts better.",
+                "description": gettext_lazy(
+                    "Each week the forecasts are compared with what became known. Three sums are watched: more "
+                    "crime than expected, less, and a plain count that forecasts better."
+                ),
             },
         ),
     )
@@ -79,15 +85,15 @@ class ModelPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
             row.refit = found[row.agency_id]
         return changelist
 
-    @admin.display(description="next training")
+    @admin.display(description=gettext_lazy("next training"))
     def next_refit(self, policy: ModelPolicy) -> str:
         if not policy.pk or not policy.refit_days:
-            return "by hand only"
+            return _("by hand only")
         refit = getattr(policy, "refit", None) or refits_of([policy], now=timezone.now())[policy.agency_id]
         if refit.due_at:
-            return "now: it is due"
+            return _("now: it is due")
         if refit.next_at is None:
-            return "after the first training by hand"
+            return _("after the first training by hand")
         return short_local(refit.next_at, policy.agency.time_zone)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -143,17 +149,17 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
             row.alarms = found.get(row.pk, ())
         return changelist
 
-    @admin.display(description="drift")
+    @admin.display(description=gettext_lazy("drift"))
     def drift(self, version: ModelVersion) -> str:
         alarms = getattr(version, "alarms", ())
         if not alarms:
-            return "no alarm" if version.is_live else "–"
+            return _("no alarm") if version.is_live else "–"
         is_open = any(alarm.is_open for alarm in alarms)
         return format_html(
             '<span class="{}" title="{}">{}</span>',
             "drift-alarm" if is_open else "drift-acknowledged",
             " ".join(alarm.text for alarm in alarms),
-            "Alarm" if is_open else "Alarm, acknowledged",
+            _("Alarm") if is_open else _("Alarm, acknowledged"),
         )
 
     def get_urls(self) -> list[URLPattern]:
@@ -181,7 +187,7 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
         """One button's POST: decide, say what came of it, and show the version again."""
         version = self.get_object(request, unquote(object_id))
         if version is None or not self.has_view_permission(request, version) or request.method != "POST":
-            raise Http404("No such model version.")
+            raise Http404(_("No such model version."))
         try:
             messages.success(request, decide(request, version))
         except MissionsError as exc:
@@ -200,7 +206,7 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
             note=request.POST.get("note", ""),
             replaces=self._replaces(request, version),
         )
-        return f"{version} is live now. Forecasts from here on use it."
+        return _("%(version)s is live now. Forecasts from here on use it.") % {"version": version}
 
     def _roll_back(self, request: HttpRequest, version: ModelVersion) -> str:
         model_roll_back(
@@ -209,11 +215,11 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
             note=request.POST.get("note", ""),
             replaces=self._replaces(request, version),
         )
-        return f"Rolled back: {version} is live again."
+        return _("Rolled back: %(version)s is live again.") % {"version": version}
 
     def _refuse(self, request: HttpRequest, version: ModelVersion) -> str:
         model_refuse(version=version, actor=person_of(request), note=request.POST.get("note", ""))
-        return f"{version} is refused and stays out of service."
+        return _("%(version)s is refused and stays out of service.") % {"version": version}
 
     def _acknowledge(self, request: HttpRequest, version: ModelVersion) -> str:
         try:
@@ -227,7 +233,7 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
             reason=request.POST.get("note", ""),
             actor=person_of(request),
         )
-        return "The alarm is acknowledged. Weeks after those that you saw can raise it anew."
+        return _("The alarm is acknowledged. Weeks after those that you saw can raise it anew.")
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -243,22 +249,22 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
             }
         return super().change_view(request, object_id, form_url, extra)
 
-    @admin.display(description="approved", ordering="approved_at")
+    @admin.display(description=gettext_lazy("approved"), ordering="approved_at")
     def approved(self, version: ModelVersion) -> str:
         return short_local(version.approved_at, version.agency.time_zone)
 
-    @admin.display(description="made", ordering="created_at")
+    @admin.display(description=gettext_lazy("made"), ordering="created_at")
     def made(self, version: ModelVersion) -> str:
         return short_local(version.created_at, version.agency.time_zone)
 
-    @admin.display(description="compare")
+    @admin.display(description=gettext_lazy("compare"))
     def beside(self, version: ModelVersion) -> str:
         if version.is_live:
             return "–"
         words = [version.agency.slug, version.crime_type.slug, version.number]
         return format_html('<a href="{}">Side by side</a>', reverse("forecasting:model_compare", args=words))
 
-    @admin.display(description="verdict")
+    @admin.display(description=gettext_lazy("verdict"))
     def verdict(self, version: ModelVersion) -> str:
         if version.beats_baseline:
             return format_html(
@@ -275,7 +281,7 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
             model_label(version.champion),
         )
 
-    @admin.display(description="league")
+    @admin.display(description=gettext_lazy("league"))
     def league(self, version: ModelVersion) -> str:
         rows = format_html_join(
             "", "{}", ((_league_row(row, version.champion),) for row in version.summary.get("league", []))
@@ -288,7 +294,7 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
             '<table class="league-table"><thead>{}</thead><tbody>{}</tbody></table>', head, rows
         )
 
-    @admin.display(description="model card")
+    @admin.display(description=gettext_lazy("model card"))
     def card(self, version: ModelVersion) -> str:
         url = reverse("forecasting:model", args=[version.agency.slug, version.crime_type.slug])
         return format_html('<a href="{}?v={}">Open the model card</a>', url, version.number)
@@ -302,7 +308,7 @@ def _league_row(row: dict[str, Any], champion: str) -> SafeString:
         '<td class="num">{}</td><td class="num">{}</td></tr>',
         "league-table__champion" if row["name"] == champion else "",
         model_label(row["name"]),
-        " (plain count)" if row["is_baseline"] else "",
+        _(" (plain count)") if row["is_baseline"] else "",
         _percent(rate["value"]),
         _percent(rate["low"]),
         _percent(rate["high"]),

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
 from forecasting.models import ForecastSeal, LiveScore
@@ -24,7 +25,7 @@ class ForecastSealAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
         match = request.resolver_match
         return rows.defer("statement") if match and str(match.url_name).endswith("_changelist") else rows
 
-    @admin.display(description="hash")
+    @admin.display(description=_("hash"))
     def fingerprint(self, seal: ForecastSeal) -> str:
         return seal.hash[:12]
 
@@ -43,15 +44,15 @@ class LiveScoreAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).defer("agency__boundary")
 
-    @admin.display(description="expected", ordering="expected")
+    @admin.display(description=_("expected"), ordering="expected")
     def expected_crimes(self, score: LiveScore) -> str:
         return f"{score.expected:.2f}"
 
-    @admin.display(description="better than the plain count by (nats)")
+    @admin.display(description=_("better than the plain count by (nats)"))
     def better_by(self, score: LiveScore) -> str:
         return _difference(score.log_score, score.plain_log_score)
 
-    @admin.display(description="with late reports (nats)")
+    @admin.display(description=_("with late reports (nats)"))
     def final_better_by(self, score: LiveScore) -> str:
         return _difference(score.final_log_score, score.final_plain_log_score)
 

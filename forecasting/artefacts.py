@@ -17,12 +17,14 @@ import numpy as np
 import scipy
 import sklearn
 from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from forecasting.engine.train import ShiftWindow, TrainedType
 from missions_project.lib.errors import MissionsError
 
 FORMAT = 1
-TRAIN_AGAIN = "Admin → Training runs → Train now, or `manage.py train --agency SLUG`."
+TRAIN_AGAIN = gettext_lazy("Admin → Training runs → Train now, or `manage.py train --agency SLUG`.")
 _KEPT_IN_MEMORY = 24
 _loaded: OrderedDict[str, "Artefact"] = OrderedDict()
 _lock = threading.Lock()
@@ -79,18 +81,24 @@ def artefact_store(artefact: Artefact, *, agency_slug: str, type_slug: str) -> t
 def artefact_check(*, name: str, sha256: str) -> bytes:
     """Read a model file and compare its fingerprint; nothing is opened. Raises ``MissionsError`` with the next step."""
     if not name:
-        raise MissionsError("The version has no model file.", next_step=TRAIN_AGAIN)
+        raise MissionsError(_("The version has no model file."), next_step=str(TRAIN_AGAIN))
     path = Path(settings.ARTEFACT_DIR) / name
     try:
         data = path.read_bytes()
     except OSError as error:
         raise MissionsError(
-            f"The model file {name} cannot be read ({error.strerror}).", next_step=TRAIN_AGAIN
+            _("The model file %(name)s cannot be read (%(strerror)s).")
+            % {"name": name, "strerror": error.strerror},
+            next_step=str(TRAIN_AGAIN),
         ) from error
     if hashlib.sha256(data).hexdigest() != sha256:
         raise MissionsError(
-            f"The model file {name} is not the one that was trained: its fingerprint differs. It was not opened.",
-            next_step=f"restore it from a backup, or train again: {TRAIN_AGAIN}",
+            _(
+                "The model file %(name)s is not the one that was trained: its fingerprint differs. It was not opened."
+            )
+            % {"name": name},
+            next_step=_("restore it from a backup, or train again: %(train_again)s")
+            % {"train_again": TRAIN_AGAIN},
         )
     return data
 
@@ -106,8 +114,9 @@ def artefact_load(*, name: str, sha256: str, library: str = "") -> Artefact:
             return _loaded[sha256]
     if library and library != library_version():
         raise MissionsError(
-            f"The model was made with {library}; this installation has {library_version()}.",
-            next_step=TRAIN_AGAIN,
+            _("The model was made with %(library)s; this installation has %(library_version)s.")
+            % {"library": library, "library_version": library_version()},
+            next_step=str(TRAIN_AGAIN),
         )
     data = artefact_check(name=name, sha256=sha256)
     try:
@@ -115,11 +124,14 @@ def artefact_load(*, name: str, sha256: str, library: str = "") -> Artefact:
     except (AttributeError, ImportError, TypeError, ValueError, KeyError, EOFError, UnpicklingError) as error:
         # Pickles name classes: one of an older program names what is not here any more.
         raise MissionsError(
-            f"The model file {name} was made by another version of this program ({error}).",
-            next_step=TRAIN_AGAIN,
+            _("The model file %(name)s was made by another version of this program (%(error)s).")
+            % {"name": name, "error": error},
+            next_step=str(TRAIN_AGAIN),
         ) from error
     if content.get("format") != FORMAT:
-        raise MissionsError(f"The model file {name} has another format.", next_step=TRAIN_AGAIN)
+        raise MissionsError(
+            _("The model file %(name)s has another format.") % {"name": name}, next_step=str(TRAIN_AGAIN)
+        )
     artefact: Artefact = content["artefact"]
     with _lock:
         _loaded[sha256] = artefact

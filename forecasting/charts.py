@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from forecasting.engine.drawing import (
     BASELINE,
     CHAMPION,
@@ -33,7 +35,7 @@ def curve_svg(version: ModelVersion) -> bytes:
     )
     for who, colour in drawn:
         known = [(x, row) for x, row in zip(share, curve[who], strict=True) if row["value"] is not None]
-        label = model_label(names[who]) + (" (best plain count)" if who == "baseline" else "")
+        label = model_label(names[who]) + (_(" (best plain count)") if who == "baseline" else "")
         for axes, scale in ((hits, lambda x: 100.0), (pai, lambda x: 100.0 / x)):
             x = [x for x, _ in known]
             axes.plot(
@@ -43,14 +45,14 @@ def curve_svg(version: ModelVersion) -> bytes:
                 bounds = [[(row[end] if row[end] is not None else row["value"]) * scale(x) for x, row in known]
                           for end in ("low", "high")]  # fmt: skip
                 axes.fill_between(x, *bounds, color=colour, alpha=0.15, linewidth=0)
-    hits.set_ylabel("Crimes inside, %")
-    pai.set_ylabel("PAI: times better than chance")
+    hits.set_ylabel(_("Crimes inside, %"))
+    pai.set_ylabel(_("PAI: times better than chance"))
     for axes in (hits, pai):
         axes.set_xscale("log")
         ticks = [tick for tick in (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 20) if not share or tick >= 0.7 * share[0]]
         axes.set_xticks(ticks, labels=[f"{tick:g}" for tick in ticks])
         axes.minorticks_off()
-        axes.set_xlabel("Flagged area, %")
+        axes.set_xlabel(_("Flagged area, %"))
         axes.set_ylim(bottom=0)
         plain_axes(axes)
     if share:
@@ -83,8 +85,8 @@ def reliability_svg(version: ModelVersion) -> bytes:
         axes.set_yscale("log")
         axes.set_xlim(*span)
         axes.set_ylim(span[0] / 2, span[1] * 2)
-    axes.set_xlabel("Expected crimes per cell and shift")
-    axes.set_ylabel("Observed")
+    axes.set_xlabel(_("Expected crimes per cell and shift"))
+    axes.set_ylabel(_("Observed"))
     plain_axes(axes)
     return svg(figure)
 
@@ -104,7 +106,7 @@ def ablation_svg(version: ModelVersion) -> bytes:
         if row["lost"]["low"] is not None:
             axes.plot([row["lost"]["low"], row["lost"]["high"]], [place, place], color="black", linewidth=1.2)
     axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_xlabel("Nats per crime lost without it")
+    axes.set_xlabel(_("Nats per crime lost without it"))
     plain_axes(axes)
     return svg(figure)
 
@@ -121,7 +123,7 @@ def hit_rate_svg(version: ModelVersion) -> bytes:
         colour = CHAMPION if champion else BASELINE if baseline else OTHER
         label = None
         if champion or baseline:
-            label = model_label(row["name"]) + (" (champion)" if champion else " (best plain count)")
+            label = model_label(row["name"]) + (_(" (champion)") if champion else _(" (best plain count)"))
             axes.fill_between(share, low, high, color=colour, alpha=0.15, linewidth=0)
         width = 2.2 if champion or baseline else 0.8
         axes.plot(

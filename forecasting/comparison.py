@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from agencies.models import Agency, CrimeType
 from forecasting.engine.difference import difference, estimate_from
 from forecasting.engine.drawing import model_label
@@ -76,20 +78,23 @@ def _facts(one: ModelVersion, other: ModelVersion) -> list[tuple[str, Any, Any]]
         return label, of(one), of(other)
 
     return [
-        row("Champion", lambda v: model_label(v.champion)),
-        row("Beats the best plain count", lambda v: "yes" if v.beats_baseline else "no: it is one" if v.is_baseline else "no"),
-        row("Incidents inside the grid", lambda v: f"{v.n_incidents:,}"),
-        row("Tested on", lambda v: _tested(v.summary)),
-        row("Best plain count", lambda v: model_label(v.summary.get("card", {}).get("baseline", "") or "not recorded")),
-        row("Grid", lambda v: str(v.grid)),
-        row("Layers", lambda v: ", ".join((v.run.config_snapshot.get("context") or {}).get("columns", [])) or "none"),
-        row("Crime types", lambda v: ", ".join(v.run.config_snapshot.get("crime_types") or {}) or "not recorded"),
-        row("Data hash", lambda v: v.data_hash),
+        row(_("Champion"), lambda v: model_label(v.champion)),
+        row(_("Beats the best plain count"), lambda v: "yes" if v.beats_baseline else _("no: it is one") if v.is_baseline else "no"),
+        row(_("Incidents inside the grid"), lambda v: f"{v.n_incidents:,}"),
+        row(_("Tested on"), lambda v: _tested(v.summary)),
+        row(_("Best plain count"), lambda v: model_label(v.summary.get("card", {}).get("baseline", "") or _("not recorded"))),
+        row(_("Grid"), lambda v: str(v.grid)),
+        row(_("Layers"), lambda v: ", ".join((v.run.config_snapshot.get("context") or {}).get("columns", [])) or "none"),
+        row(_("Crime types"), lambda v: ", ".join(v.run.config_snapshot.get("crime_types") or {}) or _("not recorded")),
+        row(_("Data hash"), lambda v: v.data_hash),
     ]  # fmt: skip
 
 
 def _tested(summary: Stored) -> str:
-    return f"{summary.get('tested_periods', 0):,} shifts with {summary.get('tested_events', 0):,} incidents"
+    return _("%(shifts)s shifts with %(incidents)s incidents") % {
+        "shifts": f"{summary.get('tested_periods', 0):,}",
+        "incidents": f"{summary.get('tested_events', 0):,}",
+    }
 
 
 def _row_of(version: ModelVersion, name: str) -> Stored:
@@ -109,11 +114,11 @@ def _main(one: ModelVersion, other: ModelVersion) -> list[dict[str, Any]]:
     mine, theirs = _row_of(one, one.champion), _row_of(other, other.champion)
     mine_at, theirs_at = _area_of(mine, MAIN_AREA), _area_of(theirs, MAIN_AREA)
     return [
-        {"label": "Log skill per crime", "kind": "signed", "pair": _pair(mine, theirs, "log_skill")},
-        {"label": "Lift over the best plain count at 1 %", "kind": "factor",
+        {"label": _("Log skill per crime"), "kind": "signed", "pair": _pair(mine, theirs, "log_skill")},
+        {"label": _("Lift over the best plain count at 1 %"), "kind": "factor",
          "pair": _pair(mine_at, theirs_at, "lift_over_best_baseline")},
-        {"label": "Hit rate at 1 %", "kind": "percent", "pair": _pair(mine_at, theirs_at, "hit_rate")},
-        {"label": "Expected / observed", "kind": "factor", "pair": _pair(mine, theirs, "calibration")},
+        {"label": _("Hit rate at 1 %"), "kind": "percent", "pair": _pair(mine_at, theirs_at, "hit_rate")},
+        {"label": _("Expected / observed"), "kind": "factor", "pair": _pair(mine, theirs, "calibration")},
     ]  # fmt: skip
 
 

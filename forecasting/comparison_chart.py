@@ -2,6 +2,8 @@
 
 import hashlib
 
+from django.utils.translation import gettext as _
+
 from forecasting.charts import VERSION
 from forecasting.engine.drawing import BASELINE, CHAMPION, legend, paper, plain_axes, svg
 from forecasting.models import ModelVersion
@@ -35,22 +37,27 @@ def comparison_svg(one: ModelVersion, other: ModelVersion) -> bytes:
                 color=colour,
                 linestyle=style,
                 linewidth=1.8,
-                label=f"v{version.number}{' (live)' if version.is_live else ''}" if known else None,
+                label=_version_label(version) if known else None,
             )
             low, high = (
                 [(row["value"] if row[end] is None else row[end]) * scale for row, scale in rows]
                 for end in ("low", "high")
             )
             axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
-    hits.set_ylabel("Crimes inside, %")
-    pai.set_ylabel("PAI: times better than chance")
+    hits.set_ylabel(_("Crimes inside, %"))
+    pai.set_ylabel(_("PAI: times better than chance"))
     for axes in (hits, pai):
         axes.set_xscale("log")
         ticks = [tick for tick in (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 20) if tick >= 0.7 * smallest]
         axes.set_xticks(ticks, labels=[f"{tick:g}" for tick in ticks])
         axes.minorticks_off()
-        axes.set_xlabel("Flagged area, %")
+        axes.set_xlabel(_("Flagged area, %"))
         axes.set_ylim(bottom=0)
         plain_axes(axes)
     legend(hits, fontsize=8)
     return svg(figure)
+
+
+def _version_label(version: ModelVersion) -> str:
+    number = f"v{version.number}"
+    return _("%(version)s (live)") % {"version": number} if version.is_live else number

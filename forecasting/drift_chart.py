@@ -2,6 +2,8 @@
 
 import hashlib
 
+from django.utils.translation import gettext as _
+
 from forecasting.charts import VERSION
 from forecasting.engine.drawing import BASELINE, CHAMPION, OTHER, paper, plain_axes, svg
 from forecasting.models import ModelVersion
@@ -23,10 +25,10 @@ def drift_svg(drift: Drift) -> bytes:
     on = [week.week_from for week in drift.weeks]
     above.fill_between(
         on, [w.low for w in drift.weeks], [w.high for w in drift.weeks], color=CHAMPION, alpha=0.15, linewidth=0,
-        label="95 % of the weeks of a sound model",
+        label=_("95 % of the weeks of a sound model"),
     )  # fmt: skip
-    above.plot(on, [w.expected for w in drift.weeks], color=CHAMPION, linewidth=1.8, label="Expected")
-    for settled, label in ((True, "Observed"), (False, "Observed, reports still come in")):
+    above.plot(on, [w.expected for w in drift.weeks], color=CHAMPION, linewidth=1.8, label=_("Expected"))
+    for settled, label in ((True, _("Observed")), (False, _("Observed, reports still come in"))):
         part = [week for week in drift.weeks if week.settled is settled]
         if part:
             above.plot(
@@ -35,7 +37,7 @@ def drift_svg(drift: Drift) -> bytes:
             )  # fmt: skip
     for week_from in {alarm.week_from for alarm in drift.alarms}:
         above.axvline(week_from, color=BASELINE, linewidth=1.5, linestyle="--")
-    above.set_ylabel("Crimes a week")
+    above.set_ylabel(_("Crimes a week"))
     above.set_ylim(bottom=0)
     known = [week for week in drift.weeks if week.skill is not None]
     below.bar(
@@ -43,10 +45,10 @@ def drift_svg(drift: Drift) -> bytes:
         color=[(CHAMPION if (w.skill or 0.0) >= 0 else BASELINE) if w.settled else OTHER for w in known],
     )  # fmt: skip
     below.axhline(0, color="black", linewidth=0.8)
-    below.set_ylabel("Log skill\nper crime")
+    below.set_ylabel(_("Log skill\nper crime"))
     if not known:
         below.text(
-            0.5, 0.5, "no plain count to compare with", transform=below.transAxes, ha="center", va="center"
+            0.5, 0.5, _("no plain count to compare with"), transform=below.transAxes, ha="center", va="center"
         )
         below.set_yticks([])
     for axes in (above, below):

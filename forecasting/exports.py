@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import shapely
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.models import Beat
 from forecasting.engine.grid import unproject
@@ -27,7 +28,7 @@ def surface_facts(surface: Surface) -> dict[str, str]:
     ]
     facts = {
         "agency": run.agency.name,
-        "surface": f"{surface.name}: {surface.unit}, per cell",
+        "surface": _("%(surface)s: %(unit)s, per cell") % {"surface": surface.name, "unit": surface.unit},
         "shift": f"{run.shift.name}, {run.on:%Y-%m-%d}",
         "shift_from": run.period_from.isoformat(),
         "shift_to": run.period_to.isoformat(),
@@ -36,7 +37,8 @@ def surface_facts(surface: Surface) -> dict[str, str]:
         "model": "; ".join(str(row) for row in shown),
         "forecast_run": str(run.pk),
         "data_hash": run.data_hash,
-        "grid": f"{run_grid(run)}, EPSG {surface.spec.epsg}, {surface.spec.hash[:16]}",
+        "grid": _("%(run_grid)s, EPSG %(epsg)s, %(hash)s")
+        % {"run_grid": run_grid(run), "epsg": surface.spec.epsg, "hash": surface.spec.hash[:16]},
         "generated_at": timezone.now().isoformat(timespec="seconds"),
     }
     # These reach spreadsheets in both formats: an agency named "=cmd" must stay text.
@@ -47,9 +49,10 @@ def surface_about(surface: Surface) -> About:
     """The same for the head of a CSV file. One query."""
     facts = surface_facts(surface)
     return About(
-        what=f"Risk surface: {facts.pop('surface')}",
+        what=_("Risk surface: %(surface)s") % {"surface": facts.pop("surface")},
         agency=facts.pop("agency"),
-        asked=f"Shift {facts.pop('shift')}, forecast {facts.pop('forecast_run')}",
+        asked=_("Shift %(shift)s, forecast %(run)s")
+        % {"shift": facts.pop("shift"), "run": facts.pop("forecast_run")},
         zone=facts.pop("time_zone"),
         model=facts.pop("model"),
         more=tuple(f"{name}: {value}" for name, value in facts.items() if name != "generated_at"),

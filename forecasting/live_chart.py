@@ -3,6 +3,7 @@
 import hashlib
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from forecasting.charts import VERSION
 from forecasting.engine.drawing import BASELINE, CHAMPION, OTHER, legend, paper, plain_axes, svg
@@ -27,8 +28,8 @@ def live_svg(card: LiveCard) -> bytes:
     on = [row["period_from"] for row in card.compared]
     top = np.log(LARGEST_TOLD)
     for log_e, colour, style, label in (
-        (card.shown.log_e_model, CHAMPION, "-", "for the model"),
-        (card.shown.log_e_plain, BASELINE, "--", "for the plain count"),
+        (card.shown.log_e_model, CHAMPION, "-", _("for the model")),
+        (card.shown.log_e_plain, BASELINE, "--", _("for the plain count")),
     ):
         above.plot(
             on, np.exp(np.clip(log_e, -4.6, top)), color=colour, linestyle=style, linewidth=1.6, label=label
@@ -38,16 +39,18 @@ def live_svg(card: LiveCard) -> bytes:
     above.set_ylim(0.008, max(100.0, 2 * float(np.exp(min(_largest(card), top)))))
     above.set_yticks([0.01, 1, THRESHOLD], labels=["1/100", "1", f"{THRESHOLD:.0f}: shown"])
     above.minorticks_off()
-    above.set_ylabel("Evidence (e-value)")
+    above.set_ylabel(_("Evidence (e-value)"))
     known = np.isfinite(card.shown.skill)
     days = [day for day, is_known in zip(on, known, strict=True) if is_known]
     low, high = card.shown.low[known], card.shown.high[known]
     below.fill_between(
-        days, low, high, color=CHAMPION, alpha=0.15, linewidth=0, label="95 %, at every moment at once"
+        days, low, high, color=CHAMPION, alpha=0.15, linewidth=0, label=_("95 %, at every moment at once")
     )
-    below.plot(days, card.shown.skill[known], color=CHAMPION, linewidth=1.8, label="Ahead of the plain count")
+    below.plot(
+        days, card.shown.skill[known], color=CHAMPION, linewidth=1.8, label=_("Ahead of the plain count")
+    )
     below.axhline(0, color="black", linewidth=0.8)
-    below.set_ylabel("Nats per crime")
+    below.set_ylabel(_("Nats per crime"))
     if len(low):
         # The first weeks' interval is as wide as the paper is high: the last quarter decides the scale.
         late = slice(len(low) // 4, None)
@@ -68,7 +71,7 @@ def live_svg(card: LiveCard) -> bytes:
         legend(above, loc="upper left", fontsize=8, ncols=2)
         legend(below, loc="lower left", fontsize=8, ncols=2)
     else:
-        above.text(0.5, 0.5, "nothing to compare yet", transform=above.transAxes, ha="center", va="center")
+        above.text(0.5, 0.5, _("nothing to compare yet"), transform=above.transAxes, ha="center", va="center")
     places = AutoDateLocator(minticks=3, maxticks=8)
     below.xaxis.set_major_locator(places)
     below.xaxis.set_major_formatter(ConciseDateFormatter(places))

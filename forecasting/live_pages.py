@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from agencies.access import SEES_RISK, Access, agency_page
@@ -41,13 +42,16 @@ def live_csv(request: HttpRequest, access: Access, slug: str) -> HttpResponseBas
     return csv_response(
         f"{access.agency.slug}-live-record-{crime_type.slug}.csv",
         about=About(
-            what=f"Live record of {crime_type.name}",
+            what=_("Live record of %(crime_type)s") % {"crime_type": crime_type.name},
             agency=access.agency.name,
-            asked=f"Crime type {crime_type.slug}, every scored shift",
+            asked=_("Crime type %(crime_type_slug)s, every scored shift")
+            % {"crime_type_slug": crime_type.slug},
             zone="UTC",
-            model="the column model_version names each shift's",
+            model=_("the column model_version names each shift's"),
             more=(
-                "Forecasts sealed before their shift and scored after it; log scores in nats over all cells",
+                _(
+                    "Forecasts sealed before their shift and scored after it; log scores in nats over all cells"
+                ),
             ),
         ),
         columns=COLUMNS,

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from agencies.models import Agency, CrimeType, Shift
 from forecasting.engine.drawing import model_label
 from forecasting.engine.metrics import MAIN_AREA
@@ -13,7 +15,7 @@ from ingestion.engine.withheld import withheld
 FEW_CRIMES = 10
 """Below this an area's figures say more about luck than about the model."""
 SHOWN_AREAS = 12
-LIBRARIES_UNKNOWN = "not recorded"
+LIBRARIES_UNKNOWN = _("not recorded")
 
 
 def listed_versions(crime_type: CrimeType) -> list[ModelVersion]:

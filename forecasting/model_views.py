@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from agencies.access import SEES_RISK, Access, agency_page
@@ -34,7 +35,7 @@ def model(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
     asked = request.GET.get("v", "")
     chosen = next((row for row in versions if (str(row.number) == asked if asked else row.is_live)), None)
     if asked and chosen is None:
-        raise Http404("No such model.")
+        raise Http404(_("No such model."))
     context = {"tab": "risk", "access": access, "crime_type": crime_type, "versions": versions}
     context |= {"waiting": waiting_newer(versions)}
     context |= card_context(crime_type, chosen.pk) if chosen else {"version": None}
@@ -50,7 +51,7 @@ def model_compare(
     crime_type = get_object_or_404(CrimeType, agency=access.agency, slug=slug)
     one, other = compared_versions(access.agency, crime_type, number, beside)
     if one is None or (other is None and beside is not None):
-        raise Http404("No such model.")
+        raise Http404(_("No such model."))
     context = {"tab": "risk", "access": access, "crime_type": crime_type, "one": one, "other": None}
     if other is not None:
         context |= comparison_context(access.agency, one, other)
@@ -66,7 +67,7 @@ def model_compare_svg(
     crime_type = get_object_or_404(CrimeType, agency=access.agency, slug=slug)
     one, other = compared_versions(access.agency, crime_type, number, beside)
     if one is None or other is None:
-        raise Http404("No such model.")
+        raise Http404(_("No such model."))
     etag = comparison_chart.etag(one, other)
     return conditional(request, etag, lambda: comparison_chart.comparison_svg(one, other), SVG)
 

@@ -8,6 +8,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, CrimeType, Shift, User
 from forecasting.models_live import ForecastSeal, LiveRecord, LiveScore
@@ -39,7 +41,7 @@ class Grid(models.Model):
     cell_size_m = models.PositiveIntegerField(editable=False)
     n_cells = models.PositiveIntegerField(editable=False)
     is_active = models.BooleanField(
-        default=True, help_text="New forecasts use the active grid. One per agency."
+        default=True, help_text=gettext_lazy("New forecasts use the active grid. One per agency.")
     )
     built_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -52,7 +54,10 @@ class Grid(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.n_cells} cells of {self.cell_size_m} m"
+        return _("%(n_cells)s cells of %(cell_size_m)s m") % {
+            "n_cells": self.n_cells,
+            "cell_size_m": self.cell_size_m,
+        }
 
     def save(self, *args: object, **kwargs: object) -> None:
         if self.pk and self.forecastrun_set.exists():
@@ -60,7 +65,7 @@ class Grid(models.Model):
             # A surface is a bare vector over this grid's cells: a changed grid would move every forecast.
             if stored.hash != self.hash or bytes(stored.spec) != bytes(self.spec):
                 raise ValidationError(
-                    "This grid is frozen: forecasts were made on it. Build a new grid instead."
+                    _("This grid is frozen: forecasts were made on it. Build a new grid instead.")
                 )
         super().save(*args, **kwargs)  # type: ignore[arg-type]
 
@@ -70,7 +75,11 @@ class TrainingRun(AbstractRun):
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     due_at = models.DateTimeField(
-        "due by schedule", null=True, blank=True, editable=False, help_text="Empty: started by hand."
+        gettext_lazy("due by schedule"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=gettext_lazy("Empty: started by hand."),
     )
     objects = RunQuerySet.as_manager()
 
@@ -82,7 +91,7 @@ class TrainingRun(AbstractRun):
         ]
 
     def __str__(self) -> str:
-        return f"Training {self.pk}"
+        return _("Training %(self_pk)s") % {"self_pk": self.pk}
 
 
 class ModelPolicy(models.Model):
@@ -92,66 +101,78 @@ class ModelPolicy(models.Model):
     """
 
     class GoLive(models.TextChoices):
-        AUTOMATIC = "automatic", "By themselves, when they beat the best plain count"
-        APPROVAL = "approval", "Only after a person's approval"
+        AUTOMATIC = "automatic", gettext_lazy("By themselves, when they beat the best plain count")
+        APPROVAL = "approval", gettext_lazy("Only after a person's approval")
 
     agency = models.OneToOneField(Agency, on_delete=models.CASCADE)
     go_live = models.CharField(
-        "new models go live",
+        gettext_lazy("new models go live"),
         max_length=10,
         choices=GoLive,
         default=GoLive.AUTOMATIC,
-        help_text="A learned model that does not beat the best plain count never goes live, whatever is chosen here.",
+        help_text=gettext_lazy(
+            "A learned model that does not beat the best plain count never goes live, whatever is chosen here."
+        ),
     )
     refit_days = models.PositiveSmallIntegerField(
-        "refit every … days",
+        gettext_lazy("refit every … days"),
         default=7,
         validators=[MaxValueValidator(366)],
-        help_text="Days from one training to the next; 0: only by hand. Counted from the last training; one that was missed "
-        "is caught up once. The first training is always by hand. What is trained goes live or waits as said above.",
+        help_text=gettext_lazy(
+            "Days from one training to the next; 0: only by hand. Counted from the last training; one that was missed "
+            "is caught up once. The first training is always by hand. What is trained goes live or waits as said above."
+        ),
     )
     refit_time = models.TimeField(
-        "refit at",
+        gettext_lazy("refit at"),
         default=dt.time(4, 30),
-        help_text="Time of day by the agency's clock. A training takes the processors for minutes: choose a quiet hour. Where "
-        "summer time skips it, the first moment after counts; where it comes twice, the first.",
+        help_text=gettext_lazy(
+            "Time of day by the agency's clock. A training takes the processors for minutes: choose a quiet hour. Where "
+            "summer time skips it, the first moment after counts; where it comes twice, the first."
+        ),
     )
     settle_days = models.PositiveSmallIntegerField(
         default=14,
         validators=[MaxValueValidator(120)],
-        help_text="Days after a week's end until its reports count as complete. Younger weeks are shown but never raise "
-        "the alarm.",
+        help_text=gettext_lazy(
+            "Days after a week's end until its reports count as complete. Younger weeks are shown but never raise "
+            "the alarm."
+        ),
     )
     departure_percent = models.PositiveSmallIntegerField(
         default=25,
         validators=[MinValueValidator(5), MaxValueValidator(200)],
-        help_text="The error of the expected count that the alarm is tuned to find soon.",
+        help_text=gettext_lazy("The error of the expected count that the alarm is tuned to find soon."),
     )
     tolerated_percent = models.PositiveSmallIntegerField(
         default=5,
         validators=[MaxValueValidator(100)],
-        help_text="A model this far off still counts as sound.",
+        help_text=gettext_lazy("A model this far off still counts as sound."),
     )
     false_alarm_percent = models.FloatField(
-        "false alarms, per cent",
+        gettext_lazy("false alarms, per cent"),
         default=5.0,
         validators=[MinValueValidator(0.1), MaxValueValidator(50.0)],
-        help_text="Chance that a sound model raises an alarm within a year. Lower is calmer and slower.",
+        help_text=gettext_lazy(
+            "Chance that a sound model raises an alarm within a year. Lower is calmer and slower."
+        ),
     )
     drift_measured_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
-        verbose_name_plural = "model policies"
+        verbose_name_plural = gettext_lazy("model policies")
         constraints = [
             models.CheckConstraint(
                 condition=Q(tolerated_percent__lt=F("departure_percent")),
                 name="tolerated_below_departure",
-                violation_error_message="The tolerated error must be smaller than the departure to be found.",
+                violation_error_message=gettext_lazy(
+                    "The tolerated error must be smaller than the departure to be found."
+                ),
             )
         ]
 
     def __str__(self) -> str:
-        return f"Model policy of {self.agency}"
+        return _("Model policy of %(agency)s") % {"agency": self.agency}
 
 
 class ModelVersionQuerySet(models.QuerySet[Any]):
@@ -168,10 +189,10 @@ class ModelVersion(models.Model):
     """
 
     class State(models.TextChoices):
-        TRAINED = "trained", "Trained, waits for approval"
-        LIVE = "live", "Approved, live"
-        RETIRED = "retired", "Retired"
-        REFUSED = "refused", "Refused"
+        TRAINED = "trained", gettext_lazy("Trained, waits for approval")
+        LIVE = "live", gettext_lazy("Approved, live")
+        RETIRED = "retired", gettext_lazy("Retired")
+        REFUSED = "refused", gettext_lazy("Refused")
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     crime_type = models.ForeignKey(CrimeType, on_delete=models.CASCADE)
@@ -180,11 +201,14 @@ class ModelVersion(models.Model):
     number = models.PositiveIntegerField()
     champion = models.CharField(max_length=60)
     beats_baseline = models.BooleanField()
-    is_baseline = models.BooleanField(default=False, help_text="The champion is itself a plain count.")
-    artefact = models.CharField(max_length=200, help_text="File under the artefact folder.")
+    is_baseline = models.BooleanField(
+        default=False, help_text=gettext_lazy("The champion is itself a plain count.")
+    )
+    artefact = models.CharField(max_length=200, help_text=gettext_lazy("File under the artefact folder."))
     artefact_hash = models.CharField(max_length=64)
     summary = models.JSONField(
-        default=dict, help_text="League table against the baselines, and the model card's figures."
+        default=dict,
+        help_text=gettext_lazy("League table against the baselines, and the model card's figures."),
     )
     trained_from = models.DateTimeField()
     trained_to = models.DateTimeField()
@@ -192,7 +216,9 @@ class ModelVersion(models.Model):
     data_hash = models.CharField(max_length=64)
     dispersion = models.FloatField(
         default=1.0,
-        help_text="How much more the held-out weeks varied than pure chance; the drift alarm allows for it.",
+        help_text=gettext_lazy(
+            "How much more the held-out weeks varied than pure chance; the drift alarm allows for it."
+        ),
     )
     created_at = models.DateTimeField(default=timezone.now)
     state = models.CharField(max_length=8, choices=State, default=State.TRAINED)
@@ -202,10 +228,12 @@ class ModelVersion(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
-        help_text="Empty: automatically.",
+        help_text=gettext_lazy("Empty: automatically."),
     )
     approved_at = models.DateTimeField(
-        null=True, blank=True, help_text="When it last went live; for a refused one, when it was refused."
+        null=True,
+        blank=True,
+        help_text=gettext_lazy("When it last went live; for a refused one, when it was refused."),
     )
     approval_note = models.CharField(max_length=500, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
@@ -257,13 +285,15 @@ class ModelWeek(models.Model):
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="weeks")
-    week_from = models.DateField(help_text="The Monday on or before the shifts' local dates.")
+    week_from = models.DateField(help_text=gettext_lazy("The Monday on or before the shifts' local dates."))
     n_shifts = models.PositiveIntegerField()
     expected = models.FloatField()
     observed = models.PositiveIntegerField()
-    log_score = models.FloatField(help_text="Poisson log-likelihood over all cells and shifts, in nats.")
+    log_score = models.FloatField(
+        help_text=gettext_lazy("Poisson log-likelihood over all cells and shifts, in nats.")
+    )
     baseline_log_score = models.FloatField(
-        null=True, help_text="The same of the best plain count; empty where it was not stored."
+        null=True, help_text=gettext_lazy("The same of the best plain count; empty where it was not stored.")
     )
     measured_at = models.DateTimeField()
 
@@ -274,7 +304,10 @@ class ModelWeek(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.version}, week of {self.week_from:%Y-%m-%d}"
+        return _("%(version)s, week of %(week_from)s") % {
+            "version": self.version,
+            "week_from": f"{self.week_from:%Y-%m-%d}",
+        }
 
 
 class DriftAcknowledgement(models.Model):
@@ -285,9 +318,13 @@ class DriftAcknowledgement(models.Model):
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="acknowledgements")
-    rule = models.CharField(max_length=8, help_text="Which sum raised the alarm: more, fewer or skill.")
-    through_week = models.DateField(help_text="The newest settled week that the person saw.")
-    alarm = models.CharField(max_length=300, help_text="The alarm's sentence, as the person saw it.")
+    rule = models.CharField(
+        max_length=8, help_text=gettext_lazy("Which sum raised the alarm: more, fewer or skill.")
+    )
+    through_week = models.DateField(help_text=gettext_lazy("The newest settled week that the person saw."))
+    alarm = models.CharField(
+        max_length=300, help_text=gettext_lazy("The alarm's sentence, as the person saw it.")
+    )
     reason = models.CharField(max_length=500)
     actor = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     at = models.DateTimeField(default=timezone.now)
@@ -302,7 +339,11 @@ class DriftAcknowledgement(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.version}, {self.rule}, through the week of {self.through_week:%Y-%m-%d}"
+        return _("%(version)s, %(rule)s, through the week of %(through_week)s") % {
+            "version": self.version,
+            "rule": self.rule,
+            "through_week": f"{self.through_week:%Y-%m-%d}",
+        }
 
 
 class ForecastRun(AbstractRun):
@@ -310,10 +351,10 @@ class ForecastRun(AbstractRun):
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     shift = models.ForeignKey(Shift, on_delete=models.PROTECT)
-    on = models.DateField(help_text="The local date on which the shift starts.")
+    on = models.DateField(help_text=gettext_lazy("The local date on which the shift starts."))
     period_from = models.DateTimeField()
     period_to = models.DateTimeField()
-    as_of = models.DateTimeField(help_text="Nothing reported from this instant on was used.")
+    as_of = models.DateTimeField(help_text=gettext_lazy("Nothing reported from this instant on was used."))
     grid = models.ForeignKey(Grid, null=True, on_delete=models.PROTECT)
 
     objects = RunQuerySet.as_manager()
@@ -336,7 +377,9 @@ class RiskSurface(models.Model):
     values = models.BinaryField()
     baseline_values = models.BinaryField(
         null=True,
-        help_text="The best plain count's expected counts, rounded; empty where the model is that count.",
+        help_text=gettext_lazy(
+            "The best plain count's expected counts, rounded; empty where the model is that count."
+        ),
     )
     dtype = models.CharField(max_length=8, default="<f4")
     codec = models.PositiveSmallIntegerField(default=1)

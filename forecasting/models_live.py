@@ -2,6 +2,8 @@
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, CrimeType, Shift
 
@@ -11,12 +13,12 @@ class LiveRecord(models.Model):
 
     agency = models.OneToOneField(Agency, on_delete=models.CASCADE, related_name="live_record")
     n_seals = models.PositiveIntegerField(default=0)
-    head = models.CharField(max_length=64, blank=True, help_text="Hash of the newest seal.")
+    head = models.CharField(max_length=64, blank=True, help_text=gettext_lazy("Hash of the newest seal."))
     held_until = models.DateTimeField(null=True, blank=True)
     """Somebody scores until then; a worker that was killed lets go of it by itself."""
 
     def __str__(self) -> str:
-        return f"Live record of {self.agency}"
+        return _("Live record of %(agency)s") % {"agency": self.agency}
 
 
 class ForecastSeal(models.Model):
@@ -27,30 +29,32 @@ class ForecastSeal(models.Model):
     """
 
     class State(models.TextChoices):
-        WAITING = "waiting", "Waits for its shift and the reports of it"
-        SCORED = "scored", "Scored"
-        FINAL = "final", "Scored again with late reports"
-        LATE = "late", "Made after the shift began; never scored"
-        SUPERSEDED = "superseded", "A later forecast, still before the shift, counts"
-        CHANGED = "changed", "Its surfaces are not the ones that were sealed; never scored"
-        GONE = "gone", "Its surfaces are no longer there; not scored"
+        WAITING = "waiting", gettext_lazy("Waits for its shift and the reports of it")
+        SCORED = "scored", gettext_lazy("Scored")
+        FINAL = "final", gettext_lazy("Scored again with late reports")
+        LATE = "late", gettext_lazy("Made after the shift began; never scored")
+        SUPERSEDED = "superseded", gettext_lazy("A later forecast, still before the shift, counts")
+        CHANGED = "changed", gettext_lazy("Its surfaces are not the ones that were sealed; never scored")
+        GONE = "gone", gettext_lazy("Its surfaces are no longer there; not scored")
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
-    number = models.PositiveIntegerField(help_text="Place in the agency's chain, from 1.")
+    number = models.PositiveIntegerField(help_text=gettext_lazy("Place in the agency's chain, from 1."))
     run = models.ForeignKey(
         "forecasting.ForecastRun", null=True, on_delete=models.SET_NULL, related_name="seals"
     )
     shift = models.ForeignKey(Shift, on_delete=models.PROTECT)
-    on = models.DateField(help_text="The local date on which the shift starts.")
+    on = models.DateField(help_text=gettext_lazy("The local date on which the shift starts."))
     period_from = models.DateTimeField()
     period_to = models.DateTimeField()
     sealed_at = models.DateTimeField()
-    is_late = models.BooleanField(help_text="Sealed after the shift began.")
+    is_late = models.BooleanField(help_text=gettext_lazy("Sealed after the shift began."))
     statement = models.TextField()
     previous = models.CharField(max_length=64, blank=True)
     hash = models.CharField(max_length=64)
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
-    due_at = models.DateTimeField(null=True, blank=True, help_text="When it is to be scored (again).")
+    due_at = models.DateTimeField(
+        null=True, blank=True, help_text=gettext_lazy("When it is to be scored (again).")
+    )
 
     class Meta:
         ordering = ["agency", "number"]
@@ -72,7 +76,11 @@ class ForecastSeal(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Seal {self.number}: {self.shift} {self.on:%Y-%m-%d}"
+        return _("Seal %(self_number)s: %(shift)s %(on)s") % {
+            "self_number": self.number,
+            "shift": self.shift,
+            "on": f"{self.on:%Y-%m-%d}",
+        }
 
 
 class LiveScore(models.Model):
@@ -95,12 +103,15 @@ class LiveScore(models.Model):
     n_cells = models.PositiveIntegerField()
     expected = models.FloatField()
     largest_gain = models.FloatField(
-        help_text="Nats for which this shift counts at most in the test, from the two sealed surfaces alone."
+        help_text=gettext_lazy(
+            "Nats for which this shift counts at most in the test, from the two sealed surfaces alone."
+        )
     )
     crimes = models.PositiveIntegerField()
     log_score = models.FloatField()
     plain_log_score = models.FloatField(
-        null=True, help_text="The plain count's; empty where it was itself the model in service."
+        null=True,
+        help_text=gettext_lazy("The plain count's; empty where it was itself the model in service."),
     )
     scored_at = models.DateTimeField()
     final_crimes = models.PositiveIntegerField(null=True)

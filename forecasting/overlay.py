@@ -7,6 +7,7 @@ from io import BytesIO
 
 import numpy as np
 import numpy.typing as npt
+from django.utils.translation import gettext as _
 from PIL import Image
 
 from agencies.engine.palette import sequential
@@ -108,7 +109,12 @@ def legend_rows(values: npt.ArrayLike) -> list[dict[str, str]]:
         return []
     upper = [*limits[1:], float(np.max(values))]
     rows = [
-        {"colour": colour, "label": f"{short(low)} – {short(high)}" if number else f"up to {short(high)}"}
+        {
+            "colour": colour,
+            "label": f"{short(low)} – {short(high)}"
+            if number
+            else _("up to %(short)s") % {"short": short(high)},
+        }
         for number, (colour, low, high) in enumerate(
             zip(class_colours(len(limits)), limits, upper, strict=True)
         )

@@ -10,6 +10,7 @@ import pyogrio  # noqa: F401 - importing it tells the GDAL of its wheel where it
 from django.contrib.gis.gdal import GDALException, GDALRaster
 from django.contrib.gis.gdal.driver import Driver
 from django.contrib.gis.gdal.libgdal import lgdal
+from django.utils.translation import gettext as _
 
 from forecasting.risk_page import Surface
 from missions_project.lib.errors import MissionsError
@@ -66,13 +67,13 @@ def surface_cog(surface: Surface, facts: dict[str, str]) -> bytes:
         # The driver is looked up here: a system's old GDAL has none of this name.
         copy = _copy(Driver("COG").ptr, name.encode(), source.ptr, 1, options, None, None)
         if not copy:
-            raise GDALException("GDAL wrote nothing.")
+            raise GDALException(_("GDAL wrote nothing."))
         _close(copy)
         data: bytes = GDALRaster(name).vsi_buffer or b""
     except GDALException as error:
         raise MissionsError(
-            f"The GeoTIFF could not be written ({error}).",
-            next_step="ask for the GeoJSON or NumPy file, or have the server's GDAL be 3.1 or newer.",
+            _("The GeoTIFF could not be written (%(error)s).") % {"error": error},
+            next_step=_("ask for the GeoJSON or NumPy file, or have the server's GDAL be 3.1 or newer."),
         ) from error
     finally:
         _unlink(name.encode())

@@ -14,6 +14,7 @@ import shapely
 import shapely.geometry
 from django.http import Http404
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.lookups import date_from_text
 from agencies.models import Agency, Beat, CrimeType, Shift
@@ -63,11 +64,11 @@ class Surface:
 
     @property
     def name(self) -> str:
-        return self.crime_type.name if self.crime_type else "Harm"
+        return self.crime_type.name if self.crime_type else _("Harm")
 
     @property
     def unit(self) -> str:
-        return "expected in the shift" if self.crime_type else "expected in the shift (weight × count)"
+        return _("expected in the shift") if self.crime_type else _("expected in the shift (weight × count)")
 
     @cached_property
     def values(self) -> npt.NDArray[np.float64]:
@@ -105,13 +106,13 @@ def surface_or_404(agency: Agency, run_id: int, slug: str) -> Surface:
     """Return one surface of the agency's own finished forecast. At most five queries."""
     run = succeeded_forecasts(agency).filter(pk=run_id).first()
     if run is None:
-        raise Http404("No such forecast.")
+        raise Http404(_("No such forecast."))
     expected = expected_by_type(run)
     if slug == HARM:
         return Surface(run, slug, expected, type_weights(run, list(expected)), None)
     crime_type = next((row for row in expected if row.slug == slug), None)
     if crime_type is None:
-        raise Http404("This forecast does not hold that crime type.")
+        raise Http404(_("This forecast does not hold that crime type."))
     return Surface(run, slug, expected, None, crime_type)
 
 
@@ -159,7 +160,7 @@ def risk_context(agency: Agency, chosen: Chosen) -> dict[str, Any]:
     expected = expected_by_type(chosen.run)
     crime_type = next((row for row in expected if row.slug == chosen.slug), None)
     if chosen.slug not in ("", HARM) and crime_type is None:
-        raise Http404("This forecast does not hold that crime type.")
+        raise Http404(_("This forecast does not hold that crime type."))
     weights = None if crime_type else type_weights(chosen.run, list(expected))
     surface = Surface(chosen.run, crime_type.slug if crime_type else HARM, expected, weights, crime_type)
     models = run_models(chosen.run)
@@ -192,7 +193,7 @@ def _is_now(agency: Agency, on: dt.date) -> bool:
 def _empty(agency: Agency, chosen: Chosen) -> dict[str, Any]:
     """Why there is nothing to show, and whether forecasting would help."""
     if chosen.shift is None:
-        return {"why_empty": "The agency has no shifts yet.", "can_forecast": False}
+        return {"why_empty": _("The agency has no shifts yet."), "can_forecast": False}
     try:
         shift_instance_of(agency, chosen.shift, chosen.on)
     except MissionsError as exc:
@@ -203,17 +204,25 @@ def _empty(agency: Agency, chosen: Chosen) -> dict[str, Any]:
         .first()
     )
     if last is not None and last.status == RunStatus.FAILED:
-        return {"why_empty": f"The last try failed: {last.error}", "can_forecast": True, "last_run": last}
+        return {
+            "why_empty": _("The last try failed: %(error)s") % {"error": last.error},
+            "can_forecast": True,
+            "last_run": last,
+        }
     if last is not None and last.status != RunStatus.SUCCEEDED:
         return {
-            "why_empty": "The forecast is being made.",
+            "why_empty": _("The forecast is being made."),
             "can_forecast": False,
             "last_run": last,
             "waiting": True,
         }
     if not ModelVersion.objects.live().filter(agency=agency).exists():
-        return {"why_empty": "No model has been trained yet.", "can_forecast": False, "needs_training": True}
-    return {"why_empty": "This shift has not been forecast yet.", "can_forecast": True}
+        return {
+            "why_empty": _("No model has been trained yet."),
+            "can_forecast": False,
+            "needs_training": True,
+        }
+    return {"why_empty": _("This shift has not been forecast yet."), "can_forecast": True}
 
 
 def top_cells(surface: Surface, n: int = TOP_CELLS) -> Iterator[dict[str, Any]]:

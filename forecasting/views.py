@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import get_conditional_response
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from agencies.access import EXPORTS, RUNS_SHIFTS, SEES_RISK, Access, agency_page
@@ -117,7 +120,7 @@ def _position(request: HttpRequest, surface: Surface) -> int:
         lon, lat = float(request.GET["lon"]), float(request.GET["lat"])
         return int(surface.spec.locate(*project([lon], [lat], surface.spec.epsg))[0])
     except (KeyError, ValueError, OverflowError) as exc:
-        raise Http404("Name a cell, or a longitude and latitude.") from exc
+        raise Http404(_("Name a cell, or a longitude and latitude.")) from exc
 
 
 def _cell_context(surface: Surface, position: int) -> dict[str, Any]:
@@ -165,6 +168,9 @@ def conditional(
     request: HttpRequest, etag: str, make: Callable[[], bytes], content_type: str
 ) -> HttpResponseBase:
     """304 where the browser's copy is still right; otherwise the body. Each use asks again: access may have ended."""
+    if (language := get_language()) != settings.LANGUAGE_CODE:
+        # A chart has words: a copy that was drawn for readers of another language is not right.
+        etag = f'{etag[:-1]}-{language}"'
     response = get_conditional_response(request, etag=etag)
     if response is None:
         response = HttpResponse(make(), content_type=content_type)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import shapely
+from django.utils.translation import gettext as _
 
 from agencies.engine.geometry import GeometryProblem, polygon_from_geojson
 from forecasting.engine.grid import GridSpec, project, unproject
@@ -25,7 +26,8 @@ def cells_of_area(spec: GridSpec, area: dict[str, Any]) -> list[int]:
         shape = polygon_from_geojson(area)
     except (GeometryProblem, KeyError, TypeError, ValueError, AttributeError) as exc:
         raise MissionsError(
-            "What was drawn is no area.", next_step="click a cell, or draw a box without crossing lines."
+            _("What was drawn is no area."),
+            next_step=_("click a cell, or draw a box without crossing lines."),
         ) from exc
     lon, lat = spec.centres_lonlat()
     inside = np.flatnonzero(shapely.contains_xy(shape, lon, lat))

@@ -7,6 +7,8 @@ from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+
 from agencies.clocks import clock_text
 from agencies.models import Agency, Beat, CrimeType, District
 from forecasting.engine.grid import GridSpec
@@ -90,7 +92,11 @@ class MissionRow:
         mission = self.mission
         marks = ["added"] if mission.source == Mission.Source.ADDED else []
         marks += ["moved"] if mission.moved_starts else []
-        marks += [f"decision {mission.plan.decision}"] if mission.plan.decision else []
+        marks += (
+            [_("decision %(decision)s") % {"decision": mission.plan.decision}]
+            if mission.plan.decision
+            else []
+        )
         return [*marks, "swapped"] if mission.swapped_for_id else marks
 
     @property
@@ -115,7 +121,7 @@ class MissionRow:
 
     @property
     def place(self) -> str:
-        return self.mission.place or f"Cell {self.mission.cell_id}"
+        return self.mission.place or _("Cell %(cell_id)s") % {"cell_id": self.mission.cell_id}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.http import Http404, HttpRequest
 from django.utils import timezone
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
 
 from agencies.access import Access
 from agencies.lookups import date_from_text
@@ -48,7 +49,7 @@ def instance_of(access: Access, on: str, shift_slug: str) -> Instance:
         raise Http404(str(exc)) from exc
     shift = next((row for row in rows if row.slug == shift_slug), None)
     if shift is None:
-        raise Http404("No such shift.")
+        raise Http404(_("No such shift."))
     return Instance(shift, date, rows)
 
 

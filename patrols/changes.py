@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from agencies.access import Access
 from agencies.lookups import pk_from_text
 from agencies.models import Beat
@@ -23,7 +26,9 @@ from patrols.services.changes import MOST_CELLS, missions_in
 
 def _spec(plan: MissionPlan | None) -> GridSpec:
     if plan is None or plan.grid is None:
-        raise MissionsError("There is no plan for this shift yet.", next_step="forecast and plan it first.")
+        raise MissionsError(
+            _("There is no plan for this shift yet."), next_step=_("forecast and plan it first.")
+        )
     return GridSpec.from_bytes(bytes(plan.grid.spec))
 
 
@@ -33,7 +38,7 @@ def _cells_as_area(spec: GridSpec, area: dict[str, Any]) -> dict[str, Any]:
         return area
     cells = cells_of_area(spec, area)
     if not cells:
-        raise MissionsError("This place lies in no cell.", next_step="click inside the agency's area.")
+        raise MissionsError(_("This place lies in no cell."), next_step=_("click inside the agency's area."))
     return area_of_cells(spec, cells)
 
 
@@ -42,11 +47,11 @@ def add_missions(access: Access, plan: MissionPlan, form: MissionAddForm) -> str
     arguments = form.for_service()
     expires_at = form.expires_at(plan.period_to, access.agency.time_zone)
     if expires_at < plan.period_to:
-        raise MissionsError("This ends before the shift does.", next_step="choose a later day.")
+        raise MissionsError(_("This ends before the shift does."), next_step=_("choose a later day."))
     missions = missions_add(plan=plan, actor=access.user, **arguments)
-    words = (
-        f"Mission{'s' if len(missions) > 1 else ''} {', '.join(str(row.number) for row in missions)} added."
-    )
+    words = ngettext("Mission %(names)s added.", "Missions %(names)s added.", len(missions)) % {
+        "names": ", ".join(str(row.number) for row in missions)
+    }
     if expires_at > plan.period_to:
         addition_create(
             agency=access.agency, shift=plan.shift, crime_type=arguments["crime_type"],
@@ -54,7 +59,9 @@ def add_missions(access: Access, plan: MissionPlan, form: MissionAddForm) -> str
             dose_minutes=arguments["dose_minutes"], tactic=arguments["tactic"], reason=arguments["reason"],
             starts_at=plan.period_to, expires_at=expires_at, actor=access.user,
         )  # fmt: skip
-        words += f" Later {plan.shift.name.lower()} shifts visit the place as well, until it expires."
+        words += " " + _("Later %(shift)s shifts visit the place as well, until it expires.") % {
+            "shift": plan.shift.name.lower()
+        }
     return words
 
 
@@ -69,7 +76,7 @@ def suppress(
             if data["area"].get("type") != "Point"
             else _cells_as_area(_spec(loaded.plan), data["area"])
         )
-    _, withdrawn = area_suppress(
+    _made, withdrawn = area_suppress(
         agency=access.agency,
         beat=data["beat"] if data["kind"] == "beat" else None,
         geometry=area,
@@ -80,10 +87,17 @@ def suppress(
         plans=loaded.plans,
     )
     numbers = ", ".join(str(row.number) for row in withdrawn)
-    notes = [f"Withdrawn: mission{'s' if len(withdrawn) > 1 else ''} {numbers}."] if withdrawn else []
+    notes = (
+        [
+            ngettext("Withdrawn: mission %(numbers)s.", "Withdrawn: missions %(numbers)s.", len(withdrawn))
+            % {"numbers": numbers}
+        ]
+        if withdrawn
+        else []
+    )
     if loaded.plan and loaded.plan.state == MissionPlan.State.DRAFT:
-        notes.append("“Draw again” makes a plan that leaves the area out from the start.")
-    return "Suppressed. Draws leave the area out until it expires.", notes
+        notes.append(_("“Draw again” makes a plan that leaves the area out from the start."))
+    return _("Suppressed. Draws leave the area out until it expires."), notes
 
 
 @dataclass(frozen=True)
@@ -116,7 +130,7 @@ def _area(sent: Mapping[str, str]) -> dict[str, Any] | None:
     try:
         area = json.loads(sent.get("area") or "null")
     except ValueError as exc:
-        raise MissionsError("What was drawn is no area.", next_step="click or draw again.") from exc
+        raise MissionsError(_("What was drawn is no area."), next_step=_("click or draw again.")) from exc
     return area if isinstance(area, dict) else None
 
 
@@ -125,14 +139,19 @@ def _preview_cells(loaded: Loaded, area: dict[str, Any], now: Meter, sent: Mappi
     assert loaded.plan is not None and loaded.plan.grid is not None  # noqa: PT018 - _spec has seen to it
     cells = cells_of_area(spec, area)
     if not cells:
-        raise MissionsError("This place lies in no cell.", next_step="click inside the agency's area.")
+        raise MissionsError(_("This place lies in no cell."), next_step=_("click inside the agency's area."))
     taken = {row.cell_id: row.number for row in loaded.missions if row.plan_id == loaded.plan.pk}
     new = [cell for cell in cells if cell not in taken]
-    remarks = [f"Mission {taken[cell]} is there already." for cell in cells if cell in taken][:3]
+    remarks = [
+        _("Mission %(taken)s is there already.") % {"taken": taken[cell]} for cell in cells if cell in taken
+    ][:3]
     if len(cells) > MOST_CELLS:
-        remarks.append(f"{len(cells)} cells; at most {MOST_CELLS} can be added at once. Draw a smaller box.")
+        remarks.append(
+            _("%(count)s cells; at most %(most_cells)s can be added at once. Draw a smaller box.")
+            % {"count": len(cells), "most_cells": MOST_CELLS}
+        )
     elif (cell_beats(loaded.plan.grid)[spec.index_of(cells)] < 0).any():
-        remarks.append("A cell lies in no beat.")
+        remarks.append(_("A cell lies in no beat."))
     else:
         remarks.append(f"{len(new)} cell{'' if len(new) == 1 else 's'}.")
     gone = [pk_from_text(sent.get("mission"))] if sent.get("change") == "swap" else []
@@ -154,11 +173,11 @@ def _preview_suppression(
     suppression = Suppression(agency=access.agency, beat=beat, geometry=shape)
     inside = missions_in(loaded.missions, loaded.plans, suppression)
     numbers = ", ".join(str(row.number) for row in inside)
-    remarks = [f"Missions there that nobody has visited: {numbers or 'none'}."]
+    remarks = [_("Missions there that nobody has visited: %(numbers)s.") % {"numbers": numbers or _("none")}]
     rings: list[Any] = []
     if shape is not None:
         cells = cells_of_area(spec, shape)
         rings = box_rings(spec, cells[:200])
-        remarks.insert(0, f"{len(cells)} cell{'' if len(cells) == 1 else 's'}.")
+        remarks.insert(0, ngettext("%(count)s cell.", "%(count)s cells.", len(cells)) % {"count": len(cells)})
     gone = [row.pk for row in inside] if sent.get("withdraw") else []
     return Preview(now, meter_of(loaded.missions, withdrawn=gone), json.dumps(rings), remarks)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 import shapely
+from django.utils.translation import gettext as _
 
 from agencies.models import Shift
 from forecasting.engine.grid import GridSpec
@@ -16,7 +17,7 @@ from patrols.board_page import Instance, Loaded
 
 def side_address(text: str | None, shift_slug: str | None, shift: Shift, on: dt.date) -> tuple[str, str]:
     """Return date and shift of one side: "2026-03-14/evening", or date and shift apart as the form sends them."""
-    date, _, slug = (text or "").partition("/")
+    date, _slash, slug = (text or "").partition("/")
     return date or on.isoformat(), slug or shift_slug or shift.slug
 
 
@@ -79,7 +80,7 @@ class Comparison:
 
     @property
     def tables(self) -> list[tuple[str, list[Line]]]:
-        return [("By crime type", self.types), ("By state", self.states), ("By beat", self.beats)]
+        return [(_("By crime type"), self.types), (_("By state"), self.states), (_("By beat"), self.beats)]
 
     @property
     def shared_percent(self) -> int:
@@ -96,10 +97,10 @@ def comparison(a: Side, b: Side) -> Comparison:
     else:
         shared, of = _shared_by_place(a, b)
     return Comparison(
-        beats=_lines(a, b, lambda row: f"Beat {row.mission.beat.code}"),
+        beats=_lines(a, b, lambda row: _("Beat %(beat_code)s") % {"beat_code": row.mission.beat.code}),
         types=_lines(a, b, lambda row: row.mission.crime_type.name),
         states=sorted(_lines(a, b, lambda row: row.state), key=lambda line: STATES.index(line.label)),
-        missions=Line("Missions", len(a.rows), len(b.rows)),
+        missions=Line(_("Missions"), len(a.rows), len(b.rows)),
         harm_difference=b.harm - a.harm,
         minutes_difference=b.minutes - a.minutes,
         shared=shared,

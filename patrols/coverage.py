@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from agencies.models import Beat
 from forecasting.selectors import grid_spec
@@ -78,7 +79,7 @@ def plan_coverage(plan: MissionPlan) -> PlanCoverage:
     Missions withdrawn since count as planned: the design stays as it was. Raises ``MissionsError`` for an unfinished plan.
     """
     if plan.status != RunStatus.SUCCEEDED or plan.grid is None:
-        raise MissionsError("This plan is not finished.", next_step="wait for it, or plan again.")
+        raise MissionsError(_("This plan is not finished."), next_step=_("wait for it, or plan again."))
     draw = design_from_bytes(bytes(plan.design))
     certain = Q(source=Mission.Source.DRAWN) | Q(addition__isnull=False)
     missions = list(Mission.objects.filter(certain, plan=plan).order_by("number"))

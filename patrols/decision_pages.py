@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from agencies.access import RUNS_SHIFTS, Access, agency_page
@@ -41,7 +42,9 @@ def decide(request: HttpRequest, access: Access, on: str, shift_slug: str) -> Ht
             )  # fmt: skip
             plan_task.delay_on_commit(plan.pk)
             messages.info(
-                request, f"Decision {plan.decision} is being drawn. Publish it here once it is a draft."
+                request,
+                _("Decision %(decision)s is being drawn. Publish it here once it is a draft.")
+                % {"decision": plan.decision},
             )
             return redirect("patrols:decide", access.agency.slug, on, shift_slug)
         except MissionsError as exc:
@@ -59,7 +62,9 @@ def dismiss(request: HttpRequest, access: Access, plan_id: int) -> HttpResponse:
     plan = get_object_or_404(plans, pk=plan_id, agency=access.agency)
     try:
         plan_dismiss(plan=plan, actor=access.user)
-        messages.success(request, f"Decision {plan.decision} is dismissed: nobody is sent.")
+        messages.success(
+            request, _("Decision %(decision)s is dismissed: nobody is sent.") % {"decision": plan.decision}
+        )
     except MissionsError as exc:
         messages.error(request, str(exc))
     return redirect("patrols:board", access.agency.slug, plan.on.isoformat(), plan.shift.slug)

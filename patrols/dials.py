@@ -5,35 +5,38 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from agencies.models import Agency
 from patrols.models import PatrolPolicy
 
 LABELS = {
-    "gamma": "Pull towards harm (γ)",
-    "exploration": "Exploration (share)",
-    "cap_max": "Highest chance of a box",
-    "visits_per_cell": "Visits to each box",
-    "min_spacing_minutes": "Between visits (minutes)",
-    "travel_minutes": "Travel (minutes)",
-    "dose_min_minutes": "Shortest visit (minutes)",
-    "dose_max_minutes": "Longest visit (minutes)",
-    "cooldown_days": "Cool-down (days)",
-    "cooldown_factor": "Cool-down factor",
-    "saturation_window_days": "Saturation window (days)",
-    "saturation_soft_minutes": "Saturation begins (minutes)",
-    "saturation_hard_minutes": "Saturation limit (minutes)",
-    "unstaffed": "A beat without a unit",
+    "gamma": _("Pull towards harm (γ)"),
+    "exploration": _("Exploration (share)"),
+    "cap_max": _("Highest chance of a box"),
+    "visits_per_cell": _("Visits to each box"),
+    "min_spacing_minutes": _("Between visits (minutes)"),
+    "travel_minutes": _("Travel (minutes)"),
+    "dose_min_minutes": _("Shortest visit (minutes)"),
+    "dose_max_minutes": _("Longest visit (minutes)"),
+    "cooldown_days": _("Cool-down (days)"),
+    "cooldown_factor": _("Cool-down factor"),
+    "saturation_window_days": _("Saturation window (days)"),
+    "saturation_soft_minutes": _("Saturation begins (minutes)"),
+    "saturation_hard_minutes": _("Saturation limit (minutes)"),
+    "unstaffed": _("A beat without a unit"),
 }
-GROUPS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+GROUPS: tuple[tuple[Any, tuple[str, ...], Any], ...] = (
     (
-        "Where: how missions follow harm",
+        _("Where: how missions follow harm"),
         ("gamma", "exploration", "cap_max"),
-        "Every box keeps a known chance between 0 and 1 in every shift. That is what impact is measured against, and "
-        "why nobody can predict tonight's boxes.",
+        _(
+            "Every box keeps a known chance between 0 and 1 in every shift. That is what impact is measured against, and "
+            "why nobody can predict tonight's boxes."
+        ),
     ),
     (
-        "Rest: boxes that had missions lately",
+        _("Rest: boxes that had missions lately"),
         (
             "cooldown_days",
             "cooldown_factor",
@@ -41,14 +44,14 @@ GROUPS: tuple[tuple[str, tuple[str, ...], str], ...] = (
             "saturation_soft_minutes",
             "saturation_hard_minutes",
         ),
-        "Counted by planned minutes, never by delivered ones, so that every past plan can be drawn again.",
+        _("Counted by planned minutes, never by delivered ones, so that every past plan can be drawn again."),
     ),
     (
-        "How long and how often",
+        _("How long and how often"),
         ("dose_min_minutes", "dose_max_minutes", "visits_per_cell", "min_spacing_minutes", "travel_minutes"),
         "",
     ),
-    ("Beats without a unit", ("unstaffed",), ""),
+    (_("Beats without a unit"), ("unstaffed",), ""),
 )
 """Title, dials and explanation of each group, for the admin's form and for the preview's page."""
 

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency
 from patrols.engine.reconcile import SOURCES
 from patrols.models import Mission, MissionPlan, Presence, PresenceAccount
 
-SOURCE_LABELS = {source.value: str(source.label) for source in Presence.Source}
+SOURCE_LABELS = {source.value: source.label for source in Presence.Source}
 
 
 @dataclass
@@ -79,18 +80,19 @@ class DosageReport:
 
     @property
     def groups(self) -> list[tuple[str, list[DoseLine]]]:
-        return [("Beat", self.beats), ("Shift", self.shifts), ("Crime type", self.crime_types)]
+        return [(_("Beat"), self.beats), (_("Shift"), self.shifts), (_("Crime type"), self.crime_types)]
 
     @property
     def record_groups(self) -> list[tuple[str, list[DoseLine]]]:
         """The lines of the completeness report: by week first, for gaps in the records are gaps in time."""
-        return [("Week of", self.weeks), *self.groups]
+        return [(_("Week of"), self.weeks), *self.groups]
 
     @property
     def sources(self) -> list[tuple[str, int, float]]:
         """(label, missions with a record of it, minutes at missions), in order of precedence."""
         return [
-            (SOURCE_LABELS[s], self.total.recorded_by_source[s], self.total.by_source[s]) for s in SOURCES
+            (str(SOURCE_LABELS[s]), self.total.recorded_by_source[s], self.total.by_source[s])
+            for s in SOURCES
         ]
 
 
@@ -152,7 +154,7 @@ def dosage_report(
         .annotate(minutes=Sum("minutes"))
     )
     for beat, shift, on, minutes in passive:
-        for line in (*lines.of(beat or "no beat", shift, None), lines.week(on)):
+        for line in (*lines.of(beat or _("no beat"), shift, None), lines.week(on)):
             line.passive = (line.passive or 0.0) + minutes
     accounts = list(
         PresenceAccount.objects.filter(
@@ -226,7 +228,7 @@ class _Lines:
     """The lines of the report, made when first met."""
 
     def __init__(self) -> None:
-        self.total = DoseLine("All")
+        self.total = DoseLine(_("All"))
         self.beats: dict[str, DoseLine] = {}
         self.shifts: dict[str, DoseLine] = {}
         self.crime_types: dict[str, DoseLine] = {}

@@ -1,5 +1,7 @@
 """The chart of recommended against delivered dose, drawn on the server as SVG."""
 
+from django.utils.translation import gettext as _
+
 from agencies.engine.drawing import legend, paper, plain_axes, svg
 from agencies.engine.palette import BLUE, ORANGE, PURPLE, SKY
 from patrols.dosage import SOURCE_LABELS, DosageReport
@@ -40,15 +42,17 @@ def dosage_svg(report: DosageReport) -> bytes:
     if lines:
         axes.plot(
             [line.recommended / 60 for line in lines], at, "|", color="black", markersize=13, markeredgewidth=2.2,
-            label="Recommended",
+            label=_("Recommended"),
         )  # fmt: skip
-        axes.set_yticks(at, [f"Beat {line.name}" for line in lines])
+        axes.set_yticks(at, [_("Beat %(line)s") % {"line": line.name} for line in lines])
         axes.set_ylim(-0.7, len(lines) - 0.3)
     else:
-        axes.text(0.5, 0.5, "no missions of ended shifts", transform=axes.transAxes, ha="center", va="center")
+        axes.text(
+            0.5, 0.5, _("no missions of ended shifts"), transform=axes.transAxes, ha="center", va="center"
+        )
         axes.set_yticks([])
     axes.set_xlim(left=0)
-    axes.set_xlabel("Unit-hours at missions")
+    axes.set_xlabel(_("Unit-hours at missions"))
     plain_axes(axes)
     legend(axes, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=5, fontsize=8)
     return svg(figure)

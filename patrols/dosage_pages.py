@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from agencies.access import SEES_PLANS, Access, agency_page
@@ -41,9 +42,9 @@ def _period(request: HttpRequest, agency: Agency) -> tuple[dt.date, dt.date]:
     last = date_from_text(request.GET.get("to") or today.isoformat())
     first = date_from_text(request.GET.get("from") or (last - dt.timedelta(days=DEFAULT_DAYS)).isoformat())
     if last < first:
-        raise MissionsError("The period ends before it starts.", next_step="swap “from” and “to”.")
+        raise MissionsError(_("The period ends before it starts."), next_step=_("swap “from” and “to”."))
     if (last - first).days > LONGEST_DAYS:
-        raise MissionsError("That is more than two years.", next_step="choose a shorter period.")
+        raise MissionsError(_("That is more than two years."), next_step=_("choose a shorter period."))
     return first, last
 
 
@@ -84,10 +85,15 @@ def _csv(
         about=About(
             what=about[0],
             agency=access.agency.name,
-            asked=f"Ended shifts from {report.first} to {report.last} (local dates)",
+            asked=_("Ended shifts from %(first)s to %(last)s (local dates)")
+            % {"first": report.first, "last": report.last},
             zone=access.agency.time_zone,
             model=models_behind(access.agency, report.first, report.last),
-            more=(about[1], f"{report.counted_shifts} of {report.ended_shifts} shifts counted so far"),
+            more=(
+                about[1],
+                _("%(counted_shifts)s of %(ended_shifts)s shifts counted so far")
+                % {"counted_shifts": report.counted_shifts, "ended_shifts": report.ended_shifts},
+            ),
         ),
         columns=columns,
         rows=rows,
@@ -108,7 +114,9 @@ def dosage_chart(request: HttpRequest, access: Access) -> HttpResponseBase:
 
     def made(report: DosageReport) -> HttpResponse:
         return HttpResponse(
-            dosage_svg(report), content_type="image/svg+xml", headers={"Cache-Control": "private, max-age=60"}
+            dosage_svg(report),
+            content_type="image/svg+xml",
+            headers={"Cache-Control": "private, max-age=60"},
         )
 
     return _file(request, access, made)
@@ -118,7 +126,7 @@ def dosage_chart(request: HttpRequest, access: Access) -> HttpResponseBase:
 @agency_page(SEES_PLANS)
 def dosage_csv(request: HttpRequest, access: Access) -> HttpResponseBase:
     """The page's figures as a file. Six queries."""
-    about = ("Recommended and delivered dose", "Minutes are unit-minutes")
+    about = (_("Recommended and delivered dose"), _("Minutes are unit-minutes"))
     return _file(
         request,
         access,
@@ -137,7 +145,7 @@ def completeness(request: HttpRequest, access: Access) -> HttpResponse:
 @agency_page(SEES_PLANS)
 def completeness_csv(request: HttpRequest, access: Access) -> HttpResponseBase:
     """The page's figures as a file. Six queries."""
-    about = ("Which missions have a record of a visit", "Withdrawn missions are left out")
+    about = (_("Which missions have a record of a visit"), _("Withdrawn missions are left out"))
     return _file(
         request,
         access,
@@ -146,7 +154,7 @@ def completeness_csv(request: HttpRequest, access: Access) -> HttpResponseBase:
 
 
 def _records(report: DosageReport) -> Iterator[tuple[Any, ...]]:
-    for by, lines in [("All", [report.total]), *report.record_groups]:
+    for by, lines in [(_("All"), [report.total]), *report.record_groups]:
         for line in lines:
             shares = [share for _, share in line.records_in_order]
             yield (
@@ -157,7 +165,7 @@ def _records(report: DosageReport) -> Iterator[tuple[Any, ...]]:
 
 
 def _values(report: DosageReport) -> Iterator[tuple[Any, ...]]:
-    for by, lines in [("All", [report.total]), *report.groups]:
+    for by, lines in [(_("All"), [report.total]), *report.groups]:
         for line in lines:
             recorded, delivered = line.share_recorded, line.share_delivered
             yield (

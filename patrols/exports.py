@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django.http import HttpRequest, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from agencies.access import EXPORTS, Access, agency_page
@@ -48,7 +49,8 @@ class Export:
         return About(
             what=what,
             agency=self.agency.name,
-            asked=f"Shifts from {self.first} to {self.last} (local dates)",
+            asked=_("Shifts from %(first)s to %(last)s (local dates)")
+            % {"first": self.first, "last": self.last},
             zone=self.agency.time_zone,
             model=models_behind(self.agency, self.first, self.last),
         )
@@ -62,7 +64,7 @@ def _asked(request: HttpRequest, agency: Agency) -> Export:
     first = date_from_text(request.GET.get("from") or (today - dt.timedelta(days=DEFAULT_DAYS)).isoformat())
     last = date_from_text(request.GET.get("to") or (today + dt.timedelta(days=1)).isoformat())
     if last < first:
-        raise MissionsError("The period ends before it starts.", next_step="swap “from” and “to”.")
+        raise MissionsError(_("The period ends before it starts."), next_step=_("swap “from” and “to”."))
     return Export(agency, first, last)
 
 
@@ -99,7 +101,7 @@ def _mission_values(agency: Agency, missions: Iterator[Mission]) -> Iterator[tup
 def missions_csv(export: Export) -> HttpResponseBase:
     return csv_response(
         export.file_name("missions", "csv"),
-        about=export.about("Missions of published plans"),
+        about=export.about(_("Missions of published plans")),
         columns=MISSION_COLUMNS,
         rows=_mission_values(export.agency, missions_between(export.agency, export.first, export.last)),
     )
@@ -138,7 +140,7 @@ def missions_geojson(export: Export) -> HttpResponseBase:
     missions = missions_between(export.agency, export.first, export.last)
     return geojson_response(
         export.file_name("missions", "geojson"),
-        about=export.about("Missions of published plans"),
+        about=export.about(_("Missions of published plans")),
         features=_mission_features(export.agency, missions),
     )
 
@@ -160,7 +162,7 @@ def engagements_csv(export: Export) -> HttpResponseBase:
     visits = visits_between(export.agency, export.first, export.last)
     return csv_response(
         export.file_name("engagements", "csv"),
-        about=export.about("Visits to missions"),
+        about=export.about(_("Visits to missions")),
         columns=ENGAGEMENT_COLUMNS,
         rows=(values[:-2] for values in _visit_values(export.agency, visits)),
     )
@@ -171,7 +173,7 @@ def engagements_geojson(export: Export) -> HttpResponseBase:
     visits = visits_between(export.agency, export.first, export.last)
     return geojson_response(
         export.file_name("engagements", "geojson"),
-        about=export.about("Visits to missions"),
+        about=export.about(_("Visits to missions")),
         features=_visit_features(export.agency, visits),
     )
 

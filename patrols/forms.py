@@ -5,25 +5,29 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.access import Access
 from agencies.models import Agency, Beat, CrimeType, Unit
 from patrols.models import Mission, MissionPlan, NoticeChoice, PatrolPolicy
 
-WRITE_WHY = {"required": "Write why in a few words."}
+WRITE_WHY = {"required": gettext_lazy("Write why in a few words.")}
 UNTIL = (
-    ("shift", "The end of this shift"),
-    ("1", "One day more"),
-    ("7", "One week"),
-    ("28", "Four weeks"),
-    ("date", "The end of the day below"),
+    ("shift", gettext_lazy("The end of this shift")),
+    ("1", gettext_lazy("One day more")),
+    ("7", gettext_lazy("One week")),
+    ("28", gettext_lazy("Four weeks")),
+    ("date", gettext_lazy("The end of the day below")),
 )
 
 
 class UnitForm(forms.Form):
     """Choose one of the agency's units, or none."""
 
-    unit = forms.ModelChoiceField(queryset=Unit.objects.none(), required=False, empty_label="No unit")
+    unit = forms.ModelChoiceField(
+        queryset=Unit.objects.none(), required=False, empty_label=gettext_lazy("No unit")
+    )
 
     def __init__(self, *args: Any, agency: Agency, mission: Mission, **kwargs: Any) -> None:
         if hasattr(mission, "assignment"):
@@ -50,13 +54,15 @@ class UntilForm(forms.Form):
 
     until = forms.ChoiceField(choices=UNTIL, initial="shift")
     until_on = forms.DateField(
-        required=False, label="Day", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        required=False,
+        label=gettext_lazy("Day"),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if data.get("until") == "date" and not data.get("until_on"):
-            self.add_error("until_on", "Choose a day.")
+            self.add_error("until_on", _("Choose a day."))
         return data
 
     def expires_at(self, plan_end: dt.datetime, zone: str) -> dt.datetime:
@@ -75,11 +81,12 @@ class MissionAddForm(UntilForm):
     """A person's own missions: a click or a box on the map, a time, a type, a tactic, a reason, until when."""
 
     area = forms.JSONField(
-        widget=AreaInput, error_messages={"required": "Click a place on the map first, or draw a box."}
+        widget=AreaInput,
+        error_messages={"required": gettext_lazy("Click a place on the map first, or draw a box.")},
     )
     crime_type = forms.ModelChoiceField(queryset=CrimeType.objects.none(), empty_label=None)
     start = forms.TimeField(widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
-    dose_minutes = forms.IntegerField(min_value=5, max_value=60, initial=12, label="Minutes")
+    dose_minutes = forms.IntegerField(min_value=5, max_value=60, initial=12, label=gettext_lazy("Minutes"))
     tactic = forms.SlugField(required=False, max_length=60, widget=forms.HiddenInput)
     reason = forms.CharField(max_length=300, error_messages=WRITE_WHY)
 
@@ -106,18 +113,18 @@ class MissionAddForm(UntilForm):
 class DecideForm(forms.Form):
     """How many missions to draw anew for what is left of the shift, where, and why."""
 
-    missions = forms.IntegerField(min_value=1, max_value=40, label="Missions")
+    missions = forms.IntegerField(min_value=1, max_value=40, label=gettext_lazy("Missions"))
     beats = forms.ModelMultipleChoiceField(
         queryset=Beat.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="None: where the harm expected is highest.",
+        help_text=gettext_lazy("None: where the harm expected is highest."),
     )
     reason = forms.CharField(
         max_length=300,
-        help_text="About the place, never about persons. Kept with the plan.",
+        help_text=gettext_lazy("About the place, never about persons. Kept with the plan."),
         widget=forms.TextInput(attrs={"class": "wide"}),
-        error_messages={"required": "Write why in a few words."},
+        error_messages={"required": gettext_lazy("Write why in a few words.")},
     )
 
     def __init__(self, *args: Any, access: Access, policy: PatrolPolicy | None, **kwargs: Any) -> None:
@@ -130,7 +137,9 @@ class DecideForm(forms.Form):
         field.queryset = beats.defer("geometry", "district__geometry")
         if policy is not None:
             self.fields["missions"].initial = policy.replan_missions_max
-            self.fields["missions"].help_text = f"At most {policy.replan_missions_max} for one decision."
+            self.fields["missions"].help_text = _("At most %(replan_missions_max)s for one decision.") % {
+                "replan_missions_max": policy.replan_missions_max
+            }
 
     def for_service(self) -> dict[str, Any]:
         """The valid form as ``plan_decide``'s arguments."""
@@ -141,19 +150,19 @@ class DecideForm(forms.Form):
 class NoticesForm(forms.Form):
     """What a person wants to be told about plans, and how."""
 
-    when_published = forms.BooleanField(required=False, label="a plan is published")
+    when_published = forms.BooleanField(required=False, label=gettext_lazy("a plan is published"))
     when_changed = forms.BooleanField(
         required=False,
-        label="a published plan is changed",
-        help_text="Changes within five minutes are one notice.",
+        label=gettext_lazy("a published plan is changed"),
+        help_text=gettext_lazy("Changes within five minutes are one notice."),
     )
-    when_failed = forms.BooleanField(required=False, label="a plan could not be made")
-    by_email = forms.BooleanField(required=False, label="by e-mail")
+    when_failed = forms.BooleanField(required=False, label=gettext_lazy("a plan could not be made"))
+    by_email = forms.BooleanField(required=False, label=gettext_lazy("by e-mail"))
     webhook_url = forms.CharField(
         required=False,
         max_length=200,
-        label="to a web-hook",
-        help_text="An https address that receives each notice as JSON, signed. Empty: none.",
+        label=gettext_lazy("to a web-hook"),
+        help_text=gettext_lazy("An https address that receives each notice as JSON, signed. Empty: none."),
         widget=forms.URLInput(attrs={"autocomplete": "off", "class": "wide"}),
     )
 
@@ -170,13 +179,19 @@ class NoticesForm(forms.Form):
 class SuppressForm(UntilForm):
     """An area or a beat kept out of draws, until when and why; this shift's missions there may go with it."""
 
-    KINDS = (("area", "A cell or an area on the map"), ("beat", "A whole beat"))
+    KINDS = (("area", gettext_lazy("A cell or an area on the map")), ("beat", gettext_lazy("A whole beat")))
 
-    kind = forms.ChoiceField(choices=KINDS, initial="area", widget=forms.RadioSelect, label="What")
+    kind = forms.ChoiceField(
+        choices=KINDS, initial="area", widget=forms.RadioSelect, label=gettext_lazy("What")
+    )
     area = forms.JSONField(required=False, widget=AreaInput)
-    beat = forms.ModelChoiceField(queryset=Beat.objects.none(), required=False, empty_label="Choose a beat")
+    beat = forms.ModelChoiceField(
+        queryset=Beat.objects.none(), required=False, empty_label=gettext_lazy("Choose a beat")
+    )
     withdraw = forms.BooleanField(
-        required=False, initial=True, label="Withdraw this shift's missions there that nobody has visited"
+        required=False,
+        initial=True,
+        label=gettext_lazy("Withdraw this shift's missions there that nobody has visited"),
     )
     reason = forms.CharField(max_length=300, error_messages=WRITE_WHY)
 
@@ -189,9 +204,9 @@ class SuppressForm(UntilForm):
     def clean(self) -> dict[str, Any]:
         data = super().clean()
         if data.get("kind") == "beat" and not data.get("beat"):
-            self.add_error("beat", "Choose a beat.")
+            self.add_error("beat", _("Choose a beat."))
         elif data.get("kind") == "area" and not data.get("area"):
-            self.add_error("area", "Click a cell on the map first, or draw an area.")
+            self.add_error("area", _("Click a cell on the map first, or draw an area."))
         return data
 
 
@@ -205,7 +220,9 @@ class MoveForm(forms.Form):
         for position, text in enumerate(mission.current_starts):
             start = dt.datetime.fromisoformat(text).astimezone(ZoneInfo(zone))
             self.fields[f"start_{position}"] = forms.TimeField(
-                label=f"Visit {position + 1}" if self.n_visits > 1 else "Visit",
+                label=_("Visit %(position)s") % {"position": position + 1}
+                if self.n_visits > 1
+                else _("Visit"),
                 initial=start.time(),
                 widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
             )
@@ -221,7 +238,7 @@ class SwapForm(ReasonForm):
     """Another cell for a mission, by a click on the map, and why."""
 
     area = forms.JSONField(
-        widget=AreaInput, error_messages={"required": "Click the other cell on the map first."}
+        widget=AreaInput, error_messages={"required": gettext_lazy("Click the other cell on the map first.")}
     )
 
 
@@ -229,10 +246,10 @@ class HandOverForm(forms.Form):
     """A note to the next shift."""
 
     text = forms.CharField(
-        label="Note to the next shift",
+        label=gettext_lazy("Note to the next shift"),
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 3}),
-        error_messages={"required": "Write what the next shift should know."},
+        error_messages={"required": gettext_lazy("Write what the next shift should know.")},
     )
 
 

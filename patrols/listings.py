@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency, Unit
 from forecasting.models import Grid
@@ -37,7 +38,7 @@ def missions_of_unit(missions: QuerySet[Mission], unit: Unit | None) -> QuerySet
 def missions_in_state(missions: QuerySet[Mission], state: str, now: dt.datetime) -> QuerySet[Mission]:
     """Keep the missions of which ``board.mission_state`` says this."""
     if state not in STATES:
-        raise ValueError(f"There is no state {state!r} of a mission.")
+        raise ValueError(_("There is no state %(state)s of a mission.") % {"state": f"{state!r}"})
     if state == "withdrawn":
         return missions.filter(withdrawn_at__isnull=False)
     rows = missions.filter(withdrawn_at__isnull=True)

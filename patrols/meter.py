@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from patrols.engine.oversight import override_meter
 from patrols.models import Mission
@@ -29,15 +30,15 @@ class Meter:
     @property
     def words(self) -> str:
         if self.value == 0:
-            return "As drawn."
+            return _("As drawn.")
         if self.level == "good":
-            return "Close to what was drawn; studies can still compare."
+            return _("Close to what was drawn; studies can still compare.")
         if self.level == "warn":
-            return (
+            return _(
                 "More than a tenth of the shift is people's choice: what studies say about it becomes vaguer, and "
                 "missions easier to predict."
             )
-        return (
+        return _(
             "A quarter or more is people's choice: little can be learnt from this shift, and chance no longer protects "
             "anybody from being singled out. Is there another way, such as drawing again?"
         )

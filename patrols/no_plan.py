@@ -3,6 +3,9 @@
 import datetime as dt
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from agencies.engine.shift_clock import ShiftHours
 from agencies.models import Agency, Shift
 from agencies.selectors import shift_instance_of
@@ -15,7 +18,7 @@ from patrols.models import MissionPlan, ShiftPlanning
 from patrols.selectors import forecast_tried, planning_state, schedule_of, schedules_of
 from patrols.services.schedules import TRY_AGAIN_AFTER
 
-PRESS = "Press “Forecast and plan”"
+PRESS = gettext_lazy("Press “Forecast and plan”")
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,8 @@ def no_plan(
         starts, ends = shift_instance_of(agency, shift, on)
     except MissionsError:
         return NoPlan(
-            f"No {shift.name.lower()} shift starts on a {on:%A}",
-            "Choose another day, or change the shift's weekdays in the admin.",
+            _("No %(shift)s shift starts on a %(on)s") % {"shift": shift.name.lower(), "on": f"{on:%A}"},
+            _("Choose another day, or change the shift's weekdays in the admin."),
         )
     planning = planning_state(agency, shift, on)
     next_at = _next_at(agency, shift, on, planning, now)
@@ -55,19 +58,21 @@ def no_plan(
         if run is not None and not run.is_finished:
             return _forecasting(run)
         return NoPlan(
-            "Planning …", plan.progress_label or "Waiting for the worker.", percent=plan.progress_percent
+            _("Planning …"),
+            plan.progress_label or _("Waiting for the worker."),
+            percent=plan.progress_percent,
         )
     forecast = None if plan else forecast_tried(agency, shift, on)
     if forecast is not None and not forecast.is_finished:
         return _forecasting(forecast)
     if planning is not None and planning.state in (ShiftPlanning.State.QUEUED, ShiftPlanning.State.RUNNING):
-        return NoPlan("Planning …", "This shift is being forecast and planned by schedule.", percent=0)
+        return NoPlan(_("Planning …"), _("This shift is being forecast and planned by schedule."), percent=0)
     return _failed(plan, forecast, planning, next_at) or _not_yet(agency, shift, starts, ends, next_at, now)
 
 
 def _forecasting(run: ForecastRun) -> NoPlan:
     return NoPlan(
-        "Forecasting …", run.progress_label or "Waiting for the worker.", percent=run.progress_percent
+        _("Forecasting …"), run.progress_label or _("Waiting for the worker."), percent=run.progress_percent
     )
 
 
@@ -77,13 +82,19 @@ def _failed(
     planning: ShiftPlanning | None,
     next_at: dt.datetime | None,
 ) -> NoPlan | None:
-    hint = "" if next_at else f"It is not tried again by itself. {PRESS}, once the reason is mended."
+    hint = (
+        ""
+        if next_at
+        else _("It is not tried again by itself. %(press)s, once the reason is mended.") % {"press": PRESS}
+    )
     if plan is not None:
-        return NoPlan("No plan, because …", plan.error, is_bad=True, next_at=next_at, hint=hint)
+        return NoPlan(_("No plan, because …"), plan.error, is_bad=True, next_at=next_at, hint=hint)
     if forecast is not None and forecast.status == RunStatus.FAILED:
-        return NoPlan("No plan: the forecast failed", forecast.error, is_bad=True, next_at=next_at, hint=hint)
+        return NoPlan(
+            _("No plan: the forecast failed"), forecast.error, is_bad=True, next_at=next_at, hint=hint
+        )
     if planning is not None and planning.state == ShiftPlanning.State.FAILED:
-        return NoPlan("No plan, because …", planning.message, is_bad=True, next_at=next_at, hint=hint)
+        return NoPlan(_("No plan, because …"), planning.message, is_bad=True, next_at=next_at, hint=hint)
     return None
 
 
@@ -96,23 +107,28 @@ def _not_yet(
     now: dt.datetime,
 ) -> NoPlan:
     if ends <= now:
-        return NoPlan("No plan yet", "Nothing was drawn for this shift, and it is over.")
+        return NoPlan(_("No plan yet"), _("Nothing was drawn for this shift, and it is over."))
     if not any_model_approved(agency):
         return NoPlan(
-            "No plan, because …",
-            "no model of this agency is approved yet: shifts are planned by themselves from then on. Next step: Admin → "
-            "Model versions.",
+            _("No plan, because …"),
+            _(
+                "no model of this agency is approved yet: shifts are planned by themselves from then on. Next step: Admin → "
+                "Model versions."
+            ),
             is_bad=True,
         )
     if not schedule_of(schedules_of(agency), agency.pk, shift.pk).is_on:
         return NoPlan(
-            "No plan yet", "The schedule of this shift is off.", hint=f"{PRESS}, or Admin → Plan schedules."
+            _("No plan yet"),
+            _("The schedule of this shift is off."),
+            hint=_("%(press)s, or Admin → Plan schedules.") % {"press": PRESS},
         )
     if next_at is None or next_at <= now:
         return NoPlan(
-            "No plan yet", "Its turn has come: the schedule plans it within minutes, where a worker runs."
+            _("No plan yet"),
+            _("Its turn has come: the schedule plans it within minutes, where a worker runs."),
         )
-    return NoPlan("No plan yet", "Nothing has been forecast and drawn for this shift.", next_at=next_at)
+    return NoPlan(_("No plan yet"), _("Nothing has been forecast and drawn for this shift."), next_at=next_at)
 
 
 def _next_at(

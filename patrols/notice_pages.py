@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -23,7 +24,7 @@ from patrols.services import notice_choice_set, notice_secret_renew
 def notices(request: HttpRequest, access: Access) -> HttpResponse:
     """Show and keep the person's choice. A web-hook's secret stands in the answer to one POST, and never again."""
     if access.membership is None:
-        raise PermissionDenied("Notices go to members of the agency; the operator is none.")
+        raise PermissionDenied(_("Notices go to members of the agency; the operator is none."))
     choice = NoticeChoice.objects.filter(membership=access.membership).first()
     form, secret = NoticesForm(request.POST or None, choice=choice), ""
     if request.method == "POST" and "renew" in request.POST:
@@ -45,11 +46,11 @@ def notices(request: HttpRequest, access: Access) -> HttpResponse:
 
 def _kept(request: HttpRequest, form: NoticesForm, membership: Membership) -> str:
     try:
-        _, secret = notice_choice_set(membership=membership, **form.cleaned_data)
+        _choice, secret = notice_choice_set(membership=membership, **form.cleaned_data)
     except (MissionsError, ValidationError) as exc:
         form.add_error(None, " ".join(exc.messages) if isinstance(exc, ValidationError) else str(exc))
         return ""
-    messages.success(request, "Kept.")
+    messages.success(request, _("Kept."))
     return secret
 
 
@@ -57,7 +58,7 @@ def _renewed(request: HttpRequest, choice: NoticeChoice | None) -> tuple[Any, st
     form = NoticesForm(None, choice=choice)
     try:
         if choice is None:
-            raise MissionsError("There is no web-hook.", next_step="enter its address first.")
+            raise MissionsError(_("There is no web-hook."), next_step=_("enter its address first."))
         return form, notice_secret_renew(choice=choice)
     except MissionsError as exc:
         messages.error(request, str(exc))

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 from django.db.models import OuterRef, Subquery
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.engine.drawing import paper, plain_axes, svg
 from agencies.engine.palette import BLUE, VERMILION
@@ -76,46 +78,54 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-_FIGURES: tuple[tuple[str, Any, str], ...] = (
+_FIGURES: tuple[tuple[Any, Any, Any], ...] = (
     (
-        "Expected harm in missions",
+        gettext_lazy("Expected harm in missions"),
         lambda p: _percent(p.harm_share),
-        "Share of the planned beats' expected harm that lies in boxes with a mission, on average over draws.",
+        gettext_lazy(
+            "Share of the planned beats' expected harm that lies in boxes with a mission, on average over draws."
+        ),
     ),
     (
-        "Price of randomisation",
+        gettext_lazy("Price of randomisation"),
         lambda p: _percent(p.price_of_randomisation),
-        "Harm coverage given up against always going to the worst boxes.",
+        gettext_lazy("Harm coverage given up against always going to the worst boxes."),
     ),
     (
-        "How predictable",
+        gettext_lazy("How predictable"),
         lambda p: _percent(p.predictability),
-        "Share of a shift's missions that somebody guesses who knows every chance and names as many boxes.",
+        gettext_lazy(
+            "Share of a shift's missions that somebody guesses who knows every chance and names as many boxes."
+        ),
     ),
     (
-        "Entropy a mission",
+        gettext_lazy("Entropy a mission"),
         lambda p: f"{p.entropy_bits_per_mission:.1f} bits",
-        "What that person still does not know: each bit doubles the boxes to watch. An upper bound.",
+        gettext_lazy(
+            "What that person still does not know: each bit doubles the boxes to watch. An upper bound."
+        ),
     ),
     (
-        "Missions in lower-risk boxes",
+        gettext_lazy("Missions in lower-risk boxes"),
         lambda p: _percent(p.low_risk_share),
-        "Share of missions expected in the lower half of boxes by harm.",
+        gettext_lazy("Share of missions expected in the lower half of boxes by harm."),
     ),
     (
-        "Highest chance of a box",
+        gettext_lazy("Highest chance of a box"),
         lambda p: _percent(p.highest),
-        "No box is certain, so that effects can be measured.",
+        gettext_lazy("No box is certain, so that effects can be measured."),
     ),
     (
-        "Spread over boxes (Gini)",
+        gettext_lazy("Spread over boxes (Gini)"),
         lambda p: f"{p.gini:.2f}",
-        "0: every box has the same chance. Near 1: a few boxes have all of it.",
+        gettext_lazy("0: every box has the same chance. Near 1: a few boxes have all of it."),
     ),
     (
-        "Boxes held down by their cap",
-        lambda p: f"{p.at_cap:,} of {p.candidates:,}",
-        "The highest chance, cool-down or saturation decides there, not harm.",
+        gettext_lazy("Boxes held down by their cap"),
+        lambda p: (
+            _("%(at_cap)s of %(candidates)s") % {"at_cap": f"{p.at_cap:,}", "candidates": f"{p.candidates:,}"}
+        ),
+        gettext_lazy("The highest chance, cool-down or saturation decides there, not harm."),
     ),
 )
 
@@ -123,7 +133,7 @@ _FIGURES: tuple[tuple[str, Any, str], ...] = (
 def figures(saved: DesignPreview | None, tried: DesignPreview) -> list[Figure]:
     """Return the figures of both side by side; “–” where no policy is saved yet."""
     return [
-        Figure(label, told(saved) if saved else "–", told(tried), meaning)
+        Figure(str(label), told(saved) if saved else "–", told(tried), str(meaning))
         for label, told, meaning in _FIGURES
     ]
 
@@ -135,14 +145,14 @@ def curve_svg(curve: list[tuple[float, DesignPreview]], tried: DesignPreview, ga
     x = [100 * point.predictability for _, point in curve]
     y = [100 * point.harm_share for _, point in curve]
     axes.plot(x, y, "o-", color=CURVE, linewidth=1.6, markersize=3)
-    for (value, _), at_x, at_y in zip(curve, x, y, strict=True):
+    for (value, _point), at_x, at_y in zip(curve, x, y, strict=True):
         if value in (0.0, 1.0, 2.0, 4.0):
             axes.annotate(
                 f"γ {value:g}", (at_x, at_y), xytext=(5, -11), textcoords="offset points", fontsize=8
             )
     axes.plot([100 * tried.predictability], [100 * tried.harm_share], "D", color=HERE, markersize=7)
     axes.annotate(
-        f"your choice, γ {gamma:g}",
+        _("your choice, γ %(gamma)s") % {"gamma": f"{gamma:g}"},
         (100 * tried.predictability, 100 * tried.harm_share),
         xytext=(-8, 8),
         textcoords="offset points",
@@ -151,8 +161,8 @@ def curve_svg(curve: list[tuple[float, DesignPreview]], tried: DesignPreview, ga
         color=HERE,
         weight="bold",
     )
-    axes.set_xlabel("Missions that can be guessed, %")
-    axes.set_ylabel("Expected harm in missions, %")
+    axes.set_xlabel(_("Missions that can be guessed, %"))
+    axes.set_ylabel(_("Expected harm in missions, %"))
     axes.margins(0.12)
     plain_axes(axes)
     return svg(picture)
@@ -163,7 +173,7 @@ def problems_of(agency: Agency, tried: DesignPreview) -> list[str]:
     codes = dict(Beat.objects.filter(agency=agency).values_list("pk", "code"))
     told = [row.message.replace(f"Beat {row.beat}", f"Beat {codes[row.beat]}") for row in tried.infeasible]
     more = len(told) - SHOWN_BEATS
-    return told[:SHOWN_BEATS] + ([f"… and {more} more beats."] if more > 0 else [])
+    return told[:SHOWN_BEATS] + ([_("… and %(more)s more beats.") % {"more": more}] if more > 0 else [])
 
 
 def tried_context(agency: Agency, typed: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,7 +215,7 @@ def _legend(shown: DesignPreview) -> list[dict[str, str]]:
     """The map's classes in per cent; one that reads “13 – 13” says 13."""
     rows = legend_rows(np.round(100 * shown.pi, 6))
     for row in rows:
-        low, _, high = row["label"].partition(" – ")
+        low, _dash, high = row["label"].partition(" – ")
         row["label"] = low if low == high else row["label"]
     return rows
 

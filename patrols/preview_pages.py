@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from agencies.access import SEES_PLANS, Access, agency_page
@@ -91,17 +92,21 @@ def _words(request: HttpRequest, context: dict[str, Any]) -> str:
     known = saved or PatrolPolicy(agency=agency)
     return "\n".join(
         [
-            f"Proposal for the patrol policy{f' “{saved.name}”' if saved else ''} of {agency.name}",
+            _("Proposal for the patrol policy “%(policy)s” of %(agency)s")
+            % {"policy": saved.name, "agency": agency.name}
+            if saved
+            else _("Proposal for the patrol policy of %(agency)s") % {"agency": agency.name},
             "",
-            "Settings (now → proposed)",
+            _("Settings (now → proposed)"),
             *(
                 f"  {LABELS[name]}: {dial_words(known, name)} → {dial_words(tried, name)}"
                 for name in context["changed"]
             ),
             "",
-            f"Effect on {run.shift.name}, {run.on:%a} {run.on.day} {run.on:%b %Y} (now → proposed)",
+            _("Effect on %(shift)s, %(on)s %(day)s %(on_2)s (now → proposed)")
+            % {"shift": run.shift.name, "on": f"{run.on:%a}", "day": run.on.day, "on_2": f"{run.on:%b %Y}"},
             *(f"  {row.label}: {row.saved} → {row.tried}" for row in context["figures"]),
             "",
-            f"Try it: {request.build_absolute_uri(context['link'])}",
+            _("Try it: %(address)s") % {"address": request.build_absolute_uri(context["link"])},
         ]
     )

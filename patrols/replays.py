@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency
 from forecasting.engine.grid import GridSpec
@@ -48,8 +49,8 @@ def plan_differences(plan: MissionPlan) -> list[str]:
     """
     if plan.status != RunStatus.SUCCEEDED or plan.grid is None:
         raise MissionsError(
-            "This plan was never finished: there is nothing to draw again.",
-            next_step="choose a finished plan.",
+            _("This plan was never finished: there is nothing to draw again."),
+            next_step=_("choose a finished plan."),
         )
     result = replay(bytes(plan.design), seed=plan.seed, digest=plan.design_hash)
     if not result:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency
 from ingestion.services import RetentionKind, retention_kind_register
@@ -41,26 +42,32 @@ def register() -> None:
     retention_kind_register(
         RetentionKind(
             key="presence",
-            label="Presence in boxes",
-            help="By the time of arrival. Dosage reports and studies of impact read these; the vehicle positions behind "
-            "them have a rule of their own and may go earlier.",
+            label=_("Presence in boxes"),
+            help=_(
+                "By the time of arrival. Dosage reports and studies of impact read these; the vehicle positions behind "
+                "them have a rule of their own and may go earlier."
+            ),
             old=_old_presence,
         )
     )
     retention_kind_register(
         RetentionKind(
             key="plannings",
-            label="Shifts planned by schedule",
-            help="What became of each round of forecasting and planning; plans and forecasts themselves stay. By the shift's date, "
-            "three days later. Rounds of shifts that are not over, and those that a worker is at, stay.",
+            label=_("Shifts planned by schedule"),
+            help=_(
+                "What became of each round of forecasting and planning; plans and forecasts themselves stay. By the shift's date, "
+                "three days later. Rounds of shifts that are not over, and those that a worker is at, stay."
+            ),
             old=_old_plannings,
         )
     )
     retention_kind_register(
         RetentionKind(
             key="notices",
-            label="Notices of plans",
-            help="Who was told of which plan, by the time when it was written. Those that are still to be sent stay.",
+            label=_("Notices of plans"),
+            help=_(
+                "Who was told of which plan, by the time when it was written. Those that are still to be sent stay."
+            ),
             old=_old_notices,
         )
     )

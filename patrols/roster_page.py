@@ -9,6 +9,8 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from agencies.access import RUNS_SHIFTS, SEES_PLANS, Access, agency_page
@@ -38,17 +40,24 @@ class DutyForm(forms.Form):
         kwargs["prefix"] = f"unit-{unit.pk}"
         super().__init__(*args, **kwargs)
         self.unit, self.duty, self.beats = unit, duty, {str(beat.pk): beat for beat in beats}
-        always = f"As always: {unit.beat}" if works and unit.beat_id else "As always: off duty"
+        always = (
+            _("As always: %(beat)s") % {"beat": unit.beat}
+            if works and unit.beat_id
+            else _("As always: off duty")
+        )
         where_field = self.fields["where"]
         assert isinstance(where_field, forms.ChoiceField)
         where_field.choices = [
             (STANDING, always),
-            (OFF, "Off duty"),
+            (OFF, _("Off duty")),
             *((key, str(beat)) for key, beat in self.beats.items()),
         ]
-        where_field.widget.attrs["aria-label"] = f"Where {unit} is"
+        where_field.widget.attrs["aria-label"] = _("Where %(unit)s is") % {"unit": unit}
         number = self.fields["missions"].widget.attrs
-        number |= {"aria-label": f"Boxes for {unit}", "placeholder": str(unit.missions_per_shift)}
+        number |= {
+            "aria-label": _("Boxes for %(unit)s") % {"unit": unit},
+            "placeholder": str(unit.missions_per_shift),
+        }
 
     def save(self, *, shift: Shift, on: dt.date, access: Access) -> bool:
         """Write what was changed. Returns whether anything was."""
@@ -109,7 +118,7 @@ def roster(request: HttpRequest, access: Access, on: str, shift_slug: str) -> Ht
     rows = roster_rows(access, shift, date, request.POST if request.method == "POST" else None)
     if request.method == "POST":
         if not access.has(RUNS_SHIFTS):
-            raise PermissionDenied("Your role in this agency does not change rosters.")
+            raise PermissionDenied(_("Your role in this agency does not change rosters."))
         if all(row.form.is_valid() for row in rows):
             _save(request, access, shift, date, rows)
             return redirect("patrols:roster", access.agency.slug, on, shift_slug)
@@ -127,10 +136,11 @@ def _save(request: HttpRequest, access: Access, shift: Shift, on: dt.date, rows:
             messages.error(request, f"{row.unit}: {exc}")
     if changed:
         plan = plan_for(access.agency, shift, on)
-        later = " A plan is drawn already: draw it again to use the new numbers." if plan else ""
-        messages.success(request, f"{changed} unit{'s' if changed > 1 else ''} changed.{later}")
+        words = ngettext("%(count)s unit changed.", "%(count)s units changed.", changed) % {"count": changed}
+        later = _("A plan is drawn already: draw it again to use the new numbers.")
+        messages.success(request, f"{words} {later}" if plan else words)
     else:
-        messages.info(request, "Nothing was changed.")
+        messages.info(request, _("Nothing was changed."))
 
 
 def _context(access: Access, shift: Shift, on: dt.date, rows: list[RosterRow]) -> dict[str, object]:
@@ -168,7 +178,13 @@ def roster_copy(request: HttpRequest, access: Access, on: str, shift_slug: str) 
             agency=access.agency, shift=shift, source=date - dt.timedelta(days=7), on=date, actor=access.user
         )
         messages.info(
-            request, f"{copied} dut{'y' if copied == 1 else 'ies'} taken over from the week before."
+            request,
+            ngettext(
+                "%(count)s duty taken over from the week before.",
+                "%(count)s duties taken over from the week before.",
+                copied,
+            )
+            % {"count": copied},
         )
     except MissionsError as exc:
         messages.error(request, str(exc))

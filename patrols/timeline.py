@@ -8,6 +8,7 @@ from html import escape
 from zoneinfo import ZoneInfo
 
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
 
 from agencies.clocks import clock_text, hour_text
 from patrols.board import MissionRow
@@ -85,10 +86,10 @@ def timeline(
     groups: dict[tuple[str, str, int | None], list[MissionRow]] = defaultdict(list)
     for row in rows:
         if row.state != "withdrawn":
-            key = ("0", row.unit, row.unit_id) if row.unit else ("1", "No unit", None)
+            key = ("0", row.unit, row.unit_id) if row.unit else ("1", _("No unit"), None)
             groups[key if by == "unit" else ("0", row.mission.beat.code, None)].append(row)
     lanes, top = [], 0
-    for (_, label, unit), members in sorted(groups.items(), key=lambda item: item[0][:2]):
+    for (_order, label, unit), members in sorted(groups.items(), key=lambda item: item[0][:2]):
         bars: list[Bar] = []
         free_at: list[dt.datetime] = []
         visits = [(start, end, row) for row in members for start, end in row.visits]
@@ -122,7 +123,7 @@ def _hours(
 def _label(lane: Lane, by: str) -> str:
     name = escape(lane.label)
     unit = f' data-unit="{lane.unit}" data-name="{name}"' if lane.unit else ""
-    words = f"Beat {name}" if by == "beat" else name
+    words = _("Beat %(name)s") % {"name": name} if by == "beat" else name
     return f'<span class="timeline__label timeline__label--{lane.rows}"{unit}>{words}</span>'
 
 

@@ -5,18 +5,21 @@
 Needs GNU gettext (Debian: apt-get install gettext). Writes ``locale/<language>/LC_MESSAGES/*.po`` anew from templates, code
 and scripts, keeping what is translated, and compiles them. With ``--check`` nothing is changed: it fails where a text is not
 translated, where a translation is only a guess, or where the files are older than the texts. ``--unmarked`` lists the words
-in templates that are not marked for translation.
+in templates and the texts in Python that are not marked for translation; names of paths after it narrow the list.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
+import builtins
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,6 +55,147 @@ def unmarked(template: str) -> list[str]:
     text = re.sub(r"<[^>]*>", "\n", UNREAD.sub("\n", rest))
     text = re.sub(r"&[a-z]+;", " ", text)
     return [piece.strip() for piece in [*said, *text.replace("\x00", "\n").split("\n")] if WORD.search(piece)]
+
+
+# Where a text in Python is read by people: arguments of these names, whatever is called …
+READ_ARGUMENTS = frozenset(
+    "verbose_name verbose_name_plural help_text label label_suffix empty_label next_step short_description".split()
+)
+# … arguments of these calls, by the last part of their name (any error of ours is raised with a sentence) …
+READ_CALLS = frozenset("add_message message_user add_error ValidationError".split())
+READ_MESSAGES = frozenset("debug info success warning error".split())
+# … and what is assigned to these names in a class.
+READ_NAMES = frozenset(
+    "verbose_name verbose_name_plural help_text label empty_label choices error_messages fieldsets site_title site_header "
+    "index_title default_error_messages default_detail help_texts labels".split()
+)
+# Texts that stay English, each with its reason.
+STAYS_ENGLISH = {
+    "patrols/services/gis.py": "only the command gis_views says it, to whoever administers the database",
+}
+# What arguments of these names say in an API's module describes its fields to programmers, like the rest of its documents.
+DESCRIBING = frozenset({"help_text"})
+CHOICE_CLASSES = frozenset({"TextChoices", "IntegerChoices", "Choices"})
+# Keys of dictionaries that the framework reads by name; their values are no texts.
+UNREAD_KEYS = frozenset({"fields", "classes"})
+
+
+def _name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _plain(node: ast.AST | None) -> Iterator[tuple[int, str]]:
+    """The texts in an expression that no call wraps: a call makes the text its own, gettext's calls above all."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        if WORD.search(node.value):
+            yield node.lineno, node.value
+    elif isinstance(node, ast.JoinedStr):
+        words = "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        if WORD.search(words):
+            yield node.lineno, words
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue):
+                yield from _plain(part.value)
+    elif isinstance(node, ast.BinOp | ast.BoolOp | ast.Starred):
+        for child in ast.iter_child_nodes(node):
+            yield from _plain(child)
+    elif isinstance(node, ast.IfExp):
+        yield from _plain(node.body)
+        yield from _plain(node.orelse)
+
+
+def _paired(node: ast.AST | None) -> Iterator[tuple[int, str]]:
+    """The texts in choices (value, label), in fieldsets (title, options), in dictionaries of labels and of errors."""
+    if isinstance(node, ast.List | ast.Tuple | ast.Set):
+        for item in node.elts:
+            if isinstance(item, ast.List | ast.Tuple) and len(item.elts) == 2:
+                first, second = item.elts
+                if isinstance(second, ast.Dict):
+                    yield from _plain(first)
+                    yield from _paired(second)
+                else:
+                    yield from _plain(second)
+                    yield from _paired(second)
+    elif isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            if not (isinstance(key, ast.Constant) and key.value in UNREAD_KEYS):
+                yield from _plain(value)
+                yield from _paired(value)
+    else:
+        yield from _plain(node)
+
+
+def _called(call: ast.Call, unread: frozenset[str]) -> Iterator[tuple[int, str]]:
+    name = _name(call.func)
+    for given in call.keywords:
+        if given.arg in READ_ARGUMENTS - unread:
+            yield from _plain(given.value)
+        elif given.arg in {"choices", "error_messages"}:
+            yield from _paired(given.value)
+        elif given.arg == "description" and name in {"display", "action"}:
+            yield from _plain(given.value)
+    owner = _name(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+    if name in READ_CALLS or (owner == "messages" and name in READ_MESSAGES):
+        # The first of add_error is a field's name.
+        for place in call.args[1 if name == "add_error" else 0 :]:
+            yield from _paired(place)
+
+
+def _in_class(node: ast.ClassDef) -> Iterator[tuple[int, str]]:
+    is_choices = any(_name(base) in CHOICE_CLASSES for base in node.bases)
+    for line in node.body:
+        if not isinstance(line, ast.Assign | ast.AnnAssign):
+            continue
+        target = line.targets[0] if isinstance(line, ast.Assign) else line.target
+        if is_choices and isinstance(line.value, ast.Tuple):
+            yield from _plain(line.value.elts[-1])
+        elif is_choices and isinstance(line.value, ast.Constant):
+            # Without a label Django makes one of the name, which no translation reaches.
+            yield line.lineno, _name(target).replace("_", " ").title()
+        elif _name(target) in READ_NAMES:
+            yield from _paired(line.value)
+
+
+def unmarked_python(source: str, unread: frozenset[str] = frozenset()) -> list[tuple[int, str]]:
+    """The texts of a module that people read and no translation can reach, each with its line; ``unread`` names arguments."""
+    found: set[tuple[int, str]] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            found.update(_called(node, unread))
+        elif isinstance(node, ast.ClassDef):
+            found.update(_in_class(node))
+        elif (
+            isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and _is_ours(_name(node.exc.func))
+        ):
+            for given in node.exc.args:
+                found.update(_plain(given))
+    return sorted(found)
+
+
+def _is_ours(name: str) -> bool:
+    """Whether an error of this name is written for people; Python's own are for programmers."""
+    return name.endswith(("Error", "Refused", "Moved", "Busy", "Found")) and not hasattr(builtins, name)
+
+
+def python_files(root: Path) -> list[Path]:
+    """Our modules whose texts a person may read on a page, in a mail or in a file."""
+    ours = (path.name for path in root.iterdir() if (path / "__init__.py").exists())
+    rooms = [name for name in ours if name not in {"tests", "tools", "benchmarks", "docs"}]
+    unread = {"migrations", "engine", "management"}
+    paths = (path for name in rooms for path in (root / name).rglob("*.py"))
+    return sorted(path for path in paths if not unread & set(path.relative_to(root).parts))
+
+
+def unmarked_modules(root: Path) -> list[str]:
+    """``path:line: text`` for every text in our modules that no translation reaches, but for those that stay English."""
+    lines = []
+    for path in python_files(root):
+        name = path.relative_to(root)
+        unread = DESCRIBING if "api" in name.parts or name.name.startswith("api") else frozenset()
+        if str(name) not in STAYS_ENGLISH:
+            found = unmarked_python(path.read_text(), unread)
+            lines += [f"{name}:{line}: {' '.join(text.split())}" for line, text in found]
+    return lines
 
 
 def files(root: Path) -> list[Path]:
@@ -139,13 +283,21 @@ def main() -> int:
         "--check", action="store_true", help="change nothing; fail where something is missing"
     )
     parser.add_argument(
-        "--unmarked", action="store_true", help="list words in templates that are not marked for translation"
+        "--unmarked",
+        action="store_true",
+        help="list words in templates and Python that are not marked for translation",
     )
+    parser.add_argument("paths", nargs="*", help="with --unmarked: only files whose path begins so")
     wanted = parser.parse_args()
     if wanted.unmarked:
-        for path in sorted((ROOT / "templates").rglob("*.html")):
-            for piece in unmarked(path.read_text()):
-                print(f"{path.relative_to(ROOT)}: {piece}")
+        lines = [
+            f"{path.relative_to(ROOT)}: {piece}"
+            for path in sorted((ROOT / "templates").rglob("*.html"))
+            for piece in unmarked(path.read_text())
+        ]
+        lines += unmarked_modules(ROOT)
+        asked = tuple(wanted.paths)
+        print("\n".join(line for line in lines if not asked or line.startswith(asked)))
         return 0
     if shutil.which("msgfmt") is None:
         print("GNU gettext is not installed. Next step: apt-get install gettext", file=sys.stderr)

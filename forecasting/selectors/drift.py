@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency
 from forecasting.engine import drift as engine
@@ -206,14 +207,26 @@ def _raised(
 def _sentence(rule: str, part: list[ModelWeek]) -> str:
     first, last = part[0].week_from, part[-1].week_from
     when = (
-        f"in the week of {_day(first)}" if first == last else f"in the weeks of {_day(first)} to {_day(last)}"
+        _("in the week of %(day)s") % {"day": _day(first)}
+        if first == last
+        else _("in the weeks of %(day)s to %(day_2)s") % {"day": _day(first), "day_2": _day(last)}
     )
     observed, expected = sum(row.observed for row in part), sum(row.expected for row in part)
     if rule == "skill":
         lost = -sum(_gain(row) for row in part if row.baseline_log_score is not None)
-        return f"The best plain count forecast better: by {lost:.1f} nats over {observed} crimes {when}."
-    word = "More" if rule == "more" else "Fewer"
-    return f"{word} than expected: {observed} where {expected:.1f} were expected {when}."
+        return _(
+            "The best plain count forecast better: by %(lost)s nats over %(observed)s crimes %(when)s."
+        ) % {"lost": f"{lost:.1f}", "observed": observed, "when": when}
+    words = (
+        _("More than expected: %(observed)s where %(expected)s were expected %(when)s.")
+        if rule == "more"
+        else _("Fewer than expected: %(observed)s where %(expected)s were expected %(when)s.")
+    )
+    return words % {
+        "observed": observed,
+        "expected": f"{expected:.1f}",
+        "when": when,
+    }
 
 
 def _day(on: dt.date) -> str:

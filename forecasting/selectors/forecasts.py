@@ -6,6 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, Beat, CrimeType, DistrictPriority, Shift
 from forecasting import codec
@@ -17,7 +19,9 @@ from missions_project.lib.runs import RunStatus
 
 Floats32 = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
-FORECAST_AGAIN = "forecast the shift again: Risk → Forecast this shift, or `manage.py forecast`."
+FORECAST_AGAIN = gettext_lazy(
+    "forecast the shift again: Risk → Forecast this shift, or `manage.py forecast`."
+)
 
 
 def surface_values(surface: RiskSurface, grid: Grid) -> Floats32:
@@ -41,19 +45,28 @@ def baseline_values(surface: RiskSurface, grid: Grid) -> Floats32 | None:
 def _decoded(surface: RiskSurface, data: bytes, grid: Grid) -> Floats32:
     if surface.grid_hash != grid.hash:
         raise MissionsError(
-            f"The surface of {surface.crime_type} was made on another grid than the one given.",
-            next_step=FORECAST_AGAIN,
+            _("The surface of %(crime_type)s was made on another grid than the one given.")
+            % {"crime_type": surface.crime_type},
+            next_step=str(FORECAST_AGAIN),
         )
     if surface.codec != codec.CODEC or surface.dtype != codec.DTYPE:
         raise MissionsError(
-            f"The surface of {surface.crime_type} is stored as codec {surface.codec}, {surface.dtype}; this program "
-            f"reads codec {codec.CODEC}, {codec.DTYPE}.",
-            next_step=FORECAST_AGAIN,
+            _(
+                "The surface of %(crime_type)s is stored as codec %(codec)s, %(dtype)s; this program reads codec %(codec_2)s, %(dtype_2)s."
+            )
+            % {
+                "crime_type": surface.crime_type,
+                "codec": surface.codec,
+                "dtype": surface.dtype,
+                "codec_2": codec.CODEC,
+                "dtype_2": codec.DTYPE,
+            },
+            next_step=str(FORECAST_AGAIN),
         )
     try:
         return codec.surface_decode(data, grid.n_cells)
     except ValueError as error:
-        raise MissionsError(f"{surface.crime_type}: {error}", next_step=FORECAST_AGAIN) from error
+        raise MissionsError(f"{surface.crime_type}: {error}", next_step=str(FORECAST_AGAIN)) from error
 
 
 def succeeded_forecasts(agency: Agency) -> QuerySet[ForecastRun]:
@@ -71,7 +84,9 @@ def latest_forecast(agency: Agency, shift: Shift, on: dt.date) -> ForecastRun | 
 def run_grid(run: ForecastRun) -> Grid:
     """Return the grid that a finished forecast was made on. No query where the run was read with its grid."""
     if run.grid is None:
-        raise MissionsError(f"The forecast of {run} is not finished.", next_step=FORECAST_AGAIN)
+        raise MissionsError(
+            _("The forecast of %(run)s is not finished.") % {"run": run}, next_step=str(FORECAST_AGAIN)
+        )
     return run.grid
 
 
@@ -148,7 +163,9 @@ def live_models(agency: Agency, crime_types: list[CrimeType]) -> dict[int, Model
 def model_artefact(version: ModelVersion) -> Artefact:
     """Return the trained model, checked against its fingerprint; kept in memory. No query."""
     if not version.artefact:
-        raise MissionsError(f"{version} has no model file.", next_step=TRAIN_AGAIN)
+        raise MissionsError(
+            _("%(version)s has no model file.") % {"version": version}, next_step=str(TRAIN_AGAIN)
+        )
     return artefact_load(
         name=version.artefact, sha256=version.artefact_hash, library=version.summary.get("library", "")
     )

@@ -3,6 +3,8 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, CrimeType
 from agencies.selectors import active_crime_types
@@ -15,7 +17,7 @@ from ingestion.models import Feed, RecordKind
 from ingestion.selectors import CALLS
 from missions_project.lib.errors import MissionsError
 
-LOST = (
+LOST = gettext_lazy(
     "The learned model was no better than the best plain count on the held-out weeks. It cannot be approved: a model that "
     "loses to plain counting would send cars to worse places than no model at all."
 )
@@ -63,22 +65,34 @@ def why_not_live(version: ModelVersion) -> MissionsError | None:
     At most four queries.
     """
     if not version.may_go_live:
-        return MissionsError(LOST, next_step=f"{TRAIN_AGAIN} The plain count goes live by itself then.")
+        return MissionsError(
+            str(LOST),
+            next_step=_("%(train_again)s The plain count goes live by itself then.")
+            % {"train_again": TRAIN_AGAIN},
+        )
     if version.state == ModelVersion.State.REFUSED:
-        return MissionsError(f"{version} was refused: {version.approval_note}", next_step=TRAIN_AGAIN)
+        return MissionsError(
+            _("%(version)s was refused: %(approval_note)s")
+            % {"version": version, "approval_note": version.approval_note},
+            next_step=str(TRAIN_AGAIN),
+        )
     try:
         grid = active_grid(version.agency)
         if version.grid_id != grid.pk:
             return MissionsError(
-                f"{version} was trained on another grid than the active one: its counts belong to other cells.",
-                next_step=TRAIN_AGAIN,
+                _(
+                    "%(version)s was trained on another grid than the active one: its counts belong to other cells."
+                )
+                % {"version": version},
+                next_step=str(TRAIN_AGAIN),
             )
         # The file itself, not this process's memory of it: the worker that forecasts may be another one.
         artefact_check(name=version.artefact, sha256=version.artefact_hash)
         artefact = model_artefact(version)
         if artefact.grid_hash != grid.hash or artefact.shifts != shift_windows(agency_shifts(version.agency)):
             return MissionsError(
-                f"The shifts were changed since {version} was trained.", next_step=TRAIN_AGAIN
+                _("The shifts were changed since %(version)s was trained.") % {"version": version},
+                next_step=str(TRAIN_AGAIN),
             )
     except MissionsError as problem:
         return problem
@@ -88,7 +102,8 @@ def why_not_live(version: ModelVersion) -> MissionsError | None:
     gone = [slug for slug in artefact.categories if slug not in known]
     if gone:
         return MissionsError(
-            f"{version} was trained with {', '.join(gone)}, which is no longer an active crime type or feed.",
-            next_step=f"activate it again, or train: {TRAIN_AGAIN}",
+            _("%(version)s was trained with %(names)s, which is no longer an active crime type or feed.")
+            % {"version": version, "names": ", ".join(gone)},
+            next_step=_("activate it again, or train: %(train_again)s") % {"train_again": TRAIN_AGAIN},
         )
     return None

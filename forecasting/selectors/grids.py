@@ -10,6 +10,8 @@ import numpy.typing as npt
 import shapely
 from django.db.models import TextField
 from django.db.models.functions import Cast
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.engine.geometry import polygon_from_geojson
 from agencies.models import Agency, Beat
@@ -18,7 +20,7 @@ from forecasting.models import Grid
 from missions_project.lib.errors import MissionsError
 
 Ints = npt.NDArray[np.int64]
-BUILD_A_GRID = "Admin → Grids → Build grid, or `manage.py grid_build --agency SLUG`."
+BUILD_A_GRID = gettext_lazy("Admin → Grids → Build grid, or `manage.py grid_build --agency SLUG`.")
 
 
 @lru_cache(maxsize=8)
@@ -34,14 +36,20 @@ def grid_spec(grid: Grid) -> GridSpec:
     try:
         return _spec_of_bytes(grid.hash, bytes(grid.spec))
     except ValueError as error:
-        raise MissionsError(f"Grid {grid.pk} cannot be read: {error}.", next_step=BUILD_A_GRID) from error
+        raise MissionsError(
+            _("Grid %(grid_pk)s cannot be read: %(error)s.") % {"grid_pk": grid.pk, "error": error},
+            next_step=str(BUILD_A_GRID),
+        ) from error
 
 
 def active_grid(agency: Agency) -> Grid:
     """Return the grid that new forecasts use. One query. Raises ``MissionsError`` where there is none yet."""
     grid = Grid.objects.filter(agency=agency, is_active=True).first()
     if grid is None:
-        raise MissionsError(f"Agency “{agency.slug}” has no active grid.", next_step=BUILD_A_GRID)
+        raise MissionsError(
+            _("Agency “%(agency_slug)s” has no active grid.") % {"agency_slug": agency.slug},
+            next_step=str(BUILD_A_GRID),
+        )
     return grid
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from agencies.engine.shift_clock import ShiftHours, instances_array
 from agencies.models import Agency, Shift
@@ -22,7 +23,10 @@ def agency_shifts(agency: Agency) -> list[Shift]:
     """Return the shifts in the order that models know them. One query. Raises ``MissionsError`` without any."""
     found = sorted(shifts(agency), key=lambda shift: (shift.start_minute, shift.slug))
     if not found:
-        raise MissionsError(f"Agency “{agency.slug}” has no shifts.", next_step="Admin → Shifts → Add.")
+        raise MissionsError(
+            _("Agency “%(agency_slug)s” has no shifts.") % {"agency_slug": agency.slug},
+            next_step=_("Admin → Shifts → Add."),
+        )
     return found
 
 
@@ -100,8 +104,9 @@ def table_for_categories(table: IncidentTable, categories: tuple[str, ...]) -> I
     gone = [slug for slug in categories if slug not in table.categories]
     if gone:
         raise MissionsError(
-            f"The live models were trained with {', '.join(gone)}, which is no longer an active crime type or feed.",
-            next_step="Admin → Training runs → Train now, or activate it again.",
+            _("The live models were trained with %(names)s, which is no longer an active crime type or feed.")
+            % {"names": ", ".join(gone)},
+            next_step=_("Admin → Training runs → Train now, or activate it again."),
         )
     number = np.array(
         [categories.index(slug) if slug in categories else -1 for slug in table.categories], dtype=np.int16

@@ -14,6 +14,8 @@ import shapely
 import shapely.geometry
 from django.db.models import Count, F, Max, Sum, TextField
 from django.db.models.functions import Cast
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from agencies.engine.geometry import polygon_from_geojson
 from agencies.models import Agency, Beat, CrimeType, District
@@ -43,14 +45,19 @@ def layer_rows(agency: Agency) -> list[dict[str, Any]]:
     """Return what a map can show, in drawing order: slug, name, kind, and whether it starts switched on. Two queries."""
     reference, coverage = ContextLayer.Kind.REFERENCE, ContextLayer.Kind.COVERAGE
     context = ContextLayer.objects.filter(agency=agency).defer("geojson").order_by("-kind", "name")
-    rows = [{"slug": "boundary", "name": "Boundary", "kind": "boundary", "on": True}]
+    rows = [{"slug": "boundary", "name": _("Boundary"), "kind": "boundary", "on": True}]
     rows += [
         {"slug": row.slug, "name": row.name, "kind": str(row.kind), "on": row.kind in (reference, coverage)}
         for row in sorted(context, key=lambda row: row.kind != reference)
     ]
-    rows += [{"slug": "districts", "name": "Districts", "kind": "districts", "on": False}]
+    rows += [{"slug": "districts", "name": _("Districts"), "kind": "districts", "on": False}]
     rows += [
-        {"slug": "beats", "name": "Beats", "kind": "beats", "on": Beat.objects.filter(agency=agency).exists()}
+        {
+            "slug": "beats",
+            "name": _("Beats"),
+            "kind": "beats",
+            "on": Beat.objects.filter(agency=agency).exists(),
+        }
     ]
     return rows
 
@@ -92,7 +99,7 @@ def beats_layer(agency: Agency) -> MapLayer:
     def features() -> Iterable[dict[str, Any]]:
         for code, name, district, text in rows:
             area = polygon_from_geojson(json.loads(text))
-            facts = {"code": code, "name": name or f"Beat {code}", "district": district}
+            facts = {"code": code, "name": name or _("Beat %(code)s") % {"code": code}, "district": district}
             yield _feature(area, facts | {"label_at": _label_at(area)})
 
     return MapLayer(etag, _kept(etag, features))
@@ -111,7 +118,12 @@ def districts_layer(agency: Agency) -> MapLayer:
         for code, name, text in rows:
             area = polygon_from_geojson(json.loads(text))
             yield _feature(
-                area, {"code": code, "name": name or f"District {code}", "label_at": _label_at(area)}
+                area,
+                {
+                    "code": code,
+                    "name": name or _("District %(code)s") % {"code": code},
+                    "label_at": _label_at(area),
+                },
             )
 
     return MapLayer(etag, _kept(etag, features))
@@ -180,7 +192,7 @@ def incidents_layer(agency: Agency, crime_type: CrimeType | None, before: dt.dat
 
 
 def _etag(*parts: str) -> str:
-    return f'"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"'
+    return f'"{hashlib.sha256(chr(0).join((*parts, get_language() or "")).encode()).hexdigest()[:32]}"'
 
 
 def _kept(etag: str, features: Callable[[], Iterable[dict[str, Any]]]) -> Callable[[], bytes]:

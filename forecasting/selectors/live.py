@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 from django.db.models import Count
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from agencies.models import Agency, CrimeType
 from forecasting.engine.live_record import THRESHOLD, Evidence, evidence
@@ -114,35 +116,42 @@ class LiveCard:
         """What the record shows so far, in one plain sentence."""
         name = self.crime_type.name.lower()
         if not self.rows:
-            return (
-                f"Nothing is scored yet: {_forecasts(self.n_waiting)} sealed and waiting for the shift to end and for "
-                f"{self.settle_days} days of reports."
-            )
+            return _(
+                "Nothing is scored yet: %(forecasts)s sealed and waiting for the shift to end and for %(settle_days)s days of reports."
+            ) % {"forecasts": _forecasts(self.n_waiting), "settle_days": self.settle_days}
         if not self.compared:
-            return (
-                f"{_shifts(len(self.rows))} sealed and scored, all by the plain count itself: there is nothing that it could be "
-                "better than."
-            )
-        over = f"Over {_shifts(len(self.compared))} sealed before they began, with {self.crimes:,} crimes,"
+            return _(
+                "%(shifts)s sealed and scored, all by the plain count itself: there is nothing that it could be better than."
+            ) % {"shifts": _shifts(len(self.rows))}
+        over = _("Over %(shifts)s sealed before they began, with %(crimes)s crimes,") % {
+            "shifts": _shifts(len(self.compared)),
+            "crimes": f"{self.crimes:,}",
+        }
         if self.shown.verdict == "model":
-            return (
-                f"{over} the model forecast {name} better than the plain count it was approved against{self._by()}; if it were no "
-                f"better, evidence like this would turn up at most once in {round(_capped_peak(self.shown.log_e_model)):,} records."
-            )
+            return _(
+                "%(over)s the model forecast %(name)s better than the plain count it was approved against%(by)s; if it were no better, evidence like this would turn up at most once in %(capped_peak)s records."
+            ) % {
+                "over": over,
+                "name": name,
+                "by": self._by(),
+                "capped_peak": f"{round(_capped_peak(self.shown.log_e_model)):,}",
+            }
         if self.shown.verdict == "plain":
-            return (
-                f"{over} the plain count forecast {name} better than the model in service{self._by()}; were it otherwise, evidence "
-                f"like this would turn up at most once in {round(_capped_peak(self.shown.log_e_plain)):,} records."
-            )
+            return _(
+                "%(over)s the plain count forecast %(name)s better than the model in service%(by)s; were it otherwise, evidence like this would turn up at most once in %(capped_peak)s records."
+            ) % {
+                "over": over,
+                "name": name,
+                "by": self._by(),
+                "capped_peak": f"{round(_capped_peak(self.shown.log_e_plain)):,}",
+            }
         if self._both():
-            return (
-                f"{over} the model and the plain count it was approved against were each shown to be better at some time{self._by()}: "
-                "look at the curve."
-            )
-        return (
-            f"{over} it is not shown whether the model or the plain count it was approved against forecasts {name} "
-            f"better{self._by()}."
-        )
+            return _(
+                "%(over)s the model and the plain count it was approved against were each shown to be better at some time%(by)s: look at the curve."
+            ) % {"over": over, "by": self._by()}
+        return _(
+            "%(over)s it is not shown whether the model or the plain count it was approved against forecasts %(name)s better%(by)s."
+        ) % {"over": over, "name": name, "by": self._by()}
 
     def _both(self) -> bool:
         top = np.log(THRESHOLD)
@@ -152,7 +161,11 @@ class LiveCard:
         if self.interval is None:
             return ""
         skill, low, high = self.interval
-        return f": {skill:+.3f} nats per crime ({low:+.3f} to {high:+.3f})"
+        return _(": %(skill)s nats per crime (%(low)s to %(high)s)") % {
+            "skill": f"{skill:+.3f}",
+            "low": f"{low:+.3f}",
+            "high": f"{high:+.3f}",
+        }
 
 
 def live_card(agency: Agency, crime_type: CrimeType) -> LiveCard:
@@ -201,8 +214,8 @@ def _capped_peak(log_e: Any) -> float:
 
 
 def _shifts(n: int) -> str:
-    return f"{n:,} shift{'' if n == 1 else 's'}"
+    return ngettext("%(count)s shift", "%(count)s shifts", n) % {"count": f"{n:,}"}
 
 
 def _forecasts(n: int) -> str:
-    return f"{n:,} forecast{' is' if n == 1 else 's are'}"
+    return ngettext("%(count)s forecast is", "%(count)s forecasts are", n) % {"count": f"{n:,}"}

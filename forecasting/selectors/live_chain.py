@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from django.db.models import Max
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency
 from forecasting.models import ForecastRun, ForecastSeal, LiveRecord, LiveScore, RiskSurface
@@ -77,11 +78,11 @@ def live_chain(agency: Agency, *, published: str = "", progress: Progress = no_p
 def _published(text: str) -> tuple[int, str] | None:
     if not text:
         return None
-    number, _, digest = text.strip().partition(":")
+    number, _colon, digest = text.strip().partition(":")
     if not number.isdecimal() or len(digest) != 64:
         raise MissionsError(
-            f"“{text[:90]}” is no published end of a chain.",
-            next_step="give it as NUMBER:HASH, the way `live_record verify` prints it.",
+            _("“%(text)s” is no published end of a chain.") % {"text": text[:90]},
+            next_step=_("give it as NUMBER:HASH, the way `live_record verify` prints it."),
         )
     return int(number), digest.lower()
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import CrimeType
 from forecasting.artefacts import TRAIN_AGAIN, Artefact
@@ -34,18 +36,18 @@ from ingestion.engine.tables import IncidentTable
 from missions_project.lib.errors import MissionsError
 
 FAMILY_LABELS = {
-    "recent_here": "Recent incidents here",
-    "recent_nearby": "Recent incidents nearby",
-    "long_run_here": "Long-run level here",
-    "long_run_nearby": "Long-run level nearby",
-    "time_of_day": "Time of day",
-    "other": "Other type",
-    "other_types": "Other types",
-    "context": "Places nearby",
-    "event": "Event",
-    "events": "Events",
-    "weather": "Weather",
-    "calendar": "Season and weekday",
+    "recent_here": gettext_lazy("Recent incidents here"),
+    "recent_nearby": gettext_lazy("Recent incidents nearby"),
+    "long_run_here": gettext_lazy("Long-run level here"),
+    "long_run_nearby": gettext_lazy("Long-run level nearby"),
+    "time_of_day": gettext_lazy("Time of day"),
+    "other": gettext_lazy("Other type"),
+    "other_types": gettext_lazy("Other types"),
+    "context": gettext_lazy("Places nearby"),
+    "event": gettext_lazy("Event"),
+    "events": gettext_lazy("Events"),
+    "weather": gettext_lazy("Weather"),
+    "calendar": gettext_lazy("Season and weekday"),
 }
 """How each family and kind of part is called on pages; parts of one type or layer add its name."""
 _SMALL = 0.005
@@ -59,7 +61,7 @@ _lock = threading.Lock()
 
 def family_label(name: str) -> str:
     """What a family of columns, or a kind of part, is called on pages and charts. No query."""
-    return FAMILY_LABELS.get(name, name.replace("_", " ").capitalize())
+    return str(FAMILY_LABELS.get(name, name.replace("_", " ").capitalize()))
 
 
 def why_here(run: ForecastRun, cells: Iterable[int], crime_type: CrimeType) -> list[dict[str, Any]]:
@@ -125,13 +127,13 @@ def _worked_out(
     missing = [str(crime_type) for crime_type in wanted if crime_type.pk not in versions]
     if missing:
         raise MissionsError(
-            f"The forecast of {run} does not hold {', '.join(missing)}.",
-            next_step="choose a type that it holds.",
+            _("The forecast of %(run)s does not hold %(names)s.") % {"run": run, "names": ", ".join(missing)},
+            next_step=_("choose a type that it holds."),
         )
     spec, found, stored = grid_spec(grid), agency_shifts(run.agency), expected_by_type(run)
     period = period_of(found, run.shift_id, run.on, run.period_from, run.period_to)
     windows = shift_windows(found)
-    types = {row.slug: row.name for row in stored} | {"calls": "Calls for service"}
+    types = {row.slug: row.name for row in stored} | {"calls": _("Calls for service")}
     shift = next(row.name for row in found if row.pk == run.shift_id)
     out: dict[CrimeType, list[dict[str, Any]]] = {crime_type: [] for crime_type in wanted}
     around = _around(run, grid.epsg)
@@ -139,8 +141,8 @@ def _worked_out(
         one = next(iter(artefacts.values()))
         if one.shifts != windows:
             raise MissionsError(
-                "The agency's shifts were changed since this forecast's models were trained.",
-                next_step="train and forecast again.",
+                _("The agency's shifts were changed since this forecast's models were trained."),
+                next_step=_("train and forecast again."),
             )
         block = context_block(grid, as_of=run.as_of, names=one.context_names)
         # One walk through the history for all types that were trained on the same terms.
@@ -164,7 +166,7 @@ def _worked_out(
             )
         except ValueError as error:
             # The same complaint as when forecasting: a page that explains must not break on it.
-            raise MissionsError(str(error), next_step=TRAIN_AGAIN) from error
+            raise MissionsError(str(error), next_step=str(TRAIN_AGAIN)) from error
         named = CENSUS_LABELS | {slug: layer.name for slug, layer in block.layers.items()}
         labels = Labels(types, named, shift)
         for crime_type in artefacts:
@@ -268,10 +270,10 @@ def _bars(row: Explanation, labels: Labels) -> list[dict[str, Any]]:
 
 def _label(part: str, labels: Labels) -> str:
     if part == "small":
-        return "All else, each under 0.5 %"
+        return _("All else, each under 0.5 %")
     if part == "changed":
-        return "Incidents changed since the forecast"
-    kind, _, name = part.partition(":")
+        return _("Incidents changed since the forecast")
+    kind, _colon, name = part.partition(":")
     label = family_label(kind)
     if not name:
         return label

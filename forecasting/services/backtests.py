@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from agencies.lookups import date_from_text
 from forecasting.engine.bench.ground import Layer, layer_from_csv
@@ -43,22 +44,26 @@ def backtest_layers_read(*, values: list[str]) -> BacktestInputs:
         dated = bool(mark) and re.fullmatch(r"\d{4}-\d\d-\d\d", day) is not None
         path, column = Path(name if dated else rest), ""
         if kind == "census" and not path.is_file():
-            text, _, column = str(path).rpartition(":")
+            text, _colon, column = str(path).rpartition(":")
             path = Path(text or column)
         if not path.is_file():
-            raise MissionsError(f"There is no file {path}.", next_step="check the path of --layers.")
+            raise MissionsError(
+                _("There is no file %(path)s.") % {"path": path}, next_step=_("check the path of --layers.")
+            )
         slug = re.sub(r"\W+", "_", path.name.split(".")[0].lower()).strip("_") or "layer"
         slug = "population" if kind == "census" else slug
         if any(one.slug == slug for one in (*found.layers, *found.outlook)):
-            raise MissionsError(f"Two layers are called {slug}.", next_step="rename one of the files.")
+            raise MissionsError(
+                _("Two layers are called %(slug)s.") % {"slug": slug}, next_step=_("rename one of the files.")
+            )
         is_csv = _CSV.search(path.name) is not None
         kind = kind or (kind_of_csv(path) if is_csv else "places")
         valid_from = np.datetime64(date_from_text(day)) if dated else None
         if kind in ("events", "weather"):
             if dated:
                 raise MissionsError(
-                    f"{path.name} takes no date: each row says since when it was known.",
-                    next_step="leave out @ and the day; use the columns announced or issued.",
+                    _("%(path)s takes no date: each row says since when it was known.") % {"path": path.name},
+                    next_step=_("leave out @ and the day; use the columns announced or issued."),
                 )
             read = events_calendar if kind == "events" else weather_table
             found.outlook.append(read(path, slug))

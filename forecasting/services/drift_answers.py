@@ -4,6 +4,8 @@ import datetime as dt
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import User
 from agencies.services import audit_record
@@ -11,7 +13,7 @@ from forecasting.models import DriftAcknowledgement, ModelVersion
 from forecasting.selectors.drift import drift_of
 from missions_project.lib.errors import MissionsError
 
-LOOK_AGAIN = "look at the weeks again, then decide."
+LOOK_AGAIN = gettext_lazy("look at the weeks again, then decide.")
 
 
 def drift_acknowledge(
@@ -25,16 +27,21 @@ def drift_acknowledge(
     """
     if not reason.strip():
         raise MissionsError(
-            "An acknowledgement needs its reason.", next_step="write one sentence, then acknowledge."
+            _("An acknowledgement needs its reason."), next_step=_("write one sentence, then acknowledge.")
         )
     with transaction.atomic():
         # One answer at a time: two would each see the alarm open.
         ModelVersion.objects.select_for_update().only("pk").get(pk=version.pk)
         alarm = next((row for row in drift_of(version).open_alarms if row.rule == rule), None)
         if alarm is None:
-            raise MissionsError(f"{version} has no open alarm of this kind.", next_step=LOOK_AGAIN)
+            raise MissionsError(
+                _("%(version)s has no open alarm of this kind.") % {"version": version},
+                next_step=str(LOOK_AGAIN),
+            )
         if alarm.through_week != through_week:
-            raise MissionsError("A newer week has settled since you opened the page.", next_step=LOOK_AGAIN)
+            raise MissionsError(
+                _("A newer week has settled since you opened the page."), next_step=str(LOOK_AGAIN)
+            )
         row = DriftAcknowledgement(
             agency_id=version.agency_id,
             version=version,

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, CrimeType, Shift, User
 from agencies.selectors import active_crime_types, shift_instance_of
@@ -39,7 +41,9 @@ from missions_project.lib.runs import RunReporter, run_execution
 
 Floats32 = npt.NDArray[np.float32]
 _PLAIN = " (plain count)"
-APPROVE = "Admin → Model versions: approve it, or approve the whole training under Admin → Training runs."
+APPROVE = gettext_lazy(
+    "Admin → Model versions: approve it, or approve the whole training under Admin → Training runs."
+)
 STALE_AFTER = dt.timedelta(days=4)
 """A gap between the newest incident and the shift that is more than a slow feed."""
 
@@ -126,7 +130,8 @@ def _usable_models(agency: Agency, grid: Grid, reporter: RunReporter) -> dict[Cr
     crime_types = active_crime_types(agency)
     if not crime_types:
         raise MissionsError(
-            f"Agency “{agency.slug}” has no active crime type.", next_step="Admin → Crime types → Add."
+            _("Agency “%(agency_slug)s” has no active crime type.") % {"agency_slug": agency.slug},
+            next_step=_("Admin → Crime types → Add."),
         )
     live, waiting = live_models(agency, crime_types), waiting_versions(agency)
     usable: dict[CrimeType, ModelVersion] = {}
@@ -140,17 +145,23 @@ def _usable_models(agency: Agency, grid: Grid, reporter: RunReporter) -> dict[Cr
             reporter.log(f"{crime_type} has no model yet and is not forecast. Next step: {TRAIN_AGAIN}")
         elif version.grid_id != grid.pk:
             raise MissionsError(
-                f"The live model of {crime_type} was trained on an earlier grid than the active one.",
-                next_step=TRAIN_AGAIN,
+                _("The live model of %(crime_type)s was trained on an earlier grid than the active one.")
+                % {"crime_type": crime_type},
+                next_step=str(TRAIN_AGAIN),
             )
         else:
             usable[crime_type] = version
     if not usable and waiting:
         raise MissionsError(
-            f"Agency “{agency.slug}” has trained models, and none of them is approved.", next_step=APPROVE
+            _("Agency “%(agency_slug)s” has trained models, and none of them is approved.")
+            % {"agency_slug": agency.slug},
+            next_step=str(APPROVE),
         )
     if not usable:
-        raise MissionsError(f"Agency “{agency.slug}” has no trained model.", next_step=TRAIN_AGAIN)
+        raise MissionsError(
+            _("Agency “%(agency_slug)s” has no trained model.") % {"agency_slug": agency.slug},
+            next_step=str(TRAIN_AGAIN),
+        )
     return usable
 
 
@@ -170,8 +181,9 @@ def _surfaces(
         artefact = model_artefact(version)
         if artefact.shifts != windows or artefact.grid_hash != grid.hash:
             raise MissionsError(
-                f"The agency's shifts or grid were changed since {version} was trained.",
-                next_step=TRAIN_AGAIN,
+                _("The agency's shifts or grid were changed since %(version)s was trained.")
+                % {"version": version},
+                next_step=str(TRAIN_AGAIN),
             )
         groups[artefact.terms][crime_type.slug] = artefact
     table = known_incidents(run.agency, epsg=grid.epsg, as_of=as_of)
@@ -185,7 +197,7 @@ def _surfaces(
             else "No incident is known at all. Next step: import incidents, then forecast again."
         )
     # As set today: the analyst may have learnt since the training how late this feed is.
-    said, _ = said_lags(run.agency, as_of=as_of)
+    said, _lags = said_lags(run.agency, as_of=as_of)
     around = surroundings_known(run.agency, epsg=grid.epsg, before=as_of)
     values: dict[str, Floats32] = {}
     plain: dict[str, Floats32] = {}
@@ -216,7 +228,7 @@ def _surfaces(
                 surroundings=around.for_models(models.values()),
             )
         except ValueError as error:
-            raise MissionsError(str(error), next_step=TRAIN_AGAIN) from error
+            raise MissionsError(str(error), next_step=str(TRAIN_AGAIN)) from error
         values |= {slug: made[slug] for slug in artefacts}
         plain |= {slug: made[f"{slug}{_PLAIN}"] for slug in artefacts if f"{slug}{_PLAIN}" in made}
     run.config_snapshot = {

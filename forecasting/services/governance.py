@@ -4,6 +4,8 @@ import datetime as dt
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, CrimeType, User
 from agencies.services import audit_record
@@ -12,7 +14,7 @@ from forecasting.selectors.governance import live_version, why_not_live
 from missions_project.lib.errors import MissionsError
 
 State = ModelVersion.State
-LOOK_AGAIN = "look at the model card again, then decide."
+LOOK_AGAIN = gettext_lazy("look at the model card again, then decide.")
 AUTOMATIC_NOTE = "Automatically: the agency's policy lets the better of champion and plain count go live."
 LOST_NOTE = "Automatically refused: it did not beat the best plain count."
 
@@ -34,8 +36,9 @@ def model_approve(
         raise problem
     if version.state != State.TRAINED:
         raise MissionsError(
-            f"{version} is {version.get_state_display().lower()}: only a trained version can be approved.",
-            next_step="to return to an earlier version, roll back to it.",
+            _("%(version)s is %(state)s: only a trained version can be approved.")
+            % {"version": version, "state": version.get_state_display().lower()},
+            next_step=_("to return to an earlier version, roll back to it."),
         )
     with transaction.atomic():
         _go_live(version, seen=State.TRAINED, actor=actor, note=note, replaces=replaces)
@@ -48,11 +51,14 @@ def model_roll_back(
 ) -> ModelVersion:
     """Return to an earlier version that was live before; ``note`` says why. The same refusals as an approval."""
     if not note.strip():
-        raise MissionsError("A roll-back needs its reason.", next_step="write one sentence, then roll back.")
+        raise MissionsError(
+            _("A roll-back needs its reason."), next_step=_("write one sentence, then roll back.")
+        )
     if version.state != State.RETIRED:
         raise MissionsError(
-            f"{version} is {version.get_state_display().lower()}: one can only return to a version that was live before.",
-            next_step="choose a retired version; a trained one is approved instead.",
+            _("%(version)s is %(state)s: one can only return to a version that was live before.")
+            % {"version": version, "state": version.get_state_display().lower()},
+            next_step=_("choose a retired version; a trained one is approved instead."),
         )
     if problem := why_not_live(version):
         raise problem
@@ -65,13 +71,16 @@ def model_roll_back(
 def model_refuse(*, version: ModelVersion, actor: User | None, note: str) -> ModelVersion:
     """Decide that a trained version never goes live; ``note`` says why."""
     if not note.strip():
-        raise MissionsError("A refusal needs its reason.", next_step="write one sentence, then refuse.")
+        raise MissionsError(_("A refusal needs its reason."), next_step=_("write one sentence, then refuse."))
     with transaction.atomic():
         changed = ModelVersion.objects.filter(pk=version.pk, state=State.TRAINED).update(
             state=State.REFUSED, approved_by=actor, approved_at=timezone.now(), approval_note=note[:500]
         )
         if changed != 1:
-            raise MissionsError(f"{version} no longer waits for a decision.", next_step=LOOK_AGAIN)
+            raise MissionsError(
+                _("%(version)s no longer waits for a decision.") % {"version": version},
+                next_step=str(LOOK_AGAIN),
+            )
         _audit(version, actor, "refused", note, None)
     version.refresh_from_db()
     return version
@@ -86,7 +95,9 @@ def training_approve(*, run: TrainingRun, actor: User | None, note: str = "") ->
     rows = run.versions.filter(state=State.TRAINED).order_by("crime_type_id")
     waiting = list(rows.select_related("agency", "crime_type", "grid"))
     if not waiting:
-        raise MissionsError(f"{run} has no version that waits for approval.", next_step=LOOK_AGAIN)
+        raise MissionsError(
+            _("%(run)s has no version that waits for approval.") % {"run": run}, next_step=str(LOOK_AGAIN)
+        )
     with transaction.atomic():
         return [
             model_approve(version=row, actor=actor, note=note, replaces=live_version(row.crime_type)) for row in waiting
@@ -119,8 +130,9 @@ def _go_live(
     present = live_version(version.crime_type)
     if (present and present.pk) != (replaces and replaces.pk):
         raise MissionsError(
-            f"{present or 'No version'} is live now: somebody decided about {version.crime_type} meanwhile.",
-            next_step=LOOK_AGAIN,
+            _("%(version)s is live now: somebody decided about %(crime_type)s meanwhile.")
+            % {"version": present or _("No version"), "crime_type": version.crime_type},
+            next_step=str(LOOK_AGAIN),
         )
     if present is not None:
         ModelVersion.objects.filter(pk=present.pk, state=State.LIVE).update(
@@ -130,7 +142,10 @@ def _go_live(
         state=State.LIVE, approved_by=actor, approved_at=now, approval_note=note[:500], retired_at=None
     )
     if changed != 1:
-        raise MissionsError(f"Somebody else decided about {version} meanwhile.", next_step=LOOK_AGAIN)
+        raise MissionsError(
+            _("Somebody else decided about %(version)s meanwhile.") % {"version": version},
+            next_step=str(LOOK_AGAIN),
+        )
     version.refresh_from_db()
 
 

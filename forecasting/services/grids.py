@@ -3,6 +3,7 @@
 import pyproj
 import shapely
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency
 from agencies.selectors import agency_area
@@ -21,8 +22,11 @@ def grid_build(*, agency: Agency) -> Grid:
     area = agency_area(agency)
     if area is None:
         raise MissionsError(
-            f"Agency “{agency.slug}” has no boundary, beats or districts: there is nothing to cover with cells.",
-            next_step="Admin → Agencies: draw the boundary, or upload beats.",
+            _(
+                "Agency “%(agency_slug)s” has no boundary, beats or districts: there is nothing to cover with cells."
+            )
+            % {"agency_slug": agency.slug},
+            next_step=_("Admin → Agencies: draw the boundary, or upload beats."),
         )
     centre = area.centroid
     epsg = agency.crs_epsg or engine.utm_epsg(centre.x, centre.y)
@@ -35,7 +39,7 @@ def grid_build(*, agency: Agency) -> Grid:
         spec = engine.grid_build(metres, agency.cell_size_m, epsg)
     except ValueError as error:
         raise MissionsError(
-            str(error), next_step="Admin → Agencies: change the cell size or the boundary."
+            str(error), next_step=_("Admin → Agencies: change the cell size or the boundary.")
         ) from error
     with transaction.atomic():
         # Two builds at once would both switch grids; the lock makes the second see the first's.
@@ -64,11 +68,16 @@ def _check_metric(epsg: int) -> None:
         crs = pyproj.CRS.from_epsg(epsg)
     except pyproj.exceptions.CRSError as error:
         raise MissionsError(
-            f"EPSG {epsg} is not a known coordinate system.",
-            next_step="Admin → Agencies → CRS (EPSG): leave it empty for the UTM zone, or enter a projected one.",
+            _("EPSG %(epsg)s is not a known coordinate system.") % {"epsg": epsg},
+            next_step=_(
+                "Admin → Agencies → CRS (EPSG): leave it empty for the UTM zone, or enter a projected one."
+            ),
         ) from error
     if not crs.is_projected or any(axis.unit_name != "metre" for axis in crs.axis_info):
         raise MissionsError(
-            f"EPSG {epsg} ({crs.name}) is not projected in metres: cells would not be squares.",
-            next_step="Admin → Agencies → CRS (EPSG): leave it empty for the UTM zone, or enter one in metres.",
+            _("EPSG %(epsg)s (%(name)s) is not projected in metres: cells would not be squares.")
+            % {"epsg": epsg, "name": crs.name},
+            next_step=_(
+                "Admin → Agencies → CRS (EPSG): leave it empty for the UTM zone, or enter one in metres."
+            ),
         )

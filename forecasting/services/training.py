@@ -12,6 +12,7 @@ import numpy as np
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency, Beat, CrimeType, Shift, Unit, User
 from agencies.selectors import active_crime_types
@@ -83,7 +84,8 @@ def training_run_execute(*, run: TrainingRun, progress: Progress | None = None) 
         crime_types = active_crime_types(agency)
         if not crime_types:
             raise MissionsError(
-                f"Agency “{agency.slug}” has no active crime type.", next_step="Admin → Crime types → Add."
+                _("Agency “%(agency_slug)s” has no active crime type.") % {"agency_slug": agency.slug},
+                next_step=_("Admin → Crime types → Add."),
             )
         as_of = _as_of(agency, run.config_snapshot.get("until"))
         table = known_incidents(agency, epsg=grid.epsg, as_of=as_of)
@@ -124,7 +126,9 @@ def training_run_execute(*, run: TrainingRun, progress: Progress | None = None) 
             )
             trained = _beside_a_heartbeat(learn, reporter)
         except ValueError as error:
-            raise MissionsError(str(error), next_step="import more incidents, then train again.") from error
+            raise MissionsError(
+                str(error), next_step=_("import more incidents, then train again.")
+            ) from error
         reporter.record(
             data_hash=digest,
             config_snapshot=run.config_snapshot
@@ -193,8 +197,9 @@ def _as_of(agency: Agency, until: str | None) -> dt.datetime:
     )["last"]
     if last is None:
         raise MissionsError(
-            f"Agency “{agency.slug}” has no incidents before {end:%Y-%m-%d}.",
-            next_step="import a file first: `manage.py import_incidents --agency SLUG --feed NAME FILE`.",
+            _("Agency “%(agency_slug)s” has no incidents before %(end)s.")
+            % {"agency_slug": agency.slug, "end": f"{end:%Y-%m-%d}"},
+            next_step=_("import a file first: `manage.py import_incidents --agency SLUG --feed NAME FILE`."),
         )
     return min(end, last + dt.timedelta(seconds=1))
 

@@ -7,6 +7,8 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin
@@ -57,20 +59,22 @@ class AdditionAdmin(AgencyClockMixin, AuditedAdminMixin, AreaAdminMixin, AgencyS
             obj.author = request.user  # type: ignore[assignment]  # the admin lets nobody anonymous in
         super().save_model(request, obj, form, change)
 
-    @admin.display(description="holds now", boolean=True)
+    @admin.display(description=gettext_lazy("holds now"), boolean=True)
     def holds(self, row: Addition) -> bool:
         return row.starts_at <= timezone.now() < row.expires_at
 
-    @admin.action(description="End now", permissions=["change"])
+    @admin.action(description=gettext_lazy("End now"), permissions=["change"])
     def end_now(self, request: HttpRequest, queryset: QuerySet[Addition]) -> None:
         now = timezone.now()
         for row in queryset.select_related("agency"):
             if not row.starts_at < now < row.expires_at:
-                text = f"“{row}” does not hold now; change its dates on its page."
+                text = _("“%(row)s” does not hold now; change its dates on its page.") % {"row": row}
                 self.message_user(request, text, messages.WARNING)
                 continue
             Addition.objects.filter(pk=row.pk).update(expires_at=now)
             self.audit(request, row, "ended", {"until": str(row.expires_at)})
             self.message_user(
-                request, f"“{row}” has ended: later plans send nobody for it.", messages.SUCCESS
+                request,
+                _("“%(row)s” has ended: later plans send nobody for it.") % {"row": row},
+                messages.SUCCESS,
             )

@@ -1,6 +1,7 @@
 """This room's part of the dashboard: plans, and the rounds of the schedule."""
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from agencies import dashboards
 from agencies.admin_clock import local
@@ -19,10 +20,10 @@ def plan_panels(agency: Agency) -> list[Panel]:
         ShiftPlanning.objects.filter(agency=agency).select_related("shift").order_by("-due_at")[:SHOWN_ROUNDS]
     )
     return [
-        Panel("Plans", COLUMNS, [run_row(agency, MissionPlan, "Plan")], ""),
+        Panel(_("Plans"), COLUMNS, [run_row(agency, MissionPlan, _("Plan"))], ""),
         Panel(
-            "Planning by schedule",
-            ("Shift", "Date", "Due", "State", "Ended", "What happened"),
+            _("Planning by schedule"),
+            (_("Shift"), _("Date"), _("Due"), _("State"), _("Ended"), _("What happened")),
             [
                 [
                     Cell(str(row.shift), reverse("admin:patrols_shiftplanning_change", args=[row.pk])),
@@ -34,7 +35,7 @@ def plan_panels(agency: Agency) -> list[Panel]:
                 ]
                 for row in rounds
             ],
-            "No shift was planned by schedule yet: it begins with the first approved model.",
+            _("No shift was planned by schedule yet: it begins with the first approved model."),
             reverse("admin:patrols_planschedule_changelist"),
         ),
     ]

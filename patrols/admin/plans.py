@@ -9,6 +9,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin, administered_agencies
 from agencies.admin_clock import AgencyClockMixin, local
@@ -74,18 +76,22 @@ class MissionPlanAdmin(AgencyClockMixin, RunAdminMixin, ReadOnlyAdminMixin, Agen
 
     def run_links(self, request: HttpRequest, run: MissionPlan) -> list[tuple[str, str]]:
         board = reverse("patrols:board", args=[run.agency.slug, run.on.isoformat(), run.shift.slug])
-        return [("Open the shift map", board)]
+        return [(_("Open the shift map"), board)]
 
-    @admin.display(description="missions")
+    @admin.display(description=gettext_lazy("missions"))
     def missions(self, plan: MissionPlan) -> str:
         return str((plan.counts or {}).get("missions", ""))
 
-    @admin.display(description="decision", ordering="decision")
+    @admin.display(description=gettext_lazy("decision"), ordering="decision")
     def what(self, plan: MissionPlan) -> str:
-        which = f"decision {plan.decision}" if plan.decision else "the shift's plan"
+        which = (
+            _("decision %(decision)s") % {"decision": plan.decision}
+            if plan.decision
+            else _("the shift's plan")
+        )
         return f"{which}, {plan.get_trigger_display().lower()}"
 
-    @admin.display(description="queued", ordering="queued_at")
+    @admin.display(description=gettext_lazy("queued"), ordering="queued_at")
     def queued(self, plan: MissionPlan) -> str:
         return local(plan.queued_at, plan.agency)
 
@@ -140,7 +146,7 @@ class MissionPlanAdmin(AgencyClockMixin, RunAdminMixin, ReadOnlyAdminMixin, Agen
         self._publish(request, plan)
         return HttpResponseRedirect(reverse("admin:patrols_missionplan_change", args=[plan.pk]))
 
-    @admin.action(description="Publish", permissions=["view"])
+    @admin.action(description=gettext_lazy("Publish"), permissions=["view"])
     def publish_chosen(self, request: HttpRequest, queryset: QuerySet[MissionPlan]) -> None:
         for plan in queryset.select_related("agency", "shift"):
             self._publish(request, plan)
@@ -151,7 +157,9 @@ class MissionPlanAdmin(AgencyClockMixin, RunAdminMixin, ReadOnlyAdminMixin, Agen
         except MissionsError as exc:
             self.message_user(request, f"{plan}: {exc}", messages.ERROR)
         else:
-            self.message_user(request, f"{plan} is published: officers see it now.", messages.SUCCESS)
+            self.message_user(
+                request, _("%(plan)s is published: officers see it now.") % {"plan": plan}, messages.SUCCESS
+            )
 
     def replay_view(self, request: HttpRequest, plan_id: int) -> HttpResponse:
         """Draw the plan again from its seed and say whether anything differs; the answer is kept in the audit log."""
@@ -175,15 +183,19 @@ class MissionPlanAdmin(AgencyClockMixin, RunAdminMixin, ReadOnlyAdminMixin, Agen
         if not differences:
             self.message_user(
                 request,
-                f"Drawn again from seed {plan.seed}: every probability, draw, start time and dose is the same, and the "
-                "missions are those drawn.",
+                _(
+                    "Drawn again from seed %(seed)s: every probability, draw, start time and dose is the same, and the missions are those drawn."
+                )
+                % {"seed": plan.seed},
                 messages.SUCCESS,
             )
             return
         self.message_user(
             request,
-            f"This plan is not what its seed gives: {len(differences)} difference(s). Keep a copy of the database and tell "
-            "your auditor.",
+            _(
+                "This plan is not what its seed gives: %(count)s difference(s). Keep a copy of the database and tell your auditor."
+            )
+            % {"count": len(differences)},
             messages.ERROR,
         )
         for line in differences[:MAX_DIFFERENCES_SHOWN]:
@@ -192,7 +204,7 @@ class MissionPlanAdmin(AgencyClockMixin, RunAdminMixin, ReadOnlyAdminMixin, Agen
     def _posted_plan(self, request: HttpRequest, plan_id: int) -> MissionPlan:
         plan = self.get_object(request, str(plan_id))
         if request.method != "POST" or plan is None or not self.has_view_permission(request, plan):
-            raise Http404("No such plan.")
+            raise Http404(_("No such plan."))
         found: MissionPlan = plan
         return found
 
@@ -206,16 +218,16 @@ def _line_steps(agency: Agency, shift: Shift, on: str, since: str) -> list[dict[
     try:
         date, from_instant = date_from_text(on), dt.datetime.fromtimestamp(float(since or 0), dt.UTC)
     except (MissionsError, ValueError, OverflowError, OSError) as exc:
-        raise Http404("No such shift.") from exc
+        raise Http404(_("No such shift.")) from exc
     found: list[tuple[str, ForecastRun | MissionPlan | None]] = [
         (
-            "Forecast",
+            _("Forecast"),
             ForecastRun.objects.filter(agency=agency, shift=shift, on=date, queued_at__gte=from_instant)
             .order_by("queued_at")
             .last(),
         ),
         (
-            "Missions",
+            _("Missions"),
             MissionPlan.objects.filter(
                 agency=agency, shift=shift, on=date, decision=0, queued_at__gte=from_instant
             )

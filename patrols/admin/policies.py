@@ -8,6 +8,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
@@ -43,8 +45,10 @@ class PatrolPolicyForm(AgencyScopedForm):
             if active:
                 self.add_error(
                     "is_active",
-                    f"“{active.name}” is the active policy. Save this one as inactive, then choose “Make this the active "
-                    "policy” in the list: the two change places at once.",
+                    _(
+                        "“%(active)s” is the active policy. Save this one as inactive, then choose “Make this the active policy” in the list: the two change places at once."
+                    )
+                    % {"active": active.name},
                 )
         return cleaned
 
@@ -68,23 +72,25 @@ class PatrolPolicyAdmin(PolicyPreviewMixin, AuditedAdminMixin, AgencyScopedAdmin
         (None, {"fields": ("agency", "name", "is_active")}),
         *DIAL_FIELDSETS,
         (
-            "During a shift: deciding anew for what is left of it",
+            gettext_lazy("During a shift: deciding anew for what is left of it"),
             {
                 "fields": ("replans_max", "replan_missions_max", "replans_on_gunfire"),
-                "description": "New missions for what is left of a shift. The shift's plan stays as it was drawn.",
+                "description": gettext_lazy(
+                    "New missions for what is left of a shift. The shift's plan stays as it was drawn."
+                ),
             },
         ),
     )
 
-    @admin.display(description="minutes a visit", ordering="dose_min_minutes")
+    @admin.display(description=gettext_lazy("minutes a visit"), ordering="dose_min_minutes")
     def dose(self, policy: PatrolPolicy) -> str:
         return f"{policy.dose_min_minutes}–{policy.dose_max_minutes}"
 
-    @admin.action(description="Make this the active policy", permissions=["change"])
+    @admin.action(description=gettext_lazy("Make this the active policy"), permissions=["change"])
     def make_active(self, request: HttpRequest, queryset: QuerySet[PatrolPolicy]) -> None:
         chosen = list(queryset.select_related("agency"))
         if len({policy.agency_id for policy in chosen}) < len(chosen):
-            self.message_user(request, "Choose one policy per agency.", messages.ERROR)
+            self.message_user(request, _("Choose one policy per agency."), messages.ERROR)
             return
         for policy in chosen:
             with transaction.atomic():
@@ -102,7 +108,9 @@ class PatrolPolicyAdmin(PolicyPreviewMixin, AuditedAdminMixin, AgencyScopedAdmin
                     row=policy,
                 )
             self.message_user(
-                request, f"“{policy.name}” is active: plans drawn from now on use it.", messages.SUCCESS
+                request,
+                _("“%(policy)s” is active: plans drawn from now on use it.") % {"policy": policy.name},
+                messages.SUCCESS,
             )
 
 
@@ -113,7 +121,10 @@ class ClockNamingForm(AgencyScopedForm):
         super().__init__(*args, **kwargs)
         for name in ("starts_at", "expires_at"):
             if field := self.fields.get(name):
-                field.help_text = f"{field.help_text} By the clock of {timezone.get_current_timezone_name()}."
+                field.help_text = _("%(help_text)s By the clock of %(current_timezone_name)s.") % {
+                    "help_text": field.help_text,
+                    "current_timezone_name": timezone.get_current_timezone_name(),
+                }
 
 
 class SuppressionForm(ClockNamingForm):
@@ -145,23 +156,29 @@ class SuppressionAdmin(AgencyClockMixin, AuditedAdminMixin, AreaAdminMixin, Agen
             obj.author = request.user  # type: ignore[assignment]  # the admin lets nobody anonymous in
         super().save_model(request, obj, form, change)
 
-    @admin.display(description="where", ordering="beat")
+    @admin.display(description=gettext_lazy("where"), ordering="beat")
     def where(self, row: Suppression) -> str:
-        return str(row.beat) if row.beat else "drawn area"
+        return str(row.beat) if row.beat else _("drawn area")
 
-    @admin.display(description="holds now", boolean=True)
+    @admin.display(description=gettext_lazy("holds now"), boolean=True)
     def holds(self, row: Suppression) -> bool:
         return row.starts_at <= timezone.now() < row.expires_at
 
-    @admin.action(description="End now", permissions=["change"])
+    @admin.action(description=gettext_lazy("End now"), permissions=["change"])
     def end_now(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
         now = timezone.now()
         for row in queryset.select_related("agency"):
             if not row.starts_at < now < row.expires_at:
                 self.message_user(
-                    request, f"“{row}” does not hold now; change its dates on its page.", messages.WARNING
+                    request,
+                    _("“%(row)s” does not hold now; change its dates on its page.") % {"row": row},
+                    messages.WARNING,
                 )
                 continue
             Suppression.objects.filter(pk=row.pk).update(expires_at=now)
             self.audit(request, row, "ended", {"until": str(row.expires_at)})
-            self.message_user(request, f"“{row}” has ended: later plans draw there again.", messages.SUCCESS)
+            self.message_user(
+                request,
+                _("“%(row)s” has ended: later plans draw there again.") % {"row": row},
+                messages.SUCCESS,
+            )

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
 
 from agencies.selectors import leaflet_settings
 from patrols.dials import DIALS, dials_form
@@ -35,11 +36,11 @@ class PolicyPreviewMixin:
                 for name, value in form.cleaned_data.items():
                     setattr(row, name, value)
                 messages.info(
-                    request, "The dials are as proposed. Nothing is saved yet: look, then save or leave."
+                    request, _("The dials are as proposed. Nothing is saved yet: look, then save or leave.")
                 )
             else:
                 messages.warning(
-                    request, "The proposal in this address does not work: the saved dials are shown."
+                    request, _("The proposal in this address does not work: the saved dials are shown.")
                 )
         return row
 
@@ -66,5 +67,5 @@ class PolicyPreviewMixin:
         """What the dials in the query would do to the chosen forecast shift. Nothing is saved or drawn."""
         agency = self.page_agency(request)  # type: ignore[attr-defined]
         if agency is None or not self.has_view_permission(request):  # type: ignore[attr-defined]
-            raise Http404("No such agency.")
+            raise Http404(_("No such agency."))
         return render(request, "patrols/_policy_figures.html", tried_context(agency, request.GET))

@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
 from agencies.admin_clock import local
@@ -33,7 +35,7 @@ class MissionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Mission]:
         return super().get_queryset(request).defer("plan__design", "beat__geometry", "agency__boundary")
 
-    @admin.display(description="first visit", ordering="starts_at")
+    @admin.display(description=gettext_lazy("first visit"), ordering="starts_at")
     def starts(self, mission: Mission) -> str:
         return local(mission.starts_at, mission.agency)
 
@@ -41,7 +43,7 @@ class MissionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     def chance(self, mission: Mission) -> str:
         return f"{mission.probability:.3f}"
 
-    @admin.display(description="withdrawn", boolean=True, ordering="withdrawn_at")
+    @admin.display(description=gettext_lazy("withdrawn"), boolean=True, ordering="withdrawn_at")
     def is_withdrawn(self, mission: Mission) -> bool:
         return mission.withdrawn_at is not None
 
@@ -54,7 +56,7 @@ class OfMissionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("mission__plan__design", "agency__boundary")
 
-    @admin.display(description="shift", ordering="mission__plan__period_from")
+    @admin.display(description=gettext_lazy("shift"), ordering="mission__plan__period_from")
     def plan(self, row: Assignment | Engagement) -> str:
         return str(row.mission.plan)
 
@@ -73,14 +75,14 @@ class EngagementAdmin(OfMissionAdmin):
     list_select_related = (*OfMissionAdmin.list_select_related, "officer")
     date_hierarchy = "arrived_at"
 
-    @admin.display(description="arrived", ordering="arrived_at")
+    @admin.display(description=gettext_lazy("arrived"), ordering="arrived_at")
     def arrived(self, row: Engagement) -> str:
         return local(row.arrived_at, row.agency)
 
-    @admin.display(description="left", ordering="left_at")
+    @admin.display(description=gettext_lazy("left"), ordering="left_at")
     def left(self, row: Engagement) -> str:
         return local(row.left_at, row.agency)
 
-    @admin.display(description="minutes")
+    @admin.display(description=gettext_lazy("minutes"))
     def stayed(self, row: Engagement) -> str:
-        return "there now" if row.minutes is None else f"{row.minutes:.0f}"
+        return _("there now") if row.minutes is None else f"{row.minutes:.0f}"

@@ -11,6 +11,8 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
@@ -47,7 +49,7 @@ def coming_rows(
             "shift": chosen[row.slot][0].name,
             "starts": f"{row.instance.from_utc.astimezone(zone):%a %-d %b %Y %H:%M %Z}",
             "planned": f"{row.due_at.astimezone(zone):%a %-d %b %Y %H:%M %Z}",
-            "round": "" if row.number == 0 else f"refresh {row.number}",
+            "round": "" if row.number == 0 else _("refresh %(row_number)s") % {"row_number": row.number},
             "publishes": chosen[row.slot][1].publishes,
         }
         for row in coming
@@ -69,7 +71,7 @@ class PlanScheduleAdmin(AuditedAdminMixin, AgencyScopedAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return [*super().get_readonly_fields(request, obj), "coming"]
 
-    @admin.display(description="next shifts under this schedule, as saved")
+    @admin.display(description=gettext_lazy("next shifts under this schedule, as saved"))
     def coming(self, schedule: PlanSchedule) -> str:
         rows = coming_rows(schedule.agency, timezone.now(), only=schedule)
         context = {"rows": rows, "zone": schedule.agency.time_zone, "is_on": schedule.is_on}
@@ -90,15 +92,15 @@ class ShiftPlanningAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[ShiftPlanning]:
         return super().get_queryset(request).defer("agency__boundary")
 
-    @admin.display(description="due", ordering="due_at")
+    @admin.display(description=gettext_lazy("due"), ordering="due_at")
     def due(self, row: ShiftPlanning) -> str:
         return local(row.due_at, row.agency)
 
-    @admin.display(description="finished", ordering="finished_at")
+    @admin.display(description=gettext_lazy("finished"), ordering="finished_at")
     def finished(self, row: ShiftPlanning) -> str:
         return local(row.finished_at, row.agency)
 
-    @admin.display(description="plan")
+    @admin.display(description=gettext_lazy("plan"))
     def plan_link(self, row: ShiftPlanning) -> str:
         if row.plan_id is None:
             return "–"
@@ -106,7 +108,7 @@ class ShiftPlanningAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
         address = reverse("admin:patrols_missionplan_change", args=[row.plan_id])
         return format_html('<a href="{}">plan {}</a>', address, row.plan_id)
 
-    @admin.display(description="why")
+    @admin.display(description=gettext_lazy("why"))
     def short_message(self, row: ShiftPlanning) -> str:
         return row.message if len(row.message) < 120 else f"{row.message[:117]}…"
 
@@ -148,18 +150,18 @@ class NoticeDeliveryAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[NoticeDelivery]:
         return super().get_queryset(request).defer("agency__boundary")
 
-    @admin.display(description="to")
+    @admin.display(description=gettext_lazy("to"))
     def person(self, row: NoticeDelivery) -> str:
         return str(row.choice.membership.user)
 
-    @admin.display(description="shift")
+    @admin.display(description=gettext_lazy("shift"))
     def about(self, row: NoticeDelivery) -> str:
         return f"{row.payload.get('shift_name', '')} {row.payload.get('on', '')}"
 
-    @admin.display(description="next try", ordering="next_at")
+    @admin.display(description=gettext_lazy("next try"), ordering="next_at")
     def next_try(self, row: NoticeDelivery) -> str:
         return local(row.next_at, row.agency) if row.state == NoticeDelivery.State.WAITING else "–"
 
-    @admin.display(description="sent", ordering="sent_at")
+    @admin.display(description=gettext_lazy("sent"), ordering="sent_at")
     def sent(self, row: NoticeDelivery) -> str:
         return local(row.sent_at, row.agency)

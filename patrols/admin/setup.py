@@ -2,6 +2,7 @@
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.checklist import ChecklistItem, register
 from agencies.models import Agency
@@ -16,20 +17,22 @@ def patrol_items(agency: Agency) -> list[ChecklistItem]:
     published = MissionPlan.objects.filter(agency=agency, state=MissionPlan.State.PUBLISHED).count()
     return [
         ChecklistItem(
-            label="Patrol policy",
+            label=_("Patrol policy"),
             done=policy is not None,
-            why="Says how missions follow harm, how long visits last and how boxes rest. Without one nothing is planned.",
+            why=_(
+                "Says how missions follow harm, how long visits last and how boxes rest. Without one nothing is planned."
+            ),
             url=reverse(
                 f"admin:patrols_patrolpolicy_{'changelist' if policy else 'add'}",
                 query=None if policy else {"agency": agency.pk},
             ),
-            detail=f"“{policy.name}” is active" if policy else "",
+            detail=_("“%(policy)s” is active") % {"policy": policy.name} if policy else "",
         ),
         schedule_item(agency),
         ChecklistItem(
-            label="First plan",
+            label=_("First plan"),
             done=published > 0,
-            why="Officers see missions once a plan is published.",
+            why=_("Officers see missions once a plan is published."),
             url=reverse("admin:patrols_missionplan_changelist"),
             detail=f"{published} published" if published else "",
         ),
@@ -41,14 +44,19 @@ def schedule_item(agency: Agency) -> ChecklistItem:
     coming = coming_rows(agency, timezone.now())
     own = PlanSchedule.objects.filter(agency=agency).exists()
     return ChecklistItem(
-        label="Schedule",
+        label=_("Schedule"),
         done=bool(coming),
-        why="Forecast and plan of each shift are made by themselves before it starts, from the first approved model on.",
+        why=_(
+            "Forecast and plan of each shift are made by themselves before it starts, from the first approved model on."
+        ),
         url=reverse(
             f"admin:patrols_planschedule_{'changelist' if own else 'add'}",
             query=None if own else {"agency": agency.pk},
         ),
-        detail=f"next: {coming[0]['shift']}, planned {coming[0]['planned']}" if coming else "",
+        detail=_("next: %(coming)s, planned %(coming_2)s")
+        % {"coming": coming[0]["shift"], "coming_2": coming[0]["planned"]}
+        if coming
+        else "",
     )
 
 

@@ -4,6 +4,7 @@ import datetime as dt
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies import previews
 from agencies.admin_clock import local
@@ -33,11 +34,20 @@ def planned_panels(agency: Agency, before: Shift | None, after: Shift) -> list[P
     rows = [_row(agency, plan, after, starts.get(plan.pk, [])) for plan in plans]
     return [
         Panel(
-            "Plans that stand already",
-            ("Plan", "State", "Planned for", "Would be", "Missions", "Outside the new hours"),
+            _("Plans that stand already"),
+            (
+                _("Plan"),
+                _("State"),
+                _("Planned for"),
+                _("Would be"),
+                _("Missions"),
+                _("Outside the new hours"),
+            ),
             rows,
-            "No plan of this shift is ahead: the next one is drawn for the new hours.",
-            notes=("Plans keep the hours they were drawn for; those drawn after saving have the new ones.",)
+            _("No plan of this shift is ahead: the next one is drawn for the new hours."),
+            notes=(
+                _("Plans keep the hours they were drawn for; those drawn after saving have the new ones."),
+            )
             if rows
             else (),
         )
@@ -48,14 +58,20 @@ def _row(agency: Agency, plan: MissionPlan, after: Shift, starts: list[dt.dateti
     try:
         new_from, new_to = shift_instance_of(agency, after, plan.on)
     except MissionsError:
-        would, outside = "not at all on that day", len(starts)
+        would, outside = _("not at all on that day"), len(starts)
     else:
-        would = f"{local(new_from, agency)} to {local(new_to, agency)[-5:]}"
+        would = _("%(local)s to %(local_2)s") % {
+            "local": local(new_from, agency),
+            "local_2": local(new_to, agency)[-5:],
+        }
         outside = sum(not new_from <= at < new_to for at in starts)
     return [
         Cell(f"{plan.on:%Y-%m-%d}", reverse("admin:patrols_missionplan_change", args=[plan.pk])),
         Cell(plan.get_state_display()),
-        Cell(f"{local(plan.period_from, agency)} to {local(plan.period_to, agency)[-5:]}"),
+        Cell(
+            _("%(local)s to %(local_2)s")
+            % {"local": local(plan.period_from, agency), "local_2": local(plan.period_to, agency)[-5:]}
+        ),
         Cell(would),
         Cell(f"{len(starts):,}", number=True),
         Cell(f"{outside:,}", tone="warn" if outside else "", number=True),

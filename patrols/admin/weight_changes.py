@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies import previews
 from agencies.dashboards import Cell, Panel
@@ -17,12 +19,12 @@ from patrols.selectors import active_policy
 
 Priorities = dict[tuple[int, int], float]
 COLUMNS = (
-    "Crime type",
-    "Weight",
-    "Harm now",
-    "Harm with this form",
-    "Missions now",
-    "Missions with this form",
+    gettext_lazy("Crime type"),
+    gettext_lazy("Weight"),
+    gettext_lazy("Harm now"),
+    gettext_lazy("Harm with this form"),
+    gettext_lazy("Missions now"),
+    gettext_lazy("Missions with this form"),
 )
 
 
@@ -46,24 +48,27 @@ def _priorities(agency: Agency) -> Priorities:
 
 
 def _panels(agency: Agency, changed: CrimeType | None, priorities: Priorities) -> list[Panel]:
-    title = "Harm and missions by type"
+    title = _("Harm and missions by type")
     runs = preview_runs(agency)
     if not runs:
         return [
-            Panel(title, (), [], "There is no forecast to try it on yet: forecast a shift, then come back.")
+            Panel(
+                title, (), [], _("There is no forecast to try it on yet: forecast a shift, then come back.")
+            )
         ]
     run, policy, notes = runs[0], active_policy(agency), []
     inputs = None
     if policy is None:
-        notes.append("Missions are not told: there is no active patrol policy.")
+        notes.append(_("Missions are not told: there is no active patrol policy."))
     else:
         try:
             inputs = preview_inputs(run, policy)
         except MissionsError as exc:
-            notes.append(f"Missions are not told: {exc}")
+            notes.append(_("Missions are not told: %(exc)s") % {"exc": exc})
     notes.insert(
         0,
-        f"Tried on the forecast of {run.shift}, {run.on:%Y-%m-%d}. Missions: how many a draw has on average.",
+        _("Tried on the forecast of %(shift)s, %(on)s. Missions: how many a draw has on average.")
+        % {"shift": run.shift, "on": f"{run.on:%Y-%m-%d}"},
     )
     return [Panel(title, COLUMNS, type_rows(run, changed, priorities, inputs, policy), "", notes=notes)]
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -66,9 +67,11 @@ class AreaIn(AreaJson):
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, dict) or data.get("type") not in ("Polygon", "MultiPolygon"):
-            raise serializers.ValidationError("Send a GeoJSON Polygon or MultiPolygon.")
+            raise serializers.ValidationError(_("Send a GeoJSON Polygon or MultiPolygon."))
         if _numbers(data.get("coordinates")) > 2 * MAX_POINTS:
-            raise serializers.ValidationError(f"Send at most {MAX_POINTS:,} points.")
+            raise serializers.ValidationError(
+                _("Send at most %(max_points)s points.") % {"max_points": f"{MAX_POINTS:,}"}
+            )
         return {"type": data["type"], "coordinates": data.get("coordinates")}
 
 
@@ -76,7 +79,7 @@ def _numbers(value: Any, depth: int = 0) -> int:
     if not isinstance(value, list):
         return 1
     if depth > 4:
-        raise serializers.ValidationError("These coordinates are nested too deeply.")
+        raise serializers.ValidationError(_("These coordinates are nested too deeply."))
     return sum(_numbers(part, depth + 1) for part in value)
 
 
@@ -86,7 +89,10 @@ class InstantField(serializers.DateTimeField):
     def to_internal_value(self, value: Any) -> dt.datetime:
         found = super().to_internal_value(value)
         if not FIRST_DATE.year <= found.year <= LAST_DATE.year:
-            raise serializers.ValidationError(f"Choose a year from {FIRST_DATE.year} to {LAST_DATE.year}.")
+            raise serializers.ValidationError(
+                _("Choose a year from %(year)s to %(year_2)s.")
+                % {"year": FIRST_DATE.year, "year_2": LAST_DATE.year}
+            )
         return found
 
 

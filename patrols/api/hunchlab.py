@@ -9,6 +9,7 @@ import numpy as np
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
@@ -82,7 +83,10 @@ def _window(request: Request, agency: Agency, kind: str) -> tuple[dt.datetime, d
     if not first <= last <= first + LONGEST_WINDOW:
         raise ValidationError(
             {
-                "detail": f"{kind}_from to {kind}_to must be 0 to {LONGEST_WINDOW.days} days long. Ask for a shorter period."
+                "detail": _(
+                    "%(kind)s_from to %(kind)s_to must be 0 to %(days)s days long. Ask for a shorter period."
+                )
+                % {"kind": kind, "days": LONGEST_WINDOW.days}
             }
         )
     return first, last
@@ -99,7 +103,10 @@ def _instant(text: str, agency: Agency, name: str) -> dt.datetime | None:
     read = parse_times([_MICROSECONDS.sub("", mended).strip()], date_format=ISO, zone=agency.time_zone)
     if read.status[0] != IS_READ:
         raise ValidationError(
-            {"detail": f"{name}: {text[:40]!r} is no time. Write it as 2026-03-14T16:00:00-05:00."}
+            {
+                "detail": _("%(name)s: %(text)s is no time. Write it as 2026-03-14T16:00:00-05:00.")
+                % {"name": name, "text": f"{text[:40]!r}"}
+            }
         )
     return dt.datetime.fromtimestamp(int(read.utc.astype(np.int64)[0]), dt.UTC)
 

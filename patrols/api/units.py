@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -203,8 +204,9 @@ class Departure(Timer):
             visit = visit_end(mission=mission, unit=unit, at=at)
             if visit is None:
                 raise MissionsError(
-                    f"No timer of {unit.call_sign} runs at mission {mission.number}.",
-                    next_step="arrive first, or record the visit as a whole.",
+                    _("No timer of %(call_sign)s runs at mission %(mission_number)s.")
+                    % {"call_sign": unit.call_sign, "mission_number": mission.number},
+                    next_step=_("arrive first, or record the visit as a whole."),
                 )
             return visit
 

@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from agencies.models import Agency
 from patrols.engine.design import DesignPolicy
@@ -15,114 +16,132 @@ class PatrolPolicy(models.Model):
     """How the agency allocates missions (DOMAIN §4). Plans freeze a copy of the active one."""
 
     class Unstaffed(models.TextChoices):
-        NEIGHBOURS = "neighbours", "Hand its missions to neighbouring beats"
-        DROP = "drop", "Drop its missions"
+        NEIGHBOURS = "neighbours", _("Hand its missions to neighbouring beats")
+        DROP = "drop", _("Drop its missions")
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     name = models.CharField(
-        max_length=60, default="Standard", help_text="To tell policies apart in plans and studies."
+        max_length=60, default="Standard", help_text=_("To tell policies apart in plans and studies.")
     )
     is_active = models.BooleanField(
-        default=True, help_text="New plans use the active policy. One per agency."
+        default=True, help_text=_("New plans use the active policy. One per agency.")
     )
     gamma = models.FloatField(
         default=1.0,
         validators=[MinValueValidator(0.0), MaxValueValidator(4.0)],
-        help_text="How strongly missions follow harm: probability grows with harm to this power. 0 ignores harm, 1 is "
-        "proportional, higher concentrates and becomes easier to predict.",
+        help_text=_(
+            "How strongly missions follow harm: probability grows with harm to this power. 0 ignores harm, 1 is "
+            "proportional, higher concentrates and becomes easier to predict."
+        ),
     )
     exploration = models.FloatField(
         default=0.15,
         validators=[MinValueValidator(0.01), MaxValueValidator(1.0)],
-        help_text="Share of each beat's missions spread evenly over all its cells, so that lower-risk areas receive "
-        "coverage and the forecast keeps being tested.",
+        help_text=_(
+            "Share of each beat's missions spread evenly over all its cells, so that lower-risk areas receive "
+            "coverage and the forecast keeps being tested."
+        ),
     )
     cap_max = models.FloatField(
         default=0.9,
         validators=[MinValueValidator(0.05), MaxValueValidator(0.9)],
-        help_text="No cell gets a mission with a higher probability than this: every cell can be left alone, which "
-        "is what impact is measured against.",
+        help_text=_(
+            "No cell gets a mission with a higher probability than this: every cell can be left alone, which "
+            "is what impact is measured against."
+        ),
     )
     visits_per_cell = models.PositiveSmallIntegerField(
         default=3,
         validators=[MinValueValidator(1), MaxValueValidator(6)],
-        help_text="Visits to each chosen box within the shift, where the units have time for them.",
+        help_text=_("Visits to each chosen box within the shift, where the units have time for them."),
     )
     min_spacing_minutes = models.PositiveSmallIntegerField(
         default=60,
         validators=[MaxValueValidator(240)],
-        help_text="Least minutes between the starts of two visits to the same box.",
+        help_text=_("Least minutes between the starts of two visits to the same box."),
     )
     travel_minutes = models.PositiveSmallIntegerField(
         default=5,
         validators=[MaxValueValidator(60)],
-        help_text="Minutes kept free between two boxes of the same unit.",
+        help_text=_("Minutes kept free between two boxes of the same unit."),
     )
     dose_min_minutes = models.PositiveSmallIntegerField(
         default=10,
         validators=[MinValueValidator(5), MaxValueValidator(60)],
-        help_text="Shortest recommended visit.",
+        help_text=_("Shortest recommended visit."),
     )
     dose_max_minutes = models.PositiveSmallIntegerField(
         default=16,
         validators=[MinValueValidator(5), MaxValueValidator(60)],
-        help_text="Longest recommended visit. 10–16 minutes follows Koper (1995).",
+        help_text=_("Longest recommended visit. 10–16 minutes follows Koper (1995)."),
     )
     cooldown_days = models.FloatField(
         default=2.0,
         validators=[MinValueValidator(0.0), MaxValueValidator(60.0)],
-        help_text="Days after a planned mission during which the box's highest probability is lowered. 0 switches it "
-        "off.",
+        help_text=_(
+            "Days after a planned mission during which the box's highest probability is lowered. 0 switches it "
+            "off."
+        ),
     )
     cooldown_factor = models.FloatField(
         default=0.5,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
-        help_text="What is left of the highest probability right after a mission, growing back evenly to the whole.",
+        help_text=_(
+            "What is left of the highest probability right after a mission, growing back evenly to the whole."
+        ),
     )
     saturation_window_days = models.PositiveSmallIntegerField(
         default=7,
         validators=[MinValueValidator(1), MaxValueValidator(120)],
-        help_text="Length of the rolling window over which planned minutes are added up.",
+        help_text=_("Length of the rolling window over which planned minutes are added up."),
     )
     saturation_soft_minutes = models.PositiveIntegerField(
         default=240,
-        help_text="Planned minutes in the window from which a box's highest probability begins to fall.",
+        help_text=_("Planned minutes in the window from which a box's highest probability begins to fall."),
     )
     saturation_hard_minutes = models.PositiveIntegerField(
         default=480,
-        help_text="Planned minutes in the window that no box may exceed: without room for one more mission it is no "
-        "candidate.",
+        help_text=_(
+            "Planned minutes in the window that no box may exceed: without room for one more mission it is no "
+            "candidate."
+        ),
     )
 
     unstaffed = models.CharField(
         max_length=10,
         choices=Unstaffed,
         default=Unstaffed.NEIGHBOURS,
-        verbose_name="a beat without a unit",
-        help_text="What becomes of its missions: units of the beats beside it share them and the least harmful are "
-        "dropped, or all are dropped. The plan's log names each.",
+        verbose_name=_("a beat without a unit"),
+        help_text=_(
+            "What becomes of its missions: units of the beats beside it share them and the least harmful are "
+            "dropped, or all are dropped. The plan's log names each."
+        ),
     )
     replans_max = models.PositiveSmallIntegerField(
         default=2,
         validators=[MaxValueValidator(6)],
-        verbose_name="decisions during a shift",
-        help_text="How often at most a gunfire alert or a supervisor may have missions drawn anew for what is left of a "
-        "shift. 0 switches it off.",
+        verbose_name=_("decisions during a shift"),
+        help_text=_(
+            "How often at most a gunfire alert or a supervisor may have missions drawn anew for what is left of a "
+            "shift. 0 switches it off."
+        ),
     )
     replan_missions_max = models.PositiveSmallIntegerField(
         default=3,
         validators=[MinValueValidator(1), MaxValueValidator(40)],
-        verbose_name="missions per decision",
-        help_text="How many missions one decision during a shift may add at most.",
+        verbose_name=_("missions per decision"),
+        help_text=_("How many missions one decision during a shift may add at most."),
     )
     replans_on_gunfire = models.BooleanField(
         default=False,
-        verbose_name="decide anew after gunfire",
-        help_text="Let a gunfire alert during a shift start such a decision by itself, as a draft for the supervisor.",
+        verbose_name=_("decide anew after gunfire"),
+        help_text=_(
+            "Let a gunfire alert during a shift start such a decision by itself, as a draft for the supervisor."
+        ),
     )
 
     class Meta:
-        verbose_name_plural = "patrol policies"
+        verbose_name_plural = _("patrol policies")
         constraints = [
             models.UniqueConstraint(
                 fields=["agency"], condition=Q(is_active=True), name="one_active_policy_per_agency"

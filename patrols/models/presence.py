@@ -2,6 +2,8 @@
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, Beat, Shift, Unit
 from forecasting.models import Grid
@@ -16,7 +18,7 @@ class PresenceAccount(models.Model):
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     shift = models.ForeignKey(Shift, on_delete=models.CASCADE)
-    on = models.DateField(help_text="The local date on which the shift starts.")
+    on = models.DateField(help_text=gettext_lazy("The local date on which the shift starts."))
     period_to = models.DateTimeField()
     next_at = models.DateTimeField(null=True, blank=True, db_index=True)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -24,7 +26,7 @@ class PresenceAccount(models.Model):
     counts = models.JSONField(
         default=dict,
         blank=True,
-        help_text="What was read, mended and contradicted; minutes by source.",
+        help_text=gettext_lazy("What was read, mended and contradicted; minutes by source."),
     )
 
     class Meta:
@@ -34,7 +36,7 @@ class PresenceAccount(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Presence in {self.shift} {self.on:%Y-%m-%d}"
+        return _("Presence in %(shift)s %(on)s") % {"shift": self.shift, "on": f"{self.on:%Y-%m-%d}"}
 
 
 class Presence(models.Model):
@@ -45,10 +47,10 @@ class Presence(models.Model):
     """
 
     class Source(models.TextChoices):
-        AVL = "avl", "Vehicle location"
-        TIMER = "timer", "Officer's timer"
-        CAD = "cad", "Dispatch record"
-        MANUAL = "manual", "Entered by hand"
+        AVL = "avl", gettext_lazy("Vehicle location")
+        TIMER = "timer", gettext_lazy("Officer's timer")
+        CAD = "cad", gettext_lazy("Dispatch record")
+        MANUAL = "manual", gettext_lazy("Entered by hand")
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE, db_index=False)
     account = models.ForeignKey(PresenceAccount, on_delete=models.CASCADE, related_name="presences")
@@ -57,7 +59,9 @@ class Presence(models.Model):
     plan = models.ForeignKey(MissionPlan, null=True, on_delete=models.SET_NULL, related_name="+")
     grid = models.ForeignKey(Grid, on_delete=models.CASCADE, related_name="+")
     beat = models.ForeignKey(Beat, null=True, on_delete=models.SET_NULL, related_name="+")
-    cell_id = models.BigIntegerField(help_text="Stable id of the cell in the grid (row × columns + column).")
+    cell_id = models.BigIntegerField(
+        help_text=gettext_lazy("Stable id of the cell in the grid (row × columns + column).")
+    )
     arrived_at = models.DateTimeField()
     left_at = models.DateTimeField()
     source = models.CharField(max_length=8, choices=Source)
@@ -75,4 +79,8 @@ class Presence(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.minutes:.1f} minutes in cell {self.cell_id} ({self.source})"
+        return _("%(minutes)s minutes in cell %(cell_id)s (%(source)s)") % {
+            "minutes": f"{self.minutes:.1f}",
+            "cell_id": self.cell_id,
+            "source": self.source,
+        }

@@ -4,6 +4,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, Shift
 from forecasting.models import ForecastRun
@@ -19,24 +21,30 @@ class PlanSchedule(models.Model):
         null=True,
         blank=True,
         on_delete=models.CASCADE,
-        help_text="Only for this shift. Empty: for all others.",
+        help_text=gettext_lazy("Only for this shift. Empty: for all others."),
     )
-    is_on = models.BooleanField(default=True, help_text="Off: shifts are planned when somebody asks for it.")
+    is_on = models.BooleanField(
+        default=True, help_text=gettext_lazy("Off: shifts are planned when somebody asks for it.")
+    )
     lead_minutes = models.PositiveSmallIntegerField(
         default=120,
         validators=[MinValueValidator(5), MaxValueValidator(2880)],
-        help_text="Minutes before the shift's start at which it is forecast and planned.",
+        help_text=gettext_lazy("Minutes before the shift's start at which it is forecast and planned."),
     )
     refresh_minutes = models.PositiveSmallIntegerField(
         default=0,
         validators=[MaxValueValidator(1440)],
-        help_text="Forecast and plan anew every so many minutes until the shift starts, as long as the plan is a draft. "
-        "0: once. Less than 15 is taken as 15.",
+        help_text=gettext_lazy(
+            "Forecast and plan anew every so many minutes until the shift starts, as long as the plan is a draft. "
+            "0: once. Less than 15 is taken as 15."
+        ),
     )
     publishes = models.BooleanField(
         default=False,
-        help_text="Publish the plan by itself when the shift starts and nobody has published one. Off: a supervisor "
-        "publishes.",
+        help_text=gettext_lazy(
+            "Publish the plan by itself when the shift starts and nobody has published one. Off: a supervisor "
+            "publishes."
+        ),
     )
 
     class Meta:
@@ -48,16 +56,19 @@ class PlanSchedule(models.Model):
                 fields=["agency"],
                 condition=Q(shift__isnull=True),
                 name="one_schedule_for_all_shifts",
-                violation_error_message="There is a schedule for all shifts already.",
+                violation_error_message=gettext_lazy("There is a schedule for all shifts already."),
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.shift or 'All shifts'}: {self.lead_minutes} minutes before"
+        return _("%(shift)s: %(lead_minutes)s minutes before") % {
+            "shift": self.shift or _("All shifts"),
+            "lead_minutes": self.lead_minutes,
+        }
 
     def clean(self) -> None:
         if self.shift and self.shift.agency_id != self.agency_id:
-            raise ValidationError({"shift": "This shift belongs to another agency."})
+            raise ValidationError({"shift": _("This shift belongs to another agency.")})
 
 
 class ShiftPlanning(models.Model):
@@ -68,23 +79,25 @@ class ShiftPlanning(models.Model):
     """
 
     class State(models.TextChoices):
-        QUEUED = "queued", "Queued"
-        RUNNING = "running", "Running"
-        DONE = "done", "Done"
-        FAILED = "failed", "Failed"
+        QUEUED = "queued", gettext_lazy("Queued")
+        RUNNING = "running", gettext_lazy("Running")
+        DONE = "done", gettext_lazy("Done")
+        FAILED = "failed", gettext_lazy("Failed")
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     shift = models.ForeignKey(Shift, on_delete=models.CASCADE)
-    on = models.DateField(help_text="The local date on which the shift starts.")
-    round = models.PositiveSmallIntegerField(default=0, help_text="0 is the first; later ones are refreshes.")
+    on = models.DateField(help_text=gettext_lazy("The local date on which the shift starts."))
+    round = models.PositiveSmallIntegerField(
+        default=0, help_text=gettext_lazy("0 is the first; later ones are refreshes.")
+    )
     due_at = models.DateTimeField()
     state = models.CharField(max_length=8, choices=State, default=State.QUEUED)
     attempts = models.PositiveSmallIntegerField(default=0)
-    claimed_at = models.DateTimeField(null=True, help_text="The worker's last sign of life.")
+    claimed_at = models.DateTimeField(null=True, help_text=gettext_lazy("The worker's last sign of life."))
     finished_at = models.DateTimeField(null=True)
     forecast_run = models.ForeignKey(ForecastRun, null=True, on_delete=models.SET_NULL, related_name="+")
     plan = models.ForeignKey(MissionPlan, null=True, on_delete=models.SET_NULL, related_name="+")
-    message = models.TextField(blank=True, help_text="Why there is no plan, and the next step.")
+    message = models.TextField(blank=True, help_text=gettext_lazy("Why there is no plan, and the next step."))
 
     class Meta:
         ordering = ["-due_at"]
@@ -96,4 +109,8 @@ class ShiftPlanning(models.Model):
         indexes = [models.Index(fields=["state", "due_at"], name="planning_by_state")]
 
     def __str__(self) -> str:
-        return f"{self.shift} {self.on:%Y-%m-%d}, round {self.round}"
+        return _("%(shift)s %(on)s, round %(round)s") % {
+            "shift": self.shift,
+            "on": f"{self.on:%Y-%m-%d}",
+            "round": self.round,
+        }

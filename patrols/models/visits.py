@@ -3,6 +3,8 @@
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, Unit, User
 from patrols.models.plans import Mission
@@ -25,9 +27,9 @@ class Engagement(models.Model):
     """One visit of a unit to a mission. Written by ``patrols.services.engagement_record`` only."""
 
     class Source(models.TextChoices):
-        TIMER = "timer", "Officer's timer"
-        MANUAL = "manual", "Entered by hand"
-        AVL = "avl", "Vehicle location"
+        TIMER = "timer", gettext_lazy("Officer's timer")
+        MANUAL = "manual", gettext_lazy("Entered by hand")
+        AVL = "avl", gettext_lazy("Vehicle location")
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     mission = models.ForeignKey(Mission, on_delete=models.CASCADE, related_name="engagements")
@@ -59,7 +61,7 @@ class Engagement(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.unit} at {self.mission}"
+        return _("%(unit)s at %(mission)s") % {"unit": self.unit, "mission": self.mission}
 
     @property
     def minutes(self) -> float | None:

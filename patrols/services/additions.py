@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.engine.geometry import polygon_from_geojson
 from agencies.models import Agency, CrimeType, Shift, User
@@ -78,6 +79,6 @@ def _end(row: Addition | Suppression, actor: User, action: str) -> None:
     row.starts_at, row.expires_at = min(row.starts_at, now - dt.timedelta(seconds=1)), now
     alive = type(row)._default_manager.filter(pk=row.pk, expires_at__gt=now)
     if alive.update(starts_at=row.starts_at, expires_at=now) != 1:
-        raise MissionsError("This has ended already.", next_step="reload the page.")
+        raise MissionsError(_("This has ended already."), next_step=_("reload the page."))
     audit_record(agency=row.agency, actor=actor, action=action, subject=row.reason, detail={"row": row.pk})
     boards_nudge(row.agency_id)

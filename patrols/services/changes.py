@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency, Beat, CrimeType, User
 from agencies.services import audit_record
@@ -49,7 +50,7 @@ def mission_move(*, mission: Mission, starts: Sequence[dt.datetime], reason: str
     another unit in it then, a visit moved into the past, a withdrawn mission, or outside the person's districts.
     """
     check_district(mission.agency, actor, mission.beat)
-    check_reason(reason, "moved")
+    check_reason(reason, _("A mission is moved only with a reason."))
     ordered = sorted(start.astimezone(dt.UTC) for start in starts)
     _check_starts(mission, ordered)
     check_box_free(mission.plan, mission.cell_id, ordered, mission.dose_minutes, but=mission.pk)
@@ -61,7 +62,7 @@ def mission_move(*, mission: Mission, starts: Sequence[dt.datetime], reason: str
         moved_by=actor,
     )
     if won != 1:
-        raise MissionsError("This mission is withdrawn.", next_step="add another one instead.")
+        raise MissionsError(_("This mission is withdrawn."), next_step=_("add another one instead."))
     mission.refresh_from_db(fields=["moved_starts", "moved_at", "moved_reason", "moved_by"])
     audit_record(
         agency=mission.agency,
@@ -79,23 +80,25 @@ def _check_starts(mission: Mission, starts: list[dt.datetime]) -> None:
     known = [dt.datetime.fromisoformat(text) for text in mission.current_starts]
     if len(starts) != len(known):
         raise MissionsError(
-            f"This mission has {len(known)} visits, not {len(starts)}.",
-            next_step="give a time for each visit.",
+            _("This mission has %(count)s visits, not %(count_2)s.")
+            % {"count": len(known), "count_2": len(starts)},
+            next_step=_("give a time for each visit."),
         )
     dose, spacing = dt.timedelta(minutes=mission.dose_minutes), spacing_of(mission)
     if starts[0] < plan.period_from or starts[-1] + dose > plan.period_to:
         raise MissionsError(
-            "A visit would lie outside the shift.",
-            next_step="choose times within the shift, its end included.",
+            _("A visit would lie outside the shift."),
+            next_step=_("choose times within the shift, its end included."),
         )
     if any(later - earlier < spacing for earlier, later in pairwise(starts)):
         raise MissionsError(
-            f"Two visits would start less than {round(spacing.total_seconds() / 60)} minutes apart.",
-            next_step="keep them further apart; Admin → Patrol policies sets the least spacing.",
+            _("Two visits would start less than %(minutes)s minutes apart.")
+            % {"minutes": round(spacing.total_seconds() / 60)},
+            next_step=_("keep them further apart; Admin → Patrol policies sets the least spacing."),
         )
     # The record of a shift that is over may be put right; a running one cannot be changed backwards.
     if now < plan.period_to and any(start < now and start not in known for start in starts):
-        raise MissionsError("A visit would start in the past.", next_step="choose a time from now on.")
+        raise MissionsError(_("A visit would start in the past."), next_step=_("choose a time from now on."))
 
 
 @transaction.atomic
@@ -149,15 +152,16 @@ def missions_add(
     """
     if plan.grid is None:
         raise MissionsError(
-            "This plan is not drawn yet.", next_step="wait for it, or look at its error and plan again."
+            _("This plan is not drawn yet."), next_step=_("wait for it, or look at its error and plan again.")
         )
     cells = cells_of_area(GridSpec.from_bytes(bytes(plan.grid.spec)), area)
     if not cells:
-        raise MissionsError("This place lies in no beat.", next_step="choose a cell inside a beat.")
+        raise MissionsError(_("This place lies in no beat."), next_step=_("choose a cell inside a beat."))
     if len(cells) > MOST_CELLS:
         raise MissionsError(
-            f"The box holds {len(cells)} cells; at most {MOST_CELLS} can be added at once.",
-            next_step="draw a smaller box.",
+            _("The box holds %(count)s cells; at most %(most_cells)s can be added at once.")
+            % {"count": len(cells), "most_cells": MOST_CELLS},
+            next_step=_("draw a smaller box."),
         )
     return [
         mission_add(
@@ -204,7 +208,7 @@ def area_suppress(
 
     Missions with a visit already stay. Raises as ``suppression_create`` and ``mission_withdraw`` do; then nothing changes.
     """
-    check_reason(reason, "withdrawn")
+    check_reason(reason, _("A mission is withdrawn only with a reason."))
     suppression = suppression_create(
         agency=agency, beat=beat, geometry=geometry, reason=reason, expires_at=expires_at, actor=actor
     )

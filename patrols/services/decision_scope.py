@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency, Shift, User
 from agencies.selectors import district_ids_of
@@ -82,8 +83,8 @@ def decision_scope(
     chosen = [replace(row, k=int(k)) for row, k in zip(beats, given, strict=True) if k > 0]
     if not chosen:
         raise MissionsError(
-            "No beat that was asked for has both a unit on duty and a free box.",
-            next_step="name other beats, put a unit on duty there, or end a suppression.",
+            _("No beat that was asked for has both a unit on duty and a free box."),
+            next_step=_("name other beats, put a unit on duty there, or end a suppression."),
         )
     lines = [f"Decision {plan.decision}: {_shares(chosen)}."]
     if idle := [row.beat.code for row in beats if row.k == 0 and wanted is not None]:
@@ -100,8 +101,10 @@ def _check_grid(plan: MissionPlan, spec: GridSpec) -> None:
     )
     if published.exclude(grid__hash=spec.hash).exists():
         raise MissionsError(
-            "The grid was built anew since this shift's plan was drawn: a decision could not tell which boxes are taken.",
-            next_step="add single missions on the shift map.",
+            _(
+                "The grid was built anew since this shift's plan was drawn: a decision could not tell which boxes are taken."
+            ),
+            next_step=_("add single missions on the shift map."),
         )
 
 
@@ -112,30 +115,31 @@ def _shares(chosen: Iterable[BeatCapacity]) -> str:
 def decision_check_publish(plan: MissionPlan, actor: User | None, now: dt.datetime) -> None:
     """Raise ``MissionsError`` where a decision's draft cannot become part of the shift's plan any more. Four queries."""
     if now >= plan.period_to:
-        raise MissionsError("This shift is over.", next_step="plan the next one.")
+        raise MissionsError(_("This shift is over."), next_step=_("plan the next one."))
     same = MissionPlan.objects.filter(
         agency=plan.agency, shift=plan.shift, on=plan.on, state=MissionPlan.State.PUBLISHED
     )
     numbers = set(same.select_for_update().values_list("decision", flat=True))
     if 0 not in numbers:
         raise MissionsError(
-            "The shift's own plan is not published.", next_step="publish it first, or draw it again."
+            _("The shift's own plan is not published."), next_step=_("publish it first, or draw it again.")
         )
     if plan.decision in numbers:
         raise MissionsError(
-            f"Decision {plan.decision} of this shift is published already.",
-            next_step="decide anew: the draw must know what was sent since.",
+            _("Decision %(decision)s of this shift is published already.") % {"decision": plan.decision},
+            next_step=_("decide anew: the draw must know what was sent since."),
         )
     missions = list(Mission.objects.filter(plan=plan).values_list("cell_id", "number", "beat__district_id"))
     own = district_ids_of(plan.agency, actor) if actor else frozenset()
     if own and any(district not in own for _, _, district in missions):
         raise MissionsError(
-            "This decision reaches outside your districts.",
-            next_step="ask a supervisor of the other district, or decide for your own beats.",
+            _("This decision reaches outside your districts."),
+            next_step=_("ask a supervisor of the other district, or decide for your own beats."),
         )
     taken = open_cells(plan.agency, plan.shift, plan.on, at=plan.period_from)
     if doubled := [number for cell, number, _ in missions if cell in taken]:
         raise MissionsError(
-            f"Somebody has sent a mission to the box of mission {doubled[0]} since this was drawn.",
-            next_step="decide anew: two units would stand in one box.",
+            _("Somebody has sent a mission to the box of mission %(doubled)s since this was drawn.")
+            % {"doubled": doubled[0]},
+            next_step=_("decide anew: two units would stand in one box."),
         )

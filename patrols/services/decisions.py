@@ -7,6 +7,8 @@ import secrets
 import numpy as np
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.engine.free_text import text_about_person
 from agencies.models import Agency, Beat, Shift, User
@@ -25,7 +27,7 @@ from patrols.services.live import boards_nudge
 from patrols.services.plans import CODE_VERSION, plan_missions
 
 logger = logging.getLogger(__name__)
-POLICY = "Admin → Patrol policies"
+POLICY = gettext_lazy("Admin → Patrol policies")
 MINUTE = dt.timedelta(minutes=1)
 
 
@@ -152,28 +154,34 @@ def _check_allowed(
     """Return the decision's number, or raise ``MissionsError`` that names what stands against it."""
     if policy is None:
         raise MissionsError(
-            f"Agency “{agency.slug}” has no active patrol policy.", next_step=f"{POLICY} → Add."
+            _("Agency “%(agency_slug)s” has no active patrol policy.") % {"agency_slug": agency.slug},
+            next_step=_("%(policy)s → Add.") % {"policy": POLICY},
         )
     if policy.replans_max == 0:
         raise MissionsError(
-            "Decisions during a shift are switched off.",
-            next_step=f"{POLICY}: raise “decisions during a shift”, or add single missions on the shift map.",
+            _("Decisions during a shift are switched off."),
+            next_step=_(
+                "%(policy)s: raise “decisions during a shift”, or add single missions on the shift map."
+            )
+            % {"policy": POLICY},
         )
     if not 1 <= missions <= policy.replan_missions_max:
         raise MissionsError(
-            f"A decision may ask for 1 to {policy.replan_missions_max} missions, not {missions}.",
-            next_step=f"ask for fewer, or {POLICY}: raise “missions per decision”.",
+            _("A decision may ask for 1 to %(replan_missions_max)s missions, not %(missions)s.")
+            % {"replan_missions_max": policy.replan_missions_max, "missions": missions},
+            next_step=_("ask for fewer, or %(policy)s: raise “missions per decision”.") % {"policy": POLICY},
         )
     if not starts <= at < period_to:
         raise MissionsError(
-            f"{shift} of {on:%Y-%m-%d} is not running.",
-            next_step="before a shift, draw its plan again; after it, plan the next one.",
+            _("%(shift)s of %(on)s is not running.") % {"shift": shift, "on": f"{on:%Y-%m-%d}"},
+            next_step=_("before a shift, draw its plan again; after it, plan the next one."),
         )
     left = int((period_to - period_from) / MINUTE)
     if left < policy.dose_max_minutes:
         raise MissionsError(
-            f"{left} minutes of this shift are left, less than one visit of {policy.dose_max_minutes} minutes.",
-            next_step="plan the next shift.",
+            _("%(left)s minutes of this shift are left, less than one visit of %(dose_max_minutes)s minutes.")
+            % {"left": left, "dose_max_minutes": policy.dose_max_minutes},
+            next_step=_("plan the next shift."),
         )
     published = MissionPlan.objects.filter(
         agency=agency, shift=shift, on=on, state=MissionPlan.State.PUBLISHED
@@ -181,23 +189,27 @@ def _check_allowed(
     numbers: set[int] = set(published.values_list("decision", flat=True))
     if 0 not in numbers:
         raise MissionsError(
-            "No plan of this shift is published yet.",
-            next_step="publish its plan first; until then it can be drawn again as a whole.",
+            _("No plan of this shift is published yet."),
+            next_step=_("publish its plan first; until then it can be drawn again as a whole."),
         )
     if len(numbers) - 1 >= policy.replans_max:
         raise MissionsError(
-            f"This shift has had its {policy.replans_max} decisions.",
-            next_step=f"add single missions on the shift map, or {POLICY}: raise “decisions during a shift”.",
+            _("This shift has had its %(replans_max)s decisions.") % {"replans_max": policy.replans_max},
+            next_step=_(
+                "add single missions on the shift map, or %(policy)s: raise “decisions during a shift”."
+            )
+            % {"policy": POLICY},
         )
     return max(numbers) + 1
 
 
 def _check_reason(reason: str) -> None:
     if not reason.strip():
-        raise MissionsError("A decision needs its reason.", next_step="write why in a few words.")
+        raise MissionsError(_("A decision needs its reason."), next_step=_("write why in a few words."))
     if about := text_about_person(reason):
         raise MissionsError(
-            f"The reason seems to hold {about}, which is never kept.", next_step="write about the place only."
+            _("The reason seems to hold %(about)s, which is never kept.") % {"about": about},
+            next_step=_("write about the place only."),
         )
 
 
@@ -209,17 +221,17 @@ def _own_beats(agency: Agency, actor: User | None, beats: list[Beat] | None) -> 
         return sorted(rows.values_list("pk", flat=True)) if own else None
     if not beats:
         raise MissionsError(
-            "No beat was named.", next_step="name at least one, or leave the choice to the forecast."
+            _("No beat was named."), next_step=_("name at least one, or leave the choice to the forecast.")
         )
     for beat in beats:
         if beat.agency_id != agency.pk:
             raise MissionsError(
-                "This beat belongs to another agency.", next_step="choose one of your own beats."
+                _("This beat belongs to another agency."), next_step=_("choose one of your own beats.")
             )
         if own and beat.district_id not in own:
             raise MissionsError(
-                f"{beat} lies outside your districts.",
-                next_step="name your own beats, or ask a supervisor of its district.",
+                _("%(beat)s lies outside your districts.") % {"beat": beat},
+                next_step=_("name your own beats, or ask a supervisor of its district."),
             )
     return sorted(beat.pk for beat in beats)
 
@@ -230,11 +242,15 @@ def plan_dismiss(*, plan: MissionPlan, actor: User) -> None:
     Raises ``MissionsError`` for the shift's own plan, and for one that is no draft any more.
     """
     if plan.decision == 0:
-        raise MissionsError("The shift's own plan is not dismissed.", next_step="draw it again instead.")
+        raise MissionsError(
+            _("The shift's own plan is not dismissed."), next_step=_("draw it again instead.")
+        )
     with transaction.atomic():
         rows = MissionPlan.objects.filter(pk=plan.pk, state=MissionPlan.State.DRAFT)
         if rows.update(state=MissionPlan.State.SUPERSEDED) != 1:
-            raise MissionsError("This decision is no longer a draft.", next_step="reload the shift map.")
+            raise MissionsError(
+                _("This decision is no longer a draft."), next_step=_("reload the shift map.")
+            )
         audit_record(agency=plan.agency, actor=actor, action="decision dismissed", subject=str(plan))
         boards_nudge(plan.agency_id)
     plan.refresh_from_db()
@@ -316,7 +332,7 @@ def _running_shift(agency: Agency, now: dt.datetime) -> tuple[Shift, dt.date] | 
         shift, on = current_or_next_shift_instance(agency, now)
     except MissionsError:
         return None
-    starts, _ = shift_instance_of(agency, shift, on)
+    starts, _ends = shift_instance_of(agency, shift, on)
     return (shift, on) if starts <= now else None
 
 

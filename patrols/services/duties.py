@@ -4,6 +4,7 @@ import datetime as dt
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency, Beat, Shift, Unit, User
 from agencies.selectors import district_ids_of, shift_instance_of
@@ -18,7 +19,8 @@ def _check_own(agency: Agency, actor: User, unit: Unit, beat: Beat | None) -> No
     for place in (unit.beat, beat):
         if own and place is not None and place.district_id not in own:
             raise MissionsError(
-                f"{place} lies outside your districts.", next_step="ask a supervisor of its district."
+                _("%(place)s lies outside your districts.") % {"place": place},
+                next_step=_("ask a supervisor of its district."),
             )
 
 

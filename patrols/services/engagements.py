@@ -4,6 +4,7 @@ import datetime as dt
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from agencies.models import Unit, User
 from missions_project.lib.errors import MissionsError
@@ -65,7 +66,9 @@ def engagement_arrive(
 def engagement_leave(*, engagement: Engagement, at: dt.datetime) -> Engagement:
     """Stop the timer. A second press changes nothing. Raises ``MissionsError`` for a departure before the arrival."""
     if at < engagement.arrived_at:
-        raise MissionsError("The departure lies before the arrival.", next_step="check the phone's clock.")
+        raise MissionsError(
+            _("The departure lies before the arrival."), next_step=_("check the phone's clock.")
+        )
     if Engagement.objects.filter(pk=engagement.pk, left_at__isnull=True).update(left_at=at):
         presence_recount(mission=engagement.mission)
     boards_nudge(engagement.agency_id)

@@ -2,6 +2,8 @@
 
 import datetime as dt
 
+from django.utils.translation import gettext as _
+
 from agencies.models import Agency, Shift, User
 from agencies.selectors import shift_instance_of
 from agencies.services import audit_record
@@ -18,7 +20,7 @@ def hand_over_write(*, agency: Agency, shift: Shift, on: dt.date, text: str, act
     """
     shift_instance_of(agency, shift, on)
     if not text.strip():
-        raise MissionsError("The note is empty.", next_step="write what the next shift should know.")
+        raise MissionsError(_("The note is empty."), next_step=_("write what the next shift should know."))
     note = HandOverNote(agency=agency, shift=shift, on=on, text=text.strip(), author=actor)
     note.full_clean()
     note.save()

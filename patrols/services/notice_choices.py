@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.models import Membership
 from agencies.services import audit_record
@@ -33,8 +34,8 @@ def notice_choice_set(
     _check_address(url)
     if by_email and not membership.user.email:
         raise MissionsError(
-            "Your account has no e-mail address.",
-            next_step="ask your administrator to enter it (Admin → Users).",
+            _("Your account has no e-mail address."),
+            next_step=_("ask your administrator to enter it (Admin → Users)."),
         )
     choice = NoticeChoice.objects.select_for_update().filter(membership=membership).first() or NoticeChoice(
         agency=membership.agency, membership=membership
@@ -55,7 +56,7 @@ def notice_choice_set(
 def notice_secret_renew(*, choice: NoticeChoice) -> str:
     """Replace the web-hook's secret and return the new one: to be shown once. Raises ``MissionsError`` without a web-hook."""
     if not choice.webhook_url:
-        raise MissionsError("There is no web-hook.", next_step="enter its address first.")
+        raise MissionsError(_("There is no web-hook."), next_step=_("enter its address first."))
     secret = _new_secret(choice)
     choice.changed_at = timezone.now()
     choice.save(update_fields=["webhook_secret", "changed_at"])
@@ -79,12 +80,12 @@ def _check_address(url: str) -> None:
         parts, host, plain = urlsplit(""), "", False
     if parts.username is not None or not host or not (parts.scheme == "https" or plain):
         raise MissionsError(
-            "This is no address of a web-hook.",
-            next_step="enter one that begins with https://, without user and password.",
+            _("This is no address of a web-hook."),
+            next_step=_("enter one that begins with https://, without user and password."),
         )
     if plain and host not in settings.NOTICE_PRIVATE_HOSTS:
         raise MissionsError(
-            "A web-hook needs encryption.", next_step="enter an address that begins with https://."
+            _("A web-hook needs encryption."), next_step=_("enter an address that begins with https://.")
         )
 
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.http import Fetcher, FetchPolicy
@@ -56,7 +57,7 @@ def subject(row: NoticeDelivery) -> str:
 def _send_email(row: NoticeDelivery) -> None:
     address = row.choice.membership.user.email
     if not (row.choice.by_email and address):
-        raise MissionsError("This person takes no e-mail any more.", next_step="nothing.")
+        raise MissionsError(_("This person takes no e-mail any more."), next_step=_("nothing."))
     lines = [
         f"{subject(row)}.",
         "",
@@ -92,7 +93,7 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
 def _send_webhook(row: NoticeDelivery) -> None:
     choice = row.choice
     if not choice.webhook_url:
-        raise MissionsError("This person has no web-hook any more.", next_step="nothing.")
+        raise MissionsError(_("This person has no web-hook any more."), next_step=_("nothing."))
     secret = unseal(choice.webhook_secret, installation_keys(), NOTICES).get("secret", "")
     body, timestamp = webhook_body(row), str(int(timezone.now().timestamp()))
     headers = {

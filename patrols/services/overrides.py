@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import shapely
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.engine.free_text import text_about_person
 from agencies.engine.geometry import polygon_from_geojson
@@ -30,8 +31,8 @@ def check_district(agency: Agency, actor: User, beat: Beat) -> None:
     own = district_ids_of(agency, actor)
     if own and beat.district_id not in own:
         raise MissionsError(
-            f"{beat} lies outside your districts.",
-            next_step="ask a supervisor of its district, or your administrator (Admin → Memberships).",
+            _("%(beat)s lies outside your districts.") % {"beat": beat},
+            next_step=_("ask a supervisor of its district, or your administrator (Admin → Memberships)."),
         )
 
 
@@ -44,18 +45,22 @@ def check_area(agency: Agency, actor: User, area: shapely.Geometry) -> None:
     within = shapely.union_all([polygon_from_geojson(outline) for outline in outlines])
     if not shapely.buffer(within, _EDGE_DEGREES).covers(area):
         raise MissionsError(
-            "This area reaches outside your districts.",
-            next_step="draw it smaller, or ask a supervisor of the other district.",
+            _("This area reaches outside your districts."),
+            next_step=_("draw it smaller, or ask a supervisor of the other district."),
         )
 
 
-def check_reason(reason: str, what: str) -> None:
+def check_reason(reason: str, needed: str) -> None:
     """Raise ``MissionsError`` without a reason, or with one about a person: reasons are printed, exported and kept."""
     if not reason.strip():
-        raise MissionsError(f"A mission is {what} only with a reason.", next_step="write why in a few words.")
+        raise MissionsError(
+            needed,
+            next_step=_("write why in a few words."),
+        )
     if about := text_about_person(reason):
         raise MissionsError(
-            f"The reason seems to hold {about}, which is never kept.", next_step="write about the place only."
+            _("The reason seems to hold %(about)s, which is never kept.") % {"about": about},
+            next_step=_("write about the place only."),
         )
 
 
@@ -63,7 +68,9 @@ def tell_change(mission: Mission, how: str) -> None:
     """Tell whoever wants to hear of changes, in the transaction of the change; open boards look again."""
     boards_nudge(mission.agency_id)
     notice_record(
-        plan=mission.plan, event=NoticeDelivery.Event.CHANGED, what=f"Mission {mission.number} {how}."
+        plan=mission.plan,
+        event=NoticeDelivery.Event.CHANGED,
+        what=f"Mission {mission.number} {how}.",
     )
 
 
@@ -74,7 +81,9 @@ def mission_assign(*, mission: Mission, unit: Unit | None, actor: User) -> None:
     if unit is None:
         Assignment.objects.filter(mission=mission).delete()
     elif unit.agency_id != mission.agency_id:
-        raise MissionsError("This unit belongs to another agency.", next_step="choose one of your own units.")
+        raise MissionsError(
+            _("This unit belongs to another agency."), next_step=_("choose one of your own units.")
+        )
     else:
         Assignment.objects.update_or_create(
             mission=mission,
@@ -102,12 +111,12 @@ def mission_withdraw(*, mission: Mission, reason: str, actor: User) -> None:
     Raises ``MissionsError`` without a reason, outside the person's districts, or if it is withdrawn already.
     """
     check_district(mission.agency, actor, mission.beat)
-    check_reason(reason, "withdrawn")
+    check_reason(reason, _("A mission is withdrawn only with a reason."))
     won = Mission.objects.filter(pk=mission.pk, withdrawn_at__isnull=True).update(
         withdrawn_at=timezone.now(), withdrawn_reason=reason.strip()[:300], withdrawn_by=actor
     )
     if won != 1:
-        raise MissionsError("This mission is already withdrawn.", next_step="reload the shift map.")
+        raise MissionsError(_("This mission is already withdrawn."), next_step=_("reload the shift map."))
     audit_record(
         agency=mission.agency,
         actor=actor,
@@ -136,21 +145,24 @@ def mission_add(
     Raises ``MissionsError`` without a reason, outside the shift, off the grid or beats, outside the person's districts,
     or where a mission is already.
     """
-    check_reason(reason, "added")
+    check_reason(reason, _("A mission is added only with a reason."))
     starts = [starts_at, *more_starts]
     if plan.grid is None or any(not plan.period_from <= start < plan.period_to for start in starts):
-        raise MissionsError("The start lies outside the shift.", next_step="choose a time within the shift.")
+        raise MissionsError(
+            _("The start lies outside the shift."), next_step=_("choose a time within the shift.")
+        )
     spec = GridSpec.from_bytes(bytes(plan.grid.spec))
     index = int(spec.index_of([cell_id])[0])
     beat_id = int(cell_beats(plan.grid)[index]) if index >= 0 else -1
     if beat_id < 0:
-        raise MissionsError("This place lies in no beat.", next_step="choose a cell inside a beat.")
+        raise MissionsError(_("This place lies in no beat."), next_step=_("choose a cell inside a beat."))
     beat = Beat.objects.defer("geometry").get(pk=beat_id, agency=plan.agency)
     check_district(plan.agency, actor, beat)
     existing = Mission.objects.select_for_update().filter(plan=plan, cell_id=cell_id).first()
     if existing:
         raise MissionsError(
-            f"Mission {existing.number} is already there.", next_step="change that mission instead."
+            _("Mission %(existing_number)s is already there.") % {"existing_number": existing.number},
+            next_step=_("change that mission instead."),
         )
     check_box_free(plan, cell_id, starts, dose_minutes)
     x_m, y_m = spec.centres()
@@ -208,8 +220,9 @@ def check_box_free(
         taken = [dt.datetime.fromisoformat(text) for text in other.current_starts]
         if any(start < begin + length and begin < start + dose for start in starts for begin in taken):
             raise MissionsError(
-                f"Mission {other.number} has a unit in this box at that time.",
-                next_step="choose a time at which the box is free.",
+                _("Mission %(other_number)s has a unit in this box at that time.")
+                % {"other_number": other.number},
+                next_step=_("choose a time at which the box is free."),
             )
 
 

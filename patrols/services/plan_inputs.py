@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 from django.forms.models import model_to_dict
+from django.utils.translation import gettext as _
 
 from agencies.engine.geometry import polygon_from_geojson
 from agencies.models import Agency
@@ -79,9 +80,11 @@ def plan_inputs(plan: MissionPlan, *, policy: PatrolPolicy | None = None) -> Pla
     on_duty = capacities(plan.agency, plan.shift, plan.on)
     if not any(row.k for row in on_duty):
         raise MissionsError(
-            f"No unit is on duty in any beat for {plan.shift}.",
-            next_step="put units on duty on the roster page, or Admin → Units: give units a home beat, this shift and at "
-            "least one mission per shift.",
+            _("No unit is on duty in any beat for %(shift)s.") % {"shift": plan.shift},
+            next_step=_(
+                "put units on duty on the roster page, or Admin → Units: give units a home beat, this shift and at "
+                "least one mission per shift."
+            ),
         )
     shared = capacities_shared(
         on_duty,
@@ -135,7 +138,8 @@ def _policy(agency: Agency) -> PatrolPolicy:
     policy = active_policy(agency)
     if policy is None:
         raise MissionsError(
-            f"Agency “{agency.slug}” has no active patrol policy.", next_step="Admin → Patrol policies → Add."
+            _("Agency “%(agency_slug)s” has no active patrol policy.") % {"agency_slug": agency.slug},
+            next_step=_("Admin → Patrol policies → Add."),
         )
     return policy
 
@@ -144,15 +148,18 @@ def _forecast(plan: MissionPlan) -> ForecastRun:
     forecast = plan.forecast_run or latest_forecast(plan.agency, plan.shift, plan.on)
     if forecast is None:
         raise MissionsError(
-            f"There is no forecast for {plan.shift} on {plan.on:%Y-%m-%d}.",
-            next_step=f"run `manage.py forecast --agency {plan.agency.slug} --shift {plan.shift.slug} "
-            f"--date {plan.on:%Y-%m-%d}`, or press “Forecast this shift” on the risk map.",
+            _("There is no forecast for %(shift)s on %(on)s.")
+            % {"shift": plan.shift, "on": f"{plan.on:%Y-%m-%d}"},
+            next_step=_(
+                "run `manage.py forecast --agency %(agency_slug)s --shift %(shift_slug)s --date %(on)s`, or press “Forecast this shift” on the risk map."
+            )
+            % {"agency_slug": plan.agency.slug, "shift_slug": plan.shift.slug, "on": f"{plan.on:%Y-%m-%d}"},
         )
     if forecast.status == RunStatus.FAILED:
-        message, _, next_step = forecast.error.partition(" Next step: ")
+        message, _said, next_step = forecast.error.partition(" Next step: ")
         raise MissionsError(
-            f"Its forecast failed. {message}",
-            next_step=next_step or "forecast the shift again, then plan it.",
+            _("Its forecast failed. %(message)s") % {"message": message},
+            next_step=next_step or _("forecast the shift again, then plan it."),
         )
     return forecast
 

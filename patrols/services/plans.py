@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency, Shift, User
 from agencies.selectors import shift_instance_of
@@ -72,9 +73,11 @@ def _check_recurrence(shift: Shift) -> None:
     gaps = [(later - day) % 7 or 7 for day, later in zip(days, days[1:] + days[:1], strict=True)]
     if gaps and shift.duration_minutes > min(gaps) * 24 * 60:
         raise MissionsError(
-            f"{shift} overlaps itself: it lasts {shift.duration_minutes} minutes and starts again after "
-            f"{min(gaps) * 24 * 60}.",
-            next_step="Admin → Shifts: shorten its duration, or take weekdays away.",
+            _(
+                "%(shift)s overlaps itself: it lasts %(duration_minutes)s minutes and starts again after %(gaps)s."
+            )
+            % {"shift": shift, "duration_minutes": shift.duration_minutes, "gaps": min(gaps) * 24 * 60},
+            next_step=_("Admin → Shifts: shorten its duration, or take weekdays away."),
         )
 
 
@@ -121,14 +124,14 @@ def plan_publish(*, plan: MissionPlan, actor: User | None) -> MissionPlan:
     """
     if plan.status != RunStatus.SUCCEEDED:
         raise MissionsError(
-            "This plan is not finished.", next_step="wait for it, or look at its error and plan again."
+            _("This plan is not finished."), next_step=_("wait for it, or look at its error and plan again.")
         )
     try:
         with transaction.atomic():
             _publish(plan, actor)
     except IntegrityError as exc:
         raise MissionsError(
-            "Somebody else has just published a plan of this shift.", next_step="reload the shift map."
+            _("Somebody else has just published a plan of this shift."), next_step=_("reload the shift map.")
         ) from exc
     plan.refresh_from_db()
     return plan
@@ -143,7 +146,7 @@ def _publish(plan: MissionPlan, actor: User | None) -> None:
         state=MissionPlan.State.PUBLISHED, published_at=timezone.now(), published_by=actor
     )
     if won != 1:
-        raise MissionsError("This plan is no longer a draft.", next_step="reload the shift map.")
+        raise MissionsError(_("This plan is no longer a draft."), next_step=_("reload the shift map."))
     audit_record(agency=plan.agency, actor=actor, action="plan published", subject=str(plan))
     notice_record(plan=plan, event=NoticeDelivery.Event.PUBLISHED, what="")
     boards_nudge(plan.agency_id)
@@ -155,13 +158,15 @@ def _supersede_published(plan: MissionPlan) -> None:
     )
     if earlier.filter(decision__gt=0).exists():
         raise MissionsError(
-            "Decisions during this shift build on its published plan.",
-            next_step="change single missions on the shift map, or decide anew for what is left of the shift.",
+            _("Decisions during this shift build on its published plan."),
+            next_step=_(
+                "change single missions on the shift map, or decide anew for what is left of the shift."
+            ),
         )
     if Engagement.objects.filter(mission__plan__in=earlier).exists():
         raise MissionsError(
-            "The published plan of this shift is already being carried out.",
-            next_step="change single missions on the shift map; a new plan would erase what was drawn.",
+            _("The published plan of this shift is already being carried out."),
+            next_step=_("change single missions on the shift map; a new plan would erase what was drawn."),
         )
     earlier.update(state=MissionPlan.State.SUPERSEDED)
 
@@ -190,7 +195,8 @@ def _draw(plan: MissionPlan, inputs: PlanInputs) -> PlanDraw:
         if inputs.standing and not inputs.capacities:
             reasons = "Every unit's missions go to places that people added, so that nothing is left to draw."
         raise MissionsError(
-            f"No beat can be planned. {reasons}", next_step="change the setting named, then plan again."
+            _("No beat can be planned. %(reasons)s") % {"reasons": reasons},
+            next_step=_("change the setting named, then plan again."),
         )
     return drawn
 

@@ -2,6 +2,7 @@
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency, User
 from agencies.services import audit_record
@@ -27,13 +28,14 @@ def policy_dial_set(
     """
     if dial not in DIALS:
         raise MissionsError(
-            f"“{dial}” is no dial that can be turned here.", next_step="Admin → Patrol policies."
+            _("“%(dial)s” is no dial that can be turned here.") % {"dial": dial},
+            next_step=_("Admin → Patrol policies."),
         )
     policy = PatrolPolicy.objects.filter(agency=agency, pk=policy_id).first()
     if policy is None or not policy.is_active or float(getattr(policy, dial)) != value_from:
         raise PolicyMoved(
-            "The active policy was changed in the meantime.",
-            next_step="look for proposals again, on today's policy.",
+            _("The active policy was changed in the meantime."),
+            next_step=_("look for proposals again, on today's policy."),
         )
     was = getattr(policy, dial)
     value = type(was)(value_to)
@@ -42,13 +44,14 @@ def policy_dial_set(
         policy.full_clean()
     except ValidationError as exc:
         raise MissionsError(
-            f"The policy cannot have this value: {' '.join(exc.messages)}", next_step="decline the proposal."
+            _("The policy cannot have this value: %(names)s") % {"names": " ".join(exc.messages)},
+            next_step=_("decline the proposal."),
         ) from exc
     rows = PatrolPolicy.objects.filter(pk=policy.pk, is_active=True, **{dial: was})
     if rows.update(**{dial: value}) != 1:
         raise PolicyMoved(
-            "The active policy was changed in the meantime.",
-            next_step="look for proposals again, on today's policy.",
+            _("The active policy was changed in the meantime."),
+            next_step=_("look for proposals again, on today's policy."),
         )
     audit_record(
         agency=agency, actor=actor, action="patrolpolicy.dial_set", subject=policy.name,

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.models import CrimeType
 from forecasting.engine.grid import GridSpec
@@ -71,7 +72,7 @@ def plan_reasons_write(*, plan: MissionPlan, progress: Progress | None = None, a
     and the drawer says why.
     """
     if plan.forecast_run is None or plan.grid is None:
-        raise MissionsError("This plan is not drawn yet.", next_step="wait for it, or plan again.")
+        raise MissionsError(_("This plan is not drawn yet."), next_step=_("wait for it, or plan again."))
     claim = _Claim.take(plan, again=again)
     if claim is None:
         return 0

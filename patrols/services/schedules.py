@@ -15,6 +15,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.engine.shift_clock import ShiftHours, shift_instance
 from agencies.models import Shift
@@ -319,8 +320,8 @@ def _finish(run: ForecastRun | MissionPlan, execute: Any) -> None:
 
 
 def _failure(error: str) -> MissionsError:
-    message, _, next_step = error.partition(" Next step: ")
-    return MissionsError(message, next_step=next_step or "plan the shift again.")
+    message, _said, next_step = error.partition(" Next step: ")
+    return MissionsError(message, next_step=next_step or _("plan the shift again."))
 
 
 def plans_publish_due(*, now: dt.datetime) -> int:

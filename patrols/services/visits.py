@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from agencies.models import Unit, User
 from missions_project.lib.errors import MissionsError
@@ -50,12 +51,15 @@ def visit_end(*, mission: Mission, unit: Unit, at: dt.datetime) -> Engagement | 
 
 def _check_open(mission: Mission, unit: Unit, at: dt.datetime) -> None:
     if unit.agency_id != mission.agency_id:
-        raise MissionsError("This unit belongs to another agency.", next_step="choose one of your own units.")
+        raise MissionsError(
+            _("This unit belongs to another agency."), next_step=_("choose one of your own units.")
+        )
     # Who was there before the withdrawal was there.
     if mission.withdrawn_at is not None and mission.withdrawn_at <= at:
         raise MissionsError(
-            f"Mission {mission.number} was withdrawn: {mission.withdrawn_reason}.",
-            next_step="go to your next mission.",
+            _("Mission %(mission_number)s was withdrawn: %(withdrawn_reason)s.")
+            % {"mission_number": mission.number, "withdrawn_reason": mission.withdrawn_reason},
+            next_step=_("go to your next mission."),
         )
 
 

@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET, require_POST
 
@@ -36,7 +37,7 @@ def board_go(request: HttpRequest, access: Access) -> HttpResponse:
     """The date picker's address: on to the board of that day."""
     wanted = request.GET.get("on", ""), request.GET.get("shift", "")
     if not wanted[1]:
-        raise Http404("No such shift.")
+        raise Http404(_("No such shift."))
     instance = instance_of(access, *wanted)
     return redirect("patrols:board", access.agency.slug, *instance.address)
 
@@ -94,7 +95,7 @@ def board_plan(request: HttpRequest, access: Access, on: str, shift_slug: str) -
         run_shift_task.delay_on_commit(
             access.agency.pk, instance.shift.pk, instance.on.isoformat(), access.user.pk
         )
-        messages.info(request, "Forecasting and planning this shift. The draft appears here in a moment.")
+        messages.info(request, _("Forecasting and planning this shift. The draft appears here in a moment."))
     return redirect("patrols:board", access.agency.slug, on, shift_slug)
 
 
@@ -104,7 +105,7 @@ def publish(request: HttpRequest, access: Access, plan_id: int) -> HttpResponse:
     plan = get_object_or_404(MissionPlan, pk=plan_id, agency=access.agency)
     try:
         plan_publish(plan=plan, actor=access.user)
-        messages.success(request, "Published. Officers see their missions now.")
+        messages.success(request, _("Published. Officers see their missions now."))
     except MissionsError as exc:
         messages.error(request, str(exc))
     return redirect("patrols:board", access.agency.slug, plan.on.isoformat(), plan.shift.slug)

@@ -52,7 +52,7 @@ def suppress(request: HttpRequest, access: Access, on: str, shift_slug: str) -> 
     context: dict[str, Any] = {"access": access, "instance": instance, "form": form}
     if request.method == "POST" and form.is_valid():
         try:
-            _, period_to = shift_instance_of(access.agency, instance.shift, instance.on)
+            _from, period_to = shift_instance_of(access.agency, instance.shift, instance.on)
             loaded = load(request, access, instance)
             return _done(request, *changes.suppress(access, loaded, form, period_to))
         except (MissionsError, ValidationError) as exc:

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from agencies.access import OVERRIDES_PLANS, RUNS_SHIFTS, SEES_PLANS, Access, agency_page
@@ -23,7 +24,7 @@ from patrols.services import mission_assign, mission_move, mission_swap, mission
 def _mission(access: Access, mission_id: int) -> Mission:
     mission = mission_of(access.agency, mission_id)
     if mission is None:
-        raise Http404("No such mission.")
+        raise Http404(_("No such mission."))
     return mission
 
 
@@ -99,7 +100,7 @@ def assign(request: HttpRequest, access: Access, mission_id: int) -> HttpRespons
     if not request.POST.get("quiet"):
         return _changed(request, access, mission_id, "unit_form", form, change)
     if not form.is_valid():
-        return HttpResponse("There is no such unit.", status=400, content_type="text/plain; charset=utf-8")
+        return HttpResponse(_("There is no such unit."), status=400, content_type="text/plain; charset=utf-8")
     try:
         change()
     except MissionsError as exc:
@@ -143,7 +144,7 @@ def swap(request: HttpRequest, access: Access, mission_id: int) -> HttpResponse:
         )
         if len(cells) != 1:
             raise MissionsError(
-                "This is not one cell of the grid.", next_step="click one cell inside a beat."
+                _("This is not one cell of the grid."), next_step=_("click one cell inside a beat.")
             )
         reason = form.cleaned_data["reason"]
         return mission_swap(mission=mission, cell_id=cells[0], reason=reason, actor=access.user)

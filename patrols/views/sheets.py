@@ -2,6 +2,7 @@
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from agencies.access import EVERYONE, SEES_PLANS, Access, agency_page
@@ -16,7 +17,7 @@ def print_sheets(request: HttpRequest, access: Access, on: str, shift_slug: str)
     """One page per beat, legible in black and white."""
     loaded = load(request, access, instance_of(access, on, shift_slug))
     if loaded.plan is None or loaded.plan.grid is None:
-        raise Http404("There is no plan for this shift yet.")
+        raise Http404(_("There is no plan for this shift yet."))
     standing = [row for row in loaded.shown if row.state != "withdrawn"]
     context = {
         "access": access,

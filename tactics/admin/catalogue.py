@@ -8,6 +8,8 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import (
@@ -32,7 +34,7 @@ class TacticForm(AgencyScopedForm):
         choices=PlaceKind.choices,
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        label="Places it suits",
+        label=gettext_lazy("Places it suits"),
         help_text=Tactic._meta.get_field("places").help_text,
     )
 
@@ -40,7 +42,7 @@ class TacticForm(AgencyScopedForm):
         choices=Strength.choices,
         initial=Strength.NOT_TESTED,
         required=False,
-        label="How strong the evidence is",
+        label=gettext_lazy("How strong the evidence is"),
         help_text=Tactic._meta.get_field("evidence_strength").help_text,
     )
 
@@ -51,10 +53,10 @@ class TacticForm(AgencyScopedForm):
     class Meta:
         model = Tactic
         fields = "__all__"
-        labels: ClassVar[dict[str, str]] = {
-            "evidence_effect": "What was found",
-            "hours_from": "From (time of day)",
-            "hours_to": "Before (time of day)",
+        labels: ClassVar[dict[str, Any]] = {
+            "evidence_effect": gettext_lazy("What was found"),
+            "hours_from": gettext_lazy("From (time of day)"),
+            "hours_to": gettext_lazy("Before (time of day)"),
         }
 
 
@@ -72,7 +74,9 @@ class TacticRuleFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
         kept = [form for form in self.forms if form.cleaned_data and not form.cleaned_data.get("DELETE")]
         if self.instance.is_enforcement and any(form.cleaned_data.get("preference") for form in kept):
             raise ValidationError(
-                "Enforcement tactics are never recommended. Remove the rules, or set their preference to 0."
+                _(
+                    "Enforcement tactics are never recommended. Remove the rules, or set their preference to 0."
+                )
             )
 
 
@@ -80,8 +84,8 @@ class TacticRuleInline(AgencyScopedInline):
     model = TacticRule
     formset = TacticRuleFormSet
     fields = ("crime_type", "shift", "context", "preference")
-    verbose_name = "rule"
-    verbose_name_plural = "Recommended for these crime types"
+    verbose_name = gettext_lazy("rule")
+    verbose_name_plural = gettext_lazy("Recommended for these crime types")
 
 
 @admin.register(Tactic)
@@ -96,20 +100,25 @@ class TacticAdmin(AuditedAdminMixin, AgencyScopedAdmin):
     prepopulated_fields = {"slug": ("name",)}
     fieldsets = (
         (None, {"fields": ("agency", "name", "slug", "is_active", "is_enforcement")}),
-        ("What officers read", {"fields": ("steps", "community_note")}),
-        ("Where and when it makes sense", {"fields": ("places", "places_known", "hours_from", "hours_to")}),
+        (gettext_lazy("What officers read"), {"fields": ("steps", "community_note")}),
         (
-            "What is known",
+            gettext_lazy("Where and when it makes sense"),
+            {"fields": ("places", "places_known", "hours_from", "hours_to")},
+        ),
+        (
+            gettext_lazy("What is known"),
             {
                 "fields": ("evidence_strength", "evidence_effect", "evidence_source", "evidence_note"),
-                "description": "Write what research found, with its limits, and name it. Where nothing is known, say so.",
+                "description": gettext_lazy(
+                    "Write what research found, with its limits, and name it. Where nothing is known, say so."
+                ),
             },
         ),
     )
 
     readonly_fields = ("places_known",)
 
-    @admin.display(description="places on your maps")
+    @admin.display(description=gettext_lazy("places on your maps"))
     def places_known(self, tactic: Tactic) -> str:
         return places_told(self.page_agency_of(tactic), list(PlaceKind.values))
 
@@ -132,7 +141,7 @@ class TacticAdmin(AuditedAdminMixin, AgencyScopedAdmin):
         extra = {"own_agencies": administered_agencies(request)} | (extra_context or {})
         return super().changelist_view(request, extra)
 
-    @admin.display(description="recommended for")
+    @admin.display(description=gettext_lazy("recommended for"))
     def recommended_for(self, tactic: Tactic) -> str:
         rules = [rule for rule in tactic.tacticrule_set.all() if rule.preference > 0]
         return ", ".join(
@@ -154,9 +163,11 @@ class TacticAdmin(AuditedAdminMixin, AgencyScopedAdmin):
                 detail={"tactics": result.tactics_added, "rules": result.rules_added},
             )
             if result.tactics_added or result.rules_added:
-                text = f"{result.tactics_added} tactics and {result.rules_added} rules added; nothing that was there changed."
+                text = _(
+                    "%(tactics_added)s tactics and %(rules_added)s rules added; nothing that was there changed."
+                ) % {"tactics_added": result.tactics_added, "rules_added": result.rules_added}
             else:
-                text = "The whole starter set was there already; nothing changed."
+                text = _("The whole starter set was there already; nothing changed.")
             self.message_user(request, text, messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:tactics_tactic_changelist"))
 
@@ -173,7 +184,7 @@ class TacticRuleAdmin(AuditedAdminMixin, AgencyScopedAdmin):
     fields = ("agency", "crime_type", "tactic", "shift", "context", "place_known", "preference")
     readonly_fields = ("place_known",)
 
-    @admin.display(description="where that is")
+    @admin.display(description=gettext_lazy("where that is"))
     def place_known(self, rule: TacticRule) -> str:
         kinds = [rule.context] if rule.context else list(PlaceKind.values)
         return places_told(rule.agency if rule.agency_id else None, kinds, is_rule=True)
@@ -190,7 +201,7 @@ def _only(rule: TacticRule) -> str:
 def places_told(agency: Agency | None, kinds: list[str], *, is_rule: bool = False) -> str:
     """Which layers tell of these kinds of place, and which kinds no layer tells of; one query."""
     if agency is None:
-        return "Saved first, this says which of your map layers show these places."
+        return _("Saved first, this says which of your map layers show these places.")
     known = layers_by_kind(agency)
     told = [
         f"{PlaceKind(kind).label}: {', '.join(f'{use.name} (within {use.near_m:g} m)' for use in known[kind])}."
@@ -200,12 +211,15 @@ def places_told(agency: Agency | None, kinds: list[str], *, is_rule: bool = Fals
     missing = [str(PlaceKind(kind).label).lower() for kind in kinds if kind not in known]
     if missing:
         effect = (
-            "A rule for such a place never applies"
+            _("A rule for such a place never applies")
             if is_rule
-            else "Whether a box is near such a place is not asked for"
+            else _("Whether a box is near such a place is not asked for")
         )
         told.append(
-            f"No layer tells what is {', '.join(missing)}. {effect} until one does: Admin → Context layers, then Place layers."
+            _(
+                "No layer tells what is %(names)s. %(effect)s until one does: Admin → Context layers, then Place layers."
+            )
+            % {"names": ", ".join(missing), "effect": effect}
         )
     return " ".join(told)
 
@@ -222,11 +236,13 @@ def tactic_items(agency: Agency) -> list[ChecklistItem]:
     names = ", ".join(crime_type.name for crime_type in without)
     return [
         ChecklistItem(
-            label="Tactics",
+            label=_("Tactics"),
             done=tactics > 0 and not names,
-            why="Officers see at each mission what to do there. “Add the starter set” gives a first catalogue.",
+            why=_(
+                "Officers see at each mission what to do there. “Add the starter set” gives a first catalogue."
+            ),
             url=reverse("admin:tactics_tactic_changelist"),
-            detail=f"none yet for {names}"
+            detail=_("none yet for %(names)s") % {"names": names}
             if tactics and names
             else (f"{tactics} tactics" if tactics else ""),
         )

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
@@ -15,12 +16,12 @@ class TacticPolicyForm(AgencyScopedForm):
     class Meta:
         model = TacticPolicy
         fields = "__all__"
-        labels: ClassVar[dict[str, str]] = {
-            "drawn_among": "Drawn among (tactics)",
-            "batch_days": "Updated every (days)",
-            "window_hours": "Crimes counted for (hours)",
-            "settle_days": "Late reports awaited for (days)",
-            "prior_crimes": "Starting firmness (crimes)",
+        labels: ClassVar[dict[str, Any]] = {
+            "drawn_among": _("Drawn among (tactics)"),
+            "batch_days": _("Updated every (days)"),
+            "window_hours": _("Crimes counted for (hours)"),
+            "settle_days": _("Late reports awaited for (days)"),
+            "prior_crimes": _("Starting firmness (crimes)"),
         }
 
 
@@ -33,18 +34,20 @@ class TacticPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
     fieldsets = (
         (None, {"fields": ("agency", "name", "is_active", "method")}),
         (
-            "What is counted",
+            _("What is counted"),
             {
                 "fields": ("window_hours",),
-                "description": "Also for the comparison on the Tactics page, whatever the method.",
+                "description": _("Also for the comparison on the Tactics page, whatever the method."),
             },
         ),
         (
-            "Adaptive draws",
+            _("Adaptive draws"),
             {
                 "fields": ("floor", "drawn_among", "batch_days", "settle_days", "prior_crimes"),
-                "description": "Where fewer tactics are allowed at a mission than are drawn among, the draw is among those; "
-                "one alone is recommended with certainty. Every chance is stored, so that tactics stay comparable.",
+                "description": _(
+                    "Where fewer tactics are allowed at a mission than are drawn among, the draw is among those; "
+                    "one alone is recommended with certainty. Every chance is stored, so that tactics stay comparable."
+                ),
             },
         ),
     )

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
 from agencies.admin_runs import RunAdminMixin
@@ -26,7 +27,7 @@ class InquiryAdmin(RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # typ
             Inquiry.Kind.PROPOSALS: "tactics:optimise",
             Inquiry.Kind.CURVES: "tactics:curves",
         }
-        return [("Open its page", reverse(pages[Inquiry.Kind(run.kind)], args=[run.agency.slug]))]
+        return [(_("Open its page"), reverse(pages[Inquiry.Kind(run.kind)], args=[run.agency.slug]))]
 
 
 @admin.register(PolicyProposal)

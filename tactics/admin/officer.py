@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
@@ -39,7 +40,7 @@ class OfficerActionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).defer("agency__boundary", "mission__why")
 
-    @admin.display(description="mission")
+    @admin.display(description=_("mission"))
     def mission_number(self, action: OfficerAction) -> str:
         return str(action.mission.number) if action.mission else "–"
 
@@ -60,7 +61,7 @@ class VisitNoteAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).defer("agency__boundary")
 
-    @admin.display(description="unit")
+    @admin.display(description=_("unit"))
     def unit(self, note: VisitNote) -> str:
         return str(note.engagement.unit or "–")
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
 from tactics.models import TacticDraw, TacticUpdate, TacticUse
@@ -26,11 +27,11 @@ class TacticUseAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).defer("engagement__mission__plan__design", "agency__boundary")
 
-    @admin.display(description="mission")
+    @admin.display(description=_("mission"))
     def mission(self, use: TacticUse) -> str:
         return f"{use.engagement.mission}, {use.engagement.mission.plan}"
 
-    @admin.display(description="unit")
+    @admin.display(description=_("unit"))
     def unit(self, use: TacticUse) -> str:
         return str(use.engagement.unit or "–")
 
@@ -45,7 +46,7 @@ class TacticDrawAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).defer("agency__boundary", "mission__why")
 
-    @admin.display(description="chance")
+    @admin.display(description=_("chance"))
     def chance(self, draw: TacticDraw) -> str:
         return f"{draw.probabilities.get(draw.tactic.slug, 0.0):.3f}"
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
 from agencies.admin_runs import RunAdminMixin
@@ -38,4 +39,4 @@ class ImpactReportAdmin(RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
 
     def run_links(self, request: HttpRequest, run: ImpactReport) -> list[tuple[str, str]]:
         """The study's page, where the report is shown."""
-        return [("Open the study", reverse("tactics:study", args=[run.agency.slug, run.study_id]))]
+        return [(_("Open the study"), reverse("tactics:study", args=[run.agency.slug, run.study_id]))]

@@ -8,6 +8,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm, ReadOnlyAdminMixin
@@ -61,7 +63,7 @@ class TransparencyPackAdmin(RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin
         return super().get_queryset(request).select_related("agency").defer("content")
 
     def run_links(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
-        return [("Open its page", reverse("tactics:pack", args=[run.agency.slug, run.number]))]
+        return [(_("Open its page"), reverse("tactics:pack", args=[run.agency.slug, run.number]))]
 
 
 class FindingForm(AgencyScopedForm):
@@ -121,14 +123,18 @@ class ExposureFindingAdmin(AgencyScopedAdmin):
         except MissionsError as exc:
             self.message_user(request, str(exc), level="ERROR")
 
-    @admin.display(description="where")
+    @admin.display(description=gettext_lazy("where"))
     def place(self, finding: ExposureFinding) -> str:
         return finding.where
 
-    @admin.display(description="times its part", ordering="ratio")
+    @admin.display(description=gettext_lazy("times its part"), ordering="ratio")
     def ratio_shown(self, finding: ExposureFinding) -> str:
-        return f"{finding.ratio:.2f} ({finding.low:.2f} to {finding.high:.2f})"
+        return _("%(ratio)s (%(low)s to %(high)s)") % {
+            "ratio": f"{finding.ratio:.2f}",
+            "low": f"{finding.low:.2f}",
+            "high": f"{finding.high:.2f}",
+        }
 
-    @admin.display(description="finding")
+    @admin.display(description=gettext_lazy("finding"))
     def sentence(self, finding: ExposureFinding) -> str:
         return finding.sentence

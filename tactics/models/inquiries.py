@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from agencies.models import Agency
 from missions_project.lib.runs import AbstractRun, RunQuerySet
@@ -18,9 +19,9 @@ class Inquiry(AbstractRun):
     """
 
     class Kind(models.TextChoices):
-        EXPERIMENT = "experiment", "What a study would show"
-        PROPOSALS = "proposals", "Which dials might be turned"
-        CURVES = "curves", "Time until the next crime"
+        EXPERIMENT = "experiment", _("What a study would show")
+        PROPOSALS = "proposals", _("Which dials might be turned")
+        CURVES = "curves", _("Time until the next crime")
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     kind = models.CharField(max_length=12, choices=Kind, editable=False)
@@ -32,7 +33,7 @@ class Inquiry(AbstractRun):
 
     class Meta:
         ordering = ["-queued_at", "-pk"]
-        verbose_name_plural = "inquiries"
+        verbose_name_plural = _("inquiries")
         indexes = [models.Index(fields=["agency", "kind", "choices_hash"], name="inquiry_by_choices")]
 
     @staticmethod

@@ -2,6 +2,8 @@
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, Unit, User
 from patrols.models import Engagement, Mission
@@ -35,14 +37,14 @@ class OfficerAction(models.Model):
     """
 
     class Kind(models.TextChoices):
-        ARRIVED = "arrived", "Arrived"
-        LEFT = "left", "Left"
-        TACTIC = "tactic", "Tactic"
-        NOTE = "note", "Note"
+        ARRIVED = "arrived", gettext_lazy("Arrived")
+        LEFT = "left", gettext_lazy("Left")
+        TACTIC = "tactic", gettext_lazy("Tactic")
+        NOTE = "note", gettext_lazy("Note")
 
     class Status(models.TextChoices):
-        DONE = "done", "Applied"
-        REFUSED = "refused", "Not accepted"
+        DONE = "done", gettext_lazy("Applied")
+        REFUSED = "refused", gettext_lazy("Not accepted")
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     uuid = models.UUIDField()
@@ -51,12 +53,13 @@ class OfficerAction(models.Model):
     mission = models.ForeignKey(Mission, null=True, blank=True, on_delete=models.SET_NULL)
     kind = models.CharField(max_length=8, choices=Kind)
     detail = models.JSONField(default=dict)
-    device_at = models.DateTimeField(help_text="By the phone's own clock.")
+    device_at = models.DateTimeField(help_text=gettext_lazy("By the phone's own clock."))
     correction_seconds = models.FloatField(
-        default=0.0, help_text="How far the phone's clock was behind ours when it last heard from us."
+        default=0.0,
+        help_text=gettext_lazy("How far the phone's clock was behind ours when it last heard from us."),
     )
     at = models.DateTimeField(
-        help_text="When it was pressed, by our clock: the phone's time and the correction."
+        help_text=gettext_lazy("When it was pressed, by our clock: the phone's time and the correction.")
     )
     received_at = models.DateTimeField(default=timezone.now)
     status = models.CharField(max_length=8, choices=Status)
@@ -73,4 +76,8 @@ class OfficerAction(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}, {self.unit} at {self.mission}"
+        return _("%(kind)s, %(unit)s at %(mission)s") % {
+            "kind": self.get_kind_display(),
+            "unit": self.unit,
+            "mission": self.mission,
+        }

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from agencies.models import Agency
 from patrols.models import PatrolPolicy
@@ -20,14 +21,14 @@ class PolicyProposal(models.Model):
     """
 
     class Status(models.TextChoices):
-        OPEN = "open", "Open"
-        APPROVED = "approved", "Approved"
-        DECLINED = "declined", "Declined"
-        STALE = "stale", "Out of date"
+        OPEN = "open", _("Open")
+        APPROVED = "approved", _("Approved")
+        DECLINED = "declined", _("Declined")
+        STALE = "stale", _("Out of date")
 
     class Purpose(models.TextChoices):
-        GAIN = "gain", "Prevent more"
-        LEARN = "learn", "Learn sooner"
+        GAIN = "gain", _("Prevent more")
+        LEARN = "learn", _("Learn sooner")
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     inquiry = models.ForeignKey(Inquiry, on_delete=models.RESTRICT, related_name="proposals", editable=False)
@@ -41,7 +42,9 @@ class PolicyProposal(models.Model):
     gain = models.FloatField(
         null=True,
         editable=False,
-        help_text="Additional share of all expected crime that would be prevented. Empty where no study gave an interval.",
+        help_text=_(
+            "Additional share of all expected crime that would be prevented. Empty where no study gave an interval."
+        ),
     )
     gain_low = models.FloatField(null=True, editable=False)
     gain_high = models.FloatField(null=True, editable=False)

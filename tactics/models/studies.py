@@ -7,6 +7,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, User
 from missions_project.lib.runs import AbstractRun, RunQuerySet
@@ -27,122 +29,146 @@ class ImpactStudy(models.Model):
     """
 
     class Kind(models.TextChoices):
-        REGISTERED = "registered", "Set up by a person"
-        ROLLING = "rolling", "Over all plans, by the system"
+        REGISTERED = "registered", gettext_lazy("Set up by a person")
+        ROLLING = "rolling", gettext_lazy("Over all plans, by the system")
 
     class State(models.TextChoices):
-        DRAFT = "draft", "Draft"
-        FROZEN = "frozen", "Frozen, waits for its first shift"
-        RUNNING = "running", "Running"
-        REPORTED = "reported", "Reported"
-        CANCELLED = "cancelled", "Cancelled"
+        DRAFT = "draft", gettext_lazy("Draft")
+        FROZEN = "frozen", gettext_lazy("Frozen, waits for its first shift")
+        RUNNING = "running", gettext_lazy("Running")
+        REPORTED = "reported", gettext_lazy("Reported")
+        CANCELLED = "cancelled", gettext_lazy("Cancelled")
 
     class Estimand(models.TextChoices):
         MISSIONS = (
             "missions",
-            "Missions as designed: the share of crime prevented where missions were planned",
+            gettext_lazy("Missions as designed: the share of crime prevented where missions were planned"),
         )
         OVERLAP = (
             "overlap",
-            "Overlap-weighted: the shortest interval, boxes that could well go either way count most",
+            gettext_lazy(
+                "Overlap-weighted: the shortest interval, boxes that could well go either way count most"
+            ),
         )
 
     class Family(models.TextChoices):
-        MAIN = "main", "One main effect; crime types and districts are exploratory"
-        PARTS = "parts", "Crime types and districts too, p-values adjusted by Holm within each"
+        MAIN = "main", gettext_lazy("One main effect; crime types and districts are exploratory")
+        PARTS = "parts", gettext_lazy("Crime types and districts too, p-values adjusted by Holm within each")
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
-    name = models.CharField(max_length=120, help_text="Shown in the list of studies.")
+    name = models.CharField(max_length=120, help_text=gettext_lazy("Shown in the list of studies."))
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.REGISTERED, editable=False)
     question = models.CharField(
         max_length=300,
-        help_text="In one sentence, for a council: “Do missions in the evening prevent thefts from vehicles?”",
+        help_text=gettext_lazy(
+            "In one sentence, for a council: “Do missions in the evening prevent thefts from vehicles?”"
+        ),
     )
     crime_types = models.JSONField(
-        default=list, help_text="Ids of the crime types whose reports count, together."
+        default=list, help_text=gettext_lazy("Ids of the crime types whose reports count, together.")
     )
     districts = models.JSONField(
-        default=list, blank=True, help_text="Ids of the districts studied. Empty: all."
+        default=list, blank=True, help_text=gettext_lazy("Ids of the districts studied. Empty: all.")
     )
-    beats = models.JSONField(default=list, blank=True, help_text="Ids of the beats studied. Empty: all.")
-    shifts = models.JSONField(default=list, blank=True, help_text="Ids of the shifts studied. Empty: all.")
+    beats = models.JSONField(
+        default=list, blank=True, help_text=gettext_lazy("Ids of the beats studied. Empty: all.")
+    )
+    shifts = models.JSONField(
+        default=list, blank=True, help_text=gettext_lazy("Ids of the shifts studied. Empty: all.")
+    )
     first = models.DateField(
-        null=True, blank=True, help_text="Local date of the first shift. Empty only in the rolling study."
+        null=True,
+        blank=True,
+        help_text=gettext_lazy("Local date of the first shift. Empty only in the rolling study."),
     )
     last = models.DateField(
-        null=True, blank=True, help_text="Local date of the last shift. Empty only in the rolling study."
+        null=True,
+        blank=True,
+        help_text=gettext_lazy("Local date of the last shift. Empty only in the rolling study."),
     )
     window_hours = models.FloatField(
-        "outcome window, hours",
+        gettext_lazy("outcome window, hours"),
         default=8.0,
         validators=[MinValueValidator(0.5), MaxValueValidator(72.0)],
-        help_text="Crimes count for so many hours after the drawn start, of visited and other boxes alike.",
+        help_text=gettext_lazy(
+            "Crimes count for so many hours after the drawn start, of visited and other boxes alike."
+        ),
     )
     stop_at_next_draw = models.BooleanField(
-        "end windows at the next draw",
+        gettext_lazy("end windows at the next draw"),
         default=True,
-        help_text="If not, windows run into later plans, and every figure is labelled “including later policy”.",
+        help_text=gettext_lazy(
+            "If not, windows run into later plans, and every figure is labelled “including later policy”."
+        ),
     )
     estimand = models.CharField(
         max_length=10,
         choices=Estimand,
         default=Estimand.MISSIONS,
-        help_text="Which effect answers the question.",
+        help_text=gettext_lazy("Which effect answers the question."),
     )
     with_plain = models.BooleanField(
-        "plain average too",
+        gettext_lazy("plain average too"),
         default=False,
-        help_text="Every box counts alike. Needs about twice the shifts for the same interval.",
+        help_text=gettext_lazy("Every box counts alike. Needs about twice the shifts for the same interval."),
     )
     family = models.CharField(
-        "multiple comparisons",
+        gettext_lazy("multiple comparisons"),
         max_length=10,
         choices=Family,
         default=Family.MAIN,
-        help_text="Which effects are claims, and so share the 5 % chance of a false one.",
+        help_text=gettext_lazy("Which effects are claims, and so share the 5 % chance of a false one."),
     )
     confidence = models.FloatField(
         default=0.95,
         validators=[MinValueValidator(0.8), MaxValueValidator(0.999)],
-        help_text="Level of all intervals.",
+        help_text=gettext_lazy("Level of all intervals."),
     )
     draws = models.PositiveIntegerField(
-        "draws of the Fisher test",
+        gettext_lazy("draws of the Fisher test"),
         default=199,
         validators=[MinValueValidator(99), MaxValueValidator(2000)],
-        help_text="How often all plans are drawn again at most; the test stops early when the answer is clear.",
+        help_text=gettext_lazy(
+            "How often all plans are drawn again at most; the test stops early when the answer is clear."
+        ),
     )
     settle_days = models.PositiveSmallIntegerField(
         default=14,
         validators=[MaxValueValidator(120)],
-        help_text="Days after the last shift until the analysis, so that late reports of crimes are in.",
+        help_text=gettext_lazy(
+            "Days after the last shift until the analysis, so that late reports of crimes are in."
+        ),
     )
     minimum_detectable = models.FloatField(
         null=True,
         blank=True,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
-        help_text="Smallest share of crime prevented in visited boxes that 80 % of such studies would show.",
+        help_text=gettext_lazy(
+            "Smallest share of crime prevented in visited boxes that 80 % of such studies would show."
+        ),
     )
     net_minimum_detectable = models.FloatField(
         null=True,
         blank=True,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
-        help_text="The same for visited boxes and those around them together.",
+        help_text=gettext_lazy("The same for visited boxes and those around them together."),
     )
     minimum_basis = models.CharField(
-        max_length=300, blank=True, help_text="What the smallest effects were worked out from."
+        max_length=300, blank=True, help_text=gettext_lazy("What the smallest effects were worked out from.")
     )
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT, editable=False)
     specification = models.JSONField(
         default=dict,
         blank=True,
         editable=False,
-        help_text="Everything that was frozen, with the policy of that moment.",
+        help_text=gettext_lazy("Everything that was frozen, with the policy of that moment."),
     )
     design_hash = models.CharField(max_length=64, blank=True, editable=False)
     code_version = models.CharField(max_length=40, blank=True, editable=False)
     seed = models.PositiveBigIntegerField(
-        default=0, editable=False, help_text="Follows from the hash, so that nobody can choose it."
+        default=0,
+        editable=False,
+        help_text=gettext_lazy("Follows from the hash, so that nobody can choose it."),
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.ForeignKey(
@@ -158,17 +184,23 @@ class ImpactStudy(models.Model):
     )
     cancelled_reason = models.CharField(max_length=300, blank=True, editable=False)
     next_report_at = models.DateTimeField(
-        null=True, blank=True, editable=False, db_index=True, help_text="When the analysis is due."
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=True,
+        help_text=gettext_lazy("When the analysis is due."),
     )
 
     class Meta:
         ordering = ["-created_at", "-pk"]
-        verbose_name_plural = "impact studies"
+        verbose_name_plural = gettext_lazy("impact studies")
         constraints = [
             models.UniqueConstraint(
                 fields=["agency", "name"],
                 name="study_name_once_per_agency",
-                violation_error_message="There is a study of this name already, perhaps a cancelled one. Choose another.",
+                violation_error_message=gettext_lazy(
+                    "There is a study of this name already, perhaps a cancelled one. Choose another."
+                ),
             ),
             models.UniqueConstraint(
                 fields=["agency"], condition=Q(kind="rolling"), name="one_rolling_study_per_agency"
@@ -177,7 +209,7 @@ class ImpactStudy(models.Model):
                 condition=Q(kind="rolling")
                 | Q(first__isnull=False, last__isnull=False, last__gte=F("first")),
                 name="study_ends_after_start",
-                violation_error_message="The last shift must not be before the first.",
+                violation_error_message=gettext_lazy("The last shift must not be before the first."),
             ),
             models.CheckConstraint(
                 condition=Q(kind="rolling", frozen_at__isnull=True)
@@ -201,14 +233,14 @@ class ImpactStudy(models.Model):
             stored = type(self).objects.filter(pk=self.pk, frozen_at__isnull=False).first()
             if stored is not None and any(getattr(stored, n) != getattr(self, n) for n in FROZEN_FIELDS):
                 raise ValidationError(
-                    "This study is frozen: nothing of it can be changed. Cancel it and set up another."
+                    _("This study is frozen: nothing of it can be changed. Cancel it and set up another.")
                 )
         super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         if self.frozen_at:
             raise ValidationError(
-                "This study is frozen: it can be cancelled and stays in the list, never deleted."
+                _("This study is frozen: it can be cancelled and stays in the list, never deleted.")
             )
         return super().delete(*args, **kwargs)
 
@@ -232,9 +264,9 @@ class ImpactStudy(models.Model):
         for name in ("crime_types", "districts", "beats", "shifts"):
             value = getattr(self, name)
             if not isinstance(value, list) or not all(type(one) is int for one in value):
-                raise ValidationError({name: "Give a list of ids."})
+                raise ValidationError({name: _("Give a list of ids.")})
         if not self.crime_types:
-            raise ValidationError({"crime_types": "Choose at least one crime type."})
+            raise ValidationError({"crime_types": _("Choose at least one crime type.")})
 
 
 class ImpactReport(AbstractRun):
@@ -244,20 +276,20 @@ class ImpactReport(AbstractRun):
     """
 
     class Purpose(models.TextChoices):
-        REPORT = "report", "Report"
-        POWER = "power", "Smallest effect that it could show"
+        REPORT = "report", gettext_lazy("Report")
+        POWER = "power", gettext_lazy("Smallest effect that it could show")
 
     class Verdict(models.TextChoices):
-        PREVENTED = "prevented", "Shown: crime prevented"
-        MORE = "more", "Shown: more crime"
-        NOT_SHOWN = "not_shown", "Not shown"
-        WITHHELD = "withheld", "No verdict"
+        PREVENTED = "prevented", gettext_lazy("Shown: crime prevented")
+        MORE = "more", gettext_lazy("Shown: more crime")
+        NOT_SHOWN = "not_shown", gettext_lazy("Not shown")
+        WITHHELD = "withheld", gettext_lazy("No verdict")
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     study = models.ForeignKey(ImpactStudy, on_delete=models.CASCADE, related_name="reports")
     purpose = models.CharField(max_length=8, choices=Purpose, default=Purpose.REPORT, editable=False)
-    first = models.DateField(editable=False, help_text="Local date of the first shift read.")
-    last = models.DateField(editable=False, help_text="Local date of the last shift read.")
+    first = models.DateField(editable=False, help_text=gettext_lazy("Local date of the first shift read."))
+    last = models.DateField(editable=False, help_text=gettext_lazy("Local date of the last shift read."))
     seed = models.PositiveBigIntegerField(editable=False)
     figures = models.JSONField(default=dict, blank=True, editable=False)
     sentence = models.CharField(max_length=500, blank=True, editable=False)

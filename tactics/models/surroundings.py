@@ -3,6 +3,8 @@
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency
 from ingestion.models import ContextLayer
@@ -14,16 +16,18 @@ class PlaceLayer(models.Model):
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     kind = models.CharField(
-        max_length=12, choices=PlaceKind, help_text="The kind of place that the layer shows."
+        max_length=12, choices=PlaceKind, help_text=gettext_lazy("The kind of place that the layer shows.")
     )
     layer = models.ForeignKey(
-        ContextLayer, on_delete=models.CASCADE, help_text="Its places: points, lines or areas."
+        ContextLayer, on_delete=models.CASCADE, help_text=gettext_lazy("Its places: points, lines or areas.")
     )
     near_m = models.PositiveSmallIntegerField(
         default=100,
         validators=[MaxValueValidator(2000)],
-        verbose_name="near (metres)",
-        help_text="A box is near when its edge is at most so far from the place. 0: the place must touch the box.",
+        verbose_name=gettext_lazy("near (metres)"),
+        help_text=gettext_lazy(
+            "A box is near when its edge is at most so far from the place. 0: the place must touch the box."
+        ),
     )
 
     class Meta:
@@ -32,7 +36,7 @@ class PlaceLayer(models.Model):
             models.UniqueConstraint(
                 fields=["kind", "layer"],
                 name="layer_once_per_place_kind",
-                violation_error_message="This layer tells of this kind of place already.",
+                violation_error_message=gettext_lazy("This layer tells of this kind of place already."),
             )
         ]
 
@@ -41,8 +45,8 @@ class PlaceLayer(models.Model):
 
     def clean(self) -> None:
         if self.layer_id and self.layer.agency_id != self.agency_id:
-            raise ValidationError({"layer": "This belongs to another agency."})
+            raise ValidationError({"layer": _("This belongs to another agency.")})
         if self.layer_id and self.layer.kind == ContextLayer.Kind.COVERAGE:
             raise ValidationError(
-                {"layer": "A coverage layer shows what sensors hear, not places. Choose another."}
+                {"layer": _("A coverage layer shows what sensors hear, not places. Choose another.")}
             )

@@ -2,6 +2,8 @@
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, Unit, User
 
@@ -17,7 +19,7 @@ class PracticeShift(models.Model):
     officer = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     unit = models.ForeignKey(Unit, null=True, blank=True, on_delete=models.SET_NULL)
     started_at = models.DateTimeField(default=timezone.now)
-    log = models.JSONField(default=list, help_text="The presses, in order.")
+    log = models.JSONField(default=list, help_text=gettext_lazy("The presses, in order."))
 
     class Meta:
         ordering = ["-started_at"]
@@ -26,7 +28,7 @@ class PracticeShift(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Practice of {self.officer}"
+        return _("Practice of %(officer)s") % {"officer": self.officer}
 
 
 class OfficerPageSettings(models.Model):
@@ -35,14 +37,16 @@ class OfficerPageSettings(models.Model):
     agency = models.OneToOneField(Agency, on_delete=models.CASCADE)
     near_me = models.BooleanField(
         default=False,
-        verbose_name="“Near me now”",
-        help_text="Officers may press “Near me now”: the browser asks for the phone's position and works out the distances on the "
-        "phone. The position is neither sent nor stored. Off: the browser refuses to tell the page where it is.",
+        verbose_name=gettext_lazy("“Near me now”"),
+        help_text=gettext_lazy(
+            "Officers may press “Near me now”: the browser asks for the phone's position and works out the distances on the "
+            "phone. The position is neither sent nor stored. Off: the browser refuses to tell the page where it is."
+        ),
     )
 
     class Meta:
-        verbose_name = "officer's page"
-        verbose_name_plural = "officer's page"
+        verbose_name = gettext_lazy("officer's page")
+        verbose_name_plural = gettext_lazy("officer's page")
 
     def __str__(self) -> str:
-        return f"Officer's page of {self.agency}"
+        return _("Officer's page of %(agency)s") % {"agency": self.agency}

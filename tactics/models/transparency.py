@@ -7,6 +7,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, User
 from missions_project.lib.runs import AbstractRun, RunQuerySet
@@ -17,26 +19,30 @@ class TransparencyPolicy(models.Model):
 
     agency = models.OneToOneField(Agency, on_delete=models.CASCADE)
     disparity_threshold = models.FloatField(
-        "disparity that must be answered",
+        gettext_lazy("disparity that must be answered"),
         default=1.25,
         validators=[MinValueValidator(1.05), MaxValueValidator(10.0)],
-        help_text="How many times its part of residents, or of reported crime, an area's part of patrol may be. 1.25: a quarter "
-        "more, or a fifth less. Beyond it, and where chance does not explain it, a finding is raised, which somebody must answer "
-        "before the next pack is published.",
+        help_text=gettext_lazy(
+            "How many times its part of residents, or of reported crime, an area's part of patrol may be. 1.25: a quarter "
+            "more, or a fifth less. Beyond it, and where chance does not explain it, a finding is raised, which somebody must answer "
+            "before the next pack is published."
+        ),
     )
     is_public = models.BooleanField(
-        "published packs are public",
+        gettext_lazy("published packs are public"),
         default=False,
-        help_text="Anybody, without signing in, can read the packs that were published, at /<agency>/transparency/. Off: only "
-        "members of the agency.",
+        help_text=gettext_lazy(
+            "Anybody, without signing in, can read the packs that were published, at /<agency>/transparency/. Off: only "
+            "members of the agency."
+        ),
     )
 
     class Meta:
-        verbose_name = "transparency policy"
-        verbose_name_plural = "transparency policies"
+        verbose_name = gettext_lazy("transparency policy")
+        verbose_name_plural = gettext_lazy("transparency policies")
 
     def __str__(self) -> str:
-        return f"Transparency policy of {self.agency}"
+        return _("Transparency policy of %(agency)s") % {"agency": self.agency}
 
 
 class DemographicMeasure(models.Model):
@@ -48,20 +54,23 @@ class DemographicMeasure(models.Model):
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     name = models.CharField(
         max_length=80,
-        help_text="As it stands in a sentence of the pack, e.g. “share of Black residents”.",
+        help_text=gettext_lazy("As it stands in a sentence of the pack, e.g. “share of Black residents”."),
     )
     table = models.CharField(
-        max_length=120, help_text="Name of the table in the audit store (Admin → Audit tables)."
+        max_length=120, help_text=gettext_lazy("Name of the table in the audit store (Admin → Audit tables).")
     )
     column = models.CharField(
-        max_length=200, help_text="The table's column, e.g. the number of Black residents, or median income."
+        max_length=200,
+        help_text=gettext_lazy("The table's column, e.g. the number of Black residents, or median income."),
     )
     total_column = models.CharField(
-        "column of the whole",
+        gettext_lazy("column of the whole"),
         max_length=200,
         blank=True,
-        help_text="The column that it is a part of, e.g. all residents: areas are then sorted by the share. Empty: the column "
-        "is a figure of the area as it stands, such as median income.",
+        help_text=gettext_lazy(
+            "The column that it is a part of, e.g. all residents: areas are then sorted by the share. Empty: the column "
+            "is a figure of the area as it stands, such as median income."
+        ),
     )
 
     class Meta:
@@ -90,14 +99,14 @@ class TransparencyPack(AbstractRun):
     """
 
     class State(models.TextChoices):
-        DRAFT = "draft", "Draft"
-        PUBLISHED = "published", "Published"
-        DISCARDED = "discarded", "Set aside"
+        DRAFT = "draft", gettext_lazy("Draft")
+        PUBLISHED = "published", gettext_lazy("Published")
+        DISCARDED = "discarded", gettext_lazy("Set aside")
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     number = models.PositiveIntegerField(editable=False)
-    first = models.DateField(editable=False, help_text="Local date of the first shift.")
-    last = models.DateField(editable=False, help_text="Local date of the last shift.")
+    first = models.DateField(editable=False, help_text=gettext_lazy("Local date of the first shift."))
+    last = models.DateField(editable=False, help_text=gettext_lazy("Local date of the last shift."))
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT, editable=False)
     content = models.JSONField(default=dict, blank=True, editable=False)
     content_hash = models.CharField(max_length=64, blank=True, editable=False)
@@ -130,11 +139,11 @@ class TransparencyPack(AbstractRun):
         ]
 
     def __str__(self) -> str:
-        return f"Transparency pack {self.number}"
+        return _("Transparency pack %(self_number)s") % {"self_number": self.number}
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         if self.state == self.State.PUBLISHED:
-            raise ValidationError("This pack is published: it stays, and the next one may correct it.")
+            raise ValidationError(_("This pack is published: it stays, and the next one may correct it."))
         return super().delete(*args, **kwargs)
 
 
@@ -153,7 +162,11 @@ def place_words(kind: str, area: str) -> str:
     >>> place_words("Beat", "11"), place_words("forecast risk", "highest tenth")
     ('Beat 11', 'The highest tenth by forecast risk')
     """
-    return f"{kind} {area}" if kind in ("District", "Beat") else f"The {area} by {kind}"
+    return (
+        f"{kind} {area}"
+        if kind in ("District", "Beat")
+        else _("The %(area)s by %(kind)s") % {"area": area, "kind": kind}
+    )
 
 
 class ExposureFinding(models.Model):
@@ -164,12 +177,12 @@ class ExposureFinding(models.Model):
     """
 
     class Measure(models.TextChoices):
-        AS_IF = "as_if", "As designed (chance of a mission × minutes)"
-        ACTUAL = "actual", "Delivered minutes"
+        AS_IF = "as_if", gettext_lazy("As designed (chance of a mission × minutes)")
+        ACTUAL = "actual", gettext_lazy("Delivered minutes")
 
     class Basis(models.TextChoices):
-        RESIDENTS = "residents", "residents"
-        CRIME = "crime", "reported crime"
+        RESIDENTS = "residents", gettext_lazy("residents")
+        CRIME = "crime", gettext_lazy("reported crime")
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     pack = models.ForeignKey(
@@ -180,18 +193,21 @@ class ExposureFinding(models.Model):
     kind = models.CharField(
         max_length=100,
         editable=False,
-        help_text="District, beat, tenth by risk, or tenth by a figure of the audit store.",
+        help_text=gettext_lazy("District, beat, tenth by risk, or tenth by a figure of the audit store."),
     )
     area = models.CharField(max_length=120, editable=False)
     others = models.JSONField(
         default=list,
         blank=True,
         editable=False,
-        help_text="Further areas beyond the threshold in the same comparison, each with its ratio; the largest disparity is "
-        "the finding's own.",
+        help_text=gettext_lazy(
+            "Further areas beyond the threshold in the same comparison, each with its ratio; the largest disparity is "
+            "the finding's own."
+        ),
     )
     ratio = models.FloatField(
-        editable=False, help_text="The area's part of patrol over its part of residents or crime."
+        editable=False,
+        help_text=gettext_lazy("The area's part of patrol over its part of residents or crime."),
     )
     low = models.FloatField(editable=False)
     high = models.FloatField(editable=False)
@@ -202,8 +218,10 @@ class ExposureFinding(models.Model):
     answer = models.TextField(
         blank=True,
         max_length=2000,
-        help_text="Why it is so, and what is done about it, in words that the council will read. Kept for good: it cannot be "
-        "changed later.",
+        help_text=gettext_lazy(
+            "Why it is so, and what is done about it, in words that the council will read. Kept for good: it cannot be "
+            "changed later."
+        ),
     )
     answered_by = models.ForeignKey(
         User, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
@@ -227,7 +245,11 @@ class ExposureFinding(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.ratio:.2f} × its part of {self.get_basis_display()}"
+        return _("%(where)s: %(ratio)s × its part of %(basis)s") % {
+            "where": self.where,
+            "ratio": f"{self.ratio:.2f}",
+            "basis": self.get_basis_display(),
+        }
 
     @property
     def where(self) -> str:
@@ -237,23 +259,37 @@ class ExposureFinding(models.Model):
     @property
     def sentence(self) -> str:
         """What was found, in words that a council can read."""
-        more = f"{self.ratio:.2f} times" if self.ratio >= 1 else f"only {self.ratio:.2f} times"
+        more = (
+            _("%(ratio)s times") % {"ratio": f"{self.ratio:.2f}"}
+            if self.ratio >= 1
+            else _("only %(ratio)s times") % {"ratio": f"{self.ratio:.2f}"}
+        )
         what = (
-            "the minutes that the design foresees"
+            _("the minutes that the design foresees")
             if self.measure == self.Measure.AS_IF
-            else "delivered minutes"
+            else _("delivered minutes")
         )
         others = [
             f"{one['area']}: {one['ratio']:.2f} times ({'as designed' if one['measure'] == self.Measure.AS_IF else 'delivered'})"
             for one in self.others[:MOST_OTHERS]
         ]
         if len(self.others) > MOST_OTHERS:
-            others.append(f"{len(self.others) - MOST_OTHERS} more in the tables")
+            others.append(_("%(count)s more in the tables") % {"count": len(self.others) - MOST_OTHERS})
         return (
-            f"{self.where} had {more} its part of {self.get_basis_display()} in {what} (95 % interval {self.low:.2f} to "
-            f"{self.high:.2f}; tolerated up to {self.threshold:g} times, or down to {1 / self.threshold:.2f})."
-            + (f" Beyond it too: {'; '.join(others)}." if others else "")
-        )
+            _(
+                "%(where)s had %(more)s its part of %(basis)s in %(what)s (95 %% interval %(low)s to %(high)s; tolerated up to %(threshold)s times, or down to %(threshold_2)s)."
+            )
+            % {
+                "where": self.where,
+                "more": more,
+                "basis": self.get_basis_display(),
+                "what": what,
+                "low": f"{self.low:.2f}",
+                "high": f"{self.high:.2f}",
+                "threshold": f"{self.threshold:g}",
+                "threshold_2": f"{1 / self.threshold:.2f}",
+            }
+        ) + (" " + _("Beyond it too: %(names)s.") % {"names": "; ".join(others)} if others else "")
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        raise ValidationError("A finding is kept for good, with its answer.")
+        raise ValidationError(_("A finding is kept for good, with its answer."))

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency, User
 from patrols.models import Engagement
@@ -24,4 +25,4 @@ class TacticUse(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.tactic} at {self.engagement}"
+        return _("%(tactic)s at %(engagement)s") % {"tactic": self.tactic, "engagement": self.engagement}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from agencies.engine.offence_policy import offence_class_of
 from agencies.models import Agency, CrimeType, User
@@ -82,7 +83,7 @@ def rule_weight_set(
     queries.
     """
     moved = PolicyMoved(
-        "The tactic's weight was changed in the meantime.", next_step="look for proposals again."
+        _("The tactic's weight was changed in the meantime."), next_step=_("look for proposals again.")
     )
     rule = TacticRule.objects.filter(agency=agency, pk=rule_id).select_related("tactic", "crime_type").first()
     if rule is None or rule.preference != value_from or not rule.tactic.is_active:
@@ -92,7 +93,8 @@ def rule_weight_set(
         rule.full_clean()
     except ValidationError as exc:
         raise MissionsError(
-            f"The rule cannot have this weight: {' '.join(exc.messages)}", next_step="decline the proposal."
+            _("The rule cannot have this weight: %(names)s") % {"names": " ".join(exc.messages)},
+            next_step=_("decline the proposal."),
         ) from exc
     if TacticRule.objects.filter(pk=rule.pk, preference=value_from).update(preference=value_to) != 1:
         raise moved

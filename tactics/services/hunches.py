@@ -5,6 +5,8 @@ import uuid
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, CrimeType, Unit, User
 from forecasting.engine.grid import GridSpec, project
@@ -13,7 +15,11 @@ from missions_project.lib.errors import MissionsError
 from tactics.models import Hunch
 from tactics.services.notes import text_about_a_place
 
-PERIOD_DAYS = {1: "the next 24 hours", 7: "the next 7 days", 28: "the next 4 weeks"}
+PERIOD_DAYS = {
+    1: gettext_lazy("the next 24 hours"),
+    7: gettext_lazy("the next 7 days"),
+    28: gettext_lazy("the next 4 weeks"),
+}
 
 
 def hunch_log(
@@ -35,16 +41,20 @@ def hunch_log(
     outside the agency's grid, a type that is not the agency's, an unknown period, and for a reason about a person.
     """
     if days not in PERIOD_DAYS:
-        raise MissionsError("This is no period.", next_step="choose one of the list.")
+        raise MissionsError(_("This is no period."), next_step=_("choose one of the list."))
     if crime_type.agency_id != agency.pk or not crime_type.is_active:
-        raise MissionsError("Your agency does not forecast this type.", next_step="choose one of the list.")
+        raise MissionsError(
+            _("Your agency does not forecast this type."), next_step=_("choose one of the list.")
+        )
     reason = text_about_a_place(reason)
     grid = active_grid(agency)
     spec = GridSpec.from_bytes(bytes(grid.spec))
     x_m, y_m = project([lon], [lat], spec.epsg)
     position = int(spec.locate(x_m, y_m)[0])
     if position < 0:
-        raise MissionsError("This place lies outside the agency's area.", next_step="tap a place inside it.")
+        raise MissionsError(
+            _("This place lies outside the agency's area."), next_step=_("tap a place inside it.")
+        )
     if (known := Hunch.objects.filter(agency=agency, uuid=number).first()) is not None:
         return known
     now = now or timezone.now()
@@ -76,7 +86,7 @@ def hunch_log(
 def hunch_answer(*, hunch: Hunch, status: str, answer: str, actor: User) -> Hunch:
     """Say what became of a hunch. Raises ``MissionsError`` for an unknown status, and for words about a person."""
     if status not in Hunch.Status.values:
-        raise MissionsError("This is no status.", next_step="choose one of the list.")
+        raise MissionsError(_("This is no status."), next_step=_("choose one of the list."))
     answer = text_about_a_place(answer) if answer.strip() else ""
     hunch.status, hunch.answer = status, answer
     hunch.answered_by, hunch.answered_at = actor, timezone.now()

@@ -3,6 +3,7 @@
 import datetime as dt
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from agencies.models import User
 from ingestion.engine.private_text import TextFinding, refusal, screen_text
@@ -18,7 +19,9 @@ class TextRefused(MissionsError):
     """A text about a person. ``findings`` says where; the words themselves are kept nowhere."""
 
     def __init__(self, findings: list[TextFinding]) -> None:
-        super().__init__(refusal(findings), next_step="take it out of the text, which is still in the field.")
+        super().__init__(
+            refusal(findings), next_step=_("take it out of the text, which is still in the field.")
+        )
         self.findings = findings
 
 
@@ -26,11 +29,12 @@ def text_about_a_place(text: str) -> str:
     """Return the text, tidied, as it may be stored. Raises ``MissionsError`` where it is empty, too long or about a person."""
     text = " ".join(text.replace("\x00", "").split())
     if not text:
-        raise MissionsError("There are no words in it.", next_step="write a few, or leave it.")
+        raise MissionsError(_("There are no words in it."), next_step=_("write a few, or leave it."))
     if len(text) > NOTE_MAX:
         raise MissionsError(
-            f"The text has {len(text)} characters; {NOTE_MAX} fit.",
-            next_step="shorten it, it is still in the field.",
+            _("The text has %(count)s characters; %(note_max)s fit.")
+            % {"count": len(text), "note_max": NOTE_MAX},
+            next_step=_("shorten it, it is still in the field."),
         )
     if findings := screen_text(text):
         raise TextRefused(findings)
@@ -49,7 +53,9 @@ def visit_note_record(
     text = text_about_a_place(text)
     if not is_tickable(engagement, at):
         raise MissionsError(
-            f"This visit ended more than {TICKABLE_HOURS:g} hours before.", next_step="tell your supervisor."
+            _("This visit ended more than %(tickable_hours)s hours before.")
+            % {"tickable_hours": f"{TICKABLE_HOURS:g}"},
+            next_step=_("tell your supervisor."),
         )
     # Two phones of one unit: the second waits here and finds the first one's row.
     Engagement.objects.select_for_update().get(pk=engagement.pk)

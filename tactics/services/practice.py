@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency, Unit, User
 from missions_project.lib.errors import MissionsError
@@ -53,12 +54,12 @@ def practice_apply(*, practice: PracticeShift, presses: Sequence[Press], now: dt
 
 def _row(press: Press, log: list[dict[str, Any]], now: dt.datetime) -> dict[str, Any]:
     if not 1 <= press.mission_id <= MISSIONS:
-        raise MissionsError("There is no such practice mission.", next_step="begin the practice again.")
+        raise MissionsError(_("There is no such practice mission."), next_step=_("begin the practice again."))
     if press.at > now + FUTURE_TOLERANCE:
-        raise MissionsError("This was pressed in the future.", next_step="set the phone's clock.")
+        raise MissionsError(_("This was pressed in the future."), next_step=_("set the phone's clock."))
     arrived = any(row["kind"] == Kind.ARRIVED and row["number"] == press.mission_id for row in log)
     if press.kind != Kind.ARRIVED and not arrived:
-        raise MissionsError("You have not been here yet.", next_step="press Arrived first.")
+        raise MissionsError(_("You have not been here yet."), next_step=_("press Arrived first."))
     return {
         "uuid": str(press.uuid),
         "kind": press.kind,

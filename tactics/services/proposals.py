@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.engine.free_text import text_about_person
 from agencies.models import User
@@ -58,12 +59,12 @@ def proposal_decide(*, proposal: PolicyProposal, actor: User, approve: bool, rea
     reason = reason.strip()
     if not reason:
         raise MissionsError(
-            "A proposal is decided only with a reason.", next_step="write why in a few words."
+            _("A proposal is decided only with a reason."), next_step=_("write why in a few words.")
         )
     if about := text_about_person(reason):
         raise MissionsError(
-            f"The reason seems to hold {about}, which is never kept.",
-            next_step="write about the figures only.",
+            _("The reason seems to hold %(about)s, which is never kept.") % {"about": about},
+            next_step=_("write about the figures only."),
         )
     try:
         with transaction.atomic():
@@ -91,7 +92,7 @@ def _claim(proposal: PolicyProposal, actor: User, approve: bool, reason: str) ->
     )
     if won != 1:
         raise MissionsError(
-            "This proposal was decided already, or is out of date.", next_step="open the page again."
+            _("This proposal was decided already, or is out of date."), next_step=_("open the page again.")
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from agencies.models import CrimeType
 from missions_project.lib.errors import MissionsError
@@ -39,7 +40,7 @@ def impact_report_execute(*, report: ImpactReport, progress: Progress | None = N
                 _report(report, reporter)
         except StudyError as exc:
             raise MissionsError(
-                str(exc), next_step="widen the study, or look at the plans it names."
+                str(exc), next_step=_("widen the study, or look at the plans it names.")
             ) from exc
     return report
 
@@ -58,8 +59,8 @@ class _Told:
         rows = ImpactReport.objects.filter(pk=self.report.pk, cancel_asked_at__isnull=False)
         if (row := rows.select_related("cancel_asked_by").first()) is not None:
             raise MissionsError(
-                f"Cancelled by {row.cancel_asked_by or 'somebody'}.",
-                next_step="start it again when it suits.",
+                _("Cancelled by %(person)s.") % {"person": row.cancel_asked_by or _("somebody")},
+                next_step=_("start it again when it suits."),
             )
 
 

@@ -11,6 +11,7 @@ from django.core.mail import EmailMessage
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.access import Access
 from agencies.models import Agency, Membership, User
@@ -50,7 +51,8 @@ def saved_report_set(
     one = all_kinds().get(kind)
     if one is None:
         raise MissionsError(
-            f"There is no report “{kind[:40]}”.", next_step="choose one from the list of reports."
+            _("There is no report “%(kind)s”.") % {"kind": kind[:40]},
+            next_step=_("choose one from the list of reports."),
         )
     chosen = {
         key: found for key in kept_names(one) if (found := [part for part in filters.get(key, []) if part])
@@ -63,7 +65,7 @@ def saved_report_set(
         _check_recipient(agency, person, kind)
     if sends != Sends.NEVER and not recipients:
         raise MissionsError(
-            "Nobody is chosen to get it.", next_step="choose at least one person, or “Not sent”."
+            _("Nobody is chosen to get it."), next_step=_("choose at least one person, or “Not sent”.")
         )
     row = saved or SavedReport(agency=agency, owner=owner)
     row.name, row.kind, row.days, row.filters = name.strip(), kind, days, chosen
@@ -71,7 +73,7 @@ def saved_report_set(
     try:
         row.full_clean()
     except ValidationError as exc:
-        raise MissionsError("; ".join(exc.messages), next_step="change it and save again.") from exc
+        raise MissionsError("; ".join(exc.messages), next_step=_("change it and save again.")) from exc
     row.save()
     row.recipients.set(recipients)
     return row
@@ -85,15 +87,17 @@ def saved_report_delete(*, saved: SavedReport) -> None:
 def _check_recipient(agency: Agency, person: Membership, kind: str) -> None:
     if person.agency_id != agency.pk:
         raise MissionsError(
-            "A person of another agency is chosen.", next_step="choose people of your agency."
+            _("A person of another agency is chosen."), next_step=_("choose people of your agency.")
         )
     if not all_kinds()[kind].may_see(Access(agency, person.user, person)):
         raise MissionsError(
-            f"{person.user} may not see this report.", next_step="leave them out, or have their role changed."
+            _("%(user)s may not see this report.") % {"user": person.user},
+            next_step=_("leave them out, or have their role changed."),
         )
     if not person.user.email:
         raise MissionsError(
-            f"{person.user} has no e-mail address.", next_step="leave them out, or add one in Admin → People."
+            _("%(user)s has no e-mail address.") % {"user": person.user},
+            next_step=_("leave them out, or add one in Admin → People."),
         )
 
 
@@ -158,7 +162,7 @@ def _deliver(row: ReportMail) -> str:
         # What they may see may have changed since they were chosen.
         _check_recipient(row.agency, person, row.saved.kind)
         if not person.user.is_active:
-            raise MissionsError("This person's account is closed.", next_step="take them off the list.")
+            raise MissionsError(_("This person's account is closed."), next_step=_("take them off the list."))
         kind = all_kinds()[row.saved.kind]
         if off := kind.why_off(row.agency):
             return off
@@ -178,7 +182,9 @@ def _deliver(row: ReportMail) -> str:
         return str(exc)
     except OSError as exc:
         # smtplib's errors are OSErrors; their words may quote addresses.
-        return f"The mail server did not take it ({type(exc).__name__}). Next step: check EMAIL_HOST and its settings."
+        return _(
+            "The mail server did not take it (%(name)s). Next step: check EMAIL_HOST and its settings."
+        ) % {"name": type(exc).__name__}
     return ""
 
 
@@ -191,6 +197,7 @@ def mail_text(report: Report) -> str:
     reports = reverse("tactics:reports", args=[report.agency_slug])
     lines += [
         *report.provenance,
-        f"Sent because you are on its list: {settings.PUBLIC_URL.rstrip('/')}{reports}",
+        _("Sent because you are on its list: %(address)s")
+        % {"address": f"{settings.PUBLIC_URL.rstrip('/')}{reports}"},
     ]
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, Max, OuterRef, Q
 from django.forms.models import model_to_dict
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency, Beat, CrimeType, District, Shift, User
 from agencies.services import audit_record
@@ -43,7 +44,8 @@ def study_change(*, study: ImpactStudy, **fields: Any) -> ImpactStudy:
     """Change a draft. What it could show is worked out anew where the design changes. Raises ``MissionsError`` if frozen."""
     if not study.is_open:
         raise MissionsError(
-            "This study is frozen: nothing of it can be changed.", next_step="cancel it and set up another."
+            _("This study is frozen: nothing of it can be changed."),
+            next_step=_("cancel it and set up another."),
         )
     changed = {name for name, value in fields.items() if getattr(study, name) != value}
     for name, value in fields.items():
@@ -69,8 +71,9 @@ def _check(study: ImpactStudy) -> None:
         )
         if wanted - known:
             raise MissionsError(
-                f"The study names {name.replace('_', ' ')} that this agency does not have.",
-                next_step="choose from the lists on the page.",
+                _("The study names %(kind)s that this agency does not have.")
+                % {"kind": model._meta.verbose_name_plural},
+                next_step=_("choose from the lists on the page."),
             )
 
 
@@ -133,11 +136,13 @@ def study_freeze(*, study: ImpactStudy, actor: User) -> ImpactStudy:
     """
     study = ImpactStudy.objects.select_for_update().get(pk=study.pk)
     if not study.is_open:
-        raise MissionsError("This study is no longer a draft.", next_step="reload its page.")
+        raise MissionsError(_("This study is no longer a draft."), next_step=_("reload its page."))
     if study.minimum_detectable is None:
         raise MissionsError(
-            "What this study could show is not known yet.",
-            next_step="work out the smallest effect first, on this page; a study that can show nothing should not run.",
+            _("What this study could show is not known yet."),
+            next_step=_(
+                "work out the smallest effect first, on this page; a study that can show nothing should not run."
+            ),
         )
     _check(study)
     now = timezone.now()
@@ -167,7 +172,7 @@ def due_at(study: ImpactStudy) -> dt.datetime:
 def study_cancel(*, study: ImpactStudy, actor: User, reason: str) -> ImpactStudy:
     """Cancel a study that has not been reported. It stays in the list with the reason. Raises ``MissionsError`` otherwise."""
     if not reason.strip():
-        raise MissionsError("Nobody would know why.", next_step="write a reason.")
+        raise MissionsError(_("Nobody would know why."), next_step=_("write a reason."))
     won = (
         ImpactStudy.objects.filter(pk=study.pk, kind=Kind.REGISTERED)
         .exclude(state__in=[State.REPORTED, State.CANCELLED])
@@ -181,8 +186,8 @@ def study_cancel(*, study: ImpactStudy, actor: User, reason: str) -> ImpactStudy
     )
     if won != 1:
         raise MissionsError(
-            "This study cannot be cancelled: it is reported, cancelled already, or the system's own.",
-            next_step="reload its page.",
+            _("This study cannot be cancelled: it is reported, cancelled already, or the system's own."),
+            next_step=_("reload its page."),
         )
     study.refresh_from_db()
     audit_record(
@@ -203,7 +208,8 @@ def rolling_study_ensure(*, agency: Agency, now: dt.datetime | None = None) -> I
     types = list(CrimeType.objects.filter(agency=agency, is_active=True).values_list("pk", flat=True))
     if not types:
         raise MissionsError(
-            f"Agency “{agency.slug}” has no active crime type.", next_step="Admin → Crime types → Add."
+            _("Agency “%(agency_slug)s” has no active crime type.") % {"agency_slug": agency.slug},
+            next_step=_("Admin → Crime types → Add."),
         )
     study = ImpactStudy(
         agency=agency,
@@ -239,7 +245,7 @@ def report_queue(
     today = today or timezone.localdate(timezone=ZoneInfo(study.agency.time_zone))
     if purpose == Purpose.POWER:
         if not study.is_open:
-            raise MissionsError("This study is no longer a draft.", next_step="reload its page.")
+            raise MissionsError(_("This study is no longer a draft."), next_step=_("reload its page."))
         last = _newest_plan(study.agency)
         first = last - dt.timedelta(days=POWER_DAYS - 1)
     elif study.is_rolling:
@@ -274,7 +280,8 @@ def report_queue(
             report.save()
     except IntegrityError as exc:
         raise MissionsError(
-            "This analysis is already in the queue or under way.", next_step="wait for it, or cancel it."
+            _("This analysis is already in the queue or under way."),
+            next_step=_("wait for it, or cancel it."),
         ) from exc
     return report
 
@@ -284,8 +291,12 @@ def _newest_plan(agency: Agency) -> dt.date:
     newest = plans.filter(period_to__lte=timezone.now()).aggregate(newest=Max("on"))["newest"]
     if newest is None:
         raise MissionsError(
-            "No plan has been published and carried out yet: what a study could show is not known from your own past.",
-            next_step="publish plans for a few weeks, or enter the smallest effect that the study is meant to show by hand.",
+            _(
+                "No plan has been published and carried out yet: what a study could show is not known from your own past."
+            ),
+            next_step=_(
+                "publish plans for a few weeks, or enter the smallest effect that the study is meant to show by hand."
+            ),
         )
     found: dt.date = newest
     return found
@@ -309,14 +320,15 @@ def _rolling_types(study: ImpactStudy) -> None:
 def _check_due(study: ImpactStudy, early: bool) -> None:
     if study.state not in (State.FROZEN, State.RUNNING, State.REPORTED):
         raise MissionsError(
-            "This study is not frozen." if study.is_open else "This study was cancelled.",
-            next_step="freeze it first." if study.is_open else "set up another.",
+            _("This study is not frozen.") if study.is_open else _("This study was cancelled."),
+            next_step=_("freeze it first.") if study.is_open else _("set up another."),
         )
     due = due_at(study)
     if not early and timezone.now() < due:
         raise MissionsError(
-            f"This study is analysed from {due:%Y-%m-%d} on, when late reports are in.",
-            next_step="wait: looking before the end finds effects that are not there.",
+            _("This study is analysed from %(due)s on, when late reports are in.")
+            % {"due": f"{due:%Y-%m-%d}"},
+            next_step=_("wait: looking before the end finds effects that are not there."),
         )
 
 

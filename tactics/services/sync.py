@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, Unit, User
 from missions_project.lib.errors import MissionsError
@@ -24,7 +26,7 @@ SHIFT_TOLERANCE = dt.timedelta(minutes=30)
 OLDEST = dt.timedelta(days=7)
 """Reports of last week are read by then: a phone found in a drawer must not change them."""
 
-ABOUT_A_PERSON = "The note was about a person. Next step: write about the place alone."
+ABOUT_A_PERSON = gettext_lazy("The note was about a person. Next step: write about the place alone.")
 
 Kind = OfficerAction.Kind
 
@@ -116,7 +118,7 @@ def _known(agency: Agency, officer: User, press: Press) -> Outcome | None:
         return None
     if row.officer_id != officer.pk:
         return Outcome(
-            str(press.uuid), "refused", "This number belongs to another press. Next step: press again."
+            str(press.uuid), "refused", _("This number belongs to another press. Next step: press again.")
         )
     status = "again" if row.status == OfficerAction.Status.DONE else "refused"
     return Outcome(str(press.uuid), status, row.message)
@@ -134,18 +136,22 @@ def _apply(row: OfficerAction, press: Press, later: Sequence[Press], now: dt.dat
     if press.at > now + FUTURE_TOLERANCE:
         ahead = (press.at - now).total_seconds() / 60
         raise MissionsError(
-            f"By the phone's clock this was pressed {ahead:.0f} minutes in the future.",
-            next_step="set the phone's clock, and tell your supervisor the right time.",
+            _("By the phone's clock this was pressed %(ahead)s minutes in the future.")
+            % {"ahead": f"{ahead:.0f}"},
+            next_step=_("set the phone's clock, and tell your supervisor the right time."),
         )
     if press.at < now - OLDEST:
         raise MissionsError(
-            f"This was pressed more than {OLDEST.days} days ago.", next_step="tell your supervisor the times."
+            _("This was pressed more than %(days)s days ago.") % {"days": OLDEST.days},
+            next_step=_("tell your supervisor the times."),
         )
     mission = mission_at(row.agency, row.unit, press.mission_id, at=row.at)
     if mission is None:
         raise MissionsError(
-            "Your unit had no such mission at that time: it was given to another unit, or its plan was replaced.",
-            next_step="tell your supervisor when you were there.",
+            _(
+                "Your unit had no such mission at that time: it was given to another unit, or its plan was replaced."
+            ),
+            next_step=_("tell your supervisor when you were there."),
         )
     row.mission = mission
     if press.kind == Kind.ARRIVED:
@@ -157,8 +163,9 @@ def _apply(row: OfficerAction, press: Press, later: Sequence[Press], now: dt.dat
         row.engagement = visit_by(mission, row.unit, at=row.at)
     if row.engagement is None:
         raise MissionsError(
-            f"No arrival at mission {mission.number} is known before that.",
-            next_step="tell your supervisor when you came.",
+            _("No arrival at mission %(mission_number)s is known before that.")
+            % {"mission_number": mission.number},
+            next_step=_("tell your supervisor when you came."),
         )
     if press.kind == Kind.TACTIC:
         _tick(row, row.engagement, press)
@@ -172,10 +179,14 @@ def _arrive(
     assert row.unit is not None
     plan = mission.plan
     if not plan.period_from - SHIFT_TOLERANCE <= row.at <= plan.period_to + SHIFT_TOLERANCE:
-        side = "before" if row.at < plan.period_from else "after"
+        words = (
+            _("This was pressed before the shift of mission %(number)s.")
+            if row.at < plan.period_from
+            else _("This was pressed after the shift of mission %(number)s.")
+        )
         raise MissionsError(
-            f"This was pressed {side} the shift of mission {mission.number}.",
-            next_step="look at the phone's clock, and tell your supervisor when you were there.",
+            words % {"number": mission.number},
+            next_step=_("look at the phone's clock, and tell your supervisor when you were there."),
         )
     left = next(
         (other.at for other in later if other.kind == Kind.LEFT and other.mission_id == press.mission_id),
@@ -185,18 +196,24 @@ def _arrive(
         mission=mission, unit=row.unit, officer=row.officer, at=row.at, left_at=left
     )
     told = [
-        f"Left mission {visit.mission.number} after {visit.minutes or 0:.0f} min: one timer at a time."
+        _("Left mission %(mission_number)s after %(minutes)s min: one timer at a time.")
+        % {"mission_number": visit.mission.number, "minutes": f"{visit.minutes or 0:.0f}"}
         for visit in started.ended
     ]
     if mission.withdrawn_at is not None:
-        told.append(f"Mission {mission.number} was withdrawn since; your visit counts.")
+        told.append(
+            _("Mission %(mission_number)s was withdrawn since; your visit counts.")
+            % {"mission_number": mission.number}
+        )
     return started.engagement, " ".join(told)
 
 
 def _tick(row: OfficerAction, visit: Engagement, press: Press) -> None:
     tactic = Tactic.objects.filter(agency=row.agency, pk=press.tactic_id).first()
     if tactic is None:
-        raise MissionsError("There is no such tactic.", next_step="open the page again and choose another.")
+        raise MissionsError(
+            _("There is no such tactic."), next_step=_("open the page again and choose another.")
+        )
     made_later = TacticUse.objects.filter(engagement=visit, tactic=tactic, used_at__gt=row.at)
     # What somebody ticked after this press was taken back stays ticked.
     if not press.is_used and made_later.exists():

@@ -3,6 +3,7 @@
 import datetime as dt
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from agencies.models import User
 from missions_project.lib.errors import MissionsError
@@ -31,11 +32,14 @@ def tactic_use_record(
     one, and for a visit that ended more than four hours ago.
     """
     if tactic.agency_id != engagement.agency_id:
-        raise MissionsError("This tactic belongs to another agency.", next_step="choose one of your own.")
+        raise MissionsError(
+            _("This tactic belongs to another agency."), next_step=_("choose one of your own.")
+        )
     if not is_tickable(engagement, at):
         raise MissionsError(
-            f"This visit ended more than {TICKABLE_HOURS:g} hours ago; what was ticked then stays.",
-            next_step="tell your supervisor if it is wrong.",
+            _("This visit ended more than %(tickable_hours)s hours ago; what was ticked then stays.")
+            % {"tickable_hours": f"{TICKABLE_HOURS:g}"},
+            next_step=_("tell your supervisor if it is wrong."),
         )
     # Two phones of one unit may tick at once: the second waits here and finds the first one's row.
     Engagement.objects.select_for_update().get(pk=engagement.pk)
@@ -47,7 +51,8 @@ def tactic_use_record(
         return found
     if not tactic.is_active:
         raise MissionsError(
-            f"“{tactic.name}” is no longer offered.", next_step="reload the page and choose another tactic."
+            _("“%(tactic)s” is no longer offered.") % {"tactic": tactic.name},
+            next_step=_("reload the page and choose another tactic."),
         )
     suited = recommended_tactics(engagement.mission)
     drawn = [row for row in suited if row.is_drawn]

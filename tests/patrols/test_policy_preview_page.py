@@ -39,7 +39,7 @@ def analyst(scene: Scene) -> User:
 def test_those_who_see_plans_see_the_page_and_its_figures(scene: Scene, sign_in: SignIn, role: str) -> None:
     client = sign_in(make_member(scene.agency, role))
     page = client.get(PAGE).content.decode()
-    assert all(LABELS[name] in page for name in DIALS)
+    assert all(str(LABELS[name]) in page for name in DIALS)
     assert "Evening, Sat 14 Mar 2026" in page
     assert "Expected harm in missions" in client.get(FIGURES).content.decode()
 
