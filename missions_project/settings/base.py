@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_celery_beat",
     "missions_project.apps.MissionsProjectConfig",
+    "missions_project.operations.apps.OperationsConfig",
     "agencies",
     "ingestion",
     "ingestion.audit",
@@ -226,6 +227,8 @@ DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "missions@localhost")
 FEED_SECRETS_KEYS = tuple(filter(None, os.environ.get("FEED_SECRETS_KEY", "").split(",")))
 """The first seals the feeds' keys and passwords, the others can still open them. Empty: derived from SECRET_KEY."""
 ARTEFACT_DIR = VAR_DIR / "models"
+BACKUP_KEYS = tuple(filter(None, os.environ.get("BACKUP_KEY", "").split(",")))
+"""The first seals backups, all of them open backups."""
 UPLOAD_MAX_BYTES = int(os.environ.get("UPLOAD_MAX_BYTES", str(2 * 1024**3)))
 
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "filesystem://")
