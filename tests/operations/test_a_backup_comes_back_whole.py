@@ -76,7 +76,7 @@ def test_every_table_and_file_comes_back_as_it_was(installation: Path) -> None:
 def test_what_holds_rows_is_not_replaced_by_mistake(installation: Path) -> None:
     made = backup_make(to=installation / "backups", now=NOW)
     Agency.objects.update(name="Newer")
-    with pytest.raises(MissionsError, match="not empty .* --force"):
+    with pytest.raises(MissionsError, match=r"not empty .* --force"):
         backup_restore(path=made.path)
     assert Agency.objects.get().name == "Newer"
 
@@ -122,7 +122,7 @@ def test_a_backup_of_another_kind_or_a_newer_version_is_refused(installation: Pa
     with pytest.raises(MissionsError, match="this installation uses oracle"):
         manifests.check_versions(manifest, vendor="oracle", version="1")
     manifest.migrations.append("agencies.9999_tomorrow")
-    with pytest.raises(MissionsError, match="does not know agencies.9999_tomorrow"):
+    with pytest.raises(MissionsError, match=r"does not know agencies\.9999_tomorrow"):
         manifests.check_versions(manifest, vendor=manifest.vendor, version=version)
 
 

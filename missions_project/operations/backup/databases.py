@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -175,7 +175,10 @@ class PostgresDatabase:
         )  # fmt: skip
         # The block closes the pipes: each restore would otherwise leave three open.
         with into, script:
-            assert into.stdin and into.stderr and script.stdout and script.stderr
+            assert into.stdin
+            assert into.stderr
+            assert script.stdout
+            assert script.stderr
             try:
                 # A statement that waits for ever on somebody's open transaction tells nobody why.
                 into.stdin.write("".join([_BEGIN, *drops]).encode())
@@ -186,6 +189,9 @@ class PostgresDatabase:
                 into.stdin.close()
             except BrokenPipeError:
                 script.kill()
+                # Closing flushes into the same broken pipe, and is closed all the same.
+                with suppress(BrokenPipeError):
+                    into.stdin.close()
             error = (into.stderr.read() + script.stderr.read()).decode(errors="replace").strip()
         if into.wait() != 0 or script.wait() != 0:
             raise MissionsError(
