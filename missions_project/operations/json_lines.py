@@ -31,4 +31,4 @@ class JsonLines(JsonFormatter):
                 log_data[name] = value
 
 
-_STANDARD = tuple(vars(logging.LogRecord("", 0, "", 0, "", None, None))) + ("message", "asctime", "taskName")
+_STANDARD = (*vars(logging.LogRecord("", 0, "", 0, "", None, None)), "message", "asctime", "taskName")

@@ -25,6 +25,12 @@ required("DATABASE_URL", "postgres://missions:PASSWORD@localhost/missions")
 environment.address("DATABASE_URL", "", ("postgres", "postgresql", "sqlite"))
 broker_url = required("CELERY_BROKER_URL", "redis://localhost:6379/0")
 environment.address("CELERY_BROKER_URL", "", ("redis", "rediss", "amqp", "amqps", "filesystem"))
+local_http = environment.flag("INSECURE_LOCAL_HTTP")
+if local_http and not set(ALLOWED_HOSTS) <= {"localhost", "127.0.0.1", "[::1]"}:
+    environment.problems.append(
+        "INSECURE_LOCAL_HTTP is on although ALLOWED_HOSTS names other machines: passwords would travel in the open. Next step: "
+        "remove it, and put a server with a certificate before the product (deploy/nginx.conf)."
+    )
 # Everything that is wrong in one message: found one by one, each costs a restart.
 environment.check()
 LOGGING = logging_config(environment.choice("LOG_FORMAT", "json", ("plain", "json")), LOG_LEVEL)
@@ -34,13 +40,12 @@ if broker_url.startswith(("redis://", "rediss://")):
     # Processes that share a cache hear of a push at once; this bounds what an import of a file may take to show.
     LIVE_CACHE_SECONDS = 2.0
 PUBLIC_URL = os.environ.get("PUBLIC_URL") or f"https://{ALLOWED_HOSTS[0].removeprefix('.')}"
-CSRF_TRUSTED_ORIGINS = [f"https://{host.removeprefix('.')}" for host in ALLOWED_HOSTS]
+CSRF_TRUSTED_ORIGINS = (
+    [PUBLIC_URL] if local_http else [f"https://{host.removeprefix('.')}" for host in ALLOWED_HOSTS]
+)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SECURE_SSL_REDIRECT = True
-SECURE_HSTS_SECONDS = 31536000
-SESSION_COOKIE_SECURE = True
-CSRF_COOKIE_SECURE = True
-LANGUAGE_COOKIE_SECURE = True
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = not local_http
+SECURE_HSTS_SECONDS = 0 if local_http else 31536000
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
