@@ -18,7 +18,7 @@ from tools import postgres, up
 
 pytestmark = [pytest.mark.slow, pytest.mark.sqlite_only]
 LACK = up.missing()
-SECONDS = 240
+SECONDS = 600
 
 
 def wait_for(what: Callable[[], object], process: subprocess.Popen[bytes], log: Path) -> object:
