@@ -156,7 +156,7 @@ def test_all_agencies_cost_no_more_queries_than_one(django_assert_num_queries: A
     now = timezone.now()
     late(45, now=now)
     late(45, now=now, slug="lakeside")
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         assert len(troubles(now=now)) == 2
     assert timedelta(minutes=30) == watch.LATE_AFTER
 
