@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format bench migrations docs translations screenshots requirements clean
+.PHONY: help demo up doctor test lint format bench migrations docs translations screenshots requirements clean
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -25,6 +25,14 @@ help: ## This list
 demo: ## A demo city with forecasts and a published plan, served on http://localhost:$(PORT)
 	$(call bootstrap,runtime)
 	@exec $(PY) manage.py demo --port $(PORT)
+
+up: ## The production stack on this machine, from its own PostgreSQL and Redis, on http://localhost:$(PORT)
+	$(call bootstrap,runtime)
+	@exec $(PY) tools/up.py --port $(PORT)
+
+doctor: ## What is wrong with this installation, and how to mend it
+	$(call bootstrap,runtime)
+	@exec $(PY) manage.py doctor
 
 test: ## Every test and check; on SQLite always, on PostgreSQL and in Chromium where they are installed
 	$(call bootstrap,dev)

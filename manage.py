@@ -6,8 +6,11 @@ import sys
 
 
 def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "missions_project.settings.dev")
     try:
+        from missions_project.settings.environment import load_env_file
+
+        load_env_file()
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "missions_project.settings.dev")
         from django.core.management import execute_from_command_line
     except ImportError as exc:
         raise SystemExit(

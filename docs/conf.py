@@ -33,6 +33,7 @@ FEEDS = (
     "csv excel json-lines parquet ndex-xml drop-folder push hunchlab pulling open-data socrata arcgis url database "
     "context-layers openstreetmap calendars weather census"
 ).split()
+OPERATIONS = ("install", "backup", "monitoring", "upgrade")
 
 project = "Missions"
 author = "The Missions authors"
@@ -80,6 +81,8 @@ def page_read(app: Any, name: str, source: list[str]) -> None:
         source[0] += navigation()
     elif name == "docs/feeds":
         source[0] += toctree([f"feeds/{kind}" for kind in FEEDS])
+    elif name == "docs/operations":
+        source[0] += toctree([f"operations/{chapter}" for chapter in OPERATIONS])
 
 
 def front_door(app: Any, problem: Exception | None) -> None:

@@ -4,6 +4,9 @@ import os
 
 from celery import Celery
 
+from missions_project.settings.environment import load_env_file
+
+load_env_file()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "missions_project.settings.dev")
 
 app = Celery("missions_project")

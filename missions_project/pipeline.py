@@ -30,6 +30,9 @@ from ingestion.services import (
 from ingestion.signals import facts_pushed
 from ingestion.tasks import drop_folder_task, import_task, retention_task
 from missions_project.lib.runs import RunStatus
+from missions_project.operations.alerts import alerts_claim, alerts_look_due
+from missions_project.operations.pulses import DISPATCH, pulse_write
+from missions_project.operations.tasks import alert_task, alerts_task
 from patrols import services
 from patrols.models import MissionPlan
 from patrols.tasks import (
@@ -64,10 +67,11 @@ def dispatch() -> None:
 
 
 def housekeeping() -> None:
-    """What is due each minute: abandoned and forgotten runs sent again, uploads past their time deleted, the days' pushes
+    """What is due each minute: a sign of life left for the doctor, abandoned and forgotten runs sent again, uploads past their time deleted, the days' pushes
     summed, feeds pulled, drop folders looked into, old records deleted or made coarse, shifts planned, models trained anew,
     models measured, sealed forecasts scored, reasons written, notices sent, presence counted, studies analysed, tactics
-    compared for adaptive draws, reports sent."""
+    compared for adaptive draws, reports sent, the operator told of what is late, silent or drifting."""
+    pulse_write(name=DISPATCH, now=timezone.now())
     requeue_abandoned()
     resend_forgotten()
     spool_expire()
@@ -86,6 +90,7 @@ def housekeeping() -> None:
     studies_due()
     tactics_due()
     report_mails_due()
+    alerts_due()
 
 
 def drop_folders_look() -> int:
@@ -154,6 +159,20 @@ def report_mails_due() -> int:
     found = report_mails_claim(now=timezone.now())
     for pk, attempt in found:
         report_mail_task.delay(pk, attempt)
+    return len(found)
+
+
+def alerts_due() -> int:
+    """Have somebody look for trouble every five minutes, and send what the operator is to be told. Returns how many were sent.
+
+    One query where nobody is to be told.
+    """
+    now = timezone.now()
+    if alerts_look_due(now=now):
+        alerts_task.delay()
+    found = alerts_claim(now=now)
+    for pk, attempt in found:
+        alert_task.delay(pk, attempt)
     return len(found)
 
 

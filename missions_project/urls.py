@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import JavaScriptCatalog
 
 from agencies.languages import language_choose
+from missions_project.operations.views import operator
 from missions_project.views import home
 
 urlpatterns = [
@@ -24,6 +25,7 @@ urlpatterns = [
         name="words",
     ),
     path("language/", language_choose, name="language_choose"),
+    path("operator/", operator, name="operator"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     # Before the agencies' addresses: no agency can be called "api" (its slug would hide these).

@@ -7,6 +7,9 @@ from django.core.signals import request_finished
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
+from missions_project.settings.environment import load_env_file
+
+load_env_file()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "missions_project.settings.dev")
 application = get_wsgi_application()
 # Every page's code is loaded now, and the collector of rubbish need not look through it ever again: on a page with

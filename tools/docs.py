@@ -48,6 +48,9 @@ IN_ORDER_OF_USE = (
     "impact_study",
     "transparency_pack",
     "demo_history",
+    "doctor",
+    "backup",
+    "restore",
 )
 COMMANDS_INTRO = """\
 # Commands

@@ -5,6 +5,7 @@ queued → running → succeeded | failed; a running row whose heartbeat has sto
 row's heartbeat is when it was last sent to a worker again.
 """
 
+import logging
 import time
 import traceback
 from collections.abc import Iterator
@@ -18,7 +19,9 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.log_context import working_on
 
+logger = logging.getLogger(__name__)
 HEARTBEAT_LOST_AFTER = timedelta(minutes=5)
 MAX_ATTEMPTS = 3
 """A run that kills its worker this often fails for good, instead of killing the next worker for ever."""
@@ -153,15 +156,19 @@ def run_execution(run: AbstractRun, progress: Any = None) -> Iterator[RunReporte
         )
     run.refresh_from_db()
     reporter = RunReporter(run, also=progress)
-    try:
-        yield reporter
-    except BaseException as exc:
-        message = _what_happened(exc)
-        if not isinstance(exc, MissionsError):
-            reporter.log("".join(traceback.format_tb(exc.__traceback__, limit=20)) + message)
-        reporter.close(status=RunStatus.FAILED, error=message)
-        raise
-    reporter.close(status=RunStatus.SUCCEEDED, error="")
+    # Every line that the work logs names the run, and the agency by its number: its slug would cost a query.
+    with working_on(run=f"{run._meta.model_name}:{run.pk}", agency=getattr(run, "agency_id", "")):
+        try:
+            yield reporter
+        except BaseException as exc:
+            message = _what_happened(exc)
+            if not isinstance(exc, MissionsError):
+                reporter.log("".join(traceback.format_tb(exc.__traceback__, limit=20)) + message)
+            reporter.close(status=RunStatus.FAILED, error=message)
+            logger.warning("Run failed: %s", type(exc).__name__)
+            raise
+        reporter.close(status=RunStatus.SUCCEEDED, error="")
+        logger.info("Run succeeded")
 
 
 def _what_happened(exc: BaseException) -> str:

@@ -7,6 +7,9 @@ from typing import Any
 
 import dj_database_url
 from csp.constants import NONCE, NONE, SELF
+from kombu import Queue
+
+from missions_project.settings import environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = Path(os.environ.get("MISSIONS_VAR_DIR", BASE_DIR / "var"))
@@ -47,6 +50,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_celery_beat",
     "missions_project.apps.MissionsProjectConfig",
+    "missions_project.operations.apps.OperationsConfig",
     "agencies",
     "ingestion",
     "ingestion.audit",
@@ -57,6 +61,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "missions_project.operations.middleware.ProbeMiddleware",
+    "missions_project.operations.middleware.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -153,7 +159,7 @@ REST_FRAMEWORK = {
     # HunchLab's clients send format=csv as a parameter of their own.
     "URL_FORMAT_OVERRIDE": None,
 }
-API_REQUESTS_PER_SECOND = int(os.environ.get("API_REQUESTS_PER_SECOND", "500"))
+API_REQUESTS_PER_SECOND = environment.whole("API_REQUESTS_PER_SECOND", 500)
 API_PERSON_REQUESTS_PER_SECOND = 20
 """A person's own use of the API: a page that polls, not a machine."""
 PUSH_MAX_BYTES = 16 * 1024**2
@@ -198,35 +204,35 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 SPOOL_DIR = VAR_DIR / "spool"
 """Uploads wait here, outside anything that is served, until imported or expired."""
-SPOOL_HOURS = int(os.environ.get("SPOOL_HOURS", "72"))
+SPOOL_HOURS = environment.whole("SPOOL_HOURS", 72)
 DROP_DIR = Path(os.environ.get("DROP_DIR", VAR_DIR / "drop"))
 """Drop folders: DROP_DIR/<agency>/<folder>/. An SFTP server writes there; nothing in it is ever served."""
 # Where pulls may go although the address is not public: host names, addresses or networks, separated by commas.
-PULL_PRIVATE_HOSTS = tuple(filter(None, os.environ.get("PULL_PRIVATE_HOSTS", "").replace(" ", "").split(",")))
-PULL_ALLOW_SQLITE = os.environ.get("PULL_ALLOW_SQLITE", "0") == "1"
-PULL_MAX_BYTES = int(os.environ.get("PULL_MAX_BYTES", str(512 * 1024**2)))
+PULL_PRIVATE_HOSTS = environment.listed("PULL_PRIVATE_HOSTS")
+PULL_ALLOW_SQLITE = environment.flag("PULL_ALLOW_SQLITE")
+PULL_MAX_BYTES = environment.whole("PULL_MAX_BYTES", 512 * 1024**2)
 """Largest answer to one request; a run that has fetched as much stores it and goes on later."""
-PULL_REQUEST_SECONDS = int(os.environ.get("PULL_REQUEST_SECONDS", "300"))
-PULL_RUN_SECONDS = int(os.environ.get("PULL_RUN_SECONDS", "3600"))
+PULL_REQUEST_SECONDS = environment.whole("PULL_REQUEST_SECONDS", 300)
+PULL_RUN_SECONDS = environment.whole("PULL_RUN_SECONDS", 3600)
 PULL_WAIT_SECONDS = 120
 # Where web-hooks of notices may go although the address is not public; the only hosts that may be plain http.
-NOTICE_PRIVATE_HOSTS = tuple(
-    filter(None, os.environ.get("NOTICE_PRIVATE_HOSTS", "").replace(" ", "").split(","))
-)
-PUBLIC_URL = os.environ.get("PUBLIC_URL", "http://localhost:8000")
+NOTICE_PRIVATE_HOSTS = environment.listed("NOTICE_PRIVATE_HOSTS")
+PUBLIC_URL = environment.address("PUBLIC_URL", "http://localhost:8000", ("https", "http"))
 """The address under which people open the product: notices link to it."""
 EMAIL_HOST = os.environ.get("EMAIL_HOST", "localhost")
-EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "25"))
+EMAIL_PORT = environment.whole("EMAIL_PORT", 25)
 EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
-EMAIL_USE_TLS = os.environ.get("EMAIL_USE_TLS", "0") == "1"
+EMAIL_USE_TLS = environment.flag("EMAIL_USE_TLS")
 # A mail server that does not answer must not hold a worker for ever.
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "missions@localhost")
-FEED_SECRETS_KEYS = tuple(filter(None, os.environ.get("FEED_SECRETS_KEY", "").split(",")))
+FEED_SECRETS_KEYS = environment.listed("FEED_SECRETS_KEY")
 """The first seals the feeds' keys and passwords, the others can still open them. Empty: derived from SECRET_KEY."""
 ARTEFACT_DIR = VAR_DIR / "models"
-UPLOAD_MAX_BYTES = int(os.environ.get("UPLOAD_MAX_BYTES", str(2 * 1024**3)))
+BACKUP_KEYS = environment.listed("BACKUP_KEY")
+"""The first seals backups, all of them open backups."""
+UPLOAD_MAX_BYTES = environment.whole("UPLOAD_MAX_BYTES", 2 * 1024**3)
 
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "filesystem://")
 if CELERY_BROKER_URL == "filesystem://":
@@ -236,11 +242,31 @@ if CELERY_BROKER_URL == "filesystem://":
         "control_folder": str(VAR_DIR / "broker" / "control"),
         "store_processed": False,
     }
+elif CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
+    # Longer than the longest task may take: Redis would hand a training that is still running to a second worker.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 4 * 3600}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_SOFT_TIME_LIMIT = 3 * 3600
 CELERY_TASK_TIME_LIMIT = 3 * 3600 + 300
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "missions_project.operations.scheduler:SingleScheduler"
+# A worker may serve one queue or several: a million rows that are imported hold up no shift's forecast.
+CELERY_TASK_QUEUES = tuple(
+    Queue(name, routing_key=name) for name in ("ingest", "forecast", "plan", "reports")
+)
+CELERY_TASK_DEFAULT_QUEUE = CELERY_TASK_DEFAULT_ROUTING_KEY = "plan"
+CELERY_TASK_ROUTES = {
+    "ingestion.tasks.*": {"queue": "ingest"},
+    "forecasting.tasks.*": {"queue": "forecast"},
+    # Somebody else's slow server must not hold up a plan.
+    "patrols.tasks.notice_task": {"queue": "reports"},
+    "patrols.tasks.*": {"queue": "plan"},
+    "tactics.tasks.*": {"queue": "reports"},
+    "missions_project.operations.tasks.*": {"queue": "reports"},
+}
+# A worker that took more than it does holds what another could do; with late acknowledgement one at a time is fair.
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Not a "tasks" module: autodiscovery would miss it and the scheduler would send to nobody.
@@ -271,7 +297,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
 # A shift's length and a half: a car's tablet left behind is signed out by the next day.
-SESSION_COOKIE_AGE = int(os.environ.get("SESSION_HOURS", "12")) * 3600
+SESSION_COOKIE_AGE = environment.whole("SESSION_HOURS", 12) * 3600
 SESSION_COOKIE_SAMESITE = "Lax"
 
 LEAFLET_CONFIG = {
@@ -287,10 +313,31 @@ LEAFLET_CONFIG = {
     "FORCE_IMAGE_PATH": True,
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "WARNING")},
-}
+LOG_FORMAT = environment.choice("LOG_FORMAT", "plain", ("plain", "json"))
+LOG_LEVEL = environment.choice("LOG_LEVEL", "WARNING", ("DEBUG", "INFO", "WARNING", "ERROR"))
+
+
+def logging_config(form: str, level: str) -> dict[str, Any]:
+    """Logs to standard error, each line with the request, agency and run that it is about."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"context": {"()": "missions_project.lib.log_context.ContextFilter"}},
+        "formatters": {
+            "plain": {"format": "{asctime} {levelname} {name}:{about} {message}", "style": "{"},
+            "json": {"()": "missions_project.operations.json_lines.JsonLines"},
+        },
+        "handlers": {
+            "console": {"class": "logging.StreamHandler", "formatter": form, "filters": ["context"]},
+        },
+        "root": {"handlers": ["console"], "level": level},
+    }
+
+
+LOGGING = logging_config(LOG_FORMAT, LOG_LEVEL)
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
+"""Opens /metrics. Empty: to this machine alone, and to nobody through a proxy."""
+OPERATOR_EMAILS = environment.listed("OPERATOR_EMAILS")
+"""Who is told when a forecast or plan is late, a feed falls silent or a model drifts, whatever the agency."""
+OPERATOR_WEBHOOK_URL = environment.address("OPERATOR_WEBHOOK_URL", "", ("https", "http"))
+OPERATOR_WEBHOOK_SECRET = os.environ.get("OPERATOR_WEBHOOK_SECRET", "")

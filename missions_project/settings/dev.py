@@ -4,6 +4,7 @@ import os
 import secrets
 from pathlib import Path
 
+from . import environment
 from .base import *  # noqa: F403 - settings are layered by star import, Django's own idiom
 from .base import VAR_DIR
 
@@ -22,10 +23,11 @@ def local_secret_key(path: Path) -> str:
     return key
 
 
-DEBUG = os.environ.get("DJANGO_DEBUG", "0") == "1"
+DEBUG = environment.flag("DJANGO_DEBUG")
 SECRET_KEY = os.environ.get("SECRET_KEY") or local_secret_key(VAR_DIR / "secret_key")
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
 # Without collectstatic, WhiteNoise finds files where the apps keep them.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+environment.check()

@@ -2,37 +2,50 @@
 
 import os
 
-from django.core.exceptions import ImproperlyConfigured
-
+from . import environment
 from .base import *  # noqa: F403 - settings are layered by star import, Django's own idiom
-
-
-def required(name: str, example: str) -> str:
-    """The variable's value, or an error that says what to set."""
-    value = os.environ.get(name, "")
-    if not value:
-        raise ImproperlyConfigured(f"{name} is not set. Next step: add a line like {name}={example} to .env.")
-    return value
-
+from .base import LOG_LEVEL, logging_config
+from .environment import required
 
 DEBUG = False
 SECRET_KEY = required("SECRET_KEY", "$(python -c 'import secrets; print(secrets.token_urlsafe(50))')")
-ALLOWED_HOSTS = required("ALLOWED_HOSTS", "missions.example.org").split(",")
+if SECRET_KEY and len(SECRET_KEY) < 32:
+    environment.problems.append(
+        "SECRET_KEY is shorter than 32 characters and can be guessed. Next step: make one by "
+        "python -c 'import secrets; print(secrets.token_urlsafe(50))'."
+    )
+ALLOWED_HOSTS = [
+    host.strip() for host in required("ALLOWED_HOSTS", "missions.example.org").split(",") if host.strip()
+]
+if "*" in ALLOWED_HOSTS:
+    environment.problems.append(
+        "ALLOWED_HOSTS is “*”: links in mails could then be made to lead anywhere. Next step: name the hosts."
+    )
 required("DATABASE_URL", "postgres://missions:PASSWORD@localhost/missions")
+environment.address("DATABASE_URL", "", ("postgres", "postgresql", "sqlite"))
 broker_url = required("CELERY_BROKER_URL", "redis://localhost:6379/0")
+environment.address("CELERY_BROKER_URL", "", ("redis", "rediss", "amqp", "amqps", "filesystem"))
+local_http = environment.flag("INSECURE_LOCAL_HTTP")
+if local_http and not set(ALLOWED_HOSTS) <= {"localhost", "127.0.0.1", "[::1]"}:
+    environment.problems.append(
+        "INSECURE_LOCAL_HTTP is on although ALLOWED_HOSTS names other machines: passwords would travel in the open. Next step: "
+        "remove it, and put a server with a certificate before the product (deploy/nginx.conf)."
+    )
+# Everything that is wrong in one message: found one by one, each costs a restart.
+environment.check()
+LOGGING = logging_config(environment.choice("LOG_FORMAT", "json", ("plain", "json")), LOG_LEVEL)
 if broker_url.startswith(("redis://", "rediss://")):
     # Sign-in attempts are counted in the cache: a cache per process would give each server process its own count.
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": broker_url}}
     # Processes that share a cache hear of a push at once; this bounds what an import of a file may take to show.
     LIVE_CACHE_SECONDS = 2.0
-PUBLIC_URL = os.environ.get("PUBLIC_URL", f"https://{ALLOWED_HOSTS[0].strip().removeprefix('.')}")
-CSRF_TRUSTED_ORIGINS = [f"https://{host.strip().removeprefix('.')}" for host in ALLOWED_HOSTS]
+PUBLIC_URL = os.environ.get("PUBLIC_URL") or f"https://{ALLOWED_HOSTS[0].removeprefix('.')}"
+CSRF_TRUSTED_ORIGINS = (
+    [PUBLIC_URL] if local_http else [f"https://{host.removeprefix('.')}" for host in ALLOWED_HOSTS]
+)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SECURE_SSL_REDIRECT = True
-SECURE_HSTS_SECONDS = 31536000
-SESSION_COOKIE_SECURE = True
-CSRF_COOKIE_SECURE = True
-LANGUAGE_COOKIE_SECURE = True
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = not local_http
+SECURE_HSTS_SECONDS = 0 if local_http else 31536000
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

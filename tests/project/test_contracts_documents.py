@@ -67,7 +67,7 @@ def test_every_page_is_in_the_index() -> None:
 
 
 def test_every_environment_variable_has_a_heading() -> None:
-    read = re.compile(r"""(?:environ(?:\.get)?|required)[\[(]\s*["']([A-Z][A-Z0-9_]+)["']""")
+    read = re.compile(r"""(?:environ(?:\.get)?|required|environment\.\w+)[\[(]\s*["']([A-Z][A-Z0-9_]+)["']""")
     names = {
         name
         for path in (ROOT / "missions_project/settings").glob("*.py")

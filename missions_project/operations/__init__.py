@@ -1,0 +1,1 @@
+"""What keeps an installation running: backups, the doctor, health, metrics, alerts."""

@@ -1,0 +1,48 @@
+"""The scheduler, of which one alone works: a second one on another machine waits until the first is gone."""
+
+import logging
+from typing import Any
+
+from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
+from django_celery_beat.schedulers import DatabaseScheduler
+
+from missions_project.operations.pulses import BEAT, lease_drop, lease_hold, new_holder
+
+logger = logging.getLogger(__name__)
+WAIT_SECONDS = 15.0
+
+
+class SingleScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celery-beat ships no types
+    """django-celery-beat's scheduler behind a lease in the database."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._holder, self._mine = new_holder(), False
+        super().__init__(*args, **kwargs)
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Send what is due, if it is ours to send. Returns the seconds until the next look."""
+        mine = self._hold()
+        if mine != self._mine:
+            logger.warning("This scheduler %s.", "works now" if mine else "waits: another one works")
+            self._mine = mine
+        if not mine:
+            return WAIT_SECONDS
+        # Looks again well within the lease, however far off the next task is.
+        return min(float(super().tick(*args, **kwargs)), WAIT_SECONDS)
+
+    def _hold(self) -> bool:
+        try:
+            close_old_connections()
+            return lease_hold(name=BEAT, holder=self._holder, now=timezone.now())
+        except DatabaseError:
+            # A database that restarts must not end the scheduler; what is due is sent when it is back.
+            logger.exception("The scheduler's lease could not be read")
+            return False
+
+    def close(self) -> None:
+        super().close()
+        try:
+            lease_drop(name=BEAT, holder=self._holder, now=timezone.now())
+        except DatabaseError:
+            logger.warning("The scheduler's lease could not be given back; it ends by itself.")

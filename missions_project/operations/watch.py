@@ -1,0 +1,100 @@
+"""What the operator must know about the agencies' work: late forecasts and plans, silent feeds, drift. Read for alerts, the
+operator's page, the metrics and the doctor alike, so that they never disagree."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.urls import reverse
+
+from agencies.models import Agency
+from forecasting.models import ModelVersion
+from forecasting.selectors import alarms_of
+from ingestion.models import Feed
+from ingestion.selectors.silence import silences
+from patrols.models import ShiftPlanning
+
+LATE_AFTER = timedelta(minutes=30)
+"""A forecast and its plan take a minute or two; after half an hour something is wrong, and two hours before a shift there is time."""
+LOOK_BACK = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One thing that is wrong now."""
+
+    kind: str
+    """``forecast_late``, ``plan_late``, ``feed_silent`` or ``drift``."""
+    key: str
+    agency: str
+    what: str
+    next_step: str
+    since: datetime | None = None
+
+
+def troubles(*, now: datetime) -> list[Trouble]:
+    """Everything that is wrong now, by agency. Two queries, two an agency with feeds, and two for all models in service."""
+    agencies = {agency.pk: agency for agency in Agency.objects.defer("boundary")}
+    return [*_late(agencies, now), *_silent(agencies, now), *_drift(agencies)]
+
+
+def _late(agencies: dict[int, Agency], now: datetime) -> Iterator[Trouble]:
+    rows = ShiftPlanning.objects.filter(due_at__gt=now - LOOK_BACK, due_at__lt=now - LATE_AFTER).exclude(
+        state=ShiftPlanning.State.DONE
+    )
+    newest: dict[tuple[int, object], ShiftPlanning] = {}
+    for row in rows.select_related("shift").order_by("round"):
+        newest[row.shift_id, row.on] = row
+    for row in newest.values():
+        agency = agencies[row.agency_id]
+        # Without a finished forecast there can be no plan: one alert, and for what comes first.
+        kind, word = ("plan_late", "plan") if row.forecast_run_id else ("forecast_late", "forecast")
+        why = f" ({row.message})" if row.message else ""
+        page = reverse("patrols:board", args=[agency.slug, row.on.isoformat(), row.shift.slug])
+        yield Trouble(
+            kind,
+            f"{kind}:{agency.slug}:{row.shift.slug}:{row.on}",
+            agency.slug,
+            f"{agency.name}: the {word} of {row.shift.name} {row.on} was due at {row.due_at:%H:%M} UTC and is not there{why}.",
+            f"see {settings.PUBLIC_URL.rstrip('/')}{page}, and manage.py doctor.",
+            row.due_at,
+        )
+
+
+def _silent(agencies: dict[int, Agency], now: datetime) -> Iterator[Trouble]:
+    feeds: dict[int, list[Feed]] = {}
+    for feed in Feed.objects.order_by("pk"):
+        feeds.setdefault(feed.agency_id, []).append(feed)
+    for pk, own in feeds.items():
+        agency = agencies[pk]
+        found = silences(agency, own, now=now)
+        for feed in own:
+            if feed.pk in found:
+                last, usual = found[feed.pk]
+                hours = (now - last).total_seconds() / 3600
+                yield Trouble(
+                    "feed_silent",
+                    f"feed_silent:{agency.slug}:{feed.slug}",
+                    agency.slug,
+                    f"{agency.name}: no new rows from “{feed.name}” for {hours:.0f} hours; within "
+                    f"{usual.total_seconds() / 3600:.0f} hours is usual.",
+                    f"see {settings.PUBLIC_URL.rstrip('/')}/{agency.slug}/data/ and ask whoever runs the source.",
+                    last,
+                )
+
+
+def _drift(agencies: dict[int, Agency]) -> Iterator[Trouble]:
+    versions = list(ModelVersion.objects.live().select_related("agency", "crime_type").defer("summary"))
+    alarms = alarms_of(versions)
+    for version in versions:
+        for alarm in alarms.get(version.pk, ()):
+            if alarm.is_open:
+                agency = agencies[version.agency_id]
+                yield Trouble(
+                    "drift",
+                    f"drift:{version.pk}:{alarm.rule}",
+                    agency.slug,
+                    f"{agency.name}, {version.crime_type.name}: {alarm.text}",
+                    "train again or acknowledge it: Admin → Model versions.",
+                )

@@ -1,0 +1,103 @@
+"""Of several schedulers one sends; each task has the queue that its workers listen to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from celery import current_app
+from django.conf import settings
+from django.db import OperationalError
+from django_celery_beat.schedulers import DatabaseScheduler
+
+from missions_project.operations import scheduler as schedulers
+from missions_project.operations.pulses import BEAT, LEASE, lease_drop, lease_hold, pulse_age, pulse_write
+from missions_project.operations.queues import queue_lengths, queue_names
+from missions_project.operations.scheduler import WAIT_SECONDS, SingleScheduler
+
+NOW = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
+
+
+@pytest.mark.django_db
+def test_the_lease_is_one_holders_until_it_is_silent() -> None:
+    assert lease_hold(name=BEAT, holder="a", now=NOW)
+    assert not lease_hold(name=BEAT, holder="b", now=NOW + timedelta(seconds=10))
+    assert lease_hold(name=BEAT, holder="a", now=NOW + timedelta(seconds=60))
+    # The first was killed: 90 seconds after its last sign of life the second takes over, and the first finds that out.
+    assert not lease_hold(name=BEAT, holder="b", now=NOW + timedelta(seconds=149))
+    assert lease_hold(name=BEAT, holder="b", now=NOW + timedelta(seconds=150))
+    assert not lease_hold(name=BEAT, holder="a", now=NOW + timedelta(seconds=151))
+    lease_drop(name=BEAT, holder="a", now=NOW)
+    assert pulse_age(BEAT, now=NOW + timedelta(seconds=150)) == timedelta(0)
+    lease_drop(name=BEAT, holder="b", now=NOW + timedelta(seconds=160))
+    assert lease_hold(name=BEAT, holder="a", now=NOW + timedelta(seconds=160))
+
+
+@pytest.mark.django_db
+def test_of_two_schedulers_one_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[object] = []
+    monkeypatch.setattr(DatabaseScheduler, "__init__", lambda self: None)
+    monkeypatch.setattr(DatabaseScheduler, "tick", lambda self: sent.append(self) or 300.0)
+    monkeypatch.setattr(DatabaseScheduler, "close", lambda self: None)
+    monkeypatch.setattr(schedulers, "close_old_connections", lambda: None)
+    first, second = SingleScheduler(), SingleScheduler()
+    # Looks again within the lease although nothing is due for five minutes: else the second would take over.
+    assert first.tick() == WAIT_SECONDS < LEASE.total_seconds()
+    assert second.tick() == WAIT_SECONDS
+    assert sent == [first]
+    first.close()
+    second.tick()
+    assert sent == [first, second]
+
+
+def test_a_database_that_is_away_does_not_end_the_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(**_: object) -> bool:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(DatabaseScheduler, "__init__", lambda self: None)
+    monkeypatch.setattr(DatabaseScheduler, "close", lambda self: None)
+    monkeypatch.setattr(schedulers, "close_old_connections", lambda: None)
+    monkeypatch.setattr(schedulers, "lease_hold", away)
+    monkeypatch.setattr(schedulers, "lease_drop", away)
+    one = SingleScheduler()
+    assert one.tick() == WAIT_SECONDS
+    one.close()
+
+
+@pytest.mark.django_db
+def test_a_pulse_is_as_old_as_its_last_writing() -> None:
+    assert pulse_age("dispatch", now=NOW) is None
+    pulse_write(name="dispatch", now=NOW)
+    pulse_write(name="dispatch", now=NOW + timedelta(minutes=1))
+    assert pulse_age("dispatch", now=NOW + timedelta(minutes=3)) == timedelta(minutes=2)
+
+
+def test_every_task_of_ours_goes_to_a_queue_that_workers_serve() -> None:
+    current_app.loader.import_default_modules()
+    rooms = ("ingestion", "forecasting", "patrols", "tactics", "missions_project")
+    tasks = [name for name in current_app.tasks if name.split(".")[0] in rooms]
+    assert len(tasks) >= 20
+    queues = {name: current_app.amqp.router.route({}, name)["queue"].name for name in tasks}
+    assert set(queues.values()) == set(queue_names()) == {"ingest", "forecast", "plan", "reports"}
+    assert queues["ingestion.tasks.import_task"] == "ingest"
+    assert queues["forecasting.tasks.forecast_run_task"] == "forecast"
+    assert queues["missions_project.pipeline.dispatch"] == "plan"
+    assert queues["patrols.tasks.notice_task"] == "reports"
+
+
+@pytest.mark.filterwarnings("ignore:task_always_eager")
+def test_what_waits_is_counted_by_queue() -> None:
+    before = queue_lengths()
+    with current_app.connection_for_write() as link:
+        task = current_app.tasks["ingestion.tasks.retention_task"]
+        # Sent for real: eager tasks never see the broker.
+        current_app.send_task(task.name, args=(0,), connection=link)
+    after = queue_lengths()
+    assert after["ingest"] == before["ingest"] + 1
+    assert {name: n for name, n in after.items() if name != "ingest"} == {
+        name: n for name, n in before.items() if name != "ingest"
+    }
+
+
+def test_no_task_runs_longer_than_the_broker_waits_for_it() -> None:
+    assert settings.CELERY_TASK_SOFT_TIME_LIMIT < settings.CELERY_TASK_TIME_LIMIT < 4 * 3600
