@@ -67,6 +67,7 @@
     // What the sensors hear now, over what was expected of this shift.
     const alerts = MissionsAlerts.follow(map, holder.dataset);
     if (alerts) { switchFor(gettext("Gunfire alerts, 24 hours"), alerts, true); }
+    MissionsKeys.aim(map, gettext("Risk map. Arrows move it, plus and minus zoom, Enter asks about the place under the cross. The top cells are in a table."));
     map.on("click", (event) => ask(`lon=${event.latlng.lng.toFixed(6)}&lat=${event.latlng.lat.toFixed(6)}`));
     const layers = await based;
     Object.values(layers).filter((row) => row.kind !== "boundary").forEach((row) => switchFor(row.name, row.layer, map.hasLayer(row.layer)));
