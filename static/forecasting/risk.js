@@ -83,7 +83,7 @@
     square = L.geoJSON(polygon, { style: { color: "#d81b60", weight: 4, fill: false }, interactive: false, pane: "risk-top" }).addTo(map);
     if (!map.getBounds().contains(square.getBounds())) { map.panTo(square.getBounds().getCenter()); }
     // On a phone the answer lies below the map: bring it into view.
-    if (window.matchMedia("(max-width: 900px)").matches) { event.detail.target.scrollIntoView({ behavior: "smooth", block: "start" }); }
+    if (window.matchMedia("(max-width: 900px)").matches) { event.detail.target.scrollIntoView({ behavior: MissionsMap.still ? "auto" : "smooth", block: "start" }); }
   });
   document.body.addEventListener("htmx:responseError", (event) => {
     if (event.detail.target.id === "cell") { event.detail.target.textContent = gettext("The cell could not be loaded. Reload the page and try again."); }
