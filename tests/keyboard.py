@@ -77,7 +77,9 @@ STEP = """(last) => {
   } else {
     const points = [0.5, 0.1, 0.9].flatMap((fx) => [0.5, 0.15, 0.85].map((fy) => [x[0] + (x[1] - x[0]) * fx, y[0] + (y[1] - y[0]) * fy]));
     const parts = [node, ...(node.labels || [])];
-    const free = points.some(([px, py]) => { const top = document.elementFromPoint(px, py); return top && parts.some((part) => part.contains(top) || top.contains(part)); });
+    const free = points.some(([px, py]) => { const top = document.elementFromPoint(px, py); if (!top) { return false; }
+      // A shape on a map may lie under another of the same map.
+      return parts.some((part) => part.contains(top) || top.contains(part)) || (node.ownerSVGElement && node.ownerSVGElement === top.ownerSVGElement); });
     if (!free) {
       const top = document.elementFromPoint(points[0][0], points[0][1]);
       out.wrong.push("is hidden under " + (top ? window.__ours.name(top) : "nothing"));

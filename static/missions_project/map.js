@@ -6,7 +6,7 @@ window.MissionsMap = (() => {
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   // Who asked the system for less movement gets maps that jump: the style sheets' own rule does not reach Leaflet's flights.
   const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-  if (still) { L.Map.mergeOptions({ zoomAnimation: false, fadeAnimation: false, markerZoomAnimation: false, inertia: false }); }
+  if (still && window.L) { L.Map.mergeOptions({ zoomAnimation: false, fadeAnimation: false, markerZoomAnimation: false, inertia: false }); }
   const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const CONTEXT_COLOURS = ["#CC79A7", "#56B4E9", "#E69F00", "#009E73", "#D55E00", "#0072B2", "#999933"];
   const WATER = /water|river|lake/i;
