@@ -169,7 +169,9 @@ class BeatChances:
     mean: float
 
 
-def chances_by_beat(codes: Mapping[int, str], inputs: PreviewInputs, tried: DesignPreview) -> list[BeatChances]:
+def chances_by_beat(
+    codes: Mapping[int, str], inputs: PreviewInputs, tried: DesignPreview
+) -> list[BeatChances]:
     """Return what the map of the chances shows, beat by beat, in the order of their codes. No query."""
     found = []
     for pk, code in codes.items():

@@ -126,9 +126,11 @@ SMALL = """() => {
 def walk(page: Any) -> list[str]:
     """Press Tab from the page's start to its end. What goes wrong, one line each; empty is what every page should be."""
     page.evaluate(CONTROLS)
-    page.evaluate("() => { window.__walked = new Set(); window.__last = null; window.scrollTo(0, 0);"
+    page.evaluate(
+        "() => { window.__walked = new Set(); window.__last = null; window.scrollTo(0, 0);"
         # Not from a field that the page has put the cursor into: from the very start.
-        " const start = document.createElement('span'); start.tabIndex = -1; document.body.prepend(start); start.focus(); start.remove(); }")
+        " const start = document.createElement('span'); start.tabIndex = -1; document.body.prepend(start); start.focus(); start.remove(); }"
+    )
     wrong: list[str] = []
     same = 0
     for number in range(MOST_TABS):

