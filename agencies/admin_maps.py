@@ -43,7 +43,7 @@ class AreaWidget(ProjectTemplateMixin, LeafletAdminWidget):  # type: ignore[misc
         base = super().media
         # One list: lists that are merged may change order, and ours needs leaflet.draw before it.
         return forms.Media(
-            js=[*base._js, "agencies/area_field.js"],
+            js=[*base._js, "agencies/area_field.js", "agencies/area_text.js"],
             css={"screen": [*base._css["screen"], "agencies/area_field.css"]},
         )
 

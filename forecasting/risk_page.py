@@ -174,6 +174,7 @@ def risk_context(agency: Agency, chosen: Chosen) -> dict[str, Any]:
         "type_colours": {row.slug: row.colour for row in expected},
         "legend": legend_rows(surface.values),
         "top": list(top_cells(surface)),
+        "by_beat": beat_totals(surface),
         "concentration": concentration(surface.values),
         "total": float(surface.values.sum()),
         "version": models.get(crime_type.pk) if crime_type else None,
@@ -252,6 +253,18 @@ def top_cells(surface: Surface, n: int = TOP_CELLS) -> Iterator[dict[str, Any]]:
             "lon": float(lon[rank]),
             "lat": float(lat[rank]),
         }
+
+
+def beat_totals(surface: Surface) -> list[dict[str, Any]]:
+    """Return what the map shows, beat by beat: code, value, share of the total, the highest first. At most two queries."""
+    beats = cell_beats(run_grid(surface.run))
+    total = float(surface.values.sum()) or 1.0
+    codes = dict(Beat.objects.filter(agency_id=surface.run.agency_id).values_list("pk", "code"))
+    sums = {code: float(surface.values[beats == pk].sum()) for pk, code in codes.items()}
+    return [
+        {"code": code, "value": value, "share": value / total}
+        for code, value in sorted(sums.items(), key=lambda one: (-one[1], one[0]))
+    ]
 
 
 def concentration(values: npt.NDArray[np.float64]) -> list[tuple[float, float]]:

@@ -168,9 +168,33 @@ def curve_svg(curve: list[tuple[float, DesignPreview]], tried: DesignPreview, ga
     return svg(picture)
 
 
-def problems_of(agency: Agency, tried: DesignPreview) -> list[str]:
-    """Return why beats could not be planned, by their codes; the first few, and how many more. One query."""
-    codes = dict(Beat.objects.filter(agency=agency).values_list("pk", "code"))
+@dataclass(frozen=True)
+class BeatChances:
+    """One line of the map's table: a beat, its boxes that may get a mission, missions expected, chances in per cent."""
+
+    code: str
+    boxes: int
+    missions: float
+    highest: float
+    mean: float
+
+
+def chances_by_beat(
+    codes: Mapping[int, str], inputs: PreviewInputs, tried: DesignPreview
+) -> list[BeatChances]:
+    """Return what the map of the chances shows, beat by beat, in the order of their codes. No query."""
+    found = []
+    for pk, code in codes.items():
+        pi = tried.pi[inputs.beat_of_cell == pk]
+        pi = pi[pi > 0]
+        if len(pi):
+            shares = (100 * float(pi.max()), 100 * float(pi.mean()))
+            found.append(BeatChances(code, len(pi), float(pi.sum()), *shares))
+    return sorted(found, key=lambda row: row.code)
+
+
+def problems_of(codes: Mapping[int, str], tried: DesignPreview) -> list[str]:
+    """Return why beats could not be planned, by their codes; the first few, and how many more."""
     told = [row.message.replace(f"Beat {row.beat}", f"Beat {codes[row.beat]}") for row in tried.infeasible]
     more = len(told) - SHOWN_BEATS
     return told[:SHOWN_BEATS] + ([_("… and %(more)s more beats.") % {"more": more}] if more > 0 else [])
@@ -200,10 +224,12 @@ def preview_context(run: ForecastRun, *, saved: PatrolPolicy | None, tried: Patr
     inputs, dials = preview_inputs(run, tried), tried.as_design_policy()
     now = design_preview(inputs, dials)
     spec = GridSpec.from_bytes(bytes(run_grid(run).spec))
+    codes = dict(Beat.objects.filter(agency=run.agency).values_list("pk", "code"))
     return {
         "tried": now,
+        "by_beat": chances_by_beat(codes, inputs, now),
         "figures": figures(_as_saved(run, saved, tried, inputs), now),
-        "problems": problems_of(run.agency, now),
+        "problems": problems_of(codes, now),
         "curve": data_url("image/svg+xml", curve_svg(gamma_curve(inputs, dials), now, dials.gamma)),
         "overlay": data_url("image/png", overlay_png(spec, now.pi)),
         "bounds": mercator_frame(spec).bounds,

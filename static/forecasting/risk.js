@@ -67,6 +67,7 @@
     // What the sensors hear now, over what was expected of this shift.
     const alerts = MissionsAlerts.follow(map, holder.dataset);
     if (alerts) { switchFor(gettext("Gunfire alerts, 24 hours"), alerts, true); }
+    MissionsKeys.aim(map, gettext("Risk map. Arrows move it, plus and minus zoom, Enter asks about the place under the cross. The top cells are in a table."));
     map.on("click", (event) => ask(`lon=${event.latlng.lng.toFixed(6)}&lat=${event.latlng.lat.toFixed(6)}`));
     const layers = await based;
     Object.values(layers).filter((row) => row.kind !== "boundary").forEach((row) => switchFor(row.name, row.layer, map.hasLayer(row.layer)));
@@ -82,7 +83,7 @@
     square = L.geoJSON(polygon, { style: { color: "#d81b60", weight: 4, fill: false }, interactive: false, pane: "risk-top" }).addTo(map);
     if (!map.getBounds().contains(square.getBounds())) { map.panTo(square.getBounds().getCenter()); }
     // On a phone the answer lies below the map: bring it into view.
-    if (window.matchMedia("(max-width: 900px)").matches) { event.detail.target.scrollIntoView({ behavior: "smooth", block: "start" }); }
+    if (window.matchMedia("(max-width: 900px)").matches) { event.detail.target.scrollIntoView({ behavior: MissionsMap.still ? "auto" : "smooth", block: "start" }); }
   });
   document.body.addEventListener("htmx:responseError", (event) => {
     if (event.detail.target.id === "cell") { event.detail.target.textContent = gettext("The cell could not be loaded. Reload the page and try again."); }

@@ -23,6 +23,16 @@ window.addEventListener("map:init", (event) => {
           : L.marker([lat, lon], { icon: L.divIcon({ className: "wizard-place-bad", iconSize: [10, 10] }) }).bindTooltip(feature.properties.why);
         place.addTo(shown);
       });
+      document.querySelector("[data-places-rows]").replaceChildren(...data.features.map((feature) => {
+        const [lon, lat] = feature.geometry.coordinates;
+        const row = document.createElement("tr");
+        row.append(...[lat.toFixed(5), lon.toFixed(5), feature.properties.ok ? gettext("inside the boundary") : feature.properties.why].map((text) => {
+          const cell = document.createElement("td");
+          cell.textContent = text;
+          return cell;
+        }));
+        return row;
+      }));
       if (shown.getLayers().length) map.fitBounds(shown.getBounds(), { padding: [16, 16], maxZoom: 15 });
       if (data.message) message.textContent = data.message;
       else if (!data.features.length) message.textContent = gettext("No place can be drawn yet: map longitude and latitude, or X and Y with their EPSG code, and press Check.");

@@ -4,6 +4,9 @@
 "use strict";
 window.MissionsMap = (() => {
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  // Who asked the system for less movement gets maps that jump: the style sheets' own rule does not reach Leaflet's flights.
+  const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  if (still && window.L) { L.Map.mergeOptions({ zoomAnimation: false, fadeAnimation: false, markerZoomAnimation: false, inertia: false }); }
   const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const CONTEXT_COLOURS = ["#CC79A7", "#56B4E9", "#E69F00", "#009E73", "#D55E00", "#0072B2", "#999933"];
   const WATER = /water|river|lake/i;
@@ -206,5 +209,5 @@ window.MissionsMap = (() => {
   document.addEventListener("DOMContentLoaded", () => paint(document));
   document.addEventListener("htmx:afterSwap", (event) => paint(event.detail.target));
 
-  return { base, fit, legend, lazy, paint, inkOn, getJson, token };
+  return { base, fit, legend, lazy, paint, inkOn, getJson, token, still };
 })();

@@ -82,9 +82,7 @@
   const clicked = (event) => {
     if (!form()) { return; }
     if (mode() === "cell") {
-      clear();
-      sketch = L.circleMarker(event.latlng, { ...style(), radius: 7, dashArray: null, color: "#000", fillColor: "#fff", fillOpacity: 1 }).addTo(board.map);
-      tell({ type: "Point", coordinates: point(event.latlng) });
+      choosePlace(event.latlng);
     } else if (mode() === "polygon") {
       addCorner(event.latlng);
     } else if (corner) {
@@ -95,6 +93,30 @@
       sketch = L.circleMarker(corner, { ...style(), radius: 5, dashArray: null }).addTo(board.map);
       hint(gettext("Now the opposite corner."));
     }
+  };
+
+  /* One pair is a place, two are corners of a box, more go round an area: the modes follow what is typed. */
+  const typed = (field) => {
+    const found = MissionsKeys.pairs(field.value);
+    const alone = !form().querySelector("[data-modes]");
+    if (!found || (alone && found.length > 1)) {
+      if (field.value) { hint(gettext("Pairs of two numbers are needed, as in 38.5731, -121.4800.")); }
+      return;
+    }
+    const wanted = found.length === 1 ? ["cell"] : found.length === 2 ? ["box", "polygon"] : ["polygon", "box"];
+    const radio = wanted.map((name) => form().querySelector(`input[name=mode][value=${name}]`)).find(Boolean);
+    if (radio) { radio.checked = true; }
+    clear();
+    const places = found.map((pair) => L.latLng(pair));
+    if (found.length === 1) { choosePlace(places[0]); } else if (found.length === 2) { finishBox(...places); } else { corners = places; finishPolygon(); }
+    follow();
+    board.map.panInside(places[0]);
+  };
+
+  const choosePlace = (latlng) => {
+    clear();
+    sketch = L.circleMarker(latlng, { ...style(), radius: 7, dashArray: null, color: "#000", fillColor: "#fff", fillOpacity: 1 }).addTo(board.map);
+    tell({ type: "Point", coordinates: point(latlng) });
   };
 
   /* A box by one stroke: the map stays where it is as long as boxes are drawn. */
@@ -145,6 +167,7 @@
   const prepare = () => {
     board.map.createPane("sketch").style.zIndex = 460;
     board.map.getPane("sketch").style.pointerEvents = "none";
+    MissionsKeys.aim(board.map, gettext("Map of the missions, which are listed beside it. Arrows move it, plus and minus zoom; while a place is asked for, Enter chooses the one under the cross."));
     board.map.on("click", (event) => { if (!ignoreClick) { clicked(event); } });
     prepareStroke();
     follow();
@@ -168,6 +191,7 @@
   });
   document.addEventListener("drawer-closed", follow);
   board.drawer.addEventListener("toggle", follow, true);
+  MissionsKeys.typed(board.drawer, typed);
   board.drawer.addEventListener("click", (event) => { if (event.target.closest("[data-finish]")) { finishPolygon(); } });
   board.drawer.addEventListener("change", (event) => {
     if (event.target.name === "mode") {

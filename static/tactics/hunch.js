@@ -21,6 +21,7 @@
   window.addEventListener("map:init", (event) => {
     map = event.detail.map;
     map.scrollWheelZoom.disable();
+    MissionsKeys.aim(map, gettext("Map. Arrows move it, plus and minus zoom, Enter chooses the place under the cross."));
     // Their colour stands in officer.css: one read here would stay when the page turns at dusk.
     const line = { className: "place-line", fill: false };
     const styles = { beat: { ...line, weight: 1.5, dashArray: "6 4", opacity: 0.5 }, own: { ...line, weight: 3, opacity: 0.8 }, street: { ...line, weight: 1.5, opacity: 0.45 } };
@@ -58,6 +59,15 @@
       }, () => { line.textContent = gettext("The phone did not say where it is. Tap the map instead."); }, { enableHighAccuracy: true, timeout: 15000 });
     });
   }
+
+  MissionsKeys.typed(form, (field) => {
+    const found = MissionsKeys.pairs(field.value);
+    const says = form.querySelector("[data-typed-says]");
+    if (!found) { says.textContent = field.value ? gettext("Two numbers are needed, as in 38.5731, -121.4800.") : ""; return; }
+    choose(L.latLng(found[0]));
+    if (map) { map.setView(L.latLng(found[0]), 16); }
+    says.textContent = gettext("Place chosen.");
+  });
 
   reason.value = reason.value || localStorage.getItem(draftKey) || "";
   reason.addEventListener("input", () => localStorage.setItem(draftKey, reason.value));

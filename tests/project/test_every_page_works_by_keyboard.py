@@ -1,0 +1,163 @@
+"""The product without a mouse: Tab reaches everything and the focus is seen; places are chosen by keys; texts may be spaced out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.cache import cache
+
+from tests.factories import make_member
+from tests.keyboard import small_targets, space_out, walk
+from tests.looking import NARROW, too_wide
+from tests.patrols.scenes import ON, Scene, make_scene
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+BOARD = f"/riverton/shifts/{ON}/evening/"
+RISK = f"/riverton/risk/?shift=evening&date={ON}"
+ZOOMED_TWICE = (640, 400)
+"""A laptop of 1280 × 800 at 200 %."""
+PAGES = [
+    BOARD, f"{BOARD}decide/", f"{BOARD}print/", f"/riverton/shifts/compare/?a={ON}/evening&b={ON}/evening",
+    "/riverton/policy/preview/", RISK, "/riverton/my/hunch/", "/riverton/my/training/", "/riverton/reports/",
+    "/riverton/reports/shifts/", "/riverton/reports/coverage/", "/riverton/reports/builder/", "/riverton/studies/",
+    "/riverton/studies/new/", "/riverton/studies/design/", "/riverton/optimise/", "/riverton/data/", "/riverton/packs/",
+    "/riverton/models/robbery/", "/riverton/tactics/", "/riverton/notices/",
+]  # fmt: skip
+ADMIN = ["/admin/", "/admin/agencies/crimetype/add/", "/admin/agencies/user/add/", "/admin/agencies/beat/add/",
+         "/admin/patrols/suppression/add/", "/admin/patrols/patrolpolicy/"]  # fmt: skip
+
+
+@pytest.fixture
+def scene(transactional_db: None) -> Scene:
+    cache.clear()
+    made = make_scene()
+    made.plan(publish=True, actor=make_member(made.agency, "supervisor", username="boss"))
+    return made
+
+
+@pytest.fixture
+def page_of_owner(scene: Scene, signed_in_page: Callable[..., Page]) -> Page:
+    page = signed_in_page(make_member(scene.agency, "admin", username="keys"))
+    page.emulate_media(reduced_motion="reduce")
+    return page
+
+
+def wrong_with(page: Any, address: str) -> list[str]:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(address, wait_until="networkidle")
+    found = walk(page) + small_targets(page)
+    space_out(page)
+    return [f"{address}: {line}" for line in found + too_wide(page, ZOOMED_TWICE) + too_wide(page, NARROW)]
+
+
+def test_pages_of_the_product_are_walked_by_tab_alone(page_of_owner: Page) -> None:
+    wrong = [line for address in PAGES for line in wrong_with(page_of_owner, address)]
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+def test_pages_of_the_admins_frequent_tasks_are_walked_by_tab_alone(page_of_owner: Page) -> None:
+    wrong = [line for address in ADMIN for line in wrong_with(page_of_owner, address)]
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+def test_the_skip_link_comes_first_and_leads_past_the_frame(page_of_owner: Page) -> None:
+    page = page_of_owner
+    page.goto("/riverton/reports/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("Boolean(document.activeElement.closest('#main'))")
+
+
+def test_a_menu_opens_by_enter_and_escape_gives_the_focus_back(page_of_owner: Page) -> None:
+    page = page_of_owner
+    page.goto("/riverton/reports/")
+    page.locator(".topbar__person summary").focus()
+    page.keyboard.press("Enter")
+    page.locator(".topbar__person .menu__card").wait_for()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Escape")
+    assert page.locator(".topbar__person[open]").count() == 0
+    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+
+
+def test_a_place_is_kept_out_of_missions_by_keyboard(page_of_owner: Page) -> None:
+    page = page_of_owner
+    page.goto(BOARD, wait_until="networkidle")
+    page.get_by_role("button", name="Suppress").first.focus()
+    page.keyboard.press("Enter")
+    typed = page.locator("#drawer [data-typed]")
+    typed.wait_for()
+    area = page.locator("#drawer [data-area]")
+    centre = page.evaluate("(() => { const at = MissionsBoard.map.getCenter(); return [at.lat, at.lng]; })()")
+
+    # Typed: one pair is a place, three go round an area.
+    typed.focus()
+    page.keyboard.type(f"{centre[0]:.5f}, {centre[1]:.5f}")
+    page.keyboard.press("Enter")
+    assert json.loads(area.input_value())["type"] == "Point"
+    lat, lon = centre
+    typed.fill(f"{lat:.5f}, {lon:.5f}; {lat + 0.003:.5f}, {lon:.5f}; {lat:.5f}, {lon + 0.003:.5f}")
+    page.keyboard.press("Enter")
+    assert json.loads(area.input_value())["type"] == "Polygon"
+    assert page.locator("#drawer input[value=polygon]").is_checked()
+    typed.fill("Elm Street")
+    page.keyboard.press("Enter")
+    assert "two numbers" in page.locator("#drawer [data-hint]").inner_text()
+
+    # On the map: the cross in its middle, moved by arrows, chosen by Enter.
+    page.locator("#drawer input[value=cell]").check()
+    page.locator("#map").focus()
+    page.keyboard.press("Enter")
+    first = json.loads(area.input_value())["coordinates"]
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(400)
+    page.keyboard.press("Enter")
+    second = json.loads(area.input_value())["coordinates"]
+    assert second[0] > first[0]
+    page.keyboard.press("Escape")
+    page.locator("#drawer").wait_for(state="hidden")
+
+
+def test_an_area_of_the_admin_is_drawn_in_writing(page_of_owner: Page) -> None:
+    page = page_of_owner
+    page.goto("/admin/agencies/district/add/", wait_until="networkidle")
+    page.locator(".map-table summary").focus()
+    page.keyboard.press("Enter")
+    text = page.locator("[data-area-text]")
+    text.wait_for()
+    text.fill("0, 0\n0, 3\n3, 3\n3, 0\n\n1, 1\n1, 2\n2, 2\n\n5, 5\n5, 6\n6, 6")
+    text.blur()
+    stored = json.loads(page.locator("#id_geometry").input_value())
+    assert [len(part) for part in stored["coordinates"]] == [2, 1]
+    text.fill("0, 0\nsomewhere")
+    text.blur()
+    assert "Line 2" in page.locator("[data-area-text-says]").inner_text()
+    assert json.loads(page.locator("#id_geometry").input_value()) == stored
+
+
+def test_the_walk_sees_what_is_wrong(browser: Any) -> None:
+    context = browser.new_context(viewport={"width": 800, "height": 600})
+    page = context.new_page()
+    page.set_content(
+        "<html lang=en><body><style>a { outline: none } .x { display: inline-block; width: 9px; height: 9px }</style>"
+        "<a href=#>plain</a>"
+        "<div><button class=x></button><button class=x></button></div><div hx-get=/ style='height:20px'>mouse</div>"
+        "<div style='position:fixed;inset:auto 0 0 0;height:80px;background:red'></div>"
+        "<button style='position:absolute;bottom:10px;z-index:-1'>under</button><button tabindex=2>late</button></body></html>"
+    )
+    found = "\n".join(walk(page))
+    assert "shows no focus" in found
+    assert "for a mouse only" in found
+    assert "is hidden under" in found
+    # Whichever way the browser takes to it: a positive tabindex leaves the order of the page.
+    assert "comes before what stands before it" in found or "late” is not reached" in found
+    assert "px" in "\n".join(small_targets(page))
+    context.close()
