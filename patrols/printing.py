@@ -3,6 +3,7 @@
 The map is drawn as plain SVG shapes from the agency's own layers: no tiles, no script, legible on a poor printer.
 """
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,7 +141,7 @@ class _Frame:
         edges = np.searchsorted(of, np.arange(len(lines) + 1)).tolist()
         return [
             "M" + " L".join(texts[first:last]) + end
-            for first, last in zip(edges, edges[1:], strict=False)
+            for first, last in itertools.pairwise(edges)
             if last > first
         ]
 
