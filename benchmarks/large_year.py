@@ -187,7 +187,8 @@ def year(agency: Any, grid: Any, size: Size, rng: np.random.Generator) -> dict[s
     cells = {beat.pk: spec.cells[beat_of == beat.pk] for beat in beats}
     units = {unit.beat_id: unit.pk for unit in Unit.objects.filter(agency=agency)}
     types = [one.pk for one in CrimeType.objects.filter(agency=agency)]
-    tactics = [one.pk for one in Tactic.objects.filter(agency=agency, is_enforcement=False)]
+    choices = dict(Tactic.objects.filter(agency=agency, is_enforcement=False).values_list("pk", "slug"))
+    tactics, chance = list(choices), dict.fromkeys(choices.values(), 1 / len(choices))
 
     def missions() -> Iterator[Any]:
         for plan in plans:
@@ -218,7 +219,7 @@ def year(agency: Any, grid: Any, size: Size, rng: np.random.Generator) -> dict[s
     found["draws"] = written(
         TacticDraw,
         (
-            TacticDraw(agency=agency, mission_id=row[0], tactic_id=int(drawn[at]), probabilities={}, method="weights", seed=at)
+            TacticDraw(agency=agency, mission_id=row[0], tactic_id=int(drawn[at]), probabilities=chance, method="weights", seed=at)
             for at, row in enumerate(rows)
         ),
     )  # fmt: skip
