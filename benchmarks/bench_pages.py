@@ -1,17 +1,22 @@
 """Server time of every page that an administrator can open, on the demo city: the 95th percentile against 200 ms.
 
     .venv/bin/python benchmarks/bench_pages.py [--rounds 20] [--out FILE] [--only WORD] [--profile NAME]
+    .venv/bin/python tools/postgres.py .venv/bin/python benchmarks/bench_pages.py --large
 
 Needs the demo set up once (`make demo`). Pages are found by following links and asked for with the test client, so that
 nothing but the server's own work is measured; the first answer of each is not counted. Slow pages are asked less often.
-`--profile` prints where the time of one page goes.
+`--profile` prints where the time of one page goes. `--large` measures a city of 25,600 cells with six years of crimes and a year
+of plans instead, against 400 ms: it is written to the database that DATABASE_URL names, once (about two minutes of processor
+time); point DATABASE_URL at a server of your own to keep it. Processor time is the product's and the database's together.
 """
 
 from __future__ import annotations
 
 import argparse
 import cProfile
+import datetime as dt
 import gc
+import gzip
 import json
 import os
 import pstats
@@ -22,7 +27,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-MOST_MS = 200.0
+MOST_MS, MOST_LARGE_MS = 200.0, 400.0
 MOST_SECONDS_A_PAGE = 6.0
 
 
@@ -36,8 +41,22 @@ def p95(values: list[float]) -> float:
     return ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
 
 
-def measure(client: Any, address: str, rounds: int) -> tuple[list[float], list[float], int]:
-    """Milliseconds of each answer after the first, by the wall and of the processor, and the queries of the last."""
+def database_ms() -> float:
+    """Processor milliseconds that this connection's own server process has used: 0 where there is none to ask."""
+    from django.db import connection
+
+    if connection.vendor != "postgresql":
+        return 0.0
+    connection.ensure_connection()
+    stat = Path(f"/proc/{connection.connection.info.backend_pid}/stat")
+    if not stat.exists():
+        return 0.0
+    fields = stat.read_text().rpartition(")")[2].split()
+    return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(client: Any, address: str, rounds: int) -> tuple[list[float], list[float], int, int]:
+    """Milliseconds of each answer after the first, by the wall and of the processors, the last's queries, its kB zipped."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -49,14 +68,37 @@ def measure(client: Any, address: str, rounds: int) -> tuple[list[float], list[f
         # As in the web server: the collector works between the answers, not during one.
         gc.collect()
         gc.disable()
+        there = database_ms()
         start, begun = time.perf_counter(), time.thread_time()
         client.get(address, follow=True)
         times.append(1000 * (time.perf_counter() - start))
-        busy.append(1000 * (time.thread_time() - begun))
+        here = 1000 * (time.thread_time() - begun)
+        # The database's clock ticks every 10 ms.
+        busy.append(here + database_ms() - there)
         gc.enable()
     with CaptureQueriesContext(connection) as asked:
-        client.get(address, follow=True)
-    return times, busy, len(asked)
+        answer = client.get(address, follow=True)
+    body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    return times, busy, len(asked), len(gzip.compress(body, 6)) // 1000
+
+
+def large_city() -> None:
+    """Write the large city with a year of plans that ends today, unless the database has it."""
+    from django.core.management import call_command
+    from django.utils import timezone
+
+    from agencies.models import Agency
+    from benchmarks.large_year import DAYS, Size, planted
+    from tests.factories import make_operator
+
+    call_command("migrate", verbosity=0)
+    if Agency.objects.filter(slug="bench").exists():
+        return
+    started = time.perf_counter()
+    first = timezone.localdate() - dt.timedelta(days=DAYS - 1)
+    _, _, made = planted(Size(first, crimes=60_000, latest=370))
+    make_operator("admin")
+    print(f"written in {time.perf_counter() - started:.0f} s: {made}", flush=True)
 
 
 def profiled(client: Any, address: str) -> None:
@@ -71,6 +113,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--only", default="")
     parser.add_argument("--profile", default="")
+    parser.add_argument("--large", action="store_true", help="a city of 25,600 cells, in DATABASE_URL")
     arguments = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "missions_project.settings.dev")
     import django
@@ -84,6 +127,9 @@ def main() -> int:
     from tools.page_walk import pages_of
 
     settings.ALLOWED_HOSTS = ["*"]
+    most = MOST_LARGE_MS if arguments.large else MOST_MS
+    if arguments.large:
+        large_city()
     try:
         person = User.objects.filter(username="admin").first()
     except OperationalError:
@@ -99,17 +145,17 @@ def main() -> int:
             continue
         if arguments.profile == found.name:
             profiled(client, found.address)
-        times, busy, queries = measure(client, found.address, arguments.rounds)
+        times, busy, queries, weight = measure(client, found.address, arguments.rounds)
         rows[found.name] = row = {
-            "p95_ms": round(p95(times), 1), "p95_cpu_ms": round(p95(busy), 1), "queries": queries, "rounds": len(times)
+            "p95_ms": round(p95(times), 1), "p95_cpu_ms": round(p95(busy), 1), "queries": queries, "kb": weight, "rounds": len(times)
         }  # fmt: skip
         print(
             f"{row['p95_ms']:8.0f} ms, processor {row['p95_cpu_ms']:.0f} ms, {queries} queries: {found.name}",
             flush=True,
         )
-    slow = {name: row for name, row in rows.items() if row["p95_ms"] > MOST_MS}
-    print(f"{len(rows)} pages, {len(slow)} above {MOST_MS:.0f} ms")
-    figures = {"pages": len(rows), "pages_above_200_ms": len(slow), "slowest": slow}
+    slow = {name: row for name, row in rows.items() if row["p95_ms"] > most}
+    print(f"{len(rows)} pages, {len(slow)} above {most:.0f} ms")
+    figures = {"pages": len(rows), "limit_ms": most, "pages_above": len(slow), "all": rows, "slowest": slow}
     if arguments.out:
         arguments.out.write_text(json.dumps(figures, indent=1))
     return 0

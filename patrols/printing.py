@@ -3,6 +3,7 @@
 The map is drawn as plain SVG shapes from the agency's own layers: no tiles, no script, legible on a poor printer.
 """
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,21 +60,25 @@ def beat_sheets(agency: Agency, plans: list[MissionPlan], beats: list[BeatRows])
     streets, names = _layer(agency, "streets", spec.epsg)
     water, _ = _layer(agency, "river", spec.epsg)
     is_main = np.array(
-        [name.endswith(("Ave", "Avenue", "Blvd", "Boulevard", "Pkwy", "Parkway")) for name in names]
+        [name.endswith(("Ave", "Avenue", "Blvd", "Boulevard", "Pkwy", "Parkway")) for name in names],
+        dtype=bool,
     )
+    # Of thousands of streets a beat shows a few hundred.
+    tree = shapely.STRtree(streets)
     sheets = []
     for beat in beats:
         area = _to_metres(polygon_from_geojson(outlines[beat.beat.pk]), spec.epsg)
         frame = _Frame.around(area)
-        near = shapely.intersects(streets, frame.window) if len(streets) else np.zeros(0, dtype=bool)
+        near = np.zeros(len(streets), dtype=bool)
+        near[tree.query(frame.window)] = True
         boxes = [_box(specs[row.mission.plan_id], row.mission.cell_id) for row in beat.rows]
         sheets.append(
             Sheet(
                 beat=beat,
                 outline=frame.path([area]),
-                streets=frame.path(streets[near & ~is_main] if len(streets) else []),
-                main_streets=frame.path(streets[near & is_main] if len(streets) else []),
-                water=frame.path([shape for shape in water if shape.intersects(frame.window)]),
+                streets=frame.path(streets[near & ~is_main]),
+                main_streets=frame.path(streets[near & is_main]),
+                water=frame.path(water),
                 boxes=tuple(
                     SheetBox(
                         row.label,
@@ -89,6 +94,9 @@ def beat_sheets(agency: Agency, plans: list[MissionPlan], beats: list[BeatRows])
             )
         )
     return sheets
+
+
+LINES = (shapely.GeometryType.LINESTRING, shapely.GeometryType.LINEARRING)
 
 
 @dataclass(frozen=True)
@@ -113,16 +121,29 @@ class _Frame:
         return round((x_m - self.west) * self.scale, 1), round((self.north - y_m) * self.scale, 1)
 
     def path(self, shapes: Any) -> str:
-        parts = []
-        for shape in shapes:
-            for part in shapely.get_parts(shapely.intersection(shape, self.window)):
-                rings = [part.exterior, *part.interiors] if part.geom_type == "Polygon" else [part]
-                for ring in rings:
-                    if ring.geom_type not in ("LineString", "LinearRing"):
-                        continue
-                    points = " L".join(f"{x} {y}" for x, y in (self.point(*xy[:2]) for xy in ring.coords))
-                    parts.append(f"M{points}" + ("Z" if part.geom_type == "Polygon" else ""))
-        return " ".join(parts)
+        """SVG path data of what lies in the window: lines, and rings of polygons, in the order given."""
+        clipped = shapely.get_parts(
+            shapely.clip_by_rect(np.asarray(shapes, dtype=object), *self.window.bounds)
+        )
+        # A point that moves the line by less than a tenth of a unit is ink for nobody, and a street has many.
+        clipped = shapely.simplify(clipped, 0.05 / self.scale, preserve_topology=False)
+        areas = shapely.get_type_id(clipped) == shapely.GeometryType.POLYGON
+        rings = shapely.get_rings(clipped[areas])
+        lines = clipped[np.isin(shapely.get_type_id(clipped), LINES)]
+        return " ".join([*self._drawn(lines, ""), *self._drawn(rings, "Z")])
+
+    def _drawn(self, lines: Any, end: str) -> list[str]:
+        """One piece of path data a line. All points are moved at once: a beat's streets have thousands."""
+        points, of = shapely.get_coordinates(lines, return_index=True)
+        x = ((points[:, 0] - self.west) * self.scale).round(1).tolist()
+        y = ((self.north - points[:, 1]) * self.scale).round(1).tolist()
+        texts = [f"{a} {b}" for a, b in zip(x, y, strict=True)]
+        edges = np.searchsorted(of, np.arange(len(lines) + 1)).tolist()
+        return [
+            "M" + " L".join(texts[first:last]) + end
+            for first, last in itertools.pairwise(edges)
+            if last > first
+        ]
 
 
 def _box(spec: GridSpec, cell_id: int) -> Any:

@@ -24,6 +24,52 @@ from patrols.selectors import plan_for
 from patrols.services import duties_copy, duty_clear, duty_set
 
 STANDING, OFF = "standing", "off"
+MOST_IN_A_LIST = 60
+"""With more beats than these a beat is typed, with suggestions: hundreds of lists of hundreds of beats are megabytes."""
+
+
+class Places:
+    """Where a unit may be sent: the agency's beats, by key and by what a person types. Made once a page."""
+
+    def __init__(self, beats: list[Beat]) -> None:
+        self.beats = {str(beat.pk): beat for beat in beats}
+        self.choices = [(key, str(beat)) for key, beat in self.beats.items()]
+        self.is_typed = len(beats) > MOST_IN_A_LIST
+        self._texts = dict(self.choices)
+        self._off = _("Off duty")
+        self._keys = {STANDING: STANDING, OFF: OFF, self._off.casefold(): OFF, "": STANDING}
+        for key, beat in self.beats.items():
+            self._keys |= {str(beat).casefold(): key, beat.code.casefold(): key}
+
+    def text(self, key: str) -> str:
+        return "" if key == STANDING else self._off if key == OFF else self._texts.get(key, key)
+
+    def key(self, text: str) -> str | None:
+        """The key of what was typed, or of a key itself; None where nothing is called so."""
+        found = self._keys.get(text.strip().casefold())
+        return text if found is None and text in self.beats else found
+
+
+class PlaceField(forms.CharField):
+    """A beat as a person types it; its value is the key that the list would send."""
+
+    def __init__(self, places: Places) -> None:
+        super().__init__(
+            required=False, widget=forms.TextInput(attrs={"list": "places", "autocomplete": "off"})
+        )
+        self._places = places
+
+    def prepare_value(self, value: Any) -> Any:
+        key = self._places.key(str(value or ""))
+        return value if key is None else self._places.text(key)
+
+    def to_python(self, value: Any) -> str:
+        key = self._places.key(str(value or ""))
+        if key is None:
+            raise forms.ValidationError(
+                _("There is no such beat. Choose one of the suggestions, or leave it empty.")
+            )
+        return key
 
 
 class DutyForm(forms.Form):
@@ -33,25 +79,25 @@ class DutyForm(forms.Form):
     missions = forms.IntegerField(min_value=0, max_value=20, required=False)
 
     def __init__(
-        self, *args: Any, unit: Unit, beats: list[Beat], works: bool, duty: Duty | None, **kwargs: Any
+        self, *args: Any, unit: Unit, places: Places, works: bool, duty: Duty | None, **kwargs: Any
     ) -> None:
         where = STANDING if duty is None else str(duty.beat_id or OFF)
         kwargs.setdefault("initial", {"where": where, "missions": duty.missions if duty else None})
         kwargs["prefix"] = f"unit-{unit.pk}"
         super().__init__(*args, **kwargs)
-        self.unit, self.duty, self.beats = unit, duty, {str(beat.pk): beat for beat in beats}
+        self.unit, self.duty, self.places = unit, duty, places
         always = (
             _("As always: %(beat)s") % {"beat": unit.beat}
             if works and unit.beat_id
             else _("As always: off duty")
         )
         where_field = self.fields["where"]
-        assert isinstance(where_field, forms.ChoiceField)
-        where_field.choices = [
-            (STANDING, always),
-            (OFF, _("Off duty")),
-            *((key, str(beat)) for key, beat in self.beats.items()),
-        ]
+        if places.is_typed:
+            where_field = self.fields["where"] = PlaceField(places)
+            where_field.widget.attrs["placeholder"] = always
+        else:
+            assert isinstance(where_field, forms.ChoiceField)
+            where_field.choices = [(STANDING, always), (OFF, _("Off duty")), *places.choices]
         where_field.widget.attrs["aria-label"] = _("Where %(unit)s is") % {"unit": unit}
         number = self.fields["missions"].widget.attrs
         number |= {
@@ -70,7 +116,7 @@ class DutyForm(forms.Form):
             duty_clear(agency=agency, unit=self.unit, shift=shift, on=on, actor=access.user)
             return True
         # "As always, but for five boxes" is a duty in the home beat.
-        beat = self.unit.beat if where == STANDING else self.beats.get(where)
+        beat = self.unit.beat if where == STANDING else self.places.beats.get(where)
         duty_set(
             agency=agency, unit=self.unit, shift=shift, on=on, beat=beat, missions=missions, actor=access.user
         )
@@ -89,7 +135,7 @@ class RosterRow:
 def roster_rows(access: Access, shift: Shift, on: dt.date, data: Any = None) -> list[RosterRow]:
     """Return every active unit with its form, by call sign. Four queries."""
     agency: Agency = access.agency
-    beats = list(Beat.objects.filter(agency=agency).defer("geometry").order_by("code"))
+    places = Places(list(Beat.objects.filter(agency=agency).defer("geometry").order_by("code")))
     duties = {
         row.unit_id: row
         for row in Duty.objects.filter(agency=agency, shift=shift, on=on).select_related("beat")
@@ -99,7 +145,7 @@ def roster_rows(access: Access, shift: Shift, on: dt.date, data: Any = None) -> 
     for unit in units.prefetch_related("shifts"):
         worked = {row.pk for row in unit.shifts.all()}
         duty = duties.get(unit.pk)
-        form = DutyForm(data, unit=unit, beats=beats, works=not worked or shift.pk in worked, duty=duty)
+        form = DutyForm(data, unit=unit, places=places, works=not worked or shift.pk in worked, duty=duty)
         homes = [beat for beat in (unit.beat, duty.beat if duty else None) if beat is not None]
         may = access.has(RUNS_SHIFTS) and all(access.works_in(beat.district_id) for beat in homes)
         if not may:
@@ -160,6 +206,7 @@ def _context(access: Access, shift: Shift, on: dt.date, rows: list[RosterRow]) -
         "next": on + dt.timedelta(days=1),
         "week_before": on - dt.timedelta(days=7),
         "rows": rows,
+        "places": rows[0].form.places if rows else None,
         "beats": found,
         "missions": sum(row.k for row in found),
         "runs_today": runs_today,

@@ -1,13 +1,12 @@
 """What the Tactics page shows: the catalogue with its evidence, what was done, and which tactic was followed by fewer crimes."""
 
 import datetime as dt
-from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from django.core.cache import cache
-from django.db.models import Count, Exists, Max, OuterRef, Q
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, Sum
 from scipy import stats
 
 from agencies.models import Agency
@@ -185,15 +184,15 @@ def _drawn(agency: Agency, first: dt.date, last: dt.date) -> dict[int, tuple[int
 
 def _done(agency: Agency, first: dt.date, last: dt.date) -> tuple[dict[int, int], dict[int, float]]:
     """By tactic: visits at which it was ticked, and their minutes; a visit with two tactics counts for both. One query."""
-    rows = TacticUse.objects.filter(
-        agency=agency, engagement__mission__plan__on__range=(first, last)
-    ).values_list("tactic", "engagement__arrived_at", "engagement__left_at")
-    visits: dict[int, int] = defaultdict(int)
-    minutes: dict[int, float] = defaultdict(float)
-    for tactic, arrived, left in rows.iterator(chunk_size=5000):
-        visits[tactic] += 1
-        minutes[tactic] += (left - arrived).total_seconds() / 60 if left else 0.0
-    return visits, minutes
+    rows = (
+        TacticUse.objects.filter(agency=agency, engagement__mission__plan__on__range=(first, last))
+        .order_by()
+        .values("tactic")
+        .annotate(n=Count("pk"), spent=Sum(F("engagement__left_at") - F("engagement__arrived_at")))
+    )
+    found = {row["tactic"]: (row["n"], row["spent"] or dt.timedelta()) for row in rows}
+    visits = {tactic: n for tactic, (n, _) in found.items()}
+    return visits, {tactic: spent.total_seconds() / 60 for tactic, (_, spent) in found.items()}
 
 
 def _compared(agency: Agency, report: TacticsReport, now: dt.datetime) -> TacticsReport:

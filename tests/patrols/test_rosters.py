@@ -190,3 +190,24 @@ def test_the_page_asks_the_database_as_often_for_many_units_as_for_few(
     client.get(address(scene))
     with django_assert_max_num_queries(20):
         client.get(address(scene))
+
+
+def test_where_beats_are_many_one_is_typed_by_its_name_or_code(
+    scene: Scene, boss: User, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("patrols.roster_page.MOST_IN_A_LIST", 3)
+    client = sign_in(boss)
+    page = client.get(address(scene)).content.decode()
+    assert "<select" not in page.partition("roster__units")[2]
+    # One list of suggestions for all units, not one for each.
+    assert page.count('<option value="Beat 22">') == 1
+    assert 'placeholder="As always: Beat 11"' in page
+    data = as_shown(scene, b11=("Off duty", ""), b12=("beat 22", "2"), b21=("", "5"), b22=("", ""))
+    page = client.post(address(scene), data, follow=True).content.decode()
+    assert "3 units changed." in page
+    assert numbers(scene) == {"11": 0, "12": 0, "21": 5, "22": 5}
+    assert 'value="Off duty"' in page.partition("<tbody>")[2]
+    assert 'value="Beat 22"' in page.partition("<tbody>")[2]
+    page = client.post(address(scene), as_shown(scene, b11=("99", "")), follow=True).content.decode()
+    assert "There is no such beat." in page
+    assert numbers(scene) == {"11": 0, "12": 0, "21": 5, "22": 5}

@@ -6,16 +6,19 @@ import datetime as dt
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from agencies.models import Agency, Beat, CrimeType
 from forecasting.engine.grid import unproject
 from forecasting.selectors import cell_beats
 from ingestion.models import Feed, Incident
 from patrols.models import Mission, MissionPlan
+from patrols.services import plan_missions, plan_publish, plan_queue
 from tactics.reports.asked import Asked
 from tactics.reports.effectiveness import ForecastEffectiveness
 from tactics.reports.shapes import Report
-from tests.patrols.scenes import ON, Scene, make_scene
+from tests.patrols.scenes import ON, Scene, make_forecast, make_scene
 
 pytestmark = pytest.mark.django_db
 
@@ -92,6 +95,25 @@ def test_withdrawn_missions_caught_nothing_and_a_choice_of_beats_cuts_both_sides
     assert figures(made(scene.agency, beat=(other,)))["Events in missions"] == "–"
     Mission.objects.filter(pk=first.pk).update(withdrawn_at=plan.period_from)
     assert figures(made(scene.agency))["Events in missions"] == "0.0 %"
+
+
+def test_a_report_of_more_plans_asks_no_more_often(scene: Scene) -> None:
+    asked, counts = Asked(ON, ON + dt.timedelta(days=3)), []
+    for day in range(3):
+        on = ON + dt.timedelta(days=day)
+        if day:
+            make_forecast(scene.agency, scene.grid, scene.shift, on)
+        plan = plan_missions(
+            plan=plan_queue(agency=scene.agency, shift=scene.shift, on=on, seed=1), with_reasons=False
+        )
+        plan_publish(plan=plan, actor=None)
+        crime(scene, plan.missions.all()[0].cell_id, plan)
+        cache.clear()
+        with CaptureQueriesContext(connection) as counted:
+            report = ForecastEffectiveness().make(scene.agency, asked)
+        counts.append(len(counted))
+        assert f"{day + 1} of {day + 1} plans" in str(report.figures)
+    assert counts[1] == counts[2] <= 16
 
 
 def test_without_plans_nothing_is_claimed(scene: Scene) -> None:

@@ -8,6 +8,10 @@ from scipy.spatial import cKDTree
 
 MOST_WORK = 60_000_000
 """Pairs × shuffles: about a second. Beyond it there are fewer shuffles, down to ``FEWEST``; the table says how many."""
+MOST_DATES = 20_000_000
+"""Dates of shuffles held at once, 2 bytes each."""
+BLOCK = 255
+"""Pairs counted at once: as many as a byte can count."""
 FEWEST = 99
 """Enough for a p-value of 0.01."""
 
@@ -74,30 +78,51 @@ def near_repeats(
             metres, days, np.zeros(shape, np.int64), np.full(shape, np.nan), np.ones(shape), 0, len(x_m)
         )
     points = np.column_stack([x_m, y_m])
+    # Neighbours stand beside one another in the tree's own order: their rows of dates are then near in memory, too.
+    order = cKDTree(points).indices
+    points, day = points[order], day - day.min()
     pairs = cKDTree(points).query_pairs(metres[-1], output_type="ndarray")
     apart = np.hypot(*(points[pairs[:, 0]] - points[pairs[:, 1]]).T)
-    band = np.searchsorted(np.array(metres), apart, side="left")
-    # Sorted by distance, a shuffle is one histogram of days for each band; the rest of the work is shared.
-    order = np.argsort(band, kind="stable")
-    a, b, band = pairs[order, 0], pairs[order, 1], band[order]
-    made = int(min(shuffles, max(FEWEST, MOST_WORK // max(len(a), 1))))
-    # The band of any number of days, by looking it up; pairs too far apart in time go to one that is thrown away.
-    span = int(day.max() - day.min())
-    slot_of = np.searchsorted(np.array(days), np.arange(span + 1), side="left")
-    wide = len(days) + 1
-    # Narrow numbers: a shuffle is little else than moving them, and half as wide ones move twice as fast.
-    slot_of, base = slot_of.astype(np.int32), (band * wide).astype(np.int32)
-    a, b = a.astype(np.int32), b.astype(np.int32)
-
-    def counted(dates: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        dates = dates.astype(np.int32)
-        slot = base + slot_of[np.abs(dates[a] - dates[b])]
-        return np.bincount(slot, minlength=len(metres) * wide).reshape(len(metres), wide)[:, : len(days)]
-
-    day = day - day.min()
-    seen = counted(day)
-    drawn = np.stack([counted(rng.permutation(day)) for _ in range(made)])
+    band = np.searchsorted(np.array(metres), apart, side="left").astype(np.int8)
+    by_band = np.argsort(band, kind="stable")
+    edges = np.searchsorted(band[by_band], np.arange(len(metres) + 1)).tolist()
+    pairs = pairs[by_band]
+    made = int(min(shuffles, max(FEWEST, MOST_WORK // max(len(pairs), 1))))
+    narrow = np.int16 if int(day.max()) < np.iinfo(np.int16).max else np.int32
+    # The first column is what was seen; each further one is a shuffle, drawn in the order of the crimes as given.
+    at_once = max(1, MOST_DATES // len(day))
+    counts = []
+    for first in range(0, made + 1, at_once):
+        columns = range(first, min(first + at_once, made + 1))
+        dates = np.stack([(rng.permutation(day) if n else day)[order] for n in columns], axis=1)
+        counts.append(_counted(pairs, edges, dates.astype(narrow), days))
+    seen, drawn = counts[0][0], np.concatenate(counts)[1:]
     middle = np.median(drawn, axis=0)
     ratio = np.divide(seen, middle, out=np.full(shape, np.nan), where=middle > 0)
     p = (1 + (drawn >= seen).sum(axis=0)) / (made + 1)
     return KnoxTable(metres, days, seen, ratio, p, made, len(x_m))
+
+
+def _counted(
+    pairs: npt.NDArray[np.int64], edges: list[int], dates: npt.NDArray[np.int_], days: tuple[int, ...]
+) -> npt.NDArray[np.int64]:
+    """Return pairs by column of dates, band of metres and band of days, shape (columns, s, t).
+
+    A pair takes one row of dates for each of its crimes, and compares whole rows: what is looked up in memory at random is
+    one row for all shuffles, not one number for each.
+
+    Args:
+        pairs: rows of ``dates``, shape (p, 2), sorted by band of metres; ``edges``: where each band begins, shape (s + 1,).
+        dates: days since the first, shape (n, columns).
+    """
+    within = np.zeros((dates.shape[1], len(edges) - 1, len(days)), dtype=np.int64)
+    for band in range(len(edges) - 1):
+        for start in range(edges[band], edges[band + 1], BLOCK):
+            block = pairs[start : min(start + BLOCK, edges[band + 1])]
+            between = dates[block[:, 0]]
+            between -= dates[block[:, 1]]
+            np.abs(between, out=between)
+            for at, bound in enumerate(days):
+                # A byte holds the count of a block, and bytes are added sixteen at a time.
+                within[:, band, at] += (between <= bound).view(np.uint8).sum(axis=0, dtype=np.uint8)
+    return np.diff(within, axis=2, prepend=0)
