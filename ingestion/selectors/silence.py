@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency
 from ingestion.models import Feed, ImportRun, RecordKind
@@ -67,9 +68,13 @@ def spoken_gap(gap: timedelta) -> str:
     """
     minutes = gap.total_seconds() / 60
     if minutes < 90:
-        return f"{max(1, round(minutes))} minutes"
+        return _("%(max)s minutes") % {"max": max(1, round(minutes))}
     hours = minutes / 60
-    return f"{round(hours)} hours" if hours < 48 else f"{round(hours / 24)} days"
+    return (
+        _("%(hours)s hours") % {"hours": round(hours)}
+        if hours < 48
+        else _("%(hours)s days") % {"hours": round(hours / 24)}
+    )
 
 
 Silences = Mapping[int, tuple[datetime, timedelta]]
