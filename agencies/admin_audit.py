@@ -16,6 +16,7 @@ from agencies.engine.free_text import text_about_person
 from agencies.history import changes_of, plain_value
 from agencies.models import AuditEvent
 from agencies.services import audit_record
+from agencies.words import said
 
 WHY = "change_reason"
 WHY_HELP = gettext_lazy(
@@ -30,7 +31,7 @@ def why_refused(text: str) -> str:
     about = text_about_person(text)
     return (
         _("This seems to hold %(about)s, which is never kept. Write about the setting only.")
-        % {"about": about}
+        % {"about": said(about)}
         if about
         else ""
     )

@@ -206,7 +206,7 @@ class AgencyScopedAdmin(ScopedChoices, admin.ModelAdmin):  # type: ignore[type-a
             self.message_user(
                 request,
                 _("Nothing was deleted: %(kinds)s still use it. Move or delete those first.")
-                % {"kinds": " and ".join(kinds)},
+                % {"kinds": _(" and ").join(kinds)},
                 level=messages.ERROR,
             )
             return HttpResponseRedirect("../change/")

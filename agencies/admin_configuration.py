@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -33,6 +34,7 @@ from missions_project.lib.errors import MissionsError
 SALT = "agencies.configuration-upload"
 SLUG_HELP = gettext_lazy("Part of every address and command, e.g. “lakeside”. It must be free.")
 NAME_HELP = gettext_lazy("Shown in the top bar and on every print-out and export.")
+FROM_FILE = gettext_lazy("Empty: the one in the file.")
 OFF_HELP = gettext_lazy(
     "Feeds, drop folders and planning schedules are there but do nothing until somebody switches them on. Leave it ticked "
     "unless the other installation is to go on in place of this one."
@@ -61,13 +63,13 @@ class ImportForm(CloneForm):
     slug = forms.SlugField(
         required=False,
         label=gettext_lazy("Slug"),
-        help_text=gettext_lazy("%(slug_help)s Empty: the one in the file.") % {"slug_help": SLUG_HELP},
+        help_text=format_lazy("{} {}", SLUG_HELP, FROM_FILE),
     )
     name = forms.CharField(
         required=False,
         max_length=120,
         label=gettext_lazy("Name"),
-        help_text=gettext_lazy("%(name_help)s Empty: the one in the file.") % {"name_help": NAME_HELP},
+        help_text=format_lazy("{} {}", NAME_HELP, FROM_FILE),
     )
 
 

@@ -10,6 +10,7 @@ from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -21,6 +22,7 @@ from agencies.models import Agency
 from agencies.selectors import leaflet_settings
 from agencies.services import GeographyDraft, boundary_set, geography_commit, geography_draft
 from agencies.uploads import upload_delete, upload_path, upload_store
+from agencies.words import said
 from missions_project.lib.errors import MissionsError
 
 LAYERS = {"districts": "districts", "beats": "beats", "boundary": "boundary"}
@@ -33,10 +35,13 @@ SKETCH_STEPS = 2_000
 
 class UploadForm(forms.Form):
     file = forms.FileField(
-        help_text=gettext_lazy(
-            "GeoJSON, a zipped Shapefile (.shp, .shx, .dbf, .prj in one zip) or a GeoPackage, up to %(max_file_bytes)s MB. Any coordinate system: it is turned into longitude and latitude."
+        help_text=format_lazy(
+            gettext_lazy(
+                "GeoJSON, a zipped Shapefile (.shp, .shx, .dbf, .prj in one zip) or a GeoPackage, up to {megabytes} MB. "
+                "Any coordinate system: it is turned into longitude and latitude."
+            ),
+            megabytes=MAX_FILE_BYTES // 1024**2,
         )
-        % {"max_file_bytes": MAX_FILE_BYTES // 1024**2}
     )
     layer = forms.CharField(
         required=False,
@@ -147,8 +152,9 @@ def _page(
         back = f"admin:agencies_{layer.removesuffix('s')}_changelist"
     common = {
         **site.each_context(request),
-        "title": (_("Upload %(layer)s") % {"layer": layer})
-        + (_(" of %(agency)s") % {"agency": agency} if agency else ""),
+        "title": _("Upload %(layer)s of %(agency)s") % {"layer": said(layer), "agency": agency}
+        if agency
+        else _("Upload %(layer)s") % {"layer": said(layer)},
         "agency": agency,
         "layer": layer,
         "back_url": reverse(back),
@@ -276,7 +282,7 @@ def _commit(
         page.message_user(
             request,
             _("%(layer)s of %(agency)s: %(report)s.")
-            % {"layer": layer.capitalize(), "agency": agency, "report": report},
+            % {"layer": said(layer).capitalize(), "agency": agency, "report": report},
         )
         target = reverse(f"admin:agencies_{layer.removesuffix('s')}_changelist")
     else:

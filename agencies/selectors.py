@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import shapely
 from django.http import HttpRequest
+from django.utils.formats import date_format
 from django.utils.html import escape
 from django.utils.translation import gettext as _
 
@@ -88,7 +89,7 @@ def shift_instance_of(agency: Agency, shift: Shift, on: dt.date) -> tuple[dt.dat
         )
     if on.weekday() not in shift.weekday_numbers:
         raise MissionsError(
-            _("%(shift)s does not start on a %(on)s.") % {"shift": shift, "on": f"{on:%A}"},
+            _("%(shift)s does not start on a %(on)s.") % {"shift": shift, "on": date_format(on, "l")},
             next_step=_("choose another date, or change the shift's weekdays."),
         )
     return shift_instance(shift.starts_at, shift.duration_minutes, on, ZoneInfo(agency.time_zone))

@@ -38,7 +38,7 @@ def validate_projected_crs(value: int) -> None:
             _(
                 "EPSG:%(value)s (%(name)s) counts in %(units)s. Use a projected system in metres, or leave it empty for the UTM zone."
             )
-            % {"value": value, "name": crs.name, "units": " and ".join(sorted(units)) or "no unit"}
+            % {"value": value, "name": crs.name, "units": " and ".join(sorted(units)) or _("no unit")}
         )
 
 

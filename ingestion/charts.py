@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from agencies.engine.drawing import legend, paper, plain_axes, svg
 from agencies.engine.palette import BLUE, VERMILION
 from ingestion.engine.quality import LAG_BINS, Quality
+from ingestion.words import said
 
 VERSION = 1
 
@@ -65,7 +66,7 @@ def lag_svg(quality: Quality) -> bytes:
     figure = paper(7.2, 2.6)
     axes = figure.subplots()
     rows = max(quality.lag.rows, 1)
-    names = [name for name, _ in LAG_BINS]
+    names = [said(name) for name, __ in LAG_BINS]
     axes.bar(names, [100 * number / rows for number in quality.lag.bins], color=BLUE, width=0.7)
     axes.set_ylabel(_("% of the rows"))
     plain_axes(axes)

@@ -17,6 +17,7 @@ from ingestion.models import ContextLayer, Discovery, Feed, RecordKind
 from ingestion.services import layer_geojson, layer_slug, spool_delete, spool_path, spool_store
 from ingestion.services.drafts import IGNORE, CodeChoice, DraftCode
 from ingestion.sources import source_kinds, whole_file_class
+from ingestion.words import said
 from missions_project.lib.errors import MissionsError
 
 OTHER = "other"
@@ -141,7 +142,7 @@ class ColumnsForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["date_format"].choices = [*DATE_FORMATS, (OTHER, _("Other, see the next field"))]  # type: ignore[attr-defined]
         meaning = {column: name for name, column in mapping.columns.items()}
-        choices = [("", _("– not used, never stored –")), *((f.name, f.label) for f in FIELDS.values())]
+        choices = [("", _("– not used, never stored –")), *((f.name, said(f.label)) for f in FIELDS.values())]
         for index, column in enumerate(self.header):
             # A column about persons has no input at all: what cannot be posted cannot be mapped.
             if column and column not in self.violations:
@@ -158,7 +159,7 @@ class ColumnsForm(forms.Form):
                 self.add_error(
                     f"column_{index}",
                     _("“%(columns)s” is already %(label)s. Choose one of the two.")
-                    % {"columns": columns[name], "label": FIELDS[name].label},
+                    % {"columns": columns[name], "label": said(FIELDS[name].label)},
                 )
             elif name:
                 columns[name] = column
@@ -185,7 +186,7 @@ class ColumnsForm(forms.Form):
             if problem.setting in ("date_format", "crs", "time_zone"):
                 self.add_error(problem.setting, problem.message)
             else:
-                label = FIELDS[problem.setting].label if problem.setting in FIELDS else problem.setting
+                label = said(FIELDS[problem.setting].label) if problem.setting in FIELDS else problem.setting
                 self.add_error(None, f"{label}: {problem.message}")
         return cleaned
 
@@ -256,7 +257,7 @@ class ContextLayerForm(AgencyScopedForm):
         help_text=gettext_lazy("Only for a .osm.pbf file, which holds everything that is on the map."),
         choices=[
             ("", gettext_lazy("– not such a file –")),
-            *((one.key, one.label) for one in OSM_CHOICES.values()),
+            *((one.key, said(one.label)) for one in OSM_CHOICES.values()),
         ],
     )
     file_layer = forms.CharField(

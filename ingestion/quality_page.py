@@ -14,6 +14,7 @@ from ingestion.engine.quality import LAG_BINS, PLACE_BINS, Quality
 from ingestion.engine.quality_findings import findings, geocoding
 from ingestion.models import Feed, ImportRun
 from ingestion.selectors import feed_waiting, feeds_with_health, unmapped_codes
+from ingestion.words import said
 from missions_project.lib.runs import RunStatus
 
 TIME_WORDS = {
@@ -55,7 +56,7 @@ def quality_context(feed: Feed) -> dict[str, Any]:
         "refusals": _refusals(last) if last else [],
         "piles": [(pile, PILE_WORDS[pile.kind]) for pile in quality.pile_ups if pile.rows > 1],
         "heaping": _heaping(quality),
-        "lag_rows": _shares([name for name, _ in LAG_BINS], quality.lag.bins),
+        "lag_rows": _shares([said(name) for name, __ in LAG_BINS], quality.lag.bins),
         "latest_days": _latest_days(quality),
         "time_rows": _shares(
             [TIME_WORDS[name] for name in quality.time_precision], list(quality.time_precision.values())
@@ -90,16 +91,16 @@ def _latest_days(quality: Quality) -> list[tuple[date, int, str]]:
     rows = []
     for back, number in enumerate(days.counts[::-1][:LATEST_DAYS]):
         on = last - timedelta(days=back)
-        rows.append((on, number, "missing" if on in missing else _("unusually few") if on in thin else ""))
+        rows.append((on, number, _("missing") if on in missing else _("unusually few") if on in thin else ""))
     return rows
 
 
 def _place_rows(quality: Quality) -> list[tuple[str, int, float]]:
     words = {"unknown": _("Unknown (imported before this was kept)"), "coarser": _("Coarser than 111 metres")}
     names = [
-        name for name in ("unknown", *(name for name, _ in PLACE_BINS)) if name in quality.place_precision
+        name for name in ("unknown", *(name for name, __ in PLACE_BINS)) if name in quality.place_precision
     ]
-    labels = [words.get(name, _("To about %(name)s") % {"name": name}) for name in names]
+    labels = [words.get(name, _("To about %(name)s") % {"name": said(name)}) for name in names]
     return _shares(labels, [quality.place_precision[name] for name in names])
 
 
@@ -109,7 +110,7 @@ def _refusals(run: ImportRun) -> list[tuple[str, int, str, str]]:
     for rule, codes in run.refusals.items():
         most = sorted(codes.items(), key=lambda item: -item[1])[:REFUSED_CODES]
         listed = ", ".join(f"{code} ({number:,})" for code, number in most)
-        found.append((rule.replace("_", " "), sum(codes.values()), listed, _why(rule, most[0][0])))
+        found.append((said(rule.replace("_", " ")), sum(codes.values()), listed, _why(rule, most[0][0])))
     return sorted(found, key=lambda row: -row[1])
 
 

@@ -8,17 +8,18 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import get_conditional_response
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from agencies.access import EXPORTS, MAPS_CODES, SEES_RISK, Access, agency_page
 from ingestion import charts, services
-from ingestion.engine.rejections import REJECTION_CODES
 from ingestion.models import FACT_KINDS, Feed
 from ingestion.quality_page import quality_context
 from ingestion.selectors import feed_waiting
 from ingestion.selectors.kept import kept_columns, kept_rows, kept_table
 from ingestion.tasks import import_task
+from ingestion.words import rejection_words
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.exports import NO_MODEL, About, csv_response
 
@@ -46,7 +47,7 @@ def quality(request: HttpRequest, access: Access, feed_slug: str) -> HttpRespons
 def quality_svg(request: HttpRequest, access: Access, feed_slug: str, chart: str) -> HttpResponseBase:
     """One chart of the page; the same data gives the same bytes."""
     kept = services.feed_quality(feed=_feed(access, feed_slug))
-    etag = f'"{charts.VERSION}-{chart}-{kept.version}-{kept.measured_at.timestamp():.0f}"'
+    etag = f'"{charts.VERSION}-{get_language()}-{chart}-{kept.version}-{kept.measured_at.timestamp():.0f}"'
     response = get_conditional_response(request, etag=etag)
     if response is None:
         response = HttpResponse(charts.CHARTS[chart](services.quality_of(kept)), content_type="image/svg+xml")
@@ -107,10 +108,10 @@ def kept(request: HttpRequest, access: Access, feed_slug: str) -> HttpResponse:
     columns = kept_columns(feed)
     for row in page:
         row.kind, row.cells = (
-            REJECTION_CODES[row.code],
+            rejection_words(row.code),
             [(name, row.values.get(name, "")) for name in columns],
         )
-    waiting = [(REJECTION_CODES[name], number) for name, number in feed_waiting(feed).items()]
+    waiting = [(rejection_words(name), number) for name, number in feed_waiting(feed).items()]
     context = {"tab": "data", "access": access, "feed": feed, "code": code, "page": page, "columns": columns}
     context |= {"waiting": waiting, "all": sum(number for _, number in waiting)}
     return render(request, "ingestion/kept.html", context | {"zone": ZoneInfo(access.agency.time_zone)})
@@ -125,7 +126,7 @@ def kept_csv(request: HttpRequest, access: Access, feed_slug: str) -> HttpRespon
     about = About(
         what=_("Rows of feed %(name)s that could not be imported") % {"name": feed.name},
         agency=access.agency.name,
-        asked=_("Reason %(code)s; mapped columns only") % {"code": code or "any"},
+        asked=_("Reason %(code)s; mapped columns only") % {"code": code or _("any")},
         zone=access.agency.time_zone,
         model=NO_MODEL,
         more=(

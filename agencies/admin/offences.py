@@ -17,6 +17,7 @@ from agencies.admin_preview import PreviewFormMixin
 from agencies.engine.offence_policy import OFFENCE_CLASSES, OffenceClass, offence_class_of
 from agencies.engine.palette import OKABE_ITO, suggested_colour
 from agencies.models import CrimeType, DistrictPriority
+from agencies.words import said
 
 
 class OffenceClassSelect(forms.Select):
@@ -26,7 +27,7 @@ class OffenceClassSelect(forms.Select):
         option = super().create_option(name, value, *args, **kwargs)
         if (offence_class := offence_class_of(str(value))) is not None:
             option["attrs"] |= {
-                "data-name": offence_class.label,
+                "data-name": said(offence_class.label),
                 "data-weight": f"{offence_class.weight_of(str(value)):g}",
                 "data-letter": offence_class.letter,
                 "data-colour": suggested_colour(offence_class.key),
@@ -46,10 +47,10 @@ def offence_choices(current: str = "") -> list[tuple[str, Any]]:
             "default_weight": f"{entry.default_weight:g}",
             "letter": entry.letter,
         }
-        groups.append((f"{entry.label} – {suggested}", options))
+        groups.append((f"{said(entry.label)} – {suggested}", options))
     if current and current not in known:
         saved = offence_class_of(current)
-        groups.append((_("As saved"), [(current, f"{saved.label} ({current})" if saved else current)]))
+        groups.append((_("As saved"), [(current, f"{said(saved.label)} ({current})" if saved else current)]))
     return groups
 
 
@@ -60,14 +61,14 @@ def _class_options(entry: OffenceClass) -> list[tuple[str, str]]:
             (
                 entry.key,
                 _("%(label)s, all kinds (%(nibrs)s–%(nibrs_2)s)")
-                % {"label": entry.label, "nibrs": entry.nibrs[0], "nibrs_2": entry.nibrs[-1]},
+                % {"label": said(entry.label), "nibrs": entry.nibrs[0], "nibrs_2": entry.nibrs[-1]},
             )
         ]
         return whole + [
-            (code, _("%(label)s (%(code)s) only") % {"label": entry.label, "code": code})
+            (code, _("%(label)s (%(code)s) only") % {"label": said(entry.label), "code": code})
             for code in entry.nibrs
         ]
-    return [(code, f"{entry.label} ({code})") for code in entry.nibrs or (entry.key,)]
+    return [(code, f"{said(entry.label)} ({code})") for code in entry.nibrs or (entry.key,)]
 
 
 class ColourInput(ProjectTemplateMixin, forms.TextInput):

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -41,7 +42,7 @@ def shift_panels(agency: Agency, before: Shift | None, after: Shift) -> list[Pan
     for on in sorted(set(was) | set(new)):
         here, there = _told(was.get(on), zone), _told(new.get(on), zone)
         tone = "" if here == there else "warn"
-        rows.append([Cell(f"{on:%a %-d %b}"), Cell(here), Cell(there, tone=tone)])
+        rows.append([Cell(date_format(on, "D j M")), Cell(here), Cell(there, tone=tone)])
     others = list(Shift.objects.filter(agency=agency).exclude(pk=after.pk))
     return [
         Panel(

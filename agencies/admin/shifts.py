@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -89,15 +90,19 @@ def _row(instance: ShiftInstance, shift: Shift, zone: ZoneInfo) -> dict[str, Any
             "starts_at": f"{shift.starts_at:%H:%M}"
         }
     elif moved:
-        direction = "forward" if moved > dt.timedelta() else "back"
         minutes = abs(moved) // dt.timedelta(minutes=1)
-        note = _(
-            "The clocks go %(direction)s by %(minutes)s minutes meanwhile: it ends at %(end)s by the wall clock."
-        ) % {"direction": direction, "minutes": minutes, "end": f"{end:%H:%M}"}
+        said = (
+            _("The clocks go forward by %(minutes)s minutes meanwhile: it ends at %(end)s by the wall clock.")
+            if moved > dt.timedelta()
+            else _(
+                "The clocks go back by %(minutes)s minutes meanwhile: it ends at %(end)s by the wall clock."
+            )
+        )
+        note = said % {"minutes": minutes, "end": f"{end:%H:%M}"}
     hours = (instance.to_utc - instance.from_utc) / dt.timedelta(hours=1)
     return {
-        "start": f"{start:%a %-d %b %Y %H:%M %Z}",
-        "end": f"{end:%a %H:%M %Z}",
+        "start": date_format(start, "D j M Y H:i T"),
+        "end": date_format(end, "D H:i T"),
         "hours": f"{hours:g} h",
         "note": note,
     }
@@ -125,7 +130,7 @@ class ShiftAdmin(PreviewFormMixin, AuditedAdminMixin, AgencyScopedAdmin):
     def days(self, shift: Shift) -> str:
         if len(shift.weekdays) == 7:
             return _("every day")
-        return ", ".join(WEEKDAYS[number][:3] for number in shift.weekday_numbers)
+        return ", ".join(str(WEEKDAYS[number])[:3] for number in shift.weekday_numbers)
 
     @admin.display(description=gettext_lazy("next instances, as saved"))
     def preview(self, shift: Shift) -> str:

@@ -139,10 +139,19 @@ def _districts_of(
         there = districts[place] if place >= 0 else None
         named = by_code.get(matches.get(area.district_code, ""))
         if by_name and named is None:
-            what = f"names district “{area.district_code}”" if area.district_code else "names no district"
+            what = (
+                _(
+                    "Beat %(beat)s names district “%(district)s”; the agency has %(known)s. Upload that district first."
+                )
+                if area.district_code
+                else _(
+                    "Beat %(beat)s names no district; the agency has %(known)s. Upload that district first."
+                )
+            )
             problems.append(
                 Problem(
-                    f"Beat {area.code} {what}; the agency has {_codes(list(by_code))}. Upload that district first.",
+                    what
+                    % {"beat": area.code, "district": area.district_code, "known": _codes(list(by_code))},
                     True,
                 )
             )
@@ -157,9 +166,20 @@ def _districts_of(
                 )
             )
         elif by_name and there is not named:
-            where = f"in district {there.code}" if there else "outside every district"
+            where = (
+                _("Beat %(beat)s names district %(district)s but lies mostly in district %(there)s.")
+                if there
+                else _("Beat %(beat)s names district %(district)s but lies mostly outside every district.")
+            )
             problems.append(
-                Problem(f"Beat {area.code} names district {area.district_code} but lies mostly {where}.")
+                Problem(
+                    where
+                    % {
+                        "beat": area.code,
+                        "district": area.district_code,
+                        "there": there.code if there else "",
+                    }
+                )
             )
         if (district := named if by_name else there) is not None:
             chosen[area.code] = district

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from ingestion.engine.position_mapping import LABELS, PositionMapping
 from ingestion.engine.positions import COLUMNS
 from ingestion.models import Feed, RecordKind
+from ingestion.words import said
 
 PREFIX = "position_"
 NAMES = tuple(PREFIX + name for name in (*COLUMNS, "date_format", "time_zone"))
@@ -27,7 +28,7 @@ def position_fields(feed: Feed) -> dict[str, forms.Field]:
         PREFIX + name: forms.CharField(
             required=False,
             initial="" if mapping.columns[name] == name else mapping.columns[name],
-            label=_("Name of %(labels)s") % {"labels": LABELS[name]},
+            label=_("Name of %(what)s") % {"what": said(LABELS[name])},
             help_text=_("The key or column in what the machine sends. Empty: %(name)s.") % {"name": name},
         )
         for name in COLUMNS

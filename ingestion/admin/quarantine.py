@@ -14,9 +14,9 @@ from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
 from ingestion import services
-from ingestion.engine.rejections import REJECTION_CODES
 from ingestion.models import Feed, QuarantinedRow
 from ingestion.tasks import import_task
+from ingestion.words import rejection_words
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.exports import NO_MODEL, About, csv_response
 
@@ -58,11 +58,11 @@ class QuarantinedRowAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
 
     @admin.display(description=gettext_lazy("what is wrong"))
     def meaning(self, row: QuarantinedRow) -> str:
-        return REJECTION_CODES[row.code].meaning
+        return rejection_words(row.code).meaning
 
     @admin.display(description=gettext_lazy("what to do"))
     def remedy(self, row: QuarantinedRow) -> str:
-        return REJECTION_CODES[row.code].remedy
+        return rejection_words(row.code).remedy
 
     @admin.display(description=gettext_lazy("mapped columns"))
     def mapped_values(self, row: QuarantinedRow) -> str:

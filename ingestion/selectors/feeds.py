@@ -6,9 +6,10 @@ from typing import Any
 
 from django.db.models import Count, Max, Sum
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from agencies.models import Agency
-from ingestion.engine.rejections import REJECTION_CODES, RejectionCode
+from ingestion.engine.rejections import RejectionCode
 from ingestion.models import (
     Feed,
     ImportRun,
@@ -19,6 +20,7 @@ from ingestion.models import (
 from ingestion.push_models import COUNTS
 from ingestion.selectors.silence import silences, silent_after, spoken_gap
 from ingestion.sources import is_pull, whole_file_class
+from ingestion.words import rejection_words
 from missions_project.lib.runs import RunStatus
 
 QUARANTINE_SHARE_BAD = 0.1
@@ -134,22 +136,22 @@ def _words(
         if feed.silent_after_hours is not None:
             return "bad", (
                 _(
-                    "Silent: no new row for %(spoken_gap)s, and %(spoken_gap_2)s are set as the longest. Look at the system that sends them."
+                    "Silent: no new row for %(now)s, and %(usual)s are set as the longest. Look at the system that sends them."
                 )
-                % {"spoken_gap": spoken_gap(now - last), "spoken_gap_2": spoken_gap(usual)}
+                % {"now": spoken_gap(now - last), "usual": spoken_gap(usual)}
             )
         return "bad", (
             _(
-                "Silent: rows usually come every %(spoken_gap)s, and none have come for %(spoken_gap_2)s. Look at the system that sends them."
+                "Silent: rows usually come every %(usual)s, and none have come for %(now)s. Look at the system that sends them."
             )
-            % {"spoken_gap": spoken_gap(usual), "spoken_gap_2": spoken_gap(now - last)}
+            % {"usual": spoken_gap(usual), "now": spoken_gap(now - last)}
         )
     received, kept = run.counts.get("received", 0), run.counts.get("quarantined", 0)
     if received and kept / received > QUARANTINE_SHARE_BAD and run.rejections:
         code = max(run.rejections, key=lambda name: (run.rejections[name], name))
         return "bad", (
             _("%(kept)s of the last file's rows are kept aside, most of them because: %(meaning)s.")
-            % {"kept": f"{kept / received:.0%}", "meaning": REJECTION_CODES[code].meaning.lower()}
+            % {"kept": f"{kept / received:.0%}", "meaning": rejection_words(code).meaning.lower()}
         )
     if newest is not None and now - newest > STALE_AFTER:
         return "warn", _("In order, but the newest record is %(days)s days old.") % {
@@ -176,8 +178,8 @@ def _push_words(feed: Feed, run: ImportRun, now: datetime) -> tuple[str, str]:
     said += _(", %(refused)s refused") % {"refused": f"{refused:,}"} if refused else ""
     limit = silent_after(feed)
     if limit is not None and ago > limit.total_seconds() / 60:
-        return "bad", _("Silent for more than %(spoken_gap)s. %(said)s. Is the sender still running?") % {
-            "spoken_gap": spoken_gap(limit),
+        return "bad", _("Silent for more than %(limit)s. %(said)s. Is the sender still running?") % {
+            "limit": spoken_gap(limit),
             "said": said,
         }
     bad = (kept + refused) / counts["received"] if counts["received"] else 0.0
@@ -188,12 +190,13 @@ def _ago(minutes: int) -> str:
     if minutes < 1:
         return _("less than a minute ago")
     if minutes < 120:
-        return _("%(minutes)s minutes ago") % {"minutes": minutes}
-    return (
-        _("%(minutes)s hours ago") % {"minutes": minutes // 60}
-        if minutes < 2_880
-        else _("%(minutes)s days ago") % {"minutes": minutes // 1440}
-    )
+        return ngettext("%(number)s minute ago", "%(number)s minutes ago", minutes) % {"number": minutes}
+    if minutes < 2_880:
+        return ngettext("%(number)s hour ago", "%(number)s hours ago", minutes // 60) % {
+            "number": minutes // 60
+        }
+    days = minutes // 1_440
+    return ngettext("%(number)s day ago", "%(number)s days ago", days) % {"number": days}
 
 
 @dataclass(frozen=True)
@@ -215,4 +218,4 @@ def quarantine_summary(agency: Agency) -> list[QuarantineCount]:
         .annotate(n=Count("pk"))
         .order_by("-n", "feed", "code")
     )
-    return [QuarantineCount(feeds[feed], REJECTION_CODES[code], n) for feed, code, n in rows]
+    return [QuarantineCount(feeds[feed], rejection_words(code), n) for feed, code, n in rows]

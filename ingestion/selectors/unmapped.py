@@ -18,6 +18,7 @@ from agencies.engine.offence_policy import (
 from agencies.models import CrimeType
 from ingestion.engine.mapping import FeedMapping, MappingError, as_record_kind
 from ingestion.models import Feed, OffenceCode, QuarantinedRow
+from ingestion.words import said
 
 WAITING_CODES = ("unmapped_code", "code_conflict")
 MAX_GROUPS = 2_000
@@ -133,7 +134,7 @@ def _note(
     if offence_class is not None and not found.choices:
         return _(
             "No crime type of %(label)s is there: add one (Admin → Crime types), then read the rows again."
-        ) % {"label": offence_class.label.lower()}
+        ) % {"label": said(offence_class.label).lower()}
     if not found.code:
         return _(
             "These rows carry no code of their own. Add a crime type for them (Admin → Crime types), or ask the source for codes."

@@ -16,6 +16,8 @@ from django.conf import settings
 from django.db import DatabaseError, models
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from missions_project.lib.errors import MissionsError
 
@@ -26,10 +28,10 @@ PROGRESS_EVERY_SECONDS = 0.7
 
 
 class RunStatus(models.TextChoices):
-    QUEUED = "queued", "Queued"
-    RUNNING = "running", "Running"
-    SUCCEEDED = "succeeded", "Succeeded"
-    FAILED = "failed", "Failed"
+    QUEUED = "queued", gettext_lazy("Queued")
+    RUNNING = "running", gettext_lazy("Running")
+    SUCCEEDED = "succeeded", gettext_lazy("Succeeded")
+    FAILED = "failed", gettext_lazy("Failed")
 
 
 class AbstractRun(models.Model):
@@ -148,8 +150,9 @@ def run_execution(run: AbstractRun, progress: Any = None) -> Iterator[RunReporte
     )
     if claimed != 1:
         raise RunNotClaimed(
-            f"{type(run)._meta.verbose_name} {run.pk} is not waiting to be run.",
-            next_step="look at its status; queue a new run to repeat it.",
+            _("%(verbose_name)s %(pk)s is not waiting to be run.")
+            % {"verbose_name": type(run)._meta.verbose_name, "pk": run.pk},
+            next_step=_("look at its status; queue a new run to repeat it."),
         )
     run.refresh_from_db()
     reporter = RunReporter(run, also=progress)
