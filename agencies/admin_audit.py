@@ -108,9 +108,9 @@ class AuditedAdminMixin:
         }
         for formset in formsets:
             for row in [*formset.new_objects, *(row for row, __ in formset.changed_objects)]:
-                changed[f"{row._meta.verbose_name} {row.pk}"] = str(row)
+                changed[f"{row._meta.verbose_name_raw} {row.pk}"] = str(row)
             for row in formset.deleted_objects:
-                changed[f"{row._meta.verbose_name} deleted"] = str(row)
+                changed[f"{row._meta.verbose_name_raw} deleted"] = str(row)
         if changed or not change:
             why = form.cleaned_data.get(WHY, "")
             self.audit(request, form.instance, "changed" if change else "added", {"changed": changed}, why)

@@ -355,7 +355,7 @@ def boundary_derive(*, agency: Agency, actor: User | None = None) -> Agency:
         values = list(model._default_manager.filter(agency=agency).values_list("geometry", flat=True))
         if values:
             shapes = [polygon_from_geojson(value) for value in values]
-            return _boundary_save(agency, shapes, actor=actor, source=str(model._meta.verbose_name_plural))
+            return _boundary_save(agency, shapes, actor=actor, source=f"{model._meta.model_name}s")
     raise MissionsError(
         _("The agency has neither beats nor districts."), next_step=_("upload or draw beats first.")
     )
