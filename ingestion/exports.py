@@ -44,7 +44,7 @@ def incidents_csv(request: HttpRequest, access: Access) -> HttpResponseBase:
     try:
         first, last = _asked(request, access.agency)
     except MissionsError as exc:
-        return HttpResponseBadRequest(str(exc), content_type=_("text/plain; charset=utf-8"))
+        return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
     return csv_response(
         f"{access.agency.slug}-incidents-{first}-{last}.csv",
         about=About(
