@@ -28,7 +28,9 @@ MAX_CODE_INPUTS = 400
 class FeedForm(AgencyScopedForm):
     """A feed's name and kind. Its kind's parameters are added by the admin; its mapping is made by the wizard."""
 
-    kind = forms.ChoiceField(initial="csv_file", help_text=Feed._meta.get_field("kind").help_text)
+    kind = forms.ChoiceField(
+        label=gettext_lazy("Kind"), initial="csv_file", help_text=Feed._meta.get_field("kind").help_text
+    )
 
     class Meta:
         model = Feed
@@ -257,7 +259,7 @@ class ContextLayerForm(AgencyScopedForm):
         help_text=gettext_lazy("Only for a .osm.pbf file, which holds everything that is on the map."),
         choices=[
             ("", gettext_lazy("– not such a file –")),
-            *((one.key, said(one.label)) for one in OSM_CHOICES.values()),
+            *((one.key, gettext_lazy(one.label)) for one in OSM_CHOICES.values()),
         ],
     )
     file_layer = forms.CharField(

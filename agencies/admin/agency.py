@@ -39,7 +39,9 @@ def time_zone_choices() -> list[tuple[str, Any]]:
 
 class AgencyForm(AgencyScopedForm):
     time_zone = forms.ChoiceField(
-        choices=time_zone_choices, help_text=Agency._meta.get_field("time_zone").help_text
+        label=gettext_lazy("Time zone"),
+        choices=time_zone_choices,
+        help_text=Agency._meta.get_field("time_zone").help_text,
     )
 
     class Meta:

@@ -43,11 +43,13 @@ class PersonAddForm(AdminUserCreationForm):  # type: ignore[type-arg]
     operator: ClassVar[bool] = False
 
     agency = forms.ModelChoiceField(
+        label=gettext_lazy("Agency"),
         queryset=Agency.objects.none(),
         help_text=gettext_lazy("The agency whose pages the person may open."),
         required=False,
     )
     role = forms.ChoiceField(
+        label=gettext_lazy("Role"),
         choices=Role,
         initial=Role.OFFICER,
         help_text=gettext_lazy(
@@ -56,6 +58,7 @@ class PersonAddForm(AdminUserCreationForm):  # type: ignore[type-arg]
         ),
     )
     unit = forms.ModelChoiceField(
+        label=gettext_lazy("Unit"),
         queryset=Unit.objects.none(),
         required=False,
         help_text=gettext_lazy("An officer's unit: whose missions they see."),

@@ -22,9 +22,12 @@ class AgencyKeyForm(AgencyScopedForm):
     """What a new key may do, and for how long."""
 
     name = forms.CharField(
-        max_length=60, help_text=gettext_lazy("Which machine will use it, e.g. “Terminals in cars”.")
+        label=gettext_lazy("Name"),
+        max_length=60,
+        help_text=gettext_lazy("Which machine will use it, e.g. “Terminals in cars”."),
     )
     scope = forms.ChoiceField(
+        label=gettext_lazy("Scope"),
         choices=[
             ("read", gettext_lazy("Read: shifts, forecasts, plans, missions, rosters, visits")),
             (

@@ -20,6 +20,7 @@ class CensusUploadForm(AgencyScopedForm):
     """Census areas from a file. It is read when the form is checked, so that its faults stand beside the field."""
 
     file = forms.FileField(
+        label=gettext_lazy("File"),
         help_text=gettext_lazy(
             "GeoJSON, GeoPackage, KML or a zipped Shapefile of areas. Allowed are population, households, housing units, "
             "vacancy and age. A file with other figures (race, education, tenure, income …) is refused, with the columns named."
@@ -41,6 +42,7 @@ class CensusUploadForm(AgencyScopedForm):
         help_text=gettext_lazy("Only where the file does not say, such as a Shapefile without its .prj."),
     )
     source = forms.CharField(
+        label=gettext_lazy("Source"),
         required=False,
         max_length=180,
         help_text=gettext_lazy("The survey and its year. Empty: the file's name."),

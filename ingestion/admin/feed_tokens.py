@@ -22,9 +22,12 @@ class TokenForm(forms.Form):
     """What a new key may do, and for how long."""
 
     name = forms.CharField(
-        max_length=60, help_text=gettext_lazy("Which machine will use it, e.g. “CAD export server”.")
+        label=gettext_lazy("Name"),
+        max_length=60,
+        help_text=gettext_lazy("Which machine will use it, e.g. “CAD export server”."),
     )
     scope = forms.ChoiceField(
+        label=gettext_lazy("Scope"),
         choices=[
             ("push", gettext_lazy("Push: send rows to this feed, upload HunchLab files")),
             ("read", gettext_lazy("Read: fetch missions and their effectiveness")),

@@ -34,6 +34,7 @@ from ingestion.models import FACT_KINDS, Feed, RecordKind
 from ingestion.selectors import FeedHealth, feeds_with_health
 from ingestion.services import feed_is_whole_file
 from ingestion.sources import is_pull
+from ingestion.words import said
 
 Cache = dict[int, dict[int, FeedHealth]]
 SHARED = ("health", "last_run", "stored", "waiting")
@@ -149,10 +150,10 @@ class FeedAdmin(PullMixin, TokensMixin, WizardMixin, AuditedAdminMixin, AgencySc
         if (run := _row_of(feed, cache).last_run) is None:
             return "never"
         words = {
-            "received": "in",
-            "inserted": "new",
+            "received": _("in"),
+            "inserted": _("new"),
             "updated": "changed",
-            "quarantined": "aside",
+            "quarantined": _("aside"),
             "refused": "refused",
         }
         told = [f"{run.counts[name]:,} {word}" for name, word in words.items() if run.counts.get(name)]
@@ -209,9 +210,11 @@ class FeedAdmin(PullMixin, TokensMixin, WizardMixin, AuditedAdminMixin, AgencySc
             mapping = FeedMapping.from_json(feed.mapping)
         except MappingError as exc:
             return _("The stored mapping cannot be used: %(exc)s") % {"exc": exc}
-        rows = [(FIELDS[name].label, column) for name, column in mapping.columns.items() if name in FIELDS]
+        rows = [
+            (said(FIELDS[name].label), column) for name, column in mapping.columns.items() if name in FIELDS
+        ]
         rows += [
-            (FIELDS[name].label, _("always “%(value)s”") % {"value": value})
+            (said(FIELDS[name].label), _("always “%(value)s”") % {"value": value})
             for name, value in mapping.constants.items()
         ]
         rows += [

@@ -17,7 +17,9 @@ from missions_project.lib.errors import MissionsError
 
 
 class RetentionPolicyForm(AgencyScopedForm):
-    kind = forms.ChoiceField(help_text=gettext_lazy("What the rule is about. One row each."))
+    kind = forms.ChoiceField(
+        label=gettext_lazy("Kind"), help_text=gettext_lazy("What the rule is about. One row each.")
+    )
 
     class Meta:
         model = RetentionPolicy

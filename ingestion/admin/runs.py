@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
 from agencies.admin_runs import RunAdminMixin, count_rows
 from ingestion.models import ImportRun
+from ingestion.words import said
 
 
 @admin.register(ImportRun)
@@ -35,7 +36,7 @@ class ImportRunAdmin(RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # t
     def run_counts(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
         kept = {_("kept aside: %(code)s") % {"code": code}: number for code, number in run.rejections.items()}
         refused = {
-            _("refused: %(rule)s") % {"rule": rule}: sum(codes.values())
+            _("refused: %(rule)s") % {"rule": said(rule.replace("_", " "))}: sum(codes.values())
             for rule, codes in run.refusals.items()
         }
         return count_rows(run.counts) + count_rows(kept) + count_rows(refused)
