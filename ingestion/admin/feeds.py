@@ -148,13 +148,13 @@ class FeedAdmin(PullMixin, TokensMixin, WizardMixin, AuditedAdminMixin, AgencySc
     def last_run(self, feed: Feed, cache: Cache | None = None) -> str:
         """When, and what became of its rows: in one cell, for the list must fit a screen."""
         if (run := _row_of(feed, cache).last_run) is None:
-            return "never"
+            return _("never")
         words = {
             "received": _("in"),
             "inserted": _("new"),
-            "updated": "changed",
+            "updated": _("changed"),
             "quarantined": _("aside"),
-            "refused": "refused",
+            "refused": _("refused"),
         }
         told = [f"{run.counts[name]:,} {word}" for name, word in words.items() if run.counts.get(name)]
         url = reverse("admin:ingestion_importrun_change", args=[run.pk])
