@@ -40,7 +40,7 @@ def test_names_of_models_and_fields_are_looked_up_when_they_are_shown() -> None:
 
 
 def test_what_engines_say_is_there_for_the_translators() -> None:
-    classes = [one.label for one in OFFENCE_CLASSES.values()]
+    classes = [one.label for one in OFFENCE_CLASSES]
     assert set(classes) <= set(agencies.words.OFFENCE_CLASSES)
     assert {what for what, _pattern in _ABOUT_PERSONS} <= set(agencies.words.ABOUT_PERSONS)
     assert {text for one in FIELDS.values() for text in (one.label, one.help) if text} <= set(
