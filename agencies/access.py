@@ -13,6 +13,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
 
 from agencies.clocks import reads_like
 from agencies.models import Agency, Membership, Role, User
@@ -53,7 +54,7 @@ class Access:
 
     @property
     def role_label(self) -> str:
-        return self.membership.get_role_display() if self.membership else "Operator"
+        return self.membership.get_role_display() if self.membership else _("Operator")
 
     @property
     def may(self) -> dict[str, bool]:
@@ -83,7 +84,7 @@ def access_for_user(user: User, agency_slug: str) -> Access:
         return Access(agency=membership.agency, user=user, membership=membership)
     agency = Agency.objects.filter(slug=agency_slug).first() if user.is_superuser else None
     if agency is None:
-        raise Http404("No such agency.")
+        raise Http404(_("No such agency."))
     return Access(agency=agency, user=user, membership=None)
 
 
@@ -99,7 +100,7 @@ def agency_page(roles: frozenset[str]) -> Callable[[View], View]:
         def wrapped(request: HttpRequest, agency_slug: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
             access = access_for_user(request.user, agency_slug)  # type: ignore[arg-type]  # login_required
             if not access.has(roles):
-                raise PermissionDenied("Your role in this agency does not include this page.")
+                raise PermissionDenied(_("Your role in this agency does not include this page."))
             request.access = access  # type: ignore[attr-defined]  # read by templates and the CSP middleware
             with reads_like(access.agency):
                 return view(request, access, *args, **kwargs)

@@ -9,14 +9,17 @@ from django.core.paginator import Paginator
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.engine.free_text import text_about_person
 from agencies.history import changes_of, plain_value
 from agencies.models import AuditEvent
 from agencies.services import audit_record
+from agencies.words import said
 
 WHY = "change_reason"
-WHY_HELP = (
+WHY_HELP = gettext_lazy(
     "One sentence for those who read the history: what is it for? Kept with your name and what changed. Write nothing "
     "about a person."
 )
@@ -26,7 +29,12 @@ PER_PAGE = 50
 def why_refused(text: str) -> str:
     """What is wrong with a reason, in words; empty where nothing is."""
     about = text_about_person(text)
-    return f"This seems to hold {about}, which is never kept. Write about the setting only." if about else ""
+    return (
+        _("This seems to hold %(about)s, which is never kept. Write about the setting only.")
+        % {"about": said(about)}
+        if about
+        else ""
+    )
 
 
 class WhyField(forms.CharField):
@@ -36,7 +44,7 @@ class WhyField(forms.CharField):
         super().__init__(
             required=False,
             max_length=500,
-            label="Why this change",
+            label=_("Why this change"),
             help_text=WHY_HELP,
             widget=forms.TextInput(attrs={"class": "vTextField", "autocomplete": "off"}),
         )
@@ -75,7 +83,7 @@ class AuditedAdminMixin:
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)  # type: ignore[misc]
-        return [*fieldsets, ("Why", {"fields": (WHY,)})] if self._may_save(request, obj) else fieldsets
+        return [*fieldsets, (_("Why"), {"fields": (WHY,)})] if self._may_save(request, obj) else fieldsets
 
     def audit(
         self, request: HttpRequest, obj: Any, action: str, detail: dict[str, Any], why: str = ""
@@ -99,10 +107,10 @@ class AuditedAdminMixin:
             for name in form.changed_data
         }
         for formset in formsets:
-            for row in [*formset.new_objects, *(row for row, _ in formset.changed_objects)]:
-                changed[f"{row._meta.verbose_name} {row.pk}"] = str(row)
+            for row in [*formset.new_objects, *(row for row, __ in formset.changed_objects)]:
+                changed[f"{row._meta.verbose_name_raw} {row.pk}"] = str(row)
             for row in formset.deleted_objects:
-                changed[f"{row._meta.verbose_name} deleted"] = str(row)
+                changed[f"{row._meta.verbose_name_raw} deleted"] = str(row)
         if changed or not change:
             why = form.cleaned_data.get(WHY, "")
             self.audit(request, form.instance, "changed" if change else "added", {"changed": changed}, why)
@@ -119,7 +127,7 @@ class AuditedAdminMixin:
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         if request.method == "POST" and (problem := why_refused(request.POST.get(WHY, ""))):
-            messages.error(request, f"Nothing was deleted. Why: {problem}")
+            messages.error(request, _("Nothing was deleted. Why: %(problem)s") % {"problem": problem})
             return HttpResponseRedirect(request.path)
         extra = {"why_name": WHY, "why_help": WHY_HELP, **(extra_context or {})}
         answer: HttpResponse = super().delete_view(request, object_id, extra)  # type: ignore[misc]

@@ -9,6 +9,7 @@ from django.contrib.admin.utils import get_fields_from_path
 from django.core.checks import CheckMessage, Error, register
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
 
 from agencies.lookups import pk_from_text
 from agencies.models import Agency, Membership, Role, User
@@ -32,13 +33,13 @@ class AgencyScopedForm(forms.ModelForm):  # type: ignore[type-arg]
         agency = (cleaned or {}).get("agency") or getattr(self.instance, "agency", None)
         if self.instance.pk and "agency" in self.changed_data:
             # A row's agency is also that of everything hanging from it: moving one would tear it from the rest.
-            self.add_error("agency", "A row stays with its agency. Create a new one there.")
+            self.add_error("agency", _("A row stays with its agency. Create a new one there."))
         for name, value in (cleaned or {}).items() if agency else []:
             rows = value if isinstance(value, models.QuerySet) else [value]
             if any(
                 isinstance(row, models.Model) and getattr(row, "agency", agency) != agency for row in rows
             ):
-                self.add_error(name, "This belongs to another agency.")
+                self.add_error(name, _("This belongs to another agency."))
         return cleaned
 
     def _get_validation_exclusions(self) -> set[str]:
@@ -90,7 +91,7 @@ class ScopedChoices:
         if (choices := self.own_choices(request, db_field.related_model)) is not None:
             kwargs["queryset"] = choices
         if db_field.name == "agency" and db_field.related_model is Agency:
-            kwargs.setdefault("help_text", "Whose row this is. Fixed once saved.")
+            kwargs.setdefault("help_text", _("Whose row this is. Fixed once saved."))
             if (agency := self.page_agency(request)) is not None:
                 kwargs.setdefault("initial", agency.pk)
                 if len(administered_agencies(request)[:2]) == 1:
@@ -204,7 +205,8 @@ class AgencyScopedAdmin(ScopedChoices, admin.ModelAdmin):  # type: ignore[type-a
             kinds = sorted({str(row._meta.verbose_name_plural) for row in exc.protected_objects})
             self.message_user(
                 request,
-                f"Nothing was deleted: {' and '.join(kinds)} still use it. Move or delete those first.",
+                _("Nothing was deleted: %(kinds)s still use it. Move or delete those first.")
+                % {"kinds": _(" and ").join(kinds)},
                 level=messages.ERROR,
             )
             return HttpResponseRedirect("../change/")

@@ -10,6 +10,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import administered_agencies
 from agencies.configuration import (
@@ -29,9 +32,10 @@ from agencies.uploads import upload_delete, upload_path, upload_store
 from missions_project.lib.errors import MissionsError
 
 SALT = "agencies.configuration-upload"
-SLUG_HELP = "Part of every address and command, e.g. “lakeside”. It must be free."
-NAME_HELP = "Shown in the top bar and on every print-out and export."
-OFF_HELP = (
+SLUG_HELP = gettext_lazy("Part of every address and command, e.g. “lakeside”. It must be free.")
+NAME_HELP = gettext_lazy("Shown in the top bar and on every print-out and export.")
+FROM_FILE = gettext_lazy("Empty: the one in the file.")
+OFF_HELP = gettext_lazy(
     "Feeds, drop folders and planning schedules are there but do nothing until somebody switches them on. Leave it ticked "
     "unless the other installation is to go on in place of this one."
 )
@@ -40,10 +44,10 @@ OFF_HELP = (
 class CloneForm(forms.Form):
     """How the new agency is called."""
 
-    slug = forms.SlugField(label="Slug", help_text=SLUG_HELP)
-    name = forms.CharField(max_length=120, label="Name", help_text=NAME_HELP)
+    slug = forms.SlugField(label=gettext_lazy("Slug"), help_text=SLUG_HELP)
+    name = forms.CharField(max_length=120, label=gettext_lazy("Name"), help_text=NAME_HELP)
     switched_off = forms.BooleanField(
-        required=False, initial=True, label="Start switched off", help_text=OFF_HELP
+        required=False, initial=True, label=gettext_lazy("Start switched off"), help_text=OFF_HELP
     )
 
 
@@ -53,24 +57,31 @@ class ImportForm(CloneForm):
     field_order = ("file", "slug", "name", "switched_off")
     file = forms.FileField(
         required=False,
-        label="File",
-        help_text="What this page or “config_export” has written: one JSON file.",
+        label=gettext_lazy("File"),
+        help_text=gettext_lazy("What this page or “config_export” has written: one JSON file."),
     )
-    slug = forms.SlugField(required=False, label="Slug", help_text=f"{SLUG_HELP} Empty: the one in the file.")
+    slug = forms.SlugField(
+        required=False,
+        label=gettext_lazy("Slug"),
+        help_text=format_lazy("{} {}", SLUG_HELP, FROM_FILE),
+    )
     name = forms.CharField(
-        required=False, max_length=120, label="Name", help_text=f"{NAME_HELP} Empty: the one in the file."
+        required=False,
+        max_length=120,
+        label=gettext_lazy("Name"),
+        help_text=format_lazy("{} {}", NAME_HELP, FROM_FILE),
     )
 
 
 def _only_operator(request: HttpRequest) -> None:
     if not request.user.is_superuser:
-        raise PermissionDenied("Only the operator makes agencies.")
+        raise PermissionDenied(_("Only the operator makes agencies."))
 
 
 def _agency(request: HttpRequest, pk: int) -> Agency:
     agency = administered_agencies(request).filter(pk=pk).first()
     if agency is None:
-        raise Http404("No such agency.")
+        raise Http404(_("No such agency."))
     return agency
 
 
@@ -90,7 +101,10 @@ def _clone(request: HttpRequest, agency: Agency, form: CloneForm) -> HttpRespons
     try:
         made = configuration_clone(agency=agency, actor=request.user, **form.cleaned_data)  # type: ignore[arg-type]
     except ConfigurationError as exc:
-        form.add_error(None, f"{exc.message} Next step: {exc.next_step}")
+        form.add_error(
+            None,
+            _("%(message)s Next step: %(next_step)s") % {"message": exc.message, "next_step": exc.next_step},
+        )
         return exc.problems
     return _made(request, made)
 
@@ -109,7 +123,14 @@ def configuration_view(request: HttpRequest, pk: int) -> HttpResponse:
         "counted": [(name, number) for name, number in counted if number],
         "empty": [name for name, number in counted if not number],
     }
-    return _page(request, f"Configuration of {agency}", agency=agency, form=form, problems=told, **context)
+    return _page(
+        request,
+        _("Configuration of %(agency)s") % {"agency": agency},
+        agency=agency,
+        form=form,
+        problems=told,
+        **context,
+    )
 
 
 def download_view(request: HttpRequest, pk: int) -> HttpResponse:
@@ -131,7 +152,8 @@ def download_view(request: HttpRequest, pk: int) -> HttpResponse:
 def _made(request: HttpRequest, made: ImportedConfiguration) -> HttpResponse:
     messages.success(
         request,
-        f"{made.agency} is there, with {sum(made.counts.values()):,} rows. Add its administrator next.",
+        _("%(agency)s is there, with %(count)s rows. Add its administrator next.")
+        % {"agency": made.agency, "count": f"{sum(made.counts.values()):,}"},
     )
     for sentence in made.by_hand:
         messages.warning(request, sentence)
@@ -151,10 +173,10 @@ def _waiting(request: HttpRequest, form: ImportForm) -> str:
     try:
         user_pk, name = signing.loads(request.POST.get("upload", ""), salt=SALT)
     except (signing.BadSignature, ValueError) as exc:
-        raise MissionsError("No file was chosen.", next_step="choose one.") from exc
+        raise MissionsError(_("No file was chosen."), next_step=_("choose one.")) from exc
     # Signed for one person: a form that is passed on opens nothing.
     if user_pk != request.user.pk:
-        raise Http404("No such upload.")
+        raise Http404(_("No such upload."))
     return str(name)
 
 
@@ -170,7 +192,10 @@ def _try(request: HttpRequest, form: ImportForm, context: dict[str, Any]) -> Htt
             document = configuration_parse(file.read(MAX_BYTES + 1))
         made = configuration_import(document=document, actor=request.user, dry_run=look, **wants)  # type: ignore[arg-type]
     except ConfigurationError as exc:
-        form.add_error(None, f"{exc.message} Next step: {exc.next_step}")
+        form.add_error(
+            None,
+            _("%(message)s Next step: %(next_step)s") % {"message": exc.message, "next_step": exc.next_step},
+        )
         context["problems"] = exc.problems
         return None
     except MissionsError as exc:
@@ -186,7 +211,7 @@ def import_view(request: HttpRequest) -> HttpResponse:
     form = ImportForm(request.POST or None, request.FILES or None)
     context: dict[str, Any] = {"form": form, "importing": True}
     done = _try(request, form, context) if form.is_valid() else None
-    return done or _page(request, "Import a configuration", **context)
+    return done or _page(request, _("Import a configuration"), **context)
 
 
 def urls(admin_site: AdminSite) -> list[URLPattern]:

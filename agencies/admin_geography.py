@@ -10,6 +10,9 @@ from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import administered_agencies
 from agencies.engine.area_guesses import guess_code, guess_district, guess_name
@@ -19,6 +22,7 @@ from agencies.models import Agency
 from agencies.selectors import leaflet_settings
 from agencies.services import GeographyDraft, boundary_set, geography_commit, geography_draft
 from agencies.uploads import upload_delete, upload_path, upload_store
+from agencies.words import said
 from missions_project.lib.errors import MissionsError
 
 LAYERS = {"districts": "districts", "beats": "beats", "boundary": "boundary"}
@@ -31,21 +35,30 @@ SKETCH_STEPS = 2_000
 
 class UploadForm(forms.Form):
     file = forms.FileField(
-        help_text=f"GeoJSON, a zipped Shapefile (.shp, .shx, .dbf, .prj in one zip) or a GeoPackage, up to "
-        f"{MAX_FILE_BYTES // 1024**2} MB. Any coordinate system: it is turned into longitude and latitude."
+        help_text=format_lazy(
+            gettext_lazy(
+                "GeoJSON, a zipped Shapefile (.shp, .shx, .dbf, .prj in one zip) or a GeoPackage, up to {megabytes} MB. "
+                "Any coordinate system: it is turned into longitude and latitude."
+            ),
+            megabytes=MAX_FILE_BYTES // 1024**2,
+        )
     )
     layer = forms.CharField(
         required=False,
         max_length=100,
-        label="Layer",
-        help_text="Only for a GeoPackage with several: the layer's name. Empty takes the first one of polygons.",
+        label=gettext_lazy("Layer"),
+        help_text=gettext_lazy(
+            "Only for a GeoPackage with several: the layer's name. Empty takes the first one of polygons."
+        ),
     )
     epsg = forms.IntegerField(
         required=False,
         min_value=1,
         max_value=999_999,
-        label="EPSG code",
-        help_text="Only if the file does not say its coordinate system, e.g. 3435. 4326 is longitude and latitude.",
+        label=gettext_lazy("EPSG code"),
+        help_text=gettext_lazy(
+            "Only if the file does not say its coordinate system, e.g. 3435. 4326 is longitude and latitude."
+        ),
     )
 
 
@@ -54,25 +67,30 @@ class ChoiceForm(forms.Form):
 
     upload = forms.CharField(widget=forms.HiddenInput)
     code = forms.ChoiceField(
-        label="Code", help_text="Rows with the same code become one area. Existing codes are updated."
+        label=gettext_lazy("Code"),
+        help_text=gettext_lazy("Rows with the same code become one area. Existing codes are updated."),
     )
-    name = forms.ChoiceField(label="Name", required=False, help_text="Optional; shown beside the code.")
+    name = forms.ChoiceField(
+        label=gettext_lazy("Name"), required=False, help_text=gettext_lazy("Optional; shown beside the code.")
+    )
     district = forms.ChoiceField(
-        label="District",
+        label=gettext_lazy("District"),
         required=False,
-        help_text="The district's code. Left empty, the place decides: the largest overlap.",
+        help_text=gettext_lazy("The district's code. Left empty, the place decides: the largest overlap."),
     )
     repair = forms.BooleanField(
         required=False,
-        label="Repair outlines that cross themselves",
-        help_text="Loops become parts of their own (shapely's make_valid). Each repair is listed; look at it on the map.",
+        label=gettext_lazy("Repair outlines that cross themselves"),
+        help_text=gettext_lazy(
+            "Loops become parts of their own (shapely's make_valid). Each repair is listed; look at it on the map."
+        ),
     )
 
     def __init__(self, data: Any, *, file: AreaFile, layer: str) -> None:
         super().__init__(data)
         columns = [(name, f"{name}  ({_samples(file, name)})") for name in file.columns]
         self.fields["code"].choices = columns  # type: ignore[attr-defined]
-        for name, empty in (("name", "none"), ("district", "none: the place decides")):
+        for name, empty in (("name", "none"), ("district", _("none: the place decides"))):
             self.fields[name].choices = [("", empty), *columns]  # type: ignore[attr-defined]
         if layer != "beats":
             del self.fields["district"]
@@ -98,7 +116,7 @@ class Upload:
         try:
             return areas_from_file(upload_path(self.name), layer=self.file_layer, crs=self.crs)
         except GeometryProblem as exc:
-            raise MissionsError(str(exc), next_step="upload another file; nothing was changed.") from exc
+            raise MissionsError(str(exc), next_step=_("upload another file; nothing was changed.")) from exc
 
 
 def _token(request: HttpRequest, agency: Agency, layer: str, upload: Upload) -> str:
@@ -112,17 +130,17 @@ def _upload(request: HttpRequest, agency: Agency, layer: str, token: str) -> Upl
     try:
         user_pk, agency_pk, of_layer, *rest = signing.loads(token, salt=SALT)
     except signing.BadSignature as exc:
-        raise Http404("No such upload.") from exc
+        raise Http404(_("No such upload.")) from exc
     # Signed for one person and one agency: a link that is passed on opens nothing.
     if [user_pk, agency_pk, of_layer] != [request.user.pk, agency.pk, layer]:
-        raise Http404("No such upload.")
+        raise Http404(_("No such upload."))
     return Upload(*rest)
 
 
 def _agency(request: HttpRequest, pk: int, layer: str) -> Agency:
     agency = administered_agencies(request).filter(pk=pk).first() if layer in LAYERS else None
     if agency is None:
-        raise Http404("No such agency.")
+        raise Http404(_("No such agency."))
     return agency
 
 
@@ -134,7 +152,9 @@ def _page(
         back = f"admin:agencies_{layer.removesuffix('s')}_changelist"
     common = {
         **site.each_context(request),
-        "title": f"Upload {layer}" + (f" of {agency}" if agency else ""),
+        "title": _("Upload %(layer)s of %(agency)s") % {"layer": said(layer), "agency": agency}
+        if agency
+        else _("Upload %(layer)s") % {"layer": said(layer)},
         "agency": agency,
         "layer": layer,
         "back_url": reverse(back),
@@ -145,7 +165,7 @@ def _page(
 def choose_view(request: HttpRequest, layer: str) -> HttpResponse:
     """Whose districts or beats? Asked only of somebody with several agencies."""
     if layer not in LAYERS:
-        raise Http404("No such layer.")
+        raise Http404(_("No such layer."))
     links = [
         (str(agency), reverse("admin:agencies_geography_upload", args=[agency.pk, layer]))
         for agency in administered_agencies(request)
@@ -259,7 +279,11 @@ def _commit(
     page = site._registry[Agency]
     if draft is not None:
         report = geography_commit(draft=draft, actor=request.user)  # type: ignore[arg-type]  # admin_view: signed in
-        page.message_user(request, f"{layer.capitalize()} of {agency}: {report}.")
+        page.message_user(
+            request,
+            _("%(layer)s of %(agency)s: %(report)s.")
+            % {"layer": said(layer).capitalize(), "agency": agency, "report": report},
+        )
         target = reverse(f"admin:agencies_{layer.removesuffix('s')}_changelist")
     else:
         boundary_set(
@@ -270,7 +294,7 @@ def _commit(
             repair=form.cleaned_data["repair"],
             actor=request.user,  # type: ignore[arg-type]  # admin_view: signed in
         )
-        page.message_user(request, f"Boundary of {agency} set.")
+        page.message_user(request, _("Boundary of %(agency)s set.") % {"agency": agency})
         target = reverse("admin:agencies_agency_change", args=[agency.pk])
     upload_delete(upload.name)
     return HttpResponseRedirect(target)
@@ -299,7 +323,7 @@ def areas_view(request: HttpRequest, pk: int, layer: str) -> HttpResponse:
 def _sketch(rows: list[tuple[str, str, Any]]) -> list[dict[str, Any]]:
     if not rows:
         return []
-    west, south, east, north = shapely.total_bounds([shape for _, _, shape in rows])
+    west, south, east, north = shapely.total_bounds([shape for __, __, shape in rows])
     step = max(east - west, north - south) / SKETCH_STEPS
     return [
         {

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
 
 from agencies import previews
 from agencies.lookups import pk_from_text
@@ -42,7 +43,7 @@ class PreviewFormMixin:
             self.has_change_permission(request, row) if row else self.has_add_permission(request)  # type: ignore[attr-defined]
         )
         if (asked and row is None) or not allowed:
-            raise Http404("No such row.")
+            raise Http404(_("No such row."))
         before = self.model._default_manager.get(pk=row.pk) if row else None
         form = self.get_form(request, row, change=row is not None)(request.GET, instance=row)  # type: ignore[attr-defined]
         context: dict[str, Any] = {"form": form}

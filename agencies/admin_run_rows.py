@@ -6,13 +6,22 @@ from typing import Any
 from django.db.models import Count, Max, Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from agencies.admin_clock import local
 from agencies.dashboards import Cell
 from agencies.models import Agency
 from missions_project.lib.runs import RunStatus
 
-COLUMNS = ("What", "Last", "State", "Seconds", "Last that went well", "Failed, 30 days", "Last error")
+COLUMNS = (
+    _("What"),
+    _("Last"),
+    _("State"),
+    _("Seconds"),
+    _("Last that went well"),
+    _("Failed, 30 days"),
+    _("Last error"),
+)
 WINDOW = timedelta(days=30)
 TONES = {"succeeded": "good", "failed": "bad", "running": "", "queued": ""}
 ERROR_CHARACTERS = 160

@@ -11,6 +11,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from missions_project.lib.runs import AbstractRun, RunStatus
 
@@ -83,7 +85,7 @@ class RunAdminMixin:
         """The live part alone, for htmx. A finished run's part no longer asks for itself."""
         run = self.get_object(request, unquote(object_id))  # type: ignore[attr-defined]
         if run is None or not self.has_view_permission(request, run):  # type: ignore[attr-defined]
-            raise Http404("No such run.")
+            raise Http404(_("No such run."))
         return render(request, "agencies/run_live.html", self.run_context(request, run))
 
     def change_view(
@@ -127,7 +129,7 @@ class RunAdminMixin:
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return self.get_fields(request, obj)
 
-    @admin.display(description="status", ordering="status")
+    @admin.display(description=gettext_lazy("status"), ordering="status")
     def run_status(self, run: Any) -> str:
         return format_html(
             '<span class="run-badge run-badge--{}">{}</span>',
@@ -135,12 +137,12 @@ class RunAdminMixin:
             run.get_status_display(),
         )
 
-    @admin.display(description="progress")
+    @admin.display(description=gettext_lazy("progress"))
     def run_progress(self, run: Any) -> str:
         if run.status == RunStatus.FAILED:
             return str(run.error)[:120]
         return f"{run.progress_percent} %" if run.status == RunStatus.RUNNING else ""
 
-    @admin.display(description="duration")
+    @admin.display(description=gettext_lazy("duration"))
     def run_duration(self, run: Any) -> str:
         return "–" if run.seconds is None else f"{run.seconds:,.1f} s"

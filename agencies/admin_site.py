@@ -8,6 +8,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import administered_agencies
 from agencies.checklist import checklist
@@ -17,8 +19,8 @@ SHOWN_CHECKLISTS = 5
 
 
 class MissionsAdminSite(AdminSite):
-    site_header = "Missions administration"
-    site_title = "Missions"
+    site_header = gettext_lazy("Missions administration")
+    site_title = gettext_lazy("Missions")
     index_title = "Set-up"
 
     def has_permission(self, request: HttpRequest) -> bool:
@@ -30,7 +32,7 @@ class MissionsAdminSite(AdminSite):
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         # The product's one sign-in: the admin's own page knows neither throttling nor second factors.
         if request.user.is_authenticated and not self.has_permission(request):
-            raise PermissionDenied("Only agency administrators may open the administration.")
+            raise PermissionDenied(_("Only agency administrators may open the administration."))
         target = request.GET.get("next") or reverse("admin:index")
         if request.user.is_authenticated:
             # Not Django's view: it would take a posted password from somebody who is signed in, as often as they like.

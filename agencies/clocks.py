@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
+from django.utils.translation import gettext as _
+
 FOOT_M = 0.3048
 MILE_M = 1609.344
 NO_BREAK = "\u00a0"
@@ -82,6 +84,14 @@ def distance_text(metres: float) -> str:
     ('250 metres', '1.8 km')
     """
     if _units.get() != "imperial":
-        return f"{metres:.0f} metres" if metres < 1000 else f"{metres / 1000:.1f} km"
+        return (
+            _("%(metres)s metres") % {"metres": f"{metres:.0f}"}
+            if metres < 1000
+            else _("%(metres)s km") % {"metres": f"{metres / 1000:.1f}"}
+        )
     feet = metres / FOOT_M
-    return f"{round(feet, -1):,.0f} feet" if feet < 2000 else f"{metres / MILE_M:.1f} miles"
+    return (
+        _("%(feet)s feet") % {"feet": f"{round(feet, -1):,.0f}"}
+        if feet < 2000
+        else _("%(metres)s miles") % {"metres": f"{metres / MILE_M:.1f}"}
+    )

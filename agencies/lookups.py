@@ -2,6 +2,8 @@
 
 import datetime as dt
 
+from django.utils.translation import gettext as _
+
 from agencies.models import Agency, Shift
 from missions_project.lib.errors import MissionsError
 
@@ -21,10 +23,11 @@ def agency_by_slug(slug: str) -> Agency:
     """Return the agency, or raise ``MissionsError`` that lists those that exist."""
     agency = Agency.objects.filter(slug=slug).first()
     if agency is None:
-        known = ", ".join(Agency.objects.order_by("slug").values_list("slug", flat=True)) or "none yet"
+        known = ", ".join(Agency.objects.order_by("slug").values_list("slug", flat=True)) or _("none yet")
         raise MissionsError(
-            f"There is no agency “{slug}”.",
-            next_step=f"use one of: {known}; or create it with `manage.py agency_create`.",
+            _("There is no agency “%(slug)s”.") % {"slug": slug},
+            next_step=_("use one of: %(known)s; or create it with `manage.py agency_create`.")
+            % {"known": known},
         )
     return agency
 
@@ -33,10 +36,10 @@ def shift_by_slug(agency: Agency, slug: str) -> Shift:
     """Return the agency's shift, or raise ``MissionsError`` that lists those that exist."""
     shift = Shift.objects.filter(agency=agency, slug=slug).first()
     if shift is None:
-        known = ", ".join(Shift.objects.filter(agency=agency).values_list("slug", flat=True)) or "none yet"
+        known = ", ".join(Shift.objects.filter(agency=agency).values_list("slug", flat=True)) or _("none yet")
         raise MissionsError(
-            f"Agency “{agency.slug}” has no shift “{slug}”.",
-            next_step=f"use one of: {known}; or add it in Admin → Shifts.",
+            _("Agency “%(slug)s” has no shift “%(slug_2)s”.") % {"slug": agency.slug, "slug_2": slug},
+            next_step=_("use one of: %(known)s; or add it in Admin → Shifts.") % {"known": known},
         )
     return shift
 
@@ -47,10 +50,13 @@ def date_from_text(text: str) -> dt.date:
         date = dt.date.fromisoformat(text)
     except ValueError as exc:
         raise MissionsError(
-            f"“{text[:40]}” is not a date.", next_step="write it as YYYY-MM-DD, e.g. 2026-03-14."
+            _("“%(text)s” is not a date.") % {"text": text[:40]},
+            next_step=_("write it as YYYY-MM-DD, e.g. 2026-03-14."),
         ) from exc
     if not FIRST_DATE <= date <= LAST_DATE:
         raise MissionsError(
-            f"{date} is no date of a shift.", next_step=f"choose one from {FIRST_DATE} to {LAST_DATE}."
+            _("%(date)s is no date of a shift.") % {"date": date},
+            next_step=_("choose one from %(first_date)s to %(last_date)s.")
+            % {"first_date": FIRST_DATE, "last_date": LAST_DATE},
         )
     return date

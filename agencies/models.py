@@ -8,21 +8,21 @@ from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from agencies.clocks import clock_text
 from agencies.engine import offence_policy
 from agencies.fields import AreaField
+from agencies.models_optional import BaseMap, DistrictPriority
 from agencies.validators import (
     validate_agency_slug,
-    validate_attribution,
     validate_projected_crs,
-    validate_tile_url,
     validate_time_zone,
 )
 
-CODE_HELP = "Short and stable, as used on the radio. Imports, exports and links refer to it."
+CODE_HELP = _("Short and stable, as used on the radio. Imports, exports and links refer to it.")
 
 
 def languages() -> list[tuple[str, str]]:
@@ -37,7 +37,9 @@ class User(AbstractUser):
         max_length=8,
         blank=True,
         choices=languages,
-        help_text="In which pages and mails are written to this person. Empty: pages as their browser asks, mails in English.",
+        help_text=_(
+            "In which pages and mails are written to this person. Empty: pages as their browser asks, mails in English."
+        ),
     )
 
     class Meta(AbstractUser.Meta):  # type: ignore[name-defined]  # django-stubs does not see the inherited Meta
@@ -49,45 +51,53 @@ class Agency(models.Model):
 
     slug = models.SlugField(
         unique=True,
-        help_text="Part of every address and command, e.g. “riverton”. Changing it breaks bookmarks.",
+        help_text=_("Part of every address and command, e.g. “riverton”. Changing it breaks bookmarks."),
     )
     name = models.CharField(
-        max_length=120, help_text="Shown in the top bar and on every print-out and export."
+        max_length=120, help_text=_("Shown in the top bar and on every print-out and export.")
     )
     time_zone = models.CharField(
         max_length=64,
         validators=[validate_time_zone],
-        help_text="IANA name, e.g. America/Chicago. Shifts start by this clock and every time is shown in it.",
+        help_text=_(
+            "IANA name, e.g. America/Chicago. Shifts start by this clock and every time is shown in it."
+        ),
     )
     boundary = AreaField(
         null=True,
         blank=True,
-        help_text="The jurisdiction. Grid cells at least a quarter inside it are forecast; incidents outside are "
-        "quarantined. Leave empty to derive it from the beats, or else the districts.",
+        help_text=_(
+            "The jurisdiction. Grid cells at least a quarter inside it are forecast; incidents outside are "
+            "quarantined. Leave empty to derive it from the beats, or else the districts."
+        ),
     )
     cell_size_m = models.PositiveIntegerField(
         default=250,
         validators=[MinValueValidator(50), MaxValueValidator(2000)],
-        help_text="Edge of a grid cell in metres: the size of a mission box. 250 suits a car, 150 a foot patrol. "
-        "Takes effect at the next grid build; forecasts keep the grid that they were made on.",
+        help_text=_(
+            "Edge of a grid cell in metres: the size of a mission box. 250 suits a car, 150 a foot patrol. "
+            "Takes effect at the next grid build; forecasts keep the grid that they were made on."
+        ),
     )
     crs_epsg = models.PositiveIntegerField(
         null=True,
         blank=True,
-        verbose_name="CRS (EPSG)",
-        help_text="Projected coordinate system in metres for the grid. Leave empty for the UTM zone of the boundary.",
+        verbose_name=_("CRS (EPSG)"),
+        help_text=_(
+            "Projected coordinate system in metres for the grid. Leave empty for the UTM zone of the boundary."
+        ),
     )
     clock = models.CharField(
         max_length=2,
         choices=[("24", "16:40"), ("12", "4:40 PM")],
         default="24",
-        help_text="How times are written on pages and print-outs. Files and interfaces keep 24 hours.",
+        help_text=_("How times are written on pages and print-outs. Files and interfaces keep 24 hours."),
     )
     units = models.CharField(
         max_length=8,
-        choices=[("metric", "metres and kilometres"), ("imperial", "feet and miles")],
+        choices=[("metric", _("metres and kilometres")), ("imperial", _("feet and miles"))],
         default="metric",
-        help_text="How distances are written on pages. Settings, files and interfaces keep metres.",
+        help_text=_("How distances are written on pages. Settings, files and interfaces keep metres."),
     )
     is_demo = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -119,9 +129,11 @@ class District(models.Model):
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     code = models.CharField(max_length=20, help_text=CODE_HELP)
-    name = models.CharField(max_length=80, blank=True, help_text="Shown beside the code where there is room.")
+    name = models.CharField(
+        max_length=80, blank=True, help_text=_("Shown beside the code where there is room.")
+    )
     geometry = AreaField(
-        help_text="The district's area. Used to place beats that name no district, and on maps."
+        help_text=_("The district's area. Used to place beats that name no district, and on maps.")
     )
 
     class Meta:
@@ -131,7 +143,7 @@ class District(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name or f"District {self.code}"
+        return self.name or gettext("District %(code)s") % {"code": self.code}
 
 
 class Beat(models.Model):
@@ -141,13 +153,17 @@ class Beat(models.Model):
     district = models.ForeignKey(
         District,
         on_delete=models.PROTECT,
-        help_text="The district that the beat lies in: its priorities apply here.",
+        help_text=_("The district that the beat lies in: its priorities apply here."),
     )
     code = models.CharField(max_length=20, help_text=CODE_HELP)
-    name = models.CharField(max_length=80, blank=True, help_text="Shown beside the code where there is room.")
+    name = models.CharField(
+        max_length=80, blank=True, help_text=_("Shown beside the code where there is room.")
+    )
     geometry = AreaField(
-        help_text="The beat's area. A grid cell belongs to the beat that holds its centre; missions of the beat are "
-        "drawn among those cells."
+        help_text=_(
+            "The beat's area. A grid cell belongs to the beat that holds its centre; missions of the beat are "
+            "drawn among those cells."
+        )
     )
 
     class Meta:
@@ -155,31 +171,35 @@ class Beat(models.Model):
         constraints = [models.UniqueConstraint(fields=["agency", "code"], name="beat_code_once_per_agency")]
 
     def __str__(self) -> str:
-        return f"Beat {self.code}"
+        return gettext("Beat %(code)s") % {"code": self.code}
 
     def clean(self) -> None:
         if self.district_id and self.agency_id and self.district.agency_id != self.agency_id:
-            raise ValidationError({"district": "This district belongs to another agency."})
+            raise ValidationError({"district": gettext("This district belongs to another agency.")})
 
 
 class Shift(models.Model):
     """A recurring watch, e.g. evening 16:00-00:00. One dated occurrence of it is a shift instance."""
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
-    name = models.CharField(max_length=40, help_text="Shown in the shift picker, e.g. “Evening”.")
-    slug = models.SlugField(max_length=40, help_text="Part of the shift map's address, e.g. “evening”.")
-    starts_at = models.TimeField(help_text="Local wall-clock start. Forecasts and plans are made per shift.")
+    name = models.CharField(max_length=40, help_text=_("Shown in the shift picker, e.g. “Evening”."))
+    slug = models.SlugField(max_length=40, help_text=_("Part of the shift map's address, e.g. “evening”."))
+    starts_at = models.TimeField(
+        help_text=_("Local wall-clock start. Forecasts and plans are made per shift.")
+    )
     duration_minutes = models.PositiveIntegerField(
         validators=[MinValueValidator(60), MaxValueValidator(24 * 60)],
-        help_text="Elapsed length in minutes, also on days when clocks change. A shift may pass midnight.",
+        help_text=_("Elapsed length in minutes, also on days when clocks change. A shift may pass midnight."),
     )
     weekdays = models.CharField(
         max_length=7,
         default="0123456",
         validators=[
-            RegexValidator(r"^0?1?2?3?4?5?6?$", "Use digits 0 (Monday) to 6 (Sunday), ascending, once each.")
+            RegexValidator(
+                r"^0?1?2?3?4?5?6?$", _("Use digits 0 (Monday) to 6 (Sunday), ascending, once each.")
+            )
         ],
-        help_text="Days on which the shift starts: 0 is Monday, 6 is Sunday. “0123456” is every day.",
+        help_text=_("Days on which the shift starts: 0 is Monday, 6 is Sunday. “0123456” is every day."),
     )
 
     class Meta:
@@ -191,7 +211,7 @@ class Shift(models.Model):
 
     def clean(self) -> None:
         if not self.weekdays:
-            raise ValidationError({"weekdays": "Name at least one day."})
+            raise ValidationError({"weekdays": gettext("Name at least one day.")})
 
     @property
     def start_minute(self) -> int:
@@ -212,37 +232,43 @@ class CrimeType(models.Model):
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     name = models.CharField(
-        max_length=60, help_text="Shown on maps, lists and reports, e.g. “Burglary, residential”."
+        max_length=60, help_text=_("Shown on maps, lists and reports, e.g. “Burglary, residential”.")
     )
-    slug = models.SlugField(max_length=60, help_text="Used in exports and addresses, e.g. “burglary”.")
+    slug = models.SlugField(max_length=60, help_text=_("Used in exports and addresses, e.g. “burglary”."))
     nibrs_code = models.CharField(
         max_length=24,
-        verbose_name="offence class",
-        help_text="The national offence class (NIBRS) that this is, or is a part of. Only classes that are reported "
-        "by the public and not prone to enforcement bias can be forecast.",
+        verbose_name=_("offence class"),
+        help_text=_(
+            "The national offence class (NIBRS) that this is, or is a part of. Only classes that are reported "
+            "by the public and not prone to enforcement bias can be forecast."
+        ),
     )
     written_reason = models.TextField(
         blank=True,
-        help_text="Needed only where the name contains a screened word (“robbery of a drug store”): why this is not "
-        "the refused offence. Kept in the audit log.",
+        help_text=_(
+            "Needed only where the name contains a screened word (“robbery of a drug store”): why this is not "
+            "the refused offence. Kept in the audit log."
+        ),
     )
     weight = models.FloatField(
         default=1.0,
         validators=[MinValueValidator(0.0), MaxValueValidator(1000.0)],
-        help_text="Severity. Harm is weight × expected count, so a type with weight 4 draws missions like four times "
-        "as many of weight 1. 0 forecasts the type without sending missions for it.",
+        help_text=_(
+            "Severity. Harm is weight × expected count, so a type with weight 4 draws missions like four times "
+            "as many of weight 1. 0 forecasts the type without sending missions for it."
+        ),
     )
     colour = models.CharField(
         max_length=7,
         default="#0072B2",
-        validators=[RegexValidator(r"^#[0-9A-Fa-f]{6}$", "Use a colour such as #0072B2.")],
-        help_text="Colour of this type's mission boxes.",
+        validators=[RegexValidator(r"^#[0-9A-Fa-f]{6}$", _("Use a colour such as #0072B2."))],
+        help_text=_("Colour of this type's mission boxes."),
     )
     letter = models.CharField(
-        max_length=2, help_text="Printed in the box, so that colour is never alone (B, R, V, T, A, H, G)."
+        max_length=2, help_text=_("Printed in the box, so that colour is never alone (B, R, V, T, A, H, G).")
     )
     is_active = models.BooleanField(
-        default=True, help_text="Inactive types are kept but neither trained nor planned."
+        default=True, help_text=_("Inactive types are kept but neither trained nor planned.")
     )
 
     class Meta:
@@ -275,58 +301,31 @@ class CrimeType(models.Model):
             raise ValidationError({"written_reason": verdict.message}, code="needs_reason")
 
 
-class DistrictPriority(models.Model):
-    """How much more, or less, a crime type counts in one district."""
-
-    agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
-    district = models.ForeignKey(
-        District, on_delete=models.CASCADE, help_text="Changes plans inside this district only."
-    )
-    crime_type = models.ForeignKey(
-        CrimeType, on_delete=models.CASCADE, help_text="The type whose weight changes."
-    )
-    multiplier = models.FloatField(
-        default=1.0,
-        validators=[MinValueValidator(0.0), MaxValueValidator(10.0)],
-        help_text="The type's weight is multiplied by this inside the district. 1 changes nothing, 0 ignores it here.",
-    )
-
-    class Meta:
-        verbose_name_plural = "district priorities"
-        constraints = [
-            models.UniqueConstraint(fields=["district", "crime_type"], name="one_priority_per_district_type")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.district}: {self.crime_type} × {self.multiplier:g}"
-
-    def clean(self) -> None:
-        for name in ("district", "crime_type"):
-            if getattr(self, f"{name}_id") and getattr(self, name).agency_id != self.agency_id:
-                raise ValidationError({name: "This belongs to another agency."})
-
-
 class Unit(models.Model):
     """A car or foot team that carries missions out."""
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
-    call_sign = models.CharField(max_length=20, help_text="As on the radio. Shown beside assigned missions.")
+    call_sign = models.CharField(
+        max_length=20, help_text=_("As on the radio. Shown beside assigned missions.")
+    )
     beat = models.ForeignKey(
         Beat,
         null=True,
         blank=True,
         on_delete=models.SET_NULL,
-        help_text="Home beat: the unit adds its missions to this beat's number. Empty: not counted in plans.",
+        help_text=_(
+            "Home beat: the unit adds its missions to this beat's number. Empty: not counted in plans."
+        ),
     )
     shifts = models.ManyToManyField(
-        Shift, blank=True, help_text="Shifts that the unit works. None selected means all of them."
+        Shift, blank=True, help_text=_("Shifts that the unit works. None selected means all of them.")
     )
     missions_per_shift = models.PositiveSmallIntegerField(
         default=3,
         validators=[MaxValueValidator(20)],
-        help_text="How many boxes the unit is sent to in a shift, before the draw. 0 sends it nowhere.",
+        help_text=_("How many boxes the unit is sent to in a shift, before the draw. 0 sends it nowhere."),
     )
-    is_active = models.BooleanField(default=True, help_text="Inactive units are kept but not planned for.")
+    is_active = models.BooleanField(default=True, help_text=_("Inactive units are kept but not planned for."))
 
     class Meta:
         ordering = ["call_sign"]
@@ -339,15 +338,15 @@ class Unit(models.Model):
 
     def clean(self) -> None:
         if self.beat and self.beat.agency_id != self.agency_id:
-            raise ValidationError({"beat": "This beat belongs to another agency."})
+            raise ValidationError({"beat": gettext("This beat belongs to another agency.")})
 
 
 class Role(models.TextChoices):
-    OFFICER = "officer", "Officer"
-    SUPERVISOR = "supervisor", "Supervisor"
-    ANALYST = "analyst", "Analyst"
-    ADMIN = "admin", "Agency administrator"
-    AUDITOR = "auditor", "Auditor"
+    OFFICER = "officer", _("Officer")
+    SUPERVISOR = "supervisor", _("Supervisor")
+    ANALYST = "analyst", _("Analyst")
+    ADMIN = "admin", _("Agency administrator")
+    AUDITOR = "auditor", _("Auditor")
 
 
 class Membership(models.Model):
@@ -355,23 +354,25 @@ class Membership(models.Model):
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     user = models.ForeignKey(
-        User, on_delete=models.CASCADE, related_name="memberships", help_text="The person."
+        User, on_delete=models.CASCADE, related_name="memberships", help_text=_("The person.")
     )
     role = models.CharField(
         max_length=12,
         choices=Role,
-        help_text="Officer: own missions. Supervisor: shift map, publish, assign. Analyst: risk map, exports. "
-        "Agency administrator: everything in this admin. Auditor: reads everything, changes nothing.",
+        help_text=_(
+            "Officer: own missions. Supervisor: shift map, publish, assign. Analyst: risk map, exports. "
+            "Agency administrator: everything in this admin. Auditor: reads everything, changes nothing."
+        ),
     )
     districts = models.ManyToManyField(
-        District, blank=True, help_text="Limits a supervisor to these districts. None selected means all."
+        District, blank=True, help_text=_("Limits a supervisor to these districts. None selected means all.")
     )
     unit = models.ForeignKey(
         Unit,
         null=True,
         blank=True,
         on_delete=models.SET_NULL,
-        help_text="An officer's unit: whose missions they see.",
+        help_text=_("An officer's unit: whose missions they see."),
     )
 
     class Meta:
@@ -384,41 +385,7 @@ class Membership(models.Model):
 
     def clean(self) -> None:
         if self.unit and self.unit.agency_id != self.agency_id:
-            raise ValidationError({"unit": "This unit belongs to another agency."})
-
-
-class BaseMap(models.Model):
-    """Background tiles for the agency's maps. Without any, maps show the agency's own vector layers."""
-
-    agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
-    name = models.CharField(max_length=60, help_text="Shown in the map's layer switch.")
-    url_template = models.CharField(
-        max_length=300,
-        validators=[validate_tile_url],
-        help_text="https://…/{z}/{x}/{y}.png. The browser loads tiles from this host; it is added to the page's "
-        "content-security policy.",
-    )
-    attribution = models.CharField(
-        max_length=200,
-        validators=[validate_attribution],
-        help_text="Shown in the map's corner; most providers ask for it.",
-    )
-    max_zoom = models.PositiveSmallIntegerField(
-        default=19,
-        validators=[MaxValueValidator(24)],
-        help_text="Deepest zoom level that the provider serves.",
-    )
-    is_default = models.BooleanField(default=False, help_text="Shown when a map opens. One per agency.")
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["agency"], condition=Q(is_default=True), name="one_default_base_map_per_agency"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return self.name
+            raise ValidationError({"unit": gettext("This unit belongs to another agency.")})
 
 
 class AuditEvent(models.Model):
@@ -441,3 +408,21 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.action}: {self.subject}"
+
+
+__all__ = [
+    "Agency",
+    "AuditEvent",
+    "BaseMap",
+    "Beat",
+    "CODE_HELP",
+    "CrimeType",
+    "District",
+    "DistrictPriority",
+    "Membership",
+    "Role",
+    "Shift",
+    "Unit",
+    "User",
+    "languages",
+]

@@ -6,7 +6,9 @@ from zoneinfo import ZoneInfo
 
 import shapely
 from django.http import HttpRequest
+from django.utils.formats import date_format
 from django.utils.html import escape
+from django.utils.translation import gettext as _
 
 from agencies.engine.geometry import polygon_from_geojson
 from agencies.engine.shift_clock import ShiftHours, current_or_next, instances_between, shift_instance
@@ -83,12 +85,12 @@ def shift_instance_of(agency: Agency, shift: Shift, on: dt.date) -> tuple[dt.dat
     """
     if shift.agency_id != agency.pk:
         raise MissionsError(
-            "This shift belongs to another agency.", next_step="choose one of your own shifts."
+            _("This shift belongs to another agency."), next_step=_("choose one of your own shifts.")
         )
     if on.weekday() not in shift.weekday_numbers:
         raise MissionsError(
-            f"{shift} does not start on a {on:%A}.",
-            next_step="choose another date, or change the shift's weekdays.",
+            _("%(shift)s does not start on a %(on)s.") % {"shift": shift, "on": date_format(on, "l")},
+            next_step=_("choose another date, or change the shift's weekdays."),
         )
     return shift_instance(shift.starts_at, shift.duration_minutes, on, ZoneInfo(agency.time_zone))
 
@@ -113,5 +115,8 @@ def current_or_next_shift_instance(
         coming = instances_between(hours, after, now + dt.timedelta(days=8), agency.time_zone)
         found = coming[0] if coming else None
     if found is None:
-        raise MissionsError(f"Agency “{agency.slug}” has no shifts.", next_step="Admin → Shifts → Add.")
+        raise MissionsError(
+            _("Agency “%(slug)s” has no shifts.") % {"slug": agency.slug},
+            next_step=_("Admin → Shifts → Add."),
+        )
     return rows[found.slug], found.on

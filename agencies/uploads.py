@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from agencies.engine.geometry_files import MAX_FILE_BYTES
 from missions_project.lib.errors import MissionsError
@@ -28,8 +29,9 @@ def upload_store(chunks: Iterable[bytes]) -> str:
                 size += len(chunk)
                 if size > MAX_FILE_BYTES:
                     raise MissionsError(
-                        f"The file is larger than {MAX_FILE_BYTES // 1024**2} MB; nothing was kept.",
-                        next_step="export only the areas, or simplify their outlines.",
+                        _("The file is larger than %(max_file_bytes)s MB; nothing was kept.")
+                        % {"max_file_bytes": MAX_FILE_BYTES // 1024**2},
+                        next_step=_("export only the areas, or simplify their outlines."),
                     )
                 file.write(chunk)
     except BaseException:
@@ -43,9 +45,11 @@ def upload_path(name: str) -> Path:
     path = Path(settings.SPOOL_DIR) / Path(name).name
     if not name.startswith(PREFIX) or not path.is_file():
         raise MissionsError(
-            f"The uploaded file is no longer there: it is deleted when it has been taken over, and after {settings.SPOOL_HOURS} "
-            "hours.",
-            next_step="upload it again.",
+            _(
+                "The uploaded file is no longer there: it is deleted when it has been taken over, and after %(spool_hours)s hours."
+            )
+            % {"spool_hours": settings.SPOOL_HOURS},
+            next_step=_("upload it again."),
         )
     return path
 

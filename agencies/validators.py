@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pyproj
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 RESERVED_SLUGS = frozenset(
     "accounts admin agencies api data docs favicon healthz help home language livez login logout media metrics my new "
@@ -18,7 +19,8 @@ def validate_agency_slug(value: str) -> None:
     """Refuse a slug that would hide an address of the product, e.g. /admin/."""
     if value.lower() in RESERVED_SLUGS:
         raise ValidationError(
-            f"“{value}” is an address of the product itself. Use another, e.g. “{value}-pd”."
+            _("“%(value)s” is an address of the product itself. Use another, e.g. “%(value)s-pd”.")
+            % {"value": value}
         )
 
 
@@ -27,19 +29,25 @@ def validate_projected_crs(value: int) -> None:
     try:
         crs = pyproj.CRS.from_epsg(value)
     except pyproj.exceptions.CRSError as exc:
-        raise ValidationError(f"There is no EPSG code {value}. Leave it empty for the UTM zone.") from exc
+        raise ValidationError(
+            _("There is no EPSG code %(value)s. Leave it empty for the UTM zone.") % {"value": value}
+        ) from exc
     units = {axis.unit_name for axis in crs.axis_info}
     if not crs.is_projected or units != {"metre"}:
         raise ValidationError(
-            f"EPSG:{value} ({crs.name}) counts in {' and '.join(sorted(units)) or 'no unit'}. Use a projected system in "
-            "metres, or leave it empty for the UTM zone."
+            _(
+                "EPSG:%(value)s (%(name)s) counts in %(units)s. Use a projected system in metres, or leave it empty for the UTM zone."
+            )
+            % {"value": value, "name": crs.name, "units": " and ".join(sorted(units)) or _("no unit")}
         )
 
 
 def validate_time_zone(value: str) -> None:
     """Refuse a name that is not in the IANA database: shifts could not be placed in time."""
     if value not in zoneinfo.available_timezones():
-        raise ValidationError(f"“{value}” is not a time zone. Use an IANA name such as America/Chicago.")
+        raise ValidationError(
+            _("“%(value)s” is not a time zone. Use an IANA name such as America/Chicago.") % {"value": value}
+        )
 
 
 def validate_tile_url(value: str) -> None:
@@ -47,24 +55,26 @@ def validate_tile_url(value: str) -> None:
     parts = urlsplit(value.replace("{s}", "a"))
     if parts.scheme != "https" or not re.fullmatch(r"[A-Za-z0-9.-]+(:\d+)?", parts.netloc):
         raise ValidationError(
-            "Use an https address with a plain host name, e.g. https://tile.example.org/{z}/{x}/{y}.png."
+            _("Use an https address with a plain host name, e.g. https://tile.example.org/{z}/{x}/{y}.png.")
         )
     # The page's policy names the host; {s} becomes its wildcard there, which must not cover a whole top-level domain.
     if "{s}" in value and not re.match(r"https://\{s\}\.[^/{}.]+\.[^/{}]+/[^{]*\{(?!s\})", value):
         raise ValidationError(
-            "{s} stands alone as the first part of the host, before a domain of at least two parts, e.g. "
-            "https://{s}.tile.example.org/{z}/{x}/{y}.png."
+            _(
+                "{s} stands alone as the first part of the host, before a domain of at least two parts, e.g. "
+                "https://{s}.tile.example.org/{z}/{x}/{y}.png."
+            )
         )
     if not all(token in value for token in ("{z}", "{x}", "{y}")):
         raise ValidationError(
-            "The address must hold {z}, {x} and {y}, where the map puts zoom, column and row."
+            _("The address must hold {z}, {x} and {y}, where the map puts zoom, column and row.")
         )
     # leaflet_map prints tile settings into a script unescaped.
     if re.search(r"[<>\"'\\\s`]", value):
-        raise ValidationError("The address holds a space, quote or bracket. Remove it.")
+        raise ValidationError(_("The address holds a space, quote or bracket. Remove it."))
 
 
 def validate_attribution(value: str) -> None:
     """Plain text only: the map prints it as HTML."""
     if re.search(r"[<>\"`\\]", value):
-        raise ValidationError("Use plain text without <, >, quotes or backslashes.")
+        raise ValidationError(_("Use plain text without <, >, quotes or backslashes."))

@@ -2,6 +2,8 @@
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, User
 from ingestion.models import ApiToken
@@ -12,8 +14,8 @@ class AgencyKey(ApiToken):
 
     class Meta:
         proxy = True
-        verbose_name = "API key"
-        verbose_name_plural = "API keys"
+        verbose_name = gettext_lazy("API key")
+        verbose_name_plural = gettext_lazy("API keys")
 
 
 class ApiAnswer(models.Model):
@@ -23,10 +25,12 @@ class ApiAnswer(models.Model):
     """
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
-    asker = models.CharField(max_length=80, help_text="Whose word it is: a person's, or a key's.")
+    asker = models.CharField(
+        max_length=80, help_text=gettext_lazy("Whose word it is: a person's, or a key's.")
+    )
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=100)
-    fingerprint = models.CharField(max_length=64, help_text="Of method, address and body.")
+    fingerprint = models.CharField(max_length=64, help_text=gettext_lazy("Of method, address and body."))
     status = models.PositiveSmallIntegerField()
     body = models.JSONField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -38,4 +42,4 @@ class ApiAnswer(models.Model):
         indexes = [models.Index(fields=["created_at"], name="api_answer_by_age")]
 
     def __str__(self) -> str:
-        return f"{self.status} for {self.key}"
+        return _("%(status)s for %(key)s") % {"status": self.status, "key": self.key}

@@ -3,10 +3,12 @@
 from typing import Any
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from agencies.engine.drawing import legend, paper, plain_axes, svg
 from agencies.engine.palette import BLUE, VERMILION
 from ingestion.engine.quality import LAG_BINS, Quality
+from ingestion.words import said
 
 VERSION = 1
 
@@ -18,19 +20,19 @@ def days_svg(quality: Quality) -> bytes:
     days = quality.days
     if days.counts:
         on = np.datetime64(days.first) + np.arange(len(days.counts))
-        axes.step(on, days.counts, where="mid", color=BLUE, linewidth=0.9, label="Rows a day")
+        axes.step(on, days.counts, where="mid", color=BLUE, linewidth=0.9, label=_("Rows a day"))
         for number, gap in enumerate(days.gaps):
             if np.datetime64(gap.last) >= on[0]:
                 first = max(np.datetime64(gap.first), on[0])
-                label = "Missing" if number == 0 else None
+                label = _("Missing") if number == 0 else None
                 axes.axvspan(first, np.datetime64(gap.last) + 1, color=VERMILION, alpha=0.35, label=label)
         thin = np.array([day for day in days.thin if np.datetime64(day) >= on[0]], dtype="datetime64[D]")
         if len(thin):
             counts = [days.counts[int(index)] for index in (thin - on[0]).astype(np.int64)]
-            axes.plot(thin, counts, "v", color=VERMILION, markersize=5, label="Unusually few")
+            axes.plot(thin, counts, "v", color=VERMILION, markersize=5, label=_("Unusually few"))
         _dates(axes)
         axes.set_ylim(bottom=0, top=1.2 * max(days.counts) + 1)
-    axes.set_ylabel("Rows a day")
+    axes.set_ylabel(_("Rows a day"))
     plain_axes(axes)
     legend(axes, loc="upper left", fontsize=8, ncols=3)
     return svg(figure)
@@ -45,14 +47,14 @@ def clock_svg(quality: Quality) -> bytes:
         range(24), heaping.by_hour, width=0.8, color=[VERMILION if h in (0, 12) else BLUE for h in range(24)]
     )
     hours.set_xticks(range(0, 24, 3))
-    hours.set_xlabel("Hour of the day")
-    hours.set_ylabel("Rows")
+    hours.set_xlabel(_("Hour of the day"))
+    hours.set_ylabel(_("Rows"))
     minutes.bar(
         range(60), heaping.by_minute, width=0.9, color=[VERMILION if m == 0 else BLUE for m in range(60)]
     )
-    minutes.axhline(heaping.rows / 60, color="black", linewidth=1, linestyle="--", label="Evenly told")
+    minutes.axhline(heaping.rows / 60, color="black", linewidth=1, linestyle="--", label=_("Evenly told"))
     minutes.set_xticks(range(0, 60, 10))
-    minutes.set_xlabel("Minute of the hour")
+    minutes.set_xlabel(_("Minute of the hour"))
     for axes in (hours, minutes):
         plain_axes(axes)
     legend(minutes, loc="upper right", fontsize=8)
@@ -64,9 +66,9 @@ def lag_svg(quality: Quality) -> bytes:
     figure = paper(7.2, 2.6)
     axes = figure.subplots()
     rows = max(quality.lag.rows, 1)
-    names = [name for name, _ in LAG_BINS]
+    names = [said(name) for name, __ in LAG_BINS]
     axes.bar(names, [100 * number / rows for number in quality.lag.bins], color=BLUE, width=0.7)
-    axes.set_ylabel("% of the rows")
+    axes.set_ylabel(_("% of the rows"))
     plain_axes(axes)
     return svg(figure)
 
@@ -86,7 +88,7 @@ def drift_svg(quality: Quality) -> bytes:
         axes.plot(on, one.ratio, "s" if off else "o", color=colour, markersize=5)
     if quality.drift.periods:
         _dates(axes)
-    axes.set_ylabel("Times last year's rows")
+    axes.set_ylabel(_("Times last year's rows"))
     plain_axes(axes)
     return svg(figure)
 

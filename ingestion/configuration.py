@@ -1,5 +1,7 @@
 """What of this room is an agency's configuration: feeds and how they are read, drop folders, retention."""
 
+from django.utils.translation import gettext as _
+
 from agencies.configuration import Section, register
 from agencies.configuration.secrets import PLACEHOLDER, holds_placeholder, without_secrets_within
 from ingestion.models import DropFolder, Feed, OffenceCode, RetentionPolicy
@@ -25,9 +27,15 @@ def feed_check(feed: Feed) -> list[str]:
 
 def feed_by_hand(feed: Feed) -> list[str]:
     """The secrets that did not travel."""
-    told = [f"Feed “{feed.name}”: enter again where needed: {label}." for label in _secret_parameters(feed)]
+    told = [
+        _("Feed “%(name)s”: enter again where needed: %(label)s.") % {"name": feed.name, "label": label}
+        for label in _secret_parameters(feed)
+    ]
     if holds_placeholder(feed.params):
-        told.append(f"Feed “{feed.name}”: an address or parameter holds {PLACEHOLDER} where a secret stood.")
+        told.append(
+            _("Feed “%(name)s”: an address or parameter holds %(placeholder)s where a secret stood.")
+            % {"name": feed.name, "placeholder": PLACEHOLDER}
+        )
     return told
 
 
@@ -35,13 +43,18 @@ def retention_check(row: RetentionPolicy) -> list[str]:
     """The kind must be known, and its own limits hold: the admin's form asks the same."""
     kind = {known.key: known for known in retention_kinds()}.get(row.kind)
     if kind is None:
-        return [f"there is no kind of record “{row.kind}”"]
+        return [_("there is no kind of record “%(kind)s”") % {"kind": row.kind}]
     problems = []
     if row.coarsen_after_days is not None and kind.coarse is None:
-        problems.append(f"{kind.label} have no place and time that could be made coarse")
+        problems.append(
+            _("%(label)s have no place and time that could be made coarse") % {"label": kind.label}
+        )
     given = [days for days in (row.coarsen_after_days, row.delete_after_days) if days is not None]
     if any(days < kind.minimum_days for days in given):
-        problems.append(f"{kind.label}: at least {kind.minimum_days} days are kept")
+        problems.append(
+            _("%(label)s: at least %(minimum_days)s days are kept")
+            % {"label": kind.label, "minimum_days": kind.minimum_days}
+        )
     return problems
 
 

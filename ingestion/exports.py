@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from django.http import HttpRequest, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from agencies.access import EXPORTS, Access, agency_page
@@ -32,7 +33,7 @@ def _asked(request: HttpRequest, agency: Agency) -> tuple[dt.date, dt.date]:
         request.GET.get("from") or (last - dt.timedelta(days=DEFAULT_DAYS - 1)).isoformat()
     )
     if last < first:
-        raise MissionsError("The period ends before it starts.", next_step="swap “from” and “to”.")
+        raise MissionsError(_("The period ends before it starts."), next_step=_("swap “from” and “to”."))
     return first, last
 
 
@@ -47,9 +48,10 @@ def incidents_csv(request: HttpRequest, access: Access) -> HttpResponseBase:
     return csv_response(
         f"{access.agency.slug}-incidents-{first}-{last}.csv",
         about=About(
-            what="Reported incidents",
+            what=_("Reported incidents"),
             agency=access.agency.name,
-            asked=f"Beginning {first} to {last} (local dates), all crime types",
+            asked=_("Beginning %(first)s to %(last)s (local dates), all crime types")
+            % {"first": first, "last": last},
             zone=access.agency.time_zone,
             model=NO_MODEL,
         ),

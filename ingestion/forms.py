@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import AgencyScopedForm
 from agencies.validators import validate_time_zone
@@ -15,6 +17,7 @@ from ingestion.models import ContextLayer, Discovery, Feed, RecordKind
 from ingestion.services import layer_geojson, layer_slug, spool_delete, spool_path, spool_store
 from ingestion.services.drafts import IGNORE, CodeChoice, DraftCode
 from ingestion.sources import source_kinds, whole_file_class
+from ingestion.words import said
 from missions_project.lib.errors import MissionsError
 
 OTHER = "other"
@@ -25,7 +28,9 @@ MAX_CODE_INPUTS = 400
 class FeedForm(AgencyScopedForm):
     """A feed's name and kind. Its kind's parameters are added by the admin; its mapping is made by the wizard."""
 
-    kind = forms.ChoiceField(initial="csv_file", help_text=Feed._meta.get_field("kind").help_text)
+    kind = forms.ChoiceField(
+        label=gettext_lazy("Kind"), initial="csv_file", help_text=Feed._meta.get_field("kind").help_text
+    )
 
     class Meta:
         model = Feed
@@ -49,10 +54,14 @@ class FeedForm(AgencyScopedForm):
         whole = whole_file_class(kind)
         if whole is not None and record_kind != whole.record_kind:
             label = RecordKind(whole.record_kind).label.lower()
-            self.add_error("record_kind", f"Feeds of the kind “{whole.label}” hold {label}.")
+            self.add_error(
+                "record_kind",
+                _("Feeds of the kind “%(label)s” hold %(label_2)s.")
+                % {"label": whole.label, "label_2": label},
+            )
         elif whole is None and record_kind in (RecordKind.EVENTS, RecordKind.WEATHER):
             self.add_error(
-                "kind", "Scheduled events and weather have kinds of their own: choose one of those."
+                "kind", _("Scheduled events and weather have kinds of their own: choose one of those.")
             )
 
 
@@ -64,9 +73,11 @@ class UploadForm(forms.Form):
     """One file."""
 
     file = forms.FileField(
-        label="File",
-        help_text="As the feed's kind says: CSV or TSV, Excel (.xlsx), JSON lines, Parquet, XML incident reports, calendars, "
-        "weather; text also as .gz, .bz2, .xz or .zip. It waits in a private place and is deleted once it is imported.",
+        label=gettext_lazy("File"),
+        help_text=gettext_lazy(
+            "As the feed's kind says: CSV or TSV, Excel (.xlsx), JSON lines, Parquet, XML incident reports, calendars, "
+            "weather; text also as .gz, .bz2, .xz or .zip. It waits in a private place and is deleted once it is imported."
+        ),
     )
 
 
@@ -74,43 +85,47 @@ class ColumnsForm(forms.Form):
     """What each column of the file means, and in which format, zone and coordinate system it is written."""
 
     date_format = forms.ChoiceField(
-        label="Dates look like",
-        help_text="The same for every time column. Below you see how the first rows are read.",
+        label=gettext_lazy("Dates look like"),
+        help_text=gettext_lazy("The same for every time column. Below you see how the first rows are read."),
     )
     other_format = forms.CharField(
-        label="Other date format",
+        label=gettext_lazy("Other date format"),
         required=False,
         max_length=60,
-        help_text="strptime directives, e.g. %d %b %Y %H:%M.",
+        help_text=gettext_lazy("strptime directives, e.g. %d %b %Y %H:%M."),
     )
     time_zone = forms.CharField(
-        label="Time zone of the file",
+        label=gettext_lazy("Time zone of the file"),
         required=False,
         validators=[validate_time_zone],
-        help_text="Empty: the agency's own. Times with an offset of their own keep it.",
+        help_text=gettext_lazy("Empty: the agency's own. Times with an offset of their own keep it."),
     )
     crs = forms.IntegerField(
-        label="Coordinate system of X and Y (EPSG)",
+        label=gettext_lazy("Coordinate system of X and Y (EPSG)"),
         min_value=1,
-        help_text="Only for X and Y in metres or feet. Longitude and latitude are always WGS84 (4326).",
+        help_text=gettext_lazy(
+            "Only for X and Y in metres or feet. Longitude and latitude are always WGS84 (4326)."
+        ),
     )
     code_separator = forms.CharField(
-        label="Several codes in a cell, parted by",
+        label=gettext_lazy("Several codes in a cell, parted by"),
         required=False,
         max_length=3,
         strip=False,
-        help_text="Usually empty. The first code that can be used counts.",
+        help_text=gettext_lazy("Usually empty. The first code that can be used counts."),
     )
     ignored_codes = forms.CharField(
-        label="Codes to ignore",
+        label=gettext_lazy("Codes to ignore"),
         required=False,
-        help_text="Separated by commas, e.g. dismissed. Rows with them are counted and never stored.",
+        help_text=gettext_lazy(
+            "Separated by commas, e.g. dismissed. Rows with them are counted and never stored."
+        ),
     )
     discovery = forms.ChoiceField(
-        label="Where no column says how it became known",
+        label=gettext_lazy("Where no column says how it became known"),
         required=False,
-        choices=[("", "Reported by the public (sensor for gunfire feeds)"), *Discovery.choices],
-        help_text="What officers initiated never trains a model.",
+        choices=[("", gettext_lazy("Reported by the public (sensor for gunfire feeds)")), *Discovery.choices],
+        help_text=gettext_lazy("What officers initiated never trains a model."),
     )
 
     def __init__(self, *args: Any, header: Sequence[str], mapping: FeedMapping, **kwargs: Any) -> None:
@@ -127,9 +142,9 @@ class ColumnsForm(forms.Form):
             discovery=mapping.constants.get("discovery", ""),
         )
         super().__init__(*args, **kwargs)
-        self.fields["date_format"].choices = [*DATE_FORMATS, (OTHER, "Other, see the next field")]  # type: ignore[attr-defined]
+        self.fields["date_format"].choices = [*DATE_FORMATS, (OTHER, _("Other, see the next field"))]  # type: ignore[attr-defined]
         meaning = {column: name for name, column in mapping.columns.items()}
-        choices = [("", "– not used, never stored –"), *((f.name, f.label) for f in FIELDS.values())]
+        choices = [("", _("– not used, never stored –")), *((f.name, said(f.label)) for f in FIELDS.values())]
         for index, column in enumerate(self.header):
             # A column about persons has no input at all: what cannot be posted cannot be mapped.
             if column and column not in self.violations:
@@ -145,7 +160,8 @@ class ColumnsForm(forms.Form):
             if name and name in columns:
                 self.add_error(
                     f"column_{index}",
-                    f"“{columns[name]}” is already {FIELDS[name].label}. Choose one of the two.",
+                    _("“%(columns)s” is already %(label)s. Choose one of the two.")
+                    % {"columns": columns[name], "label": said(FIELDS[name].label)},
                 )
             elif name:
                 columns[name] = column
@@ -153,7 +169,7 @@ class ColumnsForm(forms.Form):
         if date_format == OTHER:
             date_format = cleaned.get("other_format", "")
             if not date_format:
-                self.add_error("other_format", "Write the format.")
+                self.add_error("other_format", _("Write the format."))
         constants = {
             k: v for k, v in self.mapping_before.constants.items() if k != "discovery" and k not in columns
         }
@@ -172,7 +188,7 @@ class ColumnsForm(forms.Form):
             if problem.setting in ("date_format", "crs", "time_zone"):
                 self.add_error(problem.setting, problem.message)
             else:
-                label = FIELDS[problem.setting].label if problem.setting in FIELDS else problem.setting
+                label = said(FIELDS[problem.setting].label) if problem.setting in FIELDS else problem.setting
                 self.add_error(None, f"{label}: {problem.message}")
         return cleaned
 
@@ -184,14 +200,14 @@ class CodesForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.codes = [code for code in codes if code.outcome in ("open", "reason")][:MAX_CODE_INPUTS]
         for index, code in enumerate(self.codes):
-            choices = [("", "– keep such rows aside –"), (IGNORE, "Ignore: count, never store")]
+            choices = [("", _("– keep such rows aside –")), (IGNORE, _("Ignore: count, never store"))]
             choices += [(slug, names[slug]) for slug in code.choices]
             if code.crime_type and code.crime_type not in code.choices and code.crime_type in names:
                 choices.append((code.crime_type, names[code.crime_type]))
             self.fields[f"type_{index}"] = forms.ChoiceField(
                 required=False,
                 choices=choices,
-                label=f"Crime type of {code.code}",
+                label=_("Crime type of %(code)s") % {"code": code.code},
                 initial=IGNORE if code.is_ignored else code.crime_type,
             )
             if code.outcome == "reason":
@@ -199,7 +215,7 @@ class CodesForm(forms.Form):
                     required=False,
                     max_length=500,
                     initial=code.written_reason,
-                    label=f"Written reason for {code.code}",
+                    label=_("Written reason for %(code)s") % {"code": code.code},
                 )
 
     def choices(self) -> list[CodeChoice]:
@@ -231,27 +247,34 @@ class ContextLayerForm(AgencyScopedForm):
 
     file = forms.FileField(
         required=False,
-        help_text="GeoJSON, GeoPackage, KML, FlatGeobuf, CSV with latitude and longitude, a zip with one Shapefile, or an "
-        "OpenStreetMap extract (.osm.pbf). Only geometry, name and kind are kept; columns about persons, race, education, "
-        "tenure or income are refused. Leave empty to keep the present places.",
+        help_text=gettext_lazy(
+            "GeoJSON, GeoPackage, KML, FlatGeobuf, CSV with latitude and longitude, a zip with one Shapefile, or an "
+            "OpenStreetMap extract (.osm.pbf). Only geometry, name and kind are kept; columns about persons, race, education, "
+            "tenure or income are refused. Leave empty to keep the present places."
+        ),
     )
     osm = forms.ChoiceField(
         required=False,
-        label="from an OpenStreetMap extract, take",
-        help_text="Only for a .osm.pbf file, which holds everything that is on the map.",
-        choices=[("", "– not such a file –"), *((one.key, one.label) for one in OSM_CHOICES.values())],
+        label=gettext_lazy("from an OpenStreetMap extract, take"),
+        help_text=gettext_lazy("Only for a .osm.pbf file, which holds everything that is on the map."),
+        choices=[
+            ("", gettext_lazy("– not such a file –")),
+            *((one.key, gettext_lazy(one.label)) for one in OSM_CHOICES.values()),
+        ],
     )
     file_layer = forms.CharField(
         required=False,
         max_length=100,
-        label="layer of the file",
-        help_text="Only for a GeoPackage or KML with several.",
+        label=gettext_lazy("layer of the file"),
+        help_text=gettext_lazy("Only for a GeoPackage or KML with several."),
     )
     crs = forms.IntegerField(
         required=False,
         min_value=1,
-        label="coordinate system (EPSG)",
-        help_text="Only where the file does not say, such as a Shapefile without its .prj, or a CSV with x and y in feet.",
+        label=gettext_lazy("coordinate system (EPSG)"),
+        help_text=gettext_lazy(
+            "Only where the file does not say, such as a Shapefile without its .prj, or a CSV with x and y in feet."
+        ),
     )
 
     class Meta:
@@ -261,11 +284,11 @@ class ContextLayerForm(AgencyScopedForm):
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}
         if cleaned.get("name") and screen_columns([cleaned["name"]]):
-            self.add_error("name", "This looks like a list about persons; such lists are never accepted.")
+            self.add_error("name", _("This looks like a list about persons; such lists are never accepted."))
         upload = cleaned.get("file")
         if upload is None:
             if not self.instance.geojson:
-                self.add_error("file", "Choose the file with the places.")
+                self.add_error("file", _("Choose the file with the places."))
             return cleaned
         spool_name = ""
         try:

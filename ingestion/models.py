@@ -7,6 +7,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from knox.models import AbstractAuthToken
 
 from agencies.models import Agency, CrimeType
@@ -24,56 +26,72 @@ class Feed(models.Model):
     """A source of rows and how to read them."""
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
-    name = models.CharField(max_length=80, help_text="Shown in the feed list, e.g. “RMS incidents”.")
-    slug = models.SlugField(max_length=60, help_text="Used by the import command: --feed SLUG.")
+    name = models.CharField(
+        max_length=80, help_text=gettext_lazy("Shown in the feed list, e.g. “RMS incidents”.")
+    )
+    slug = models.SlugField(max_length=60, help_text=gettext_lazy("Used by the import command: --feed SLUG."))
     record_kind = models.CharField(
         max_length=12,
         choices=RecordKind,
         default=RecordKind.INCIDENTS,
-        help_text="What one row is. Incidents of the agency's crime types train the forecast; calls and gunfire "
-        "detections are further signals.",
+        help_text=gettext_lazy(
+            "What one row is. Incidents of the agency's crime types train the forecast; calls and gunfire "
+            "detections are further signals."
+        ),
     )
     kind = models.CharField(
-        max_length=40, default="csv_file", help_text="How rows arrive. Each kind declares its own parameters."
+        max_length=40,
+        default="csv_file",
+        help_text=gettext_lazy("How rows arrive. Each kind declares its own parameters."),
     )
     params = models.JSONField(
-        default=dict, blank=True, help_text="The kind's parameters. Secrets are never shown again."
+        default=dict,
+        blank=True,
+        help_text=gettext_lazy("The kind's parameters. Secrets are never shown again."),
     )
     mapping = models.JSONField(
         default=dict,
         blank=True,
-        help_text="Columns → fields, date format, time zone, CRS. Made by the mapping wizard; columns that it does not "
-        "name are never stored.",
+        help_text=gettext_lazy(
+            "Columns → fields, date format, time zone, CRS. Made by the mapping wizard; columns that it does not "
+            "name are never stored."
+        ),
     )
-    is_active = models.BooleanField(default=True, help_text="Inactive feeds accept no imports.")
+    is_active = models.BooleanField(default=True, help_text=gettext_lazy("Inactive feeds accept no imports."))
     lag_median_hours = models.FloatField(
         null=True,
         blank=True,
-        verbose_name="reporting lag: half known after (hours)",
-        help_text="For feeds without report times: half of the rows reach you within so many hours after the incident. The forecast "
-        "raises the counts of the last days by what is still to come. Empty: everything is taken as known at once.",
+        verbose_name=gettext_lazy("reporting lag: half known after (hours)"),
+        help_text=gettext_lazy(
+            "For feeds without report times: half of the rows reach you within so many hours after the incident. The forecast "
+            "raises the counts of the last days by what is still to come. Empty: everything is taken as known at once."
+        ),
     )
     lag_p90_hours = models.FloatField(
         null=True,
         blank=True,
-        verbose_name="reporting lag: 90 % known after (hours)",
-        help_text="Nine in ten rows reach you within so many hours. Set both or neither; ignored for rows that tell when they were "
-        "reported: there the lag is measured.",
+        verbose_name=gettext_lazy("reporting lag: 90 % known after (hours)"),
+        help_text=gettext_lazy(
+            "Nine in ten rows reach you within so many hours. Set both or neither; ignored for rows that tell when they were "
+            "reported: there the lag is measured."
+        ),
     )
     every_minutes = models.PositiveIntegerField(
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        verbose_name="pull every (minutes)",
-        help_text="Only for kinds that are pulled. Empty: only by hand.",
+        verbose_name=gettext_lazy("pull every (minutes)"),
+        help_text=gettext_lazy("Only for kinds that are pulled. Empty: only by hand."),
     )
     silent_after_hours = models.PositiveSmallIntegerField(
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(LONGEST_SILENCE_HOURS)],
-        verbose_name="silent after (hours)",
-        help_text="After so many hours without a new row the feed counts as silent and its health is red. Empty: pushed positions "
-        "after 2 hours, calls after 12, incidents and gunfire after 72; files and pulls by their own pace.",
+        verbose_name=gettext_lazy("silent after (hours)"),
+        help_text=gettext_lazy(
+            "After so many hours without a new row the feed counts as silent and its health is red. Empty: pushed positions "
+            "after 2 hours, calls after 12, incidents and gunfire after 72; files and pulls by their own pace."
+        ),
     )
     next_due_at = models.DateTimeField(null=True, blank=True, editable=False)
     cursor = models.JSONField(default=dict, blank=True, editable=False)
@@ -115,19 +133,25 @@ class Feed(models.Model):
             return
         if median is None or p90 is None:
             empty = "lag_median_hours" if median is None else "lag_p90_hours"
-            raise ValidationError({empty: "Set both hours of the reporting lag, or neither."})
+            raise ValidationError({empty: _("Set both hours of the reporting lag, or neither.")})
         if not median > 0:
-            raise ValidationError({"lag_median_hours": "Must be above zero. Leave both empty for no lag."})
+            raise ValidationError({"lag_median_hours": _("Must be above zero. Leave both empty for no lag.")})
         if not median <= p90 <= LONGEST_LAG_HOURS:
             raise ValidationError(
                 {
-                    "lag_p90_hours": f"Must be between the first number and {LONGEST_LAG_HOURS:,} hours (half a year)."
+                    "lag_p90_hours": _(
+                        "Must be between the first number and %(longest_lag_hours)s hours (half a year)."
+                    )
+                    % {"longest_lag_hours": f"{LONGEST_LAG_HOURS:,}"}
                 }
             )
 
     def kind_conflict(self, mapped_as: str) -> str:
         """What to say where the feed's kind of record is not that of its mapping."""
-        return f"This feed is mapped as {mapped_as}. Make a new feed for {self.get_record_kind_display().lower()}."
+        return _("This feed is mapped as %(mapped_as)s. Make a new feed for %(record_kind)s.") % {
+            "mapped_as": mapped_as,
+            "record_kind": self.get_record_kind_display().lower(),
+        }
 
 
 class OffenceCode(models.Model):
@@ -135,30 +159,39 @@ class OffenceCode(models.Model):
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     feed = models.ForeignKey(
-        Feed, on_delete=models.CASCADE, related_name="offence_codes", help_text="The feed that uses it."
+        Feed,
+        on_delete=models.CASCADE,
+        related_name="offence_codes",
+        help_text=gettext_lazy("The feed that uses it."),
     )
-    code = models.CharField(max_length=60, help_text="As it stands in the file, e.g. “0610”.")
+    code = models.CharField(max_length=60, help_text=gettext_lazy("As it stands in the file, e.g. “0610”."))
     description = models.CharField(
-        max_length=200, blank=True, help_text="The agency's own words; screened for refused offences."
+        max_length=200,
+        blank=True,
+        help_text=gettext_lazy("The agency's own words; screened for refused offences."),
     )
     nibrs_code = models.CharField(
         max_length=12,
         blank=True,
-        verbose_name="NIBRS or UCR code",
-        help_text="If the agency's table has one: it decides.",
+        verbose_name=gettext_lazy("NIBRS or UCR code"),
+        help_text=gettext_lazy("If the agency's table has one: it decides."),
     )
     crime_type = models.ForeignKey(
         CrimeType,
         null=True,
         blank=True,
         on_delete=models.PROTECT,
-        help_text="Rows with this code become incidents of this type. Empty: rows are kept aside as unmapped.",
+        help_text=gettext_lazy(
+            "Rows with this code become incidents of this type. Empty: rows are kept aside as unmapped."
+        ),
     )
     is_ignored = models.BooleanField(
-        default=False, help_text="Rows with this code are counted as refused by policy and never stored."
+        default=False,
+        help_text=gettext_lazy("Rows with this code are counted as refused by policy and never stored."),
     )
     written_reason = models.TextField(
-        blank=True, help_text="Needed where the description holds a screened word. Kept in the audit log."
+        blank=True,
+        help_text=gettext_lazy("Needed where the description holds a screened word. Kept in the audit log."),
     )
 
     class Meta:
@@ -174,7 +207,7 @@ class OffenceCode(models.Model):
         if self.crime_type is None:
             return
         if self.crime_type.agency_id != self.agency_id:
-            raise ValidationError({"crime_type": "This crime type belongs to another agency."})
+            raise ValidationError({"crime_type": _("This crime type belongs to another agency.")})
         verdict = offence_policy.screen_code(
             code=self.code,
             nibrs=self.nibrs_code,
@@ -219,7 +252,7 @@ class ImportRun(AbstractRun):
         ]
 
     def __str__(self) -> str:
-        return f"Import {self.pk} of {self.file_name or self.feed}"
+        return _("Import %(pk)s of %(file_name)s") % {"pk": self.pk, "file_name": self.file_name or self.feed}
 
 
 class QuarantinedRow(models.Model):
@@ -245,7 +278,7 @@ class QuarantinedRow(models.Model):
         indexes = [models.Index(fields=["feed", "external_id"], name="quarantined_row_by_record")]
 
     def __str__(self) -> str:
-        return f"Row {self.row_number}: {self.code}"
+        return _("Row %(row_number)s: %(code)s") % {"row_number": self.row_number, "code": self.code}
 
 
 class Fact(models.Model):
@@ -303,7 +336,7 @@ class CallForService(Fact):
     unit_code = models.CharField(max_length=20, blank=True, default="")
 
     class Meta(Fact.Meta):
-        verbose_name_plural = "calls for service"
+        verbose_name_plural = gettext_lazy("calls for service")
 
 
 class GunfireAlert(Fact):
@@ -328,9 +361,15 @@ class ApiToken(AbstractAuthToken):  # type: ignore[misc]  # knox ships no types
     agency = models.ForeignKey(Agency, null=True, on_delete=models.CASCADE)
     feed = models.ForeignKey(Feed, null=True, blank=True, on_delete=models.CASCADE)
     scope = models.CharField(
-        max_length=20, default="read", choices=[("push", "Push"), ("read", "Read"), ("patrols", "Patrols")]
+        max_length=20,
+        default="read",
+        choices=[
+            ("push", gettext_lazy("Push")),
+            ("read", gettext_lazy("Read")),
+            ("patrols", gettext_lazy("Patrols")),
+        ],
     )
-    name = models.CharField(max_length=60, blank=True, help_text="Which machine uses it.")
+    name = models.CharField(max_length=60, blank=True, help_text=gettext_lazy("Which machine uses it."))
 
     def __str__(self) -> str:
         return f"{self.token_key}… ({self.scope})"

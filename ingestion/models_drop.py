@@ -8,6 +8,8 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency
 
@@ -18,7 +20,9 @@ def validate_folder_name(name: str) -> None:
     """A folder's name is one plain word: no path can climb out of it."""
     if not FOLDER_NAME.fullmatch(name):
         raise ValidationError(
-            "Use letters, digits, - and _ only, beginning with a letter or digit: it is one folder below DROP_DIR."
+            _(
+                "Use letters, digits, - and _ only, beginning with a letter or digit: it is one folder below DROP_DIR."
+            )
         )
 
 
@@ -30,27 +34,37 @@ class DropFolder(models.Model):
         "ingestion.Feed",
         on_delete=models.CASCADE,
         related_name="drop_folder",
-        help_text="The feed that the files belong to. It must be mapped: upload one file in the admin first.",
+        help_text=gettext_lazy(
+            "The feed that the files belong to. It must be mapped: upload one file in the admin first."
+        ),
     )
     name = models.CharField(
         max_length=60,
         validators=[validate_folder_name],
-        help_text="The folder below DROP_DIR/<agency>/. Point the SFTP account there.",
+        help_text=gettext_lazy("The folder below DROP_DIR/<agency>/. Point the SFTP account there."),
     )
-    is_active = models.BooleanField(default=True, help_text="Inactive folders are not looked into.")
+    is_active = models.BooleanField(
+        default=True, help_text=gettext_lazy("Inactive folders are not looked into.")
+    )
     settle_seconds = models.PositiveIntegerField(
         default=60,
         validators=[MinValueValidator(1)],
-        help_text="A file is complete when its size and time did not change between two looks at least so many seconds apart.",
+        help_text=gettext_lazy(
+            "A file is complete when its size and time did not change between two looks at least so many seconds apart."
+        ),
     )
     needs_marker = models.BooleanField(
         default=False,
-        help_text="Import a file only once another named like it with .done or .ok lies beside it (data.csv.done), however "
-        "long it has been still.",
+        help_text=gettext_lazy(
+            "Import a file only once another named like it with .done or .ok lies beside it (data.csv.done), however "
+            "long it has been still."
+        ),
     )
     keep_days = models.PositiveIntegerField(
         default=7,
-        help_text="How long imported files stay in done/. 0: they are deleted at once. They hold every column of the source.",
+        help_text=gettext_lazy(
+            "How long imported files stay in done/. 0: they are deleted at once. They hold every column of the source."
+        ),
     )
     looked_at = models.DateTimeField(null=True, blank=True, editable=False)
     message = models.TextField(blank=True, editable=False)
@@ -68,7 +82,7 @@ class DropFolder(models.Model):
     def clean(self) -> None:
         feed: Any = getattr(self, "feed", None)
         if feed is not None and self.agency_id and feed.agency_id != self.agency_id:
-            raise ValidationError({"feed": "This feed belongs to another agency."})
+            raise ValidationError({"feed": _("This feed belongs to another agency.")})
 
 
 class DropFile(models.Model):
@@ -78,12 +92,12 @@ class DropFile(models.Model):
     """
 
     class State(models.TextChoices):
-        SEEN = "seen", "Waiting until it is complete"
-        CLAIMED = "claimed", "Being moved to work/"
-        QUEUED = "queued", "Being imported"
-        FINISHING = "finishing", "Being moved away"
-        DONE = "done", "Imported"
-        FAILED = "failed", "Failed"
+        SEEN = "seen", gettext_lazy("Waiting until it is complete")
+        CLAIMED = "claimed", gettext_lazy("Being moved to work/")
+        QUEUED = "queued", gettext_lazy("Being imported")
+        FINISHING = "finishing", gettext_lazy("Being moved away")
+        DONE = "done", gettext_lazy("Imported")
+        FAILED = "failed", gettext_lazy("Failed")
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
     folder = models.ForeignKey(DropFolder, on_delete=models.CASCADE, related_name="files")

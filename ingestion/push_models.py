@@ -3,6 +3,8 @@
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency
 from ingestion.models import Feed, ImportRun
@@ -24,7 +26,9 @@ class VehiclePosition(models.Model):
     at = models.DateTimeField()
     lon = models.FloatField()
     lat = models.FloatField()
-    is_known_unit = models.BooleanField(help_text="Whether the agency had a unit of this call sign then.")
+    is_known_unit = models.BooleanField(
+        help_text=gettext_lazy("Whether the agency had a unit of this call sign then.")
+    )
     received_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -34,7 +38,10 @@ class VehiclePosition(models.Model):
         indexes = [models.Index(fields=["agency", "at"], name="position_by_time")]
 
     def __str__(self) -> str:
-        return f"{self.unit_code} at {self.at:%Y-%m-%d %H:%M:%S}"
+        return _("%(unit_code)s at %(at)s") % {
+            "unit_code": self.unit_code,
+            "at": f"{self.at:%Y-%m-%d %H:%M:%S}",
+        }
 
 
 class PushDay(models.Model):
@@ -85,7 +92,7 @@ class PushTally(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.day}, part {self.slot}"
+        return _("%(day)s, part %(slot)s") % {"day": self.day, "slot": self.slot}
 
 
 class ForecastRefresh(models.Model):
@@ -100,4 +107,4 @@ class ForecastRefresh(models.Model):
     is_running = models.BooleanField(default=False)
 
     def __str__(self) -> str:
-        return f"{self.agency}: asked {self.asked_at}"
+        return _("%(agency)s: asked %(asked_at)s") % {"agency": self.agency, "asked_at": self.asked_at}

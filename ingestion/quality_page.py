@@ -5,6 +5,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.engine.offence_policy import Refused, screen_code
 from ingestion import services
@@ -12,23 +14,24 @@ from ingestion.engine.quality import LAG_BINS, PLACE_BINS, Quality
 from ingestion.engine.quality_findings import findings, geocoding
 from ingestion.models import Feed, ImportRun
 from ingestion.selectors import feed_waiting, feeds_with_health, unmapped_codes
+from ingestion.words import said
 from missions_project.lib.runs import RunStatus
 
 TIME_WORDS = {
-    "second": "To the second",
-    "minute": "To the minute",
-    "hour": "To the hour (made coarse by retention)",
-    "day": "A date without a time: counts for its whole day",
-    "ambiguous": "In the hour that comes twice in autumn: taken as the first",
-    "shifted": "In the hour that summer time skips: taken as the first moment after",
-    "other": "Otherwise",
+    "second": gettext_lazy("To the second"),
+    "minute": gettext_lazy("To the minute"),
+    "hour": gettext_lazy("To the hour (made coarse by retention)"),
+    "day": gettext_lazy("A date without a time: counts for its whole day"),
+    "ambiguous": gettext_lazy("In the hour that comes twice in autumn: taken as the first"),
+    "shifted": gettext_lazy("In the hour that summer time skips: taken as the first moment after"),
+    "other": gettext_lazy("Otherwise"),
 }
 REFUSED_CODES = 12
 LATEST_DAYS = 14
 PILE_WORDS = {
-    "default": "looks like a stand-in address",
-    "centre": "the middle of the area",
-    "busy": "a busy place",
+    "default": gettext_lazy("looks like a stand-in address"),
+    "centre": gettext_lazy("the middle of the area"),
+    "busy": gettext_lazy("a busy place"),
 }
 
 
@@ -53,7 +56,7 @@ def quality_context(feed: Feed) -> dict[str, Any]:
         "refusals": _refusals(last) if last else [],
         "piles": [(pile, PILE_WORDS[pile.kind]) for pile in quality.pile_ups if pile.rows > 1],
         "heaping": _heaping(quality),
-        "lag_rows": _shares([name for name, _ in LAG_BINS], quality.lag.bins),
+        "lag_rows": _shares([said(name) for name, __ in LAG_BINS], quality.lag.bins),
         "latest_days": _latest_days(quality),
         "time_rows": _shares(
             [TIME_WORDS[name] for name in quality.time_precision], list(quality.time_precision.values())
@@ -70,9 +73,9 @@ def _shares(names: list[str], counts: list[int]) -> list[tuple[str, int, float]]
 def _heaping(quality: Quality) -> list[tuple[str, float, float]]:
     heaping = quality.heaping
     return [
-        ("Exactly 00:00", 100 * heaping.midnight, 100 / 1_440),
-        ("Exactly 12:00", 100 * heaping.noon, 100 / 1_440),
-        ("On a full hour", 100 * heaping.full_hour, 100 / 60),
+        (_("Exactly 00:00"), 100 * heaping.midnight, 100 / 1_440),
+        (_("Exactly 12:00"), 100 * heaping.noon, 100 / 1_440),
+        (_("On a full hour"), 100 * heaping.full_hour, 100 / 60),
     ]
 
 
@@ -88,16 +91,16 @@ def _latest_days(quality: Quality) -> list[tuple[date, int, str]]:
     rows = []
     for back, number in enumerate(days.counts[::-1][:LATEST_DAYS]):
         on = last - timedelta(days=back)
-        rows.append((on, number, "missing" if on in missing else "unusually few" if on in thin else ""))
+        rows.append((on, number, _("missing") if on in missing else _("unusually few") if on in thin else ""))
     return rows
 
 
 def _place_rows(quality: Quality) -> list[tuple[str, int, float]]:
-    words = {"unknown": "Unknown (imported before this was kept)", "coarser": "Coarser than 111 metres"}
+    words = {"unknown": _("Unknown (imported before this was kept)"), "coarser": _("Coarser than 111 metres")}
     names = [
-        name for name in ("unknown", *(name for name, _ in PLACE_BINS)) if name in quality.place_precision
+        name for name in ("unknown", *(name for name, __ in PLACE_BINS)) if name in quality.place_precision
     ]
-    labels = [words.get(name, f"To about {name}") for name in names]
+    labels = [words.get(name, _("To about %(name)s") % {"name": said(name)}) for name in names]
     return _shares(labels, [quality.place_precision[name] for name in names])
 
 
@@ -107,17 +110,17 @@ def _refusals(run: ImportRun) -> list[tuple[str, int, str, str]]:
     for rule, codes in run.refusals.items():
         most = sorted(codes.items(), key=lambda item: -item[1])[:REFUSED_CODES]
         listed = ", ".join(f"{code} ({number:,})" for code, number in most)
-        found.append((rule.replace("_", " "), sum(codes.values()), listed, _why(rule, most[0][0])))
+        found.append((said(rule.replace("_", " ")), sum(codes.values()), listed, _why(rule, most[0][0])))
     return sorted(found, key=lambda row: -row[1])
 
 
 def _why(rule: str, code: str) -> str:
     if rule == "ignored_by_mapping":
-        return "Somebody of the agency chose to ignore these codes."
+        return _("Somebody of the agency chose to ignore these codes.")
     if rule == "older_than_retention":
-        return "Older than the agency keeps such records."
+        return _("Older than the agency keeps such records.")
     for screening in (screen_code(nibrs=code), screen_code(ucr=code), screen_code(description=code)):
         if isinstance(screening, Refused) and screening.rule == rule:
             # The rest of the message says for each rule alike what is forecast.
             return screening.message.split(". ")[0] + "."
-    return "This product does not forecast such offences, or they measure enforcement and not crime."
+    return _("This product does not forecast such offences, or they measure enforcement and not crime.")

@@ -8,16 +8,18 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import get_conditional_response
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from agencies.access import EXPORTS, MAPS_CODES, SEES_RISK, Access, agency_page
 from ingestion import charts, services
-from ingestion.engine.rejections import REJECTION_CODES
 from ingestion.models import FACT_KINDS, Feed
 from ingestion.quality_page import quality_context
 from ingestion.selectors import feed_waiting
 from ingestion.selectors.kept import kept_columns, kept_rows, kept_table
 from ingestion.tasks import import_task
+from ingestion.words import rejection_words
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.exports import NO_MODEL, About, csv_response
 
@@ -45,7 +47,7 @@ def quality(request: HttpRequest, access: Access, feed_slug: str) -> HttpRespons
 def quality_svg(request: HttpRequest, access: Access, feed_slug: str, chart: str) -> HttpResponseBase:
     """One chart of the page; the same data gives the same bytes."""
     kept = services.feed_quality(feed=_feed(access, feed_slug))
-    etag = f'"{charts.VERSION}-{chart}-{kept.version}-{kept.measured_at.timestamp():.0f}"'
+    etag = f'"{charts.VERSION}-{get_language()}-{chart}-{kept.version}-{kept.measured_at.timestamp():.0f}"'
     response = get_conditional_response(request, etag=etag)
     if response is None:
         response = HttpResponse(charts.CHARTS[chart](services.quality_of(kept)), content_type="image/svg+xml")
@@ -67,12 +69,14 @@ def code_choose(request: HttpRequest, access: Access, feed_slug: str) -> HttpRes
     except MissionsError as exc:
         messages.error(request, str(exc))
         return redirect("ingestion:quality", access.agency.slug, feed.slug)
-    meaning = entry.crime_type.name if entry.crime_type else "ignored: counted, never stored"
+    meaning = entry.crime_type.name if entry.crime_type else _("ignored: counted, never stored")
     run = services.unmapped_replay_queue(feed=feed, requested_by=access.user)
     if run is not None:
         import_task.delay_on_commit(run.pk)
     messages.success(
-        request, f"Code “{entry.code}” is {meaning}. The rows that waited for it are read again."
+        request,
+        _("Code “%(code)s” is %(meaning)s. The rows that waited for it are read again.")
+        % {"code": entry.code, "meaning": meaning},
     )
     return redirect("ingestion:quality", access.agency.slug, feed.slug)
 
@@ -91,7 +95,7 @@ def replay(request: HttpRequest, access: Access, feed_slug: str) -> HttpResponse
         messages.error(request, str(exc))
     else:
         import_task.delay_on_commit(run.pk)
-        messages.success(request, "The rows are read again; the page shows what is left.")
+        messages.success(request, _("The rows are read again; the page shows what is left."))
     return redirect("ingestion:kept", access.agency.slug, feed.slug)
 
 
@@ -104,10 +108,10 @@ def kept(request: HttpRequest, access: Access, feed_slug: str) -> HttpResponse:
     columns = kept_columns(feed)
     for row in page:
         row.kind, row.cells = (
-            REJECTION_CODES[row.code],
+            rejection_words(row.code),
             [(name, row.values.get(name, "")) for name in columns],
         )
-    waiting = [(REJECTION_CODES[name], number) for name, number in feed_waiting(feed).items()]
+    waiting = [(rejection_words(name), number) for name, number in feed_waiting(feed).items()]
     context = {"tab": "data", "access": access, "feed": feed, "code": code, "page": page, "columns": columns}
     context |= {"waiting": waiting, "all": sum(number for _, number in waiting)}
     return render(request, "ingestion/kept.html", context | {"zone": ZoneInfo(access.agency.time_zone)})
@@ -120,11 +124,14 @@ def kept_csv(request: HttpRequest, access: Access, feed_slug: str) -> HttpRespon
     feed, code = _feed(access, feed_slug), request.GET.get("code", "")
     header, rows = kept_table(feed, code=code)
     about = About(
-        what=f"Rows of feed {feed.name} that could not be imported",
+        what=_("Rows of feed %(name)s that could not be imported") % {"name": feed.name},
         agency=access.agency.name,
-        asked=f"Reason {code or 'any'}; mapped columns only",
+        asked=_("Reason %(code)s; mapped columns only") % {"code": code or _("any")},
         zone=access.agency.time_zone,
         model=NO_MODEL,
-        more=(f"Downloaded by {access.user}", "Times inside the rows are as the source wrote them"),
+        more=(
+            _("Downloaded by %(user)s") % {"user": access.user},
+            _("Times inside the rows are as the source wrote them"),
+        ),
     )
     return csv_response(f"kept-{feed.slug}.csv", about=about, columns=header, rows=rows)

@@ -4,6 +4,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency
 
@@ -15,28 +17,32 @@ class RetentionPolicy(models.Model):
     """
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE)
-    kind = models.CharField(max_length=40, help_text="What the rule is about.")
+    kind = models.CharField(max_length=40, help_text=gettext_lazy("What the rule is about."))
     coarsen_after_days = models.PositiveIntegerField(
-        "make coarse after … days",
+        gettext_lazy("make coarse after … days"),
         null=True,
         blank=True,
-        help_text="Older records keep only a square of about 100 metres and the hour. It cannot be undone. Empty: never.",
+        help_text=gettext_lazy(
+            "Older records keep only a square of about 100 metres and the hour. It cannot be undone. Empty: never."
+        ),
     )
     delete_after_days = models.PositiveIntegerField(
-        "delete after … days",
+        gettext_lazy("delete after … days"),
         null=True,
         blank=True,
-        help_text="Older records are deleted, and refused when they are imported again. It cannot be undone. Empty: never.",
+        help_text=gettext_lazy(
+            "Older records are deleted, and refused when they are imported again. It cannot be undone. Empty: never."
+        ),
     )
     claimed_on = models.DateField(null=True, blank=True, editable=False)
     """The agency's date on which the nightly job took this row last: once a day, whatever is started how often."""
-    finished_at = models.DateTimeField("last finished", null=True, blank=True, editable=False)
+    finished_at = models.DateTimeField(gettext_lazy("last finished"), null=True, blank=True, editable=False)
     unlogged = models.JSONField(default=dict, blank=True, editable=False)
     """What was done and is not in the audit log yet: written with each batch, so that a kill loses no count."""
 
     class Meta:
         ordering = ["agency", "kind"]
-        verbose_name_plural = "retention policies"
+        verbose_name_plural = gettext_lazy("retention policies")
         constraints = [
             models.UniqueConstraint(fields=["agency", "kind"], name="retention_policy_once_per_kind"),
             models.CheckConstraint(
@@ -48,17 +54,19 @@ class RetentionPolicy(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Retention of {self.kind}"
+        return _("Retention of %(kind)s") % {"kind": self.kind}
 
     def clean(self) -> None:
         coarse, gone = self.coarsen_after_days, self.delete_after_days
         for name, days in (("coarsen_after_days", coarse), ("delete_after_days", gone)):
             if days == 0:
-                raise ValidationError({name: "At least one day. Leave it empty for “never”."})
+                raise ValidationError({name: _("At least one day. Leave it empty for “never”.")})
         if coarse is not None and gone is not None and coarse >= gone:
             raise ValidationError(
                 {
-                    "coarsen_after_days": "Must be fewer days than the deletion: what is deleted needs no coarsening."
+                    "coarsen_after_days": _(
+                        "Must be fewer days than the deletion: what is deleted needs no coarsening."
+                    )
                 }
             )
 
@@ -74,7 +82,7 @@ class FeedQuality(models.Model):
     summary = models.JSONField(default=dict)
 
     class Meta:
-        verbose_name_plural = "feed qualities"
+        verbose_name_plural = gettext_lazy("feed qualities")
 
     def __str__(self) -> str:
-        return f"Quality of feed {self.feed_id}"
+        return _("Quality of feed %(feed_id)s") % {"feed_id": self.feed_id}

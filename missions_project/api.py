@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
 from django.urls import include, path, re_path, resolve
+from django.utils.translation import gettext as _
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 from rest_framework.exceptions import NotFound
 from rest_framework.permissions import AllowAny
@@ -58,7 +59,9 @@ class Unknown(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         raise NotFound(
-            "There is no such address. Next step: /api/docs/ shows those that exist; most end with a slash."
+            _(
+                "There is no such address. Next step: /api/docs/ shows those that exist; most end with a slash."
+            )
         )
 
 

@@ -6,6 +6,12 @@ from pathlib import Path
 from django.apps import AppConfig
 from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
+from django.db.models.signals import class_prepared
+
+from missions_project.lib.model_names import names_translated
+
+# All apps' handles are read before any model is: from here on every model is met.
+class_prepared.connect(names_translated, dispatch_uid="names_translated")
 
 
 class MissionsProjectConfig(AppConfig):

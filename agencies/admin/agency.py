@@ -10,6 +10,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from agencies import admin_configuration, admin_geography, dashboards
@@ -32,18 +34,20 @@ def time_zone_choices() -> list[tuple[str, Any]]:
     ]
     # An American product: its users' zones first.
     groups.sort(key=lambda group: (group[0] not in ("US", "America"), group[0] != "US", group[0]))
-    return [("", "Choose a time zone"), *groups, ("Other", [("UTC", "UTC")])]
+    return [("", _("Choose a time zone")), *groups, (_("Other"), [("UTC", "UTC")])]
 
 
 class AgencyForm(AgencyScopedForm):
     time_zone = forms.ChoiceField(
-        choices=time_zone_choices, help_text=Agency._meta.get_field("time_zone").help_text
+        label=gettext_lazy("Time zone"),
+        choices=time_zone_choices,
+        help_text=Agency._meta.get_field("time_zone").help_text,
     )
 
     class Meta:
         model = Agency
         fields = "__all__"
-        labels = {"cell_size_m": "Cell size (metres)"}
+        labels = {"cell_size_m": gettext_lazy("Cell size (metres)")}
 
 
 @admin.register(Agency)
@@ -89,10 +93,10 @@ class AgencyAdmin(AuditedAdminMixin, AreaAdminMixin, AgencyScopedAdmin):
         """How the agency's feeds, runs and models are doing."""
         agency = administered_agencies(request).filter(pk=pk).first()
         if agency is None:
-            raise Http404("No such agency.")
+            raise Http404(_("No such agency."))
         context = {
             **self.admin_site.each_context(request),
-            "title": f"How {agency} is doing",
+            "title": _("How %(agency)s is doing") % {"agency": agency},
             "agency": agency,
             "panels": dashboards.panels(agency),
             "now": local(timezone.now(), agency),
@@ -103,7 +107,7 @@ class AgencyAdmin(AuditedAdminMixin, AreaAdminMixin, AgencyScopedAdmin):
         """The agency's boundary, districts and beats as GeoJSON, without the row that is being edited."""
         agency = administered_agencies(request).filter(pk=pk).first()
         if agency is None:
-            raise Http404("No such agency.")
+            raise Http404(_("No such agency."))
         without = request.GET.get("without", "")
         features = []
         if agency.boundary and without != f"agency-{agency.pk}":
@@ -120,10 +124,10 @@ class AgencyAdmin(AuditedAdminMixin, AreaAdminMixin, AgencyScopedAdmin):
         """Make the union of the beats the boundary."""
         agency = administered_agencies(request).filter(pk=pk).first()
         if agency is None:
-            raise Http404("No such agency.")
+            raise Http404(_("No such agency."))
         try:
             boundary_derive(agency=agency, actor=request.user)  # type: ignore[arg-type]  # admin_view: signed in
-            self.message_user(request, "The boundary is now the outer line of the beats.")
+            self.message_user(request, _("The boundary is now the outer line of the beats."))
         except MissionsError as exc:
             self.message_user(request, str(exc), level=messages.ERROR)
         return HttpResponseRedirect(reverse("admin:agencies_agency_change", args=[pk]))

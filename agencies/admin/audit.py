@@ -8,6 +8,8 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
 from agencies.configuration import sections
@@ -24,13 +26,13 @@ ABOUT_MANY_ROWS = (
 class RowKindFilter(admin.SimpleListFilter):
     """Changes of the configuration, or of one of its tables."""
 
-    title = "what was changed"
+    title = gettext_lazy("what was changed")
     parameter_name = "of"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         tables = [section.model._meta for section in sections()]
         named = sorted((str(meta.verbose_name_plural).capitalize(), meta.label_lower) for meta in tables)
-        return [("configuration", "The configuration"), *((label, words) for words, label in named)]
+        return [("configuration", _("The configuration")), *((label, words) for words, label in named)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
         if self.value() == "configuration":
@@ -52,17 +54,17 @@ class AuditEventAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fields
 
-    @admin.display(description="who")
+    @admin.display(description=gettext_lazy("who"))
     def actor_name(self, event: AuditEvent) -> str:
-        return str(event.actor) if event.actor else "a command or the worker"
+        return str(event.actor) if event.actor else _("a command or the worker")
 
-    @admin.display(description="what")
+    @admin.display(description=gettext_lazy("what"))
     def changes(self, event: AuditEvent) -> str:
         """Each column with what it was and became."""
         return render_to_string(
             "admin/agencies/_changes.html", {"event": event, "changes": changes_of(event)}
         )
 
-    @admin.display(description="as recorded")
+    @admin.display(description=gettext_lazy("as recorded"))
     def what(self, event: AuditEvent) -> str:
         return format_html("<pre>{}</pre>", json.dumps(event.detail, indent=2, ensure_ascii=False))

@@ -7,6 +7,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
@@ -15,6 +17,7 @@ from agencies.admin_preview import PreviewFormMixin
 from agencies.engine.offence_policy import OFFENCE_CLASSES, OffenceClass, offence_class_of
 from agencies.engine.palette import OKABE_ITO, suggested_colour
 from agencies.models import CrimeType, DistrictPriority
+from agencies.words import said
 
 
 class OffenceClassSelect(forms.Select):
@@ -24,7 +27,7 @@ class OffenceClassSelect(forms.Select):
         option = super().create_option(name, value, *args, **kwargs)
         if (offence_class := offence_class_of(str(value))) is not None:
             option["attrs"] |= {
-                "data-name": offence_class.label,
+                "data-name": said(offence_class.label),
                 "data-weight": f"{offence_class.weight_of(str(value)):g}",
                 "data-letter": offence_class.letter,
                 "data-colour": suggested_colour(offence_class.key),
@@ -34,26 +37,38 @@ class OffenceClassSelect(forms.Select):
 
 def offence_choices(current: str = "") -> list[tuple[str, Any]]:
     """Options for the select: (group, options). A stored code that is spelt otherwise stays choosable."""
-    groups: list[tuple[str, Any]] = [("", "Choose an offence class")]
+    groups: list[tuple[str, Any]] = [("", _("Choose an offence class"))]
     known: set[str] = set()
     for entry in OFFENCE_CLASSES:
         options = _class_options(entry)
         # What is offered, not what is known: a type saved as a class of one code would show as "none chosen".
         known.update(value for value, _ in options)
-        suggested = f"suggested weight {entry.default_weight:g}, letter {entry.letter}"
-        groups.append((f"{entry.label} – {suggested}", options))
+        suggested = _("suggested weight %(default_weight)s, letter %(letter)s") % {
+            "default_weight": f"{entry.default_weight:g}",
+            "letter": entry.letter,
+        }
+        groups.append((f"{said(entry.label)} – {suggested}", options))
     if current and current not in known:
         saved = offence_class_of(current)
-        groups.append(("As saved", [(current, f"{saved.label} ({current})" if saved else current)]))
+        groups.append((_("As saved"), [(current, f"{said(saved.label)} ({current})" if saved else current)]))
     return groups
 
 
 def _class_options(entry: OffenceClass) -> list[tuple[str, str]]:
     """The whole class first, where it has parts: a type declared as one part takes that part's rows only."""
     if len(entry.nibrs) > 1:
-        whole = [(entry.key, f"{entry.label}, all kinds ({entry.nibrs[0]}–{entry.nibrs[-1]})")]
-        return whole + [(code, f"{entry.label} ({code}) only") for code in entry.nibrs]
-    return [(code, f"{entry.label} ({code})") for code in entry.nibrs or (entry.key,)]
+        whole = [
+            (
+                entry.key,
+                _("%(label)s, all kinds (%(nibrs)s–%(nibrs_2)s)")
+                % {"label": said(entry.label), "nibrs": entry.nibrs[0], "nibrs_2": entry.nibrs[-1]},
+            )
+        ]
+        return whole + [
+            (code, _("%(label)s (%(code)s) only") % {"label": said(entry.label), "code": code})
+            for code in entry.nibrs
+        ]
+    return [(code, f"{said(entry.label)} ({code})") for code in entry.nibrs or (entry.key,)]
 
 
 class ColourInput(ProjectTemplateMixin, forms.TextInput):
@@ -115,7 +130,7 @@ class CrimeTypeAdmin(PreviewFormMixin, AuditedAdminMixin, AgencyScopedAdmin):
     class Media:
         js = ("agencies/crime_type.js",)
 
-    @admin.display(description="box")
+    @admin.display(description=gettext_lazy("box"))
     def box(self, crime_type: CrimeType) -> str:
         # Presentation attributes, not styles: the page's policy allows no inline style.
         return format_html(

@@ -8,6 +8,8 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_audit import WHY, AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedInline, administered_agencies, people_of
@@ -15,12 +17,16 @@ from agencies.models import Agency, Membership, Role, Unit, User
 from agencies.services import person_create
 
 HELP = {
-    "username": "To sign in with. Letters, digits and @/./+/-/_ only; unique on this installation.",
-    "first_name": "Shown beside assigned missions and in the audit log.",
-    "last_name": "Shown beside assigned missions and in the audit log.",
-    "email": "To sign in with, too, and for password resets. Nothing else is sent.",
-    "is_active": "Untick instead of deleting: the person can no longer sign in and what they did stays on record.",
-    "is_superuser": "The installation's operator: all agencies, all pages. Seldom needed.",
+    "username": gettext_lazy(
+        "To sign in with. Letters, digits and @/./+/-/_ only; unique on this installation."
+    ),
+    "first_name": gettext_lazy("Shown beside assigned missions and in the audit log."),
+    "last_name": gettext_lazy("Shown beside assigned missions and in the audit log."),
+    "email": gettext_lazy("To sign in with, too, and for password resets. Nothing else is sent."),
+    "is_active": gettext_lazy(
+        "Untick instead of deleting: the person can no longer sign in and what they did stays on record."
+    ),
+    "is_superuser": gettext_lazy("The installation's operator: all agencies, all pages. Seldom needed."),
 }
 
 
@@ -37,18 +43,25 @@ class PersonAddForm(AdminUserCreationForm):  # type: ignore[type-arg]
     operator: ClassVar[bool] = False
 
     agency = forms.ModelChoiceField(
+        label=gettext_lazy("Agency"),
         queryset=Agency.objects.none(),
-        help_text="The agency whose pages the person may open.",
+        help_text=gettext_lazy("The agency whose pages the person may open."),
         required=False,
     )
     role = forms.ChoiceField(
+        label=gettext_lazy("Role"),
         choices=Role,
         initial=Role.OFFICER,
-        help_text="Officer: own missions. Supervisor: shift map, publish, assign. Analyst: risk map, exports. Agency "
-        "administrator: everything in this admin. Auditor: reads everything, changes nothing.",
+        help_text=gettext_lazy(
+            "Officer: own missions. Supervisor: shift map, publish, assign. Analyst: risk map, exports. Agency "
+            "administrator: everything in this admin. Auditor: reads everything, changes nothing."
+        ),
     )
     unit = forms.ModelChoiceField(
-        queryset=Unit.objects.none(), required=False, help_text="An officer's unit: whose missions they see."
+        label=gettext_lazy("Unit"),
+        queryset=Unit.objects.none(),
+        required=False,
+        help_text=gettext_lazy("An officer's unit: whose missions they see."),
     )
 
     class Meta:
@@ -66,22 +79,22 @@ class PersonAddForm(AdminUserCreationForm):  # type: ignore[type-arg]
             self.fields["agency"].widget = forms.HiddenInput()
             self.fields["agency"].initial = only[0].pk
         if "usable_password" in self.fields:
-            self.fields[
-                "usable_password"
-            ].help_text = "Disabled: the person signs in through single sign-on only."
+            self.fields["usable_password"].help_text = _(
+                "Disabled: the person signs in through single sign-on only."
+            )
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         unit, agency = cleaned.get("unit"), cleaned.get("agency")
         if unit and agency and unit.agency_id != agency.pk:
-            self.add_error("unit", "This unit belongs to another agency.")
+            self.add_error("unit", _("This unit belongs to another agency."))
         return cleaned
 
 
 class MembershipInline(AgencyScopedInline):
     model = Membership
     fields = ("agency", "role", "unit", "districts")
-    verbose_name_plural = "what this person may do"
+    verbose_name_plural = gettext_lazy("what this person may do")
     can_delete = False
 
     def get_max_num(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
@@ -109,14 +122,14 @@ class PersonAdmin(AuditedAdminMixin, AgencyScopedAdmin, DjangoUserAdmin):  # typ
     audit_hidden_fields = ("password",)
     fieldsets = (
         (None, {"fields": ("username", "password")}),
-        ("Person", {"fields": ("first_name", "last_name", "email", "language")}),
+        (gettext_lazy("Person"), {"fields": ("first_name", "last_name", "email", "language")}),
         ("Sign-in", {"fields": ("is_active", "last_login", "date_joined")}),
     )
-    operator_fieldsets = (("Installation", {"fields": ("is_superuser",)}),)
+    operator_fieldsets = ((gettext_lazy("Installation"), {"fields": ("is_superuser",)}),)
     add_fieldsets = (
         (None, {"fields": ("username", "first_name", "last_name", "email")}),
-        ("Password", {"fields": ("usable_password", "password1", "password2")}),
-        ("Place in the agency", {"fields": ("agency", "role", "unit")}),
+        (gettext_lazy("Password"), {"fields": ("usable_password", "password1", "password2")}),
+        (gettext_lazy("Place in the agency"), {"fields": ("agency", "role", "unit")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -168,10 +181,10 @@ class PersonAdmin(AuditedAdminMixin, AgencyScopedAdmin, DjangoUserAdmin):  # typ
         if action != "added":  # person_create has written that
             super().audit(request, obj, action, detail, why)
 
-    @admin.display(description="roles")
+    @admin.display(description=gettext_lazy("roles"))
     def roles(self, user: User) -> str:
         if user.is_superuser:
-            return "Operator"
+            return _("Operator")
         return ", ".join(f"{m.get_role_display()} ({m.agency})" for m in user.memberships.all()) or "none"
 
 

@@ -1,6 +1,7 @@
 """The first steps of an agency's set-up, for the checklist on the start page."""
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from agencies import checklist
 from agencies.checklist import ChecklistItem
@@ -32,68 +33,71 @@ def agency_items(agency: Agency) -> list[ChecklistItem]:
     people = Membership.objects.filter(agency=agency).count()
     maps = BaseMap.objects.filter(agency=agency).count()
     priorities = DistrictPriority.objects.filter(agency=agency).count()
-    boundary = "drawn or uploaded" if agency.boundary else "derived from the beats" if beats else ""
+    boundary = _("drawn or uploaded") if agency.boundary else _("derived from the beats") if beats else ""
     return [
         ChecklistItem(
-            "Time zone", bool(agency.time_zone), "Shifts start by this clock.", page, agency.time_zone
+            _("Time zone"), bool(agency.time_zone), _("Shifts start by this clock."), page, agency.time_zone
         ),
         ChecklistItem(
-            "Districts",
+            _("Districts"),
             districts > 0,
-            "Beats lie in districts; priorities and supervisors may be limited to some.",
+            _("Beats lie in districts; priorities and supervisors may be limited to some."),
             _list("district", agency),
             f"{districts:,}" if districts else "",
         ),
         ChecklistItem(
-            "Beats",
+            _("Beats"),
             beats > 0,
-            "Missions are drawn beat by beat: without beats there is no plan.",
+            _("Missions are drawn beat by beat: without beats there is no plan."),
             _list("beat", agency),
             f"{beats:,}" if beats else "",
         ),
         ChecklistItem(
-            "Boundary",
+            _("Boundary"),
             bool(boundary),
-            "Only cells inside it are forecast. Without one the beats decide.",
+            _("Only cells inside it are forecast. Without one the beats decide."),
             page,
             boundary,
         ),
         ChecklistItem(
-            "Shifts",
+            _("Shifts"),
             shifts > 0,
-            "Forecasts and plans are made for one shift at a time.",
+            _("Forecasts and plans are made for one shift at a time."),
             _list("shift", agency),
             f"{shifts:,}" if shifts else "",
         ),
         ChecklistItem(
-            "Crime types",
+            _("Crime types"),
             types > 0,
-            "What is forecast, and how much each type counts.",
+            _("What is forecast, and how much each type counts."),
             _list("crimetype", agency),
-            f"{types:,} active" if types else "",
+            _("%(types)s active") % {"types": f"{types:,}"} if types else "",
         ),
         ChecklistItem(
-            "Units",
+            _("Units"),
             units > 0,
-            "A beat gets as many missions as its units can carry out.",
+            _("A beat gets as many missions as its units can carry out."),
             _list("unit", agency),
-            f"{units:,} active" if units else "",
+            _("%(units)s active") % {"units": f"{units:,}"} if units else "",
         ),
         ChecklistItem(
-            "People",
+            _("People"),
             people > 1,
-            "Supervisors publish plans, officers carry them out.",
+            _("Supervisors publish plans, officers carry them out."),
             reverse("admin:agencies_user_changelist"),
             f"{people:,}",
         ),
         ChecklistItem(
-            "Base map and priorities (optional)",
+            _("Base map and priorities (optional)"),
             maps > 0 or priorities > 0,
-            "Background tiles, and districts where a type counts more. Maps work without.",
+            _("Background tiles, and districts where a type counts more. Maps work without."),
             _list("basemap", agency),
             ", ".join(
                 text
-                for count, text in ((maps, f"{maps} base maps"), (priorities, f"{priorities} priorities"))
+                for count, text in (
+                    (maps, _("%(maps)s base maps") % {"maps": maps}),
+                    (priorities, _("%(priorities)s priorities") % {"priorities": priorities}),
+                )
                 if count
             ),
         ),

@@ -5,6 +5,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies import previews
 from agencies.dashboards import Cell, Panel
@@ -13,7 +16,15 @@ from agencies.models import Agency, Shift
 
 WEEK_MINUTES = 7 * 24 * 60
 COMING = dt.timedelta(days=7)
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+DAYS = (
+    gettext_lazy("Mon"),
+    gettext_lazy("Tue"),
+    gettext_lazy("Wed"),
+    gettext_lazy("Thu"),
+    gettext_lazy("Fri"),
+    gettext_lazy("Sat"),
+    gettext_lazy("Sun"),
+)
 
 
 def hours_of(shift: Shift) -> ShiftHours:
@@ -31,19 +42,19 @@ def shift_panels(agency: Agency, before: Shift | None, after: Shift) -> list[Pan
     for on in sorted(set(was) | set(new)):
         here, there = _told(was.get(on), zone), _told(new.get(on), zone)
         tone = "" if here == there else "warn"
-        rows.append([Cell(f"{on:%a %-d %b}"), Cell(here), Cell(there, tone=tone)])
+        rows.append([Cell(date_format(on, "D j M")), Cell(here), Cell(there, tone=tone)])
     others = list(Shift.objects.filter(agency=agency).exclude(pk=after.pk))
     return [
         Panel(
-            "The next seven days",
-            ("Starts on", "Now", "With this form"),
+            _("The next seven days"),
+            (_("Starts on"), _("Now"), _("With this form")),
             rows,
-            "It starts on no day of the coming week.",
-            notes=(f"By the clock in {agency.time_zone}.",),
+            _("It starts on no day of the coming week."),
+            notes=(_("By the clock in %(time_zone)s.") % {"time_zone": agency.time_zone},),
         ),
         Panel(
-            "An ordinary week of all shifts",
-            ("", "Now", "With this form"),
+            _("An ordinary week of all shifts"),
+            ("", _("Now"), _("With this form")),
             _coverage_rows([*others, *([before] if before else [])], [*others, after]),
             "",
         ),
@@ -74,9 +85,9 @@ def _coverage_rows(was: list[Shift], new: list[Shift]) -> list[list[Cell]]:
     before, after = week_cover(was), week_cover(new)
     rows = []
     for label, told in (
-        ("Hours without any shift", lambda cover: _hours(cover == 0)),
-        ("Hours in more than one shift", lambda cover: _hours(cover > 1)),
-        ("First gap", lambda cover: _first(cover == 0)),
+        (_("Hours without any shift"), lambda cover: _hours(cover == 0)),
+        (_("Hours in more than one shift"), lambda cover: _hours(cover > 1)),
+        (_("First gap"), lambda cover: _first(cover == 0)),
     ):
         here, there = told(before), told(after)
         rows.append([Cell(label), Cell(here), Cell(there, tone="" if here == there else "warn")])

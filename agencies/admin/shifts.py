@@ -9,6 +9,9 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
@@ -16,7 +19,15 @@ from agencies.admin_preview import PreviewFormMixin
 from agencies.engine.shift_clock import ShiftHours, ShiftInstance, instances_between
 from agencies.models import Shift, Unit
 
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEKDAYS = (
+    gettext_lazy("Monday"),
+    gettext_lazy("Tuesday"),
+    gettext_lazy("Wednesday"),
+    gettext_lazy("Thursday"),
+    gettext_lazy("Friday"),
+    gettext_lazy("Saturday"),
+    gettext_lazy("Sunday"),
+)
 PREVIEW_INSTANCES = 5
 CLOCK_CHANGE_SEARCH_DAYS = 370
 
@@ -41,15 +52,20 @@ class WeekdaysField(forms.MultipleChoiceField):
 
 class ShiftForm(AgencyScopedForm):
     weekdays = WeekdaysField(
-        help_text="Days on which the shift starts, by local date. Missions are planned for these days only.",
+        help_text=gettext_lazy(
+            "Days on which the shift starts, by local date. Missions are planned for these days only."
+        ),
         initial="0123456",
-        error_messages={"required": "Name at least one day."},
+        error_messages={"required": gettext_lazy("Name at least one day.")},
     )
 
     class Meta:
         model = Shift
         fields = "__all__"
-        labels = {"duration_minutes": "Length (minutes)", "starts_at": "Starts at (local time)"}
+        labels = {
+            "duration_minutes": gettext_lazy("Length (minutes)"),
+            "starts_at": gettext_lazy("Starts at (local time)"),
+        }
 
 
 def preview_rows(shift: Shift, now: dt.datetime) -> list[dict[str, Any]]:
@@ -70,15 +86,23 @@ def _row(instance: ShiftInstance, shift: Shift, zone: ZoneInfo) -> dict[str, Any
     moved = (end.utcoffset() or dt.timedelta()) - (start.utcoffset() or dt.timedelta())
     note = ""
     if start.time() != shift.starts_at.replace(tzinfo=None):
-        note = f"{shift.starts_at:%H:%M} does not exist on that day: it starts at the first moment after the gap."
+        note = _("%(starts_at)s does not exist on that day: it starts at the first moment after the gap.") % {
+            "starts_at": f"{shift.starts_at:%H:%M}"
+        }
     elif moved:
-        direction = "forward" if moved > dt.timedelta() else "back"
         minutes = abs(moved) // dt.timedelta(minutes=1)
-        note = f"The clocks go {direction} by {minutes} minutes meanwhile: it ends at {end:%H:%M} by the wall clock."
+        said = (
+            _("The clocks go forward by %(minutes)s minutes meanwhile: it ends at %(end)s by the wall clock.")
+            if moved > dt.timedelta()
+            else _(
+                "The clocks go back by %(minutes)s minutes meanwhile: it ends at %(end)s by the wall clock."
+            )
+        )
+        note = said % {"minutes": minutes, "end": f"{end:%H:%M}"}
     hours = (instance.to_utc - instance.from_utc) / dt.timedelta(hours=1)
     return {
-        "start": f"{start:%a %-d %b %Y %H:%M %Z}",
-        "end": f"{end:%a %H:%M %Z}",
+        "start": date_format(start, "D j M Y H:i T"),
+        "end": date_format(end, "D H:i T"),
         "hours": f"{hours:g} h",
         "note": note,
     }
@@ -98,17 +122,17 @@ class ShiftAdmin(PreviewFormMixin, AuditedAdminMixin, AgencyScopedAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return [*super().get_readonly_fields(request, obj), "preview"]
 
-    @admin.display(description="hours", ordering="starts_at")
+    @admin.display(description=gettext_lazy("hours"), ordering="starts_at")
     def hours(self, shift: Shift) -> str:
         return shift.hours_label
 
-    @admin.display(description="days")
+    @admin.display(description=gettext_lazy("days"))
     def days(self, shift: Shift) -> str:
         if len(shift.weekdays) == 7:
-            return "every day"
-        return ", ".join(WEEKDAYS[number][:3] for number in shift.weekday_numbers)
+            return _("every day")
+        return ", ".join(str(WEEKDAYS[number])[:3] for number in shift.weekday_numbers)
 
-    @admin.display(description="next instances, as saved")
+    @admin.display(description=gettext_lazy("next instances, as saved"))
     def preview(self, shift: Shift) -> str:
         """What the saved times mean on the calendar, clock changes included."""
         rows = preview_rows(shift, timezone.now())

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from missions_project.lib.errors import MissionsError
 
 KIND = "missions-configuration"
@@ -23,7 +25,7 @@ class ConfigurationError(MissionsError):
     def __str__(self) -> str:
         shown = [f"  {problem}" for problem in self.problems[:SHOWN_PROBLEMS]]
         if len(self.problems) > SHOWN_PROBLEMS:
-            shown.append(f"  and {len(self.problems) - SHOWN_PROBLEMS} more")
+            shown.append(_("  and %(count)s more") % {"count": len(self.problems) - SHOWN_PROBLEMS})
         return "\n".join([super().__str__(), *shown])
 
 
@@ -33,37 +35,38 @@ def configuration_text(document: dict[str, Any]) -> str:
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(_("%(name)s is no number") % {"name": name})
 
 
 def configuration_parse(text: str | bytes) -> dict[str, Any]:
     """Read a document. Raises ``ConfigurationError`` for anything that is not one this installation understands."""
     if len(text) > MAX_BYTES:
         raise ConfigurationError(
-            f"The file is larger than {MAX_BYTES // 1024 // 1024} MB.",
-            next_step="check that it is the right file.",
+            _("The file is larger than %(max_bytes)s MB.") % {"max_bytes": MAX_BYTES // 1024 // 1024},
+            next_step=_("check that it is the right file."),
         )
     try:
         document = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as exc:
         raise ConfigurationError(
-            f"This is not JSON: {exc}.",
-            next_step="choose a file that config_export or the admin has written.",
+            _("This is not JSON: %(exc)s.") % {"exc": exc},
+            next_step=_("choose a file that config_export or the admin has written."),
         ) from exc
     if not isinstance(document, dict) or document.get("kind") != KIND:
         raise ConfigurationError(
-            f"This is not an agency's configuration: it does not say “kind”: “{KIND}”.",
-            next_step="choose a file that config_export or the admin has written.",
+            _("This is not an agency's configuration: it does not say “kind”: “%(kind)s”.") % {"kind": KIND},
+            next_step=_("choose a file that config_export or the admin has written."),
         )
     schema = document.get("schema")
     if isinstance(schema, bool) or not isinstance(schema, int) or schema < 1:
         raise ConfigurationError(
-            f"The file's schema is {schema!r}, which never was one.",
-            next_step="export the configuration anew.",
+            _("The file's schema is %(schema)s, which never was one.") % {"schema": f"{schema!r}"},
+            next_step=_("export the configuration anew."),
         )
     if schema > SCHEMA:
         raise ConfigurationError(
-            f"The file has schema {schema}; this installation reads schemas up to {SCHEMA}.",
-            next_step="update this installation, or export from one of the same version.",
+            _("The file has schema %(schema)s; this installation reads schemas up to %(schema_2)s.")
+            % {"schema": schema, "schema_2": SCHEMA},
+            next_step=_("update this installation, or export from one of the same version."),
         )
     return document

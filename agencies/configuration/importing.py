@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
+from django.utils.translation import gettext as _
 
 from agencies.configuration.documents import ConfigurationError, configuration_text
 from agencies.configuration.exporting import AGENCY_FIELDS, configuration_export
@@ -66,7 +67,7 @@ def configuration_import(
     except _DryRunDoneError:
         pass
     except IntegrityError as exc:
-        raise _refused([f"the database refused it: {exc}"]) from exc
+        raise _refused([_("the database refused it: %(exc)s") % {"exc": exc}]) from exc
     return imported
 
 
@@ -91,10 +92,10 @@ def configuration_clone(
 
 
 def _refused(problems: list[str]) -> ConfigurationError:
-    number = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+    number = _("one problem") if len(problems) == 1 else _("%(count)s problems") % {"count": len(problems)}
     return ConfigurationError(
-        f"Nothing was imported: the configuration has {number}.",
-        next_step="mend the file.",
+        _("Nothing was imported: the configuration has %(number)s.") % {"number": number},
+        next_step=_("mend the file."),
         problems=problems,
     )
 
@@ -102,15 +103,16 @@ def _refused(problems: list[str]) -> ConfigurationError:
 def _agency(document: dict[str, Any], slug: str, name: str) -> Agency:
     told = document.get("agency")
     if not isinstance(told, dict):
-        raise _refused(["agency: there is none in the file"])
+        raise _refused([_("agency: there is none in the file")])
     if unknown := sorted(set(told) - set(AGENCY_FIELDS)):
-        raise _refused([f"agency: {', '.join(unknown)} is unknown here"])
+        raise _refused([_("agency: %(unknown)s is unknown here") % {"unknown": ", ".join(unknown)}])
     agency = Agency(**told)
     agency.slug, agency.name = slug or agency.slug, name or agency.name
     if agency.slug and Agency.objects.filter(slug=agency.slug).exists():
         raise ConfigurationError(
-            f"There is an agency “{agency.slug}” already; an import makes a new one and changes none.",
-            next_step="give another slug.",
+            _("There is an agency “%(slug)s” already; an import makes a new one and changes none.")
+            % {"slug": agency.slug},
+            next_step=_("give another slug."),
         )
     try:
         agency.full_clean()
@@ -143,10 +145,10 @@ class _Reader:
     def read(self, told: Any) -> None:
         """Make every row, or raise ``ConfigurationError`` with all that is wrong."""
         if not isinstance(told, dict):
-            raise _refused(["sections: these must be named lists of rows"])
+            raise _refused([_("sections: these must be named lists of rows")])
         if unknown := sorted(set(told) - {section.name for section in sections()}):
             # Left aside, a part of the configuration would be missing and nobody would know.
-            raise _refused([f"sections, {name}: unknown here" for name in unknown])
+            raise _refused([_("sections, %(name)s: unknown here") % {"name": name} for name in unknown])
         for section in sections():
             self._section(section, told.get(section.name, []))
         if self.problems:
@@ -154,14 +156,17 @@ class _Reader:
 
     def _section(self, section: Section, told: Any) -> None:
         if not isinstance(told, list):
-            self.problems.append(f"{section.name}: this must be a list of rows")
+            self.problems.append(_("%(name)s: this must be a list of rows") % {"name": section.name})
             return
         for number, values in enumerate(told, start=1):
-            where = f"{section.name}, row {number}"
+            where = _("%(name)s, row %(number)s") % {"name": section.name, "number": number}
             if not isinstance(values, dict):
-                self.problems.append(f"{where}: this must be an object")
+                self.problems.append(_("%(where)s: this must be an object") % {"where": where})
             elif unknown := sorted(set(values) - set(section.columns)):
-                self.problems.append(f"{where}: {', '.join(unknown)} is unknown here")
+                self.problems.append(
+                    _("%(where)s: %(unknown)s is unknown here")
+                    % {"where": where, "unknown": ", ".join(unknown)}
+                )
             else:
                 self._row(section, where, values)
         self.imported.counts[section.name] = len(told)
@@ -180,7 +185,9 @@ class _Reader:
                 setattr(row, name, self._related(column, f"{where}, {name}", value))
             elif isinstance(value, list | dict) and not isinstance(column, models.JSONField):
                 # A text column would keep the list's spelling as its text.
-                self.problems.append(f"{where}, {name}: this must be one value")
+                self.problems.append(
+                    _("%(where)s, %(name)s: this must be one value") % {"where": where, "name": name}
+                )
             else:
                 setattr(row, name, value)
         if self.switched_off and section.switch:
@@ -198,7 +205,9 @@ class _Reader:
             return
         except (TypeError, ValueError, AttributeError) as exc:
             # A list where a text belongs: the models' own checks expect what a form would hand them.
-            self.problems.append(f"{where}: a value is of the wrong kind ({exc})")
+            self.problems.append(
+                _("%(where)s: a value is of the wrong kind (%(exc)s)") % {"where": where, "exc": exc}
+            )
             return
         for name, related in many.items():
             getattr(row, name).set(related)
@@ -215,12 +224,14 @@ class _Reader:
         parts = [key] if len(section.key) == 1 else key
         found = self.rows.get((section.name, _token(parts)))
         if found is None:
-            self.problems.append(f"{where}: {section.name} has no “{key}”")
+            self.problems.append(
+                _("%(where)s: %(name)s has no “%(key)s”") % {"where": where, "name": section.name, "key": key}
+            )
         return found
 
     def _many(self, column: Any, where: str, keys: Any) -> list[Any]:
         if not isinstance(keys, list):
-            self.problems.append(f"{where}: this must be a list")
+            self.problems.append(_("%(where)s: this must be a list") % {"where": where})
             return []
         return [row for key in keys if (row := self._related(column, where, key)) is not None]
 

@@ -1,5 +1,7 @@
 """This room's own configuration: geography, shifts, crime types, units, base maps."""
 
+from django.utils.translation import gettext as _
+
 from agencies.configuration.secrets import holds_placeholder, without_secrets
 from agencies.configuration.sections import Section, register
 from agencies.models import BaseMap, Beat, CrimeType, District, DistrictPriority, Shift, Unit
@@ -8,7 +10,9 @@ from agencies.models import BaseMap, Beat, CrimeType, District, DistrictPriority
 def _base_map_by_hand(row: BaseMap) -> list[str]:
     if not holds_placeholder(row.url_template):
         return []
-    return [f"Base map “{row.name}”: enter the tile provider's key again, in its address."]
+    return [
+        _("Base map “%(name)s”: enter the tile provider's key again, in its address.") % {"name": row.name}
+    ]
 
 
 def register_own() -> None:

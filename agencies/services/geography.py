@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import shapely
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from agencies.engine.area_sets import (
     AreaSet,
@@ -64,8 +65,16 @@ class GeographyReport:
     problems: tuple[Problem, ...] = field(default=())
 
     def __str__(self) -> str:
-        text = f"{self.inserted} added, {self.updated} changed, {self.unchanged} as before"
-        return text + (f"; {len(self.not_in_file)} not in the file kept" if self.not_in_file else "")
+        text = _("%(inserted)s added, %(updated)s changed, %(unchanged)s as before") % {
+            "inserted": self.inserted,
+            "updated": self.updated,
+            "unchanged": self.unchanged,
+        }
+        return text + (
+            _("; %(count)s not in the file kept") % {"count": len(self.not_in_file)}
+            if self.not_in_file
+            else ""
+        )
 
 
 def geography_draft(
@@ -116,7 +125,9 @@ def _districts_of(
     districts = list(District.objects.filter(agency=agency).order_by("code"))
     if not districts:
         return {}, [
-            Problem("The agency has no districts, and a beat lies in one. Upload the districts first.", True)
+            Problem(
+                _("The agency has no districts, and a beat lies in one. Upload the districts first."), True
+            )
         ]
     outlines = [polygon_from_geojson(district.geometry) for district in districts]
     places = largest_overlap([area.shape for area in found.areas], outlines)
@@ -128,24 +139,47 @@ def _districts_of(
         there = districts[place] if place >= 0 else None
         named = by_code.get(matches.get(area.district_code, ""))
         if by_name and named is None:
-            what = f"names district “{area.district_code}”" if area.district_code else "names no district"
+            what = (
+                _(
+                    "Beat %(beat)s names district “%(district)s”; the agency has %(known)s. Upload that district first."
+                )
+                if area.district_code
+                else _(
+                    "Beat %(beat)s names no district; the agency has %(known)s. Upload that district first."
+                )
+            )
             problems.append(
                 Problem(
-                    f"Beat {area.code} {what}; the agency has {_codes(list(by_code))}. Upload that district first.",
+                    what
+                    % {"beat": area.code, "district": area.district_code, "known": _codes(list(by_code))},
                     True,
                 )
             )
         elif not by_name and there is None:
             problems.append(
                 Problem(
-                    f"Beat {area.code} lies in no district. Mend the districts, or name the district's property.",
+                    _(
+                        "Beat %(code)s lies in no district. Mend the districts, or name the district's property."
+                    )
+                    % {"code": area.code},
                     True,
                 )
             )
         elif by_name and there is not named:
-            where = f"in district {there.code}" if there else "outside every district"
+            where = (
+                _("Beat %(beat)s names district %(district)s but lies mostly in district %(there)s.")
+                if there
+                else _("Beat %(beat)s names district %(district)s but lies mostly outside every district.")
+            )
             problems.append(
-                Problem(f"Beat {area.code} names district {area.district_code} but lies mostly {where}.")
+                Problem(
+                    where
+                    % {
+                        "beat": area.code,
+                        "district": area.district_code,
+                        "there": there.code if there else "",
+                    }
+                )
             )
         if (district := named if by_name else there) is not None:
             chosen[area.code] = district
@@ -153,7 +187,9 @@ def _districts_of(
 
 
 def _codes(codes: Sequence[str]) -> str:
-    return ", ".join(codes[:12]) + (f" … ({len(codes)} in all)" if len(codes) > 12 else "")
+    return ", ".join(codes[:12]) + (
+        _(" … (%(count)s in all)") % {"count": len(codes)} if len(codes) > 12 else ""
+    )
 
 
 def _distance(agency: Agency, areas: Sequence[CodedArea]) -> list[Problem]:
@@ -166,7 +202,9 @@ def _distance(agency: Agency, areas: Sequence[CodedArea]) -> list[Problem]:
     if not np.isfinite(gap_m) or gap_m > _FAR_AWAY_M:
         return [
             Problem(
-                "The file's areas lie far from what the agency has. Another city, or longitude and latitude swapped?"
+                _(
+                    "The file's areas lie far from what the agency has. Another city, or longitude and latitude swapped?"
+                )
             )
         ]
     return []
@@ -214,11 +252,15 @@ def geography_commit(*, draft: GeographyDraft, actor: User | None = None) -> Geo
 
 
 def _refused(problems: Sequence[Problem]) -> MissionsError:
-    blocking = [problem.message for problem in problems if problem.blocks] or ["The file holds no areas."]
-    more = f" … and {len(blocking) - _SHOWN_PROBLEMS} more." if len(blocking) > _SHOWN_PROBLEMS else ""
+    blocking = [problem.message for problem in problems if problem.blocks] or [_("The file holds no areas.")]
+    more = (
+        _(" … and %(count)s more.") % {"count": len(blocking) - _SHOWN_PROBLEMS}
+        if len(blocking) > _SHOWN_PROBLEMS
+        else ""
+    )
     return MissionsError(
-        " ".join(blocking[:_SHOWN_PROBLEMS]) + more + " Nothing was changed.",
-        next_step="mend these and upload the file again.",
+        " ".join(blocking[:_SHOWN_PROBLEMS]) + more + _(" Nothing was changed."),
+        next_step=_("mend these and upload the file again."),
     )
 
 
@@ -227,7 +269,7 @@ def _file(path: Path, *, layer: str, crs: str) -> AreaFile:
         return areas_from_file(Path(path), layer=layer, crs=crs)
     except GeometryProblem as exc:
         raise MissionsError(
-            f"{Path(path).name}: {exc}", next_step="mend the file and try again; nothing was changed."
+            f"{Path(path).name}: {exc}", next_step=_("mend the file and try again; nothing was changed.")
         ) from exc
 
 
@@ -297,7 +339,12 @@ def boundary_set(
     file = _file(path, layer=layer, crs=crs)
     faulty = [area for area in file.areas if area.fault and not (repair and area.repaired)]
     if faulty:
-        raise _refused([Problem(f"Row {area.row} {area.fault}.", True) for area in faulty])
+        raise _refused(
+            [
+                Problem(_("Row %(row)s %(fault)s.") % {"row": area.row, "fault": area.fault}, True)
+                for area in faulty
+            ]
+        )
     shapes = [shape for area in file.areas if (shape := area.repaired or area.shape) is not None]
     return _boundary_save(agency, shapes, actor=actor, source=path.name)
 
@@ -308,9 +355,9 @@ def boundary_derive(*, agency: Agency, actor: User | None = None) -> Agency:
         values = list(model._default_manager.filter(agency=agency).values_list("geometry", flat=True))
         if values:
             shapes = [polygon_from_geojson(value) for value in values]
-            return _boundary_save(agency, shapes, actor=actor, source=str(model._meta.verbose_name_plural))
+            return _boundary_save(agency, shapes, actor=actor, source=f"{model._meta.model_name}s")
     raise MissionsError(
-        "The agency has neither beats nor districts.", next_step="upload or draw beats first."
+        _("The agency has neither beats nor districts."), next_step=_("upload or draw beats first.")
     )
 
 

@@ -8,6 +8,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
 from agencies.admin_clock import local
@@ -19,20 +21,28 @@ from ingestion.services.tokens import MAX_DAYS
 class AgencyKeyForm(AgencyScopedForm):
     """What a new key may do, and for how long."""
 
-    name = forms.CharField(max_length=60, help_text="Which machine will use it, e.g. “Terminals in cars”.")
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        max_length=60,
+        help_text=gettext_lazy("Which machine will use it, e.g. “Terminals in cars”."),
+    )
     scope = forms.ChoiceField(
+        label=gettext_lazy("Scope"),
         choices=[
-            ("read", "Read: shifts, forecasts, plans, missions, rosters, visits"),
-            ("patrols", "Patrols: read, and change what a supervisor may change in all districts"),
+            ("read", gettext_lazy("Read: shifts, forecasts, plans, missions, rosters, visits")),
+            (
+                "patrols",
+                gettext_lazy("Patrols: read, and change what a supervisor may change in all districts"),
+            ),
         ],
-        help_text="Two machines need two keys: each can be revoked alone.",
+        help_text=gettext_lazy("Two machines need two keys: each can be revoked alone."),
     )
     days = forms.IntegerField(
-        label="Days valid",
+        label=gettext_lazy("Days valid"),
         min_value=1,
         max_value=MAX_DAYS,
         initial=365,
-        help_text="After them it is refused.",
+        help_text=gettext_lazy("After them it is refused."),
     )
 
     class Meta:
@@ -78,7 +88,7 @@ class AgencyKeyAdmin(AgencyScopedAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.model._meta,
-            "title": "The new key",
+            "title": _("The new key"),
             "key": obj,
             "secret": request._new_secret,  # type: ignore[attr-defined]
         }
@@ -89,10 +99,10 @@ class AgencyKeyAdmin(AgencyScopedAdmin):
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         agency_key_revoke(key=obj, actor=request.user)  # type: ignore[arg-type]  # signed in
 
-    @admin.display(description="made", ordering="created")
+    @admin.display(description=gettext_lazy("made"), ordering="created")
     def made(self, key: AgencyKey) -> str:
         return local(key.created, key.agency) if key.agency else ""
 
-    @admin.display(description="valid until", ordering="expiry")
+    @admin.display(description=gettext_lazy("valid until"), ordering="expiry")
     def valid_until(self, key: AgencyKey) -> str:
         return local(key.expiry, key.agency) if key.expiry and key.agency else "–"

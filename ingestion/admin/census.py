@@ -5,6 +5,8 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
@@ -18,24 +20,32 @@ class CensusUploadForm(AgencyScopedForm):
     """Census areas from a file. It is read when the form is checked, so that its faults stand beside the field."""
 
     file = forms.FileField(
-        help_text="GeoJSON, GeoPackage, KML or a zipped Shapefile of areas. Allowed are population, households, housing units, "
-        "vacancy and age. A file with other figures (race, education, tenure, income …) is refused, with the columns named.",
+        label=gettext_lazy("File"),
+        help_text=gettext_lazy(
+            "GeoJSON, GeoPackage, KML or a zipped Shapefile of areas. Allowed are population, households, housing units, "
+            "vacancy and age. A file with other figures (race, education, tenure, income …) is refused, with the columns named."
+        ),
     )
     columns = forms.MultipleChoiceField(
         required=False,
-        label="read these alone",
+        label=gettext_lazy("read these alone"),
         choices=[(name, name.replace("_", " ")) for name in FIGURES],
         widget=forms.CheckboxSelectMultiple,
-        help_text="Choose population to take that alone from a file that holds refused columns: they are never read then.",
+        help_text=gettext_lazy(
+            "Choose population to take that alone from a file that holds refused columns: they are never read then."
+        ),
     )
     crs = forms.IntegerField(
         required=False,
         min_value=1,
-        label="coordinate system (EPSG)",
-        help_text="Only where the file does not say, such as a Shapefile without its .prj.",
+        label=gettext_lazy("coordinate system (EPSG)"),
+        help_text=gettext_lazy("Only where the file does not say, such as a Shapefile without its .prj."),
     )
     source = forms.CharField(
-        required=False, max_length=180, help_text="The survey and its year. Empty: the file's name."
+        label=gettext_lazy("Source"),
+        required=False,
+        max_length=180,
+        help_text=gettext_lazy("The survey and its year. Empty: the file's name."),
     )
 
     class Meta:
@@ -89,5 +99,6 @@ class CensusAreaAdmin(AuditedAdminMixin, AgencyScopedAdmin):
         obj.pk = rows[0].pk
         messages.info(
             request,
-            f"{len(rows):,} areas with {', '.join(form.draft.figures)} were stored. Train again to use them.",
+            _("%(count)s areas with %(figures)s were stored. Train again to use them.")
+            % {"count": f"{len(rows):,}", "figures": ", ".join(form.draft.figures)},
         )

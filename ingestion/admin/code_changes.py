@@ -1,6 +1,7 @@
 """What another meaning of a code would do: to rows that wait, and to rows that are stored."""
 
 from django.db.models import Count
+from django.utils.translation import gettext as _
 
 from agencies import previews
 from agencies.dashboards import Cell, Panel
@@ -12,10 +13,14 @@ from ingestion.selectors import unmapped_codes
 def meaning(code: OffenceCode | None) -> str:
     """What rows with the code become, in words."""
     if code is None:
-        return "kept aside as unmapped"
+        return _("kept aside as unmapped")
     if code.is_ignored:
-        return "counted as refused, not stored"
-    return f"stored as {code.crime_type}" if code.crime_type else "kept aside as unmapped"
+        return _("counted as refused, not stored")
+    return (
+        _("stored as %(crime_type)s") % {"crime_type": code.crime_type}
+        if code.crime_type
+        else _("kept aside as unmapped")
+    )
 
 
 def code_panels(agency: Agency, before: OffenceCode | None, after: OffenceCode) -> list[Panel]:
@@ -28,24 +33,33 @@ def code_panels(agency: Agency, before: OffenceCode | None, after: OffenceCode) 
         .annotate(n=Count("pk"))
     )
     rows = [
-        [Cell("Rows of coming imports"), Cell("", number=True), Cell(meaning(before)), Cell(meaning(after))],
         [
-            Cell("Rows that wait for a mapping"),
+            Cell(_("Rows of coming imports")),
+            Cell("", number=True),
+            Cell(meaning(before)),
+            Cell(meaning(after)),
+        ],
+        [
+            Cell(_("Rows that wait for a mapping")),
             Cell(f"{waiting:,}", number=True),
-            Cell("kept aside"),
-            Cell(f"{meaning(after)}, once they are read again" if waiting else "–"),
+            Cell(_("kept aside")),
+            Cell(
+                _("%(meaning)s, once they are read again") % {"meaning": meaning(after)} if waiting else "–"
+            ),
         ],
     ]
     for name, number in stored:
         rows.append(
             [
-                Cell(f"Stored incidents: {name or 'no type'}"),
+                Cell(_("Stored incidents: %(name)s") % {"name": name or "no type"}),
                 Cell(f"{number:,}", number=True),
-                Cell(f"stored as {name}"),
-                Cell("stay as they are until their rows come again"),
+                Cell(_("stored as %(name)s") % {"name": name}),
+                Cell(_("stay as they are until their rows come again")),
             ]
         )
-    return [Panel("Rows with this code", ("Rows", "Number", "Now", "With this form"), rows, "")]
+    return [
+        Panel(_("Rows with this code"), (_("Rows"), _("Number"), _("Now"), _("With this form")), rows, "")
+    ]
 
 
 previews.register(OffenceCode, code_panels, order=20)

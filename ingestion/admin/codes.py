@@ -7,6 +7,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin
@@ -48,7 +50,10 @@ class OffenceCodeAdmin(PreviewFormMixin, AuditedAdminMixin, AgencyScopedAdmin):
                 ),
             )
 
-    @admin.action(description="Ignore: count rows with these codes, never store them", permissions=["change"])
+    @admin.action(
+        description=gettext_lazy("Ignore: count rows with these codes, never store them"),
+        permissions=["change"],
+    )
     def ignore(self, request: HttpRequest, queryset: QuerySet[OffenceCode]) -> None:
         number = 0
         for code in queryset.filter(is_ignored=False):
@@ -57,10 +62,13 @@ class OffenceCodeAdmin(PreviewFormMixin, AuditedAdminMixin, AgencyScopedAdmin):
             code.save()
             self.audit(request, code, "changed", {"changed": {"is_ignored": [False, True]}})
             number += 1
-        messages.success(request, f"{number} codes are ignored from the next import on.")
+        messages.success(
+            request, _("%(number)s codes are ignored from the next import on.") % {"number": number}
+        )
 
     @admin.action(
-        description="Read again rows that wait for a mapping, in these codes' feeds", permissions=["change"]
+        description=gettext_lazy("Read again rows that wait for a mapping, in these codes' feeds"),
+        permissions=["change"],
     )
     def replay_unmapped(self, request: HttpRequest, queryset: QuerySet[OffenceCode]) -> None:
         feeds = {code.feed for code in queryset.select_related("feed")}

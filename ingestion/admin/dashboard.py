@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db.models import Max
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies import dashboards
 from agencies.admin_clock import local
@@ -29,13 +30,21 @@ def feed_panels(agency: Agency) -> list[Panel]:
     )
     return [
         Panel(
-            "Feeds",
-            ("Feed", "Health", "Last success", "Newest row", "Stored", "Kept aside", "Refused, last run"),
+            _("Feeds"),
+            (
+                _("Feed"),
+                _("Health"),
+                _("Last success"),
+                _("Newest row"),
+                _("Stored"),
+                _("Kept aside"),
+                _("Refused, last run"),
+            ),
             [_feed_row(agency, row, good.get(row.feed.pk)) for row in health],
-            "No feed yet: add one, and show it a file.",
+            _("No feed yet: add one, and show it a file."),
             reverse("admin:ingestion_feed_changelist"),
         ),
-        Panel("Imports", COLUMNS, [run_row(agency, ImportRun, "Import")], "No import yet.", ""),
+        Panel(_("Imports"), COLUMNS, [run_row(agency, ImportRun, _("Import"))], _("No import yet."), ""),
     ]
 
 

@@ -7,6 +7,8 @@ from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin
@@ -34,23 +36,23 @@ class DropFolderAdmin(AuditedAdminMixin, AgencyScopedAdmin):
         waiting = Count("files", filter=Q(files__state=DropFile.State.SEEN))
         return super().get_queryset(request).annotate(n_waiting=waiting)
 
-    @admin.display(description="address")
+    @admin.display(description=gettext_lazy("address"))
     def address(self, folder: DropFolder) -> str:
         return str(folder_address(folder))
 
-    @admin.display(description="waiting")
+    @admin.display(description=gettext_lazy("waiting"))
     def waiting(self, folder: DropFolder) -> str:
         return f"{getattr(folder, 'n_waiting', 0):,}"
 
-    @admin.display(description="state")
+    @admin.display(description=gettext_lazy("state"))
     def state(self, folder: DropFolder) -> str:
         if not folder.is_active:
-            return "Inactive: nobody looks into it."
+            return _("Inactive: nobody looks into it.")
         if folder.looked_at is None:
-            return "Nobody has looked yet. The scheduler does each minute; so does manage.py drop_scan."
-        return folder.message or "All is well."
+            return _("Nobody has looked yet. The scheduler does each minute; so does manage.py drop_scan.")
+        return folder.message or _("All is well.")
 
-    @admin.display(description="last files")
+    @admin.display(description=gettext_lazy("last files"))
     def last_files(self, folder: DropFolder) -> str:
         files = folder.files.select_related("run")[:SHOWN_FILES]
         rows = [
@@ -58,9 +60,9 @@ class DropFolderAdmin(AuditedAdminMixin, AgencyScopedAdmin):
             for file in files
         ]
         if not rows:
-            return "None yet."
+            return _("None yet.")
         lines = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", rows)
-        heads = [(head,) for head in ("File", "State", "Where, or why not", "Import")]
+        heads = [(head,) for head in (_("File"), _("State"), _("Where, or why not"), _("Import"))]
         return format_html("<table><tr>{}</tr>{}</table>", format_html_join("", "<th>{}</th>", heads), lines)
 
     def _run_link(self, file: DropFile) -> str:

@@ -10,6 +10,8 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
 from ingestion.models import ApiToken, Feed
@@ -19,20 +21,27 @@ from ingestion.services.tokens import MAX_DAYS, token_create, token_revoke
 class TokenForm(forms.Form):
     """What a new key may do, and for how long."""
 
-    name = forms.CharField(max_length=60, help_text="Which machine will use it, e.g. “CAD export server”.")
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        max_length=60,
+        help_text=gettext_lazy("Which machine will use it, e.g. “CAD export server”."),
+    )
     scope = forms.ChoiceField(
+        label=gettext_lazy("Scope"),
         choices=[
-            ("push", "Push: send rows to this feed, upload HunchLab files"),
-            ("read", "Read: fetch missions and their effectiveness"),
+            ("push", gettext_lazy("Push: send rows to this feed, upload HunchLab files")),
+            ("read", gettext_lazy("Read: fetch missions and their effectiveness")),
         ],
-        help_text="A key does one of the two. Two machines need two keys: each can be revoked alone.",
+        help_text=gettext_lazy(
+            "A key does one of the two. Two machines need two keys: each can be revoked alone."
+        ),
     )
     days = forms.IntegerField(
-        label="Days valid",
+        label=gettext_lazy("Days valid"),
         min_value=1,
         max_value=MAX_DAYS,
         initial=365,
-        help_text="After them it is refused.",
+        help_text=gettext_lazy("After them it is refused."),
     )
 
 
@@ -57,14 +66,14 @@ class TokensMixin:
         if request.method == "POST" and "revoke" in request.POST:
             if token_revoke(feed=feed, token_key=request.POST["revoke"], actor=request.user):  # type: ignore[arg-type]
                 messages.success(
-                    request, "Revoked. Whoever still uses it is refused, in two seconds at the latest."
+                    request, _("Revoked. Whoever still uses it is refused, in two seconds at the latest.")
                 )
             return redirect("admin:ingestion_feed_tokens", feed.pk)
         if request.method == "POST":
             form = TokenForm(request.POST)
             if form.is_valid():
                 # Shown in this answer and kept nowhere: a session or a message would store it.
-                _, secret = token_create(feed=feed, made_by=request.user, **form.cleaned_data)  # type: ignore[arg-type]
+                __, secret = token_create(feed=feed, made_by=request.user, **form.cleaned_data)  # type: ignore[arg-type]
                 form = TokenForm()
         now = timezone.now()
         tokens = ApiToken.objects.filter(feed=feed).select_related("user").order_by("-created")
@@ -72,7 +81,7 @@ class TokensMixin:
             **self.admin_site.each_context(request),
             "opts": Feed._meta,
             "feed": feed,
-            "title": f"{feed}: keys for machines",
+            "title": _("%(feed)s: keys for machines") % {"feed": feed},
             "form": form,
             "secret": secret,
             "rows": [(token, token.expiry is not None and token.expiry <= now) for token in tokens],

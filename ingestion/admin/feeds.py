@@ -11,6 +11,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin
@@ -32,6 +34,7 @@ from ingestion.models import FACT_KINDS, Feed, RecordKind
 from ingestion.selectors import FeedHealth, feeds_with_health
 from ingestion.services import feed_is_whole_file
 from ingestion.sources import is_pull
+from ingestion.words import said
 
 Cache = dict[int, dict[int, FeedHealth]]
 SHARED = ("health", "last_run", "stored", "waiting")
@@ -113,14 +116,21 @@ class FeedAdmin(PullMixin, TokensMixin, WizardMixin, AuditedAdminMixin, AgencySc
         if "_addanother" in request.POST or "_popup" in request.POST:
             return super().response_add(request, obj, post_url_continue)
         if is_pull(obj.kind):
-            self.message_user(request, f"Feed “{obj}” is there. Now say where its rows are fetched.")
+            self.message_user(
+                request, _("Feed “%(obj)s” is there. Now say where its rows are fetched.") % {"obj": obj}
+            )
             return redirect("admin:ingestion_feed_change", obj.pk)
         if obj.kind == "push":
             self.message_user(
-                request, f"Feed “{obj}” is there. Now make a key for the machine that sends its rows."
+                request,
+                _("Feed “%(obj)s” is there. Now make a key for the machine that sends its rows.")
+                % {"obj": obj},
             )
             return redirect("admin:ingestion_feed_tokens", obj.pk)
-        self.message_user(request, f"Feed “{obj}” is there. Now show it a file: its columns are mapped next.")
+        self.message_user(
+            request,
+            _("Feed “%(obj)s” is there. Now show it a file: its columns are mapped next.") % {"obj": obj},
+        )
         return redirect("admin:ingestion_feed_upload", obj.pk)
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
@@ -129,22 +139,22 @@ class FeedAdmin(PullMixin, TokensMixin, WizardMixin, AuditedAdminMixin, AgencySc
         bound = {name: _bound(getattr(self, name), cache) for name in SHARED}
         return [bound.get(name, name) for name in super().get_list_display(request)]
 
-    @admin.display(description="health")
+    @admin.display(description=gettext_lazy("health"))
     def health(self, feed: Feed, cache: Cache | None = None) -> str:
         row = _row_of(feed, cache)
         return format_html('<span class="feed-health feed-health--{}">{}</span>', row.tone, row.words)
 
-    @admin.display(description="last run")
+    @admin.display(description=gettext_lazy("last run"))
     def last_run(self, feed: Feed, cache: Cache | None = None) -> str:
         """When, and what became of its rows: in one cell, for the list must fit a screen."""
         if (run := _row_of(feed, cache).last_run) is None:
-            return "never"
+            return _("never")
         words = {
-            "received": "in",
-            "inserted": "new",
-            "updated": "changed",
-            "quarantined": "aside",
-            "refused": "refused",
+            "received": _("in"),
+            "inserted": _("new"),
+            "updated": _("changed"),
+            "quarantined": _("aside"),
+            "refused": _("refused"),
         }
         told = [f"{run.counts[name]:,} {word}" for name, word in words.items() if run.counts.get(name)]
         url = reverse("admin:ingestion_importrun_change", args=[run.pk])
@@ -155,11 +165,11 @@ class FeedAdmin(PullMixin, TokensMixin, WizardMixin, AuditedAdminMixin, AgencySc
             ", ".join(told),
         )
 
-    @admin.display(description="stored")
+    @admin.display(description=gettext_lazy("stored"))
     def stored(self, feed: Feed, cache: Cache | None = None) -> str:
         return f"{_row_of(feed, cache).stored:,}"
 
-    @admin.display(description="kept aside")
+    @admin.display(description=gettext_lazy("kept aside"))
     def waiting(self, feed: Feed, cache: Cache | None = None) -> str:
         if not (number := _row_of(feed, cache).waiting):
             return "0"
@@ -171,44 +181,52 @@ class FeedAdmin(PullMixin, TokensMixin, WizardMixin, AuditedAdminMixin, AgencySc
         """Where to go from here: the next file or sample, the keys, the quality of what came."""
         url = reverse("admin:ingestion_feed_upload", args=[feed.pk])
         if is_pull(feed.kind) and feed_is_whole_file(feed.kind):
-            url, words = reverse("admin:ingestion_feed_change", args=[feed.pk]), "Address"
+            url, words = reverse("admin:ingestion_feed_change", args=[feed.pk]), _("Address")
         elif is_pull(feed.kind):
-            words = "Go on with the sample" if feed.draft else "Fetch a sample"
+            words = _("Go on with the sample") if feed.draft else _("Fetch a sample")
         else:
-            words = "Go on with the upload" if feed.draft else "Upload a file"
-        links = [(url, words), (reverse("admin:ingestion_feed_tokens", args=[feed.pk]), "Keys")]
+            words = _("Go on with the upload") if feed.draft else _("Upload a file")
+        links = [(url, words), (reverse("admin:ingestion_feed_tokens", args=[feed.pk]), _("Keys"))]
         if feed.record_kind in FACT_KINDS:
             quality = reverse("ingestion:quality", args=[feed.agency.slug, feed.slug])
-            links.append((quality, "Data quality"))
+            links.append((quality, _("Data quality")))
         return format_html_join("", '<a class="feed-door" href="{}">{}</a>', links)
 
-    @admin.display(description="how it is read")
+    @admin.display(description=gettext_lazy("how it is read"))
     def how_it_is_read(self, feed: Feed) -> str:
         """The mapping in words: which column is which field, formats, zone."""
         if feed.record_kind == RecordKind.POSITIONS:
             names = ", ".join(PositionMapping.from_json(feed.mapping or {}).columns.values())
-            return f"Machines send {names}; nothing else of a row is read."
+            return _("Machines send %(names)s; nothing else of a row is read.") % {"names": names}
         if feed_is_whole_file(feed.kind):
-            return "As a whole: files of this kind say themselves what they hold, and nothing is mapped."
+            return _("As a whole: files of this kind say themselves what they hold, and nothing is mapped.")
         if not feed.mapping:
             if is_pull(feed.kind):
-                return "Not mapped yet: fetch a sample."
-            return (
+                return _("Not mapped yet: fetch a sample.")
+            return _(
                 "Not mapped yet: upload a file. Rows that machines push are read under the documented names."
             )
         try:
             mapping = FeedMapping.from_json(feed.mapping)
         except MappingError as exc:
-            return f"The stored mapping cannot be used: {exc}"
-        rows = [(FIELDS[name].label, column) for name, column in mapping.columns.items() if name in FIELDS]
-        rows += [(FIELDS[name].label, f"always “{value}”") for name, value in mapping.constants.items()]
+            return _("The stored mapping cannot be used: %(exc)s") % {"exc": exc}
+        rows = [
+            (said(FIELDS[name].label), column) for name, column in mapping.columns.items() if name in FIELDS
+        ]
         rows += [
-            ("Dates look like", mapping.date_format),
-            ("Time zone", mapping.time_zone or f"the agency's ({feed.agency.time_zone})"),
+            (said(FIELDS[name].label), _("always “%(value)s”") % {"value": value})
+            for name, value in mapping.constants.items()
+        ]
+        rows += [
+            (_("Dates look like"), mapping.date_format),
+            (
+                _("Time zone"),
+                mapping.time_zone or _("the agency's (%(time_zone)s)") % {"time_zone": feed.agency.time_zone},
+            ),
         ]
         if mapping.is_projected:
-            rows.append(("Coordinate system", f"EPSG:{mapping.crs}"))
+            rows.append((_("Coordinate system"), f"EPSG:{mapping.crs}"))
         if mapping.ignored_codes:
-            rows.append(("Ignored codes", ", ".join(mapping.ignored_codes)))
+            rows.append((_("Ignored codes"), ", ".join(mapping.ignored_codes)))
         lines = format_html_join("", "<tr><th>{}</th><td>{}</td></tr>", rows)
         return format_html('<table class="wizard-table">{}</table>', lines)

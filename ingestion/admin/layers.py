@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin
@@ -24,6 +25,6 @@ class ContextLayerAdmin(AuditedAdminMixin, AgencyScopedAdmin):
         # The slug names the feature in trained models: it follows the name only until the first save.
         return {} if obj is not None else self.prepopulated_fields
 
-    @admin.display(description="places")
+    @admin.display(description=_("places"))
     def places(self, layer: ContextLayer) -> str:
         return f"{layer.feature_count:,}"

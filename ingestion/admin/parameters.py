@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django import forms
+from django.utils.translation import gettext as _
 
 from ingestion import services
 from ingestion.admin.position_columns import position_fields, position_mapping_read
@@ -40,7 +41,7 @@ def parameter_names(kind: str) -> list[str]:
 def _field(info: ParameterInfo, stored: bool) -> forms.Field:
     common: dict[str, Any] = {"label": info.label, "required": info.required, "help_text": info.help}
     if info.secret:
-        words = "A value is stored; leave this empty to keep it." if stored else "Nothing is stored."
+        words = _("A value is stored; leave this empty to keep it.") if stored else _("Nothing is stored.")
         common |= {"required": info.required and not stored, "help_text": f"{info.help} {words}".strip()}
         secret = forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"})
         return forms.CharField(widget=secret, strip=True, max_length=4_000, **common)
@@ -119,9 +120,9 @@ def feed_form(feed: Feed | None) -> type[FeedForm]:
     }
     if known:
         declared[FORGET] = forms.BooleanField(
-            label="Forget the stored keys and passwords",
+            label=_("Forget the stored keys and passwords"),
             required=False,
-            help_text="Deletes those that are not entered anew.",
+            help_text=_("Deletes those that are not entered anew."),
         )
     elif FORGET in parameter_names(feed.kind):
         declared[FORGET] = forms.BooleanField(required=False, widget=forms.HiddenInput)

@@ -3,10 +3,12 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
 
 from ingestion.engine.position_mapping import LABELS, PositionMapping
 from ingestion.engine.positions import COLUMNS
 from ingestion.models import Feed, RecordKind
+from ingestion.words import said
 
 PREFIX = "position_"
 NAMES = tuple(PREFIX + name for name in (*COLUMNS, "date_format", "time_zone"))
@@ -26,22 +28,22 @@ def position_fields(feed: Feed) -> dict[str, forms.Field]:
         PREFIX + name: forms.CharField(
             required=False,
             initial="" if mapping.columns[name] == name else mapping.columns[name],
-            label=f"Name of {LABELS[name]}",
-            help_text=f"The key or column in what the machine sends. Empty: {name}.",
+            label=_("Name of %(what)s") % {"what": said(LABELS[name])},
+            help_text=_("The key or column in what the machine sends. Empty: %(name)s.") % {"name": name},
         )
         for name in COLUMNS
     }
     fields[PREFIX + "date_format"] = forms.CharField(
         required=False,
         initial=mapping.date_format,
-        label="Times look like",
-        help_text="iso (also understood besides), epoch (seconds), epoch_ms, or e.g. %m/%d/%Y %H:%M:%S.",
+        label=_("Times look like"),
+        help_text=_("iso (also understood besides), epoch (seconds), epoch_ms, or e.g. %m/%d/%Y %H:%M:%S."),
     )
     fields[PREFIX + "time_zone"] = forms.CharField(
         required=False,
         initial=mapping.time_zone,
-        label="Time zone of the sender",
-        help_text="Empty: the agency's. Times with an offset of their own keep it.",
+        label=_("Time zone of the sender"),
+        help_text=_("Empty: the agency's. Times with an offset of their own keep it."),
     )
     return fields
 

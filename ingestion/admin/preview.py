@@ -12,11 +12,12 @@ from agencies.models import CrimeType
 from ingestion.engine.places import OK, PLACE_CODES, parse_places
 from ingestion.engine.privacy import Violation
 from ingestion.engine.records import NormalisedChunk
-from ingestion.engine.rejections import REJECTION_CODES, excerpt
+from ingestion.engine.rejections import excerpt
 from ingestion.forms import ColumnsForm
 from ingestion.models import Feed
 from ingestion.services import drafts
 from ingestion.services.context import normalise_context
+from ingestion.words import rejection_message, rejection_words
 
 SAMPLE_VALUES = 3
 PLACES = 200
@@ -74,7 +75,7 @@ def place_features(feed: Feed) -> list[dict[str, Any]]:
             {
                 "type": "Feature",
                 "geometry": {"type": "Point", "coordinates": [float(drawn.lon[row]), float(drawn.lat[row])]},
-                "properties": {"ok": not code, "why": REJECTION_CODES[code].meaning if code else ""},
+                "properties": {"ok": not code, "why": rejection_words(code).meaning if code else ""},
             }
         )
     return features
@@ -100,7 +101,7 @@ def review_rows(feed: Feed, result: NormalisedChunk) -> dict[str, Any]:
             "row": value.row_number,
             "id": value.external_id,
             "code": value.rejection.code,
-            "message": value.rejection.message,
+            "message": rejection_message(value.rejection),
         }
         for value in result.quarantined
     ]

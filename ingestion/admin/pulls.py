@@ -11,6 +11,8 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from ingestion import services
 from ingestion.models import Feed
@@ -45,17 +47,17 @@ class PullMixin:
         """Queue a pull and show its run."""
         feed = self._feed(request, feed_id)
         if request.method != "POST" or not is_pull(feed.kind):
-            raise Http404("A pull is asked for with a button.")
+            raise Http404(_("A pull is asked for with a button."))
         try:
             run = services.pull_queue(feed=feed, requested_by=request.user)  # type: ignore[arg-type]
         except MissionsError as exc:
             messages.error(request, str(exc))
             return redirect("admin:ingestion_feed_change", feed.pk)
         import_task.delay_on_commit(run.pk)
-        messages.success(request, "The pull has been queued.")
+        messages.success(request, _("The pull has been queued."))
         return redirect("admin:ingestion_importrun_change", run.pk)
 
-    @admin.action(description="Pull now", permissions=["change"])
+    @admin.action(description=gettext_lazy("Pull now"), permissions=["change"])
     def pull_now(self, request: HttpRequest, queryset: QuerySet[Feed]) -> None:
         for feed in queryset:
             try:
@@ -69,17 +71,17 @@ class PullMixin:
                 request, format_html('“{}” is being pulled: <a href="{}">progress</a>.', feed, url)
             )
 
-    @admin.display(description="next run", ordering="next_due_at")
+    @admin.display(description=gettext_lazy("next run"), ordering="next_due_at")
     def next_pull(self, feed: Feed) -> str:
         """When the feed is pulled next, in the agency's own time."""
         if not is_pull(feed.kind):
             return "–"
         if not feed.every_minutes:
-            return "by hand"
+            return _("by hand")
         if not feed.is_active:
-            return "switched off"
+            return _("switched off")
         if not feed.mapping and not services.feed_is_whole_file(feed.kind):
-            return "once it is mapped"
+            return _("once it is mapped")
         if feed.next_due_at is None:
-            return "within a minute"
+            return _("within a minute")
         return f"{localtime(feed.next_due_at, ZoneInfo(feed.agency.time_zone)):%Y-%m-%d %H:%M}"

@@ -9,12 +9,14 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
 from ingestion import services
-from ingestion.engine.rejections import REJECTION_CODES
 from ingestion.models import Feed, QuarantinedRow
 from ingestion.tasks import import_task
+from ingestion.words import rejection_words
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.exports import NO_MODEL, About, csv_response
 
@@ -24,7 +26,7 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("open", "Waiting"), ("resolved", "Settled")]
+        return [("open", _("Waiting")), ("resolved", _("Settled"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() in ("open", "resolved"):
@@ -54,32 +56,35 @@ class QuarantinedRowAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     readonly_fields = fields
     actions = ("download", "replay")
 
-    @admin.display(description="what is wrong")
+    @admin.display(description=gettext_lazy("what is wrong"))
     def meaning(self, row: QuarantinedRow) -> str:
-        return REJECTION_CODES[row.code].meaning
+        return rejection_words(row.code).meaning
 
-    @admin.display(description="what to do")
+    @admin.display(description=gettext_lazy("what to do"))
     def remedy(self, row: QuarantinedRow) -> str:
-        return REJECTION_CODES[row.code].remedy
+        return rejection_words(row.code).remedy
 
-    @admin.display(description="mapped columns")
+    @admin.display(description=gettext_lazy("mapped columns"))
     def mapped_values(self, row: QuarantinedRow) -> str:
         lines = format_html_join("", "<tr><th>{}</th><td>{}</td></tr>", row.values.items())
         return format_html('<table class="wizard-table">{}</table>', lines)
 
-    @admin.action(description="Download as CSV", permissions=["view"])
+    @admin.action(description=gettext_lazy("Download as CSV"), permissions=["view"])
     def download(self, request: HttpRequest, queryset: QuerySet[QuarantinedRow]) -> HttpResponseBase:
         rows = queryset.select_related("feed", "agency").order_by("feed", "run", "row_number")
         names = sorted(queryset.order_by().values_list("agency__name", flat=True).distinct())
         return csv_response(
             "quarantine.csv",
             about=About(
-                what="Rows that could not be imported, with the reason",
-                agency=", ".join(names) or "no agency",
-                asked="The rows selected; mapped columns only",
+                what=_("Rows that could not be imported, with the reason"),
+                agency=", ".join(names) or _("no agency"),
+                asked=_("The rows selected; mapped columns only"),
                 zone="UTC",
                 model=NO_MODEL,
-                more=(f"Downloaded by {request.user}", "Times inside the rows are as the source wrote them"),
+                more=(
+                    _("Downloaded by %(user)s") % {"user": request.user},
+                    _("Times inside the rows are as the source wrote them"),
+                ),
             ),
             columns=[
                 "agency",
@@ -109,7 +114,8 @@ class QuarantinedRowAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
         )
 
     @admin.action(
-        description="Read again all waiting rows of the selected feeds and codes", permissions=["view"]
+        description=gettext_lazy("Read again all waiting rows of the selected feeds and codes"),
+        permissions=["view"],
     )
     def replay(self, request: HttpRequest, queryset: QuerySet[QuarantinedRow]) -> None:
         wanted: dict[int, set[str]] = {}
@@ -133,4 +139,4 @@ class QuarantinedRowAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
                 request, format_html('Reading kept rows of “{}” again: <a href="{}">progress</a>.', feed, url)
             )
         if not wanted:
-            messages.warning(request, "None of the selected rows is waiting.")
+            messages.warning(request, _("None of the selected rows is waiting."))

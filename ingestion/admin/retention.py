@@ -6,6 +6,8 @@ from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
@@ -15,7 +17,9 @@ from missions_project.lib.errors import MissionsError
 
 
 class RetentionPolicyForm(AgencyScopedForm):
-    kind = forms.ChoiceField(help_text="What the rule is about. One row each.")
+    kind = forms.ChoiceField(
+        label=gettext_lazy("Kind"), help_text=gettext_lazy("What the rule is about. One row each.")
+    )
 
     class Meta:
         model = RetentionPolicy
@@ -36,11 +40,16 @@ class RetentionPolicyForm(AgencyScopedForm):
         coarse, gone = cleaned.get("coarsen_after_days"), cleaned.get("delete_after_days")
         if coarse is not None and kind.coarse is None:
             self.add_error(
-                "coarsen_after_days", f"{kind.label} have no place and time that could be made coarse."
+                "coarsen_after_days",
+                _("%(label)s have no place and time that could be made coarse.") % {"label": kind.label},
             )
         for name, days in (("coarsen_after_days", coarse), ("delete_after_days", gone)):
             if days is not None and days < kind.minimum_days:
-                self.add_error(name, f"{kind.label}: at least {kind.minimum_days} days are kept.")
+                self.add_error(
+                    name,
+                    _("%(label)s: at least %(minimum_days)s days are kept.")
+                    % {"label": kind.label, "minimum_days": kind.minimum_days},
+                )
         return cleaned
 
 
@@ -64,11 +73,11 @@ class RetentionPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
         for notice in services.retention_plan(policy=obj).notices:
             messages.warning(request, notice)
 
-    @admin.display(description="kind", ordering="kind")
+    @admin.display(description=gettext_lazy("kind"), ordering="kind")
     def kind_label(self, policy: RetentionPolicy) -> str:
         return {kind.key: kind.label for kind in services.retention_kinds()}.get(policy.kind, policy.kind)
 
-    @admin.display(description="what it would do now")
+    @admin.display(description=gettext_lazy("what it would do now"))
     def what_it_would_do(self, policy: RetentionPolicy) -> str:
         """Counts and warnings, before the night does it."""
         try:
@@ -76,8 +85,10 @@ class RetentionPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
         except MissionsError as exc:
             # A kind that this version of the product no longer knows: the row must still open.
             return str(exc)
-        text = (
-            f"{plan.deleted:,} deleted, {plan.coarsened:,} made coarse, in the coming night. {plan.kind.help}"
-        )
+        text = _("%(deleted)s deleted, %(coarsened)s made coarse, in the coming night. %(help)s") % {
+            "deleted": f"{plan.deleted:,}",
+            "coarsened": f"{plan.coarsened:,}",
+            "help": plan.kind.help,
+        }
         warnings = format_html_join("", '<p class="errornote">{}</p>', ((one,) for one in plan.notices))
         return format_html("<p>{}</p>{}", text, warnings)

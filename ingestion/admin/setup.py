@@ -1,6 +1,7 @@
 """This room's steps of an agency's set-up, for the checklist on the admin's start page."""
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from agencies import checklist
 from agencies.checklist import ChecklistItem
@@ -33,32 +34,36 @@ def ingestion_items(agency: Agency) -> list[ChecklistItem]:
     quarantine = reverse("admin:ingestion_quarantinedrow_changelist")
     return [
         ChecklistItem(
-            "A feed with a mapping",
+            _("A feed with a mapping"),
             bool(mapped),
-            "Says how the agency's files are read.",
+            _("Says how the agency's files are read."),
             _next_feed(agency, feeds),
-            f"{len(mapped)} of {len(feeds)} feeds mapped" if feeds else "",
+            _("%(count)s of %(count_2)s feeds mapped") % {"count": len(mapped), "count_2": len(feeds)}
+            if feeds
+            else "",
         ),
         ChecklistItem(
-            "Incidents",
+            _("Incidents"),
             incidents > 0,
-            "A year of them is the least from which a forecast learns; three are better.",
+            _("A year of them is the least from which a forecast learns; three are better."),
             _list("feed", agency),
-            f"{incidents:,} stored" if incidents else "",
+            _("%(incidents)s stored") % {"incidents": f"{incidents:,}"} if incidents else "",
         ),
         ChecklistItem(
-            "No unmapped codes",
+            _("No unmapped codes"),
             bool(mapped) and not unmapped,
-            "Rows with unmapped codes are kept aside and missing from the forecast.",
+            _("Rows with unmapped codes are kept aside and missing from the forecast."),
             f"{quarantine}?code=unmapped_code&state=open",
-            f"{unmapped:,} rows wait" if unmapped else "",
+            _("%(unmapped)s rows wait") % {"unmapped": f"{unmapped:,}"} if unmapped else "",
         ),
         ChecklistItem(
-            "Context layers",
+            _("Context layers"),
             layers > 0,
-            "Bars, stations, vacant parcels: they explain why a place is risky. The forecast works without.",
+            _(
+                "Bars, stations, vacant parcels: they explain why a place is risky. The forecast works without."
+            ),
             _list("contextlayer", agency),
-            f"{layers} layers" if layers else "",
+            _("%(layers)s layers") % {"layers": layers} if layers else "",
         ),
     ]
 

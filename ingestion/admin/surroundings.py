@@ -4,6 +4,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
@@ -28,21 +30,21 @@ class ScheduledEventAdmin(AgencyClockMixin, AuditedAdminMixin, AgencyScopedAdmin
         # The next import would undo it: what comes from a calendar is changed in the calendar.
         return super().has_change_permission(request, obj) and (obj is None or obj.feed_id is None)
 
-    @admin.display(description="starts", ordering="starts_at")
+    @admin.display(description=gettext_lazy("starts"), ordering="starts_at")
     def starts(self, event: ScheduledEvent) -> str:
         return local(event.starts_at, event.agency)
 
-    @admin.display(description="place")
+    @admin.display(description=gettext_lazy("place"))
     def place(self, event: ScheduledEvent) -> str:
-        return "whole city" if event.lon is None else f"{event.lat:.5f}, {event.lon:.5f}"
+        return _("whole city") if event.lon is None else f"{event.lat:.5f}, {event.lon:.5f}"
 
-    @admin.display(description="from")
+    @admin.display(description=gettext_lazy("from"))
     def origin(self, event: ScheduledEvent) -> str:
         if event.external_id.startswith(FORMER):
-            return f"{event.feed}, before it was changed"
-        return str(event.feed) if event.feed else "typed in"
+            return _("%(feed)s, before it was changed") % {"feed": event.feed}
+        return str(event.feed) if event.feed else _("typed in")
 
-    @admin.display(description="takes place", boolean=True)
+    @admin.display(description=gettext_lazy("takes place"), boolean=True)
     def is_on(self, event: ScheduledEvent) -> bool:
         return event.cancelled_at is None
 
@@ -57,10 +59,10 @@ class WeatherHourAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     list_select_related = ("agency", "feed")
     date_hierarchy = "valid_at"
 
-    @admin.display(description="begins", ordering="valid_at")
+    @admin.display(description=gettext_lazy("begins"), ordering="valid_at")
     def begins(self, hour: WeatherHour) -> str:
         return local(hour.valid_at, hour.agency)
 
-    @admin.display(description="issued", ordering="issued_at")
+    @admin.display(description=gettext_lazy("issued"), ordering="issued_at")
     def issued(self, hour: WeatherHour) -> str:
         return local(hour.issued_at, hour.agency)

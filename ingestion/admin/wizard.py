@@ -13,6 +13,8 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.engine.geometry import geojson_from_polygon
 from agencies.models import CrimeType
@@ -28,7 +30,12 @@ from ingestion.sources import is_pull, source_class
 from ingestion.tasks import import_task
 from missions_project.lib.errors import MissionsError
 
-STEPS = (("upload", "File"), ("columns", "Columns"), ("codes", "Codes"), ("review", "Review"))
+STEPS = (
+    ("upload", gettext_lazy("File")),
+    ("columns", gettext_lazy("Columns")),
+    ("codes", gettext_lazy("Codes")),
+    ("review", gettext_lazy("Review")),
+)
 EXAMPLES = 6
 SHOWN_DECIDED = 400
 
@@ -62,7 +69,7 @@ class WizardMixin:
     def _feed(self, request: HttpRequest, feed_id: int) -> Feed:
         feed = self.get_object(request, str(feed_id))
         if feed is None:
-            raise Http404("No such feed.")
+            raise Http404(_("No such feed."))
         if not self.has_change_permission(request, feed):
             raise PermissionDenied
         found: Feed = feed
@@ -101,7 +108,7 @@ class WizardMixin:
         kind_before = feed.kind
         pulled = is_pull(feed.kind)
         if pulled and services.feed_is_whole_file(feed.kind):
-            messages.info(request, "Nothing is mapped for such a feed: enter its address, save, and pull.")
+            messages.info(request, _("Nothing is mapped for such a feed: enter its address, save, and pull."))
             return redirect("admin:ingestion_feed_change", feed.pk)
         form = (
             FetchForm(request.POST if request.method == "POST" else None)
@@ -124,7 +131,8 @@ class WizardMixin:
                 if feed.kind != kind_before:
                     messages.info(
                         request,
-                        f"The feed's kind was set to that of the file: {source_class(feed.kind).label}.",
+                        _("The feed's kind was set to that of the file: %(label)s.")
+                        % {"label": source_class(feed.kind).label},
                     )
                 return redirect("admin:ingestion_feed_columns", feed.pk)
         return self._page(request, feed, "upload", form=form, pulled=pulled)
@@ -143,7 +151,7 @@ class WizardMixin:
             services.spool_delete(name=spool_name)
             raise
         import_task.delay_on_commit(run.pk)
-        messages.success(request, "The import has been queued.")
+        messages.success(request, _("The import has been queued."))
         return redirect("admin:ingestion_importrun_change", run.pk)
 
     def columns_view(self, request: HttpRequest, feed_id: int) -> HttpResponse:
@@ -226,7 +234,7 @@ class WizardMixin:
             if request.method == "POST":
                 run = services.draft_commit(feed=feed, requested_by=request.user)  # type: ignore[arg-type]
                 import_task.delay_on_commit(run.pk)
-                messages.success(request, "The mapping is saved. The import has been queued.")
+                messages.success(request, _("The mapping is saved. The import has been queued."))
                 return redirect("admin:ingestion_importrun_change", run.pk)
         except (MappingError, ValidationError) as exc:
             messages.error(request, str(exc))
@@ -242,5 +250,5 @@ class WizardMixin:
         feed = self._feed(request, feed_id)
         if request.method == "POST":
             services.draft_discard(feed=feed)
-            messages.info(request, "The upload is deleted; the feed is as it was.")
+            messages.info(request, _("The upload is deleted; the feed is as it was."))
         return redirect("admin:ingestion_feed_changelist")

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, OperationalError
 from django.http import Http404
+from django.utils.translation import gettext as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import MethodNotAllowed, PermissionDenied
@@ -76,10 +77,10 @@ def caller_of(request: Request, agency_slug: str) -> Caller:
         return Caller(access.agency, access.user, access.membership)
     agency: Agency | None = token.feed.agency if token.feed else token.agency
     if agency is None or agency.slug != agency_slug:
-        raise Http404("No such agency.")
+        raise Http404(_("No such agency."))
     if token.scope == PUSH:
         raise PermissionDenied(
-            "This key pushes rows and reads nothing. Next step: use an API key of scope read or patrols."
+            _("This key pushes rows and reads nothing. Next step: use an API key of scope read or patrols.")
         )
     return Caller(agency, token.user, None, token)
 
@@ -114,10 +115,12 @@ class OfAgency(BasePermission):
         if not view.caller.has(view.reads if is_read else view.writes):
             if view.caller.token and not is_read:
                 raise PermissionDenied(
-                    "This key may not change this. Next step: use a key of scope patrols (Admin → API keys)."
+                    _(
+                        "This key may not change this. Next step: use a key of scope patrols (Admin → API keys)."
+                    )
                 )
             raise PermissionDenied(
-                "Your role in this agency does not include this. Next step: ask its administrator."
+                _("Your role in this agency does not include this. Next step: ask its administrator.")
             )
         return True
 
@@ -162,7 +165,7 @@ class AgencyView(APIView):
             raise MethodNotAllowed(request.method or "")
         if any("\x00" in value for value in kwargs.values() if isinstance(value, str)):
             # PostgreSQL refuses to look for such a text at all.
-            raise Http404("There is no such address.")
+            raise Http404(_("There is no such address."))
         super().initial(request, *args, **kwargs)
 
     @property
@@ -204,7 +207,7 @@ class AgencyView(APIView):
         except IntegrityError:
             # Two at the same moment, and the database let one of them win.
             raise Conflict(
-                "Somebody did the same at the same moment. Next step: read it again and look."
+                _("Somebody did the same at the same moment. Next step: read it again and look.")
             ) from None
         except OperationalError as exc:
             logger.warning(

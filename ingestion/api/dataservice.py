@@ -3,6 +3,7 @@
 import uuid
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers, status
 from rest_framework.exceptions import NotFound
@@ -56,15 +57,19 @@ class DataService(APIView):
         feed = feed_of(request)
         if feed.record_kind not in RECORD_KINDS:
             return problem(
-                "wrong_feed", f"Feed “{feed.slug}” takes no event files. Next step: use another token.", 400
+                "wrong_feed",
+                _("Feed “%(slug)s” takes no event files. Next step: use another token.")
+                % {"slug": feed.slug},
+                400,
             )
         if int(request.META.get("CONTENT_LENGTH") or 0) > settings.UPLOAD_MAX_BYTES:
             raise TooLarge(
-                f"The file is larger than {settings.UPLOAD_MAX_BYTES:,} bytes. Next step: split it."
+                _("The file is larger than %(upload_max_bytes)s bytes. Next step: split it.")
+                % {"upload_max_bytes": f"{settings.UPLOAD_MAX_BYTES:,}"}
             )
         file = request.FILES.get("file")
         if file is None:
-            return problem("no_file", "The form has no file. Next step: send it as the part “file”.", 400)
+            return problem("no_file", _("The form has no file. Next step: send it as the part “file”."), 400)
         try:
             run = upload_queue(
                 feed=feed,
@@ -95,7 +100,7 @@ class ImportJob(APIView):
         """202 while it waits or runs, then 200 with the log: counts, and each row kept aside with its reason."""
         run = upload_run(feed_of(request), _uuid(job_id))
         if run is None:
-            raise NotFound("This feed has no such upload.")
+            raise NotFound(_("This feed has no such upload."))
         return Response(_job(run), status=200 if run.is_finished else 202)
 
 
@@ -103,7 +108,7 @@ def _uuid(text: str) -> uuid.UUID:
     try:
         return uuid.UUID(text)
     except ValueError:
-        raise NotFound("This feed has no such upload.") from None
+        raise NotFound(_("This feed has no such upload.")) from None
 
 
 def _job(run: ImportRun) -> dict[str, str]:

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Model
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -39,7 +40,8 @@ class OwnField(serializers.CharField):
         found = rows.filter(agency=self.context["agency"], **{self.by: text}).defer(*self.heavy).first()
         if found is None:
             raise serializers.ValidationError(
-                f"The agency has no {self.model._meta.verbose_name} “{text[:40]}”."
+                _("The agency has no %(verbose_name)s “%(text)s”.")
+                % {"verbose_name": self.model._meta.verbose_name, "text": text[:40]}
             )
         return found
 
@@ -100,12 +102,17 @@ class PeriodQuery(PagedQuery):
         # "from" is a word of the language, and cannot be written as an attribute.
         first = serializers.DateField(
             required=False,
-            help_text=f"First local date on which the shift starts. Without it: {self.days_back} days before today.",
+            help_text=_(
+                "First local date on which the shift starts. Without it: %(days_back)s days before today."
+            )
+            % {"days_back": self.days_back},
         )
         last = serializers.DateField(
             required=False,
-            help_text=f"Last local date. Without it: {self.days_back + self.days_on} days after `from`, which may be at most "
-            f"{LONGEST_DAYS} days earlier.",
+            help_text=_(
+                "Last local date. Without it: %(days_back)s days after `from`, which may be at most %(longest_days)s days earlier."
+            )
+            % {"days_back": self.days_back + self.days_on, "longest_days": LONGEST_DAYS},
         )
         return {"from": first, "to": last, **super().get_fields()}
 
@@ -116,9 +123,17 @@ class PeriodQuery(PagedQuery):
         last = attrs.get("to") or first + dt.timedelta(days=self.days_back + self.days_on)
         for name, day in (("from", first), ("to", last)):
             if not FIRST_DATE <= day <= LAST_DATE:
-                raise serializers.ValidationError({name: f"Choose a date from {FIRST_DATE} to {LAST_DATE}."})
+                raise serializers.ValidationError(
+                    {
+                        name: _("Choose a date from %(first_date)s to %(last_date)s.")
+                        % {"first_date": FIRST_DATE, "last_date": LAST_DATE}
+                    }
+                )
         if not first <= last <= first + dt.timedelta(days=LONGEST_DAYS):
             raise serializers.ValidationError(
-                {"to": f"“from” to “to” must be 0 to {LONGEST_DAYS} days. Ask for a shorter period."}
+                {
+                    "to": _("“from” to “to” must be 0 to %(longest_days)s days. Ask for a shorter period.")
+                    % {"longest_days": LONGEST_DAYS}
+                }
             )
         return {**attrs, "from": first, "to": last}

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -37,7 +38,7 @@ def answered_once(
             return change()
     if not _KEY.fullmatch(key):
         raise ValidationError(
-            {"Idempotency-Key": ["Use 1 to 100 printable ASCII characters without blanks."]}
+            {"Idempotency-Key": [_("Use 1 to 100 printable ASCII characters without blanks.")]}
         )
     fingerprint = _fingerprint(request)
     if (found := _kept(agency, asker, key, fingerprint)) is not None:
@@ -77,7 +78,9 @@ def _kept(agency: Agency, asker: str, key: str, fingerprint: str) -> Done | None
         return None
     if row.fingerprint != fingerprint:
         raise Conflict(
-            "This Idempotency-Key came with another request before. Next step: use a new key for each new request.",
+            _(
+                "This Idempotency-Key came with another request before. Next step: use a new key for each new request."
+            ),
             code="key_used_before",
         )
     return row.status, row.body

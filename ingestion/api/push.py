@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, extend_schema, inline_serializer
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, PermissionDenied
@@ -40,8 +41,10 @@ class _Body(BaseParser):
         body = stream.read(settings.PUSH_MAX_BYTES + 1)
         if len(body) > settings.PUSH_MAX_BYTES:
             raise TooLarge(
-                f"The body is larger than {settings.PUSH_MAX_BYTES // 1024**2} MiB; nothing was stored. Next step: send "
-                "smaller batches."
+                _(
+                    "The body is larger than %(push_max_bytes)s MiB; nothing was stored. Next step: send smaller batches."
+                )
+                % {"push_max_bytes": settings.PUSH_MAX_BYTES // 1024**2}
             )
         return type(self), body
 
@@ -99,7 +102,8 @@ class PushView(APIView):
         feed = feed_of(request)
         if feed.record_kind != self.record_kind:
             raise PermissionDenied(
-                f"Feed “{feed.slug}” holds {feed.get_record_kind_display().lower()}. Use its own address or another token."
+                _("Feed “%(slug)s” holds %(record_kind)s. Use its own address or another token.")
+                % {"slug": feed.slug, "record_kind": feed.get_record_kind_display().lower()}
             )
         try:
             # Without a body no parser is asked, and the data is an empty form.
@@ -114,7 +118,9 @@ class PushView(APIView):
             # Deadlock, lock time-out, connection lost: rolled back as a whole, and a batch may be sent twice.
             logger.warning("A push to feed %s met a busy database (%s).", feed.pk, type(exc).__name__)
             raise Busy(
-                "The database is busy; nothing of the batch was stored. Next step: send the same batch again."
+                _(
+                    "The database is busy; nothing of the batch was stored. Next step: send the same batch again."
+                )
             ) from None
         if result.changed:
             kind, agency_id = str(feed.record_kind), feed.agency_id
@@ -139,7 +145,9 @@ class PushView(APIView):
             logger.error("A push failed in the database: %s.", type(exc).__name__)
             return problem(
                 "not_stored",
-                "Nothing of the batch was stored. Next step: send it again; if that fails too, tell support the time.",
+                _(
+                    "Nothing of the batch was stored. Next step: send it again; if that fails too, tell support the time."
+                ),
                 500,
             )
         return super().handle_exception(exc)

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import cache
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from knox.auth import TokenAuthentication
 from knox.crypto import hash_token
@@ -51,12 +52,12 @@ class FeedTokenAuthentication(TokenAuthentication):  # type: ignore[misc]  # kno
         try:
             digest = hash_token(token.decode("ascii"))
         except ValueError:
-            raise AuthenticationFailed("Invalid token.") from None
+            raise AuthenticationFailed(_("Invalid token.")) from None
         found = _token(digest)
         if found is None or (found.expiry is not None and found.expiry <= timezone.now()):
-            raise AuthenticationFailed("Invalid token.")
+            raise AuthenticationFailed(_("Invalid token."))
         if not found.user.is_active:
-            raise AuthenticationFailed("The account that made this token is closed.")
+            raise AuthenticationFailed(_("The account that made this token is closed."))
         return found.user, found
 
 
@@ -87,7 +88,7 @@ def agency_of(request: Request) -> Agency:
     token = token_of(request)
     agency = token.feed.agency if token.feed else token.agency
     if agency is None:
-        raise PermissionDenied("This token belongs to no agency. Next step: make one (Admin → API keys).")
+        raise PermissionDenied(_("This token belongs to no agency. Next step: make one (Admin → API keys)."))
     return agency
 
 
@@ -95,10 +96,13 @@ def feed_of(request: Request) -> Feed:
     """The active feed for which the key was made. Raises ``PermissionDenied`` otherwise."""
     feed = token_of(request).feed
     if feed is None:
-        raise PermissionDenied("This token belongs to no feed. Make one on the feed's page (Admin → Feeds).")
+        raise PermissionDenied(
+            _("This token belongs to no feed. Make one on the feed's page (Admin → Feeds).")
+        )
     if not feed.is_active:
         raise PermissionDenied(
-            f"Feed “{feed.slug}” is inactive and accepts nothing. Activate it (Admin → Feeds)."
+            _("Feed “%(slug)s” is inactive and accepts nothing. Activate it (Admin → Feeds).")
+            % {"slug": feed.slug}
         )
     return feed
 
@@ -112,7 +116,8 @@ class HasScope(BasePermission):
             return False
         if token.scope != view.scope and (token.scope, view.scope) != (PATROLS, READ):
             raise PermissionDenied(
-                f"This token's scope is {token.scope!r}; this address needs {view.scope!r}."
+                _("This token's scope is %(scope)s; this address needs %(scope_2)s.")
+                % {"scope": f"{token.scope!r}", "scope_2": f"{view.scope!r}"}
             )
         return True
 

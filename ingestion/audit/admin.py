@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
@@ -18,8 +19,10 @@ class AuditTableForm(AgencyScopedForm):
     """A table from a file. It is read when the form is checked, so that its faults stand beside the field."""
 
     file = forms.FileField(
-        help_text="GeoJSON, GeoPackage, KML or a zipped Shapefile of areas with numeric columns. Columns about single "
-        "persons are refused.",
+        help_text=_(
+            "GeoJSON, GeoPackage, KML or a zipped Shapefile of areas with numeric columns. Columns about single "
+            "persons are refused."
+        ),
     )
 
     class Meta:
@@ -70,6 +73,6 @@ class AuditTableAdmin(AuditedAdminMixin, AgencyScopedAdmin):
         )
         obj.pk = stored.pk
 
-    @admin.display(description="columns")
+    @admin.display(description=_("columns"))
     def n_columns(self, table: AuditTable) -> int:
         return len(table.columns)

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency, User
 
@@ -38,4 +39,4 @@ class AuditArea(models.Model):
         ordering = ["table", "pk"]
 
     def __str__(self) -> str:
-        return self.name or f"Area {self.pk}"
+        return self.name or _("Area %(pk)s") % {"pk": self.pk}

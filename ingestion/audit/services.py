@@ -10,6 +10,7 @@ import numpy as np
 import shapely
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency, User
 from ingestion.audit.models import AuditArea, AuditTable
@@ -87,8 +88,8 @@ def audit_table_read(*, path: Path, file_name: str = "", crs: str = "") -> Audit
     outlined = np.flatnonzero(~shapely.is_missing(read.shapes) & (shapely.get_dimensions(read.shapes) == 2))
     if not len(outlined) or not kept:
         raise MissionsError(
-            f"{shown} holds no areas with figures.",
-            next_step="export polygons with numeric columns, one row an area.",
+            _("%(shown)s holds no areas with figures.") % {"shown": shown},
+            next_step=_("export polygons with numeric columns, one row an area."),
         )
     label = read.values[names[0]] if names else None
     areas = tuple(
@@ -116,8 +117,9 @@ def _refuse_persons(columns: list[str], shown: str) -> None:
     if refused:
         named = ", ".join(f"{violation.column} ({violation.rule})" for violation in refused)
         raise MissionsError(
-            f"{shown} is refused: it holds columns about single persons: {named}.",
-            next_step="export figures by area without these columns.",
+            _("%(shown)s is refused: it holds columns about single persons: %(named)s.")
+            % {"shown": shown, "named": named},
+            next_step=_("export figures by area without these columns."),
         )
 
 

@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Max, Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from agencies.models import Agency
-from ingestion.engine.rejections import REJECTION_CODES, RejectionCode
+from ingestion.engine.rejections import RejectionCode
 from ingestion.models import (
     Feed,
     ImportRun,
@@ -18,6 +20,7 @@ from ingestion.models import (
 from ingestion.push_models import COUNTS
 from ingestion.selectors.silence import silences, silent_after, spoken_gap
 from ingestion.sources import is_pull, whole_file_class
+from ingestion.words import rejection_words
 from missions_project.lib.runs import RunStatus
 
 QUARANTINE_SHARE_BAD = 0.1
@@ -111,66 +114,89 @@ def _words(
     silent: tuple[datetime, timedelta] | None,
 ) -> tuple[str, str]:
     if not feed.is_active:
-        return "idle", "Switched off: accepts no imports."
+        return "idle", _("Switched off: accepts no imports.")
     if run is None:
         if is_pull(feed.kind) and whole_file_class(feed.kind) is not None:
-            return "idle", "Nothing pulled yet. Enter the address on the feed's page, then pull."
+            return "idle", _("Nothing pulled yet. Enter the address on the feed's page, then pull.")
         if is_pull(feed.kind):
-            return "idle", "Nothing pulled yet. Fetch a sample in the admin and map it, then pull."
-        return "idle", "Nothing imported yet. Upload a file in the admin, or run import_incidents."
+            return "idle", _("Nothing pulled yet. Fetch a sample in the admin and map it, then pull.")
+        return "idle", _("Nothing imported yet. Upload a file in the admin, or run import_incidents.")
     if run.status == RunStatus.RUNNING:
-        return "idle", f"Importing now, {run.progress_percent} % done."
+        return "idle", _("Importing now, %(progress_percent)s %% done.") % {
+            "progress_percent": run.progress_percent
+        }
     if run.status == RunStatus.QUEUED:
-        return "idle", "An import waits for a worker."
+        return "idle", _("An import waits for a worker.")
     if run.status == RunStatus.FAILED:
-        return "bad", f"The last import failed. {run.error}"
+        return "bad", _("The last import failed. %(error)s") % {"error": run.error}
     if "batches" in run.counts:
         return _push_words(feed, run, now)
     if silent is not None:
         last, usual = silent
         if feed.silent_after_hours is not None:
             return "bad", (
-                f"Silent: no new row for {spoken_gap(now - last)}, and {spoken_gap(usual)} are set as the longest. "
-                "Look at the system that sends them."
+                _(
+                    "Silent: no new row for %(now)s, and %(usual)s are set as the longest. Look at the system that sends them."
+                )
+                % {"now": spoken_gap(now - last), "usual": spoken_gap(usual)}
             )
         return "bad", (
-            f"Silent: rows usually come every {spoken_gap(usual)}, and none have come for {spoken_gap(now - last)}. "
-            "Look at the system that sends them."
+            _(
+                "Silent: rows usually come every %(usual)s, and none have come for %(now)s. Look at the system that sends them."
+            )
+            % {"usual": spoken_gap(usual), "now": spoken_gap(now - last)}
         )
     received, kept = run.counts.get("received", 0), run.counts.get("quarantined", 0)
     if received and kept / received > QUARANTINE_SHARE_BAD and run.rejections:
         code = max(run.rejections, key=lambda name: (run.rejections[name], name))
         return "bad", (
-            f"{kept / received:.0%} of the last file's rows are kept aside, most of them because: "
-            f"{REJECTION_CODES[code].meaning.lower()}."
+            _("%(kept)s of the last file's rows are kept aside, most of them because: %(meaning)s.")
+            % {"kept": f"{kept / received:.0%}", "meaning": rejection_words(code).meaning.lower()}
         )
     if newest is not None and now - newest > STALE_AFTER:
-        return "warn", f"In order, but the newest record is {(now - newest).days} days old."
+        return "warn", _("In order, but the newest record is %(days)s days old.") % {
+            "days": (now - newest).days
+        }
     if kept:
-        return "good", f"In order. {kept:,} of {received:,} rows of the last file are kept aside."
-    return "good", "In order."
+        return "good", _("In order. %(kept)s of %(received)s rows of the last file are kept aside.") % {
+            "kept": f"{kept:,}",
+            "received": f"{received:,}",
+        }
+    return "good", _("In order.")
 
 
 def _push_words(feed: Feed, run: ImportRun, now: datetime) -> tuple[str, str]:
     counts = run.counts
     ago = int((now - run.finished_at).total_seconds() // 60) if run.finished_at else 0
-    said = f"Last push {_ago(ago)}; {counts['received']:,} rows that day in {counts['batches']:,} batches"
+    said = _("Last push %(ago)s; %(received)s rows that day in %(batches)s batches") % {
+        "ago": _ago(ago),
+        "received": f"{counts['received']:,}",
+        "batches": f"{counts['batches']:,}",
+    }
     kept, refused = counts["quarantined"], counts["refused"]
-    said += f", {kept:,} kept aside" if kept else ""
-    said += f", {refused:,} refused" if refused else ""
+    said += _(", %(kept)s kept aside") % {"kept": f"{kept:,}"} if kept else ""
+    said += _(", %(refused)s refused") % {"refused": f"{refused:,}"} if refused else ""
     limit = silent_after(feed)
     if limit is not None and ago > limit.total_seconds() / 60:
-        return "bad", f"Silent for more than {spoken_gap(limit)}. {said}. Is the sender still running?"
+        return "bad", _("Silent for more than %(limit)s. %(said)s. Is the sender still running?") % {
+            "limit": spoken_gap(limit),
+            "said": said,
+        }
     bad = (kept + refused) / counts["received"] if counts["received"] else 0.0
     return ("bad" if bad > QUARANTINE_SHARE_BAD and kept + refused > 20 else "good"), f"{said}."
 
 
 def _ago(minutes: int) -> str:
     if minutes < 1:
-        return "less than a minute ago"
+        return _("less than a minute ago")
     if minutes < 120:
-        return f"{minutes} minutes ago"
-    return f"{minutes // 60} hours ago" if minutes < 2_880 else f"{minutes // 1_440} days ago"
+        return ngettext("%(number)s minute ago", "%(number)s minutes ago", minutes) % {"number": minutes}
+    if minutes < 2_880:
+        return ngettext("%(number)s hour ago", "%(number)s hours ago", minutes // 60) % {
+            "number": minutes // 60
+        }
+    days = minutes // 1_440
+    return ngettext("%(number)s day ago", "%(number)s days ago", days) % {"number": days}
 
 
 @dataclass(frozen=True)
@@ -192,4 +218,4 @@ def quarantine_summary(agency: Agency) -> list[QuarantineCount]:
         .annotate(n=Count("pk"))
         .order_by("-n", "feed", "code")
     )
-    return [QuarantineCount(feeds[feed], REJECTION_CODES[code], n) for feed, code, n in rows]
+    return [QuarantineCount(feeds[feed], rejection_words(code), n) for feed, code, n in rows]

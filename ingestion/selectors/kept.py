@@ -6,8 +6,8 @@ from typing import Any
 from django.db.models import QuerySet
 
 from ingestion.engine.mapping import FeedMapping, MappingError
-from ingestion.engine.rejections import REJECTION_CODES
 from ingestion.models import Feed, QuarantinedRow
+from ingestion.words import rejection_words
 
 FETCH_ROWS = 2_000
 
@@ -38,8 +38,8 @@ def kept_table(feed: Feed, *, code: str = "") -> tuple[list[str], Iterator[list[
             row.external_id,
             row.code,
             row.field,
-            REJECTION_CODES[row.code].meaning,
-            REJECTION_CODES[row.code].remedy,
+            rejection_words(row.code).meaning,
+            rejection_words(row.code).remedy,
             *(row.values.get(name, "") for name in columns),
         ]
         for row in rows.iterator(chunk_size=FETCH_ROWS)

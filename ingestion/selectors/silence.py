@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 from django.db.models import Q
+from django.utils.translation import ngettext
 
 from agencies.models import Agency
 from ingestion.models import Feed, ImportRun, RecordKind
@@ -67,9 +68,13 @@ def spoken_gap(gap: timedelta) -> str:
     """
     minutes = gap.total_seconds() / 60
     if minutes < 90:
-        return f"{max(1, round(minutes))} minutes"
+        number = max(1, round(minutes))
+        return ngettext("%(number)s minute", "%(number)s minutes", number) % {"number": number}
     hours = minutes / 60
-    return f"{round(hours)} hours" if hours < 48 else f"{round(hours / 24)} days"
+    if hours < 48:
+        return ngettext("%(number)s hour", "%(number)s hours", round(hours)) % {"number": round(hours)}
+    days = round(hours / 24)
+    return ngettext("%(number)s day", "%(number)s days", days) % {"number": days}
 
 
 Silences = Mapping[int, tuple[datetime, timedelta]]

@@ -14,6 +14,7 @@ import shapely.geometry
 from django.core.exceptions import ValidationError
 from django.db.models import BigIntegerField, Count, F, Func, Max, Min, QuerySet, Sum, TextField, Value
 from django.db.models.functions import Cast, Coalesce
+from django.utils.translation import gettext as _
 
 from agencies.engine.local_time import utc_to_local
 from agencies.models import Agency, CrimeType
@@ -172,8 +173,9 @@ def forecastable_types(agency: Agency) -> list[CrimeType]:
             crime_type.clean()
         except ValidationError as exc:
             raise MissionsError(
-                f"Crime type “{crime_type}” cannot be forecast: {' '.join(exc.messages)}",
-                next_step="correct it, or make it inactive (Admin → Crime types).",
+                _("Crime type “%(crime_type)s” cannot be forecast: %(messages)s")
+                % {"crime_type": crime_type, "messages": " ".join(exc.messages)},
+                next_step=_("correct it, or make it inactive (Admin → Crime types)."),
             ) from exc
     return types
 

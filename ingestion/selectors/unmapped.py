@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from django.db.models import Count, F, TextField, Value
 from django.db.models.fields.json import KeyTextTransform
+from django.utils.translation import gettext as _
 
 from agencies.engine.offence_policy import (
     Allowed,
@@ -17,6 +18,7 @@ from agencies.engine.offence_policy import (
 from agencies.models import CrimeType
 from ingestion.engine.mapping import FeedMapping, MappingError, as_record_kind
 from ingestion.models import Feed, OffenceCode, QuarantinedRow
+from ingestion.words import said
 
 WAITING_CODES = ("unmapped_code", "code_conflict")
 MAX_GROUPS = 2_000
@@ -130,9 +132,13 @@ def _note(
     found: UnmappedCode, screening: Allowed | Refused | NeedsReason, offence_class: OffenceClass | None
 ) -> str:
     if offence_class is not None and not found.choices:
-        return f"No crime type of {offence_class.label.lower()} is there: add one (Admin → Crime types), then read the rows again."
+        return _(
+            "No crime type of %(label)s is there: add one (Admin → Crime types), then read the rows again."
+        ) % {"label": said(offence_class.label).lower()}
     if not found.code:
-        return "These rows carry no code of their own. Add a crime type for them (Admin → Crime types), or ask the source for codes."
+        return _(
+            "These rows carry no code of their own. Add a crime type for them (Admin → Crime types), or ask the source for codes."
+        )
     if isinstance(screening, NeedsReason):
         return screening.message
     if isinstance(screening, Refused) and screening.rule != "unknown_offence":

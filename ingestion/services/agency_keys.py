@@ -3,6 +3,7 @@
 import datetime as dt
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency, User
 from agencies.services import audit_record
@@ -23,8 +24,9 @@ def agency_key_create(
     """
     if scope not in SCOPES or not 1 <= days <= MAX_DAYS:
         raise MissionsError(
-            "Such a key cannot be made.",
-            next_step=f"choose a scope ({', '.join(SCOPES)}) and 1 to {MAX_DAYS} days.",
+            _("Such a key cannot be made."),
+            next_step=_("choose a scope (%(scopes)s) and 1 to %(max_days)s days.")
+            % {"scopes": ", ".join(SCOPES), "max_days": MAX_DAYS},
         )
     key, secret = AgencyKey.objects.create(
         user=made_by, expiry=dt.timedelta(days=days), agency=agency, scope=scope, name=name[:60]

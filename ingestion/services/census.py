@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyogrio
 import shapely
+from django.utils.translation import gettext as _
 
 from agencies.engine.geometry import GeometryProblem
 from agencies.engine.geometry_files import check_driver, vector_source
@@ -29,14 +30,16 @@ def census_population(path: Path, *, column: str = "") -> dict[str, Any]:
     Raises ``MissionsError``.
     """
     if not path.is_file():
-        raise MissionsError(f"There is no file {path.name}.", next_step="check the path.")
+        raise MissionsError(
+            _("There is no file %(name)s.") % {"name": path.name}, next_step=_("check the path.")
+        )
     try:
         with tempfile.TemporaryDirectory(prefix="census-") as folder:
             kind, source = vector_source(path, Path(folder))
             info = pyogrio.read_info(source)
             check_driver(kind, info["driver"])
             chosen = _population_column([str(name) for name in info["fields"]], column, path.name)
-            meta, _, geometry, values = pyogrio.raw.read(source, columns=[chosen], force_2d=True)
+            meta, __, geometry, values = pyogrio.raw.read(source, columns=[chosen], force_2d=True)
     except (
         GeometryProblem,
         pyogrio.errors.DataSourceError,
@@ -45,20 +48,23 @@ def census_population(path: Path, *, column: str = "") -> dict[str, Any]:
         KeyError,
     ) as exc:
         raise MissionsError(
-            f"{path.name} cannot be read as census areas ({exc}).", next_step="use GeoJSON or GeoPackage."
+            _("%(name)s cannot be read as census areas (%(exc)s).") % {"name": path.name, "exc": exc},
+            next_step=_("use GeoJSON or GeoPackage."),
         ) from exc
     shapes = shapes_in_degrees(shapely.from_wkb(geometry), meta["crs"], path.name)
     try:
         people = np.asarray(values[0], dtype=np.float64)
     except (TypeError, ValueError) as exc:
         raise MissionsError(
-            f"{path.name}: {chosen} is no number.", next_step="give the count of people in a numeric column."
+            _("%(name)s: %(chosen)s is no number.") % {"name": path.name, "chosen": chosen},
+            next_step=_("give the count of people in a numeric column."),
         ) from exc
     areas = ~shapely.is_missing(shapes) & (shapely.get_dimensions(shapes) == 2)
     usable = areas & np.isfinite(people) & (people >= 0)
     if not usable.any():
         raise MissionsError(
-            f"{path.name} holds no area with a count of people.", next_step=f"check its column {chosen}."
+            _("%(name)s holds no area with a count of people.") % {"name": path.name},
+            next_step=_("check its column %(chosen)s.") % {"chosen": chosen},
         )
     features = [
         {
@@ -78,27 +84,33 @@ def _population_column(columns: list[str], wanted: str, file_name: str) -> str:
         if refused := screen_census_columns(columns):
             named = ", ".join(f"{one.column} ({one.rule})" for one in refused)
             raise MissionsError(
-                f"{file_name} is refused: it holds census columns that must not steer patrols: {named}.",
-                next_step="export the areas with their population alone, or name the one column that is to be read, "
-                f"e.g. {file_name}:population.",
+                _("%(file_name)s is refused: it holds census columns that must not steer patrols: %(named)s.")
+                % {"file_name": file_name, "named": named},
+                next_step=_(
+                    "export the areas with their population alone, or name the one column that is to be read, e.g. %(file_name)s:population."
+                )
+                % {"file_name": file_name},
             )
     elif wanted in columns:
         if refused := screen_census_columns([wanted]):
-            raise MissionsError(refused[0].message, next_step="name the column that counts people.")
+            raise MissionsError(refused[0].message, next_step=_("name the column that counts people."))
         if wanted not in counts:
             raise MissionsError(
-                f"{file_name}: column {wanted} is not a count of people.",
-                next_step="name the column that counts people, such as population.",
+                _("%(file_name)s: column %(wanted)s is not a count of people.")
+                % {"file_name": file_name, "wanted": wanted},
+                next_step=_("name the column that counts people, such as population."),
             )
         return wanted
     elif tidy_column(wanted) != "population":
         raise MissionsError(
-            f"{file_name} has no column {wanted}.", next_step=f"it has: {', '.join(columns) or 'none'}."
+            _("%(file_name)s has no column %(wanted)s.") % {"file_name": file_name, "wanted": wanted},
+            next_step=_("it has: %(columns)s.") % {"columns": ", ".join(columns) or "none"},
         )
     if len(counts) != 1:
         raise MissionsError(
-            f"{file_name} has {len(counts)} columns that count people: {', '.join(counts) or 'none'}.",
-            next_step="name the one to read: FILE:COLUMN.",
+            _("%(file_name)s has %(count)s columns that count people: %(counts)s.")
+            % {"file_name": file_name, "count": len(counts), "counts": ", ".join(counts) or "none"},
+            next_step=_("name the one to read: FILE:COLUMN."),
         )
     return counts[0]
 

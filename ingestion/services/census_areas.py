@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency
 from ingestion.engine.census import FIGURES, CensusVerdict, judge_columns
@@ -105,8 +106,8 @@ def census_read(
     usable = np.flatnonzero(outlined & known)
     if not len(usable):
         raise MissionsError(
-            f"{shown} holds no area with an outline and a figure.",
-            next_step="export polygons with their figures.",
+            _("%(shown)s holds no area with an outline and a figure.") % {"shown": shown},
+            next_step=_("export polygons with their figures."),
         )
     labels = read.values[names[0]] if names else None
     areas = tuple(
@@ -126,10 +127,14 @@ def _all_of(verdict: CensusVerdict, shown: str) -> dict[str, str]:
     if verdict.refused:
         figures = ", ".join(verdict.figures) or "population"
         raise MissionsError(
-            f"{shown} is refused, nothing was stored: it holds columns that must not steer patrols: {verdict.named}. "
-            "Forecasts may read population, households, housing units, vacancy and age only.",
-            next_step=f"take these columns out; or read the allowed ones alone: --columns {figures.replace(', ', ',')}; the "
-            "others may go into the audit store (import_audit_table).",
+            _(
+                "%(shown)s is refused, nothing was stored: it holds columns that must not steer patrols: %(named)s. Forecasts may read population, households, housing units, vacancy and age only."
+            )
+            % {"shown": shown, "named": verdict.named},
+            next_step=_(
+                "take these columns out; or read the allowed ones alone: --columns %(figures)s; the others may go into the audit store (import_audit_table)."
+            )
+            % {"figures": figures.replace(", ", ",")},
         )
     return {
         figure: _only(figure, verdict.figures[figure], shown)
@@ -148,9 +153,13 @@ def _asked(verdict: CensusVerdict, found: list[str], columns: Sequence[str], sho
             again = judge_columns([wanted]).refused
             violation = refused.get(wanted) or (again[0] if again else None)
             if violation is not None:
-                raise MissionsError(violation.message, next_step=f"ask for {', '.join(FIGURES)} only.")
+                raise MissionsError(
+                    violation.message,
+                    next_step=_("ask for %(figures)s only.") % {"figures": ", ".join(FIGURES)},
+                )
             raise MissionsError(
-                f"{shown} has no column {wanted}.", next_step=f"it has: {', '.join(found) or 'none'}."
+                _("%(shown)s has no column %(wanted)s.") % {"shown": shown, "wanted": wanted},
+                next_step=_("it has: %(found)s.") % {"found": ", ".join(found) or "none"},
             )
         if wanted in figure_of:
             chosen[figure_of[wanted]] = wanted
@@ -158,8 +167,10 @@ def _asked(verdict: CensusVerdict, found: list[str], columns: Sequence[str], sho
             chosen[figure] = _only(figure, verdict.figures[figure], shown)
         else:
             raise MissionsError(
-                f"{shown} has no column of {figure.replace('_', ' ')}.",
-                next_step=f"it has: {', '.join(verdict.figures) or 'none of the figures that a forecast may read'}.",
+                _("%(shown)s has no column of %(figure)s.")
+                % {"shown": shown, "figure": figure.replace("_", " ")},
+                next_step=_("it has: %(figures)s.")
+                % {"figures": ", ".join(verdict.figures) or "none of the figures that a forecast may read"},
             )
     return chosen
 
@@ -167,16 +178,23 @@ def _asked(verdict: CensusVerdict, found: list[str], columns: Sequence[str], sho
 def _only(figure: str, columns: tuple[str, ...], shown: str) -> str:
     if len(columns) > 1:
         raise MissionsError(
-            f"{shown} has {len(columns)} columns of {figure.replace('_', ' ')}: {', '.join(columns)}.",
-            next_step=f"name the one to read: --columns {columns[0]}.",
+            _("%(shown)s has %(count)s columns of %(figure)s: %(columns)s.")
+            % {
+                "shown": shown,
+                "count": len(columns),
+                "figure": figure.replace("_", " "),
+                "columns": ", ".join(columns),
+            },
+            next_step=_("name the one to read: --columns %(columns)s.") % {"columns": columns[0]},
         )
     return columns[0]
 
 
 def _none(shown: str) -> dict[str, str]:
     raise MissionsError(
-        f"{shown} holds none of population, households, housing units, vacant units and median age.",
-        next_step="export the areas with their population.",
+        _("%(shown)s holds none of population, households, housing units, vacant units and median age.")
+        % {"shown": shown},
+        next_step=_("export the areas with their population."),
     )
 
 
@@ -195,8 +213,9 @@ def _numbers(values: Any, column: str, shown: str) -> Any:
         )
     except ValueError as exc:
         raise MissionsError(
-            f"{shown}: {column} is not a number everywhere ({exc}).",
-            next_step="give the figure in a numeric column.",
+            _("%(shown)s: %(column)s is not a number everywhere (%(exc)s).")
+            % {"shown": shown, "column": column, "exc": exc},
+            next_step=_("give the figure in a numeric column."),
         ) from exc
     # The bureau's marks for "no estimate" are large negative numbers: taken at their word they would empty a city.
     return np.where(np.isfinite(numbers) & (numbers >= 0), numbers, np.nan)

@@ -2,6 +2,7 @@
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from agencies.models import CrimeType, User
 from agencies.services import audit_record
@@ -25,8 +26,8 @@ def offence_code_choose(
     crime_type = CrimeType.objects.filter(agency=feed.agency, slug=choice).first()
     if not code or (crime_type is None and choice != IGNORE):
         raise MissionsError(
-            "Nothing was chosen for the code.",
-            next_step="choose one of the agency's crime types, or “ignore”.",
+            _("Nothing was chosen for the code."),
+            next_step=_("choose one of the agency's crime types, or “ignore”."),
         )
     with transaction.atomic():
         entry = OffenceCode.objects.filter(feed=feed, code=code).first()
@@ -39,8 +40,9 @@ def offence_code_choose(
             entry.full_clean(exclude=["agency", "feed"])
         except ValidationError as exc:
             raise MissionsError(
-                f"Code “{code}” was not mapped. {' '.join(exc.messages)}",
-                next_step="choose another crime type, write the reason, or ignore the code.",
+                _("Code “%(code)s” was not mapped. %(messages)s")
+                % {"code": code, "messages": " ".join(exc.messages)},
+                next_step=_("choose another crime type, write the reason, or ignore the code."),
             ) from exc
         entry.save()
         audit_record(

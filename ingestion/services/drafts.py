@@ -12,6 +12,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.engine.local_time import utc_to_local
 from agencies.engine.offence_policy import Allowed, NeedsReason, screen_code
@@ -49,8 +50,9 @@ def draft_start(*, feed: Feed, chunks: Iterable[bytes], file_name: str) -> Feed:
     """
     if feed.record_kind not in RECORD_KINDS:
         raise MissionsError(
-            f"{feed.get_record_kind_display()} come by HTTP only, under fixed names.",
-            next_step="make a token on the feed's page and see docs/feeds/push.md.",
+            _("%(record_kind)s come by HTTP only, under fixed names.")
+            % {"record_kind": feed.get_record_kind_display()},
+            next_step=_("make a token on the feed's page and see docs/feeds/push.md."),
         )
     spool_name = spool_store(chunks=chunks)
     try:
@@ -84,7 +86,7 @@ def _stored_mapping_that_fits(feed: Feed, reader: FileReader) -> FeedMapping | N
 def draft_mapping(feed: Feed) -> FeedMapping:
     """The mapping as far as the wizard has come. Raises ``MissionsError`` if there is no upload."""
     if not feed.draft:
-        raise MissionsError("There is no upload to map.", next_step="upload a file first.")
+        raise MissionsError(_("There is no upload to map."), next_step=_("upload a file first."))
     return FeedMapping.from_json(feed.draft["mapping"])
 
 
@@ -192,7 +194,7 @@ def _draft_code(
     types: list[CrimeType],
     chosen: Mapping[str, Any] | None,
 ) -> DraftCode:
-    (nibrs, ucr, description), _ = variants.most_common(1)[0]
+    (nibrs, ucr, description), __ = variants.most_common(1)[0]
     entry = table.entries.get(code, CodeEntry())
     kind = as_record_kind(feed.record_kind)
     decision = table.decide(code=code, nibrs=nibrs, ucr=ucr, description=description, kind=kind)
@@ -224,7 +226,7 @@ def _draft_code(
         result.outcome, result.message = "reason", screening.message
     elif len(fitting) == 1 and not result.crime_type and offence_class is not None:
         result.crime_type = fitting[0]
-        result.message = "Suggested by its description."
+        result.message = _("Suggested by its description.")
     if chosen is not None:
         result.crime_type = str(chosen.get("crime_type", ""))
         result.is_ignored = bool(chosen.get("is_ignored"))
@@ -301,7 +303,7 @@ def draft_review(feed: Feed, *, rows: int = REVIEW_ROWS) -> NormalisedChunk:
     context = replace(context, codes=CodeTable(context.codes.crime_types, entries))
     first = next(iter(draft_reader(feed).head(mapping, rows)), None)
     if first is None:
-        raise MissionsError("The file has a header and no rows.", next_step="upload one with rows.")
+        raise MissionsError(_("The file has a header and no rows."), next_step=_("upload one with rows."))
     return normalise_chunk(first, mapping, context)
 
 

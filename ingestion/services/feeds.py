@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency, CrimeType
 from ingestion.engine.codes import Accepted, CodeTable, Refusal
@@ -43,7 +44,8 @@ def feed_ensure(
     chosen = next((one for one in PROFILES if one.key == key), None)
     if profile and chosen is None:
         raise MissionsError(
-            f"There is no mapping profile “{profile}”.", next_step=f"use one of {', '.join(PROFILE_NAMES)}."
+            _("There is no mapping profile “%(profile)s”.") % {"profile": profile},
+            next_step=_("use one of %(profile_names)s.") % {"profile_names": ", ".join(PROFILE_NAMES)},
         )
     kind = as_record_kind(feed.record_kind)
     header: tuple[str, ...] = ()
@@ -62,15 +64,17 @@ def feed_ensure(
         mapping = chosen.mapping
     else:
         raise MissionsError(
-            f"Feed “{slug}” is new and nothing says how to read it.", next_step="give a profile or a file."
+            _("Feed “%(slug)s” is new and nothing says how to read it.") % {"slug": slug},
+            next_step=_("give a profile or a file."),
         )
     mapping = mapping.replaced(record_kind=kind)
     try:
         mapping.validate(header or None)
     except MappingError as exc:
         raise MissionsError(
-            f"The columns of {sample.name if sample else 'the file'} do not say enough to map them: {exc}",
-            next_step="map them in the admin (Feeds → Upload a file), or choose a profile that fits.",
+            _("The columns of %(name)s do not say enough to map them: %(exc)s")
+            % {"name": sample.name if sample else "the file", "exc": exc},
+            next_step=_("map them in the admin (Feeds → Upload a file), or choose a profile that fits."),
         ) from exc
     feed.mapping = mapping.to_json()
     feed.full_clean()
@@ -173,8 +177,9 @@ def _code_rows(path: Path) -> dict[str, tuple[str, str]]:
     code_column = next((c for name in _CODE_COLUMNS for c, w in words.items() if w == name), None)
     if code_column is None:
         raise SourceError(
-            f"No column of {path.name} holds the codes. It has: {', '.join(reader.header)}.",
-            "Name the column “code”, and “description” and “nibrs_code” beside it.",
+            _("No column of %(name)s holds the codes. It has: %(header)s.")
+            % {"name": path.name, "header": ", ".join(reader.header)},
+            _("Name the column “code”, and “description” and “nibrs_code” beside it."),
             row=1,
         )
     nibrs_column = next((c for name in _NIBRS_COLUMNS for c, w in words.items() if w == name), None)
@@ -186,5 +191,8 @@ def _code_rows(path: Path) -> dict[str, tuple[str, str]]:
             description = " / ".join(row[c].strip() for c in described if row[c].strip())
             found[code] = (description[:200], row[nibrs_column].strip() if nibrs_column else "")
     if not found:
-        raise SourceError(f"{path.name} holds no codes.", "Check that this is the offence code table.")
+        raise SourceError(
+            _("%(name)s holds no codes.") % {"name": path.name},
+            _("Check that this is the offence code table."),
+        )
     return found

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.models import User
 from ingestion.engine.context import NormaliseContext
@@ -86,8 +87,8 @@ def import_run_queue(
     """
     if not feed.is_active:
         raise MissionsError(
-            f"Feed “{feed.name}” is inactive and accepts no imports.",
-            next_step="activate it (Admin → Feeds).",
+            _("Feed “%(name)s” is inactive and accepts no imports.") % {"name": feed.name},
+            next_step=_("activate it (Admin → Feeds)."),
         )
     snapshot: dict[str, Any] = {"mapping": feed.mapping, "kind": feed.kind, "params": feed.params}
     if feed_is_whole_file(feed.kind):
@@ -171,15 +172,18 @@ def feed_mapping(data: dict[str, Any]) -> FeedMapping:
     """The stored mapping, validated. Raises ``MissionsError`` naming each setting at fault."""
     if not data:
         raise MissionsError(
-            "The feed has no mapping yet: nobody has said which column is what.",
-            next_step="upload a file in the admin (Feeds → Upload a file), or give import_incidents a --profile.",
+            _("The feed has no mapping yet: nobody has said which column is what."),
+            next_step=_(
+                "upload a file in the admin (Feeds → Upload a file), or give import_incidents a --profile."
+            ),
         )
     try:
         mapping = FeedMapping.from_json(data)
         mapping.validate()
     except MappingError as exc:
         raise MissionsError(
-            f"The feed's mapping cannot be used. {exc}", next_step="mend it in the mapping wizard."
+            _("The feed's mapping cannot be used. %(exc)s") % {"exc": exc},
+            next_step=_("mend it in the mapping wizard."),
         ) from exc
     return mapping
 
@@ -188,8 +192,10 @@ def _check_kind(feed: Feed, mapping: FeedMapping) -> None:
     """Raise ``MissionsError`` where the rows would be judged as one kind of record and stored as another."""
     if mapping.record_kind != feed.record_kind:
         raise MissionsError(
-            f"The feed's kind of record was changed. {feed.kind_conflict(mapping.record_kind)}",
-            next_step=f"set the feed back to {mapping.record_kind}, and upload the file to the new feed.",
+            _("The feed's kind of record was changed. %(kind_conflict)s")
+            % {"kind_conflict": feed.kind_conflict(mapping.record_kind)},
+            next_step=_("set the feed back to %(record_kind)s, and upload the file to the new feed.")
+            % {"record_kind": mapping.record_kind},
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import shapely
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency
 from ingestion.engine.privacy import names_case_person, screen_columns, tidy_column
@@ -56,8 +57,11 @@ def context_layer_import(
     violations = screen_columns([name])
     if violations:
         raise MissionsError(
-            f"A layer called “{name}” looks like a list about persons (rule {violations[0].rule}); such lists are never accepted.",
-            next_step="load places, not people.",
+            _(
+                "A layer called “%(name)s” looks like a list about persons (rule %(rule)s); such lists are never accepted."
+            )
+            % {"name": name, "rule": violations[0].rule},
+            next_step=_("load places, not people."),
         )
     layer = ContextLayer.objects.filter(agency=agency, slug=slug).first() or ContextLayer(
         agency=agency, slug=slug
@@ -91,7 +95,9 @@ def layer_geojson(
     shapes = found.shapes
     usable = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
     if not usable.any():
-        raise MissionsError(f"{shown} holds no places.", next_step="check that the export ran.")
+        raise MissionsError(
+            _("%(shown)s holds no places.") % {"shown": shown}, next_step=_("check that the export ran.")
+        )
     features = [
         {
             "type": "Feature",
@@ -115,8 +121,11 @@ def _columns_to_keep(columns: list[str], file_name: str) -> dict[str, str]:
     if refused:
         named = ", ".join(f"{violation.column} ({violation.rule})" for violation in refused)
         raise MissionsError(
-            f"{file_name} is refused: it holds columns about persons or traits that must not steer patrols: {named}.",
-            next_step="export the places without these columns; only geometry, name and kind are used.",
+            _(
+                "%(file_name)s is refused: it holds columns about persons or traits that must not steer patrols: %(named)s."
+            )
+            % {"file_name": file_name, "named": named},
+            next_step=_("export the places without these columns; only geometry, name and kind are used."),
         )
     words = {column: tidy_column(column) for column in columns}
     kept: dict[str, str] = {}
@@ -135,5 +144,7 @@ def layer_slug(name: str) -> str:
     """The slug of a layer's name. Raises ``MissionsError`` for a name without letters or digits."""
     slug = slugify(name)[:60]
     if not slug:
-        raise MissionsError(f"“{name}” is no name for a layer.", next_step="use letters or digits.")
+        raise MissionsError(
+            _("“%(name)s” is no name for a layer.") % {"name": name}, next_step=_("use letters or digits.")
+        )
     return slug

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pyogrio
 import shapely
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
@@ -27,7 +29,7 @@ MAX_CSV_BYTES = 100 * 1024 * 1024
 DECIMALS = 6
 LON_NAMES = ("lon", "lng", "long", "longitude", "x", "pointx", "point x", "x coordinate")
 LAT_NAMES = ("lat", "latitude", "y", "pointy", "point y", "y coordinate")
-FORMATS = (
+FORMATS = gettext_lazy(
     "GeoJSON, GeoPackage, KML, FlatGeobuf, CSV with latitude and longitude, an OpenStreetMap extract (.osm.pbf), or a zip \
 that holds one Shapefile with its .dbf, .shx and .prj"
 )
@@ -55,11 +57,14 @@ def places_read(
     """
     shown = shown or path.name
     if not path.is_file():
-        raise MissionsError(f"There is no file {shown}.", next_step="check the path.")
+        raise MissionsError(
+            _("There is no file %(shown)s.") % {"shown": shown}, next_step=_("check the path.")
+        )
     if path.stat().st_size > MAX_FILE_BYTES:
         raise MissionsError(
-            f"{shown} is larger than {MAX_FILE_BYTES // 2**20} MB.",
-            next_step="cut it to the agency's area first.",
+            _("%(shown)s is larger than %(max_file_bytes)s MB.")
+            % {"shown": shown, "max_file_bytes": MAX_FILE_BYTES // 2**20},
+            next_step=_("cut it to the agency's area first."),
         )
     try:
         if (table := _csv_table(path, shown)) is not None:
@@ -73,7 +78,7 @@ def places_read(
             check_driver(kind, info["driver"])
             columns = [str(column) for column in info["fields"]]
             keep = list(dict.fromkeys(choose(columns)))
-            meta, _, geometry, values = pyogrio.raw.read(
+            meta, __, geometry, values = pyogrio.raw.read(
                 source, columns=keep, max_features=MAX_FEATURES + 1, force_2d=True, layer=chosen
             )
     except (
@@ -85,7 +90,9 @@ def places_read(
         KeyError,
     ) as exc:
         raise MissionsError(
-            f"{shown} cannot be read as a layer ({_plain(exc, shown)}).", next_step=f"use {FORMATS}."
+            _("%(shown)s cannot be read as a layer (%(plain)s).")
+            % {"shown": shown, "plain": _plain(exc, shown)},
+            next_step=_("use %(formats)s.") % {"formats": FORMATS},
         ) from exc
     _check_number(len(geometry), shown)
     shapes = shapes_in_degrees(shapely.from_wkb(geometry), meta["crs"] or crs or None, shown)
@@ -97,14 +104,16 @@ def shapes_in_degrees(shapes: Any, crs: str | None, file_name: str) -> Any:
     """A file's shapes in WGS84, to a metre. Raises ``MissionsError`` where they are not on the globe."""
     if crs is None:
         raise MissionsError(
-            f"{file_name} does not say in which coordinate system it is (a Shapefile's .prj is missing).",
-            next_step="add the .prj file to the zip, give its EPSG code, or export as GeoJSON in WGS84.",
+            _("%(file_name)s does not say in which coordinate system it is (a Shapefile's .prj is missing).")
+            % {"file_name": file_name},
+            next_step=_("add the .prj file to the zip, give its EPSG code, or export as GeoJSON in WGS84."),
         )
     try:
         turn = Transformer.from_crs(CRS.from_user_input(crs), 4326, always_xy=True)
     except CRSError as exc:
         raise MissionsError(
-            f"“{crs[:40]}” is not a coordinate system.", next_step="give an EPSG code, e.g. EPSG:3435."
+            _("“%(crs)s” is not a coordinate system.") % {"crs": crs[:40]},
+            next_step=_("give an EPSG code, e.g. EPSG:3435."),
         ) from exc
     if not len(shapes) or shapely.is_missing(shapes).all():
         return shapes
@@ -116,8 +125,9 @@ def shapes_in_degrees(shapes: Any, crs: str | None, file_name: str) -> Any:
         if np.isnan(west):
             return degrees
         raise MissionsError(
-            f"{file_name}: coordinates up to ({east:.0f}, {north:.0f}) are not longitude and latitude.",
-            next_step="correct the file's coordinate system.",
+            _("%(file_name)s: coordinates up to (%(east)s, %(north)s) are not longitude and latitude.")
+            % {"file_name": file_name, "east": f"{east:.0f}", "north": f"{north:.0f}"},
+            next_step=_("correct the file's coordinate system."),
         )
     return degrees
 
@@ -126,8 +136,9 @@ def _only_layer(source: Path, shown: str) -> str:
     names = [str(name) for name, _ in pyogrio.list_layers(source)]
     if len(names) > 1:
         raise MissionsError(
-            f"{shown} holds {len(names)} layers: {', '.join(names[:20])}.",
-            next_step="name the one to read (--file-layer on the command line).",
+            _("%(shown)s holds %(count)s layers: %(names)s.")
+            % {"shown": shown, "count": len(names), "names": ", ".join(names[:20])},
+            next_step=_("name the one to read (--file-layer on the command line)."),
         )
     return names[0] if names else ""
 
@@ -135,7 +146,9 @@ def _only_layer(source: Path, shown: str) -> str:
 def _check_number(found: int, shown: str) -> None:
     if found > MAX_FEATURES:
         raise MissionsError(
-            f"{shown} holds more than {MAX_FEATURES:,} places.", next_step="cut it to the agency's area."
+            _("%(shown)s holds more than %(max_features)s places.")
+            % {"shown": shown, "max_features": f"{MAX_FEATURES:,}"},
+            next_step=_("cut it to the agency's area."),
         )
 
 
@@ -148,15 +161,17 @@ def _osm_places(source: Path, folder: Path, shown: str, osm: str, choose: Choose
     choice = OSM_CHOICES.get(osm)
     if choice is None:
         raise MissionsError(
-            f"{shown} is an OpenStreetMap extract: it holds everything that is on the map.",
-            next_step=f"say what to take from it: {', '.join(OSM_CHOICES)}.",
+            _("%(shown)s is an OpenStreetMap extract: it holds everything that is on the map.")
+            % {"shown": shown},
+            next_step=_("say what to take from it: %(osm_choices)s.")
+            % {"osm_choices": ", ".join(OSM_CHOICES)},
         )
     settings = folder / "osm.ini"
     settings.write_text(osm_configuration())
     keep = [name for name in choose(["name"]) if name == "name"]
     parts, names = [], []
     for layer in choice.layers:
-        _, _, geometry, values = pyogrio.raw.read(
+        __, __, geometry, values = pyogrio.raw.read(
             source,
             layer=layer,
             columns=keep,
@@ -206,7 +221,9 @@ def _csv_table(path: Path, shown: str) -> _Table | None:
         return None
     if path.stat().st_size > MAX_CSV_BYTES:
         raise MissionsError(
-            f"{shown} is larger than {MAX_CSV_BYTES // 2**20} MB.", next_step="cut it to the agency's area."
+            _("%(shown)s is larger than %(max_csv_bytes)s MB.")
+            % {"shown": shown, "max_csv_bytes": MAX_CSV_BYTES // 2**20},
+            next_step=_("cut it to the agency's area."),
         )
     data = path.read_bytes()
     try:
@@ -225,8 +242,9 @@ def _csv_places(table: _Table, shown: str, choose: Chooser, crs: str) -> PlacesF
     for number, row in enumerate(table.rows, 2):
         if len(row) != len(table.header):
             raise MissionsError(
-                f"{shown}, line {number}: {len(row)} cells where the header has {len(table.header)}.",
-                next_step="mend that line (usually an unquoted delimiter) and load the file again.",
+                _("%(shown)s, line %(number)s: %(count)s cells where the header has %(count_2)s.")
+                % {"shown": shown, "number": number, "count": len(row), "count_2": len(table.header)},
+                next_step=_("mend that line (usually an unquoted delimiter) and load the file again."),
             )
     x, y = (_coordinates(table, column, shown) for column in (table.x, table.y))
     known = np.isfinite(x) & np.isfinite(y)
@@ -239,8 +257,9 @@ def _csv_places(table: _Table, shown: str, choose: Chooser, crs: str) -> PlacesF
         and not (np.abs(x[known]).max() <= 180 and np.abs(y[known]).max() <= 90)
     ):
         raise MissionsError(
-            f"{shown} does not say in which coordinate system its {table.header[table.x]} and {table.header[table.y]} are.",
-            next_step="give its EPSG code, e.g. EPSG:3435.",
+            _("%(shown)s does not say in which coordinate system its %(header)s and %(header_2)s are.")
+            % {"shown": shown, "header": table.header[table.x], "header_2": table.header[table.y]},
+            next_step=_("give its EPSG code, e.g. EPSG:3435."),
         )
     # Longitude and latitude are what they say, whatever coordinate system the rest of the agency uses.
     placed = shapes_in_degrees(shapes, "EPSG:4326" if table.in_degrees or not crs else crs, shown)
@@ -262,7 +281,13 @@ def _coordinates(table: _Table, column: int, shown: str) -> Any:
             out[index] = float(text)
         except ValueError as exc:
             raise MissionsError(
-                f"{shown}, line {index + 2}: {table.header[column]} is {text[:40]!r}, not a number.",
-                next_step="mend that line; decimals need a point and no unit.",
+                _("%(shown)s, line %(index)s: %(header)s is %(text)s, not a number.")
+                % {
+                    "shown": shown,
+                    "index": index + 2,
+                    "header": table.header[column],
+                    "text": f"{text[:40]!r}",
+                },
+                next_step=_("mend that line; decimals need a point and no unit."),
             ) from exc
     return out

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency, Unit
 from agencies.selectors import agency_area
@@ -61,8 +62,9 @@ def positions_mapping(feed: Feed) -> PositionMapping:
     if problems := mapping.problems():
         name, message = next(iter(problems.items()))
         raise MissionsError(
-            f"The feed's names for positions cannot be used ({name}: {message})",
-            next_step="mend them on the feed's page (Admin → Feeds).",
+            _("The feed's names for positions cannot be used (%(name)s: %(message)s)")
+            % {"name": name, "message": message},
+            next_step=_("mend them on the feed's page (Admin → Feeds)."),
         )
     return mapping
 

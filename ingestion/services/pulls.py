@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from agencies.models import User
 from ingestion.models import Feed, ImportRun
@@ -26,7 +27,8 @@ def pull_queue(*, feed: Feed, requested_by: User | None = None) -> ImportRun:
     """
     if not feed.is_active:
         raise MissionsError(
-            f"Feed “{feed.name}” is inactive and is not pulled.", next_step="activate it (Admin → Feeds)."
+            _("Feed “%(name)s” is inactive and is not pulled.") % {"name": feed.name},
+            next_step=_("activate it (Admin → Feeds)."),
         )
     source = pull_source(feed.kind, feed.params, feed_secrets(feed))
     snapshot = {"mapping": feed.mapping, "kind": feed.kind, "params": feed.params}
@@ -34,8 +36,9 @@ def pull_queue(*, feed: Feed, requested_by: User | None = None) -> ImportRun:
         snapshot |= whole_file_snapshot(feed)
     elif not feed.mapping:
         raise MissionsError(
-            f"Feed “{feed.name}” has no mapping yet: nobody has said which column is what.",
-            next_step="fetch a sample on the feed's page and map it.",
+            _("Feed “%(name)s” has no mapping yet: nobody has said which column is what.")
+            % {"name": feed.name},
+            next_step=_("fetch a sample on the feed's page and map it."),
         )
     spool_name = spool_store(chunks=())
     run = ImportRun(
@@ -55,8 +58,8 @@ def pull_queue(*, feed: Feed, requested_by: User | None = None) -> ImportRun:
         spool_delete(name=spool_name)
         if isinstance(exc, IntegrityError):
             raise MissionsError(
-                f"A pull of feed “{feed.name}” is waiting or running already.",
-                next_step="look at it under Import runs; start another one when it has finished.",
+                _("A pull of feed “%(name)s” is waiting or running already.") % {"name": feed.name},
+                next_step=_("look at it under Import runs; start another one when it has finished."),
             ) from None
         raise
     return run

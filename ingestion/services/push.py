@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from ingestion.engine.context import NormaliseContext
 from ingestion.engine.mapping import FeedMapping, as_record_kind
@@ -67,8 +68,9 @@ def push_mapping(feed: Feed) -> FeedMapping:
     mapping = feed_mapping(feed.mapping)
     if mapping.record_kind != feed.record_kind:
         raise MissionsError(
-            f"The feed's kind of record was changed. {feed.kind_conflict(mapping.record_kind)}",
-            next_step=f"set the feed back to {mapping.record_kind}.",
+            _("The feed's kind of record was changed. %(kind_conflict)s")
+            % {"kind_conflict": feed.kind_conflict(mapping.record_kind)},
+            next_step=_("set the feed back to %(record_kind)s.") % {"record_kind": mapping.record_kind},
         )
     return mapping
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.models import User
 from ingestion.engine.mapping import FeedMapping
@@ -122,15 +123,17 @@ def quarantine_replay_queue(
     """Ask for the feed's waiting rows (of these rejection codes, or all) to be read again with today's mapping."""
     if not feed.mapping:
         raise MissionsError(
-            f"The rows of feed “{feed.name}” are read from the whole file and cannot be read again one by one.",
-            next_step="mend the file and import it again: rows that are good then are closed.",
+            _("The rows of feed “%(name)s” are read from the whole file and cannot be read again one by one.")
+            % {"name": feed.name},
+            next_step=_("mend the file and import it again: rows that are good then are closed."),
         )
     wanted = sorted(set(codes or ()))
     unknown = [code for code in wanted if code not in REJECTION_CODES]
     if unknown:
         raise MissionsError(
-            f"{', '.join(unknown)}: no such rejection code.",
-            next_step=f"use one of {', '.join(sorted(REJECTION_CODES))}.",
+            _("%(unknown)s: no such rejection code.") % {"unknown": ", ".join(unknown)},
+            next_step=_("use one of %(rejection_codes)s.")
+            % {"rejection_codes": ", ".join(sorted(REJECTION_CODES))},
         )
     run = ImportRun(
         agency=feed.agency,
@@ -181,8 +184,9 @@ def _replay(run: ImportRun, report: RunReporter, written: Written) -> None:
     mapping.validate()
     if mapping.record_kind != feed.record_kind:
         raise MissionsError(
-            f"The feed's kind of record was changed. {feed.kind_conflict(mapping.record_kind)}",
-            next_step=f"set the feed back to {mapping.record_kind}.",
+            _("The feed's kind of record was changed. %(kind_conflict)s")
+            % {"kind_conflict": feed.kind_conflict(mapping.record_kind)},
+            next_step=_("set the feed back to %(record_kind)s.") % {"record_kind": mapping.record_kind},
         )
     now = timezone.now()
     context = normalise_context(feed.agency, feed, now)
@@ -206,7 +210,7 @@ def _replay(run: ImportRun, report: RunReporter, written: Written) -> None:
             snapshot = run.config_snapshot | {"after_pk": rows[-1].pk}
             report.record(**tally.fields(), config_snapshot=snapshot)
         written.add(stored.hours, stored.hours_before)
-        report.progress(tally.received, total, "Reading kept rows again")
+        report.progress(tally.received, total, _("Reading kept rows again"))
 
 
 def _close(rows: Sequence[QuarantinedRow], result: NormalisedChunk, now: datetime) -> None:

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, AuditEvent
 from ingestion.engine.coarsen import COARSE_M, DAY, HOUR
@@ -67,8 +69,8 @@ def retention_kind(key: str) -> RetentionKind:
     """The kind with this key. Raises ``MissionsError`` that names the known ones."""
     if key not in _kinds:
         raise MissionsError(
-            f"There is no kind of record “{key}” to keep or delete.",
-            next_step=f"use one of {', '.join(_kinds)}.",
+            _("There is no kind of record “%(key)s” to keep or delete.") % {"key": key},
+            next_step=_("use one of %(kinds)s.") % {"kinds": ", ".join(_kinds)},
         )
     return _kinds[key]
 
@@ -150,7 +152,7 @@ for _record_kind in FACT_KINDS:
         RetentionKind(
             key=_record_kind.value,
             label=str(_record_kind.label),
-            help="By the time when it happened. Forecasts learn from these.",
+            help=gettext_lazy("By the time when it happened. Forecasts learn from these."),
             old=_old_facts(_model),
             coarse=_fine_facts(_model),
             coarsen=lambda keys, model=_model: facts_coarsen(model=model, keys=keys),  # type: ignore[misc]
@@ -160,7 +162,9 @@ retention_kind_register(
     RetentionKind(
         key=RecordKind.POSITIONS.value,
         label=str(RecordKind.POSITIONS.label),
-        help="By the time of the position. Dosage is worked out from these; forecasts never see them.",
+        help=gettext_lazy(
+            "By the time of the position. Dosage is worked out from these; forecasts never see them."
+        ),
         old=_old_positions,
     )
 )
@@ -168,7 +172,9 @@ retention_kind_register(
     RetentionKind(
         key=RecordKind.EVENTS.value,
         label=str(RecordKind.EVENTS.label),
-        help="By their end, those that were typed in and those called off as well. Forecasts learn from these.",
+        help=gettext_lazy(
+            "By their end, those that were typed in and those called off as well. Forecasts learn from these."
+        ),
         old=_old_events,
     )
 )
@@ -176,24 +182,28 @@ retention_kind_register(
     RetentionKind(
         key=RecordKind.WEATHER.value,
         label=str(RecordKind.WEATHER.label),
-        help="By the hour or day that they are about, every issue of it. Forecasts learn from these.",
+        help=gettext_lazy(
+            "By the hour or day that they are about, every issue of it. Forecasts learn from these."
+        ),
         old=_old_weather,
     )
 )
 retention_kind_register(
     RetentionKind(
         key="quarantine",
-        label="Rows kept aside",
-        help="By the import that kept them aside, settled or not.",
+        label=gettext_lazy("Rows kept aside"),
+        help=gettext_lazy("By the import that kept them aside, settled or not."),
         old=_old_quarantine,
     )
 )
 retention_kind_register(
     RetentionKind(
         key="imports",
-        label="Import runs and files",
-        help="The account of each import with its log, and what is left of its file in the spool. A feed's newest import and "
-        "imports with rows kept aside stay.",
+        label=gettext_lazy("Import runs and files"),
+        help=gettext_lazy(
+            "The account of each import with its log, and what is left of its file in the spool. A feed's newest import and "
+            "imports with rows kept aside stay."
+        ),
         old=_old_runs,
         delete=_delete_runs,
     )
@@ -201,8 +211,8 @@ retention_kind_register(
 retention_kind_register(
     RetentionKind(
         key="audit",
-        label="Audit log",
-        help="Who changed what. At least a year is kept.",
+        label=gettext_lazy("Audit log"),
+        help=gettext_lazy("Who changed what. At least a year is kept."),
         old=_old_audit,
         minimum_days=365,
     )

@@ -4,6 +4,8 @@ import csv
 import io
 from contextlib import closing
 
+from django.utils.translation import gettext as _
+
 from ingestion.models import Feed
 from ingestion.services.drafts import draft_start
 from ingestion.services.fetching import fetch_policy
@@ -27,10 +29,12 @@ def draft_fetch(*, feed: Feed) -> Feed:
         header, rows = source.sample(SAMPLE_PULL_ROWS, fetcher)
     if not rows:
         raise SourceError(
-            f"{source.where()} has no rows at present.",
-            "Try again later, or take back the condition on the feed's page.",
+            _("%(where)s has no rows at present.") % {"where": source.where()},
+            _("Try again later, or take back the condition on the feed's page."),
         )
     text = io.StringIO()
     csv.writer(text).writerows([header, *rows])
     content = text.getvalue().encode("utf-8", "surrogatepass")
-    return draft_start(feed=feed, chunks=[content], file_name=f"Sample of {source.where()}")
+    return draft_start(
+        feed=feed, chunks=[content], file_name=_("Sample of %(where)s") % {"where": source.where()}
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from ingestion.models import Feed, ImportRun
 from missions_project.lib.errors import MissionsError
@@ -38,8 +39,9 @@ def spool_store(*, chunks: Iterable[bytes]) -> str:
                 size += len(chunk)
                 if size > settings.UPLOAD_MAX_BYTES:
                     raise MissionsError(
-                        f"The file is larger than {settings.UPLOAD_MAX_BYTES:,} bytes; nothing was kept.",
-                        next_step="split it, or raise UPLOAD_MAX_BYTES.",
+                        _("The file is larger than %(upload_max_bytes)s bytes; nothing was kept.")
+                        % {"upload_max_bytes": f"{settings.UPLOAD_MAX_BYTES:,}"},
+                        next_step=_("split it, or raise UPLOAD_MAX_BYTES."),
                     )
                 file.write(chunk)
     except BaseException:
@@ -54,9 +56,11 @@ def spool_path(name: str) -> Path:
     path = spool_folder() / Path(name).name
     if not name or not path.is_file():
         raise MissionsError(
-            f"The uploaded file is no longer there: uploads are deleted {settings.SPOOL_HOURS} hours after they arrive, "
-            "or when they have been imported.",
-            next_step="upload it again.",
+            _(
+                "The uploaded file is no longer there: uploads are deleted %(spool_hours)s hours after they arrive, or when they have been imported."
+            )
+            % {"spool_hours": settings.SPOOL_HOURS},
+            next_step=_("upload it again."),
         )
     return path
 

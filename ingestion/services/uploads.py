@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
+from django.utils.translation import gettext as _
+
 from agencies.models import User
 from ingestion.engine.mapping import WGS84_EPSG, FeedMapping, MappingError, as_record_kind
 from ingestion.engine.profiles import HUNCHLAB_EVENTS
@@ -35,8 +37,8 @@ def upload_queue(
         spool_name = spool_store(chunks=_projected(reader, header, mapping))
     except csv.Error as exc:
         raise MissionsError(
-            f"The file cannot be read as CSV: {exc}. Nothing was kept.",
-            next_step="export it again as CSV in UTF-8.",
+            _("The file cannot be read as CSV: %(exc)s. Nothing was kept.") % {"exc": exc},
+            next_step=_("export it again as CSV in UTF-8."),
         ) from exc
     finally:
         # Closing the wrapper would close the upload, which is the request's.
@@ -64,15 +66,18 @@ def _mapping(feed: Feed, header: tuple[str, ...], srid: str) -> FeedMapping:
         epsg = int(srid.strip() or WGS84_EPSG)
     except ValueError:
         raise MissionsError(
-            f"srid {srid[:20]!r} is no number.", next_step="send an EPSG code such as 4326."
+            _("srid %(srid)s is no number.") % {"srid": f"{srid[:20]!r}"},
+            next_step=_("send an EPSG code such as 4326."),
         ) from None
     mapping = mapping.replaced(crs=epsg, delimiter=",")
     try:
         mapping.validate(header)
     except MappingError as exc:
         raise MissionsError(
-            f"The upload cannot be read: {exc}",
-            next_step="send the columns datasource, id, class, datetimefrom, pointx, pointy and a known srid.",
+            _("The upload cannot be read: %(exc)s") % {"exc": exc},
+            next_step=_(
+                "send the columns datasource, id, class, datetimefrom, pointx, pointy and a known srid."
+            ),
         ) from exc
     return mapping
 

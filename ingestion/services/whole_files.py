@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency
 from agencies.selectors import agency_area
@@ -51,7 +52,10 @@ def context_feed_ensure(
     """Return the agency's feed of this slug; make it with this kind where there is none. Raises ``MissionsError``."""
     found = whole_file_class(kind)
     if found is None:
-        raise SourceError(f"Feeds of the kind {kind!r} need a mapping.", "make them with import_incidents.")
+        raise SourceError(
+            _("Feeds of the kind %(kind)s need a mapping.") % {"kind": f"{kind!r}"},
+            _("make them with import_incidents."),
+        )
     feed = Feed.objects.filter(agency=agency, slug=slug).first()
     if feed is None:
         feed = Feed(agency=agency, slug=slug, name=name or slug, kind=kind, record_kind=found.record_kind)
@@ -61,8 +65,9 @@ def context_feed_ensure(
         feed.save()
     elif feed.kind != kind:
         raise MissionsError(
-            f"Feed “{slug}” is of the kind {feed.kind}, not {kind}.",
-            next_step="give the new feed another slug.",
+            _("Feed “%(slug)s” is of the kind %(kind)s, not %(kind_2)s.")
+            % {"slug": slug, "kind": feed.kind, "kind_2": kind},
+            next_step=_("give the new feed another slug."),
         )
     return feed
 
@@ -72,8 +77,9 @@ def whole_file_snapshot(feed: Feed) -> dict[str, Any]:
     found = whole_file_class(feed.kind)
     if found is not None and feed.record_kind != found.record_kind:
         raise MissionsError(
-            f"Feeds of the kind “{found.label}” hold {found.record_kind}, not {feed.record_kind}.",
-            next_step="make a new feed for it (Admin → Feeds → Add).",
+            _("Feeds of the kind “%(label)s” hold %(record_kind)s, not %(record_kind_2)s.")
+            % {"label": found.label, "record_kind": found.record_kind, "record_kind_2": feed.record_kind},
+            next_step=_("make a new feed for it (Admin → Feeds → Add)."),
         )
     source_from(feed.kind, feed.params)
     return {READ_AT: timezone.now().isoformat()}
@@ -85,7 +91,10 @@ def whole_file_import(run: ImportRun, report: RunReporter) -> None:
     path = spool_path(run.spool_name) if run.spool_name else Path(run.config_snapshot.get("path", ""))
     source: Any = source_from(run.config_snapshot["kind"], run.config_snapshot["params"])
     if not isinstance(source, WholeFileSource):
-        raise SourceError(f"Feeds of the kind {feed.kind!r} are mapped.", "map the feed's columns first.")
+        raise SourceError(
+            _("Feeds of the kind %(kind)s are mapped.") % {"kind": f"{feed.kind!r}"},
+            _("map the feed's columns first."),
+        )
     # A pulled file was read when its answer came, not when somebody asked for it.
     now = datetime.fromisoformat((run.pull or {}).get(READ_AT) or run.config_snapshot[READ_AT])
     area = agency_area(feed.agency)
@@ -96,13 +105,14 @@ def whole_file_import(run: ImportRun, report: RunReporter) -> None:
     )
     items: Sequence[Item] = list(source.items(path, context))
     if not items:
-        raise SourceError("The file holds no rows.", "check that the export ran.")
+        raise SourceError(_("The file holds no rows."), _("check that the export ran."))
     digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
     tally = Tally(run.counts, run.refusals, run.rejections)
     if tally.received and run.data_hash != digest:
         raise MissionsError(
-            f"The file is not the one of which {tally.received:,} rows are already imported.",
-            next_step="start a new import of it.",
+            _("The file is not the one of which %(received)s rows are already imported.")
+            % {"received": f"{tally.received:,}"},
+            next_step=_("start a new import of it."),
         )
     report.record(data_hash=digest)
     waiting = waiting_records(run)

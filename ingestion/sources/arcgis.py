@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext_lazy as _
+
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.privacy import screen_columns
 from ingestion.sources.base import Page, SourceError, parameter, register
@@ -26,36 +28,42 @@ class ArcGisParameters:
 
     url: str = parameter(
         "",
-        label="Layer",
-        help="The layer's address, which ends in FeatureServer/0 or MapServer/3.",
+        label=_("Layer"),
+        help=_("The layer's address, which ends in FeatureServer/0 or MapServer/3."),
         required=True,
     )
-    token: str = parameter("", label="Token", help="Only for layers that want one.", secret=True)
+    token: str = parameter("", label=_("Token"), help=_("Only for layers that want one."), secret=True)
     updated_column: str = parameter(
         "",
-        label="Column of the last change",
-        help="A date column by which only new and changed rows are asked for. Empty: the layer's own edit date if it "
-        "keeps one; without any, each pull reads the whole layer.",
+        label=_("Column of the last change"),
+        help=_(
+            "A date column by which only new and changed rows are asked for. Empty: the layer's own edit date if it "
+            "keeps one; without any, each pull reads the whole layer."
+        ),
     )
     since_column: str = parameter(
-        "", label="Date column for “From day”", help="Empty: the column that is mapped as occurred (from)."
+        "",
+        label=_("Date column for “From day”"),
+        help=_("Empty: the column that is mapped as occurred (from)."),
     )
     since: str = parameter(
-        "", label="From day", help="YYYY-MM-DD: rows that occurred earlier are not asked for. Empty: all."
+        "",
+        label=_("From day"),
+        help=_("YYYY-MM-DD: rows that occurred earlier are not asked for. Empty: all."),
     )
     where: str = parameter(
-        "", label="Only rows where", help="An SQL condition, e.g. BEAT = '12'. Empty: all."
+        "", label=_("Only rows where"), help=_("An SQL condition, e.g. BEAT = '12'. Empty: all.")
     )
     page_rows: int = parameter(
         2_000,
-        label="Rows a page",
-        help="The server's own limit counts too (usually 1,000 or 2,000).",
+        label=_("Rows a page"),
+        help=_("The server's own limit counts too (usually 1,000 or 2,000)."),
         minimum=1,
     )
     overlap_minutes: int = parameter(
         60,
-        label="Overlap (minutes)",
-        help="Each pull asks again for what changed shortly before the last one.",
+        label=_("Overlap (minutes)"),
+        help=_("Each pull asks again for what changed shortly before the last one."),
         minimum=0,
     )
 
@@ -81,8 +89,8 @@ class ArcGis:
     """
 
     kind: ClassVar[str] = "arcgis"
-    label: ClassVar[str] = "ArcGIS layer"
-    help: ClassVar[str] = "A layer of an ArcGIS FeatureServer or MapServer."
+    label: ClassVar[str] = _("ArcGIS layer")
+    help: ClassVar[str] = _("A layer of an ArcGIS FeatureServer or MapServer.")
     Parameters: ClassVar[type] = ArcGisParameters
 
     def __init__(self, parameters: ArcGisParameters | None = None) -> None:
@@ -129,7 +137,7 @@ class ArcGis:
                     "The server sends the same rows again and again: it does not understand how pages are asked for.",
                     "Use the layer's CSV download with the kind “CSV from an address”.",
                 )
-            for attributes, _ in rows:
+            for attributes, __ in rows:
                 state["after"] = max(state["after"] or 0, int(attributes[layer.key]))
                 changed = attributes.get(layer.edited) if layer.edited else None
                 if changed is not None and cell(changed).lstrip("-").isdigit():

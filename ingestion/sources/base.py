@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from django.utils.translation import gettext as _
+
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.rows import RowChunk
 from missions_project.lib.errors import MissionsError
@@ -222,7 +224,9 @@ def pull_source(kind: str, params: Mapping[str, Any], secrets: Mapping[str, str]
         raise SourceError(f"Feed kind {kind!r} is not pulled: it gets files.", "Upload a file to it.")
     for info in parameter_infos(kind):
         if info.required and not (secrets if info.secret else params).get(info.name):
-            raise SourceError(f"{info.label!r} is empty.", "Fill it in on the feed's page.")
+            raise SourceError(
+                _("%(label)s is empty.") % {"label": f"{info.label!r}"}, _("Fill it in on the feed's page.")
+            )
     names = {info.name for info in parameter_infos(kind) if info.secret}
     known = {name: value for name, value in secrets.items() if name in names}
     return source_from(kind, {**params, **known})
@@ -237,19 +241,27 @@ def source_from(kind: str, params: Mapping[str, Any]) -> Any:
         info = infos.get(name)
         if info is None:
             raise SourceError(
-                f"Feed kind {kind!r} has no parameter {name!r}.",
-                f"Take it out; parameters are {', '.join(infos)}.",
+                _("Feed kind %(kind)s has no parameter %(name)s.")
+                % {"kind": f"{kind!r}", "name": f"{name!r}"},
+                _("Take it out; parameters are %(infos)s.") % {"infos": ", ".join(infos)},
             )
         if not isinstance(value, info.type) or isinstance(value, bool) is not (info.type is bool):
             raise SourceError(
-                f"Parameter {name!r} is not of the kind {info.type.__name__}.", f"Correct {info.label!r}."
+                _("Parameter %(name)s is not of the kind %(name_2)s.")
+                % {"name": f"{name!r}", "name_2": info.type.__name__},
+                _("Correct %(label)s.") % {"label": f"{info.label!r}"},
             )
         if info.choices and value not in {choice for choice, _ in info.choices}:
             raise SourceError(
-                f"Parameter {name!r} cannot be {value!r}.", f"Choose another value for {info.label!r}."
+                _("Parameter %(name)s cannot be %(value)s.") % {"name": f"{name!r}", "value": f"{value!r}"},
+                _("Choose another value for %(label)s.") % {"label": f"{info.label!r}"},
             )
         number: Any = value
         if info.minimum is not None and number < info.minimum:
-            raise SourceError(f"Parameter {name!r} is below {info.minimum}.", f"Raise {info.label!r}.")
+            raise SourceError(
+                _("Parameter %(name)s is below %(minimum)s.")
+                % {"name": f"{name!r}", "minimum": info.minimum},
+                _("Raise %(label)s.") % {"label": f"{info.label!r}"},
+            )
         values[name] = value
     return source(source.Parameters(**values))

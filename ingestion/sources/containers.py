@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from ingestion.sources.base import SourceError
 
 MEGABYTE = 1024 * 1024
@@ -19,28 +22,46 @@ MEGABYTE = 1024 * 1024
 RATIO_FREE_BYTES = 64 * MEGABYTE
 BLOCK_BYTES = 256 * 1024
 
-_SAVE_AS_CSV = "Open it in the program that made it, save it as CSV (UTF-8) and upload that."
+_SAVE_AS_CSV = gettext_lazy("Open it in the program that made it, save it as CSV (UTF-8) and upload that.")
 _MAGIC: tuple[tuple[bytes, str, str], ...] = (
     (
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-        "an old Excel workbook (.xls), or one with a password",
-        "Open it in Excel, save it as .xlsx without a password (for a feed of the kind “Excel workbook”) or as CSV, and "
-        "upload that.",
+        gettext_lazy("an old Excel workbook (.xls), or one with a password"),
+        gettext_lazy(
+            "Open it in Excel, save it as .xlsx without a password (for a feed of the kind “Excel workbook”) or as CSV, and "
+            "upload that."
+        ),
     ),
-    (b"%PDF", "a PDF document", "Ask the source for the data behind it as CSV."),
-    (b"PAR1", "a Parquet file", "Export it as CSV and upload that."),
-    (b"SQLite format 3\x00", "a SQLite database", "Export the table as CSV and upload that."),
-    (b"Rar!\x1a\x07", "a RAR archive", "Unpack it and upload the CSV in it, plain or as .gz or .zip."),
+    (b"%PDF", gettext_lazy("a PDF document"), gettext_lazy("Ask the source for the data behind it as CSV.")),
+    (b"PAR1", gettext_lazy("a Parquet file"), gettext_lazy("Export it as CSV and upload that.")),
+    (
+        b"SQLite format 3\x00",
+        gettext_lazy("a SQLite database"),
+        gettext_lazy("Export the table as CSV and upload that."),
+    ),
+    (
+        b"Rar!\x1a\x07",
+        gettext_lazy("a RAR archive"),
+        gettext_lazy("Unpack it and upload the CSV in it, plain or as .gz or .zip."),
+    ),
     (
         b"7z\xbc\xaf\x27\x1c",
-        "a 7-Zip archive",
-        "Unpack it and upload the CSV in it, plain or as .gz or .zip.",
+        gettext_lazy("a 7-Zip archive"),
+        gettext_lazy("Unpack it and upload the CSV in it, plain or as .gz or .zip."),
     ),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard file", "Unpack it (unzstd) and upload the CSV, plain or as .gz."),
-    (b"\x89PNG", "a picture", "Upload the CSV file instead."),
-    (b"\xff\xd8\xff", "a picture", "Upload the CSV file instead."),
-    (b"\x00\x00\x27\x0a", "a Shapefile", "This door takes tables. Layers are uploaded under context layers."),
-    (b"{\\rtf", "a text-processor document", _SAVE_AS_CSV),
+    (
+        b"\x28\xb5\x2f\xfd",
+        gettext_lazy("a Zstandard file"),
+        gettext_lazy("Unpack it (unzstd) and upload the CSV, plain or as .gz."),
+    ),
+    (b"\x89PNG", gettext_lazy("a picture"), gettext_lazy("Upload the CSV file instead.")),
+    (b"\xff\xd8\xff", gettext_lazy("a picture"), gettext_lazy("Upload the CSV file instead.")),
+    (
+        b"\x00\x00\x27\x0a",
+        gettext_lazy("a Shapefile"),
+        gettext_lazy("This door takes tables. Layers are uploaded under context layers."),
+    ),
+    (b"{\\rtf", gettext_lazy("a text-processor document"), _SAVE_AS_CSV),
 )
 _DAMAGED = (
     EOFError,
@@ -79,8 +100,9 @@ class _Guarded(io.RawIOBase):
             data = self._stream.read(len(buffer))
         except _DAMAGED as error:
             raise SourceError(
-                f"The file is damaged or cut off after {self.given_bytes:,} readable bytes ({error}).",
-                "Send or export it again; nothing of it was imported.",
+                _("The file is damaged or cut off after %(given_bytes)s readable bytes (%(error)s).")
+                % {"given_bytes": f"{self.given_bytes:,}", "error": error},
+                _("Send or export it again; nothing of it was imported."),
             ) from error
         buffer[: len(data)] = data
         self.given_bytes += len(data)
@@ -91,13 +113,19 @@ class _Guarded(io.RawIOBase):
         given, limits = self.given_bytes, self._limits
         if given > limits.max_bytes:
             raise SourceError(
-                f"The file is larger than {limits.max_bytes // MEGABYTE:,} MB when unpacked.",
-                "Split it (by year, for example), or raise the feed's largest size if the machine can bear it.",
+                _("The file is larger than %(max_bytes)s MB when unpacked.")
+                % {"max_bytes": f"{limits.max_bytes // MEGABYTE:,}"},
+                _(
+                    "Split it (by year, for example), or raise the feed's largest size if the machine can bear it."
+                ),
             )
         if given > RATIO_FREE_BYTES and given > self._compressed_bytes * limits.max_ratio:
             raise SourceError(
-                f"The file unpacks to more than {limits.max_ratio} times its size, as archives made to fill a disk do.",
-                "If it is genuine, unpack it yourself and upload the CSV.",
+                _(
+                    "The file unpacks to more than %(max_ratio)s times its size, as archives made to fill a disk do."
+                )
+                % {"max_ratio": limits.max_ratio},
+                _("If it is genuine, unpack it yourself and upload the CSV."),
             )
 
 
@@ -128,12 +156,14 @@ def _zip_member(raw: IO[bytes]) -> IO[bytes]:
     try:
         archive = zipfile.ZipFile(raw)
     except _DAMAGED as error:
-        raise SourceError(f"The zip file is damaged ({error}).", "Send or export it again.") from error
+        raise SourceError(
+            _("The zip file is damaged (%(error)s).") % {"error": error}, _("Send or export it again.")
+        ) from error
     names = [info.filename for info in archive.infolist() if not info.is_dir()]
     if any(name.startswith("xl/") for name in names):
-        raise SourceError("The file is an Excel workbook (.xlsx), not CSV.", _SAVE_AS_CSV)
+        raise SourceError(_("The file is an Excel workbook (.xlsx), not CSV."), _SAVE_AS_CSV)
     if any(name in ("mimetype", "[Content_Types].xml") for name in names):
-        raise SourceError("The file is an office document, not CSV.", _SAVE_AS_CSV)
+        raise SourceError(_("The file is an office document, not CSV."), _SAVE_AS_CSV)
     members = [
         info
         for info in archive.infolist()
@@ -144,18 +174,21 @@ def _zip_member(raw: IO[bytes]) -> IO[bytes]:
     if len(members) != 1:
         listed = ", ".join(info.filename for info in members[:5]) or "none"
         raise SourceError(
-            f"The zip file holds {len(members)} files ({listed}); exactly one can be read.",
-            "Upload each table as a file of its own.",
+            _("The zip file holds %(count)s files (%(listed)s); exactly one can be read.")
+            % {"count": len(members), "listed": listed},
+            _("Upload each table as a file of its own."),
         )
     if members[0].flag_bits & 0x1:
         raise SourceError(
-            "The zip file is encrypted.", "Unpack it and upload the CSV, over a connection that you trust."
+            _("The zip file is encrypted."),
+            _("Unpack it and upload the CSV, over a connection that you trust."),
         )
     try:
         return archive.open(members[0])
     except _DAMAGED as error:
         raise SourceError(
-            f"The zip file cannot be unpacked ({error}).", "Unpack it and upload the CSV."
+            _("The zip file cannot be unpacked (%(error)s).") % {"error": error},
+            _("Unpack it and upload the CSV."),
         ) from error
 
 
@@ -167,29 +200,35 @@ def what_is(head: bytes) -> tuple[str, str] | None:
 def check_is_text(head: bytes) -> None:
     """Raise ``SourceError`` that says what the file is, if its first bytes are not those of a table in text."""
     if known := what_is(head):
-        raise SourceError(f"The file is {known[0]}, not CSV.", known[1])
+        raise SourceError(_("The file is %(known)s, not CSV.") % {"known": known[0]}, known[1])
     if head[257:262] == b"ustar":
-        raise SourceError("The file is a tar archive, not CSV.", "Unpack it and upload the CSV in it.")
+        raise SourceError(_("The file is a tar archive, not CSV."), _("Unpack it and upload the CSV in it."))
     if head.startswith((b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\x00")):
-        raise SourceError("The file is an archive within an archive.", "Unpack it once and upload that.")
+        raise SourceError(
+            _("The file is an archive within an archive."), _("Unpack it once and upload that.")
+        )
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:200].lower()
     if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
         raise SourceError(
-            "The file is a web page (HTML), not CSV.",
-            "The download probably met a sign-in or error page: sign in and download the data again.",
+            _("The file is a web page (HTML), not CSV."),
+            _("The download probably met a sign-in or error page: sign in and download the data again."),
         )
     if text.startswith((b"<?xml", b"<")):
-        raise SourceError("The file is XML, not CSV.", "Export the records as CSV.")
+        raise SourceError(_("The file is XML, not CSV."), _("Export the records as CSV."))
     if text.startswith((b"{", b"[")):
-        raise SourceError("The file is JSON, not CSV.", "Export the records as CSV.")
+        raise SourceError(_("The file is JSON, not CSV."), _("Export the records as CSV."))
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return
     sample = head[:4096]
     if sample and sample.count(0) > len(sample) * 0.2:
         raise SourceError(
-            "The file looks like UTF-16 text without a byte-order mark, or like no text at all (many NUL bytes).",
-            "Export it again as CSV in UTF-8, or set the encoding in the mapping (utf-16-le or utf-16-be).",
+            _(
+                "The file looks like UTF-16 text without a byte-order mark, or like no text at all (many NUL bytes)."
+            ),
+            _(
+                "Export it again as CSV in UTF-8, or set the encoding in the mapping (utf-16-le or utf-16-be)."
+            ),
         )
     controls = sum(1 for byte in sample if byte < 32 and byte not in (0, 9, 10, 12, 13))
     if controls > max(16, len(sample) * 0.05):
-        raise SourceError("The file is not text.", "Upload a CSV file.")
+        raise SourceError(_("The file is not text."), _("Upload a CSV file."))

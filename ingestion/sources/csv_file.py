@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from django.utils.translation import gettext_lazy as _
 
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.rejections import Rejection
@@ -47,14 +48,14 @@ class CsvFileParameters:
 
     max_unpacked_mb: int = parameter(
         4096,
-        label="Largest size (MB, unpacked)",
-        help="A file that unpacks to more is refused before anything of it is imported.",
+        label=_("Largest size (MB, unpacked)"),
+        help=_("A file that unpacks to more is refused before anything of it is imported."),
         minimum=1,
     )
     max_ratio: int = parameter(
         200,
-        label="Largest compression ratio",
-        help="A compressed file that grows by more than this is refused as a bomb.",
+        label=_("Largest compression ratio"),
+        help=_("A compressed file that grows by more than this is refused as a bomb."),
         minimum=2,
     )
 
@@ -345,8 +346,8 @@ class CsvFileSource:
     """A table in a text file: comma, semicolon, tab or bar; plain, gz, bz2, xz or a zip with one file."""
 
     kind: ClassVar[str] = "csv_file"
-    label: ClassVar[str] = "CSV file"
-    help: ClassVar[str] = (
+    label: ClassVar[str] = _("CSV file")
+    help: ClassVar[str] = _(
         "A CSV or TSV file that is uploaded or named on the command line. Compressed files are read as they are."
     )
     Parameters: ClassVar[type] = CsvFileParameters

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Protocol
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.privacy import screen_columns
@@ -26,7 +27,7 @@ _DIALECTS = {
     "mssql+pymssql": ("SQL Server (pymssql)", 1433),
     "oracle+oracledb": ("Oracle (oracledb)", 1521),
     "mysql+pymysql": ("MySQL or MariaDB (PyMySQL)", 3306),
-    "sqlite": ("SQLite file (only where the operator allows it)", 0),
+    "sqlite": (_("SQLite file (only where the operator allows it)"), 0),
 }
 
 
@@ -36,38 +37,45 @@ class DatabaseParameters:
 
     dialect: str = parameter(
         "postgresql",
-        label="Database",
-        help="PostgreSQL works at once; for the others the operator installs the driver that is named.",
+        label=_("Database"),
+        help=_("PostgreSQL works at once; for the others the operator installs the driver that is named."),
         choices=tuple((key, label) for key, (label, _) in _DIALECTS.items()),
     )
-    host: str = parameter("", label="Server", help="Host name or address of the replica.")
-    port: int = parameter(0, label="Port", help="0: the usual one.", minimum=0)
-    database: str = parameter("", label="Database name", help="", required=True)
-    user: str = parameter("", label="User", help="An account that may only read.")
-    password: str = parameter("", label="Password", help="", secret=True)
+    host: str = parameter("", label=_("Server"), help=_("Host name or address of the replica."))
+    port: int = parameter(0, label=_("Port"), help=_("0: the usual one."), minimum=0)
+    database: str = parameter("", label=_("Database name"), help="", required=True)
+    user: str = parameter("", label=_("User"), help=_("An account that may only read."))
+    password: str = parameter("", label=_("Password"), help="", secret=True)
     query: str = parameter(
         "",
-        label="Query",
-        help="One SELECT that names its columns. Only the mapped ones are asked for. :watermark stands for the last value "
-        "of the column below, where the database should filter early.",
+        label=_("Query"),
+        help=_(
+            "One SELECT that names its columns. Only the mapped ones are asked for. :watermark stands for the last value "
+            "of the column below, where the database should filter early."
+        ),
         required=True,
     )
     watermark_column: str = parameter(
         "",
-        label="Column that grows",
-        help="When a row was last changed, or a running number: only rows from the last value on are asked for.",
+        label=_("Column that grows"),
+        help=_(
+            "When a row was last changed, or a running number: only rows from the last value on are asked for."
+        ),
         required=True,
     )
     begin_at: str = parameter(
         "",
-        label="Begin at",
-        help="The column's first value that is wanted, e.g. 2020-01-01. Empty: all rows.",
+        label=_("Begin at"),
+        help=_("The column's first value that is wanted, e.g. 2020-01-01. Empty: all rows."),
     )
     overlap_minutes: int = parameter(
-        60, label="Overlap (minutes)", help="Asked for again each time: transactions commit late.", minimum=0
+        60,
+        label=_("Overlap (minutes)"),
+        help=_("Asked for again each time: transactions commit late."),
+        minimum=0,
     )
     timeout_seconds: int = parameter(
-        300, label="Longest query (s)", help="The query is stopped after this.", minimum=1
+        300, label=_("Longest query (s)"), help=_("The query is stopped after this."), minimum=1
     )
 
 
@@ -86,8 +94,8 @@ class Database:
     """
 
     kind: ClassVar[str] = "database"
-    label: ClassVar[str] = "Database query"
-    help: ClassVar[str] = "A read-only SQL query against the agency's CAD or RMS database, or its replica."
+    label: ClassVar[str] = _("Database query")
+    help: ClassVar[str] = _("A read-only SQL query against the agency's CAD or RMS database, or its replica.")
     Parameters: ClassVar[type] = DatabaseParameters
 
     def __init__(self, parameters: DatabaseParameters | None = None) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from django.utils.translation import gettext_lazy as _
+
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.rejections import Rejection, excerpt
 from ingestion.sources.base import SourceError, parameter, register
@@ -24,24 +26,28 @@ class ExcelFileParameters:
     """What an administrator can set for an Excel feed."""
 
     sheet: str = parameter(
-        "", label="Sheet", help="The name on the sheet's tab. Empty: the first sheet that is not hidden."
+        "",
+        label=_("Sheet"),
+        help=_("The name on the sheet's tab. Empty: the first sheet that is not hidden."),
     )
     header_row: int = parameter(
         0,
-        label="Row of the column names",
-        help="Its number in Excel. 0: the first row with at least two filled cells, so that a title above is passed over.",
+        label=_("Row of the column names"),
+        help=_(
+            "Its number in Excel. 0: the first row with at least two filled cells, so that a title above is passed over."
+        ),
         minimum=0,
     )
     max_unpacked_mb: int = parameter(
         2048,
-        label="Largest size (MB, unpacked)",
-        help="A workbook that unpacks to more is refused before anything of it is imported.",
+        label=_("Largest size (MB, unpacked)"),
+        help=_("A workbook that unpacks to more is refused before anything of it is imported."),
         minimum=1,
     )
     max_ratio: int = parameter(
         200,
-        label="Largest compression ratio",
-        help="A workbook that grows by more than this is refused as a bomb.",
+        label=_("Largest compression ratio"),
+        help=_("A workbook that grows by more than this is refused as a bomb."),
         minimum=2,
     )
 
@@ -90,7 +96,7 @@ class ExcelFile(RecordFile):
         return visible[0]
 
     def _header_cells(self, declared: int) -> tuple[int, dict[int, Cell]]:
-        for number, cells, _ in self._workbook.rows(self._sheet):
+        for number, cells, __ in self._workbook.rows(self._sheet):
             if number == declared or (not declared and shown(cells) >= MIN_HEADER_CELLS):
                 return number, cells
             if number > (declared or HEADER_IN_FIRST_ROWS):
@@ -154,8 +160,8 @@ class ExcelFileSource:
     """A table in a sheet of an .xlsx (or .xlsm) workbook."""
 
     kind: ClassVar[str] = "excel_file"
-    label: ClassVar[str] = "Excel workbook"
-    help: ClassVar[str] = (
+    label: ClassVar[str] = _("Excel workbook")
+    help: ClassVar[str] = _(
         "An .xlsx workbook: one sheet with a row of column names. Old .xls files are refused."
     )
     Parameters: ClassVar[type] = ExcelFileParameters

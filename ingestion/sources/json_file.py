@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
+from django.utils.translation import gettext_lazy as _
+
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.rejections import Rejection
 from ingestion.sources.base import SourceError, parameter, register
@@ -30,20 +32,22 @@ class JsonLinesParameters:
 
     rows_key: str = parameter(
         "",
-        label="Key that holds the rows",
-        help="Only where the file is one object with the rows in a list, for example “features” in GeoJSON. Empty: the file is "
-        "one object a line, or an array of objects.",
+        label=_("Key that holds the rows"),
+        help=_(
+            "Only where the file is one object with the rows in a list, for example “features” in GeoJSON. Empty: the file is "
+            "one object a line, or an array of objects."
+        ),
     )
     max_unpacked_mb: int = parameter(
         4096,
-        label="Largest size (MB, unpacked)",
-        help="A file that unpacks to more is refused before anything of it is imported.",
+        label=_("Largest size (MB, unpacked)"),
+        help=_("A file that unpacks to more is refused before anything of it is imported."),
         minimum=1,
     )
     max_ratio: int = parameter(
         200,
-        label="Largest compression ratio",
-        help="A compressed file that grows by more than this is refused as a bomb.",
+        label=_("Largest compression ratio"),
+        help=_("A compressed file that grows by more than this is refused as a bomb."),
         minimum=2,
     )
 
@@ -267,8 +271,8 @@ class JsonLinesFileSource:
     """Objects in JSON: one a line, or in an array; plain, gz, bz2, xz or a zip with one file."""
 
     kind: ClassVar[str] = "json_lines_file"
-    label: ClassVar[str] = "JSON lines file"
-    help: ClassVar[str] = (
+    label: ClassVar[str] = _("JSON lines file")
+    help: ClassVar[str] = _(
         "One JSON object a line, or an array of objects. Compressed files are read as they are."
     )
     Parameters: ClassVar[type] = JsonLinesParameters

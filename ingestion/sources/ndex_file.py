@@ -7,6 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
+from django.utils.translation import gettext_lazy as _
+
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.rejections import Rejection, excerpt
 from ingestion.sources.base import SourceError, parameter, register
@@ -65,19 +67,19 @@ class NdexFileParameters:
 
     record_element: str = parameter(
         "",
-        label="Element of one report",
+        label=_("Element of one report"),
         help=f"Without its prefix. Empty: found out; known are {', '.join(RECORD_NAMES)}.",
     )
     max_unpacked_mb: int = parameter(
         4096,
-        label="Largest size (MB, unpacked)",
-        help="A file that unpacks to more is refused before anything of it is imported.",
+        label=_("Largest size (MB, unpacked)"),
+        help=_("A file that unpacks to more is refused before anything of it is imported."),
         minimum=1,
     )
     max_ratio: int = parameter(
         200,
-        label="Largest compression ratio",
-        help="A compressed file that grows by more than this is refused as a bomb.",
+        label=_("Largest compression ratio"),
+        help=_("A compressed file that grows by more than this is refused as a bomb."),
         minimum=2,
     )
 
@@ -174,8 +176,8 @@ class NdexFileSource:
     """Incident reports in XML in the manner of N-DEx and LEXS."""
 
     kind: ClassVar[str] = "ndex_xml_file"
-    label: ClassVar[str] = "XML incident reports (N-DEx, LEXS)"
-    help: ClassVar[str] = (
+    label: ClassVar[str] = _("XML incident reports (N-DEx, LEXS)")
+    help: ClassVar[str] = _(
         "Incident reports in NIEM's XML. Persons, arrests, narratives, addresses and items are passed over while reading. "
         "Compressed files are read as they are."
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from django.utils.translation import gettext_lazy as _
 
 from ingestion.engine.mapping import FeedMapping
 from ingestion.sources.base import FileSurvey, SourceError, parameter, register
@@ -24,20 +25,20 @@ class ParquetFileParameters:
 
     max_unpacked_mb: int = parameter(
         4096,
-        label="Largest size (MB, unpacked)",
-        help="A file whose columns unpack to more is refused before anything of it is imported.",
+        label=_("Largest size (MB, unpacked)"),
+        help=_("A file whose columns unpack to more is refused before anything of it is imported."),
         minimum=1,
     )
     max_group_mb: int = parameter(
         1024,
-        label="Largest row group (MB, unpacked)",
-        help="A row group is held in memory: a larger one (of the mapped columns) is refused.",
+        label=_("Largest row group (MB, unpacked)"),
+        help=_("A row group is held in memory: a larger one (of the mapped columns) is refused."),
         minimum=1,
     )
     max_rows: int = parameter(
         100_000_000,
-        label="Largest number of rows",
-        help="A few kilobytes can describe thousands of millions of equal rows.",
+        label=_("Largest number of rows"),
+        help=_("A few kilobytes can describe thousands of millions of equal rows."),
         minimum=1,
     )
 
@@ -208,8 +209,8 @@ class ParquetFileSource:
     """A flat Parquet table."""
 
     kind: ClassVar[str] = "parquet_file"
-    label: ClassVar[str] = "Parquet file"
-    help: ClassVar[str] = "A Parquet file with flat columns, read by row groups."
+    label: ClassVar[str] = _("Parquet file")
+    help: ClassVar[str] = _("A Parquet file with flat columns, read by row groups.")
     Parameters: ClassVar[type] = ParquetFileParameters
 
     def __init__(self, parameters: ParquetFileParameters | None = None) -> None:

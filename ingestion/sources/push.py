@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from django.utils.translation import gettext_lazy as _
+
 from ingestion.sources.base import register
 from ingestion.sources.csv_file import CsvFileSource
 
@@ -11,8 +13,8 @@ class PushSource(CsvFileSource):
     """Rows come by POST with the feed's token; see docs/feeds/push.md."""
 
     kind: ClassVar[str] = "push"
-    label: ClassVar[str] = "Push (rows are sent to us)"
-    help: ClassVar[str] = (
+    label: ClassVar[str] = _("Push (rows are sent to us)")
+    help: ClassVar[str] = _(
         "A machine sends rows by HTTP with this feed's token. Without a mapping the documented names are read; upload a "
         "sample file to map other names."
     )

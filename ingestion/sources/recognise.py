@@ -3,6 +3,8 @@
 import zipfile
 from pathlib import Path
 
+from django.utils.translation import gettext as _
+
 from ingestion.sources.base import SourceError, source_class
 from ingestion.sources.containers import MEGABYTE, Limits, opened, what_is
 
@@ -51,9 +53,9 @@ def _kind_of_text(head: bytes) -> str | None:
 def check_kind(path: Path, kind: str) -> None:
     """Raise ``SourceError`` with the next step if the content belongs to another kind of feed than this one."""
     if not path.is_file():
-        raise SourceError(f"There is no file {path.name}.", "Check the path.")
+        raise SourceError(_("There is no file %(name)s.") % {"name": path.name}, _("Check the path."))
     if path.stat().st_size == 0:
-        raise SourceError("The file is empty.", "Check that the export ran, and upload it again.")
+        raise SourceError(_("The file is empty."), _("Check that the export ran, and upload it again."))
     found = recognised_kind(path)
     if found == kind or (found is None and kind == CSV):
         return
@@ -61,14 +63,19 @@ def check_kind(path: Path, kind: str) -> None:
     if found is not None:
         theirs = source_class(found).label
         raise SourceError(
-            f"The file is of the kind “{theirs}”, not “{mine}” as this feed reads.",
-            f"Upload it to a feed of the kind “{theirs}” (Admin → Feeds; a feed that has no mapping yet takes the file's kind by "
-            f"itself), or export it as {mine}.",
+            _("The file is of the kind “%(theirs)s”, not “%(mine)s” as this feed reads.")
+            % {"theirs": theirs, "mine": mine},
+            _(
+                "Upload it to a feed of the kind “%(theirs)s” (Admin → Feeds; a feed that has no mapping yet takes the file's kind by itself), or export it as %(mine)s."
+            )
+            % {"theirs": theirs, "mine": mine},
         )
-    what = _what(path) or "something else, perhaps CSV"
+    what = _what(path) or _("something else, perhaps CSV")
     raise SourceError(
-        f"The file is not of the kind “{mine}” that this feed reads: it is {what}.",
-        f"Upload a file of the kind “{mine}”, or change the feed's kind (Admin → Feeds).",
+        _("The file is not of the kind “%(mine)s” that this feed reads: it is %(what)s.")
+        % {"mine": mine, "what": what},
+        _("Upload a file of the kind “%(mine)s”, or change the feed's kind (Admin → Feeds).")
+        % {"mine": mine},
     )
 
 

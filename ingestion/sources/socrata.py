@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext_lazy as _
+
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.privacy import screen_columns
 from ingestion.sources.base import Page, SourceError, parameter, register
@@ -32,28 +34,32 @@ class SocrataParameters:
     """What an administrator sets for a Socrata feed."""
 
     domain: str = parameter(
-        "", label="Portal", help="Its host name, e.g. data.cityofchicago.org.", required=True
+        "", label=_("Portal"), help=_("Its host name, e.g. data.cityofchicago.org."), required=True
     )
     dataset: str = parameter(
-        "", label="Data set", help="Its four-by-four identifier, e.g. ijzp-q8t2.", required=True
+        "", label=_("Data set"), help=_("Its four-by-four identifier, e.g. ijzp-q8t2."), required=True
     )
     app_token: str = parameter(
         "",
-        label="App token",
-        help="Free, from the portal's developer page. Without one the portal allows few requests.",
+        label=_("App token"),
+        help=_("Free, from the portal's developer page. Without one the portal allows few requests."),
         secret=True,
     )
     since: str = parameter(
-        "", label="From day", help="YYYY-MM-DD: rows that occurred earlier are not asked for. Empty: all."
+        "",
+        label=_("From day"),
+        help=_("YYYY-MM-DD: rows that occurred earlier are not asked for. Empty: all."),
     )
     where: str = parameter(
-        "", label="Only rows where", help="A SoQL condition, e.g. beat = '0421'. Empty: all rows."
+        "", label=_("Only rows where"), help=_("A SoQL condition, e.g. beat = '0421'. Empty: all rows.")
     )
-    page_rows: int = parameter(10_000, label="Rows a page", help="Up to 50,000.", minimum=1)
+    page_rows: int = parameter(10_000, label=_("Rows a page"), help=_("Up to 50,000."), minimum=1)
     overlap_minutes: int = parameter(
         60,
-        label="Overlap (minutes)",
-        help="Each pull asks again for what changed shortly before the last one: portals publish with a delay.",
+        label=_("Overlap (minutes)"),
+        help=_(
+            "Each pull asks again for what changed shortly before the last one: portals publish with a delay."
+        ),
         minimum=0,
     )
 
@@ -73,8 +79,8 @@ class Socrata:
     """
 
     kind: ClassVar[str] = "socrata"
-    label: ClassVar[str] = "Socrata portal"
-    help: ClassVar[str] = "A data set on a city's Socrata portal."
+    label: ClassVar[str] = _("Socrata portal")
+    help: ClassVar[str] = _("A data set on a city's Socrata portal.")
     Parameters: ClassVar[type] = SocrataParameters
 
     def __init__(self, parameters: SocrataParameters | None = None) -> None:

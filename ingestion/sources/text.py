@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TextIO
 
+from django.utils.translation import gettext as _
+
 from ingestion.engine.mapping import DELIMITERS, FeedMapping
 from ingestion.sources.base import SourceError
 
@@ -61,15 +63,26 @@ def sniff_delimiter(lines: Sequence[str], declared: str = "") -> str:
             return declared
         if counts[best][1] >= 2:
             raise SourceError(
-                f"The mapping says that columns are parted by a {DELIMITER_NAMES[declared]}, but the header (row 1) has "
-                f"only one column so; a {DELIMITER_NAMES[best]} parts it into {counts[best][1]}.",
-                f"Set the delimiter in the mapping to {DELIMITER_NAMES[best]}, or leave it empty to find it out.",
+                _(
+                    "The mapping says that columns are parted by a %(delimiter_names)s, but the header (row 1) has only one column so; a %(delimiter_names_2)s parts it into %(counts)s."
+                )
+                % {
+                    "delimiter_names": DELIMITER_NAMES[declared],
+                    "delimiter_names_2": DELIMITER_NAMES[best],
+                    "counts": counts[best][1],
+                },
+                _(
+                    "Set the delimiter in the mapping to %(delimiter_names)s, or leave it empty to find it out."
+                )
+                % {"delimiter_names": DELIMITER_NAMES[best]},
                 row=1,
             )
     if counts[best][1] < 2:
         raise SourceError(
-            "The first row has only one column, whichever delimiter is tried (comma, semicolon, tab, vertical bar).",
-            "Check that this is a CSV file whose first row names the columns.",
+            _(
+                "The first row has only one column, whichever delimiter is tried (comma, semicolon, tab, vertical bar)."
+            ),
+            _("Check that this is a CSV file whose first row names the columns."),
             row=1,
         )
     return best
@@ -91,15 +104,20 @@ def check_header(header: Sequence[str]) -> None:
     """Raise ``SourceError`` if the first row holds data or cannot be names."""
     if any("\x00" in name for name in header):
         raise SourceError(
-            "The header (row 1) holds NUL bytes.", "The export is damaged: export it again as UTF-8.", row=1
+            _("The header (row 1) holds NUL bytes."),
+            _("The export is damaged: export it again as UTF-8."),
+            row=1,
         )
     filled = [name for name in header if name]
     if not filled:
-        raise SourceError("The header (row 1) is blank.", "Put the column names into the first row.", row=1)
+        raise SourceError(
+            _("The header (row 1) is blank."), _("Put the column names into the first row."), row=1
+        )
     if sum(bool(_DATA_LIKE.fullmatch(name)) for name in filled) * 2 > len(filled):
         raise SourceError(
-            f"The first row looks like data ({', '.join(filled[:3])} …), not like column names.",
-            "Put the column names into the first row and upload the file again.",
+            _("The first row looks like data (%(filled)s …), not like column names.")
+            % {"filled": ", ".join(filled[:3])},
+            _("Put the column names into the first row and upload the file again."),
             row=1,
         )
 
@@ -112,15 +130,24 @@ def column_indices(header: Sequence[str], mapping: FeedMapping) -> dict[str, int
             near = difflib.get_close_matches(column, header, n=1)
             hint = f" (did you mean {near[0]!r}?)" if near else ""
             raise SourceError(
-                f"Column {column!r}, mapped to {field_name}, is not in the file{hint}. It has: {', '.join(header)}.",
-                "Mend the feed's mapping, or check that this is the right file for this feed.",
+                _(
+                    "Column %(column)s, mapped to %(field_name)s, is not in the file%(hint)s. It has: %(header)s."
+                )
+                % {
+                    "column": f"{column!r}",
+                    "field_name": field_name,
+                    "hint": hint,
+                    "header": ", ".join(header),
+                },
+                _("Mend the feed's mapping, or check that this is the right file for this feed."),
                 row=1,
                 column=column,
             )
         if times > 1:
             raise SourceError(
-                f"Column {column!r}, mapped to {field_name}, is in the header {times} times.",
-                "Rename one of them in the file: which one is meant cannot be guessed.",
+                _("Column %(column)s, mapped to %(field_name)s, is in the header %(times)s times.")
+                % {"column": f"{column!r}", "field_name": field_name, "times": times},
+                _("Rename one of them in the file: which one is meant cannot be guessed."),
                 row=1,
                 column=column,
             )

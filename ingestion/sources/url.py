@@ -10,6 +10,8 @@ from itertools import chain, islice
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
+from django.utils.translation import gettext_lazy as _
+
 from ingestion.engine.mapping import FeedMapping
 from ingestion.sources.base import Page, SourceError, parameter, register
 from ingestion.sources.containers import check_is_text
@@ -35,16 +37,18 @@ class UrlParameters:
     """What an administrator sets for an address."""
 
     url: str = parameter(
-        "", label="Address", help="Begins with https:// and holds no password or token.", required=True
+        "", label=_("Address"), help=_("Begins with https:// and holds no password or token."), required=True
     )
     header_name: str = parameter(
-        "", label="Header of the key", help="E.g. Authorization or X-Api-Key. Empty where no key is needed."
+        "",
+        label=_("Header of the key"),
+        help=_("E.g. Authorization or X-Api-Key. Empty where no key is needed."),
     )
     header_value: str = parameter(
-        "", label="Key in the header", help="The header's whole value, e.g. Bearer …", secret=True
+        "", label=_("Key in the header"), help=_("The header's whole value, e.g. Bearer …"), secret=True
     )
     query_secret: str = parameter(
-        "", label="Key in the address", help="For servers that want it there: name=value.", secret=True
+        "", label=_("Key in the address"), help=_("For servers that want it there: name=value."), secret=True
     )
 
 
@@ -54,13 +58,13 @@ class JsonUrlParameters(UrlParameters):
 
     rows_path: str = parameter(
         "",
-        label="Path to the rows",
-        help="Names joined by dots, e.g. data.items. Empty: the answer itself is the list, or GeoJSON.",
+        label=_("Path to the rows"),
+        help=_("Names joined by dots, e.g. data.items. Empty: the answer itself is the list, or GeoJSON."),
     )
     next_path: str = parameter(
         "",
-        label="Path to the next page's address",
-        help="E.g. links.next. Empty: there is one page only.",
+        label=_("Path to the next page's address"),
+        help=_("E.g. links.next. Empty: there is one page only."),
     )
 
 
@@ -113,8 +117,8 @@ class JsonUrl(_Url):
     """One answer, or a chain of them. The cursor holds ``next`` (the page to go on with) and the validators of the first."""
 
     kind: ClassVar[str] = "json_url"
-    label: ClassVar[str] = "JSON from an address"
-    help: ClassVar[str] = "Any address that answers with rows as JSON, e.g. a CAD system's own interface."
+    label: ClassVar[str] = _("JSON from an address")
+    help: ClassVar[str] = _("Any address that answers with rows as JSON, e.g. a CAD system's own interface.")
     Parameters: ClassVar[type] = JsonUrlParameters
 
     def __init__(self, parameters: JsonUrlParameters | None = None) -> None:
@@ -238,8 +242,8 @@ class CsvUrl(_Url):
     """
 
     kind: ClassVar[str] = "csv_url"
-    label: ClassVar[str] = "CSV from an address"
-    help: ClassVar[str] = "A CSV or TSV file behind an address, plain or gzipped."
+    label: ClassVar[str] = _("CSV from an address")
+    help: ClassVar[str] = _("A CSV or TSV file behind an address, plain or gzipped.")
     Parameters: ClassVar[type] = UrlParameters
 
     def __init__(self, parameters: UrlParameters | None = None) -> None:

@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext_lazy as _
+
 from ingestion.engine.calendars import CalendarReading, read_calendar
 from ingestion.engine.events import (
     EventItem,
@@ -102,19 +104,23 @@ def whole_file_class(kind: str) -> type[WholeFileSource] | None:
 
 
 _KIND: dict[str, Any] = {
-    "label": "Kind of event where the file does not say",
-    "help": "One word, such as game or festival: forecasts learn from all events of a kind together.",
+    "label": _("Kind of event where the file does not say"),
+    "help": _("One word, such as game or festival: forecasts learn from all events of a kind together."),
 }
 _DAYS: dict[str, Any] = {
-    "label": "Known so many days ahead",
-    "help": "For past events of a file that does not say when they were announced. 0: known since they were imported, so that "
-    "nothing is learnt from events before that.",
+    "label": _("Known so many days ahead"),
+    "help": _(
+        "For past events of a file that does not say when they were announced. 0: known since they were imported, so that "
+        "nothing is learnt from events before that."
+    ),
     "minimum": 0,
 }
 _PLACE: dict[str, Any] = {
-    "label": "Events without coordinates",
-    "help": "A home game that a calendar gives without a place is an event of the whole city, or is kept aside.",
-    "choices": (("city", "are events of the whole city"), ("quarantine", "are kept aside")),
+    "label": _("Events without coordinates"),
+    "help": _(
+        "A home game that a calendar gives without a place is an event of the whole city, or is kept aside."
+    ),
+    "choices": (("city", _("are events of the whole city")), ("quarantine", _("are kept aside"))),
 }
 
 
@@ -125,22 +131,27 @@ class CalendarParameters:
     announced_days: int = parameter(0, **_DAYS)
     use_created: bool = parameter(
         True,
-        label="CREATED says since when it is known",
-        help="Switch off if the calendar writes the moment of its export there.",
+        label=_("CREATED says since when it is known"),
+        help=_("Switch off if the calendar writes the moment of its export there."),
     )
     horizon_days: int = parameter(
         400,
-        label="Write out so many days ahead",
-        help="Events that recur for ever are written out until then; import the calendar again from time to time.",
+        label=_("Write out so many days ahead"),
+        help=_(
+            "Events that recur for ever are written out until then; import the calendar again from time to time."
+        ),
         minimum=1,
     )
     past_days: int = parameter(
-        5 * 366, label="Read so many days back", help="Older events teach nothing about today.", minimum=0
+        5 * 366,
+        label=_("Read so many days back"),
+        help=_("Older events teach nothing about today."),
+        minimum=0,
     )
     missing_is_cancelled: bool = parameter(
         True,
-        label="What the file no longer holds is off",
-        help="Future events of this feed that a new file does not name are marked as cancelled.",
+        label=_("What the file no longer holds is off"),
+        help=_("Future events of this feed that a new file does not name are marked as cancelled."),
     )
 
 
@@ -149,8 +160,8 @@ class ICalFile(WholeFileSource):
     """A calendar as .ics, exported or downloaded."""
 
     kind = "ical_file"
-    label = "Calendar (iCalendar, .ics)"
-    help = "Scheduled events: games, festivals, markets. Recurrence and time zones are understood."
+    label = _("Calendar (iCalendar, .ics)")
+    help = _("Scheduled events: games, festivals, markets. Recurrence and time zones are understood.")
     record_kind = "events"
     Parameters: ClassVar[type] = CalendarParameters
 
@@ -175,8 +186,8 @@ class EventTableParameters:
     announced_days: int = parameter(0, **_DAYS)
     missing_is_cancelled: bool = parameter(
         False,
-        label="What the file no longer holds is off",
-        help="Future events of this feed that a new file does not name are marked as cancelled.",
+        label=_("What the file no longer holds is off"),
+        help=_("Future events of this feed that a new file does not name are marked as cancelled."),
     )
 
 
@@ -185,8 +196,8 @@ class EventsCsv(WholeFileSource):
     """A table of events."""
 
     kind = "events_csv"
-    label = "Table of scheduled events (CSV)"
-    help = (
+    label = _("Table of scheduled events (CSV)")
+    help = _(
         "Columns starts_at, and if known ends_at, announced_at, id, name, kind, lat, lon, attendance, status."
     )
     record_kind = "events"
@@ -215,23 +226,23 @@ def _event_reading(given: Any, context: FileContext) -> EventReading:
 @dataclass(frozen=True)
 class WeatherTableParameters:
     temperature_unit: str = parameter(
-        "c", label="Temperatures are in", help="", choices=(("c", "°C"), ("f", "°F"), ("k", "K"))
+        "c", label=_("Temperatures are in"), help="", choices=(("c", "°C"), ("f", "°F"), ("k", "K"))
     )
     precipitation_unit: str = parameter(
         "mm",
-        label="Rain is in",
-        help="Melted snow counts as rain.",
-        choices=(("mm", "mm"), ("in", "inches"), ("tenths_mm", "tenths of a mm")),
+        label=_("Rain is in"),
+        help=_("Melted snow counts as rain."),
+        choices=(("mm", "mm"), ("in", "inches"), ("tenths_mm", _("tenths of a mm"))),
     )
     snow_unit: str = parameter(
         "mm",
-        label="Fresh snow is in",
-        help="NOAA's daily tables give mm.",
+        label=_("Fresh snow is in"),
+        help=_("NOAA's daily tables give mm."),
         choices=(("mm", "mm"), ("cm", "cm"), ("in", "inches")),
     )
     wind_unit: str = parameter(
         "ms",
-        label="Wind is in",
+        label=_("Wind is in"),
         help="",
         choices=(("ms", "m/s"), ("kmh", "km/h"), ("mph", "mph"), ("kn", "knots")),
     )
@@ -242,8 +253,8 @@ class WeatherCsv(WholeFileSource):
     """A table of days or hours."""
 
     kind = "weather_csv"
-    label = "Weather table (CSV)"
-    help = "Days or hours with temperature (or tmax and tmin), prcp, snow, wind; forecasts with issued_at."
+    label = _("Weather table (CSV)")
+    help = _("Days or hours with temperature (or tmax and tmin), prcp, snow, wind; forecasts with issued_at.")
     record_kind = "weather"
     Parameters: ClassVar[type] = WeatherTableParameters
 
@@ -268,8 +279,8 @@ class WeatherJson(WholeFileSource):
     """A forecast as a public service hands it out."""
 
     kind = "weather_json"
-    label = "Weather forecast (JSON of Open-Meteo or the US NWS)"
-    help = "A document of hourly figures. Its issue time is that of the import, or the document's own."
+    label = _("Weather forecast (JSON of Open-Meteo or the US NWS)")
+    help = _("A document of hourly figures. Its issue time is that of the import, or the document's own.")
     record_kind = "weather"
     Parameters: ClassVar[type] = NoParameters
 

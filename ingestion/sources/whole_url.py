@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext_lazy as _
+
 from ingestion.engine import events, weather
 from ingestion.engine.slim import slim_calendar, slim_table, slim_weather
 from ingestion.sources.base import SourceError, register
@@ -128,8 +130,8 @@ class ICalUrl(WholeUrlSource, ICalFile):
     """A published calendar: a stadium's, a city's, a school district's."""
 
     kind = "ical_url"
-    label = "Calendar from an address (iCalendar)"
-    help = "A published calendar (.ics), fetched by schedule. webcal:// addresses are https:// ones."
+    label = _("Calendar from an address (iCalendar)")
+    help = _("A published calendar (.ics), fetched by schedule. webcal:// addresses are https:// ones.")
     accept = "text/calendar, */*;q=0.5"
     rereads = True
     Parameters: ClassVar[type] = CalendarUrlParameters
@@ -151,8 +153,10 @@ class EventsCsvUrl(WholeUrlSource, EventsCsv):
     """A published table of events."""
 
     kind = "events_csv_url"
-    label = "Table of scheduled events from an address (CSV)"
-    help = "A published table, fetched by schedule, with the columns of the kind “Table of scheduled events”."
+    label = _("Table of scheduled events from an address (CSV)")
+    help = _(
+        "A published table, fetched by schedule, with the columns of the kind “Table of scheduled events”."
+    )
     accept = "text/csv, */*;q=0.5"
     Parameters: ClassVar[type] = EventsUrlParameters
 
@@ -165,8 +169,8 @@ class WeatherCsvUrl(WholeUrlSource, WeatherCsv):
     """A published table of days or hours."""
 
     kind = "weather_csv_url"
-    label = "Weather table from an address (CSV)"
-    help = "A published table, fetched by schedule, with the columns of the kind “Weather table”."
+    label = _("Weather table from an address (CSV)")
+    help = _("A published table, fetched by schedule, with the columns of the kind “Weather table”.")
     accept = "text/csv, */*;q=0.5"
     Parameters: ClassVar[type] = WeatherTableUrlParameters
 
@@ -179,8 +183,10 @@ class WeatherJsonUrl(WholeUrlSource, WeatherJson):
     """A public weather service: what is foreseen, what was measured, or both."""
 
     kind = "weather_json_url"
-    label = "Weather service (JSON of Open-Meteo or the US NWS)"
-    help = "Forecasts and observations of a public service, fetched by schedule; each forecast keeps its issue time."
+    label = _("Weather service (JSON of Open-Meteo or the US NWS)")
+    help = _(
+        "Forecasts and observations of a public service, fetched by schedule; each forecast keeps its issue time."
+    )
     accept = "application/geo+json, application/json"
     Parameters: ClassVar[type] = UrlParameters
 

@@ -1,6 +1,7 @@
 """The demo city as a Django app (its commands write files; it has no models)."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class DemoConfig(AppConfig):
@@ -8,4 +9,4 @@ class DemoConfig(AppConfig):
 
     name = "missions_project.demo"
     label = "demo"
-    verbose_name = "Demo city"
+    verbose_name = _("Demo city")

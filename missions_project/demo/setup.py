@@ -10,6 +10,8 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.models import (
     Agency,
@@ -61,11 +63,15 @@ LAYERS = (
     ("gunfire_coverage", "Gunfire sensors", ContextLayer.Kind.COVERAGE),
 )
 PEOPLE = (
-    ("admin", Role.ADMIN, "Agency administrator: the admin, all pages"),
-    ("supervisor", Role.SUPERVISOR, "Supervisor: shift map, publish, assign, print"),
-    ("analyst", Role.ANALYST, "Analyst: risk map, exports"),
-    ("officer", Role.OFFICER, "Officer: the phone page, unit 11A"),
-    ("auditor", Role.AUDITOR, "Auditor: reads everything, changes nothing"),
+    ("admin", Role.ADMIN, gettext_lazy("Agency administrator: the admin, all pages")),
+    (
+        "supervisor",
+        Role.SUPERVISOR,
+        gettext_lazy("Supervisor: shift map, publish, assign, print"),
+    ),
+    ("analyst", Role.ANALYST, gettext_lazy("Analyst: risk map, exports")),
+    ("officer", Role.OFFICER, gettext_lazy("Officer: the phone page, unit 11A")),
+    ("auditor", Role.AUDITOR, gettext_lazy("Auditor: reads everything, changes nothing")),
 )
 
 
@@ -84,7 +90,7 @@ def sign_ins() -> list[SignIn]:
         path.chmod(0o600)
     password = path.read_text().strip()
     people = [SignIn(name, password, what) for name, _, what in PEOPLE]
-    return [*people, SignIn("operator", password, "Operator: every agency of this installation")]
+    return [*people, SignIn("operator", password, _("Operator: every agency of this installation"))]
 
 
 def city_ensure(*, now: dt.datetime, seed: int, progress: Progress) -> Agency:
@@ -166,7 +172,7 @@ def people_ensure(agency: Agency) -> None:
             f"Accounts of other people have the demo's user names: {', '.join(map(str, foreign))}.",
             next_step="use another database for the demo: make demo DATABASE_URL=sqlite:///var/demo.sqlite3",
         )
-    for name, role, _ in PEOPLE:
+    for name, role, __ in PEOPLE:
         user, is_new = User.objects.get_or_create(
             username=name, defaults={"email": f"{name}@riverton.example"}
         )

@@ -9,6 +9,8 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from missions_project.lib.errors import MissionsError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -72,17 +74,20 @@ def endpoints(
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError, ValueError) as exc:
         raise AddressRefused(
-            f"The host {host[:120]!r} cannot be found.",
-            next_step="check the address, and that this server can look up names.",
+            _("The host %(host)s cannot be found.") % {"host": f"{host[:120]!r}"},
+            next_step=_("check the address, and that this server can look up names."),
         ) from exc
     allowed = []
-    for family, _, _, _, place in found:
+    for family, __, __, __, place in found:
         address = ipaddress.ip_address(str(place[0]).split("%")[0])
         if not _is_allowed(host, address, private_hosts):
             raise AddressRefused(
-                f"The host {host!r} has the address {address}, which is not on the public internet; requests to such "
-                "addresses are refused.",
-                next_step=f"if it is the agency's own server, the operator adds it to {setting}.",
+                _(
+                    "The host %(host)s has the address %(address)s, which is not on the public internet; requests to such addresses are refused."
+                )
+                % {"host": f"{host!r}", "address": address},
+                next_step=_("if it is the agency's own server, the operator adds it to %(setting)s.")
+                % {"setting": setting},
             )
         allowed.append(Endpoint(host, str(place[0]), port, family))
     return allowed

@@ -1,5 +1,7 @@
 """Errors that a person can act on."""
 
+from django.utils.translation import gettext as _
+
 
 class MissionsError(Exception):
     """Something went wrong that the person in front of it can mend.
@@ -9,6 +11,8 @@ class MissionsError(Exception):
     """
 
     def __init__(self, message: str, *, next_step: str) -> None:
-        super().__init__(f"{message} Next step: {next_step}")
+        super().__init__(
+            _("%(message)s Next step: %(next_step)s") % {"message": message, "next_step": next_step}
+        )
         self.message = message
         self.next_step = next_step

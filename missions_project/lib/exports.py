@@ -10,11 +10,13 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from missions_project.lib.cells import PlainWriter, plain_cell
 
 LINES_AT_ONCE = 500
-NO_MODEL = "none; records as they are stored"
+NO_MODEL = gettext_noop("none; records as they are stored")
 GEOJSON = "application/geo+json"
 _FORMULA_IN_LINE = re.compile(r"([,;\t]\s*)(?=[=+\-@])")
 
@@ -36,10 +38,11 @@ class About:
         """One line each, for the head of a file."""
         return [
             f"{self.what}, {self.agency}",
-            f"{self.asked}; times in {self.zone}",
+            _("%(asked)s; times in %(zone)s") % {"asked": self.asked, "zone": self.zone},
             *self.more,
-            f"Model: {self.model}",
-            f"Generated at {self.made_at.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}",
+            _("Model: %(model)s") % {"model": _(self.model)},
+            _("Generated at %(made_at)s")
+            % {"made_at": f"{self.made_at.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"},
         ]
 
     @property

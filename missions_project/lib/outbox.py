@@ -11,6 +11,7 @@ from typing import Any
 from django.db import models
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 MAX_ATTEMPTS = 8
 FIRST_WAIT = dt.timedelta(minutes=1)
@@ -23,9 +24,9 @@ class AbstractDelivery(models.Model):
     """One message on its way: kept until it arrived or was given up."""
 
     class State(models.TextChoices):
-        WAITING = "waiting", "Waiting"
-        SENT = "sent", "Sent"
-        GIVEN_UP = "given_up", "Given up"
+        WAITING = "waiting", _("Waiting")
+        SENT = "sent", _("Sent")
+        GIVEN_UP = "given_up", _("Given up")
 
     state = models.CharField(max_length=8, choices=State, default=State.WAITING)
     attempts = models.PositiveSmallIntegerField(default=0)

@@ -17,6 +17,8 @@ from django.conf import settings
 from django.db import DatabaseError, models
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.log_context import working_on
@@ -29,10 +31,10 @@ PROGRESS_EVERY_SECONDS = 0.7
 
 
 class RunStatus(models.TextChoices):
-    QUEUED = "queued", "Queued"
-    RUNNING = "running", "Running"
-    SUCCEEDED = "succeeded", "Succeeded"
-    FAILED = "failed", "Failed"
+    QUEUED = "queued", gettext_lazy("Queued")
+    RUNNING = "running", gettext_lazy("Running")
+    SUCCEEDED = "succeeded", gettext_lazy("Succeeded")
+    FAILED = "failed", gettext_lazy("Failed")
 
 
 class AbstractRun(models.Model):
@@ -151,8 +153,9 @@ def run_execution(run: AbstractRun, progress: Any = None) -> Iterator[RunReporte
     )
     if claimed != 1:
         raise RunNotClaimed(
-            f"{type(run)._meta.verbose_name} {run.pk} is not waiting to be run.",
-            next_step="look at its status; queue a new run to repeat it.",
+            _("%(verbose_name)s %(pk)s is not waiting to be run.")
+            % {"verbose_name": type(run)._meta.verbose_name, "pk": run.pk},
+            next_step=_("look at its status; queue a new run to repeat it."),
         )
     run.refresh_from_db()
     reporter = RunReporter(run, also=progress)

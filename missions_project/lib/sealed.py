@@ -8,6 +8,8 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from missions_project.lib.errors import MissionsError
 
@@ -15,8 +17,11 @@ _PURPOSE = b"missions: secrets of %s, version 1"
 FEEDS = "feeds"
 NOTICES = "notices"
 _WHOSE = {
-    FEEDS: ("The feed's keys and passwords", "enter the feed's keys and passwords again"),
-    NOTICES: ("The web-hook's secret", "ask for a new one on the page Notices"),
+    FEEDS: (
+        gettext_lazy("The feed's keys and passwords"),
+        gettext_lazy("enter the feed's keys and passwords again"),
+    ),
+    NOTICES: (gettext_lazy("The web-hook's secret"), gettext_lazy("ask for a new one on the page Notices")),
 }
 """What cannot be read once the key is lost, and what to do then."""
 
@@ -48,7 +53,7 @@ def unseal(sealed: str, keys: Sequence[str], purpose: str = FEEDS) -> dict[str, 
     except InvalidToken:
         what, otherwise = _WHOSE[purpose]
         raise MissionsError(
-            f"{what} cannot be read: sealed under another FEED_SECRETS_KEY.",
-            next_step=f"restore that key, or {otherwise}.",
+            _("%(what)s cannot be read: sealed under another FEED_SECRETS_KEY.") % {"what": what},
+            next_step=_("restore that key, or %(otherwise)s.") % {"otherwise": otherwise},
         ) from None
     return found

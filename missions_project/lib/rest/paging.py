@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, Q, QuerySet
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -78,7 +79,7 @@ def _read(part: Any, kind: Any) -> Any:
 
 def bad_cursor() -> ValidationError:
     """The refusal of a cursor that is none of ours."""
-    return ValidationError({"cursor": ["This is no cursor of this list. Begin without one."]})
+    return ValidationError({"cursor": [_("This is no cursor of this list. Begin without one.")]})
 
 
 def page_of_rows(

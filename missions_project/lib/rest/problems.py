@@ -6,6 +6,8 @@ from typing import Any
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.http import Http404
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -42,7 +44,7 @@ class Busy(exceptions.APIException):
 
     status_code = HTTPStatus.SERVICE_UNAVAILABLE
     default_code = "busy"
-    default_detail = "The database is busy; nothing was stored. Next step: send the same again."
+    default_detail = gettext_lazy("The database is busy; nothing was stored. Next step: send the same again.")
 
 
 class Changed(exceptions.APIException):
@@ -50,7 +52,7 @@ class Changed(exceptions.APIException):
 
     status_code = HTTPStatus.PRECONDITION_FAILED
     default_code = "changed"
-    default_detail = (
+    default_detail = gettext_lazy(
         "This has changed since you read it. Next step: read it again, look at it, and send its new ETag."
     )
 
@@ -148,4 +150,4 @@ def _told(errors: dict[str, list[str]]) -> str:
     if set(errors) == {"detail"}:
         return " ".join(errors["detail"])
     first = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in list(errors.items())[:3])
-    return f"{first} Next step: mend what “errors” names and send it again."
+    return _("%(first)s Next step: mend what “errors” names and send it again.") % {"first": first}

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -16,12 +17,17 @@ class Query(serializers.Serializer):  # type: ignore[type-arg]  # no instance: i
         asked = request.query_params
         query = cls(data={name: asked[name] for name in asked}, context=context)
         errors = {
-            name: [f"There is no such parameter. Known here: {', '.join(query.fields) or 'none'}."]
+            name: [
+                _("There is no such parameter. Known here: %(fields)s.")
+                % {"fields": ", ".join(query.fields) or _("none")}
+            ]
             for name in asked
             if name not in query.fields
         }
         errors |= {
-            name: ["Give it once."] for name in asked if name not in errors and len(asked.getlist(name)) > 1
+            name: [_("Give it once.")]
+            for name in asked
+            if name not in errors and len(asked.getlist(name)) > 1
         }
         query.is_valid()
         errors |= {name: texts for name, texts in query.errors.items() if name not in errors}
@@ -45,9 +51,9 @@ class Body(serializers.Serializer):  # type: ignore[type-arg]  # no instance: it
         body.is_valid(raise_exception=False)
         errors: dict[str, Any] = dict(body.errors)
         if isinstance(request.data, dict):
-            known = ", ".join(body.fields) or "none"
+            known = ", ".join(body.fields) or _("none")
             errors |= {
-                str(name): [f"There is no such field. Known here: {known}."]
+                str(name): [_("There is no such field. Known here: %(known)s.") % {"known": known}]
                 for name in request.data
                 if name not in body.fields
             }
