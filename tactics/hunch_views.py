@@ -122,7 +122,7 @@ def hunch_status(request: HttpRequest, access: Access, row_id: int) -> HttpRespo
         audit_record(
             agency=access.agency,
             actor=access.user,
-            action=_("hunch answered"),
+            action="hunch answered",
             subject=str(row),
             detail={"hunch": row.pk, "status": row.status},
         )

@@ -59,7 +59,7 @@ def followed_svg(table: Table) -> bytes:
         fontsize=8,
     )
     axes.set_xlim(0, 100)
-    axes.set_xlabel(_("Recommended tactic done, % of visited missions (line: 95 % interval)"), fontsize=8)
+    axes.set_xlabel(_("Recommended tactic done at visited missions, % (line: interval of 95 %)"), fontsize=8)
     axes.tick_params(labelsize=8)
     plain_axes(axes)
     return svg(figure)
