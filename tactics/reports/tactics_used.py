@@ -128,8 +128,15 @@ def _share_cells(hits: int, of: int) -> tuple[Cell, Cell, Cell]:
 
 _INTERVAL = (
     Column("share", gettext_lazy("Share"), "share"),
-    Column("low", gettext_lazy("Low limit"), "share", about=gettext_lazy("Interval by Wilson (1927), level 95 %")),
-    Column("high", gettext_lazy("High limit"), "share", about=gettext_lazy("Interval by Wilson (1927), level 95 %")),
+    Column(
+        "low", gettext_lazy("Low limit"), "share", about=gettext_lazy("Interval by Wilson (1927), level 95 %")
+    ),
+    Column(
+        "high",
+        gettext_lazy("High limit"),
+        "share",
+        about=gettext_lazy("Interval by Wilson (1927), level 95 %"),
+    ),
 )
 _USE = (
     Column("visits", gettext_lazy("Visits"), "int"),

@@ -14,9 +14,7 @@ from missions_project.lib.errors import MissionsError
 from tactics.engine.trends import (
     CountBand,
     count_band,
-    emerging_cells,
     hours_of_week,
-    near_repeats,
     weekly_counts,
 )
 from tactics.lazy import gettext_lazy
@@ -26,13 +24,10 @@ from tactics.reports.days import day_and_month, long_day, short_day
 from tactics.reports.kinds import ReportKind
 from tactics.reports.shapes import Cell, Chart, Column, Figure, Report, Table
 from tactics.reports.trends_chart import hours_svg, weeks_svg
+from tactics.reports.trends_places import RECENT_DAYS, YEAR_OF_WEEKS, day64, emerging_table, repeats_table
 
 YEARS = 5
 WEEKS = 53
-YEAR_OF_WEEKS = 364
-"""Days between a week and the same week a year before: a year that keeps weekdays."""
-RECENT_DAYS = 28
-MOST_CELLS = 25
 WORDS = {
     "more": gettext_lazy("▲ more"),
     "fewer": gettext_lazy("▼ fewer"),
@@ -85,8 +80,8 @@ class CrimeTrends(ReportKind):
                 counts,
                 *_by_place(crimes, asked),
                 hours,
-                _repeats(crimes, asked),
-                _emerging(crimes, asked),
+                repeats_table(crimes, asked),
+                emerging_table(crimes, asked),
                 weeks,
             ),
             charts=(
@@ -134,12 +129,8 @@ class CrimeTrends(ReportKind):
         return hours_svg(report.table("hours")) if slug == "hours" else None
 
 
-def _day(day: dt.date) -> np.datetime64:
-    return np.datetime64(day, "D")
-
-
 def _by_type(crimes: Crimes, last: dt.date, days: int) -> list[int]:
-    inside = crimes.between(_day(last) - (days - 1), _day(last))
+    inside = crimes.between(day64(last) - (days - 1), day64(last))
     return [int(n) for n in np.bincount(crimes.kind[inside], minlength=len(crimes.types))]
 
 
@@ -166,9 +157,9 @@ def _band(
 ) -> tuple[CountBand, int | None]:
     """How the first window stands against the others, and last year's count; years before the data count for nothing."""
     counted = [
-        int((which & crimes.between(_day(first), _day(last))).sum())
+        int((which & crimes.between(day64(first), day64(last))).sum())
         for first, last in windows
-        if (crimes.data_from is not None and _day(first) >= crimes.data_from) or (first, last) == windows[0]
+        if (crimes.data_from is not None and day64(first) >= crimes.data_from) or (first, last) == windows[0]
     ]
     now, earlier = counted[0], counted[1:]
     return count_band(now, np.array(earlier, dtype=np.int64)), earlier[0] if earlier else None
@@ -254,9 +245,9 @@ def _by_place(crimes: Crimes, asked: Asked) -> list[Table]:
     known = [
         (first, last)
         for first, last in windows
-        if first == asked.first or (crimes.data_from is not None and _day(first) >= crimes.data_from)
+        if first == asked.first or (crimes.data_from is not None and day64(first) >= crimes.data_from)
     ]
-    within = [crimes.between(_day(first), _day(last)) for first, last in known]
+    within = [crimes.between(day64(first), day64(last)) for first, last in known]
     found = []
     for slug, title, head, labels, place in (
         (
@@ -309,10 +300,10 @@ def _weeks(crimes: Crimes, asked: Asked) -> Table:
     data_from = crimes.data_from
     for position, crime_type in enumerate(crimes.types):
         days = crimes.day[crimes.kind == position]
-        every = weekly_counts(days, last=_day(asked.last), weeks=WEEKS + YEARS * 52)
+        every = weekly_counts(days, last=day64(asked.last), weeks=WEEKS + YEARS * 52)
         for week in range(WEEKS):
             at = YEARS * 52 + week
-            ends = _day(asked.last) - 7 * (WEEKS - 1 - week)
+            ends = day64(asked.last) - 7 * (WEEKS - 1 - week)
             begins = [ends - 6 - YEAR_OF_WEEKS * n for n in range(1, YEARS + 1)]
             earlier = [
                 int(every[at - 52 * (n + 1)])
@@ -342,7 +333,7 @@ def _weeks(crimes: Crimes, asked: Asked) -> Table:
 
 
 def _hours(crimes: Crimes, asked: Asked) -> Table:
-    inside = crimes.between(_day(asked.first), _day(asked.last))
+    inside = crimes.between(day64(asked.first), day64(asked.last))
     week = hours_of_week(crimes.table, crimes.row[inside])
     days = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday"))
     return Table(
@@ -358,80 +349,3 @@ def _hours(crimes: Crimes, asked: Asked) -> Table:
             "Crimes whose time is known only roughly are spread over the hours in which they may have been."
         ),
     )
-
-
-def _repeats(crimes: Crimes, asked: Asked) -> Table:
-    inside = crimes.between(_day(asked.last) - (YEAR_OF_WEEKS - 1), _day(asked.last))
-    rows: list[tuple[Cell, ...]] = []
-    shuffles = set()
-    for position, crime_type in enumerate(crimes.types):
-        one = np.flatnonzero(inside & (crimes.kind == position))
-        # A fixed seed: the same crimes give the same p-values on page and file.
-        found = near_repeats(
-            crimes.x_m[one],
-            crimes.y_m[one],
-            crimes.day[one].astype(np.int64),
-            rng=np.random.default_rng(len(one)),
-        )
-        shuffles.add(found.shuffles)
-        previous_m = 0.0
-        for i, metres in enumerate(found.metres):
-            where = _("same place") if i == 0 else f"{max(previous_m, 1):.0f}–{metres:.0f} m"
-            previous_m, previous_d = metres, 0
-            for j, days in enumerate(found.days):
-                ratio = float(found.ratio[i, j])
-                rows.append(
-                    (crime_type.name, where, _("%(least)s–%(most)s days") % {"least": previous_d, "most": days}, int(found.pairs[i, j]),
-                     None if np.isnan(ratio) else ratio, float(found.p[i, j]))
-                )  # fmt: skip
-                previous_d = days + 1
-    made = sorted(shuffles - {0})
-    told = (
-        f"{made[0]:,}"
-        if len(made) == 1
-        else _("%(least)s to %(most)s") % {"least": f"{made[0]:,}", "most": f"{made[-1]:,}"}
-        if made
-        else _("no")
-    )
-    return Table(
-        "repeats",
-        _("Repeats and near repeats, year to %(last)s") % {"last": short_day(asked.last)},
-        (
-            Column("crime_type", _("Crime type")), Column("distance", _("Distance")), Column("days", _("Between")),
-            Column("pairs", _("Pairs"), "int"), Column("ratio", _("Knox ratio"), "number", digits=2), Column("p", "p", "number", digits=3),
-        ),
-        rows,
-        note=_("Pairs of crimes so close in place and time, over the median of %(told)s shuffles of the dates; p: share of shuffles with as many. A ratio of 1.5 at 1–100 m and 0–7 days: half as many again as without repeats.") % {"told": told},
-    )  # fmt: skip
-
-
-def _emerging(crimes: Crimes, asked: Asked) -> Table:
-    last = _day(asked.last)
-    recent = crimes.between(last - (RECENT_DAYS - 1), last) & (crimes.cell >= 0)
-    before = crimes.between(last - (YEAR_OF_WEEKS + RECENT_DAYS - 1), last - RECENT_DAYS) & (crimes.cell >= 0)
-    lon, lat = crimes.spec.centres_lonlat()
-    found: list[tuple[float, tuple[Cell, ...]]] = []
-    for position, crime_type in enumerate(crimes.types):
-        one = crimes.kind == position
-        counts = [
-            np.bincount(crimes.cell[one & part], minlength=len(crimes.spec)) for part in (recent, before)
-        ]
-        cells = emerging_cells(counts[0], counts[1], recent_days=RECENT_DAYS, before_days=YEAR_OF_WEEKS)
-        for cell, n, expected, q in zip(cells.cell, cells.recent, cells.expected, cells.q, strict=True):
-            beat = crimes.beat[(crimes.cell == cell) & (crimes.beat >= 0)]
-            code = crimes.beats[int(np.bincount(beat).argmax())][0] if len(beat) else None
-            place = (f"{lat[cell]:.5f}, {lon[cell]:.5f}", code)
-            found.append((float(q), (crime_type.name, *place, int(n), float(expected), float(q))))
-    rows = [row for __, row in sorted(found, key=lambda item: item[0])[:MOST_CELLS]]
-    return Table(
-        "emerging",
-        _("Emerging cells, %(days)s days to %(last)s") % {"days": RECENT_DAYS, "last": short_day(asked.last)},
-        (
-            Column("crime_type", _("Crime type")), Column("middle", _("Middle of the cell (lat, lon)")), Column("beat", _("Beat")),
-            Column("count", _("Crimes"), "int"), Column("expected", _("Expected"), "number", digits=2), Column("q", "q", "number", digits=3),
-        ),
-        rows,
-        note=_("Cells with more crime than their own past year and the city's trend explain; of those listed at most one in "
-        "twenty is expected to be chance."),
-        empty=_("No cell stands out: what happened there lately is what their own past explains."),
-    )  # fmt: skip
