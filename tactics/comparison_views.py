@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from agencies.access import SEES_PLANS, Access, agency_page
@@ -23,9 +24,9 @@ def _period(request: HttpRequest) -> tuple[dt.date, dt.date]:
     last = date_from_text(request.GET.get("to") or today.isoformat())
     first = date_from_text(request.GET.get("from") or (last - dt.timedelta(days=DEFAULT_DAYS)).isoformat())
     if last < first:
-        raise MissionsError("The period ends before it starts.", next_step="swap “from” and “to”.")
+        raise MissionsError(_("The period ends before it starts."), next_step=_("swap “from” and “to”."))
     if (last - first).days > LONGEST_DAYS:
-        raise MissionsError("That is more than three years.", next_step="choose a shorter period.")
+        raise MissionsError(_("That is more than three years."), next_step=_("choose a shorter period."))
     return first, last
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from agencies.access import SEES_STUDIES, Access, agency_page
@@ -14,9 +15,10 @@ from tactics.curves import CurveChoices, curve_choices, curve_choices_of_study, 
 from tactics.curves_chart import curves_svg
 from tactics.inquiry_pages import ask, found_for, may_ask, svg_response
 from tactics.inquiry_selectors import inquiry_for
+from tactics.lazy import gettext_lazy
 from tactics.models import ImpactStudy, Inquiry
 
-CLOCKS = {"fair": "the drawn start", "stays": "arrival"}
+CLOCKS = {"fair": gettext_lazy("the drawn start"), "stays": gettext_lazy("arrival")}
 
 
 @require_http_methods(["GET", "POST"])
@@ -51,7 +53,7 @@ def _shown(access: Access, choices: CurveChoices) -> dict[str, Any]:
 def curves_chart(request: HttpRequest, access: Access, which: str) -> HttpResponse:
     """The picture of these choices: ``fair`` or ``stays``. Five queries."""
     if which not in CLOCKS:
-        raise Http404("No such picture.")
+        raise Http404(_("No such picture."))
     try:
         choices = curve_choices(request.GET, crime_types=active_crime_types(access.agency))
     except MissionsError as exc:
@@ -82,7 +84,7 @@ def study_curves_chart(request: HttpRequest, access: Access, study_id: int) -> H
 
 
 def _picture(access: Access, choices: CurveChoices, which: str) -> HttpResponse:
-    answered, _ = inquiry_for(access.agency, Inquiry.Kind.CURVES, choices.as_json())
+    answered, __ = inquiry_for(access.agency, Inquiry.Kind.CURVES, choices.as_json())
     if answered is None or answered.answer is None:
-        raise Http404("These curves were not worked out yet.")
+        raise Http404(_("These curves were not worked out yet."))
     return svg_response(curves_svg(answered.answer[which], clock=CLOCKS[which]))

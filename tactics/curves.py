@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import numpy as np
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.lookups import date_from_text
 from agencies.models import Agency, CrimeType
@@ -69,17 +70,19 @@ def curve_choices(query: QueryDict, *, crime_types: list[CrimeType]) -> CurveCho
     last = date_from_text(query.get("to") or today.isoformat())
     first = date_from_text(query.get("from") or (last - dt.timedelta(days=USUAL_DAYS)).isoformat())
     if last < first:
-        raise MissionsError("The period ends before it starts.", next_step="swap “from” and “to”.")
+        raise MissionsError(_("The period ends before it starts."), next_step=_("swap “from” and “to”."))
     if (last - first).days > LONGEST_DAYS:
-        raise MissionsError("That is more than two years.", next_step="choose a shorter period.")
+        raise MissionsError(_("That is more than two years."), next_step=_("choose a shorter period."))
     known = [row.slug for row in crime_types]
     asked = [slug for slug in query.getlist("types") if slug]
     if not known:
-        raise MissionsError("The agency has no active crime type.", next_step="Admin → Crime types → Add.")
+        raise MissionsError(
+            _("The agency has no active crime type."), next_step=_("Admin → Crime types → Add.")
+        )
     if unknown := sorted(set(asked) - set(known)):
         raise MissionsError(
-            f"There is no active crime type “{unknown[0][:40]}”.",
-            next_step=f"choose among {', '.join(known)}.",
+            _("There is no active crime type “%(slug)s”.") % {"slug": unknown[0][:40]},
+            next_step=_("choose among %(known)s.") % {"known": ", ".join(known)},
         )
     return CurveChoices(first, last, tuple(slug for slug in known if not asked or slug in asked))
 
@@ -108,7 +111,7 @@ def curves_answer(
     asked = CurveChoices.from_json(choices)
     types = list(CrimeType.objects.filter(agency=agency, slug__in=asked.types, is_active=True))
     if not types:
-        raise MissionsError("None of these crime types is active any more.", next_step="choose others.")
+        raise MissionsError(_("None of these crime types is active any more."), next_step=_("choose others."))
     inputs = study_inputs(
         agency, crime_types=types, first=asked.first, last=asked.last, window_hours=asked.hours,
         districts=asked.districts or None, shifts=asked.shifts or None, progress=progress,

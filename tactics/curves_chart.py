@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from agencies.engine.drawing import legend, paper, plain_axes, svg
 from agencies.engine.palette import BLUE, GREEN, PURPLE, QUIET, VERMILION
 
@@ -16,7 +18,11 @@ def curves_svg(curves: list[dict[str, Any]], *, clock: str) -> bytes:
     axes = figure.subplots()
     for number, curve in enumerate(curves):
         colour = COLOURS[number % len(COLOURS)]
-        label = f"{curve['name']} ({curve['boxes']:,}, {curve['crimes']:,} with a crime)"
+        label = _("%(name)s (%(boxes)s, %(crimes)s with a crime)") % {
+            "name": curve["name"],
+            "boxes": f"{curve['boxes']:,}",
+            "crimes": f"{curve['crimes']:,}",
+        }
         axes.step(
             curve["minutes"], [100 * one for one in curve["share"]], DASHES[number % len(DASHES)], where="post",
             color=colour, linewidth=1.8, label=label,
@@ -26,10 +32,10 @@ def curves_svg(curves: list[dict[str, Any]], *, clock: str) -> bytes:
             color=colour, alpha=0.12, linewidth=0,
         )  # fmt: skip
     if not curves:
-        axes.text(0.5, 0.5, "no visits were counted in this period", transform=axes.transAxes, ha="center")
-    axes.set_title("Descriptive", loc="right", fontsize=8, color=QUIET)
-    axes.set_xlabel(f"Minutes since {clock}")
-    axes.set_ylabel("Boxes with a crime by then, %")
+        axes.text(0.5, 0.5, _("no visits were counted in this period"), transform=axes.transAxes, ha="center")
+    axes.set_title(_("Descriptive"), loc="right", fontsize=8, color=QUIET)
+    axes.set_xlabel(_("Minutes since %(clock)s") % {"clock": clock})
+    axes.set_ylabel(_("Boxes with a crime by then, %"))
     axes.set_ylim(bottom=0)
     axes.set_xlim(left=0)
     plain_axes(axes)

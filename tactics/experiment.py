@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 
 import numpy as np
 from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from agencies.models import Agency, CrimeType
 from missions_project.lib.errors import MissionsError
@@ -67,24 +69,26 @@ def experiment_choices(
     known = [row.slug for row in crime_types]
     asked = [slug for slug in query.getlist("types") if slug]
     if not known:
-        raise MissionsError("The agency has no active crime type.", next_step="Admin → Crime types → Add.")
+        raise MissionsError(
+            _("The agency has no active crime type."), next_step=_("Admin → Crime types → Add.")
+        )
     if unknown := sorted(set(asked) - set(known)):
         raise MissionsError(
-            f"There is no active crime type “{unknown[0][:40]}”.",
-            next_step=f"choose among {', '.join(known)}.",
+            _("There is no active crime type “%(slug)s”.") % {"slug": unknown[0][:40]},
+            next_step=_("choose among %(known)s.") % {"known": ", ".join(known)},
         )
     choices = ExperimentChoices(
-        k=_whole(query, "k", 2, 1, MOST_PER_BEAT, "missions per beat and shift"),
+        k=_whole(query, "k", 2, 1, MOST_PER_BEAT, _("missions per beat and shift")),
         days=_whole(query, "days", 91, 7, 1096, "days"),
         # In the agency's order, so that the same choice has one address.
         types=tuple(slug for slug in known if not asked or slug in asked),
         dose_min=_whole(query, "dose_min", policy.dose_min_minutes, 5, 60, "minutes"),
         dose_max=_whole(query, "dose_max", policy.dose_max_minutes, 5, 60, "minutes"),
-        carried_out=_whole(query, "carried_out", 80, 5, 100, "per cent of missions carried out"),
+        carried_out=_whole(query, "carried_out", 80, 5, 100, _("per cent of missions carried out")),
     )
     if choices.dose_max < choices.dose_min:
         raise MissionsError(
-            "The longest visit is shorter than the shortest one.", next_step="swap the two doses."
+            _("The longest visit is shorter than the shortest one."), next_step=_("swap the two doses.")
         )
     return choices
 
@@ -95,8 +99,8 @@ def _whole(query: QueryDict, name: str, usual: int, low: int, high: int, what: s
         return usual
     if not (text.isascii() and text.isdigit() and len(text) < 9 and low <= int(text) <= high):
         raise MissionsError(
-            f"“{text[:20]}” {what} cannot be asked about.",
-            next_step=f"enter a whole number from {low} to {high}.",
+            _("“%(asked)s” %(what)s cannot be asked about.") % {"asked": text[:20], "what": what},
+            next_step=_("enter a whole number from %(low)s to %(high)s.") % {"low": low, "high": high},
         )
     return int(text)
 
@@ -118,7 +122,7 @@ def experiment_answer(
         row for row in CrimeType.objects.filter(agency=agency, is_active=True) if row.slug in asked.types
     ]
     if not types:
-        raise MissionsError("None of these crime types is active any more.", next_step="choose others.")
+        raise MissionsError(_("None of these crime types is active any more."), next_step=_("choose others."))
     inputs = experiment_inputs(
         agency, crime_types=types, progress=lambda done, total, label: progress(done, 20, label)
     )
@@ -148,8 +152,8 @@ def experiment_answer(
         )  # fmt: skip
     if not found:
         raise MissionsError(
-            "The policy cannot have these doses.",
-            next_step="raise its saturation limit, or ask for shorter visits.",
+            _("The policy cannot have these doses."),
+            next_step=_("raise its saturation limit, or ask for shorter visits."),
         )
     return {
         "first": inputs.first.isoformat(),
@@ -238,20 +242,31 @@ def _of(row: dict[str, Any], name: str) -> Any:
 def experiment_sentences(shown: ExperimentShown) -> list[str]:
     """Say in plain words what the experiment asked for would show: the contrast in the boxes, then the net effect."""
     choices, row = shown.choices, shown.asked
-    boxes = f"{choices.k} box{'es' if choices.k > 1 else ''} per beat and shift"
-    lead = f"With {boxes} and {duration_words(choices.days)} you would show"
     contrast, net = _shown_words(row["curve"]), _shown_words(row["net_curve"])
-    first = (
-        f"{lead} a fall of {contrast} (the contrast: visited boxes against like boxes left alone)."
-        if contrast
-        else f"{lead} no fall in visited boxes reliably, not even by half. Pool more crime types, visit more boxes, or run it "
-        "for longer."
-    )
+    if contrast:
+        first = ngettext(
+            "With %(boxes)s box per beat and shift and %(days)s you would show a fall of %(contrast)s (the contrast: visited "
+            "boxes against like boxes left alone).",
+            "With %(boxes)s boxes per beat and shift and %(days)s you would show a fall of %(contrast)s (the contrast: visited "
+            "boxes against like boxes left alone).",
+            choices.k,
+        )
+    else:
+        first = ngettext(
+            "With %(boxes)s box per beat and shift and %(days)s you would show no fall in visited boxes reliably, not even by half. "
+            "Pool more crime types, visit more boxes, or run it for longer.",
+            "With %(boxes)s boxes per beat and shift and %(days)s you would show no fall in visited boxes reliably, not even by half. "
+            "Pool more crime types, visit more boxes, or run it for longer.",
+            choices.k,
+        )
+    first %= {"boxes": choices.k, "days": duration_words(choices.days), "contrast": contrast}
     second = (
-        f"The net effect, boxes and the eight around them together: a fall of {net}."
+        _("The net effect, boxes and the eight around them together: a fall of %(net)s.") % {"net": net}
         if net
-        else "The net effect, boxes and the eight around them together, would not be shown reliably even if half of the crime "
-        "were prevented: plan for longer before you promise it."
+        else _(
+            "The net effect, boxes and the eight around them together, would not be shown reliably even if half of the crime "
+            "were prevented: plan for longer before you promise it."
+        )
     )
     return [first, second]
 
@@ -261,10 +276,23 @@ def _shown_words(curve: list[list[float]]) -> str:
     enough = next(((effect, power) for effect, power in curve if power >= ENOUGH), None)
     if enough is None:
         best = max(curve, key=lambda point: point[1])
-        return f"{100 * best[0]:.0f} % in {tenths_words(best[1])}" if best[1] >= HALF else ""
-    text = f"{100 * enough[0]:.0f} % in {tenths_words(enough[1])}"
+        return (
+            _("%(share)s %% in %(studies)s")
+            % {"share": f"{100 * best[0]:.0f}", "studies": tenths_words(best[1])}
+            if best[1] >= HALF
+            else ""
+        )
+    text = _("%(share)s %% in %(studies)s") % {
+        "share": f"{100 * enough[0]:.0f}",
+        "studies": tenths_words(enough[1]),
+    }
     smaller = [point for point in curve if point[0] < enough[0] and point[1] < 0.65]
-    return f"{text}, {100 * smaller[-1][0]:.0f} % only in {tenths_words(smaller[-1][1])}" if smaller else text
+    return (
+        _("%(text)s, %(share)s %% only in %(studies)s")
+        % {"text": text, "share": f"{100 * smaller[-1][0]:.0f}", "studies": tenths_words(smaller[-1][1])}
+        if smaller
+        else text
+    )
 
 
 def tenths_words(power: float) -> str:
@@ -274,10 +302,10 @@ def tenths_words(power: float) -> str:
     ('8 of 10 studies', '3 of 10 studies', 'nearly every study')
     """
     if power >= 0.95:
-        return "nearly every study"
+        return _("nearly every study")
     if power < 0.08:
-        return "fewer than 1 of 10 studies"
-    return f"{round(10 * power)} of 10 studies"
+        return _("fewer than 1 of 10 studies")
+    return _("%(power)s of 10 studies") % {"power": round(10 * power)}
 
 
 def duration_words(days: int) -> str:
@@ -287,11 +315,11 @@ def duration_words(days: int) -> str:
     ('three months', 'four weeks', 'a year', '30 days', 'six months')
     """
     known = {
-        28: "four weeks",
-        91: "three months",
-        182: "six months",
-        364: "a year",
-        365: "a year",
-        728: "two years",
+        28: _("four weeks"),
+        91: _("three months"),
+        182: _("six months"),
+        364: _("a year"),
+        365: _("a year"),
+        728: _("two years"),
     }
-    return known.get(days, f"{days} days")
+    return known.get(days, _("%(days)s days") % {"days": days})

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency, CrimeType
 from agencies.selectors import active_crime_types
@@ -88,7 +89,7 @@ def experiment_inputs(
     table = incident_table(agency, epsg=grid.epsg, since=now - YEAR - dt.timedelta(days=2 * days), until=now)
     if len(table) == 0:
         raise MissionsError(
-            "No incident of the last year is known.", next_step="import incidents first (Data → Feeds)."
+            _("No incident of the last year is known."), next_step=_("import incidents first (Data → Feeds).")
         )
     # A feed that is a month late must not make the last month look peaceful.
     end, begin = aware(table.occurred_utc[-1]), aware(table.occurred_utc[0])
@@ -97,12 +98,12 @@ def experiment_inputs(
     periods = periods_between(windows, agency.time_zone, utc64(end - dt.timedelta(days=days)), utc64(end))
     if len(periods.from_utc) < 2:
         raise MissionsError(
-            "There are too few shifts in the agency's past to plan again.",
-            next_step="set the shifts (Admin → Shifts) and import at least two weeks of incidents.",
+            _("There are too few shifts in the agency's past to plan again."),
+            next_step=_("set the shifts (Admin → Shifts) and import at least two weeks of incidents."),
         )
     beat_of_cell = cell_beats(grid)
     if not (beat_of_cell >= 0).any():
-        raise MissionsError("No cell lies in a beat.", next_step="upload the beats (Admin → Beats).")
+        raise MissionsError(_("No cell lies in a beat."), next_step=_("upload the beats (Admin → Beats)."))
     progress(1, 4, "Counting crimes by shift and box")
     cell, shift_of = spec.locate(table.x_m, table.y_m), _shift_of(table, periods)
     crime = {

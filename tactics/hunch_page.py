@@ -4,6 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency, User
 from forecasting.engine.grid import GridSpec
@@ -60,7 +61,7 @@ def _places(agency: Agency, hunches: list[Hunch]) -> dict[int, str]:
         for hunch, name in zip(
             there, place_names(agency, x_m=x_m[at], y_m=y_m[at], epsg=spec.epsg), strict=True
         ):
-            named[hunch.pk] = name or f"Cell {hunch.cell_id}"
+            named[hunch.pk] = name or _("Cell %(cell_id)s") % {"cell_id": hunch.cell_id}
     return named
 
 
@@ -78,10 +79,10 @@ class ScoreRow:
 def score_rows(scores: HunchScores) -> list[ScoreRow]:
     """Return the hunches beside the forecast's top cells and a random cell of the same beats."""
     return [
-        _score_row("Hunches", scores.hunches, digits=0),
-        _score_row("Forecast's top cells", scores.top, digits=0),
+        _score_row(_("Hunches"), scores.hunches, digits=0),
+        _score_row(_("Forecast's top cells"), scores.top, digits=0),
         # A mean over cells: its interval would pretend that it was counted.
-        _score_row("A random cell of the beat", scores.random, digits=2, with_interval=False),
+        _score_row(_("A random cell of the beat"), scores.random, digits=2, with_interval=False),
     ]
 
 

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agencies.access import CARRIES_OUT, MAPS_CODES, SEES_RISK, Access, agency_page
@@ -67,9 +68,9 @@ def _log(request: HttpRequest, access: Access) -> str:
     try:
         number, lon, lat = uuid.UUID(sent.get("number", "")), float(sent["lon"]), float(sent["lat"])
     except (ValueError, KeyError):
-        return "No place is chosen yet. Next step: tap the map."
+        return _("No place is chosen yet. Next step: tap the map.")
     if crime_type is None:
-        return "No crime type is chosen yet. Next step: choose one of the list."
+        return _("No crime type is chosen yet. Next step: choose one of the list.")
     try:
         hunch_log(
             agency=access.agency,
@@ -84,7 +85,7 @@ def _log(request: HttpRequest, access: Access) -> str:
         )
     except MissionsError as exc:
         return str(exc)
-    messages.success(request, "Logged. An analyst will look at it; it sends nobody anywhere.")
+    messages.success(request, _("Logged. An analyst will look at it; it sends nobody anywhere."))
     return ""
 
 

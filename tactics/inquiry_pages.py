@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadReque
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from agencies.access import RUNS_STUDIES, SEES_STUDIES, Access, agency_page
@@ -26,11 +27,18 @@ from tactics.experiment import (
 )
 from tactics.experiment_chart import experiment_svg
 from tactics.inquiry_selectors import inquiry_for
+from tactics.lazy import gettext_lazy
 from tactics.models import Inquiry
 from tactics.services import inquiry_ask
 from tactics.tasks import inquiry_task
 
-LENGTHS = ((28, "four weeks"), (91, "three months"), (182, "six months"), (364, "a year"), (728, "two years"))
+LENGTHS = (
+    (28, gettext_lazy("four weeks")),
+    (91, gettext_lazy("three months")),
+    (182, gettext_lazy("six months")),
+    (364, gettext_lazy("a year")),
+    (728, gettext_lazy("two years")),
+)
 
 
 def ask(access: Access, kind: str, choices: dict[str, Any]) -> Inquiry:
@@ -72,7 +80,7 @@ def design(request: HttpRequest, access: Access) -> HttpResponse:
         return _asked(request, access, choices)
     context |= found_for(access, Inquiry.Kind.EXPERIMENT, choices.as_json()) | {"choices": choices}
     context["length"] = duration_words(choices.days)
-    context["is_usual_length"] = any(choices.days == days for days, _ in LENGTHS)
+    context["is_usual_length"] = any(choices.days == days for days, __ in LENGTHS)
     if answered := context["answered"]:
         context["shown"] = shown = experiment_shown(choices, answered.answer)
         context["sentences"] = experiment_sentences(shown)
@@ -101,7 +109,7 @@ def _asked(request: HttpRequest, access: Access, choices: ExperimentChoices) -> 
         ask(access, Inquiry.Kind.EXPERIMENT, choices.as_json())
     else:
         messages.error(
-            request, "Analysts and administrators have experiments worked out; you see what they asked."
+            request, _("Analysts and administrators have experiments worked out; you see what they asked.")
         )
     return redirect(f"{reverse('tactics:design', args=[access.agency.slug])}?{choices.query}")
 
@@ -118,9 +126,9 @@ def design_chart(request: HttpRequest, access: Access) -> HttpResponse:
         )
     except MissionsError as exc:
         return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
-    answered, _ = inquiry_for(access.agency, Inquiry.Kind.EXPERIMENT, choices.as_json())
+    answered, __ = inquiry_for(access.agency, Inquiry.Kind.EXPERIMENT, choices.as_json())
     if answered is None or answered.answer is None:
-        raise Http404("This experiment was not worked out yet.")
+        raise Http404(_("This experiment was not worked out yet."))
     return svg_response(experiment_svg(experiment_shown(choices, answered.answer)))
 
 

@@ -15,21 +15,22 @@ from forecasting.engine.grid import GridSpec, unproject
 from patrols.board import MissionRow, box_rings, mission_rows, visits_to
 from patrols.models import Engagement, Mission
 from tactics.engine.sun import is_sun_down, sun_times
+from tactics.lazy import gettext_lazy
 
 NIGHT_FROM_HOUR, NIGHT_TO_HOUR = 19, 7
 """When it is taken to be dark where an agency has no area yet, and so no sky."""
-LOOKS = {"auto": "Auto", "light": "Light", "dark": "Dark"}
+LOOKS = {"auto": gettext_lazy("Auto"), "light": gettext_lazy("Light"), "dark": gettext_lazy("Dark")}
 LOOK_COOKIE = "officer_look"
 NEAR_M = 500.0
 """Streets this close to the box are drawn with it: enough to know the corner, small enough for a phone."""
 
 STATE_WORDS = {
-    "here": "You are here",
-    "now": "Due now",
-    "later": "Later",
-    "overdue": "Window passed",
-    "done": "Done",
-    "withdrawn": "Withdrawn",
+    "here": gettext_lazy("You are here"),
+    "now": gettext_lazy("Due now"),
+    "later": gettext_lazy("Later"),
+    "overdue": gettext_lazy("Window passed"),
+    "done": gettext_lazy("Done"),
+    "withdrawn": gettext_lazy("Withdrawn"),
 }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from agencies.access import SEES_STUDIES, Access, agency_page
@@ -29,7 +30,9 @@ def optimise(request: HttpRequest, access: Access) -> HttpResponse:
         if may_ask(access):
             ask(access, Inquiry.Kind.PROPOSALS, {})
         else:
-            messages.error(request, "Analysts and administrators look for proposals; you see what was found.")
+            messages.error(
+                request, _("Analysts and administrators look for proposals; you see what was found.")
+            )
         return redirect("tactics:optimise", access.agency.slug)
     still, decided = proposals_of(access.agency)
     context: dict[str, Any] = found_for(access, Inquiry.Kind.PROPOSALS, {})
@@ -66,13 +69,13 @@ def _row(change: dict[str, Any], crimes_a_year: float) -> dict[str, Any]:
     known = all(gain[name] is not None for name in ("estimate", "low", "high"))
     crimes = {name: gain[name] * crimes_a_year for name in ("estimate", "low", "high")} if known else None
     if not known:
-        why = "No study has an interval yet: nobody knows whether covering more pays."
+        why = _("No study has an interval yet: nobody knows whether covering more pays.")
     elif gain["low"] <= 0 <= gain["high"]:
-        why = "Not shown: keep. The interval of its gain covers zero."
+        why = _("Not shown: keep. The interval of its gain covers zero.")
     elif gain["high"] < 0:
-        why = "It would lose: keep."
+        why = _("It would lose: keep.")
     else:
-        why = "Another step of the same question gains more, or missions could be guessed too well."
+        why = _("Another step of the same question gains more, or missions could be guessed too well.")
     return change | {"crimes": crimes, "why": why}
 
 
@@ -91,12 +94,16 @@ def _weights(answer: dict[str, Any], crimes_a_year: float) -> list[dict[str, Any
 
 def _why_kept(row: dict[str, Any], change: dict[str, Any] | None) -> str:
     if row["found"]["low"] is None:
-        return f"Too few crimes: {FEW_CRIMES} are needed after this tactic, and after the others."
+        return _("Too few crimes: %(few)s are needed after this tactic, and after the others.") % {
+            "few": FEW_CRIMES
+        }
     if row["found"]["low"] <= 0 <= row["found"]["high"]:
-        return "Not shown: keep. The interval covers no difference."
+        return _("Not shown: keep. The interval covers no difference.")
     if change is None:
-        return "Shown, but a step further another tactic would be drawn too seldom to be judged, or the weight too great."
-    return "Shown, but the weight proposed above gains more: one step at a time."
+        return _(
+            "Shown, but a step further another tactic would be drawn too seldom to be judged, or the weight too great."
+        )
+    return _("Shown, but the weight proposed above gains more: one step at a time.")
 
 
 def _longer_days(basis: dict[str, Any]) -> int | None:
@@ -121,6 +128,6 @@ def proposal_decision(request: HttpRequest, access: Access, proposal_id: int) ->
     except MissionsError as exc:
         messages.error(request, str(exc))
     else:
-        done = "Approved: plans drawn from now on use it." if approve else "Declined: nothing changed."
+        done = _("Approved: plans drawn from now on use it.") if approve else _("Declined: nothing changed.")
         messages.success(request, f"{proposal}. {done}")
     return redirect("tactics:optimise", access.agency.slug)

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.access import RUNS_SHIFTS, Access
 from agencies.lookups import pk_from_text
@@ -72,7 +73,7 @@ def own_mission(request: HttpRequest, access: Access, mission_id: int) -> tuple[
     )
     if who.unit is None or mission is None:
         # Another unit's mission: whether it exists is not said.
-        raise Http404("Your unit has no such mission.")
+        raise Http404(_("Your unit has no such mission."))
     return who, who.unit, mission
 
 
@@ -115,7 +116,7 @@ class Batch:
 def batch_from(body: bytes, *, now: dt.datetime) -> Batch:
     """Read a phone's batch. Raises ``MissionsError`` where it is none, or holds more than fits."""
     problem = MissionsError(
-        "This is no batch of presses.", next_step="reload the page; what waits stays on the phone."
+        _("This is no batch of presses."), next_step=_("reload the page; what waits stays on the phone.")
     )
     if len(body) > BATCH_BYTES:
         raise problem
@@ -137,7 +138,7 @@ def batch_from(body: bytes, *, now: dt.datetime) -> Batch:
                 {
                     "uuid": number,
                     "status": "refused",
-                    "message": "This press cannot be read. Next step: press again.",
+                    "message": _("This press cannot be read. Next step: press again."),
                 }
             )
     return Batch(pk_from_text(str(data.get("person", ""))), str(data.get("unit") or ""), presses, unreadable)

@@ -13,6 +13,7 @@ from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from agencies.access import CARRIES_OUT, EVERYONE, Access, agency_page
@@ -54,10 +55,10 @@ def _sync(request: HttpRequest, access: Access, *, is_practice: bool) -> HttpRes
         return JsonResponse({"error": str(exc)}, status=400)
     if batch.person != access.user.pk:
         # Somebody else signed in on this phone: what the first one pressed is not theirs to send.
-        return JsonResponse({"error": "Somebody else is signed in now."}, status=409)
+        return JsonResponse({"error": _("Somebody else is signed in now.")}, status=409)
     who = phone.acting(request, access, batch.unit)
     if who.unit is None:
-        error = "You belong to no unit. Ask your administrator; nothing is lost."
+        error = _("You belong to no unit. Ask your administrator; nothing is lost.")
         return JsonResponse({"error": error}, status=409)
     results = _results(access, who.unit, batch, now, is_practice=is_practice) + batch.unreadable
     told = {"results": results, "server_now": now.isoformat()}

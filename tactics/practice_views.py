@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from agencies.access import CARRIES_OUT, Access, agency_page
@@ -81,7 +82,7 @@ def practice_press(request: HttpRequest, access: Access, number: int, kind: str)
     """One press of the made-up shift, without the page's scripts."""
     acting, now = phone.acting(request, access), timezone.now()
     if acting.unit is None:
-        raise Http404("You act for no unit.")
+        raise Http404(_("You act for no unit."))
     shift = practice_start(agency=access.agency, officer=access.user, unit=acting.unit, at=now)
     press = Press(
         uuid=uuid.uuid4(),
@@ -115,7 +116,7 @@ def practice_place(request: HttpRequest, access: Access, number: int) -> HttpRes
     shift = _practice(access, acting.unit, timezone.now())
     row = next((row for row in shift.mine if row.key == number), None) if shift else None
     if shift is None or row is None or row.mission.plan.grid is None:
-        raise Http404("There is no such practice mission.")
+        raise Http404(_("There is no such practice mission."))
     data = pages.place_geojson(
         row.mission,
         [other.mission for other in shift.mine if other is not row],

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from agencies.models import Agency
 from forecasting.models import ForecastRun
@@ -33,10 +35,10 @@ from tactics.weights import WeightsFound, weight_changes
 
 GAMMA_STEP, EXPLORATION_STEP, DOSE_STEP_MINUTES = 0.25, 0.05, 2
 LABELS = {
-    "gamma": "Pull towards harm (γ)",
-    "exploration": "Exploration (share)",
-    "dose_min_minutes": "Shortest visit (minutes)",
-    "dose_max_minutes": "Longest visit (minutes)",
+    "gamma": gettext_noop("Pull towards harm (γ)"),
+    "exploration": gettext_noop("Exploration (share)"),
+    "dose_min_minutes": gettext_noop("Shortest visit (minutes)"),
+    "dose_max_minutes": gettext_noop("Longest visit (minutes)"),
 }
 UNKNOWN = Finding(float("nan"), float("nan"), float("nan"))
 
@@ -79,12 +81,14 @@ def proposals_found(
     """
     policy = active_policy(agency)
     if policy is None:
-        raise MissionsError("There is no active patrol policy.", next_step="Admin → Patrol policies → Add.")
+        raise MissionsError(
+            _("There is no active patrol policy."), next_step=_("Admin → Patrol policies → Add.")
+        )
     runs = preview_runs(agency)
     if not runs:
         raise MissionsError(
-            "There is no forecast yet, so nobody knows what a dial would change.",
-            next_step="forecast a shift first (Risk → Forecast this shift).",
+            _("There is no forecast yet, so nobody knows what a dial would change."),
+            next_step=_("forecast a shift first (Risk → Forecast this shift)."),
         )
     report = latest_report(agency)
     effect = finding_of(report, "net") if report else UNKNOWN

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+
 from agencies.models import Agency
 from forecasting.engine.grid import GridSpec
 from patrols.models import Mission
@@ -58,7 +60,11 @@ class MissionTactics:
     @property
     def line(self) -> str:
         """The names in one line, the recommended one marked as that."""
-        first = f"{self.names[0]} (recommended)" if self.is_recommended else "".join(self.names[:1])
+        first = (
+            _("%(tactic)s (recommended)") % {"tactic": self.names[0]}
+            if self.is_recommended
+            else "".join(self.names[:1])
+        )
         return " · ".join([first, *self.names[1:]]) if self.names else ""
 
 

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from django.core.cache import cache
 from django.db.models import Count, Exists, F, Max, OuterRef, Q, Sum
+from django.utils.translation import gettext as _
 from scipy import stats
 
 from agencies.models import Agency
@@ -81,11 +82,15 @@ class PairLine:
     def verdict(self) -> str:
         """What may be said. Never "no effect": an interval that holds 1 reads "not shown"."""
         if np.isnan(self.found.low):
-            return f"Too few crimes: each tactic needs {FEW_CRIMES}."
+            return _("Too few crimes: each tactic needs %(few)s.") % {"few": FEW_CRIMES}
         if self.found.shows:
             fewer = self.found.high < 1.0
-            return f"{'Fewer' if fewer else 'More'} crimes after {self.first.lower()}: shown."
-        return "Not shown."
+            return (
+                _("Fewer crimes after %(tactic)s: shown.")
+                if fewer
+                else _("More crimes after %(tactic)s: shown.")
+            ) % {"tactic": self.first.lower()}
+        return _("Not shown.")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from agencies.access import CARRIES_OUT, SEES_PLANS, Access, agency_page
@@ -104,7 +105,8 @@ def arrive(request: HttpRequest, access: Access, mission_id: int) -> HttpRespons
     for visit in started.ended:
         messages.warning(
             request,
-            f"Left mission {visit.mission.number} after {visit.minutes:.0f} min: one timer at a time.",
+            _("Left mission %(number)s after %(minutes)s min: one timer at a time.")
+            % {"number": visit.mission.number, "minutes": f"{visit.minutes:.0f}"},
         )
     return redirect(acting.address(access))
 
@@ -127,7 +129,7 @@ def tactic(request: HttpRequest, access: Access, mission_id: int) -> HttpRespons
     visit, is_used = selectors.latest_visit(mission, unit), request.POST.get("used") == "1"
     try:
         if visit is None:
-            raise MissionsError("You have not been here yet.", next_step="press Arrived first.")
+            raise MissionsError(_("You have not been here yet."), next_step=_("press Arrived first."))
         tactic_use_record(
             engagement=visit, tactic=chosen, is_used=is_used, officer=access.user, at=timezone.now()
         )
@@ -144,7 +146,7 @@ def note(request: HttpRequest, access: Access, mission_id: int) -> HttpResponse:
     visit, text = selectors.latest_visit(mission, unit), request.POST.get("text", "")
     try:
         if visit is None:
-            raise MissionsError("You have not been here yet.", next_step="press Arrived first.")
+            raise MissionsError(_("You have not been here yet."), next_step=_("press Arrived first."))
         visit_note_record(engagement=visit, text=text, officer=access.user, at=timezone.now())
     except MissionsError as exc:
         told = {"access": access, "acting": acting, "unit": unit, "mission": mission, "text": text}
@@ -157,9 +159,9 @@ def note(request: HttpRequest, access: Access, mission_id: int) -> HttpResponse:
 @agency_page(CARRIES_OUT)
 def place(request: HttpRequest, access: Access, mission_id: int) -> HttpResponse:
     """The box, its beat, the streets near it and the unit's other boxes, for the small map."""
-    _, unit, mission = phone.own_mission(request, access, mission_id)
+    __, unit, mission = phone.own_mission(request, access, mission_id)
     if mission.plan.grid is None:
-        raise Http404("The plan has no grid.")
+        raise Http404(_("The plan has no grid."))
     missions = selectors.unit_missions(access.agency, unit, now=timezone.now())
     data = pages.place_geojson(
         mission,
@@ -178,7 +180,7 @@ def mission_tactics(request: HttpRequest, access: Access, mission_id: int) -> Ht
     """What to do at a mission, what is known about it, and what was ticked so far. At most seven queries."""
     mission = mission_of(access.agency, mission_id)
     if mission is None:
-        raise Http404("No such mission.")
+        raise Http404(_("No such mission."))
     context = {
         "access": access,
         "mission": mission,

@@ -8,7 +8,7 @@ from contextlib import closing
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from missions_project.lib.errors import MissionsError
@@ -45,12 +45,13 @@ def deliver(row: NoticeDelivery) -> str:
 def subject(row: NoticeDelivery) -> str:
     told = row.payload
     words = {
-        NoticeDelivery.Event.PUBLISHED: "plan published",
-        NoticeDelivery.Event.CHANGED: "plan changed",
-        NoticeDelivery.Event.FAILED: "no plan",
+        NoticeDelivery.Event.PUBLISHED: _("plan published"),
+        NoticeDelivery.Event.CHANGED: _("plan changed"),
+        NoticeDelivery.Event.FAILED: _("no plan"),
     }[NoticeDelivery.Event(row.event)]
     if told["decision"]:
-        words = f"decision {told['decision']}: {words}"
+        words = _("decision %(number)s: %(event)s") % {"number": told["decision"], "event": words}
+    return f"[{told['agency_name']}] {told['shift_name']} {told['on']}: {words}"
     return f"[{told['agency_name']}] {told['shift_name']} {told['on']}: {words}"
 
 
@@ -58,18 +59,23 @@ def _send_email(row: NoticeDelivery) -> None:
     address = row.choice.membership.user.email
     if not (row.choice.by_email and address):
         raise MissionsError(_("This person takes no e-mail any more."), next_step=_("nothing."))
-    lines = [
-        f"{subject(row)}.",
-        "",
-        *(f"- {line}" for line in row.payload["what"]),
-        "",
-        board_address(row),
-        "",
-    ]
-    notices = reverse("patrols:notices", args=[row.payload["agency"]])
-    lines.append(f"You chose to be told of this. Change it: {settings.PUBLIC_URL.rstrip('/')}{notices}")
-    # A subject of two lines is how a header is smuggled in.
-    title = " ".join(subject(row).split())
+    # In the reader's language: a worker has none.
+    with translation.override(row.choice.membership.user.language or settings.LANGUAGE_CODE):
+        lines = [
+            f"{subject(row)}.",
+            "",
+            *(f"- {line}" for line in row.payload["what"]),
+            "",
+            board_address(row),
+            "",
+        ]
+        notices = reverse("patrols:notices", args=[row.payload["agency"]])
+        lines.append(
+            _("You chose to be told of this. Change it: %(address)s")
+            % {"address": f"{settings.PUBLIC_URL.rstrip('/')}{notices}"}
+        )
+        # A subject of two lines is how a header is smuggled in.
+        title = " ".join(subject(row).split())
     EmailMessage(title, "\n".join(lines), settings.DEFAULT_FROM_EMAIL, [address]).send()
 
 

@@ -8,11 +8,14 @@ from typing import Any, ClassVar
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Sum
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from agencies.access import EVERYONE, Access
 from agencies.models import Agency, Role
 from missions_project.lib.errors import MissionsError
 from patrols.models import Engagement, Presence
+from tactics.lazy import gettext_lazy
 from tactics.models import ReportPolicy, Tactic, TacticUse
 from tactics.reports.asked import Asked, Whose
 from tactics.reports.kinds import ReportKind
@@ -20,8 +23,11 @@ from tactics.reports.shapes import Cell, Chart, Column, Figure, Report, Table
 from tactics.reports.tactics_read import lookups
 from tactics.reports.tactics_used_chart import uses_svg
 
-NOTHING = "No visit of these units is on record in this period."
-_USE = (Column("visits", "Visits", "int"), Column("minutes", "Minutes", "number", unit="min", digits=0))
+NOTHING = gettext_lazy("No visit of these units is on record in this period.")
+_USE = (
+    Column("visits", gettext_lazy("Visits"), "int"),
+    Column("minutes", gettext_lazy("Minutes"), "number", unit="min", digits=0),
+)
 
 
 def activity_is_open(access: Access) -> bool:
@@ -34,8 +40,8 @@ class UnitActivity(ReportKind):
     """Visits, minutes and tactics by unit; a person sees their own unit, a supervisor the units of their districts."""
 
     slug: ClassVar[str] = "unit-activity"
-    title: ClassVar[str] = "Unit activity"
-    what: ClassVar[str] = (
+    title: ClassVar[str] = gettext_lazy("Unit activity")
+    what: ClassVar[str] = gettext_lazy(
         "Time in missions by tactic: your own unit's, or those of the districts that you supervise."
     )
     roles: ClassVar[frozenset[str]] = frozenset({Role.OFFICER, Role.SUPERVISOR})
@@ -50,7 +56,7 @@ class UnitActivity(ReportKind):
         """One query."""
         if ReportPolicy.objects.filter(agency=agency, unit_activity=True).exists():
             return ""
-        return (
+        return _(
             "This agency does not have the unit activity report. Next step: if it should, an administrator switches it on "
             "under Admin → Report policies, having agreed on it with those concerned."
         )
@@ -59,7 +65,7 @@ class UnitActivity(ReportKind):
         """Cut to the person's unit, or to the districts of a supervisor. One query for a supervisor."""
         if access is None or access.membership is None or not self.may_see(access):
             raise PermissionDenied(
-                "This report is for a unit's members and its supervisors. Next step: ask one of them."
+                _("This report is for a unit's members and its supervisors. Next step: ask one of them.")
             )
         member = access.membership
         whose = (
@@ -76,14 +82,19 @@ class UnitActivity(ReportKind):
         """
         if asked.whose is None:
             raise MissionsError(
-                "This report is made for one person at a time.", next_step="open it on its page, signed in."
+                _("This report is made for one person at a time."),
+                next_step=_("open it on its page, signed in."),
             )
         visits = _visits(agency, asked, asked.whose)
         uses = _uses(agency, asked, asked.whose)
         units = _units(visits, uses, _on_record(agency, asked, asked.whose))
         minutes = sum(float(row["minutes"]) for row in visits)
         weeks = _weeks(uses)
-        total = f"{len(visits):,} visits of {len(units.rows):,} {'unit' if len(units.rows) == 1 else 'units'}"
+        total = ngettext(
+            "%(visits)s visits of %(units)s unit: %(minutes)s minutes in missions.",
+            "%(visits)s visits of %(units)s units: %(minutes)s minutes in missions.",
+            len(units.rows),
+        ) % {"visits": f"{len(visits):,}", "units": f"{len(units.rows):,}", "minutes": f"{minutes:,.0f}"}
         return Report(
             slug=self.slug,
             title=self.title,
@@ -92,27 +103,27 @@ class UnitActivity(ReportKind):
             zone=agency.time_zone,
             asked=asked,
             made_at=timezone.now(),
-            sentence=f"{total}: {minutes:,.0f} minutes in missions." if visits else NOTHING,
+            sentence=total if visits else NOTHING,
             figures=(
-                Figure("Visits", f"{len(visits):,}"),
-                Figure("Missions visited", f"{len({row['mission'] for row in visits}):,}"),
-                Figure("Minutes", f"{minutes:,.0f}", "from arrival to departure"),
+                Figure(_("Visits"), f"{len(visits):,}"),
+                Figure(_("Missions visited"), f"{len({row['mission'] for row in visits}):,}"),
+                Figure(_("Minutes"), f"{minutes:,.0f}", _("from arrival to departure")),
             ),
             tables=(units, _tactics(uses), weeks),
             charts=(
                 Chart(
-                    "weeks", "Hours a week by tactic", "Unit-hours a week at visits with each tactic.", "weeks", 720,
+                    "weeks", _("Hours a week by tactic"), _("Unit-hours a week at visits with each tactic."), "weeks", 720,
                     60 + 130 * ((len({row[1] for row in weeks.rows}) + 2) // 3),
                 ),
             )
             if weeks.rows
             else (),
             notes=(
-                "Units stand in the order of their call signs. How long a unit is in missions depends on its calls, its beat and its "
-                "shift: the figures say nothing about how well anybody works, and must not be used to compare people.",
-                "For members of the unit and supervisors of its district only.",
+                _("Units stand in the order of their call signs. How long a unit is in missions depends on its calls, its beat and its "
+                "shift: the figures say nothing about how well anybody works, and must not be used to compare people."),
+                _("For members of the unit and supervisors of its district only."),
             ),
-            about=("Visits with a unit on record, by the local date on which the shift began",),
+            about=(_("Visits with a unit on record, by the local date on which the shift began"),),
         )  # fmt: skip
 
     def chart(self, report: Report, slug: str) -> bytes | None:
@@ -162,11 +173,11 @@ def _on_record(agency: Agency, asked: Asked, whose: Whose) -> dict[str, float]:
     """Minutes at missions by unit, from all sources, each minute once. One query."""
     rows = Presence.objects.filter(**lookups(agency, asked, "mission"), **_mine(whose, "unit"))
     found = rows.order_by().values_list("unit__call_sign").annotate(n=Count("pk"), spent=Sum("minutes"))
-    return {unit: float(spent) for unit, _, spent in found}
+    return {unit: float(spent) for unit, __, spent in found}
 
 
 def _units(visits: list[dict[str, Any]], uses: list[Any], on_record: dict[str, float]) -> Table:
-    ticked = {visit for visit, *_ in uses}
+    ticked = {visit for visit, *__ in uses}
     own: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in visits:
         own[row["unit"]].append(row)
@@ -179,15 +190,15 @@ def _units(visits: list[dict[str, Any]], uses: list[Any], on_record: dict[str, f
         )  # fmt: skip
     return Table(
         "units",
-        "By unit",
+        _("By unit"),
         (
-            Column("unit", "Unit"), Column("missions", "Missions visited", "int"), *_USE,
-            Column("minutes_without_tactic", "Without a tactic ticked", "number", unit="min", digits=0),
-            Column("minutes_on_record", "On record, all sources", "number", unit="min", digits=0),
+            Column("unit", _("Unit")), Column("missions", _("Missions visited"), "int"), *_USE,
+            Column("minutes_without_tactic", _("Without a tactic ticked"), "number", unit="min", digits=0),
+            Column("minutes_on_record", _("On record, all sources"), "number", unit="min", digits=0),
         ),
         lines,
-        note="Minutes: from arrival to departure as pressed or entered. On record: with vehicle positions and dispatch records, each "
-        "minute once.",
+        note=_("Minutes: from arrival to departure as pressed or entered. On record: with vehicle positions and dispatch records, each "
+        "minute once."),
         empty=NOTHING,
     )  # fmt: skip
 
@@ -200,23 +211,23 @@ def _summed(keyed: list[tuple[tuple[str, ...], float]]) -> list[tuple[Cell, ...]
 
 
 def _tactics(uses: list[tuple[int, str, str, dt.date, float]]) -> Table:
-    rows = _summed([((unit, tactic), minutes) for _, unit, tactic, _, minutes in uses])
+    rows = _summed([((unit, tactic), minutes) for __, unit, tactic, __, minutes in uses])
     return Table(
         "tactics",
-        "By unit and tactic",
-        (Column("unit", "Unit"), Column("tactic", "Tactic"), *_USE),
+        _("By unit and tactic"),
+        (Column("unit", _("Unit")), Column("tactic", _("Tactic")), *_USE),
         rows,
-        note="A visit with two tactics counts for both.",
+        note=_("A visit with two tactics counts for both."),
         empty=NOTHING,
     )
 
 
 def _weeks(uses: list[tuple[int, str, str, dt.date, float]]) -> Table:
-    rows = _summed([((week.isoformat(), tactic), minutes) for _, _, tactic, week, minutes in uses])
+    rows = _summed([((week.isoformat(), tactic), minutes) for __, __, tactic, week, minutes in uses])
     return Table(
         "weeks",
-        "By week and tactic, all these units",
-        (Column("week_from", "Week from"), Column("tactic", "Tactic"), *_USE),
+        _("By week and tactic, all these units"),
+        (Column("week_from", _("Week from")), Column("tactic", _("Tactic")), *_USE),
         rows,
         empty=NOTHING,
     )

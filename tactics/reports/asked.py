@@ -6,14 +6,33 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from django.utils.translation import gettext as _
+
 from agencies.lookups import date_from_text
 from agencies.models import Agency, Beat, CrimeType, District, Shift
 from missions_project.lib.errors import MissionsError
+from tactics.lazy import gettext_lazy
 
 LONGEST_DAYS = 731
 FILTERS = ("district", "beat", "shift", "type")
-_NAMES = {"district": "district", "beat": "beat", "shift": "shift", "type": "crime type"}
-PERIODS = {"7": "Last 7 days", "28": "Last 28 days", "year": "Year to date"}
+_NAMES = {
+    "district": gettext_lazy("district %(chosen)s"),
+    "beat": gettext_lazy("beat %(chosen)s"),
+    "shift": gettext_lazy("shift %(chosen)s"),
+    "type": gettext_lazy("crime type %(chosen)s"),
+}
+_UNKNOWN = {
+    "district": gettext_lazy("There is no district “%(code)s”."),
+    "beat": gettext_lazy("There is no beat “%(code)s”."),
+    "shift": gettext_lazy("There is no shift “%(code)s”."),
+    "type": gettext_lazy("There is no crime type “%(code)s”."),
+    "period": gettext_lazy("There is no period “%(code)s”."),
+}
+PERIODS = {
+    "7": gettext_lazy("Last 7 days"),
+    "28": gettext_lazy("Last 28 days"),
+    "year": gettext_lazy("Year to date"),
+}
 """Periods that move with the day: each ends yesterday."""
 
 
@@ -70,9 +89,11 @@ class Asked:
     @property
     def words(self) -> str:
         """In words, for the head of a file."""
-        period = f"{self.first} to {self.last} (local dates)"
+        period = _("%(first)s to %(last)s (local dates)") % {"first": self.first, "last": self.last}
         chosen = [
-            f"{_NAMES[name]} {', '.join(getattr(self, name))}" for name in FILTERS if getattr(self, name)
+            _NAMES[name] % {"chosen": ", ".join(getattr(self, name))}
+            for name in FILTERS
+            if getattr(self, name)
         ]
         options = [f"{name} {', '.join(values)}" for name, values in self.options if values]
         return "; ".join([period, *options, *chosen])
@@ -96,7 +117,7 @@ def choices_of(agency: Agency) -> Choices:
     """Return the agency's districts, beats, shifts and active crime types. Four queries."""
     return Choices(
         district=[(row.code, str(row)) for row in District.objects.filter(agency=agency).defer("geometry")],
-        beat=[(code, f"Beat {code}") for code in _codes(Beat, agency)],
+        beat=[(code, _("Beat %(code)s") % {"code": code}) for code in _codes(Beat, agency)],
         shift=list(Shift.objects.filter(agency=agency).values_list("slug", "name")),
         type=list(CrimeType.objects.filter(agency=agency, is_active=True).values_list("slug", "name")),
     )
@@ -122,12 +143,15 @@ def asked_from(
     """
     first, last = _dates(query, today, days)
     if last < first:
-        raise MissionsError("The period ends before it starts.", next_step="swap “from” and “to”.")
+        raise MissionsError(_("The period ends before it starts."), next_step=_("swap “from” and “to”."))
     if (last - first).days >= longest:
-        raise MissionsError(f"That is more than {longest} days.", next_step="choose a shorter period.")
+        raise MissionsError(
+            _("That is more than %(longest)s days.") % {"longest": longest},
+            next_step=_("choose a shorter period."),
+        )
     chosen: dict[str, Any] = {name: tuple(dict.fromkeys(_list(query, name))) for name in FILTERS}
     for name, codes in chosen.items():
-        _check(_NAMES[name], codes, {code for code, _ in getattr(choices, name)})
+        _check(str(_UNKNOWN[name]), codes, {code for code, __ in getattr(choices, name)})
     return Asked(first, last, **chosen, options=tuple((one.name, _option(query, one)) for one in options))
 
 
@@ -135,7 +159,7 @@ def _dates(query: Mapping[str, Any], today: dt.date, days: int) -> tuple[dt.date
     yesterday = today - dt.timedelta(days=1)
     period = (_list(query, "period") or [""])[0]
     if period:
-        _check("period", (period,), set(PERIODS))
+        _check(str(_UNKNOWN["period"]), (period,), set(PERIODS))
         return period_start(period, yesterday), yesterday
     last = date_from_text(query.get("to") or yesterday.isoformat())
     return date_from_text(query.get("from") or (last - dt.timedelta(days=days - 1)).isoformat()), last
@@ -152,18 +176,24 @@ def period_start(period: str, last: dt.date) -> dt.date:
 
 def _option(query: Mapping[str, Any], option: Option) -> tuple[str, ...]:
     asked = tuple(dict.fromkeys(_list(query, option.name)))
-    _check(option.title.lower(), asked, {value for value, _ in option.choices})
+    unknown = _("There is no %(name)s “%(code)s”.")
+    # The code's place stays open: it is filled in where the unknown one is met.
+    _check(unknown.replace("%(name)s", option.title.lower()), asked, {value for value, __ in option.choices})
     if len(asked) > 1 and not option.many:
-        raise MissionsError(f"{option.title}: {len(asked)} are chosen.", next_step="choose one.")
+        raise MissionsError(
+            _("%(title)s: %(n)s are chosen.") % {"title": option.title, "n": len(asked)},
+            next_step=_("choose one."),
+        )
     return asked or option.default
 
 
-def _check(name: str, codes: Sequence[str], known: set[str]) -> None:
+def _check(unknown: str, codes: Sequence[str], known: set[str]) -> None:
     for code in codes:
         if code not in known:
             raise MissionsError(
-                f"There is no {name} “{code[:40]}”.",
-                next_step=f"choose from: {', '.join(sorted(known)[:20]) or 'none yet'}.",
+                unknown % {"code": code[:40]},
+                next_step=_("choose from: %(able)s.")
+                % {"able": ", ".join(sorted(known)[:20]) or _("none yet")},
             )
 
 

@@ -6,23 +6,47 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.access import SEES_PLANS
 from agencies.models import Agency
 from missions_project.lib.errors import MissionsError
+from tactics.lazy import gettext_lazy
 from tactics.models import Tactic
 from tactics.reports.asked import Asked, Choices, Option, choices_of
 from tactics.reports.builder_chart import built_svg
 from tactics.reports.builder_counts import OUTSIDE, Key, Reader
 from tactics.reports.builder_measures import MEASURES, SPLITS, Measure
+from tactics.reports.days import short_day
 from tactics.reports.kinds import ReportKind
 from tactics.reports.shapes import Cell, Chart, Column, Figure, Report, Table
 
 MOST_LINES = 5_000
 MOST_ACROSS = 31
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEKDAYS = (
+    gettext_lazy("Monday"),
+    gettext_lazy("Tuesday"),
+    gettext_lazy("Wednesday"),
+    gettext_lazy("Thursday"),
+    gettext_lazy("Friday"),
+    gettext_lazy("Saturday"),
+    gettext_lazy("Sunday"),
+)
 BEFORE, YEAR = "before", "year"
-COMPARES = {BEFORE: "The period before", YEAR: "The same period last year"}
+COMPARES = {BEFORE: gettext_lazy("The period before"), YEAR: gettext_lazy("The same period last year")}
+_OUTSIDE = {
+    "district": gettext_lazy("Outside all districts"),
+    "beat": gettext_lazy("Outside all beats"),
+    "shift": gettext_lazy("Outside all shifts"),
+}
+_MORE = {
+    BEFORE: gettext_lazy("%(change)s more than in the period before"),
+    YEAR: gettext_lazy("%(change)s more than in the same period last year"),
+}
+_LESS = {
+    BEFORE: gettext_lazy("%(change)s less than in the period before"),
+    YEAR: gettext_lazy("%(change)s less than in the same period last year"),
+}
 Lines = list[tuple[Any, str]]
 
 
@@ -37,25 +61,28 @@ class Compared:
 
     @property
     def words(self) -> str:
-        return f"{self.first:%-d %b %Y} – {self.last:%-d %b %Y}"
+        return f"{short_day(self.first)} – {short_day(self.last)}"
 
 
 class ReportBuilder(ReportKind):
     """Any of the measures by up to two splits, each line beside the period before and last year's."""
 
     slug: ClassVar[str] = "builder"
-    title: ClassVar[str] = "Report builder"
-    what: ClassVar[str] = (
+    title: ClassVar[str] = gettext_lazy("Report builder")
+    what: ClassVar[str] = gettext_lazy(
         "Choose what is counted, by what it is split, the period and what it is compared with; save it, share it, have it sent."
     )
     roles: ClassVar[frozenset[str]] = SEES_PLANS
     options: ClassVar[tuple[Option, ...]] = (
         Option(
-            "measure", "Measure", tuple((one.slug, one.title) for one in MEASURES.values()), ("incidents",)
+            "measure",
+            gettext_lazy("Measure"),
+            tuple((one.slug, one.title) for one in MEASURES.values()),
+            ("incidents",),
         ),
-        Option("by", "Split by", tuple(SPLITS.items()), ("week",)),
-        Option("then", "Then by", tuple(SPLITS.items())),
-        Option("compare", "Compare with", tuple(COMPARES.items()), many=True),
+        Option("by", gettext_lazy("Split by"), tuple(SPLITS.items()), ("week",)),
+        Option("then", gettext_lazy("Then by"), tuple(SPLITS.items())),
+        Option("compare", gettext_lazy("Compare with"), tuple(COMPARES.items()), many=True),
     )
 
     def check(self, agency: Agency, asked: Asked) -> None:
@@ -65,24 +92,29 @@ class ReportBuilder(ReportKind):
             if split not in measure.splits:
                 able = ", ".join(SPLITS[name].lower() for name in measure.splits)
                 raise MissionsError(
-                    f"{measure.title} cannot be split by {SPLITS[split].lower()}.",
-                    next_step=f"choose from: {able}.",
+                    _("%(title)s cannot be split by %(split)s.")
+                    % {"title": measure.title, "split": SPLITS[split].lower()},
+                    next_step=_("choose from: %(able)s.") % {"able": able},
                 )
         if asked.type and not measure.can_filter_types:
             raise MissionsError(
-                f"{measure.title} have no crime type to choose by.",
-                next_step="take the crime types off, or choose another measure.",
+                _("%(title)s have no crime type to choose by.") % {"title": measure.title},
+                next_step=_("take the crime types off, or choose another measure."),
             )
-        for pair, why in (
-            ({"week", "month"}, "A week lies across months."),
-            ({"district", "beat"}, "A beat lies in one district."),
+        for pair, why, instead in (
+            ({"week", "month"}, _("A week lies across months."), _("split by month or week, not both.")),
+            (
+                {"district", "beat"},
+                _("A beat lies in one district."),
+                _("split by beat or district, not both."),
+            ),
         ):
             if pair <= set(splits):
-                raise MissionsError(why, next_step=f"split by {' or '.join(sorted(pair))}, not both.")
+                raise MissionsError(why, next_step=instead)
         if BEFORE in asked.chosen("compare") and ("month" in splits or ("week" in splits and asked.days % 7)):
             raise MissionsError(
-                "Its months and weeks do not line up with those of the period before.",
-                next_step="compare with last year, or choose whole weeks and split by week.",
+                _("Its months and weeks do not line up with those of the period before."),
+                next_step=_("compare with last year, or choose whole weeks and split by week."),
             )
 
     def make(self, agency: Agency, asked: Asked) -> Report:
@@ -100,8 +132,10 @@ class ReportBuilder(ReportKind):
         n = _product(len(one) for one in lines)
         if n > MOST_LINES:
             raise MissionsError(
-                f"That is {n:,} lines; a page holds {MOST_LINES:,}.",
-                next_step="choose a shorter period, a coarser split, or some of the districts, beats or crime types.",
+                _("That is %(n)s lines; a page holds %(most)s.") % {"n": f"{n:,}", "most": f"{MOST_LINES:,}"},
+                next_step=_(
+                    "choose a shorter period, a coarser split, or some of the districts, beats or crime types."
+                ),
             )
         total = sum(counts.values())
         tables = [_table(measure, splits, lines, counts, compared)]
@@ -120,7 +154,7 @@ class ReportBuilder(ReportKind):
             tables=tuple(tables),
             charts=_charts(measure, splits, lines) if total else (),
             notes=tuple(_notes(measure, splits, compared, reader)),
-            about=(measure.note,),
+            about=(str(measure.note),),
         )
 
     def chart(self, report: Report, slug: str) -> bytes | None:
@@ -133,7 +167,11 @@ def _splits(asked: Asked) -> list[str]:
 
 
 def _title(measure: Measure, splits: list[str]) -> str:
-    return f"{measure.title} by {' and '.join(SPLITS[name].lower() for name in splits)}"
+    return (_("%(what)s by %(first)s and %(second)s") if len(splits) > 1 else _("%(what)s by %(first)s")) % {
+        "what": measure.title,
+        "first": SPLITS[splits[0]].lower(),
+        "second": SPLITS[splits[-1]].lower(),
+    }
 
 
 def _compared(reader: Reader, asked: Asked, splits: list[str]) -> list[Compared]:
@@ -191,7 +229,7 @@ def _lines(
     if split in ("type", "district", "beat", "shift"):
         chosen = getattr(asked, split)
         # A column that is called Beat need not say so in every line.
-        names = {"beat": [(code, code) for code, _ in choices.beat]}.get(split, getattr(choices, split))
+        names = {"beat": [(code, code) for code, __ in choices.beat]}.get(split, getattr(choices, split))
         lines = [(code, name) for code, name in names if not chosen or code in chosen]
     elif split == "tactic":
         met = {key[at] for counts in found for key in counts}
@@ -199,18 +237,18 @@ def _lines(
         lines = list(rows.values_list("slug", "name"))
     else:
         lines = _times(asked, split)
-    known = {key for key, _ in lines}
+    known = {key for key, __ in lines}
     other = {key[at] for counts in found for key in counts} - known
     return lines + [(key, _other(split, key)) for key in sorted(other, key=str)]
 
 
 def _other(split: str, key: Any) -> str:
-    return f"Outside all {split}s" if key == OUTSIDE else str(key)
+    return str(_OUTSIDE[split]) if key == OUTSIDE else str(key)
 
 
 def _times(asked: Asked, split: str) -> Lines:
     if split == "weekday":
-        return list(enumerate(WEEKDAYS, 1))
+        return [(number, str(day)) for number, day in enumerate(WEEKDAYS, 1)]
     if split == "hour":
         return [(hour, f"{hour:02d}:00") for hour in range(24)]
     days = [asked.first + dt.timedelta(days=n) for n in range(asked.days)]
@@ -243,11 +281,13 @@ def _table(
 ) -> Table:
     total = sum(counts.values())
     columns = [Column(name, SPLITS[name]) for name in splits]
-    columns += [_column(measure, "value", measure.title), Column("share", "Share of all", "share")]
+    columns += [_column(measure, "value", measure.title), Column("share", _("Share of all"), "share")]
     for one in compared:
         columns += [
             _column(measure, one.slug, one.words),
-            Column(f"{one.slug}_change", "Change", "share", about="From the earlier to the present period"),
+            Column(
+                f"{one.slug}_change", _("Change"), "share", about=_("From the earlier to the present period")
+            ),
         ]
     rows: list[tuple[Cell, ...]] = []
     for key, names in _combined(lines):
@@ -266,15 +306,15 @@ def _column(measure: Measure, key: str, title: str) -> Column:
 
 def _cross(measure: Measure, splits: list[str], lines: list[Lines], counts: dict[Key, float]) -> Table:
     columns = [Column(splits[0], SPLITS[splits[0]])]
-    columns += [_column(measure, f"{splits[1]}_{name}", name) for _, name in lines[1]]
+    columns += [_column(measure, f"{splits[1]}_{name}", name) for __, name in lines[1]]
     rows: list[tuple[Cell, ...]] = [
-        (name, *(values := [counts.get((key, across), 0) for across, _ in lines[1]]), sum(values))
+        (name, *(values := [counts.get((key, across), 0) for across, __ in lines[1]]), sum(values))
         for key, name in lines[0]
     ]
     return Table(
         "cross",
         f"{SPLITS[splits[0]]} × {SPLITS[splits[1]].lower()}",
-        (*columns, _column(measure, "all", "All")),
+        (*columns, _column(measure, "all", _("All"))),
         rows,
     )
 
@@ -288,27 +328,33 @@ def _number(measure: Measure, value: float) -> str:
 
 
 def _sentence(measure: Measure, asked: Asked, total: float, compared: list[Compared]) -> str:
-    words = (
-        f"{measure.title}: {_number(measure, total)} from {asked.first:%-d %b %Y} to {asked.last:%-d %b %Y}"
-    )
+    words = _("%(title)s: %(total)s from %(first)s to %(last)s") % {
+        "title": measure.title,
+        "total": _number(measure, total),
+        "first": short_day(asked.first),
+        "last": short_day(asked.last),
+    }
     parts = []
     for one in compared:
         past = sum(one.counts.values()) if one.counts is not None else None
         if past:
             change = total / past - 1
-            parts.append(
-                f"{abs(change):.0%} {'more' if change >= 0 else 'less'} than in {COMPARES[one.slug][0].lower()}{COMPARES[one.slug][1:]}"
-            )
+            words_of = _MORE if change >= 0 else _LESS
+            parts.append(words_of[one.slug] % {"change": f"{abs(change):.0%}"})
     return ", ".join([words, *parts]) + "."
 
 
 def _figures(measure: Measure, asked: Asked, total: float, compared: list[Compared]) -> Iterable[Figure]:
     unit = f" {measure.unit}" if measure.unit else ""
-    yield Figure(measure.title, _number(measure, total) + unit, f"in {asked.days:,} days")
-    yield Figure("A day", f"{total / asked.days:,.1f}{unit}", "on average")
+    yield Figure(
+        measure.title, _number(measure, total) + unit, _("in %(days)s days") % {"days": f"{asked.days:,}"}
+    )
+    yield Figure(_("A day"), f"{total / asked.days:,.1f}{unit}", _("on average"))
     for one in compared:
         if one.counts is None:
-            yield Figure(COMPARES[one.slug], "–", f"{one.words}: not all of it on record")
+            yield Figure(
+                COMPARES[one.slug], "–", _("%(words)s: not all of it on record") % {"words": one.words}
+            )
         else:
             yield Figure(COMPARES[one.slug], _number(measure, sum(one.counts.values())) + unit, one.words)
 
@@ -316,19 +362,27 @@ def _figures(measure: Measure, asked: Asked, total: float, compared: list[Compar
 def _charts(measure: Measure, splits: list[str], lines: list[Lines]) -> tuple[Chart, ...]:
     time = bool({"week", "month"} & set(splits))
     height = 320 if time else 110 + 22 * min(len(lines[0]), 40)
-    words = f"{_title(measure, splits)}, {'a line over time' if time else 'bars'}."
+    words = (_("%(title)s, a line over time.") if time else _("%(title)s, bars.")) % {
+        "title": _title(measure, splits)
+    }
     return (Chart("built", _title(measure, splits), words, "lines", 720, height),)
 
 
 def _notes(measure: Measure, splits: list[str], compared: list[Compared], reader: Reader) -> Iterable[str]:
     if {"week", "month"} & set(splits):
-        yield "The first and the last week or month may lie only partly in the period."
+        yield _("The first and the last week or month may lie only partly in the period.")
     if reader.clock:
-        yield "What happened is put into the shift that was on by the clock; where two overlap, into the one that began last."
+        yield _(
+            "What happened is put into the shift that was on by the clock; where two overlap, into the one that began last."
+        )
     if any(one.counts is None for one in compared):
-        yield "An earlier period that begins before the records is left empty: less on record is not less that happened."
+        yield _(
+            "An earlier period that begins before the records is left empty: less on record is not less that happened."
+        )
     if compared and measure.kind == "int":
         yield (
-            "Counts differ by chance: two of them by up to about twice the root of their sum (40 and 60 are hardly apart). "
-            "A change is a description, never an effect."
+            _(
+                "Counts differ by chance: two of them by up to about twice the root of their sum (40 and 60 are hardly apart). "
+                "A change is a description, never an effect."
+            )
         )

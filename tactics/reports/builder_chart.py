@@ -5,16 +5,19 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from agencies.engine.drawing import legend, paper, plain_axes, svg
 from agencies.engine.palette import QUIET
+from tactics.lazy import gettext_lazy
+from tactics.reports.days import date_axis
 from tactics.reports.shapes import Table
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES = ("-", "--", ":", "-.")
 MOST_SERIES = 7
 MOST_BARS = 40
-REST = "All others"
+REST = gettext_lazy("All others")
 TIMES = ("week", "month")
 
 
@@ -37,12 +40,12 @@ def _series(table: Table, along: int, other: int | None) -> tuple[list[str], dic
         sums[str(row[other]) if other is not None else name] += float(row[value] or 0)
     largest = sorted(sums, key=lambda one: -sums[one])
     named = set(largest if len(largest) <= MOST_SERIES else largest[: MOST_SERIES - 1])
-    kept = [one for one in sums if one in named] + ([REST] if len(named) < len(sums) else [])
+    kept = [one for one in sums if one in named] + ([str(REST)] if len(named) < len(sums) else [])
     place = {label: position for position, label in enumerate(labels)}
     values: dict[str, list[float]] = {one: [0.0] * len(labels) for one in kept}
     for row in table.rows:
         one = str(row[other]) if other is not None else name
-        values[one if one in named else REST][place[str(row[along])]] += float(row[value] or 0)
+        values[one if one in named else str(REST)][place[str(row[along])]] += float(row[value] or 0)
     return labels, values
 
 
@@ -58,8 +61,6 @@ def _compared(table: Table, splits: list[str]) -> list[tuple[str, list[float]]]:
 
 
 def _over_time(table: Table, splits: list[str], time: str) -> bytes:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
     along = splits.index(time)
     labels, series = _series(table, along, 1 - along if len(splits) == 2 else None)
     on = [dt.date.fromisoformat(label if time == "week" else f"{label}-01") for label in labels]
@@ -74,9 +75,7 @@ def _over_time(table: Table, splits: list[str], time: str) -> bytes:
         axes.plot(on, values, color=QUIET, linestyle=LINES[1 + number], linewidth=1.2, label=name)
     axes.set_ylim(bottom=0)
     axes.set_ylabel(_unit(table, splits), fontsize=8)
-    locator = AutoDateLocator(maxticks=8)
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    date_axis(axes, 8)
     _finish(axes)
     return svg(figure)
 
@@ -101,7 +100,11 @@ def _bars(table: Table, splits: list[str]) -> bytes:
     axes.set_xlim(left=0)
     axes.set_xlabel(_unit(table, splits), fontsize=8)
     if shown < len(labels):
-        axes.set_title(f"The first {shown} of {len(labels)}", fontsize=8, loc="left")
+        axes.set_title(
+            _("The first %(shown)s of %(labels)s") % {"shown": shown, "labels": len(labels)},
+            fontsize=8,
+            loc="left",
+        )
     _finish(axes)
     return svg(figure)
 

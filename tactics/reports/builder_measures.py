@@ -14,13 +14,14 @@ from agencies.models import Agency
 from ingestion.engine.withheld import UNTAUGHT_DISCOVERIES
 from ingestion.models import CallForService, GunfireAlert, Incident
 from patrols.models import Engagement, Mission, MissionPlan, Presence
+from tactics.lazy import gettext_lazy
 from tactics.models import TacticUse
 from tactics.reports.shapes import Kind
 from tactics.reports.shifts import JSONLength
 
 SPLITS = {
-    "type": "Crime type", "district": "District", "beat": "Beat", "shift": "Shift", "week": "Week", "month": "Month",
-    "weekday": "Weekday", "hour": "Hour", "tactic": "Tactic",
+    "type": gettext_lazy("Crime type"), "district": gettext_lazy("District"), "beat": gettext_lazy("Beat"), "shift": gettext_lazy("Shift"), "week": gettext_lazy("Week"), "month": gettext_lazy("Month"),
+    "weekday": gettext_lazy("Weekday"), "hour": gettext_lazy("Hour"), "tactic": gettext_lazy("Tactic"),
 }  # fmt: skip
 """By what can be split. Not by unit: that is the activity report's, which only the unit and its supervisors see."""
 EVERYWHERE = ("district", "beat", "shift", "week", "month", "weekday", "hour")
@@ -142,66 +143,64 @@ def _recommended() -> Any:
 
 _WITH_TYPE = ("type", *EVERYWHERE)
 _CHANGED = Q(source=Mission.Source.ADDED) | Q(withdrawn_at__isnull=False) | Q(moved_at__isnull=False)
-_BY_START = "counted on the local date on which their shift began, hours by the first visit's start"
-_RECORDED = "on record at standing missions of published plans, from all sources, each minute once"
 
 MEASURES = {
     measure.slug: measure
     for measure in (
         Measure(
-            "incidents", "Incidents", INCIDENTS, _count(),
-            "Reported crimes of active types by the beginning of their time, each counted whole; what officers initiated is left out",
+            "incidents", gettext_lazy("Incidents"), INCIDENTS, _count(),
+            gettext_lazy("Reported crimes of active types by the beginning of their time, each counted whole; what officers initiated is left out"),
             _WITH_TYPE,
         ),
         Measure(
-            "severity", "Severity weight", INCIDENTS, lambda: Sum("crime_type__weight", default=0.0),
-            "Reported crimes, each counted with its crime type's weight as it is now",
+            "severity", gettext_lazy("Severity weight"), INCIDENTS, lambda: Sum("crime_type__weight", default=0.0),
+            gettext_lazy("Reported crimes, each counted with its crime type's weight as it is now"),
             _WITH_TYPE, "number",
         ),
         Measure(
-            "calls", "Calls for service", CALLS, _count(),
-            "Calls from the public by the beginning of their time; what officers initiated is left out",
+            "calls", gettext_lazy("Calls for service"), CALLS, _count(),
+            gettext_lazy("Calls from the public by the beginning of their time; what officers initiated is left out"),
         ),
         Measure(
-            "gunfire", "Gunfire alerts", GUNFIRE, _count(),
-            "Sensors' alerts, without those that were dismissed or turned out to be something else",
+            "gunfire", gettext_lazy("Gunfire alerts"), GUNFIRE, _count(),
+            gettext_lazy("Sensors' alerts, without those that were dismissed or turned out to be something else"),
         ),
         Measure(
-            "planned", "Missions planned", MISSIONS, _count(STANDING),
-            f"Missions of published plans without withdrawn ones, {_BY_START}", _WITH_TYPE,
+            "planned", gettext_lazy("Missions planned"), MISSIONS, _count(STANDING),
+            gettext_lazy("Missions of published plans without withdrawn ones, counted on the local date on which their shift began, hours by the first visit's start"), _WITH_TYPE,
         ),
         Measure(
-            "done", "Missions done", MISSIONS, _count(STANDING & BEEN),
-            f"Missions at which anybody was on record, {_BY_START}", _WITH_TYPE,
+            "done", gettext_lazy("Missions done"), MISSIONS, _count(STANDING & BEEN),
+            gettext_lazy("Missions at which anybody was on record, counted on the local date on which their shift began, hours by the first visit's start"), _WITH_TYPE,
         ),
         Measure(
-            "missed", "Missions missed", MISSIONS, _missed,
-            f"Missions of ended shifts at which nobody was on record, {_BY_START}", _WITH_TYPE,
+            "missed", gettext_lazy("Missions missed"), MISSIONS, _missed,
+            gettext_lazy("Missions of ended shifts at which nobody was on record, counted on the local date on which their shift began, hours by the first visit's start"), _WITH_TYPE,
         ),
         Measure(
-            "changed", "Missions changed by people", MISSIONS, _count(_CHANGED),
-            f"Missions that people added, withdrew or moved, each once, {_BY_START}", _WITH_TYPE,
+            "changed", gettext_lazy("Missions changed by people"), MISSIONS, _count(_CHANGED),
+            gettext_lazy("Missions that people added, withdrew or moved, each once, counted on the local date on which their shift began, hours by the first visit's start"), _WITH_TYPE,
         ),
         Measure(
-            "recommended", "Minutes recommended", MISSIONS, _recommended,
-            f"Dose × visits of missions that stand, {_BY_START}", _WITH_TYPE, "int", "min",
+            "recommended", gettext_lazy("Minutes recommended"), MISSIONS, _recommended,
+            gettext_lazy("Dose × visits of missions that stand, counted on the local date on which their shift began, hours by the first visit's start"), _WITH_TYPE, "int", "min",
         ),
         Measure(
-            "visits", "Visits", PRESENCES, lambda: Sum("visits", default=0),
-            f"Stays {_RECORDED}; hours by arrival", _WITH_TYPE,
+            "visits", gettext_lazy("Visits"), PRESENCES, lambda: Sum("visits", default=0),
+            gettext_lazy("Stays on record at standing missions of published plans, from all sources, each minute once; hours by arrival"), _WITH_TYPE,
         ),
         Measure(
-            "delivered", "Minutes delivered", PRESENCES, lambda: Sum("minutes", default=0.0),
-            f"Minutes {_RECORDED}; hours by arrival", _WITH_TYPE, "number", "min",
+            "delivered", gettext_lazy("Minutes delivered"), PRESENCES, lambda: Sum("minutes", default=0.0),
+            gettext_lazy("Minutes on record at standing missions of published plans, from all sources, each minute once; hours by arrival"), _WITH_TYPE, "number", "min",
         ),
         Measure(
-            "tactics", "Tactics used", USES, _count(),
-            "Tactics ticked off at visits, on the local date on which the mission's shift began; hours by the tick",
+            "tactics", gettext_lazy("Tactics used"), USES, _count(),
+            gettext_lazy("Tactics ticked off at visits, on the local date on which the mission's shift began; hours by the tick"),
             (*_WITH_TYPE, "tactic"),
         ),
         Measure(
-            "tactics-recommended", "Recommended tactics used", USES, _count(Q(was_recommended=True)),
-            "Tactics ticked off that were recommended there, on the local date on which the mission's shift began",
+            "tactics-recommended", gettext_lazy("Recommended tactics used"), USES, _count(Q(was_recommended=True)),
+            gettext_lazy("Tactics ticked off that were recommended there, on the local date on which the mission's shift began"),
             (*_WITH_TYPE, "tactic"),
         ),
     )

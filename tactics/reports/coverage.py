@@ -7,11 +7,13 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.access import SEES_PLANS
 from agencies.engine.geometry import polygon_from_geojson
 from agencies.models import Agency, District
 from forecasting.engine.grid import to_metres
+from tactics.lazy import gettext_lazy
 from tactics.reports.asked import Asked
 from tactics.reports.coverage_chart import DISTRICT_PANELS, cells_svg, districts_svg, map_height, weeks_svg
 from tactics.reports.coverage_read import Dosed, Floats, Ints, dosed, low_share, most_in_window
@@ -29,6 +31,7 @@ from tactics.reports.coverage_tables import (
     saturation_table,
     weeks_table,
 )
+from tactics.reports.days import day_and_month
 from tactics.reports.kinds import ReportKind
 from tactics.reports.shapes import Chart, Figure, Report
 
@@ -39,8 +42,8 @@ class CoverageReport(ReportKind):
     """Recommended minutes and minutes on record, on the map and by area and week; lower-risk areas; saturation."""
 
     slug: ClassVar[str] = "coverage"
-    title: ClassVar[str] = "Dosage and coverage"
-    what: ClassVar[str] = (
+    title: ClassVar[str] = gettext_lazy("Dosage and coverage")
+    what: ClassVar[str] = gettext_lazy(
         "Minutes by cell, beat, district and week, on maps; the lower-risk areas' share; cells near their limit."
     )
     roles: ClassVar[frozenset[str]] = SEES_PLANS
@@ -75,16 +78,16 @@ class CoverageReport(ReportKind):
             made_at=now,
             sentence=_sentence(part, seen, n_cells, share["recommended"], read.target),
             figures=(
-                Figure("Recommended", f"{asked_for:,.0f} min", f"{read.plans:,} shifts"),
-                Figure("On record at missions", f"{done:,.0f} min", f"{part:.0%} of these" if part is not None else ""),
-                Figure("Without a mission", f"{passed:,.0f} min", "units that passed or stayed"),
-                Figure("Cells with any", f"{seen:,} of {n_cells:,}", "minutes on record"),
+                Figure(_("Recommended"), _("%(minutes)s min") % {"minutes": f"{asked_for:,.0f}"}, _("%(plans)s shifts") % {"plans": f"{read.plans:,}"}),
+                Figure(_("On record at missions"), _("%(minutes)s min") % {"minutes": f"{done:,.0f}"}, _("%(part)s of these") % {"part": f"{part:.0%}"} if part is not None else ""),
+                Figure(_("Without a mission"), _("%(minutes)s min") % {"minutes": f"{passed:,.0f}"}, _("units that passed or stayed")),
+                Figure(_("Cells with any"), _("%(seen)s of %(n_cells)s") % {"seen": f"{seen:,}", "n_cells": f"{n_cells:,}"}, _("minutes on record")),
                 Figure(
-                    "Lower-risk areas",
+                    _("Lower-risk areas"),
                     _percent(share["recommended"]),
-                    f"of recommended minutes; the draws' target: {_percent(read.target)}",
+                    _("of recommended minutes; the draws' target: %(target)s") % {"target": _percent(read.target)},
                 ),
-                Figure("Cells near their limit", f"{int((most >= read.soft).sum()):,}", f"{read.soft} min or more in {read.window} days"),
+                Figure(_("Cells near their limit"), f"{int((most >= read.soft).sum()):,}", _("%(soft)s min or more in %(window)s days") % {"soft": read.soft, "window": read.window}),
             ),
             tables=(
                 weeks_table(read, week, mondays),
@@ -98,13 +101,11 @@ class CoverageReport(ReportKind):
             ),
             charts=_charts(read, districts, mondays) if present.any() or asked_for else (),
             notes=(
-                "Minutes are unit-minutes: two units for ten minutes are twenty. What is on record depends on how complete the "
-                "records are: Dosage → Completeness.",
-                f"Lower-risk areas: the lower half of cells by expected harm, averaged over {read.designs} designs of the period. "
-                "The target is the share of missions that the plans' chances gave to each plan's lower half before the draw; it "
-                "follows from the policy's exploration share.",
+                _("Minutes are unit-minutes: two units for ten minutes are twenty. What is on record depends on how complete the "
+                "records are: Dosage → Completeness."),
+                _("Lower-risk areas: the lower half of cells by expected harm, averaged over %(designs)s designs of the period. The target is the share of missions that the plans' chances gave to each plan's lower half before the draw; it follows from the policy's exploration share.") % {"designs": read.designs},
             ),
-            about=("Missions and presence of ended shifts on the grid in use, by the local date on which the shift began",),
+            about=(_("Missions and presence of ended shifts on the grid in use, by the local date on which the shift began"),),
             data={
                 "grid": read.grid.pk,
                 "spec": bytes(read.grid.spec),
@@ -144,7 +145,12 @@ def _steps(read: Dosed, asked: Asked) -> list[tuple[str, npt.NDArray[np.float32]
     for at in range(n):
         first = asked.first + dt.timedelta(days=at * each)
         last = min(first + dt.timedelta(days=each - 1), asked.last)
-        named.append((f"{first:%-d %b} to {last:%-d %b %Y}", found[:, at].astype(np.float32)))
+        named.append(
+            (
+                _("%(first)s to %(last)s") % {"first": day_and_month(first), "last": day_and_month(last)},
+                found[:, at].astype(np.float32),
+            )
+        )
     return named
 
 
@@ -152,7 +158,7 @@ def _outlines(agency: Agency, epsg: int) -> list[Floats]:
     """The districts' outlines in the grid's metres, with no more points than a small map can show. One query."""
     rows = District.objects.filter(agency=agency).values_list("code", "geometry")
     found = []
-    for _, geometry in rows:
+    for __, geometry in rows:
         shape = to_metres(polygon_from_geojson(geometry), epsg).simplify(50.0)
         found += [shapely.get_coordinates(part.exterior) for part in getattr(shape, "geoms", [shape])]
     return found
@@ -163,10 +169,10 @@ def _charts(read: Dosed, districts: Districts, mondays: list[dt.date]) -> tuple[
     n = len(set(districts.of_cell.tolist()) - {-1})
     steps = min(MOST_MAPS, len(mondays))
     return (
-        Chart("cells", "Minutes by cell", "Two maps: recommended minutes, and minutes on record.", "cells", 720, round(100 * map_height(shape, 2, 2))),
-        Chart("weeks", "Minutes on record by cell, over time", "A map for each stretch of weeks, all on one scale.", "cells", 720,
+        Chart("cells", _("Minutes by cell"), _("Two maps: recommended minutes, and minutes on record."), "cells", 720, round(100 * map_height(shape, 2, 2))),
+        Chart("weeks", _("Minutes on record by cell, over time"), _("A map for each stretch of weeks, all on one scale."), "cells", 720,
               round(100 * map_height(shape, steps, 4))),
-        Chart("districts", "Hours a week by district", "Recommended and delivered unit-hours a week, a panel a district.",
+        Chart("districts", _("Hours a week by district"), _("Recommended and delivered unit-hours a week, a panel a district."),
               "district-weeks", 720, round(100 * (0.8 + 1.3 * -(-min(n, DISTRICT_PANELS) // 3)))),
     )  # fmt: skip
 
@@ -178,9 +184,22 @@ def _percent(share: float | None) -> str:
 def _sentence(part: float | None, seen: int, cells: int, low: float | None, target: float | None) -> str:
     if part is None and not seen:
         return NOTHING
-    words = f"Units were in {seen:,} of {cells:,} cells" + (
-        f" and delivered {part:.0%} of the recommended minutes" if part is not None else ""
-    )
-    if low is not None and target is not None:
-        words += f"; {100 * low:.0f} % of recommended minutes lay in the lower-risk half of cells (target {100 * target:.0f} %)"
-    return f"{words}."
+    told = {
+        "seen": f"{seen:,}",
+        "cells": f"{cells:,}",
+        "part": "" if part is None else f"{part:.0%}",
+        "low": "" if low is None else f"{100 * low:.0f}",
+        "target": "" if target is None else f"{100 * target:.0f}",
+    }
+    if part is None:
+        words = _("Units were in %(seen)s of %(cells)s cells.")
+    elif low is None or target is None:
+        words = _(
+            "Units were in %(seen)s of %(cells)s cells and delivered %(part)s of the recommended minutes."
+        )
+    else:
+        words = _(
+            "Units were in %(seen)s of %(cells)s cells and delivered %(part)s of the recommended minutes; %(low)s %% of "
+            "recommended minutes lay in the lower-risk half of cells (target %(target)s %%)."
+        )
+    return words % told

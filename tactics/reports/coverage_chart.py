@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from django.utils.translation import gettext as _
 
 from agencies.engine.drawing import paper, plain_axes, svg
 from agencies.engine.palette import INK, NOTHING
 from forecasting.engine.grid import GridSpec
+from tactics.reports.days import date_axis
 from tactics.reports.shapes import Table
 
 DISTRICT_PANELS = 30
@@ -25,13 +27,13 @@ def map_height(shape: float, maps: int, columns: int) -> float:
 
 def cells_svg(data: dict[str, Any]) -> bytes:
     """Recommended minutes and minutes on record, side by side on one scale."""
-    maps = [("Recommended", data["recommended"]), ("On record", data["present"])]
-    return _maps(data, maps, 2, "Unit-minutes in the period, by cell")
+    maps = [(_("Recommended"), data["recommended"]), (_("On record"), data["present"])]
+    return _maps(data, maps, 2, _("Unit-minutes in the period, by cell"))
 
 
 def weeks_svg(data: dict[str, Any]) -> bytes:
     """Minutes on record in each stretch of weeks, all on one scale."""
-    return _maps(data, data["steps"], 4, "Unit-minutes on record, by cell")
+    return _maps(data, data["steps"], 4, _("Unit-minutes on record, by cell"))
 
 
 def _maps(data: dict[str, Any], maps: list[tuple[str, npt.NDArray[np.float32]]], columns: int, label: str) -> bytes:  # fmt: skip
@@ -43,7 +45,7 @@ def _maps(data: dict[str, Any], maps: list[tuple[str, npt.NDArray[np.float32]]],
     rows = -(-len(maps) // columns)
     figure = paper(7.2, map_height(spec.n_rows / spec.n_cols, len(maps), columns))
     panels = figure.subplots(rows, columns, squeeze=False)
-    inside = np.concatenate([values[data["kept"]] for _, values in maps])
+    inside = np.concatenate([values[data["kept"]] for __, values in maps])
     some = inside[inside > 0]
     # One busy cell must not make all others look empty: the scale ends at the 99.5th percentile, and says so.
     top = max(float(np.quantile(some, 0.995)), 1.0) if len(some) else 1.0
@@ -76,7 +78,11 @@ def _maps(data: dict[str, Any], maps: list[tuple[str, npt.NDArray[np.float32]]],
         axes.set_axis_off()
     beyond = "max" if len(some) and float(some.max()) > top else "neither"
     bar = figure.colorbar(image, ax=panels, location="bottom", fraction=0.05, aspect=50, pad=0.02, extend=beyond)  # fmt: skip
-    bar.set_label(f"{label} (cell: {spec.cell_size_m:g} m; lines: districts)", fontsize=8)
+    bar.set_label(
+        _("%(label)s (cell: %(cell_size_m)s m; lines: districts)")
+        % {"label": label, "cell_size_m": f"{spec.cell_size_m:g}"},
+        fontsize=8,
+    )
     bar.ax.tick_params(labelsize=8)
     # Few, and none at the bent end of the scale, where their labels would run into each other.
     bar.set_ticks([one for one in MaxNLocator(5).tick_values(0.0, top) if 0 <= one <= 0.97 * top])
@@ -90,7 +96,7 @@ def _scale_bar(axes: Any, extent: tuple[float, float, float, float]) -> None:
     x, y = west + 0.03 * (east - west), south + 0.04 * (north - south)
     axes.plot([x, x + 1000 * km], [y, y], color="white", linewidth=4, solid_capstyle="butt")
     axes.plot([x, x + 1000 * km], [y, y], color="black", linewidth=2, solid_capstyle="butt")
-    axes.text(x + 500 * km, y + 0.015 * (north - south), f"{km:g} km", ha="center", va="bottom", fontsize=7,
+    axes.text(x + 500 * km, y + 0.015 * (north - south), _("%(km)s km") % {"km": f"{km:g}"}, ha="center", va="bottom", fontsize=7,
               bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1})  # fmt: skip
 
 
@@ -98,8 +104,6 @@ def districts_svg(table: Table | None) -> bytes | None:
     """Small multiples on one scale: unit-hours a week delivered (bars) and recommended (steps), a panel a district."""
     if table is None or not table.rows:
         return None
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
     codes = list(dict.fromkeys(str(row[0]) for row in table.rows))[:DISTRICT_PANELS]
     columns = 3
     figure = paper(7.2, 0.8 + 1.3 * -(-len(codes) // columns))
@@ -108,14 +112,14 @@ def districts_svg(table: Table | None) -> bytes | None:
         own = [row for row in table.rows if row[0] == code]
         on = [dt.date.fromisoformat(str(row[1])) for row in own]
         asked, done = (np.array([float(row[at] or 0.0) / 60 for row in own]) for at in (2, 3))
-        axes.bar(on, done, width=6, align="edge", color="#56B4E9", label="At missions")
+        axes.bar(on, done, width=6, align="edge", color="#56B4E9", label=_("At missions"))
         edges = [*on, on[-1] + dt.timedelta(days=7)]
-        axes.step(edges, [*asked, asked[-1]], where="post", color="black", linewidth=1, label="Recommended")
-        axes.set_title(f"District {code}", fontsize=8, loc="left")
+        axes.step(
+            edges, [*asked, asked[-1]], where="post", color="black", linewidth=1, label=_("Recommended")
+        )
+        axes.set_title(_("District %(code)s") % {"code": code}, fontsize=8, loc="left")
         axes.tick_params(labelsize=7)
-        locator = AutoDateLocator(maxticks=4)
-        axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+        date_axis(axes, 4)
         axes.xaxis.get_offset_text().set_fontsize(7)
         plain_axes(axes)
     for axes in panels.ravel()[len(codes) :]:
@@ -129,5 +133,5 @@ def districts_svg(table: Table | None) -> bytes | None:
         fontsize=7,
         frameon=False,
     )
-    figure.supylabel("Unit-hours a week", fontsize=8)
+    figure.supylabel(_("Unit-hours a week"), fontsize=8)
     return svg(figure)

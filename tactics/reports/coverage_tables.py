@@ -4,18 +4,26 @@ import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
+from django.utils.translation import gettext as _
 
+from tactics.lazy import gettext_lazy
 from tactics.reports.coverage_read import Dosed, Floats, Ints, low_share
 from tactics.reports.shapes import Cell, Column, Table
 
-NOTHING = "No mission of an ended shift, and no presence on record, in this period."
+NOTHING = gettext_lazy("No mission of an ended shift, and no presence on record, in this period.")
 NAMES = ("recommended", "delivered", "passing")
 MINUTES = (
-    Column("recommended_minutes", "Recommended", "number", unit="min", digits=0),
-    Column("delivered_minutes", "At missions", "number", unit="min", digits=0, about="On record, from all sources"),
-    Column("passing_minutes", "Without a mission", "number", unit="min", digits=0, about="Units that passed or stayed"),
+    Column("recommended_minutes", gettext_lazy("Recommended"), "number", unit="min", digits=0),
+    Column("delivered_minutes", gettext_lazy("At missions"), "number", unit="min", digits=0, about=gettext_lazy("On record, from all sources")),
+    Column("passing_minutes", gettext_lazy("Without a mission"), "number", unit="min", digits=0, about=gettext_lazy("Units that passed or stayed")),
 )  # fmt: skip
-SHARE = Column("share_delivered", "Share", "share", digits=0, about="At missions, of the recommended minutes")
+SHARE = Column(
+    "share_delivered",
+    gettext_lazy("Share"),
+    "share",
+    digits=0,
+    about=gettext_lazy("At missions, of the recommended minutes"),
+)
 
 
 @dataclass(frozen=True)
@@ -40,8 +48,8 @@ class Districts:
     """Districts by code, and which one each cell is in (-1: none, or outside the choice)."""
 
     def __init__(self, read: Dosed) -> None:
-        self.codes = sorted({district for _, district in read.codes})
-        number = np.array([self.codes.index(code) for _, code in read.codes] + [-1], dtype=np.int64)
+        self.codes = sorted({district for __, district in read.codes})
+        number = np.array([self.codes.index(code) for __, code in read.codes] + [-1], dtype=np.int64)
         self.of_cell: Ints = np.where(read.kept, number[read.beat], -1)
 
 
@@ -59,24 +67,24 @@ def weeks_table(read: Dosed, week: Ints, mondays: list[dt.date]) -> Table:
         )  # fmt: skip
     return Table(
         "weeks",
-        "By week",
+        _("By week"),
         (
-            Column("week_from", "Week from"), *MINUTES, SHARE, Column("cells_recommended", "Cells with a mission", "int"),
-            Column("cells_present", "Cells with minutes", "int"),
-            Column("low_risk_recommended", "Lower-risk, recommended", "share"),
-            Column("low_risk_delivered", "Lower-risk, at missions", "share"),
+            Column("week_from", _("Week from")), *MINUTES, SHARE, Column("cells_recommended", _("Cells with a mission"), "int"),
+            Column("cells_present", _("Cells with minutes"), "int"),
+            Column("low_risk_recommended", _("Lower-risk, recommended"), "share"),
+            Column("low_risk_delivered", _("Lower-risk, at missions"), "share"),
         ),
         rows,
-        note="The first and the last week may be cut by the period.",
+        note=_("The first and the last week may be cut by the period."),
         empty=NOTHING,
     )  # fmt: skip
 
 
 def low_risk_table(read: Dosed, cells: dict[str, Floats], share: dict[str, float | None]) -> Table:
     words = {
-        "recommended": "Recommended minutes",
-        "delivered": "Minutes at missions",
-        "passing": "Minutes without a mission",
+        "recommended": _("Recommended minutes"),
+        "delivered": _("Minutes at missions"),
+        "passing": _("Minutes without a mission"),
     }
     known = ~np.isnan(read.harm)
     rows: list[tuple[Cell, ...]] = [
@@ -91,14 +99,14 @@ def low_risk_table(read: Dosed, cells: dict[str, Floats], share: dict[str, float
     ]
     return Table(
         "low-risk",
-        "Lower-risk areas",
+        _("Lower-risk areas"),
         (
-            Column("what", "What"), Column("minutes", "Minutes", "number", unit="min", digits=0),
-            Column("share", "Share in the lower half", "share"), Column("target", "Target", "share"),
+            Column("what", _("What")), Column("minutes", _("Minutes"), "number", unit="min", digits=0),
+            Column("share", _("Share in the lower half"), "share"), Column("target", _("Target"), "share"),
         ),
         rows,
-        note="Half of all cells are in the lower half: 50 % would be a spread that takes no notice of risk.",
-        empty="No plan with a stored design in this period.",
+        note=_("Half of all cells are in the lower half: 50 % would be a spread that takes no notice of risk."),
+        empty=_("No plan with a stored design in this period."),
     )  # fmt: skip
 
 
@@ -107,21 +115,20 @@ def saturation_table(read: Dosed, most: Floats) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (words, limit, int((most >= limit).sum()), float((most >= limit).sum() / n) if n else None)
         for words, limit in (
-            ("Half of the soft limit", read.soft // 2),
-            ("Soft limit", read.soft),
-            ("Hard limit", read.hard),
+            (_("Half of the soft limit"), read.soft // 2),
+            (_("Soft limit"), read.soft),
+            (_("Hard limit"), read.hard),
         )
     ]
     return Table(
         "saturation",
-        f"Saturation: recommended minutes in any {read.window} days",
+        _("Saturation: recommended minutes in any %(window)s days") % {"window": read.window},
         (
-            Column("limit", "Limit"), Column("minutes", "Minutes", "int", unit="min"),
-            Column("cells", "Cells that reached it", "int"), Column("share", "Share of cells", "share", digits=2),
+            Column("limit", _("Limit")), Column("minutes", _("Minutes"), "int", unit="min"),
+            Column("cells", _("Cells that reached it"), "int"), Column("share", _("Share of cells"), "share", digits=2),
         ),
         rows,
-        note=f"Limits of the active policy. The most that any cell had: {float(most.max(initial=0.0)):,.0f} minutes. From the soft limit on a "
-        "cell's chance falls, the hard one takes it out of the draw; missions that people add are not held back.",
+        note=_("Limits of the active policy. The most that any cell had: %(max)s minutes. From the soft limit on a cell's chance falls, the hard one takes it out of the draw; missions that people add are not held back.") % {"max": f"{float(most.max(initial=0.0)):,.0f}"},
     )  # fmt: skip
 
 
@@ -132,9 +139,9 @@ def _area(read: Dosed, n_cells: int) -> float:
 _BY_AREA = (
     *MINUTES,
     SHARE,
-    Column("cells", "Cells", "int"),
-    Column("cells_present", "Cells with minutes", "int"),
-    Column("minutes_per_km2", "On record per km²", "number", unit="min/km²", digits=0),
+    Column("cells", gettext_lazy("Cells"), "int"),
+    Column("cells_present", gettext_lazy("Cells with minutes"), "int"),
+    Column("minutes_per_km2", gettext_lazy("On record per km²"), "number", unit="min/km²", digits=0),
 )
 
 
@@ -154,7 +161,9 @@ def _by_area(
 
 def districts_table(read: Dosed, districts: Districts, spent: Spent, present: Floats) -> Table:
     rows = _by_area(read, [(code,) for code in districts.codes], districts.of_cell, spent, present)
-    return Table("districts", "By district", (Column("district", "District"), *_BY_AREA), rows, empty=NOTHING)
+    return Table(
+        "districts", _("By district"), (Column("district", _("District")), *_BY_AREA), rows, empty=NOTHING
+    )
 
 
 def beats_table(read: Dosed, week: Ints, present: Floats) -> Table:
@@ -164,10 +173,10 @@ def beats_table(read: Dosed, week: Ints, present: Floats) -> Table:
     rows = sorted(_by_area(read, labels, of_cell, spent, present), key=lambda row: (str(row[0]), str(row[1])))
     return Table(
         "beats",
-        "By beat",
-        (Column("district", "District"), Column("beat", "Beat"), *_BY_AREA),
+        _("By beat"),
+        (Column("district", _("District")), Column("beat", _("Beat")), *_BY_AREA),
         rows,
-        note="A cell belongs to the beat that holds its middle, as beats are drawn now.",
+        note=_("A cell belongs to the beat that holds its middle, as beats are drawn now."),
         empty=NOTHING,
         most_shown=100,
     )
@@ -180,8 +189,8 @@ def district_weeks_table(districts: Districts, spent: Spent, mondays: list[dt.da
         if (districts.of_cell == at).any()
         for week, monday in enumerate(mondays)
     ]
-    columns = (Column("district", "District"), Column("week_from", "Week from"), *MINUTES, SHARE)
-    return Table("district-weeks", "By district and week", columns, rows, empty=NOTHING, most_shown=100)
+    columns = (Column("district", _("District")), Column("week_from", _("Week from")), *MINUTES, SHARE)
+    return Table("district-weeks", _("By district and week"), columns, rows, empty=NOTHING, most_shown=100)
 
 
 def beat_weeks_table(read: Dosed, week: Ints, mondays: list[dt.date]) -> Table:
@@ -192,9 +201,9 @@ def beat_weeks_table(read: Dosed, week: Ints, mondays: list[dt.date]) -> Table:
         (read.codes[at][0], mondays[number].isoformat(), *spent.line(at, number))
         for at, number in zip(*(one.tolist() for one in np.nonzero(some)), strict=True)
     ]
-    columns = (Column("beat", "Beat"), Column("week_from", "Week from"), *MINUTES, SHARE)
-    note = "Weeks of a beat without any minutes are left out."
-    return Table("beat-weeks", "By beat and week", columns, rows, note=note, empty=NOTHING, most_shown=100)
+    columns = (Column("beat", _("Beat")), Column("week_from", _("Week from")), *MINUTES, SHARE)
+    note = _("Weeks of a beat without any minutes are left out.")
+    return Table("beat-weeks", _("By beat and week"), columns, rows, note=note, empty=NOTHING, most_shown=100)
 
 
 def cells_table(read: Dosed, cells: dict[str, Floats], most: Floats) -> Table:
@@ -216,18 +225,18 @@ def cells_table(read: Dosed, cells: dict[str, Floats], most: Floats) -> Table:
         )
     return Table(
         "cells",
-        "By cell",
+        _("By cell"),
         (
-            Column("cell", "Cell"), Column("district", "District"), Column("beat", "Beat"),
-            Column("lat", "Latitude", "number", digits=5), Column("lon", "Longitude", "number", digits=5), *MINUTES,
-            Column("minutes_on_record", "On record", "number", unit="min", digits=0),
-            Column("days_with_minutes", "Days with minutes", "int"),
-            Column("most_minutes", f"Most in {read.window} days", "number", unit="min", digits=0, about="Recommended"),
-            Column("share_of_limit", "Of the hard limit", "share", digits=0),
+            Column("cell", _("Cell")), Column("district", _("District")), Column("beat", _("Beat")),
+            Column("lat", _("Latitude"), "number", digits=5), Column("lon", _("Longitude"), "number", digits=5), *MINUTES,
+            Column("minutes_on_record", _("On record"), "number", unit="min", digits=0),
+            Column("days_with_minutes", _("Days with minutes"), "int"),
+            Column("most_minutes", _("Most in %(window)s days") % {"window": read.window}, "number", unit="min", digits=0, about=_("Recommended")),
+            Column("share_of_limit", _("Of the hard limit"), "share", digits=0),
         ),
         rows,
-        note=f"Cells of {read.spec.cell_size_m:g} m, those with most minutes on record first; latitude and longitude of the middle.",
-        empty="No cell of the grid lies inside the choice.",
+        note=_("Cells of %(cell_size_m)s m, those with most minutes on record first; latitude and longitude of the middle.") % {"cell_size_m": f"{read.spec.cell_size_m:g}"},
+        empty=_("No cell of the grid lies inside the choice."),
         most_shown=50,
     )  # fmt: skip
 

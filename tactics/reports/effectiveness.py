@@ -11,12 +11,14 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.access import SEES_RISK
 from agencies.models import Agency, Beat
 from forecasting.models import Grid, RiskSurface
 from forecasting.selectors import active_grid, baseline_values, cell_beats, grid_spec, surface_values
 from patrols.models import Mission, MissionPlan
+from tactics.lazy import gettext_lazy
 from tactics.reports.asked import Asked
 from tactics.reports.crimes import Crimes, crimes_of
 from tactics.reports.kinds import ReportKind
@@ -54,8 +56,8 @@ class ForecastEffectiveness(ReportKind):
     """Shares of events, severity and patrol weight in missions; chance; the plain count; weeks; expected against observed."""
 
     slug: ClassVar[str] = "effectiveness"
-    title: ClassVar[str] = "Forecast effectiveness"
-    what: ClassVar[str] = (
+    title: ClassVar[str] = gettext_lazy("Forecast effectiveness")
+    what: ClassVar[str] = gettext_lazy(
         "What missions' boxes held of what happened, against chance and a plain count of the past; expected against observed."
     )
     roles: ClassVar[frozenset[str]] = SEES_RISK
@@ -85,40 +87,46 @@ class ForecastEffectiveness(ReportKind):
             sentence=_sentence(total, low, high),
             figures=(
                 Figure(
-                    "Events in missions",
+                    _("Events in missions"),
                     _share(total.caught, total.events),
-                    f"{total.caught:,} of {total.events:,}",
+                    _("%(caught)s of %(events)s")
+                    % {"caught": f"{total.caught:,}", "events": f"{total.events:,}"},
                 ),
                 Figure(
-                    "Severity in missions",
+                    _("Severity in missions"),
                     _share(total.severity_caught, total.severity),
-                    "by the weights of crime types",
+                    _("by the weights of crime types"),
                 ),
                 Figure(
-                    "Patrol weight in missions",
+                    _("Patrol weight in missions"),
                     _share(total.harm, total.harm_total),
-                    "expected harm, before the shift",
+                    _("expected harm, before the shift"),
                 ),
                 Figure(
-                    "Chance", _share(total.chance, total.events), "as many boxes of each beat, picked blindly"
+                    _("Chance"),
+                    _share(total.chance, total.events),
+                    _("as many boxes of each beat, picked blindly"),
                 ),
                 Figure(
-                    "A plain count",
+                    _("A plain count"),
                     _share(sum(one.baseline or 0.0 for one in measured), sum(one.events for one in measured)),
-                    f"always the boxes with most crime so far; {len(measured):,} of {len(catches):,} plans",
+                    _("always the boxes with most crime so far; %(measured)s of %(catches)s plans")
+                    % {"measured": f"{len(measured):,}", "catches": f"{len(catches):,}"},
                 ),
                 Figure(
-                    "Times chance",
+                    _("Times chance"),
                     _ratio(total.caught, total.chance),
-                    f"95 % interval {low:.2f} to {high:.2f}" if total.chance else "",
+                    _("95 %% interval %(low)s to %(high)s") % {"low": f"{low:.2f}", "high": f"{high:.2f}"}
+                    if total.chance
+                    else "",
                 ),
             ),
             tables=(weeks, types),
             charts=(
                 Chart(
                     "pai",
-                    "Weeks",
-                    "Share of events in missions over the share of boxes, week by week.",
+                    _("Weeks"),
+                    _("Share of events in missions over the share of boxes, week by week."),
                     "weeks",
                     720,
                     280,
@@ -127,14 +135,20 @@ class ForecastEffectiveness(ReportKind):
             if weeks.rows
             else (),
             notes=(
-                "A description, not an effect: missions go where crime is expected, and may prevent it. Single boxes prove nothing: "
-                "at this scale even the best ones hold hundredths of an event a shift. Whether missions mattered: Studies.",
-                "Always going to the top boxes would hold more; missions are drawn at random, so that nobody can foresee them and "
-                "their effect can be measured.",
+                _(
+                    "A description, not an effect: missions go where crime is expected, and may prevent it. Single boxes prove nothing: "
+                    "at this scale even the best ones hold hundredths of an event a shift. Whether missions mattered: Studies."
+                ),
+                _(
+                    "Always going to the top boxes would hold more; missions are drawn at random, so that nobody can foresee them and "
+                    "their effect can be measured."
+                ),
             ),
             about=(
-                "Published plans on the grid in use, as they stood at the end (withdrawn missions left out, added ones counted); "
-                "events by the beginning of their time",
+                _(
+                    "Published plans on the grid in use, as they stood at the end (withdrawn missions left out, added ones counted); "
+                    "events by the beginning of their time"
+                ),
             ),
         )
 
@@ -187,15 +201,15 @@ def _catches(
         )
         here = np.flatnonzero((at >= begin) & (at < end) & (crimes.cell >= 0))
         here = here[np.isin(beats[crimes.cell[here]], list(inside))]
-        boxes = spec.index_of([cell for cell, _, _ in own])
+        boxes = spec.index_of([cell for cell, __, __ in own])
         hit = np.isin(crimes.cell[here], boxes)
         kinds = crimes.kind[here]
         k: dict[int, int] = defaultdict(int)
-        for _, beat, _ in own:
+        for __, beat, __ in own:
             k[beat] += 1
         by_chance = np.array([k[int(beat)] / cells_of[int(beat)] for beat in beats[crimes.cell[here]]])
         share = float(plan.counts.get("harm_share") or 0.0)
-        planned = sum(one for _, _, one in own)
+        planned = sum(one for __, __, one in own)
         catch = PlanCatch(
             on=plan.on,
             boxes=len(own),
@@ -334,16 +348,16 @@ def _weeks(catches: list[PlanCatch]) -> Table:
         )  # fmt: skip
     return Table(
         "weeks",
-        "By week",
+        _("By week"),
         (
-            Column("week_from", "Week from"), Column("boxes", "Missions", "int"), Column("events", "Events", "int"),
-            Column("events_in_missions", "In missions", "int"), Column("share", "Share", "share"), Column("chance", "Chance", "share"),
-            Column("area", "Boxes of all", "share", digits=2), Column("pai", "PAI", "number", digits=2, about="Share of events over share of boxes"),
+            Column("week_from", _("Week from")), Column("boxes", _("Missions"), "int"), Column("events", _("Events"), "int"),
+            Column("events_in_missions", _("In missions"), "int"), Column("share", _("Share"), "share"), Column("chance", _("Chance"), "share"),
+            Column("area", _("Boxes of all"), "share", digits=2), Column("pai", "PAI", "number", digits=2, about=_("Share of events over share of boxes")),
         ),
         rows,
-        note="PAI: prediction accuracy index, the share of events in missions over the share of boxes. A week holds few events in "
-        "missions; its PAI jumps by chance.",
-        empty="No published plan on the grid in use in this period.",
+        note=_("PAI: prediction accuracy index, the share of events in missions over the share of boxes. A week holds few events in "
+        "missions; its PAI jumps by chance."),
+        empty=_("No published plan on the grid in use in this period."),
     )  # fmt: skip
 
 
@@ -360,21 +374,25 @@ def _types(crimes: Crimes, catches: list[PlanCatch], expected: dict[int, float] 
         )  # fmt: skip
     return Table(
         "types",
-        "By crime type",
+        _("By crime type"),
         (
-            Column("crime_type", "Crime type"), Column("events", "Events", "int"), Column("events_in_missions", "In missions", "int"),
-            Column("share", "Share", "share"), Column("chance", "Chance", "share"), Column("expected", "Expected", "number"),
-            Column("expected_over_observed", "Expected / observed", "number", digits=2, about="1 is a forecast that is right on average"),
+            Column("crime_type", _("Crime type")), Column("events", _("Events"), "int"), Column("events_in_missions", _("In missions"), "int"),
+            Column("share", _("Share"), "share"), Column("chance", _("Chance"), "share"), Column("expected", _("Expected"), "number"),
+            Column("expected_over_observed", _("Expected / observed"), "number", digits=2, about=_("1 is a forecast that is right on average")),
         ),
         rows,
-        note="Expected counts are those of the whole jurisdiction in these shifts, as forecast before them.",
+        note=_("Expected counts are those of the whole jurisdiction in these shifts, as forecast before them."),
     )  # fmt: skip
 
 
 def _sentence(total: _Sum, low: float, high: float) -> str:
     if not total.events or not total.chance:
-        return "Nothing can be said: there were no plans, or no events in their shifts."
-    return (
-        f"Missions' boxes held {_share(total.caught, total.events)} of the events in their shifts, "
-        f"{total.caught / total.chance:.1f} times what chance would have (95 % interval {low:.1f} to {high:.1f})."
-    )
+        return _("Nothing can be said: there were no plans, or no events in their shifts.")
+    return _(
+        "Missions' boxes held %(caught)s of the events in their shifts, %(chance)s times what chance would have (95 %% interval %(low)s to %(high)s)."
+    ) % {
+        "caught": _share(total.caught, total.events),
+        "chance": f"{total.caught / total.chance:.1f}",
+        "low": f"{low:.1f}",
+        "high": f"{high:.1f}",
+    }

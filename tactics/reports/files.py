@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
 
 from missions_project.lib.cells import plain_cell
 from missions_project.lib.exports import About, csv_lines, csv_response
@@ -57,7 +58,7 @@ def workbook(report: Report) -> bytes:
     from openpyxl.styles import Font
 
     book = Workbook(write_only=True)
-    sheet = book.create_sheet("About")
+    sheet = book.create_sheet(_("About"))
     lines = [*report.provenance, "", report.sentence, *report.notes]
     for line in lines:
         sheet.append([plain_cell(line)])

@@ -2,6 +2,7 @@
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from agencies.access import EVERYONE, Access, agency_page
@@ -22,5 +23,5 @@ def report_places(
         return made
     found = made[1].table(table)
     if found is None or not found.place:
-        raise Http404("This report has no such table with a place.")
+        raise Http404(_("This report has no such table with a place."))
     return WRITERS[ending](access.agency, made[1], found)

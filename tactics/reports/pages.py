@@ -12,7 +12,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadReque
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy, ngettext
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from agencies.access import EVERYONE, Access, agency_page
@@ -42,10 +43,10 @@ def kind_of(access: Access, slug: str) -> ReportKind:
     """Return the report of this name; 404 where there is none or it is off, 403 where this person may not see it."""
     kind = all_kinds().get(slug)
     if kind is None:
-        raise Http404("There is no such report.")
+        raise Http404(_("There is no such report."))
     if not kind.may_see(access):
         raise PermissionDenied(
-            "Your role in this agency does not include this report. Next step: ask its administrator."
+            _("Your role in this agency does not include this report. Next step: ask its administrator.")
         )
     if off := kind.why_off(access.agency):
         raise ReportOff(off)
@@ -84,7 +85,11 @@ class SavedLine:
     @property
     def looks_back(self) -> str:
         period = self.row.filters.get("period")
-        return PERIODS[period[0]] if period else f"{self.row.days} day{'' if self.row.days == 1 else 's'}"
+        return (
+            PERIODS[period[0]]
+            if period
+            else ngettext("%(days)s day", "%(days)s days", self.row.days) % {"days": self.row.days}
+        )
 
 
 def _mine(row: SavedReport, access: Access) -> bool:
@@ -108,10 +113,12 @@ def reports(request: HttpRequest, access: Access) -> HttpResponse:
     """The reports that this person has, and those that were saved. Seven queries of its own at most."""
     kinds = {kind.slug: kind for kind in kinds_of(access)}
     if not kinds:
-        raise PermissionDenied("Your role in this agency sees no report. Next step: ask its administrator.")
+        raise PermissionDenied(
+            _("Your role in this agency sees no report. Next step: ask its administrator.")
+        )
     today = timezone.localdate(timezone=ZoneInfo(access.agency.time_zone))
     rows = [
-        SavedLine(row, kinds[row.kind].title, saved_query(row, today), _mine(row, access))
+        SavedLine(row, str(kinds[row.kind].title), saved_query(row, today), _mine(row, access))
         for row in saved_reports_of(access.agency, access.user)
         if row.kind in kinds
     ]
@@ -120,7 +127,12 @@ def reports(request: HttpRequest, access: Access) -> HttpResponse:
     return render(request, "tactics/reports/list.html", context)
 
 
-FILTER_TITLES = {"district": "Districts", "beat": "Beats", "shift": "Shifts", "type": "Crime types"}
+FILTER_TITLES = {
+    "district": gettext_lazy("Districts"),
+    "beat": gettext_lazy("Beats"),
+    "shift": gettext_lazy("Shifts"),
+    "type": gettext_lazy("Crime types"),
+}
 
 
 def _form(kind: ReportKind, choices: Choices, asked: Asked) -> dict[str, Any]:
@@ -175,14 +187,14 @@ def report_chart(request: HttpRequest, access: Access, slug: str, chart: str) ->
         return made
     drawn = made[0].chart(made[1], chart)
     if drawn is None:
-        raise Http404("This report has no such chart.")
+        raise Http404(_("This report has no such chart."))
     return HttpResponse(drawn, content_type="image/svg+xml", headers={"Cache-Control": "private, max-age=60"})
 
 
 def exported(request: HttpRequest, access: Access, slug: str) -> tuple[ReportKind, Report] | HttpResponse:
     """The report for a file; 403 for those who may look at it but take no file away."""
     if not kind_of(access, slug).may_export(access):
-        raise PermissionDenied("Your role in this agency takes no files of this report.")
+        raise PermissionDenied(_("Your role in this agency takes no files of this report."))
     return _made(request, access, slug)
 
 
@@ -194,7 +206,7 @@ def report_csv(request: HttpRequest, access: Access, slug: str) -> HttpResponseB
         return made
     table = made[1].table(request.GET.get("table", ""))
     if table is None:
-        raise Http404("This report has no such table.")
+        raise Http404(_("This report has no such table."))
     return table_csv(made[1], table)
 
 

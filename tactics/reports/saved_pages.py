@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from agencies.access import SEES_PLANS, Access, agency_page
@@ -29,7 +30,7 @@ def report_save(request: HttpRequest, access: Access, slug: str) -> HttpResponse
     except MissionsError as exc:
         messages.error(request, str(exc))
         return redirect("tactics:report", access.agency.slug, kind.slug)
-    messages.success(request, f"Saved as “{row.name}”.")
+    messages.success(request, _("Saved as “%(name)s”.") % {"name": row.name})
     return redirect("tactics:reports", access.agency.slug)
 
 
@@ -55,8 +56,8 @@ def report_forget(request: HttpRequest, access: Access, saved_id: int) -> HttpRe
     """Delete a saved report of one's own; an administrator also one that is shared."""
     row = SavedReport.objects.filter(agency=access.agency, pk=saved_id).first()
     if row is None or not (row.owner_id == access.user.pk or (row.is_shared and access.may["configure"])):
-        raise Http404("There is no such report of yours.")
+        raise Http404(_("There is no such report of yours."))
     name = row.name
     saved_report_delete(saved=row)
-    messages.success(request, f"“{name}” is deleted; it is not sent any more.")
+    messages.success(request, _("“%(name)s” is deleted; it is not sent any more.") % {"name": name})
     return redirect("tactics:reports", access.agency.slug)

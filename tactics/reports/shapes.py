@@ -2,9 +2,13 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from tactics.lazy import gettext_lazy
 from tactics.reports.asked import Asked
 
 PLACES = ("cell", "beat", "district")
@@ -13,6 +17,13 @@ key the report holds as ``data["grid"]``."""
 Kind = Literal["text", "int", "number", "share"]
 Cell = str | int | float | None
 """None: not known, shown as a dash and left empty in files."""
+
+
+def _say(thing: Any) -> None:
+    """Fix texts in the language in which the report is made: it is kept, drawn and written to files as it was read."""
+    for name, value in vars(thing).items():
+        if isinstance(value, Promise):
+            object.__setattr__(thing, name, str(value))
 
 
 @dataclass(frozen=True)
@@ -57,8 +68,14 @@ class Table:
     columns: tuple[Column, ...]
     rows: Sequence[tuple[Cell, ...]]
     note: str = ""
-    empty: str = "Nothing in this period."
+    empty: str = gettext_lazy("Nothing in this period.")
     most_shown: int = 0
+
+    def __post_init__(self) -> None:
+        _say(self)
+        object.__setattr__(self, "columns", tuple(replace(column) for column in self.columns))
+        for column in self.columns:
+            _say(column)
 
     @property
     def is_cut(self) -> bool:
@@ -92,6 +109,9 @@ class Figure:
     value: str
     note: str = ""
 
+    def __post_init__(self) -> None:
+        _say(self)
+
 
 @dataclass(frozen=True)
 class Chart:
@@ -103,6 +123,9 @@ class Chart:
     table: str
     width: int = 720
     height: int = 320
+
+    def __post_init__(self) -> None:
+        _say(self)
 
 
 @dataclass(frozen=True)
@@ -128,6 +151,9 @@ class Report:
     model: str = "none"
     data: dict[str, object] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        _say(self)
+
     def table(self, slug: str) -> Table | None:
         """The table of this name, the first one for an empty name, None for another."""
         return next((table for table in self.tables if slug in ("", table.slug)), None)
@@ -137,10 +163,10 @@ class Report:
         """What stands at the head of every file."""
         return [
             f"{self.title}, {self.agency}",
-            f"{self.asked.words}; times in {self.zone}",
+            _("%(asked)s; times in %(zone)s") % {"asked": self.asked.words, "zone": self.zone},
             *self.about,
-            f"Model: {self.model}",
-            f"Generated at {self.made_at:%Y-%m-%dT%H:%M:%SZ}",
+            _("Model: %(model)s") % {"model": self.model},
+            _("Generated at %(at)s") % {"at": f"{self.made_at:%Y-%m-%dT%H:%M:%SZ}"},
         ]
 
     def file_name(self, table: str, ending: str) -> str:

@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo
 from django.db.models import Count, Exists, F, Func, IntegerField, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.access import SEES_PLANS
 from agencies.models import Agency
 from patrols.models import Engagement, Mission, MissionPlan, Presence
+from tactics.lazy import gettext_lazy
 from tactics.reports.asked import Asked
 from tactics.reports.kinds import ReportKind
 from tactics.reports.shapes import Cell, Chart, Column, Figure, Report, Table
@@ -53,8 +55,8 @@ class ShiftReport(ReportKind):
     """Missions planned, done and missed, dose recommended and delivered, by shift and beat; visits one by one."""
 
     slug: ClassVar[str] = "shifts"
-    title: ClassVar[str] = "Shift report"
-    what: ClassVar[str] = (
+    title: ClassVar[str] = gettext_lazy("Shift report")
+    what: ClassVar[str] = gettext_lazy(
         "Missions planned, done and missed; minutes recommended and delivered by beat; who was where and when."
     )
     roles: ClassVar[frozenset[str]] = SEES_PLANS
@@ -69,7 +71,10 @@ class ShiftReport(ReportKind):
         visits = _visits(agency, asked)
         total = _sum(groups)
         minutes = sum(delivered.values())
-        done = f"{total['done']:,} of {total['standing']:,}"
+        done = _("%(done)s of %(standing)s") % {
+            "done": f"{total['done']:,}",
+            "standing": f"{total['standing']:,}",
+        }
         return Report(
             slug=self.slug,
             title=self.title,
@@ -80,19 +85,19 @@ class ShiftReport(ReportKind):
             made_at=now,
             sentence=_sentence(total, minutes),
             figures=(
-                Figure("Missions done", done, "without those that were withdrawn"),
-                Figure("Missed", f"{total['missed']:,}", "nobody came, and the shift is over"),
-                Figure("Added by people", f"{total['added']:,}"),
-                Figure("Withdrawn", f"{total['withdrawn']:,}"),
-                Figure("Minutes recommended", f"{total['recommended']:,}"),
-                Figure("Minutes delivered", f"{minutes:,.0f}", "on record, from all sources"),
+                Figure(_("Missions done"), done, _("without those that were withdrawn")),
+                Figure(_("Missed"), f"{total['missed']:,}", _("nobody came, and the shift is over")),
+                Figure(_("Added by people"), f"{total['added']:,}"),
+                Figure(_("Withdrawn"), f"{total['withdrawn']:,}"),
+                Figure(_("Minutes recommended"), f"{total['recommended']:,}"),
+                Figure(_("Minutes delivered"), f"{minutes:,.0f}", _("on record, from all sources")),
             ),
             tables=(instances, beats, visits),
             charts=(
                 Chart(
                     "whereabouts",
-                    "Who was where",
-                    "Each unit's visits over the day.",
+                    _("Who was where"),
+                    _("Each unit's visits over the day."),
                     "visits",
                     720,
                     60 + 22 * max(3, len({row[2] for row in visits.rows})),
@@ -101,10 +106,12 @@ class ShiftReport(ReportKind):
             if visits.rows and asked.days <= CHART_DAYS
             else (),
             notes=(
-                "A mission counts as done when anybody was there; minutes come from vehicle positions, timers, dispatch records "
-                "and entries by hand, each minute once.",
+                _(
+                    "A mission counts as done when anybody was there; minutes come from vehicle positions, timers, dispatch records "
+                    "and entries by hand, each minute once."
+                ),
             ),
-            about=("Missions of published plans, by the local date on which their shift began",),
+            about=(_("Missions of published plans, by the local date on which their shift began"),),
         )
 
     def chart(self, report: Report, slug: str) -> bytes | None:
@@ -169,14 +176,14 @@ def _delivered(agency: Agency, asked: Asked) -> dict[tuple[dt.date, str, str], f
 
 
 _LINE = (
-    Column("missions", "Missions", "int"),
-    Column("done", "Done", "int"),
-    Column("missed", "Missed", "int"),
-    Column("added", "Added", "int"),
-    Column("withdrawn", "Withdrawn", "int"),
-    Column("recommended_minutes", "Recommended", "int", unit="min"),
-    Column("delivered_minutes", "Delivered", "number", unit="min", digits=0),
-    Column("share_delivered", "Share", "share", digits=0),
+    Column("missions", gettext_lazy("Missions"), "int"),
+    Column("done", gettext_lazy("Done"), "int"),
+    Column("missed", gettext_lazy("Missed"), "int"),
+    Column("added", gettext_lazy("Added"), "int"),
+    Column("withdrawn", gettext_lazy("Withdrawn"), "int"),
+    Column("recommended_minutes", gettext_lazy("Recommended"), "int", unit="min"),
+    Column("delivered_minutes", gettext_lazy("Delivered"), "number", unit="min", digits=0),
+    Column("share_delivered", gettext_lazy("Share"), "share", digits=0),
 )
 
 
@@ -190,7 +197,7 @@ def _by_instance(groups: list[dict[str, Any]], delivered: dict[tuple[dt.date, st
     for group in groups:
         parts[group["plan__on"], group["plan__shift__starts_at"], group["plan__shift__name"]].append(group)
     spent: dict[tuple[dt.date, str], float] = defaultdict(float)
-    for (on, shift, _), minutes in delivered.items():
+    for (on, shift, __), minutes in delivered.items():
         spent[on, shift] += minutes
     rows = [
         (on.isoformat(), shift, *_line(_sum(parts[on, starts, shift]), spent[on, shift]))
@@ -198,8 +205,8 @@ def _by_instance(groups: list[dict[str, Any]], delivered: dict[tuple[dt.date, st
     ]
     return Table(
         "shifts",
-        "By shift",
-        (Column("on", "Date"), Column("shift", "Shift"), *_LINE),
+        _("By shift"),
+        (Column("on", _("Date")), Column("shift", _("Shift")), *_LINE),
         rows,
         empty=NO_MISSIONS,
     )
@@ -210,21 +217,21 @@ def _by_beat(groups: list[dict[str, Any]], delivered: dict[tuple[dt.date, str, s
     for group in groups:
         parts[group["beat__district__code"], group["beat__code"]].append(group)
     spent: dict[str, float] = defaultdict(float)
-    for (_, _, beat), minutes in delivered.items():
+    for (__, __, beat), minutes in delivered.items():
         spent[beat] += minutes
     rows = [
         (district, beat, *_line(_sum(parts[district, beat]), spent[beat])) for district, beat in sorted(parts)
     ]
     return Table(
         "beats",
-        "By beat",
-        (Column("district", "District"), Column("beat", "Beat"), *_LINE),
+        _("By beat"),
+        (Column("district", _("District")), Column("beat", _("Beat")), *_LINE),
         rows,
         empty=NO_MISSIONS,
     )
 
 
-NO_MISSIONS = "No published plan has missions on these days."
+NO_MISSIONS = gettext_lazy("No published plan has missions on these days.")
 
 
 def _visits(agency: Agency, asked: Asked) -> Table:
@@ -253,22 +260,26 @@ def _visits(agency: Agency, asked: Asked) -> Table:
     more = len(rows) > MOST_VISITS
     return Table(
         "visits",
-        "Who was where",
+        _("Who was where"),
         (
-            Column("on", "Date"), Column("shift", "Shift"), Column("unit", "Unit"), Column("beat", "Beat"),
-            Column("mission", "Mission", "int"), Column("place", "Place"), Column("arrived", "Arrived"), Column("left", "Left"),
-            Column("minutes", "Minutes", "number"), Column("source", "Known from"),
+            Column("on", _("Date")), Column("shift", _("Shift")), Column("unit", _("Unit")), Column("beat", _("Beat")),
+            Column("mission", _("Mission"), "int"), Column("place", _("Place")), Column("arrived", _("Arrived")), Column("left", _("Left")),
+            Column("minutes", _("Minutes"), "number"), Column("source", _("Known from")),
         ),
         rows[:MOST_VISITS],
-        note=f"The first {MOST_VISITS:,}; all of them: Export on the shift map." if more else "",
-        empty="Nothing is on record. Presence is counted half an hour after a shift, and once more the next day.",
+        note=_("The first %(most)s; all of them: Export on the shift map.") % {"most": f"{MOST_VISITS:,}"} if more else "",
+        empty=_("Nothing is on record. Presence is counted half an hour after a shift, and once more the next day."),
     )  # fmt: skip
 
 
 def _sentence(total: dict[str, int], minutes: float) -> str:
     if not total["standing"]:
-        return "No missions were planned."
-    words = f"{total['done']:,} of {total['standing']:,} missions were done"
-    if total["recommended"]:
-        words += f"; {minutes / total['recommended']:.0%} of the recommended minutes are on record"
-    return f"{words}."
+        return _("No missions were planned.")
+    told = {"done": f"{total['done']:,}", "standing": f"{total['standing']:,}"}
+    if not total["recommended"]:
+        return _("%(done)s of %(standing)s missions were done.") % told
+    told["part"] = f"{minutes / total['recommended']:.0%}"
+    return (
+        _("%(done)s of %(standing)s missions were done; %(part)s of the recommended minutes are on record.")
+        % told
+    )

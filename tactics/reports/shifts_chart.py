@@ -1,14 +1,17 @@
 """Who was where over a day, drawn on the server as SVG."""
 
+from django.utils.translation import gettext as _
+
 from agencies.engine.drawing import paper, plain_axes, svg
 from agencies.engine.palette import BLUE, GREY, ORANGE, PURPLE, SKY
+from tactics.lazy import gettext_lazy
 from tactics.reports.shapes import Table
 
 COLOURS = {
-    "Vehicle location": BLUE,
-    "Officer's timer": SKY,
-    "Dispatch record": ORANGE,
-    "Entered by hand": PURPLE,
+    gettext_lazy("Vehicle location"): BLUE,
+    gettext_lazy("Officer's timer"): SKY,
+    gettext_lazy("Dispatch record"): ORANGE,
+    gettext_lazy("Entered by hand"): PURPLE,
 }
 
 
@@ -19,6 +22,7 @@ def whereabouts_svg(table: Table | None) -> bytes | None:
     units = sorted({str(row[2]) for row in table.rows}, reverse=True)
     figure = paper(7.2, 0.6 + 0.22 * max(3, len(units)))
     axes = figure.subplots()
+    colours = {str(source): colour for source, colour in COLOURS.items()}
     shown: set[str] = set()
     first = _hours(str(table.rows[0][6]))
     for row in table.rows:
@@ -28,14 +32,14 @@ def whereabouts_svg(table: Table | None) -> bytes | None:
         end += 24 * (end < start)
         source = str(row[9])
         axes.barh(
-            units.index(str(row[2])), max(end - start, 0.05), left=start, height=0.7, color=COLOURS.get(source, GREY),
+            units.index(str(row[2])), max(end - start, 0.05), left=start, height=0.7, color=colours.get(source, GREY),
             label=None if source in shown else source,
         )  # fmt: skip
         axes.text(start, units.index(str(row[2])), f" {row[4]}", va="center", fontsize=7)
         shown.add(source)
     axes.set_yticks(range(len(units)), units, fontsize=8)
-    axes.xaxis.set_major_formatter(lambda hour, _: f"{int(hour) % 24:02d}:{round(hour % 1 * 60):02d}")
-    axes.set_xlabel("Agency's clock")
+    axes.xaxis.set_major_formatter(lambda hour, __: f"{int(hour) % 24:02d}:{round(hour % 1 * 60):02d}")
+    axes.set_xlabel(_("Agency's clock"))
     plain_axes(axes)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, fontsize=7, frameon=False)
     return svg(figure)

@@ -5,11 +5,13 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.access import SEES_PLANS
 from agencies.models import Agency, Beat, CrimeType
 from patrols.models import Engagement
 from tactics.engine.shares import wilson
+from tactics.lazy import gettext_lazy
 from tactics.models import Tactic
 from tactics.reports.asked import Asked
 from tactics.reports.kinds import ReportKind
@@ -18,15 +20,15 @@ from tactics.reports.tactics_read import Followed, Uses, followed_of, lookups, u
 from tactics.reports.tactics_used_chart import followed_svg, hours_svg, uses_svg
 
 Ints = npt.NDArray[np.int64]
-NOTHING = "No tactic was ticked off in this period."
+NOTHING = gettext_lazy("No tactic was ticked off in this period.")
 
 
 class TacticReport(ReportKind):
     """Use and minutes by tactic, crime type, district, week and hour; whether what was recommended was done."""
 
     slug: ClassVar[str] = "tactics"
-    title: ClassVar[str] = "Tactic report"
-    what: ClassVar[str] = (
+    title: ClassVar[str] = gettext_lazy("Tactic report")
+    what: ClassVar[str] = gettext_lazy(
         "Which tactics were done, for how long, where and when; how often it was the one that was recommended."
     )
     roles: ClassVar[frozenset[str]] = SEES_PLANS
@@ -37,7 +39,7 @@ class TacticReport(ReportKind):
         uses = uses_of(agency, asked, tactics)
         found = followed_of(agency, asked, tactics, uses)
         visits = Engagement.objects.filter(**lookups(agency, asked, "mission")).count()
-        _, first = np.unique(uses.visit, return_index=True)
+        __, first = np.unique(uses.visit, return_index=True)
         minutes = float(uses.minutes[first].sum())
         followed = _followed_table(uses.names, found)
         weeks = _weeks(uses)
@@ -51,13 +53,13 @@ class TacticReport(ReportKind):
             made_at=timezone.now(),
             sentence=_sentence(found, visits, len(first)),
             figures=(
-                Figure("Visits", f"{visits:,}", "with an arrival on record"),
-                Figure("With a tactic", f"{len(first):,}", "ticked off at the visit"),
-                Figure("Minutes in these", f"{minutes:,.0f}", "each visit once"),
-                Figure("Missions with a recommendation", f"{int(found.drawn.sum()):,}"),
-                Figure("Of those visited", f"{int(found.visited.sum()):,}"),
+                Figure(_("Visits"), f"{visits:,}", _("with an arrival on record")),
+                Figure(_("With a tactic"), f"{len(first):,}", _("ticked off at the visit")),
+                Figure(_("Minutes in these"), f"{minutes:,.0f}", _("each visit once")),
+                Figure(_("Missions with a recommendation"), f"{int(found.drawn.sum()):,}"),
+                Figure(_("Of those visited"), f"{int(found.visited.sum()):,}"),
                 Figure(
-                    "Recommended one done",
+                    _("Recommended one done"),
                     _percent(*_totals(found)),
                     _interval_words(*_totals(found)),
                 ),
@@ -74,12 +76,18 @@ class TacticReport(ReportKind):
             ),
             charts=_charts(followed, weeks, uses),
             notes=(
-                "A tactic's minutes are those of the visits at which it was ticked: a visit with two tactics counts for both, "
-                "so that minutes by tactic add up to more than the minutes of the visits.",
-                "What officers tick is their own account. Whether a tactic is followed by fewer crimes: Tactics.",
+                _(
+                    "A tactic's minutes are those of the visits at which it was ticked: a visit with two tactics counts for both, "
+                    "so that minutes by tactic add up to more than the minutes of the visits."
+                ),
+                _(
+                    "What officers tick is their own account. Whether a tactic is followed by fewer crimes: Tactics."
+                ),
             ),
             about=(
-                "Visits to missions, by the local date on which their shift began; recommendations of published plans",
+                _(
+                    "Visits to missions, by the local date on which their shift began; recommendations of published plans"
+                ),
             ),
         )
 
@@ -102,7 +110,12 @@ def _interval_words(hits: int, of: int) -> str:
     if not of:
         return ""
     low, high = (100 * float(limit) for limit in wilson(hits, of))
-    return f"{hits:,} of {of:,}; 95 % interval {low:.1f} to {high:.1f} %"
+    return _("%(hits)s of %(of)s; 95 %% interval %(low)s to %(high)s %%") % {
+        "hits": f"{hits:,}",
+        "of": f"{of:,}",
+        "low": f"{low:.1f}",
+        "high": f"{high:.1f}",
+    }
 
 
 def _share_cells(hits: int, of: int) -> tuple[Cell, Cell, Cell]:
@@ -114,11 +127,21 @@ def _share_cells(hits: int, of: int) -> tuple[Cell, Cell, Cell]:
 
 
 _INTERVAL = (
-    Column("share", "Share", "share"),
-    Column("low", "Low limit", "share", about="95 % interval (Wilson 1927)"),
-    Column("high", "High limit", "share", about="95 % interval (Wilson 1927)"),
+    Column("share", gettext_lazy("Share"), "share"),
+    Column(
+        "low", gettext_lazy("Low limit"), "share", about=gettext_lazy("Interval by Wilson (1927), level 95 %")
+    ),
+    Column(
+        "high",
+        gettext_lazy("High limit"),
+        "share",
+        about=gettext_lazy("Interval by Wilson (1927), level 95 %"),
+    ),
 )
-_USE = (Column("visits", "Visits", "int"), Column("minutes", "Minutes", "number", unit="min", digits=0))
+_USE = (
+    Column("visits", gettext_lazy("Visits"), "int"),
+    Column("minutes", gettext_lazy("Minutes"), "number", unit="min", digits=0),
+)
 
 
 def _tactics(uses: Uses, found: Followed) -> Table:
@@ -130,13 +153,13 @@ def _tactics(uses: Uses, found: Followed) -> Table:
     ]  # fmt: skip
     return Table(
         "tactics",
-        "By tactic",
+        _("By tactic"),
         (
-            Column("tactic", "Tactic"), Column("recommended", "Recommended at missions", "int"), *_USE,
-            Column("minutes_per_visit", "A visit", "number", unit="min"), Column("share", "Share of ticks", "share"),
+            Column("tactic", _("Tactic")), Column("recommended", _("Recommended at missions"), "int"), *_USE,
+            Column("minutes_per_visit", _("A visit"), "number", unit="min"), Column("share", _("Share of ticks"), "share"),
         ),
         rows,
-        empty="The agency has no tactics yet: Admin → Tactics.",
+        empty=_("The agency has no tactics yet: Admin → Tactics."),
     )  # fmt: skip
 
 
@@ -149,19 +172,19 @@ def _followed_table(names: list[str], found: Followed) -> Table:
     ]
     if rows:
         rows.append(
-            ("All", int(drawn.sum()), int(seen.sum()), int(done.sum()), *_share_cells(*_totals(found)))
+            (_("All"), int(drawn.sum()), int(seen.sum()), int(done.sum()), *_share_cells(*_totals(found)))
         )
     return Table(
         "followed",
-        "Recommended, and done",
+        _("Recommended, and done"),
         (
-            Column("tactic", "Tactic recommended"), Column("missions", "Missions", "int"), Column("visited", "Visited", "int"),
-            Column("followed", "Done", "int", about="Ticked off at any visit to the mission"), *_INTERVAL,
+            Column("tactic", _("Tactic recommended")), Column("missions", _("Missions"), "int"), Column("visited", _("Visited"), "int"),
+            Column("followed", _("Done"), "int", about=_("Ticked off at any visit to the mission")), *_INTERVAL,
         ),
         rows,
-        note="Share: of visited missions for which the tactic was recommended, those at which it was ticked off. The interval takes "
-        "missions as independent; visits of one crew resemble one another, so the truth is less sure than it says.",
-        empty="No tactic was recommended in this period.",
+        note=_("Share: of visited missions for which the tactic was recommended, those at which it was ticked off. The interval takes "
+        "missions as independent; visits of one crew resemble one another, so the truth is less sure than it says."),
+        empty=_("No tactic was recommended in this period."),
     )  # fmt: skip
 
 
@@ -181,16 +204,16 @@ def _swaps(uses: Uses, found: Followed) -> Table:
             if pairs[at, used]
         ]  # fmt: skip
         if seen[at] > ticked[at]:
-            rows.append((name, "none ticked off", int(seen[at] - ticked[at]), float(1 - ticked[at] / seen[at])))  # fmt: skip
+            rows.append((name, _("none ticked off"), int(seen[at] - ticked[at]), float(1 - ticked[at] / seen[at])))  # fmt: skip
     return Table(
         "instead",
-        "Recommended against done",
+        _("Recommended against done"),
         (
-            Column("recommended", "Recommended"), Column("done", "Done"), Column("missions", "Missions", "int"),
-            Column("share", "Share of visited", "share"),
+            Column("recommended", _("Recommended")), Column("done", _("Done")), Column("missions", _("Missions"), "int"),
+            Column("share", _("Share of visited"), "share"),
         ),
         rows,
-        note="A mission at which two tactics were ticked off is in two lines.",
+        note=_("A mission at which two tactics were ticked off is in two lines."),
         empty=NOTHING,
     )  # fmt: skip
 
@@ -205,7 +228,7 @@ def _long(slug: str, title: str, first: tuple[Column, ...], labels: list[tuple[C
             (*label, uses.names[one], int(visits[at, one]), float(minutes[at, one]), float(visits[at, one] / total))
             for one in np.flatnonzero(visits[at])
         ]  # fmt: skip
-    columns = (*first, Column("tactic", "Tactic"), *_USE, Column("share", "Share of ticks", "share"))
+    columns = (*first, Column("tactic", _("Tactic")), *_USE, Column("share", _("Share of ticks"), "share"))
     return Table(slug, title, columns, rows, empty=NOTHING)
 
 
@@ -224,8 +247,8 @@ def _types(agency: Agency, uses: Uses) -> Table:
     """One query."""
     kinds = dict(CrimeType.objects.filter(agency=agency).values_list("pk", "name"))
     labels: list[tuple[Cell, ...]] = [(name,) for name in kinds.values()]
-    first = (Column("crime_type", "Crime type"),)
-    return _long("types", "By crime type", first, labels, uses, _place(list(kinds), uses.kind))
+    first = (Column("crime_type", _("Crime type")),)
+    return _long("types", _("By crime type"), first, labels, uses, _place(list(kinds), uses.kind))
 
 
 def _districts(agency: Agency, uses: Uses) -> Table:
@@ -235,14 +258,14 @@ def _districts(agency: Agency, uses: Uses) -> Table:
     number = np.array([codes.index(code) for code in beats.values()] + [-1], dtype=np.int64)
     place = number[_place(list(beats), uses.beat)]
     labels: list[tuple[Cell, ...]] = [(code,) for code in codes]
-    return _long("districts", "By district", (Column("district", "District"),), labels, uses, place)
+    return _long("districts", _("By district"), (Column("district", _("District")),), labels, uses, place)
 
 
 def _weeks(uses: Uses) -> Table:
     weeks, place = np.unique(uses.week, return_inverse=True)
     labels: list[tuple[Cell, ...]] = [(str(week),) for week in weeks]
     return _long(
-        "weeks", "By week", (Column("week_from", "Week from"),), labels, uses, place.astype(np.int64)
+        "weeks", _("By week"), (Column("week_from", _("Week from")),), labels, uses, place.astype(np.int64)
     )
 
 
@@ -255,18 +278,18 @@ def _weeks_followed(found: Followed) -> Table:
     ]
     return Table(
         "weeks-followed",
-        "Recommended, and done, by week",
+        _("Recommended, and done, by week"),
         (
-            Column("week_from", "Week from"), Column("visited", "Visited", "int"), Column("followed", "Done", "int"),
+            Column("week_from", _("Week from")), Column("visited", _("Visited"), "int"), Column("followed", _("Done"), "int"),
             *_INTERVAL,
         ),
         rows,
-        empty="No tactic was recommended in this period.",
+        empty=_("No tactic was recommended in this period."),
     )  # fmt: skip
 
 
 def _hours(uses: Uses) -> Table:
-    _, minutes = uses.by(uses.hour, 24)
+    __, minutes = uses.by(uses.hour, 24)
     rows: list[tuple[Cell, ...]] = [
         (name, *(float(value) for value in minutes[:, at]))
         for at, name in enumerate(uses.names)
@@ -274,13 +297,13 @@ def _hours(uses: Uses) -> Table:
     ]
     return Table(
         "hours",
-        "Minutes by hour of the day",
+        _("Minutes by hour of the day"),
         (
-            Column("tactic", "Tactic"),
+            Column("tactic", _("Tactic")),
             *(Column(f"h{hour:02d}", f"{hour:02d}", "number", digits=0) for hour in range(24)),
         ),
         rows,
-        note="By the hour of arrival, on the agency's clock.",
+        note=_("By the hour of arrival, on the agency's clock."),
         empty=NOTHING,
     )
 
@@ -290,15 +313,15 @@ def _charts(followed: Table, weeks: Table, uses: Uses) -> tuple[Chart, ...]:
     found = []
     if weeks.rows:
         found.append(
-            Chart("weeks", "Hours a week", "Unit-hours a week at visits with each tactic.", "weeks", 720, 60 + 130 * ((n + 2) // 3))
+            Chart("weeks", _("Hours a week"), _("Unit-hours a week at visits with each tactic."), "weeks", 720, 60 + 130 * ((n + 2) // 3))
         )  # fmt: skip
         found.append(
-            Chart("hours", "Hours of the day", "Minutes of each tactic by hour of the day.", "hours", 720, 120 + 28 * n)
+            Chart("hours", _("Hours of the day"), _("Minutes of each tactic by hour of the day."), "hours", 720, 120 + 28 * n)
         )  # fmt: skip
     if followed.rows:
         found.append(
             Chart(
-                "followed", "Recommended, and done", "Share of visited missions at which the recommended tactic was done, with its interval.",
+                "followed", _("Recommended, and done"), _("Share of visited missions at which the recommended tactic was done, with its interval."),
                 "followed", 720, 90 + 26 * len(followed.rows),
             )
         )  # fmt: skip
@@ -308,12 +331,16 @@ def _charts(followed: Table, weeks: Table, uses: Uses) -> tuple[Chart, ...]:
 def _sentence(found: Followed, visits: int, ticked: int) -> str:
     done, seen = _totals(found)
     if not visits:
-        return "No mission was visited in this period."
-    words = f"A tactic was ticked off at {ticked:,} of {visits:,} visits"
-    if seen:
-        low, high = (100 * float(limit) for limit in wilson(done, seen))
-        words += (
-            f"; at {done:,} of {seen:,} visited missions the recommended one was done "
-            f"({100 * done / seen:.0f} %, 95 % interval {low:.0f} to {high:.0f} %)"
+        return _("No mission was visited in this period.")
+    told = {"ticked": f"{ticked:,}", "visits": f"{visits:,}", "done": f"{done:,}", "seen": f"{seen:,}"}
+    if not seen:
+        return _("A tactic was ticked off at %(ticked)s of %(visits)s visits.") % told
+    low, high = (100 * float(limit) for limit in wilson(done, seen))
+    told |= {"share": f"{100 * done / seen:.0f}", "low": f"{low:.0f}", "high": f"{high:.0f}"}
+    return (
+        _(
+            "A tactic was ticked off at %(ticked)s of %(visits)s visits; at %(done)s of %(seen)s visited missions the recommended "
+            "one was done (%(share)s %%, 95 %% interval %(low)s to %(high)s %%)."
         )
-    return f"{words}."
+        % told
+    )

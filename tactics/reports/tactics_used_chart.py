@@ -4,8 +4,10 @@ import datetime as dt
 import textwrap
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from agencies.engine.drawing import paper, plain_axes, svg
+from tactics.reports.days import date_axis
 from tactics.reports.shapes import Table
 
 BLUE = "#0072B2"
@@ -13,8 +15,6 @@ BLUE = "#0072B2"
 
 def uses_svg(table: Table) -> bytes:
     """Small multiples on one scale: unit-hours a week, one panel a tactic."""
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
     names = sorted({str(row[1]) for row in table.rows})
     weeks = sorted({str(row[0]) for row in table.rows})
     hours = np.zeros((len(names), len(weeks)))
@@ -29,14 +29,12 @@ def uses_svg(table: Table) -> bytes:
         axes.bar(on, own, width=6, align="edge", color=BLUE)
         axes.set_title(textwrap.fill(name, 30), fontsize=8, loc="left")
         axes.tick_params(labelsize=7)
-        locator = AutoDateLocator(maxticks=4)
-        axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+        date_axis(axes, 4)
         axes.xaxis.get_offset_text().set_fontsize(7)
         plain_axes(axes)
     for axes in panels.ravel()[len(names) :]:
         axes.set_axis_off()
-    figure.supylabel("Unit-hours a week", fontsize=8)
+    figure.supylabel(_("Unit-hours a week"), fontsize=8)
     return svg(figure)
 
 
@@ -50,12 +48,18 @@ def followed_svg(table: Table) -> bytes:
             continue
         share, low, high = (100 * float(value or 0.0) for value in row[4:7])
         axes.plot([low, high], [at, at], color=BLUE, linewidth=1.6)
-        axes.plot([share], [at], "o" if row[0] != "All" else "D", color=BLUE, markersize=5)
+        axes.plot([share], [at], "o" if row[0] != _("All") else "D", color=BLUE, markersize=5)
     axes.set_yticks(
-        range(len(rows)), [f"{row[0]} ({row[3]:,} of {row[2]:,} missions)" for row in rows], fontsize=8
+        range(len(rows)),
+        [
+            _("%(tactic)s (%(done)s of %(seen)s missions)")
+            % {"tactic": row[0], "done": f"{row[3]:,}", "seen": f"{row[2]:,}"}
+            for row in rows
+        ],
+        fontsize=8,
     )
     axes.set_xlim(0, 100)
-    axes.set_xlabel("Recommended tactic done, % of visited missions (line: 95 % interval)", fontsize=8)
+    axes.set_xlabel(_("Recommended tactic done at visited missions, % (line: interval of 95 %)"), fontsize=8)
     axes.tick_params(labelsize=8)
     plain_axes(axes)
     return svg(figure)
@@ -69,6 +73,6 @@ def hours_svg(table: Table) -> bytes:
     image = axes.imshow(values, cmap="cividis", aspect="auto", vmin=0)
     axes.set_yticks(range(len(values)), [str(row[0]) for row in table.rows], fontsize=8)
     axes.set_xticks(range(0, 24, 2), [f"{hour:02d}" for hour in range(0, 24, 2)], fontsize=8)
-    axes.set_xlabel("Hour of arrival (agency's clock)", fontsize=8)
-    figure.colorbar(image, ax=axes, label="Unit-hours")
+    axes.set_xlabel(_("Hour of arrival (agency's clock)"), fontsize=8)
+    figure.colorbar(image, ax=axes, label=_("Unit-hours"))
     return svg(figure)

@@ -6,34 +6,33 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 from django.utils import timezone
+from django.utils.text import get_text_list
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency
 from missions_project.lib.errors import MissionsError
 from tactics.engine.trends import (
     CountBand,
     count_band,
-    emerging_cells,
     hours_of_week,
-    near_repeats,
     weekly_counts,
 )
+from tactics.lazy import gettext_lazy
 from tactics.reports.asked import Asked
 from tactics.reports.crimes import Crimes, crimes_of
+from tactics.reports.days import day_and_month, long_day, short_day
 from tactics.reports.kinds import ReportKind
 from tactics.reports.shapes import Cell, Chart, Column, Figure, Report, Table
 from tactics.reports.trends_chart import hours_svg, weeks_svg
+from tactics.reports.trends_places import RECENT_DAYS, YEAR_OF_WEEKS, day64, emerging_table, repeats_table
 
 YEARS = 5
 WEEKS = 53
-YEAR_OF_WEEKS = 364
-"""Days between a week and the same week a year before: a year that keeps weekdays."""
-RECENT_DAYS = 28
-MOST_CELLS = 25
 WORDS = {
-    "more": "▲ more",
-    "fewer": "▼ fewer",
-    "as expected": "as expected",
-    "no earlier year": "no earlier year",
+    "more": gettext_lazy("▲ more"),
+    "fewer": gettext_lazy("▼ fewer"),
+    "as expected": gettext_lazy("as expected"),
+    "no earlier year": gettext_lazy("no earlier year"),
 }
 
 
@@ -41,8 +40,8 @@ class CrimeTrends(ReportKind):
     """Counts against earlier years, weeks, hours, repeats and emerging cells."""
 
     slug: ClassVar[str] = "crime-trends"
-    title: ClassVar[str] = "Crime trends"
-    what: ClassVar[str] = (
+    title: ClassVar[str] = gettext_lazy("Crime trends")
+    what: ClassVar[str] = gettext_lazy(
         "Counts against last year and five years, weeks, hours of the week, repeats, cells that are new on the list."
     )
     filters: ClassVar[tuple[str, ...]] = ("district", "beat", "type")
@@ -56,8 +55,8 @@ class CrimeTrends(ReportKind):
         crimes = crimes_of(agency, asked, since=since)
         if crimes.data_from is None:
             raise MissionsError(
-                "There is no crime on record in these years.",
-                next_step="import incidents: Data → Import a file.",
+                _("There is no crime on record in these years."),
+                next_step=_("import incidents: Data → Import a file."),
             )
         counts = _counts(crimes, asked)
         outside = [row for row in counts.rows if row[-1] in (WORDS["more"], WORDS["fewer"])]
@@ -72,44 +71,55 @@ class CrimeTrends(ReportKind):
             made_at=timezone.now(),
             sentence=_sentence(counts, asked),
             figures=tuple(
-                Figure(crime_type.name, f"{n:,}", f"28 days to {asked.last:%-d %b}")
+                Figure(
+                    crime_type.name, f"{n:,}", _("28 days to %(last)s") % {"last": day_and_month(asked.last)}
+                )
                 for crime_type, n in zip(crimes.types, _by_type(crimes, asked.last, RECENT_DAYS), strict=True)
             ),
             tables=(
                 counts,
                 *_by_place(crimes, asked),
                 hours,
-                _repeats(crimes, asked),
-                _emerging(crimes, asked),
+                repeats_table(crimes, asked),
+                emerging_table(crimes, asked),
                 weeks,
             ),
             charts=(
                 Chart(
                     "weeks",
-                    "Weeks",
-                    "Crimes a week by type, with limits of earlier years.",
+                    _("Weeks"),
+                    _("Crimes a week by type, with limits of earlier years."),
                     "weeks",
                     720,
                     180 * max(1, (len(crimes.types) + 1) // 2) + 30,
                 ),
                 Chart(
                     "hours",
-                    "Hours of the week",
-                    "Crimes by weekday and hour in the period.",
+                    _("Hours of the week"),
+                    _("Crimes by weekday and hour in the period."),
                     "hours",
                     720,
                     260,
                 ),
             ),
             notes=(
-                f"Of {len(counts.rows)} counts about {0.05 * len(counts.rows):.0f} fall outside their limits by chance alone; "
-                f"{len(outside)} do. Limits take the earlier years' rate as one: where “spread” is far above 1 these years "
-                "differ by more than chance, and the limits are too narrow.",
-                "Counted by the beginning of the time of occurrence, as reported up to now: the last days still grow as "
-                "reports come in. What officers initiated is left out.",
+                _(
+                    "Of %(rows)s counts about %(chance)s fall outside their limits by chance alone; %(outside)s do. Limits take the earlier years' rate as one: where “spread” is far above 1 these years differ by more than chance, and the limits are too narrow."
+                )
+                % {
+                    "rows": len(counts.rows),
+                    "chance": f"{0.05 * len(counts.rows):.0f}",
+                    "outside": len(outside),
+                },
+                _(
+                    "Counted by the beginning of the time of occurrence, as reported up to now: the last days still grow as "
+                    "reports come in. What officers initiated is left out."
+                ),
             ),
             about=(
-                "Incidents, gunfire alerts and calls about shots by time of occurrence; officer-initiated ones left out",
+                _(
+                    "Incidents, gunfire alerts and calls about shots by time of occurrence; officer-initiated ones left out"
+                ),
             ),
         )
 
@@ -119,12 +129,8 @@ class CrimeTrends(ReportKind):
         return hours_svg(report.table("hours")) if slug == "hours" else None
 
 
-def _day(day: dt.date) -> np.datetime64:
-    return np.datetime64(day, "D")
-
-
 def _by_type(crimes: Crimes, last: dt.date, days: int) -> list[int]:
-    inside = crimes.between(_day(last) - (days - 1), _day(last))
+    inside = crimes.between(day64(last) - (days - 1), day64(last))
     return [int(n) for n in np.bincount(crimes.kind[inside], minlength=len(crimes.types))]
 
 
@@ -140,9 +146,9 @@ def _windows(asked: Asked, years: int) -> list[tuple[str, dt.date, dt.date]]:
     """The periods that meetings ask for, so many years back: weeks keep their weekdays, the year to date its dates."""
     back, last = dt.timedelta(days=YEAR_OF_WEEKS * years), asked.last
     return [
-        ("7 days", last - dt.timedelta(days=6) - back, last - back),
-        ("28 days", last - dt.timedelta(days=27) - back, last - back),
-        ("year to date", dt.date(last.year - years, 1, 1), _year_back(last, years)),
+        (_("7 days"), last - dt.timedelta(days=6) - back, last - back),
+        (_("28 days"), last - dt.timedelta(days=27) - back, last - back),
+        (_("year to date"), dt.date(last.year - years, 1, 1), _year_back(last, years)),
     ]
 
 
@@ -151,9 +157,9 @@ def _band(
 ) -> tuple[CountBand, int | None]:
     """How the first window stands against the others, and last year's count; years before the data count for nothing."""
     counted = [
-        int((which & crimes.between(_day(first), _day(last))).sum())
+        int((which & crimes.between(day64(first), day64(last))).sum())
         for first, last in windows
-        if (crimes.data_from is not None and _day(first) >= crimes.data_from) or (first, last) == windows[0]
+        if (crimes.data_from is not None and day64(first) >= crimes.data_from) or (first, last) == windows[0]
     ]
     now, earlier = counted[0], counted[1:]
     return count_band(now, np.array(earlier, dtype=np.int64)), earlier[0] if earlier else None
@@ -169,21 +175,24 @@ def _line(band: CountBand, before: int | None) -> tuple[Cell, ...]:
         band.low if known else None,
         band.high if known else None,
         None if np.isnan(band.spread) else band.spread,
-        WORDS[band.word],
+        str(WORDS[band.word]),
     )
 
 
 _LINE = (
-    Column("count", "Now", "int"),
-    Column("last_year", "Last year", "int"),
-    Column("change", "Change", "share", digits=0),
-    Column("expected", "Mean of earlier years", "number"),
-    Column("low", "Low limit", "int"),
-    Column("high", "High limit", "int"),
+    Column("count", gettext_lazy("Now"), "int"),
+    Column("last_year", gettext_lazy("Last year"), "int"),
+    Column("change", gettext_lazy("Change"), "share", digits=0),
+    Column("expected", gettext_lazy("Mean of earlier years"), "number"),
+    Column("low", gettext_lazy("Low limit"), "int"),
+    Column("high", gettext_lazy("High limit"), "int"),
     Column(
-        "spread", "Spread", "number", about="Variance of the earlier years over their mean; 1 is chance alone"
+        "spread",
+        gettext_lazy("Spread"),
+        "number",
+        about=gettext_lazy("Variance of the earlier years over their mean; 1 is chance alone"),
     ),
-    Column("verdict", "Against earlier years"),
+    Column("verdict", gettext_lazy("Against earlier years")),
 )
 
 
@@ -191,44 +200,70 @@ def _counts(crimes: Crimes, asked: Asked) -> Table:
     rows: list[tuple[Cell, ...]] = []
     years = [_windows(asked, n) for n in range(YEARS + 1)]
     for position, crime_type in enumerate(crimes.types):
-        for number, (name, _, _) in enumerate(years[0]):
+        for number, (name, __, __) in enumerate(years[0]):
             windows = [(year[number][1], year[number][2]) for year in years]
             band, before = _band(crimes, windows, crimes.kind == position)
             rows.append((crime_type.name, name, *_line(band, before)))
     return Table(
         "counts",
-        f"Counts to {asked.last:%-d %B %Y}",
-        (Column("crime_type", "Crime type"), Column("period", "Period"), *_LINE),
+        _("Counts to %(last)s") % {"last": long_day(asked.last)},
+        (Column("crime_type", _("Crime type")), Column("period", _("Period")), *_LINE),
         rows,
-        note="Limits: what chance keeps to in 95 of 100 periods, given up to five earlier years (fewer where the data begin later).",
+        note=_(
+            "Limits: what chance keeps to in 95 of 100 periods, given up to five earlier years (fewer where the data begin later)."
+        ),
     )
 
 
 def _sentence(counts: Table, asked: Asked) -> str:
-    month = [row for row in counts.rows if row[1] == "28 days"]
+    month = [row for row in counts.rows if row[1] == _("28 days")]
     more = [str(row[0]).lower() for row in month if row[-1] == WORDS["more"]]
     fewer = [str(row[0]).lower() for row in month if row[-1] == WORDS["fewer"]]
-    parts = [f"more {' and '.join(more)}"] * bool(more) + [f"fewer {' and '.join(fewer)}"] * bool(fewer)
-    if not parts:
-        return f"In the 28 days to {asked.last:%-d %B %Y} no crime type lies outside the limits of earlier years."
-    return f"In the 28 days to {asked.last:%-d %B %Y}: {'; '.join(parts)} than chance explains, given earlier years."
+    told = {
+        "last": long_day(asked.last),
+        "more": get_text_list(more, _("and")),
+        "fewer": get_text_list(fewer, _("and")),
+    }
+    if more and fewer:
+        words = _(
+            "In the 28 days to %(last)s: more %(more)s; fewer %(fewer)s than chance explains, given earlier years."
+        )
+    elif more:
+        words = _("In the 28 days to %(last)s: more %(more)s than chance explains, given earlier years.")
+    elif fewer:
+        words = _("In the 28 days to %(last)s: fewer %(fewer)s than chance explains, given earlier years.")
+    else:
+        words = _("In the 28 days to %(last)s no crime type lies outside the limits of earlier years.")
+    return words % told
 
 
 def _by_place(crimes: Crimes, asked: Asked) -> list[Table]:
     back = [dt.timedelta(days=YEAR_OF_WEEKS * n) for n in range(YEARS + 1)]
     windows = [(asked.first - one, asked.last - one) for one in back]
-    names = sorted({name for _, name in crimes.beats})
-    district_of = np.array([names.index(name) for _, name in crimes.beats] + [-1], dtype=np.int64)
+    names = sorted({name for __, name in crimes.beats})
+    district_of = np.array([names.index(name) for __, name in crimes.beats] + [-1], dtype=np.int64)
     known = [
         (first, last)
         for first, last in windows
-        if first == asked.first or (crimes.data_from is not None and _day(first) >= crimes.data_from)
+        if first == asked.first or (crimes.data_from is not None and day64(first) >= crimes.data_from)
     ]
-    within = [crimes.between(_day(first), _day(last)) for first, last in known]
+    within = [crimes.between(day64(first), day64(last)) for first, last in known]
     found = []
-    for slug, title, labels, place in (
-        ("districts", "District", names, district_of[crimes.beat]),
-        ("beats", "Beat", [code for code, _ in crimes.beats], crimes.beat),
+    for slug, title, head, labels, place in (
+        (
+            "districts",
+            _("District"),
+            _("By district, %(first)s to %(last)s"),
+            names,
+            district_of[crimes.beat],
+        ),
+        (
+            "beats",
+            _("Beat"),
+            _("By beat, %(first)s to %(last)s"),
+            [code for code, __ in crimes.beats],
+            crimes.beat,
+        ),
     ):
         rows: list[tuple[Cell, ...]] = []
         present = set(np.unique(place).tolist())
@@ -242,8 +277,8 @@ def _by_place(crimes: Crimes, asked: Asked) -> list[Table]:
         found.append(
             Table(
                 slug,
-                f"By {title.lower()}, {asked.first:%-d %b %Y} to {asked.last:%-d %b %Y}",
-                (Column(slug[:-1], title), Column("crime_type", "Crime type"), *_LINE),
+                head % {"first": short_day(asked.first), "last": short_day(asked.last)},
+                (Column(slug[:-1], title), Column("crime_type", _("Crime type")), *_LINE),
                 rows,
             )
         )
@@ -265,10 +300,10 @@ def _weeks(crimes: Crimes, asked: Asked) -> Table:
     data_from = crimes.data_from
     for position, crime_type in enumerate(crimes.types):
         days = crimes.day[crimes.kind == position]
-        every = weekly_counts(days, last=_day(asked.last), weeks=WEEKS + YEARS * 52)
+        every = weekly_counts(days, last=day64(asked.last), weeks=WEEKS + YEARS * 52)
         for week in range(WEEKS):
             at = YEARS * 52 + week
-            ends = _day(asked.last) - 7 * (WEEKS - 1 - week)
+            ends = day64(asked.last) - 7 * (WEEKS - 1 - week)
             begins = [ends - 6 - YEAR_OF_WEEKS * n for n in range(1, YEARS + 1)]
             earlier = [
                 int(every[at - 52 * (n + 1)])
@@ -287,99 +322,30 @@ def _weeks(crimes: Crimes, asked: Asked) -> Table:
             )
     return Table(
         "weeks",
-        "Weeks",
+        _("Weeks"),
         (
-            Column("crime_type", "Crime type"), Column("week_from", "Week from"), Column("count", "Crimes", "int"),
-            Column("expected", "Mean of earlier years", "number"), Column("low", "Low limit", "int"), Column("high", "High limit", "int"),
+            Column("crime_type", _("Crime type")), Column("week_from", _("Week from")), Column("count", _("Crimes"), "int"),
+            Column("expected", _("Mean of earlier years"), "number"), Column("low", _("Low limit"), "int"), Column("high", _("High limit"), "int"),
         ),
         rows,
-        note="Weeks end with the last day of the period; earlier years' are 364 days apart, so that weekdays agree.",
+        note=_("Weeks end with the last day of the period; earlier years' are 364 days apart, so that weekdays agree."),
     )  # fmt: skip
 
 
 def _hours(crimes: Crimes, asked: Asked) -> Table:
-    inside = crimes.between(_day(asked.first), _day(asked.last))
+    inside = crimes.between(day64(asked.first), day64(asked.last))
     week = hours_of_week(crimes.table, crimes.row[inside])
-    days = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+    days = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday"))
     return Table(
         "hours",
-        f"Weekday and hour, {asked.first:%-d %b %Y} to {asked.last:%-d %b %Y}",
+        _("Weekday and hour, %(first)s to %(last)s")
+        % {"first": short_day(asked.first), "last": short_day(asked.last)},
         (
-            Column("weekday", "Weekday"),
+            Column("weekday", _("Weekday")),
             *(Column(f"h{hour:02d}", f"{hour:02d}", "number") for hour in range(24)),
         ),
         [(day, *(float(value) for value in row)) for day, row in zip(days, week, strict=True)],
-        note="Crimes whose time is known only roughly are spread over the hours in which they may have been.",
+        note=_(
+            "Crimes whose time is known only roughly are spread over the hours in which they may have been."
+        ),
     )
-
-
-def _repeats(crimes: Crimes, asked: Asked) -> Table:
-    inside = crimes.between(_day(asked.last) - (YEAR_OF_WEEKS - 1), _day(asked.last))
-    rows: list[tuple[Cell, ...]] = []
-    shuffles = set()
-    for position, crime_type in enumerate(crimes.types):
-        one = np.flatnonzero(inside & (crimes.kind == position))
-        # A fixed seed: the same crimes give the same p-values on page and file.
-        found = near_repeats(
-            crimes.x_m[one],
-            crimes.y_m[one],
-            crimes.day[one].astype(np.int64),
-            rng=np.random.default_rng(len(one)),
-        )
-        shuffles.add(found.shuffles)
-        previous_m = 0.0
-        for i, metres in enumerate(found.metres):
-            where = "same place" if i == 0 else f"{max(previous_m, 1):.0f}–{metres:.0f} m"
-            previous_m, previous_d = metres, 0
-            for j, days in enumerate(found.days):
-                ratio = float(found.ratio[i, j])
-                rows.append(
-                    (crime_type.name, where, f"{previous_d}–{days} days", int(found.pairs[i, j]),
-                     None if np.isnan(ratio) else ratio, float(found.p[i, j]))
-                )  # fmt: skip
-                previous_d = days + 1
-    made = sorted(shuffles - {0})
-    told = f"{made[0]:,}" if len(made) == 1 else f"{made[0]:,} to {made[-1]:,}" if made else "no"
-    return Table(
-        "repeats",
-        f"Repeats and near repeats, year to {asked.last:%-d %b %Y}",
-        (
-            Column("crime_type", "Crime type"), Column("distance", "Distance"), Column("days", "Between"),
-            Column("pairs", "Pairs", "int"), Column("ratio", "Knox ratio", "number", digits=2), Column("p", "p", "number", digits=3),
-        ),
-        rows,
-        note=f"Pairs of crimes so close in place and time, over the median of {told} shuffles of the dates; p: share of shuffles "
-        "with as many. A ratio of 1.5 at 1–100 m and 0–7 days: half as many again as without repeats.",
-    )  # fmt: skip
-
-
-def _emerging(crimes: Crimes, asked: Asked) -> Table:
-    last = _day(asked.last)
-    recent = crimes.between(last - (RECENT_DAYS - 1), last) & (crimes.cell >= 0)
-    before = crimes.between(last - (YEAR_OF_WEEKS + RECENT_DAYS - 1), last - RECENT_DAYS) & (crimes.cell >= 0)
-    lon, lat = crimes.spec.centres_lonlat()
-    found: list[tuple[float, tuple[Cell, ...]]] = []
-    for position, crime_type in enumerate(crimes.types):
-        one = crimes.kind == position
-        counts = [
-            np.bincount(crimes.cell[one & part], minlength=len(crimes.spec)) for part in (recent, before)
-        ]
-        cells = emerging_cells(counts[0], counts[1], recent_days=RECENT_DAYS, before_days=YEAR_OF_WEEKS)
-        for cell, n, expected, q in zip(cells.cell, cells.recent, cells.expected, cells.q, strict=True):
-            beat = crimes.beat[(crimes.cell == cell) & (crimes.beat >= 0)]
-            code = crimes.beats[int(np.bincount(beat).argmax())][0] if len(beat) else None
-            place = (f"{lat[cell]:.5f}, {lon[cell]:.5f}", code)
-            found.append((float(q), (crime_type.name, *place, int(n), float(expected), float(q))))
-    rows = [row for _, row in sorted(found, key=lambda item: item[0])[:MOST_CELLS]]
-    return Table(
-        "emerging",
-        f"Emerging cells, {RECENT_DAYS} days to {asked.last:%-d %b %Y}",
-        (
-            Column("crime_type", "Crime type"), Column("middle", "Middle of the cell (lat, lon)"), Column("beat", "Beat"),
-            Column("count", "Crimes", "int"), Column("expected", "Expected", "number", digits=2), Column("q", "q", "number", digits=3),
-        ),
-        rows,
-        note="Cells with more crime than their own past year and the city's trend explain; of those listed at most one in "
-        "twenty is expected to be chance.",
-        empty="No cell stands out: what happened there lately is what their own past explains.",
-    )  # fmt: skip

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from agencies.engine.drawing import paper, plain_axes, svg
 from agencies.engine.palette import BLUE, SEQUENTIAL, VERMILION
+from tactics.reports.days import date_axis
 from tactics.reports.shapes import Table
 
 LEGEND = 0.3
@@ -17,8 +18,6 @@ def weeks_svg(table: Table | None) -> bytes | None:
     """Small multiples: crimes a week by type, a band where chance keeps to, a mark where it does not."""
     if table is None:
         return None
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
     names = list(dict.fromkeys(str(row[0]) for row in table.rows))
     rows = max(1, (len(names) + 1) // 2)
     figure = paper(7.2, 1.8 * rows + LEGEND)
@@ -38,11 +37,9 @@ def weeks_svg(table: Table | None) -> bytes | None:
         )
         axes.set_title(name, fontsize=9, loc="left")
         axes.set_ylim(bottom=0)
-        axes.set_ylabel("Crimes a week", fontsize=8)
+        axes.set_ylabel(_("Crimes a week"), fontsize=8)
         axes.tick_params(labelsize=8)
-        locator = AutoDateLocator(maxticks=5)
-        axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+        date_axis(axes, 5)
         plain_axes(axes)
     for axes in grid.ravel()[len(names) :]:
         axes.set_axis_off()
@@ -62,6 +59,6 @@ def hours_svg(table: Table | None) -> bytes | None:
     image = axes.imshow(values, cmap=SEQUENTIAL, aspect="auto", vmin=0)
     axes.set_yticks(range(7), [str(row[0])[:3] for row in table.rows])
     axes.set_xticks(range(0, 24, 2), [f"{hour:02d}" for hour in range(0, 24, 2)])
-    axes.set_xlabel("Hour of the day (agency's clock)")
-    figure.colorbar(image, ax=axes, label="Crimes")
+    axes.set_xlabel(_("Hour of the day (agency's clock)"))
+    figure.colorbar(image, ax=axes, label=_("Crimes"))
     return svg(figure)

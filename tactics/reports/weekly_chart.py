@@ -3,9 +3,11 @@
 import datetime as dt
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from agencies.engine.drawing import paper, plain_axes, svg
 from agencies.engine.palette import BLUE, VERMILION
+from tactics.reports.days import date_axis
 from tactics.reports.shapes import Table
 
 MARGIN = dt.timedelta(days=4)
@@ -17,24 +19,24 @@ def pai_svg(table: Table | None) -> bytes | None:
     """Prediction accuracy index by week, with the line of chance at 1."""
     if table is None or not table.rows:
         return None
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DateFormatter, date2num
+    from matplotlib.dates import DateFormatter, date2num
     from matplotlib.ticker import FixedLocator
 
     on = [dt.date.fromisoformat(str(row[0])) for row in table.rows]
     pai = np.array([np.nan if row[-1] is None else row[-1] for row in table.rows], dtype=float)
     figure = paper(7.2, 2.8)
     axes = figure.subplots()
-    axes.axhline(1, color=VERMILION, linewidth=1, linestyle="--", label="Chance")
-    axes.plot(on, pai, "o-", color=BLUE, markersize=4, linewidth=1.4, label="Missions")
-    axes.set_ylabel("PAI (share of events ÷ share of boxes)", fontsize=8)
+    axes.axhline(1, color=VERMILION, linewidth=1, linestyle="--", label=_("Chance"))
+    axes.plot(on, pai, "o-", color=BLUE, markersize=4, linewidth=1.4, label=_("Missions"))
+    axes.set_ylabel(_("PAI (share of events ÷ share of boxes)"), fontsize=8)
     # From Monday to Monday, with room beside the first and the last: one week alone would else stand in four years.
     axes.set_xlim(on[0] - MARGIN, on[-1] + MARGIN)
     axes.set_ylim(0, max(2.0, 1.15 * float(np.nanmax(pai, initial=1.0))))
-    locator = AutoDateLocator(minticks=1, maxticks=8) if len(on) > FEW else FixedLocator(date2num(on))
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(
-        ConciseDateFormatter(locator) if len(on) > FEW else DateFormatter("%Y-%m-%d")
-    )
+    if len(on) > FEW:
+        date_axis(axes, 8)
+    else:
+        axes.xaxis.set_major_locator(FixedLocator(date2num(on)))
+        axes.xaxis.set_major_formatter(DateFormatter("%Y-%m-%d"))
     plain_axes(axes)
     axes.legend(frameon=False, fontsize=8, loc="upper left", ncols=2)
     return svg(figure)

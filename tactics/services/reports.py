@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from agencies.models import CrimeType
@@ -100,15 +101,18 @@ def _report(report: ImpactReport, reporter: RunReporter) -> None:
     )
     figures = report_figures(found, inputs, per_ten, asked["estimand"])
     _carried_out(figures, inputs, study)
-    words = types_in_words([row["name"] for row in asked["crime_types"]])
+    # Stored in one language, whoever asked for it: pages say it in the reader's, from the figures.
+    with translation.override("en"):
+        words = types_in_words([row["name"] for row in asked["crime_types"]])
+        sentence = sentence_of(
+            figures, crimes=words, hours=asked["window_hours"], confidence=asked["confidence"]
+        )
     for line in figures["notes"]:
         reporter.log(line)
     with transaction.atomic():
         reporter.record(
             figures=figures,
-            sentence=sentence_of(
-                figures, crimes=words, hours=asked["window_hours"], confidence=asked["confidence"]
-            )[:500],
+            sentence=sentence[:500],
             verdict=str(verdict_of(figures)),
             data_hash=inputs.data_hash,
             counts={

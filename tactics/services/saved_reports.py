@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
 from django.db import transaction
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from agencies.access import Access
@@ -166,17 +166,19 @@ def _deliver(row: ReportMail) -> str:
         kind = all_kinds()[row.saved.kind]
         if off := kind.why_off(row.agency):
             return off
-        # Each gets what they may see, which is not always the same.
-        whose = Access(row.agency, person.user, person)
-        report = report_made(row.agency, kind, kind.narrowed(asked_of(row.saved, row.on), whose))
-        message = EmailMessage(
-            # A subject of two lines is how a header is smuggled in.
-            " ".join(f"[{row.agency.name}] {row.saved.name}".split()),
-            mail_text(report),
-            settings.DEFAULT_FROM_EMAIL,
-            [person.user.email],
-        )
-        message.attach(report.file_name("", "xlsx"), workbook(report), XLSX)
+        # Each in their own language: a worker has none.
+        with translation.override(person.user.language or settings.LANGUAGE_CODE):
+            # Each gets what they may see, which is not always the same.
+            whose = Access(row.agency, person.user, person)
+            report = report_made(row.agency, kind, kind.narrowed(asked_of(row.saved, row.on), whose))
+            message = EmailMessage(
+                # A subject of two lines is how a header is smuggled in.
+                " ".join(f"[{row.agency.name}] {row.saved.name}".split()),
+                mail_text(report),
+                settings.DEFAULT_FROM_EMAIL,
+                [person.user.email],
+            )
+            message.attach(report.file_name("", "xlsx"), workbook(report), XLSX)
         message.send()
     except MissionsError as exc:
         return str(exc)

@@ -2,17 +2,20 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from agencies.engine.drawing import paper, plain_axes, svg
 from agencies.engine.palette import BLUE, INK, VERMILION
+from tactics.lazy import gettext_lazy
 from tactics.studies.words import effect_of
 
 SHORT = {
-    "net": "Net effect of the plan",
-    "direct": "Direct effect",
-    "contrast": "Drawn against not drawn (AIPW)",
-    "overlap": "Overlap-weighted",
-    "hajek": "Without forecast (Hájek)",
-    "plain": "Plain average",
+    "net": gettext_lazy("Net effect of the plan"),
+    "direct": gettext_lazy("Direct effect"),
+    "contrast": gettext_lazy("Drawn against not drawn (AIPW)"),
+    "overlap": gettext_lazy("Overlap-weighted"),
+    "hajek": gettext_lazy("Without forecast (Hájek)"),
+    "plain": gettext_lazy("Plain average"),
 }
 HEADLINE, OTHER, PART = BLUE, INK, VERMILION
 WIDEST = 150.0
@@ -26,7 +29,7 @@ def effect_svg(figures: dict[str, Any]) -> bytes:
         one = effect_of(figures, key)
         if one is not None and one["estimate"] is not None:
             colour = HEADLINE if key == "net" else OTHER
-            rows.append((label, one["estimate"], one["low"], one["high"], colour))
+            rows.append((str(label), one["estimate"], one["low"], one["high"], colour))
     for group in ("by_type", "by_district"):
         for part in figures.get(group, []):
             if part["pulled"] is not None:
@@ -34,7 +37,7 @@ def effect_svg(figures: dict[str, Any]) -> bytes:
     figure = paper(7.2, 1.1 + 0.34 * max(len(rows), 3))
     axes = figure.subplots()
     edges = [0.0]
-    for at, (_, estimate, low, high, colour) in enumerate(reversed(rows)):
+    for at, (__, estimate, low, high, colour) in enumerate(reversed(rows)):
         middle = 100 * (estimate or 0.0)
         edges.append(middle)
         if low is not None and high is not None:
@@ -50,13 +53,13 @@ def effect_svg(figures: dict[str, Any]) -> bytes:
             markerfacecolor=colour if low is not None else "white",
         )
     axes.axvline(0.0, color="black", linewidth=1.0)
-    axes.set_yticks(range(len(rows)), [label for label, *_ in reversed(rows)])
+    axes.set_yticks(range(len(rows)), [label for label, *__ in reversed(rows)])
     low, high = max(min(edges), -WIDEST), min(max(edges), WIDEST)
     pad = 0.06 * max(high - low, 10.0)
     axes.set_xlim(low - pad, high + pad)
     axes.set_ylim(-0.7, max(len(rows), 1) - 0.3)
-    axes.set_xlabel("Crime prevented, % (right of the line: less crime; left: more)")
+    axes.set_xlabel(_("Crime prevented, % (right of the line: less crime; left: more)"))
     plain_axes(axes)
     if not rows:
-        axes.text(0.5, 0.5, "no estimate", transform=axes.transAxes, ha="center")
+        axes.text(0.5, 0.5, _("no estimate"), transform=axes.transAxes, ha="center")
     return svg(figure)

@@ -10,6 +10,7 @@ from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from agencies.access import SEES_STUDIES, Access, agency_page
@@ -21,7 +22,7 @@ from tactics.studies.chart import effect_svg
 from tactics.studies.page import study_context
 from tactics.studies.pages import report_of
 from tactics.studies.table import report_lines
-from tactics.studies.words import registration_of
+from tactics.studies.words import registration_of, sentence_shown
 
 COLUMNS = (
     "group",
@@ -90,14 +91,21 @@ def _about(access: Access, study: ImpactStudy, report: ImpactReport) -> About:
     return About(
         what=study.name,
         agency=access.agency.name,
-        asked=f"Study {study.pk}, report {report.pk}, {report.first} to {report.last} (local dates)",
+        asked=_("Study %(study)s, report %(report)s, %(first)s to %(last)s (local dates)")
+        % {"study": study.pk, "report": report.pk, "first": report.first, "last": report.last},
         zone=access.agency.time_zone,
         model=models_behind(access.agency, report.first, report.last),
         more=(
-            report.sentence,
+            sentence_shown(report),
             registration_of(study),
-            f"Design {report.design_hash}; data {report.data_hash}; seed {report.seed}; code {report.code_version}",
-            "Effects are shares of crime expected without missions: 0.1 is one crime in ten prevented",
+            _("Design %(design)s; data %(data)s; seed %(seed)s; code %(code)s")
+            % {
+                "design": report.design_hash,
+                "data": report.data_hash,
+                "seed": report.seed,
+                "code": report.code_version,
+            },
+            _("Effects are shares of crime expected without missions: 0.1 is one crime in ten prevented"),
         ),
     )
 

@@ -4,9 +4,12 @@ from typing import Any
 
 from django import forms
 from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from agencies.lookups import pk_from_text
 from agencies.models import Agency, Beat, CrimeType, District, Shift
+from tactics.lazy import gettext_lazy
 from tactics.models import ImpactStudy
 
 CHOICES = ("crime_types", "districts", "beats", "shifts")
@@ -16,21 +19,30 @@ class StudyForm(forms.ModelForm):  # type: ignore[type-arg]
     """A study's whole design; the lists offer the agency's own rows only."""
 
     crime_types = forms.ModelMultipleChoiceField(
-        CrimeType.objects.none(), widget=forms.CheckboxSelectMultiple, label="Crime types",
-        help_text="Reports of these count, together. More types need fewer shifts; fewer types ask a sharper question.",
+        CrimeType.objects.none(), widget=forms.CheckboxSelectMultiple, label=gettext_lazy("Crime types"),
+        help_text=gettext_lazy("Reports of these count, together. More types need fewer shifts; fewer types ask a sharper question."),
     )  # fmt: skip
     districts = forms.ModelMultipleChoiceField(
-        District.objects.none(), widget=forms.CheckboxSelectMultiple, required=False, help_text="None: all."
+        District.objects.none(),
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        help_text=gettext_lazy("None: all."),
     )
     beats = forms.ModelMultipleChoiceField(
-        Beat.objects.none(), widget=forms.CheckboxSelectMultiple, required=False, help_text="None: all."
+        Beat.objects.none(),
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        help_text=gettext_lazy("None: all."),
     )
     shifts = forms.ModelMultipleChoiceField(
-        Shift.objects.none(), widget=forms.CheckboxSelectMultiple, required=False, help_text="None: all."
+        Shift.objects.none(),
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        help_text=gettext_lazy("None: all."),
     )
     minimum_percent = forms.FloatField(
-        required=False, min_value=0.1, max_value=100.0, label="Smallest effect in the boxes, %",
-        help_text="Leave empty to have it worked out from your plans so far; enter it where the experiment designer gave it.",
+        required=False, min_value=0.1, max_value=100.0, label=gettext_lazy("Smallest effect in the boxes, %"),
+        help_text=gettext_lazy("Leave empty to have it worked out from your plans so far; enter it where the experiment designer gave it."),
     )  # fmt: skip
 
     class Meta:
@@ -68,9 +80,9 @@ class StudyForm(forms.ModelForm):  # type: ignore[type-arg]
         }
         for name, choices in rows.items():
             self.fields[name].queryset = choices  # type: ignore[attr-defined]
-        for name, label in (("first", "First shift on"), ("last", "Last shift on")):
+        for name, label in (("first", _("First shift on")), ("last", _("Last shift on"))):
             self.fields[name].required, self.fields[name].label = True, label
-            self.fields[name].help_text = "The local date on which the shift starts."
+            self.fields[name].help_text = _("The local date on which the shift starts.")
 
     def _post_clean(self) -> None:
         for name in CHOICES:
@@ -81,11 +93,11 @@ class StudyForm(forms.ModelForm):  # type: ignore[type-arg]
         data = super().clean() or {}
         first, last = data.get("first"), data.get("last")
         if first and last and last < first:
-            self.add_error("last", "The last shift must not be before the first.")
+            self.add_error("last", _("The last shift must not be before the first."))
         others = ImpactStudy.objects.filter(agency=self.instance.agency, name=data.get("name", ""))
         # The agency is no field here, so that Django leaves the row's own constraint out.
         if others.exclude(pk=self.instance.pk).exists():
-            self.add_error("name", "There is a study of this name already, perhaps a cancelled one.")
+            self.add_error("name", _("There is a study of this name already, perhaps a cancelled one."))
         return data
 
     def for_service(self) -> dict[str, Any]:
@@ -112,10 +124,12 @@ def study_initial(query: QueryDict) -> dict[str, Any]:
     }
 
 
-BY_HAND = "entered by hand, from the experiment designer or another source"
+BY_HAND = gettext_noop("entered by hand, from the experiment designer or another source")
 
 
 class CancelForm(forms.Form):
     """Why a study is given up."""
 
-    reason = forms.CharField(max_length=300, error_messages={"required": "Write why in a few words."})
+    reason = forms.CharField(
+        max_length=300, error_messages={"required": gettext_lazy("Write why in a few words.")}
+    )

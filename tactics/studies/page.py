@@ -5,18 +5,24 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from agencies.access import RUNS_STUDIES, Access
 from agencies.lookups import pk_from_text
+from tactics.lazy import gettext_lazy
 from tactics.models import ImpactReport, ImpactStudy
+from tactics.reports.days import short_day
 from tactics.services.studies import due_at, study_specification
 from tactics.studies.forms import CancelForm
 from tactics.studies.selectors import StudyRow
 from tactics.studies.table import report_checks, report_lines
 from tactics.studies.words import further_of, percent, registration_of
 
-DAY = "%-d %b %Y"
-FILES = (("One HTML file", "report_html"), ("JSON", "report_json"), ("Table as CSV", "report_csv"))
+FILES = (
+    (gettext_lazy("One HTML file"), "report_html"),
+    ("JSON", "report_json"),
+    (gettext_lazy("Table as CSV"), "report_csv"),
+)
 
 
 def chosen_report(row: StudyRow, asked: str | None) -> ImpactReport | None:
@@ -74,9 +80,11 @@ def _specification(study: ImpactStudy, report: ImpactReport | None) -> dict[str,
 def _minimum(study: ImpactStudy) -> str:
     if study.minimum_detectable is None:
         return ""
-    boxes = f"{percent(study.minimum_detectable)} or more in visited boxes"
     net = study.net_minimum_detectable
-    return boxes if net is None else f"{boxes}, and of {percent(net)} or more with the boxes around"
+    told = {"boxes": percent(study.minimum_detectable), "net": percent(net or 0.0)}
+    if net is None:
+        return _("%(boxes)s or more in visited boxes") % told
+    return _("%(boxes)s or more in visited boxes, and of %(net)s or more with the boxes around") % told
 
 
 def design_lines(specification: dict[str, Any]) -> list[tuple[str, str]]:
@@ -86,38 +94,38 @@ def design_lines(specification: dict[str, Any]) -> list[tuple[str, str]]:
         return ", ".join(str(row[name]) for row in specification[key]) or empty
 
     first, last = specification["first"], specification["last"]
-    window = f"{specification['window_hours']:g} hours from the drawn start" + (
-        ", ended earlier by the box's next draw"
+    window = (
+        _("%(hours)s hours from the drawn start, ended earlier by the box's next draw")
         if specification["stop_at_next_draw"]
-        else ", later policy included"
-    )
+        else _("%(hours)s hours from the drawn start, later policy included")
+    ) % {"hours": f"{specification['window_hours']:g}"}
     return [
-        ("Question", specification["question"]),
-        ("Crimes", names("crime_types", "name", "–") + ", as reported by the public"),
-        ("Where", f"districts: {names('districts', 'name', 'all')}; beats: {names('beats', 'code', 'all')}"),
-        ("Shifts", names("shifts", "name", "all")),
-        ("Dates", f"{_date(first)} to {_date(last)}" if first else "all published plans, up to a year back"),
-        ("Outcome window", window),
-        ("Estimand", str(dict(ImpactStudy.Estimand.choices)[specification["estimand"]]) + "; headline: net effect of the plan"),
-        ("Multiple comparisons", str(dict(ImpactStudy.Family.choices)[specification["family"]])),
-        ("Intervals and test", f"{100 * specification['confidence']:g} %; Fisher test with up to {specification['draws']:,} draws, stopped early once clear"),
-        ("Late reports", f"analysed {specification['settle_days']} days after the last shift"),
-        ("Smallest effect it could show", _smallest(specification)),
+        (_("Question"), specification["question"]),
+        (_("Crimes"), _("%(crimes)s, as reported by the public") % {"crimes": names("crime_types", "name", "–")}),
+        (_("Where"), _("districts: %(districts)s; beats: %(beats)s") % {"districts": names('districts', 'name', _("all")), "beats": names('beats', 'code', _("all"))}),
+        (_("Shifts"), names("shifts", "name", _("all"))),
+        (_("Dates"), _("%(first)s to %(last)s") % {"first": _date(first), "last": _date(last)} if first else _("all published plans, up to a year back")),
+        (_("Outcome window"), window),
+        (_("Estimand"), _("%(estimand)s; headline: net effect of the plan") % {"estimand": dict(ImpactStudy.Estimand.choices)[specification["estimand"]]}),
+        (_("Multiple comparisons"), str(dict(ImpactStudy.Family.choices)[specification["family"]])),
+        (_("Intervals and test"), _("%(confidence)s %%; Fisher test with up to %(draws)s draws, stopped early once clear") % {"confidence": f"{100 * specification['confidence']:g}", "draws": f"{specification['draws']:,}"}),
+        (_("Late reports"), _("analysed %(settle_days)s days after the last shift") % {"settle_days": specification['settle_days']}),
+        (_("Smallest effect it could show"), _smallest(specification)),
     ]  # fmt: skip
 
 
 def _smallest(specification: dict[str, Any]) -> str:
     boxes, net = specification["minimum_detectable"], specification["net_minimum_detectable"]
     if boxes is None:
-        return "not worked out"
-    words = f"{percent(boxes)} in visited boxes" + (
-        f", {percent(net)} with the boxes around" if net is not None else ""
-    )
-    return f"{words} ({specification['minimum_basis']})"
+        return _("not worked out")
+    told = {"boxes": percent(boxes), "net": percent(net or 0.0), "basis": _(specification["minimum_basis"])}
+    if net is None:
+        return _("%(boxes)s in visited boxes (%(basis)s)") % told
+    return _("%(boxes)s in visited boxes, %(net)s with the boxes around (%(basis)s)") % told
 
 
 def _date(text: str) -> str:
-    return dt.date.fromisoformat(text).strftime(DAY)
+    return short_day(dt.date.fromisoformat(text))
 
 
 def _grouped(lines: list[Any]) -> list[tuple[str, list[Any]]]:

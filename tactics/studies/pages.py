@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agencies.access import RUNS_STUDIES, SEES_STUDIES, Access, agency_page
@@ -29,7 +30,7 @@ from tactics.tasks import impact_report_task
 def _row(access: Access, study_id: int) -> StudyRow:
     row = study_of(access.agency, study_id)
     if row is None:
-        raise Http404("No such study.")
+        raise Http404(_("No such study."))
     return row
 
 
@@ -65,7 +66,7 @@ def study_edit(request: HttpRequest, access: Access, study_id: int) -> HttpRespo
     """Change a draft. A frozen study has no form."""
     study = _row(access, study_id).study
     if not study.is_open:
-        messages.error(request, "This study is frozen: nothing of it can be changed.")
+        messages.error(request, _("This study is frozen: nothing of it can be changed."))
         return _page(access, study)
     # The form writes into the row that it is given: the service must see what was stored before.
     shown = ImpactStudy.objects.get(pk=study.pk)
@@ -138,14 +139,14 @@ def study_power(request: HttpRequest, access: Access, study_id: int) -> HttpResp
         report = report_queue(study=row.study, purpose=ImpactReport.Purpose.POWER, actor=access.user)
         impact_report_task.delay_on_commit(report.pk)
 
-    return _do(request, access, study_id, start, "The smallest effect is being worked out.")
+    return _do(request, access, study_id, start, _("The smallest effect is being worked out."))
 
 
 @require_POST
 @agency_page(RUNS_STUDIES)
 def study_freeze_now(request: HttpRequest, access: Access, study_id: int) -> HttpResponse:
     """Freeze a draft for good."""
-    done = "Frozen. Nothing of it can be changed now; it is reported whatever comes out."
+    done = _("Frozen. Nothing of it can be changed now; it is reported whatever comes out.")
     return _do(request, access, study_id, lambda row: study_freeze(study=row.study, actor=access.user), done)
 
 
@@ -160,7 +161,7 @@ def study_cancel_now(request: HttpRequest, access: Access, study_id: int) -> Htt
         access,
         study_id,
         lambda row: study_cancel(study=row.study, actor=access.user, reason=reason),
-        "Cancelled. It stays in the list with your reason.",
+        _("Cancelled. It stays in the list with your reason."),
     )
 
 
@@ -173,7 +174,7 @@ def study_run(request: HttpRequest, access: Access, study_id: int) -> HttpRespon
         report = report_queue(study=row.study, actor=access.user)
         impact_report_task.delay_on_commit(report.pk)
 
-    return _do(request, access, study_id, start, "The analysis is in the queue.")
+    return _do(request, access, study_id, start, _("The analysis is in the queue."))
 
 
 @require_POST
@@ -183,10 +184,10 @@ def study_stop(request: HttpRequest, access: Access, study_id: int) -> HttpRespo
 
     def stop(row: StudyRow) -> None:
         if row.running is None:
-            raise MissionsError("Nothing is running.", next_step="reload the page.")
+            raise MissionsError(_("Nothing is running."), next_step=_("reload the page."))
         report_cancel(report=row.running, actor=access.user)
 
-    return _do(request, access, study_id, stop, "The analysis stops within seconds.")
+    return _do(request, access, study_id, stop, _("The analysis stops within seconds."))
 
 
 def report_of(access: Access, study_id: int, request: HttpRequest) -> tuple[StudyRow, ImpactReport]:
@@ -194,5 +195,5 @@ def report_of(access: Access, study_id: int, request: HttpRequest) -> tuple[Stud
     row = _row(access, study_id)
     report = chosen_report(row, request.GET.get("report"))
     if report is None:
-        raise Http404("This study has no report yet.")
+        raise Http404(_("This study has no report yet."))
     return row, report

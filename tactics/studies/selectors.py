@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.db.models import Prefetch
+from django.utils.translation import get_language
 
 from agencies.models import Agency
 from missions_project.lib.runs import RunStatus
@@ -24,12 +25,12 @@ class StudyRow:
 
 def studies_of(agency: Agency) -> list[StudyRow]:
     """Return the agency's studies, newest first, cancelled ones too. Two queries."""
+    # Another language's sentence is made from the figures: without them here, each line would ask for its own.
+    unread = ("figures", "log") if (get_language() or "en").startswith("en") else ("log",)
     rows = (
         ImpactStudy.objects.filter(agency=agency)
         .select_related("frozen_by", "created_by")
-        .prefetch_related(
-            Prefetch("reports", ImpactReport.objects.defer("figures", "log"), to_attr="every_report")
-        )
+        .prefetch_related(Prefetch("reports", ImpactReport.objects.defer(*unread), to_attr="every_report"))
     )
     return [_row(study, study.every_report) for study in rows]
 

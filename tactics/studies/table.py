@@ -3,16 +3,19 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
+from tactics.lazy import gettext_lazy
 from tactics.studies.words import effect_of, part_reading, percent
 
 NAMES = {
-    "net": "Net effect of the plan: visited boxes and those around, against no missions at all",
-    "direct": "Direct effect: in the visited box, its neighbours left alone",
-    "contrast": "Contrast under the design: boxes drawn against boxes not drawn (AIPW)",
-    "overlap": "Contrast, overlap-weighted: boxes that could well go either way count most",
-    "hajek": "Contrast without the help of the forecast (Hájek)",
-    "plain": "Contrast, plain average: every box counts alike",
-    "moved": "Moved next door, per crime expected in visited boxes (negative: benefits spread)",
+    "net": gettext_lazy("Net effect of the plan: visited boxes and those around, against no missions at all"),
+    "direct": gettext_lazy("Direct effect: in the visited box, its neighbours left alone"),
+    "contrast": gettext_lazy("Contrast under the design: boxes drawn against boxes not drawn (AIPW)"),
+    "overlap": gettext_lazy("Contrast, overlap-weighted: boxes that could well go either way count most"),
+    "hajek": gettext_lazy("Contrast without the help of the forecast (Hájek)"),
+    "plain": gettext_lazy("Contrast, plain average: every box counts alike"),
+    "moved": gettext_lazy("Moved next door, per crime expected in visited boxes (negative: benefits spread)"),
 }
 
 
@@ -52,7 +55,11 @@ def p_words(p: float | None) -> str:
 
 
 def _interval(low: float | None, high: float | None) -> str:
-    return "–" if low is None or high is None else f"{percent(low)} to {percent(high)}"
+    return (
+        "–"
+        if low is None or high is None
+        else _("%(low)s to %(high)s") % {"low": percent(low), "high": percent(high)}
+    )
 
 
 def report_lines(figures: dict[str, Any], estimand: str) -> list[Line]:
@@ -62,9 +69,18 @@ def report_lines(figures: dict[str, Any], estimand: str) -> list[Line]:
     for key, name in NAMES.items():
         one = effect_of(figures, key)
         if one is not None:
-            marked = " (the study's question)" if key == asked else " (headline)" if key == "net" else ""
-            lines.append(_effect_line("Share of crime prevented", one, name + marked))
-    for group, parts in (("By crime type", figures["by_type"]), ("By district", figures["by_district"])):
+            marked = (
+                _("%(name)s (the study's question)")
+                if key == asked
+                else _("%(name)s (headline)")
+                if key == "net"
+                else "%(name)s"
+            )
+            lines.append(_effect_line(_("Share of crime prevented"), one, marked % {"name": name}))
+    for key, group, parts in (
+        ("crime_type", _("By crime type"), figures["by_type"]),
+        ("district", _("By district"), figures["by_district"]),
+    ):
         for part in parts:
             pulled = _interval(part["pulled_low"], part["pulled_high"])
             own = "–" if part["estimate"] is None else percent(part["estimate"])
@@ -72,9 +88,9 @@ def report_lines(figures: dict[str, Any], estimand: str) -> list[Line]:
             lines.append(
                 Line(
                     group,
-                    f"{group[3:].replace(' ', '_')}:{part['name']}",
+                    f"{key}:{part['name']}",
                     part["name"],
-                    f"{shrunk} (own: {own})",
+                    _("%(shrunk)s (own: %(own)s)") % {"shrunk": shrunk, "own": own},
                     pulled,
                     p_words(part["adjusted_p"]),
                     "–" if part["n"] is None else f"{part['n']:,.0f}",
@@ -86,7 +102,7 @@ def report_lines(figures: dict[str, Any], estimand: str) -> list[Line]:
 
 
 def _effect_line(group: str, one: dict[str, Any], name: str) -> Line:
-    reading = "no interval" if one["low"] is None else "shown" if one["shows"] else "not shown"
+    reading = _("no interval") if one["low"] is None else _("shown") if one["shows"] else _("not shown")
     return Line(
         group,
         one["key"],
@@ -95,30 +111,36 @@ def _effect_line(group: str, one: dict[str, Any], name: str) -> Line:
         _interval(one["low"], one["high"]),
         p_words(one["p"]),
         "–" if one["n"] is None else f"{one['n']:,.0f}",
-        f"{reading}; by re-drawing" if one["interval"] == "test inversion" else reading,
+        _("%(reading)s; by re-drawing") % {"reading": reading}
+        if one["interval"] == "test inversion"
+        else reading,
         (one["estimate"], one["low"], one["high"], one["p"]),
     )
 
 
 def _other_lines(figures: dict[str, Any]) -> list[Line]:
-    group, lines = "Other views", []
+    group, lines = _("Other views"), []
     if (fisher := figures["fisher"]) is not None:
         how = (
-            "plans drawn again at their recorded probabilities, approximate"
+            _("plans drawn again at their recorded probabilities, approximate")
             if fisher["approximate"]
-            else "all plans drawn again, one after another"
+            else _("all plans drawn again, one after another")
         )
-        early = ", stopped early because the answer was clear" if fisher["stopped_early"] else ""
+        drawn = (
+            _("%(exceeded)s of %(draws)s draws were as extreme, stopped early because the answer was clear")
+            if fisher["stopped_early"]
+            else _("%(exceeded)s of %(draws)s draws were as extreme")
+        )
         lines.append(
             Line(
                 group,
                 "fisher",
-                f"Fisher test of “missions did nothing”: {how}",
-                f"{fisher['exceeded']:,} of {fisher['draws']:,} draws were as extreme{early}",
+                _("Fisher test of “missions did nothing”: %(how)s") % {"how": how},
+                drawn % {"exceeded": f"{fisher['exceeded']:,}", "draws": f"{fisher['draws']:,}"},
                 "–",
                 p_words(fisher["p_value"]),
                 "–",
-                "shown" if fisher["p_value"] < 0.05 else "not shown",
+                _("shown") if fisher["p_value"] < 0.05 else _("not shown"),
                 (fisher["statistic"], None, None, fisher["p_value"]),
             )
         )
@@ -128,14 +150,19 @@ def _other_lines(figures: dict[str, Any]) -> list[Line]:
             Line(
                 group,
                 "per_ten_minutes",
-                f"Crimes prevented per ten minutes of presence that the draw brought about ({figures['measured_shifts']:,} shifts with vehicle positions)",
+                _(
+                    "Crimes prevented per ten minutes of presence that the draw brought about (%(measured_shifts)s shifts with vehicle positions)"
+                )
+                % {"measured_shifts": f"{figures['measured_shifts']:,}"},
                 f"{ten['estimate']:.4f}",
-                f"{ten['low']:.4f} to {ten['high']:.4f}" if bounded else "unbounded",
-                "–",
-                "–",
-                ("shown" if ten["low"] > 0 or ten["high"] < 0 else "not shown")
+                _("%(low)s to %(high)s") % {"low": f"{ten['low']:.4f}", "high": f"{ten['high']:.4f}"}
                 if bounded
-                else "the draw moved too few minutes",
+                else _("unbounded"),
+                "–",
+                "–",
+                (_("shown") if ten["low"] > 0 or ten["high"] < 0 else _("not shown"))
+                if bounded
+                else _("the draw moved too few minutes"),
                 (ten["estimate"], ten["low"], ten["high"], None),
             )
         )
@@ -144,12 +171,12 @@ def _other_lines(figures: dict[str, Any]) -> list[Line]:
             Line(
                 group,
                 "dose",
-                "Ten more drawn minutes per visit: more of the crime prevented",
+                _("Ten more drawn minutes per visit: more of the crime prevented"),
                 percent(dose["per_ten_minutes"]),
                 _interval(dose["low"], dose["high"]),
                 p_words(dose["p_value"]),
                 "–",
-                "shown" if dose["low"] > 0 or dose["high"] < 0 else "not shown",
+                _("shown") if dose["low"] > 0 or dose["high"] < 0 else _("not shown"),
                 (dose["per_ten_minutes"], dose["low"], dose["high"], dose["p_value"]),
             )
         )
@@ -158,12 +185,15 @@ def _other_lines(figures: dict[str, Any]) -> list[Line]:
             Line(
                 group,
                 "displacement_difference",
-                "Weighted displacement difference: change from before the start to after it, boxes and rings, in crimes (negative: fewer)",
+                _(
+                    "Weighted displacement difference: change from before the start to after it, boxes and rings, in crimes (negative: fewer)"
+                ),
                 f"{second['estimate']:+,.0f}",
-                f"{second['low']:+,.0f} to {second['high']:+,.0f}",
+                _("%(low)s to %(high)s")
+                % {"low": f"{second['low']:+,.0f}", "high": f"{second['high']:+,.0f}"},
                 "–",
                 "–",
-                "shown" if second["low"] > 0 or second["high"] < 0 else "not shown",
+                _("shown") if second["low"] > 0 or second["high"] < 0 else _("not shown"),
                 (second["estimate"], second["low"], second["high"], None),
             )
         )
@@ -178,9 +208,18 @@ def report_checks(figures: dict[str, Any]) -> list[Check]:
     found.append(
         Check(
             "good" if abs(z) < 3 else "bad",
-            "Balance",
-            f"Forecast crime in drawn and other boxes, weighted, differs by {abs(z):.1f} standard errors "
-            f"({'as chance would' if abs(z) < 3 else 'more than chance would: find out why'}).",
+            _("Balance"),
+            (
+                _(
+                    "Forecast crime in drawn and other boxes, weighted, differs by %(z)s standard errors (as chance would)."
+                )
+                if abs(z) < 3
+                else _(
+                    "Forecast crime in drawn and other boxes, weighted, differs by %(z)s standard errors "
+                    "(more than chance would: find out why)."
+                )
+            )
+            % {"z": f"{abs(z):.1f}"},
         )
     )
     found.append(_compliance(figures))
@@ -188,34 +227,46 @@ def report_checks(figures: dict[str, Any]) -> list[Check]:
     found.append(
         Check(
             "warn" if refused else "good",
-            "Plans",
-            f"{checks['plans']:,} plans (a beat in a shift) with {checks['missions']:,} missions and {checks['rows']:,} candidate "
-            f"boxes are in; {refused:,} published plans could not be used"
-            + (" (named below)." if refused else "."),
+            _("Plans"),
+            (
+                _(
+                    "%(plans)s plans (a beat in a shift) with %(missions)s missions and %(rows)s candidate boxes are in; %(refused)s published plans could not be used"
+                )
+                % {
+                    "plans": f"{checks['plans']:,}",
+                    "missions": f"{checks['missions']:,}",
+                    "rows": f"{checks['rows']:,}",
+                    "refused": f"{refused:,}",
+                }
+            )
+            + (_(" (named below).") if refused else "."),
         )
     )
     if gaps:
         found.append(
             Check(
                 "warn",
-                "Gaps",
-                f"{gaps:,} shift instances of the period have no published plan; they are not studied.",
+                _("Gaps"),
+                _("%(gaps)s shift instances of the period have no published plan; they are not studied.")
+                % {"gaps": f"{gaps:,}"},
             )
         )
     found.append(
         Check(
             "good",
-            "Chances",
-            f"Every candidate's chance of a mission was known and between {percent(checks['smallest_pi'])} and "
-            f"{percent(checks['largest_pi'])}; each plan was drawn again from its seed and is what it says.",
+            _("Chances"),
+            _(
+                "Every candidate's chance of a mission was known and between %(smallest_pi)s and %(largest_pi)s; each plan was drawn again from its seed and is what it says."
+            )
+            % {"smallest_pi": percent(checks["smallest_pi"]), "largest_pi": percent(checks["largest_pi"])},
         )
     )
     if checks["includes_later_policy"]:
         found.append(
             Check(
                 "warn",
-                "Windows",
-                "Windows run past the boxes' next draw: every figure is including later policy.",
+                _("Windows"),
+                _("Windows run past the boxes' next draw: every figure is including later policy."),
             )
         )
     return found
@@ -223,21 +274,24 @@ def report_checks(figures: dict[str, Any]) -> list[Check]:
 
 def _control(one: dict[str, Any]) -> Check:
     if one["fails"]:
-        text = f"Differs between drawn and other boxes (adjusted p {p_words(one['adjusted_p'])}), which missions cannot have caused: no verdict until this is explained."
+        text = _(
+            "Differs between drawn and other boxes (adjusted p %(adjusted_p)s), which missions cannot have caused: no verdict until this is explained."
+        ) % {"adjusted_p": p_words(one["adjusted_p"])}
     else:
-        text = f"No difference beyond chance between drawn and other boxes (adjusted p {p_words(one['adjusted_p'])})."
-    return Check("bad" if one["fails"] else "good", f"Crimes in {one['name']}", text)
+        text = _("No difference beyond chance between drawn and other boxes (adjusted p %(adjusted_p)s).") % {
+            "adjusted_p": p_words(one["adjusted_p"])
+        }
+    return Check("bad" if one["fails"] else "good", _("Crimes in %(name)s") % {"name": one["name"]}, text)
 
 
 def _compliance(figures: dict[str, Any]) -> Check:
     carried, undrawn = figures["checks"]["carried_out"], figures["checks"]["visited_undrawn"]
     if carried is None:
         return Check(
-            "warn", "Carried out",
-            "Not measured: no shift has vehicle positions. The effects above are of missions planned, carried out or not.",
+            "warn", _("Carried out"),
+            _("Not measured: no shift has vehicle positions. The effects above are of missions planned, carried out or not."),
         )  # fmt: skip
     return Check(
-        "good" if carried >= 0.5 else "warn", "Carried out",
-        f"{percent(carried)} of drawn boxes and {percent(undrawn or 0.0)} of the others had a unit present at some time of the shift "
-        f"({figures['measured_shifts']:,} of {figures['shifts']:,} shifts have vehicle positions). Drawn boxes stay drawn, visited or not.",
+        "good" if carried >= 0.5 else "warn", _("Carried out"),
+        _("%(carried)s of drawn boxes and %(percent)s of the others had a unit present at some time of the shift (%(measured_shifts)s of %(shifts)s shifts have vehicle positions). Drawn boxes stay drawn, visited or not.") % {"carried": percent(carried), "percent": percent(undrawn or 0.0), "measured_shifts": f"{figures['measured_shifts']:,}", "shifts": f"{figures['shifts']:,}"},
     )  # fmt: skip

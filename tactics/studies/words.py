@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from django.utils.text import get_text_list
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
 from tactics.models import ImpactReport, ImpactStudy
 
 Verdict = ImpactReport.Verdict
@@ -46,26 +50,69 @@ def _lead(figures: dict[str, Any]) -> dict[str, Any] | None:
 def sentence_of(figures: dict[str, Any], *, crimes: str, hours: float, confidence: float = 0.95) -> str:
     """The one plain sentence at the top. ``crimes``: the crime types in words. "Not shown" never becomes "none"."""
     if any(control["fails"] for control in figures["controls"]):
-        return "No verdict: a check on crimes that missions cannot have changed failed."
+        return _("No verdict: a check on crimes that missions cannot have changed failed.")
     lead = _lead(figures)
     if lead is None:
-        return f"No verdict: too little {crimes} fell into the study to say how sure an estimate is."
-    where = "in visited boxes and around them" if lead["key"] == "net" else "in visited boxes"
-    when = f"in the {hours:g} hours after the start" if hours != 1 else "in the hour after the start"
-    low, high = percent(lead["low"]), percent(lead["high"])
-    level = f"{100 * confidence:g} % interval"
-    if lead["low"] > 0:
-        return f"Missions were followed by {percent(lead['estimate'])} less {crimes} {where} {when}; {level} {low} to {high}."
-    if lead["high"] < 0:
-        return (
-            f"Missions were followed by {percent(-lead['estimate'])} more {crimes} {where} {when}; {level} "
-            f"{percent(-lead['high'])} to {percent(-lead['low'])}."
-        )
+        return _("No verdict: too little %(crimes)s fell into the study to say how sure an estimate is.") % {
+            "crimes": crimes
+        }
     best = lead["estimate"]
-    guess = f"{percent(best)} less" if best >= 0 else f"{percent(-best)} more"
-    return (
-        f"Not shown: the best estimate is {guess} {crimes} {where} {when}, but anything from {percent(-lead['low'])} more to "
-        f"{high} less fits what happened ({level})."
+    told = {
+        "crimes": crimes,
+        "where": _where(lead["key"] == "net", hours),
+        "level": _("%(confidence)s %% interval") % {"confidence": f"{100 * confidence:g}"},
+        "best": percent(abs(best)),
+        "low": percent(lead["low"]),
+        "high": percent(lead["high"]),
+        "most_more": percent(-lead["low"]),
+        "least_more": percent(-lead["high"]),
+    }
+    if lead["low"] > 0:
+        words = _(
+            "Missions were followed by %(best)s less %(crimes)s %(where)s; %(level)s %(low)s to %(high)s."
+        )
+    elif lead["high"] < 0:
+        words = _(
+            "Missions were followed by %(best)s more %(crimes)s %(where)s; %(level)s %(least_more)s to %(most_more)s."
+        )
+    elif best >= 0:
+        words = _(
+            "Not shown: the best estimate is %(best)s less %(crimes)s %(where)s, but anything from %(most_more)s more to "
+            "%(high)s less fits what happened (%(level)s)."
+        )
+    else:
+        words = _(
+            "Not shown: the best estimate is %(best)s more %(crimes)s %(where)s, but anything from %(most_more)s more to "
+            "%(high)s less fits what happened (%(level)s)."
+        )
+    return words % told
+
+
+def _where(is_net: bool, hours: float) -> str:
+    if hours == 1:
+        return (
+            _("in visited boxes and around them in the hour after the start")
+            if is_net
+            else _("in visited boxes in the hour after the start")
+        )
+    words = (
+        _("in visited boxes and around them in the %(hours)s hours after the start")
+        if is_net
+        else _("in visited boxes in the %(hours)s hours after the start")
+    )
+    return words % {"hours": f"{hours:g}"}
+
+
+def sentence_shown(report: ImpactReport) -> str:
+    """A report's sentence in the reader's language, from its figures; what is stored and hashed stays as it was written."""
+    asked = report.config_snapshot
+    if (get_language() or "en").startswith("en") or "controls" not in report.figures:
+        return report.sentence
+    return sentence_of(
+        report.figures,
+        crimes=types_in_words([row["name"] for row in asked["crime_types"]]),
+        hours=asked["window_hours"],
+        confidence=asked["confidence"],
     )
 
 
@@ -75,23 +122,36 @@ def further_of(figures: dict[str, Any]) -> list[str]:
     contrast, net = effect_of(figures, "contrast"), effect_of(figures, "net")
     failed = any(control["fails"] for control in figures["controls"])
     if not failed and contrast and net and net["low"] is not None and contrast["low"] is not None:
-        read = "shown" if contrast["shows"] else "not shown"
+        read = _("shown") if contrast["shows"] else _("not shown")
         found.append(
-            f"In the visited boxes alone, against boxes that chance left alone: {percent(contrast['estimate'])} prevented "
-            f"({percent(contrast['low'])} to {percent(contrast['high'])}), {read}. Crimes that only moved next door still "
-            "count as prevented there, which is why the sentence above does not use this figure."
+            _(
+                "In the visited boxes alone, against boxes that chance left alone: %(estimate)s prevented (%(low)s to %(high)s), %(read)s. Crimes that only moved next door still count as prevented there, which is why the sentence above does not use this figure."
+            )
+            % {
+                "estimate": percent(contrast["estimate"]),
+                "low": percent(contrast["low"]),
+                "high": percent(contrast["high"]),
+                "read": read,
+            }
         )
     if figures.get("detectable") is not None:
         found.append(
-            f"The smallest effect that four in five such studies would show: {percent(figures['detectable'])} in the boxes, "
-            f"{percent(figures['net_detectable'] or 1.0)} with the boxes around."
+            _(
+                "The smallest effect that four in five such studies would show: %(detectable)s in the boxes, %(percent)s with the boxes around."
+            )
+            % {
+                "detectable": percent(figures["detectable"]),
+                "percent": percent(figures["net_detectable"] or 1.0),
+            }
         )
     longer = figures.get("times_longer")
     if not failed and verdict_of(figures) == Verdict.NOT_SHOWN and longer is not None and longer > 1:
         extra = max(round((longer - 1) * figures["shifts"]), 1)
         found.append(
-            f"To show an effect of the size estimated, if it is real, would take about {longer:.1f} times as many shifts: "
-            f"{extra:,} more."
+            _(
+                "To show an effect of the size estimated, if it is real, would take about %(longer)s times as many shifts: %(extra)s more."
+            )
+            % {"longer": f"{longer:.1f}", "extra": f"{extra:,}"}
         )
     return found
 
@@ -99,8 +159,8 @@ def further_of(figures: dict[str, Any]) -> list[str]:
 def part_reading(part: dict[str, Any]) -> str:
     """How a crime type's or district's line is read."""
     if part["few"]:
-        return "too few crimes to read alone"
-    return "shown" if part["shows"] and (part["adjusted_p"] or 1.0) < 0.05 else "not shown"
+        return _("too few crimes to read alone")
+    return _("shown") if part["shows"] and (part["adjusted_p"] or 1.0) < 0.05 else _("not shown")
 
 
 def types_in_words(names: list[str]) -> str:
@@ -110,15 +170,15 @@ def types_in_words(names: list[str]) -> str:
     'robbery, burglary and theft'
     """
     low = [name[:1].lower() + name[1:] for name in names]
-    return low[0] if len(low) == 1 else f"{', '.join(low[:-1])} and {low[-1]}"
+    return get_text_list(low, _("and"))
 
 
 def registration_of(study: ImpactStudy) -> str:
     """Whether the study was set up before its crimes could be known."""
     if study.is_rolling:
-        return "Not pre-registered: all published plans so far, analysed each month by the system."
+        return _("Not pre-registered: all published plans so far, analysed each month by the system.")
     if study.frozen_at is None:
-        return "Not frozen: everything can still be changed."
+        return _("Not frozen: everything can still be changed.")
     if study.is_preregistered:
-        return "Pre-registered: frozen before its first shift."
-    return "Frozen after its first shift: part of its crimes could be known when it was set up."
+        return _("Pre-registered: frozen before its first shift.")
+    return _("Frozen after its first shift: part of its crimes could be known when it was set up.")

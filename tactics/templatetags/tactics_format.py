@@ -6,6 +6,8 @@ from typing import Any
 from django import template
 
 from tactics.experiment import duration_words
+from tactics.models import ImpactReport
+from tactics.studies.words import sentence_shown
 
 register = template.Library()
 
@@ -48,3 +50,9 @@ def fewer(value: float) -> str:
     """A share of crimes prevented as people say it: “12 % fewer”, “8 % more”."""
     percent = round(100 * abs(value))
     return "the same" if percent == 0 else f"{percent} % {'fewer' if value > 0 else 'more'}"
+
+
+@register.filter
+def sentence(report: ImpactReport) -> str:
+    """A study report's sentence in the reader's language."""
+    return sentence_shown(report)
