@@ -421,23 +421,4 @@ class BaseMap(models.Model):
         return self.name
 
 
-class AuditEvent(models.Model):
-    """Who changed what, and why. Written by ``agencies.services.audit_record`` only; never edited."""
-
-    agency = models.ForeignKey(Agency, null=True, on_delete=models.CASCADE)
-    actor = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    at = models.DateTimeField(default=timezone.now, db_index=True)
-    action = models.CharField(max_length=60)
-    subject = models.CharField(max_length=200)
-    why = models.CharField(max_length=500, blank=True)
-    model = models.CharField(max_length=80, blank=True)
-    """Which table the row is of, e.g. "agencies.crimetype"; empty for events that are about no row."""
-    row_id = models.BigIntegerField(null=True, blank=True)
-    detail = models.JSONField(default=dict)
-
-    class Meta:
-        ordering = ["-at"]
-        indexes = [models.Index(fields=["model", "row_id"], name="audit_event_by_row")]
-
-    def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M} {self.action}: {self.subject}"
+from agencies.models_audit import AuditChain, AuditCheckpoint, AuditEvent  # noqa: E402, F401 - they name the agency and people above
