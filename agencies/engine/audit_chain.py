@@ -97,7 +97,7 @@ def row_hash(row: Row) -> str:
 
     >>> row = Row("agency:1", 1, START, datetime(2026, 5, 1, tzinfo=UTC), 7, "ada", "x.changed", "X", "", "", None, {"n": 2.0})
     >>> row_hash(row)[:16]
-    '5e9c'
+    '061d96e2cf6d4165'
     """
     return hashlib.sha256(canonical(row)).hexdigest()
 

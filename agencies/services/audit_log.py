@@ -77,7 +77,7 @@ def _verify(key: str, label: str, progress: Progress) -> ChainReport:
             seen += 1
             if seen % BLOCK_ROWS == 0:
                 progress(seen, chain.length - start.sequence, f"Audit log of {label}")
-            if event.sequence > chain.length and AuditChain.objects.get(key=key).length >= event.sequence:
+            if event.sequence > chain.length and AuditChain.objects.filter(key=key, length__gte=event.sequence).exists():
                 return
             yield event.as_row()
             problems.extend(_links(event))
