@@ -30,6 +30,13 @@ CSRF_TRUSTED_ORIGINS = [f"https://{host.strip().removeprefix('.')}" for host in 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
 SECURE_HSTS_SECONDS = 31536000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = os.environ.get("HSTS_SUBDOMAINS", "1") == "1"
+SECURE_HSTS_PRELOAD = SECURE_HSTS_INCLUDE_SUBDOMAINS
+# Administrators reach everything of an agency, and a password is stolen more easily than a phone.
+MFA_REQUIRED_ROLES = tuple(
+    filter(None, os.environ.get("MFA_REQUIRED_ROLES", "admin").replace(" ", "").split(","))
+)
+SESSION_IDLE_MINUTES = int(os.environ.get("SESSION_IDLE_MINUTES", "30"))
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 LANGUAGE_COOKIE_SECURE = True
