@@ -15,4 +15,6 @@ class AgenciesConfig(AppConfig):
 
         register_own()
         post_migrate.connect(guards_after_migrate, sender=self, dispatch_uid="agencies.audit_guards")
-        pre_delete.connect(retire_with_agency, sender="agencies.Agency", dispatch_uid="agencies.audit_retires")
+        pre_delete.connect(
+            retire_with_agency, sender="agencies.Agency", dispatch_uid="agencies.audit_retires"
+        )

@@ -52,7 +52,9 @@ class SessionLimitsMiddleware:
         if request.user.is_authenticated and session_is_over(request):
             # The new address is asked for as nobody: what the old session holds must not be shown once more.
             logout(request)
-            messages.info(request, gettext("You were signed out because the session had ended. Sign in again."))
+            messages.info(
+                request, gettext("You were signed out because the session had ended. Sign in again.")
+            )
         return self.get_response(request)
 
 
@@ -124,7 +126,10 @@ def _refusal(request: HttpRequest) -> HttpResponseBase:
     else:
         where = "mfa_index"
         messages.info(
-            request, gettext("Your role asks for a second factor. Set up an authenticator app or a security key first.")
+            request,
+            gettext(
+                "Your role asks for a second factor. Set up an authenticator app or a security key first."
+            ),
         )
     if request.headers.get("HX-Request"):
         # A fragment cannot be followed to another page: the page itself must go there.
@@ -156,7 +161,8 @@ class LengthBySecondFactor:
     def validate(self, password: str, user: Any = None) -> None:
         if len(password) < (least := self._least(user)):
             raise ValidationError(
-                gettext("This password is too short: it needs at least %(least)d characters.") % {"least": least},
+                gettext("This password is too short: it needs at least %(least)d characters.")
+                % {"least": least},
                 code="password_too_short",
             )
 

@@ -36,9 +36,7 @@ class ChainReport:
     problems: tuple[str, ...]
 
 
-def audit_verify(
-    *, agency: Agency | None = None, progress: Progress = no_progress
-) -> list[ChainReport]:
+def audit_verify(*, agency: Agency | None = None, progress: Progress = no_progress) -> list[ChainReport]:
     """Walk every chain, or one agency's, and say what was changed, removed, moved or added. Changes nothing.
 
     One snapshot of each chain: rows that are written meanwhile are left for the next time.
@@ -77,14 +75,20 @@ def _verify(key: str, label: str, progress: Progress) -> ChainReport:
             seen += 1
             if seen % BLOCK_ROWS == 0:
                 progress(seen, chain.length - start.sequence, f"Audit log of {label}")
-            if event.sequence > chain.length and AuditChain.objects.filter(key=key, length__gte=event.sequence).exists():
+            if (
+                event.sequence > chain.length
+                and AuditChain.objects.filter(key=key, length__gte=event.sequence).exists()
+            ):
                 return
             yield event.as_row()
             problems.extend(_links(event))
 
     head = Mark(chain.length, chain.head, chain.seal)
     found = findings(
-        counted(), start=start, head=head, fits=lambda digest, sealed: seal_problem(ROW_SEAL, digest.encode(), sealed)
+        counted(),
+        start=start,
+        head=head,
+        fits=lambda digest, sealed: seal_problem(ROW_SEAL, digest.encode(), sealed),
     )
     problems.extend(finding.text for finding in sorted(found, key=_by_place))
     return ChainReport(key, seen, start.sequence, head, tuple(problems))
@@ -196,6 +200,8 @@ def audit_known_problems(lines: Sequence[str]) -> list[str]:
         event = AuditEvent.objects.filter(chain=key, sequence=int(place)).first()
         if event is not None and event.hash != digest:
             problems.append(f"{key}: row {place} is not the one that was there when the earlier check ran.")
-        elif event is None and not AuditCheckpoint.objects.filter(chain=key, sequence__gte=int(place)).exists():
+        elif (
+            event is None and not AuditCheckpoint.objects.filter(chain=key, sequence__gte=int(place)).exists()
+        ):
             problems.append(f"{key}: row {place} was there when the earlier check ran, and is not now.")
     return problems

@@ -133,7 +133,9 @@ def _delete_runs(keys: Sequence[int]) -> int:
 def _old_audit(agency: Agency, before: datetime) -> QuerySet[Any]:
     """Those before the first that is young enough: clocks step back, and a hole in the chain would look like tampering."""
     own = AuditEvent.objects.filter(agency=agency)
-    young = own.filter(at__gte=before).order_by().values("agency").annotate(first=Min("sequence")).values("first")
+    young = (
+        own.filter(at__gte=before).order_by().values("agency").annotate(first=Min("sequence")).values("first")
+    )
     return own.filter(sequence__lt=Coalesce(Subquery(young), 2**62))
 
 

@@ -7,7 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value, yield_hotp_counters_from_time
+from allauth.mfa.totp.internal.auth import (
+    TOTP,
+    format_hotp_value,
+    generate_totp_secret,
+    hotp_value,
+    yield_hotp_counters_from_time,
+)
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.password_validation import validate_password
 from django.core.cache import cache
@@ -41,7 +47,9 @@ def password_sign_in(client: Client, person: User) -> Any:
     return client.post(reverse("account_login"), {"login": person.username, "password": PASSWORD})
 
 
-def test_an_administrator_without_a_second_factor_is_sent_to_set_one_up(asked: None, owner: User, client: Client) -> None:
+def test_an_administrator_without_a_second_factor_is_sent_to_set_one_up(
+    asked: None, owner: User, client: Client
+) -> None:
     password_sign_in(client, owner)
     answer = client.get("/admin/")
     assert (answer.status_code, answer.url) == (302, "/accounts/2fa/?next=%2Fadmin%2F")
@@ -59,7 +67,9 @@ def test_the_session_is_asked_and_not_the_set_up(asked: None, owner: User, sign_
     # Signed in around the sign-in page: a session that proved nothing but a password.
     client = sign_in(owner)
     assert client.get("/admin/").url.startswith("/accounts/2fa/reauthenticate/?next=")
-    answer = client.post("/accounts/2fa/reauthenticate/?next=/admin/", {"code": code(secret), "next": "/admin/"})
+    answer = client.post(
+        "/accounts/2fa/reauthenticate/?next=/admin/", {"code": code(secret), "next": "/admin/"}
+    )
     assert (answer.status_code, answer.url) == (302, "/admin/")
     assert client.get("/admin/").status_code == 200
 
@@ -92,7 +102,9 @@ def test_nobody_is_asked_where_no_role_is_named(owner: User, sign_in: SignIn) ->
     assert sign_in(owner).get("/admin/").status_code == 200
 
 
-@pytest.mark.parametrize(("key", "ago", "over"), [(SEEN, 29, False), (SEEN, 31, True), (BEGAN, 719, False), (BEGAN, 721, True)])
+@pytest.mark.parametrize(
+    ("key", "ago", "over"), [(SEEN, 29, False), (SEEN, 31, True), (BEGAN, 719, False), (BEGAN, 721, True)]
+)
 def test_a_session_ends_when_idle_or_old(
     settings: Any, owner: User, sign_in: SignIn, key: str, ago: int, over: bool
 ) -> None:
@@ -114,7 +126,8 @@ def test_a_person_sees_their_devices_and_signs_the_others_out(owner: User) -> No
     assert UserSession.objects.filter(user=owner).count() == 2
     assert "Car tablet" in here.get(reverse("usersessions_list")).content.decode()
     here.post(reverse("usersessions_list"))
-    assert there.get("/admin/").status_code == 302 and here.get("/admin/").status_code == 200
+    assert there.get("/admin/").status_code == 302
+    assert here.get("/admin/").status_code == 200
 
 
 def test_five_wrong_passwords_lock_an_account_even_for_the_right_one(owner: User, client: Client) -> None:
@@ -143,7 +156,10 @@ def test_a_password_is_long_or_has_a_second_factor_beside_it(owner: User) -> Non
 def test_a_file_that_is_taken_away_is_written_down(agency: Agency, sign_in: SignIn) -> None:
     analyst = make_member(agency, "analyst")
     client = sign_in(analyst)
-    answer = client.get(reverse("ingestion:incidents_csv", kwargs={"agency_slug": "riverton"}) + "?from=2026-01-01&to=2026-01-02")
+    answer = client.get(
+        reverse("ingestion:incidents_csv", kwargs={"agency_slug": "riverton"})
+        + "?from=2026-01-01&to=2026-01-02"
+    )
     assert answer.status_code == 200
     event = AuditEvent.objects.filter(action="file exported").latest("pk")
     assert (event.agency, event.actor, event.subject.endswith(".csv")) == (agency, analyst, True)

@@ -51,14 +51,17 @@ def test_rows_as_they_are_written_are_a_whole_chain(agency: Agency, owner: User)
     write(make_agency("lakeside"), 2)
     audit_record(agency=None, actor=owner, action="agency.created", subject="X")
     assert [event.sequence for event in events] == list(range(1, 7))
-    assert events[3].previous == events[2].hash and events[0].previous == START
+    assert events[3].previous == events[2].hash
+    assert events[0].previous == START
     reports = audit_verify()
     assert [(report.rows, report.problems) for report in reports] == [(6, ()), (2, ()), (1, ())]
     call_command("verify_audit_log", stdout=io.StringIO())
 
 
 def test_the_fingerprints_text_is_fixed_for_ever() -> None:
-    row = Row("agency:1", 1, START, datetime(2026, 5, 1, tzinfo=UTC), 7, "ada", "x", "X", "", "", None, {"n": 2.0})
+    row = Row(
+        "agency:1", 1, START, datetime(2026, 5, 1, tzinfo=UTC), 7, "ada", "x", "X", "", "", None, {"n": 2.0}
+    )
     assert canonical(row).decode() == (
         '{"action":"x","actor":7,"actor_name":"ada","at":"2026-05-01T00:00:00.000000+00:00","chain":"agency:1",'
         f'"detail":{{"n":2}},"model":"","previous":"{START}","row":null,"sequence":1,"subject":"X","v":1,"why":""}}'
@@ -88,10 +91,14 @@ def test_an_event_that_was_read_is_not_saved_again(agency: Agency) -> None:
         event.save()
 
 
-@pytest.mark.parametrize("column", ["subject", "action", "why", "actor_name", "model", "row_id", "at", "detail"])
+@pytest.mark.parametrize(
+    "column", ["subject", "action", "why", "actor_name", "model", "row_id", "at", "detail"]
+)
 def test_a_changed_row_is_named(agency: Agency, owner: User, column: str) -> None:
     write(agency, actor=owner)
-    value = {"row_id": 9, "at": timezone.now() + timedelta(seconds=1), "detail": '{"n": 9}'}.get(column, "other")
+    value = {"row_id": 9, "at": timezone.now() + timedelta(seconds=1), "detail": '{"n": 9}'}.get(
+        column, "other"
+    )
     with without_guards():
         sql(f"UPDATE agencies_auditevent SET {column} = %s WHERE sequence = 3", value)
     assert problems(agency) == ["row 3 was changed after it was written."]
@@ -104,7 +111,9 @@ def test_a_forger_without_the_key_is_named_although_the_fingerprint_fits(agency:
     event.subject = "nothing happened"
     digest = row_hash(event.as_row())
     with without_guards():
-        sql("UPDATE agencies_auditevent SET subject = %s, hash = %s WHERE sequence = 6", event.subject, digest)
+        sql(
+            "UPDATE agencies_auditevent SET subject = %s, hash = %s WHERE sequence = 6", event.subject, digest
+        )
         sql("UPDATE agencies_auditchain SET head = %s", digest)
     found = problems(agency)
     assert "row 6 was not written here: its seal does not fit." in found
@@ -128,7 +137,9 @@ def test_rows_that_changed_places_are_named(agency: Agency) -> None:
     assert problems(agency) == ["row 2 was written as row 4.", "row 4 was written as row 2."]
 
 
-def test_a_row_given_to_another_person_or_agency_is_named(agency: Agency, owner: User, stranger: User) -> None:
+def test_a_row_given_to_another_person_or_agency_is_named(
+    agency: Agency, owner: User, stranger: User
+) -> None:
     write(agency, actor=owner)
     other = Agency.objects.get(slug="lakeside")
     with without_guards():
@@ -148,7 +159,8 @@ def test_a_chain_whose_end_was_deleted_is_found(agency: Agency) -> None:
 def test_missing_guards_are_said_and_come_back_with_migrate(agency: Agency) -> None:
     write(agency, 1)
     sql(
-        "DROP TRIGGER audit_event_kept" + (" ON agencies_auditevent" if connection.vendor == "postgresql" else "")
+        "DROP TRIGGER audit_event_kept"
+        + (" ON agencies_auditevent" if connection.vendor == "postgresql" else "")
     )
     assert guards_missing(connection) == ["audit_event_kept"]
     with pytest.raises(CommandError, match="not whole"):
@@ -182,7 +194,8 @@ def test_only_the_chains_beginning_is_retired(agency: Agency) -> None:
     write(agency)
     with pytest.raises(MissionsError, match="nothing was deleted"):
         audit_retire(events=AuditEvent.objects.filter(sequence__in=[1, 3]), why="Old.")
-    assert AuditEvent.objects.count() == 6 and not AuditCheckpoint.objects.exists()
+    assert AuditEvent.objects.count() == 6
+    assert not AuditCheckpoint.objects.exists()
 
 
 def test_a_checkpoint_made_up_to_delete_under_is_found(agency: Agency) -> None:
@@ -229,7 +242,8 @@ def test_an_auditor_checks_the_exported_lines_alone(agency: Agency, owner: User,
     last = START
     for told in lines:
         row = Row(**{**told, "at": datetime.fromisoformat(told["at"])})
-        assert told["previous"] == last and row_hash(row) == told["hash"]
+        assert told["previous"] == last
+        assert row_hash(row) == told["hash"]
         last = told["hash"]
     target = tmp_path / "audit.jsonl"
     call_command("export_audit_log", agency.slug, to=target, stdout=io.StringIO())
@@ -238,16 +252,18 @@ def test_an_auditor_checks_the_exported_lines_alone(agency: Agency, owner: User,
     audit_record(agency=agency, actor=owner, action="x", subject="=1+1")
     assert audit_csv(audit_rows(agency=agency), table) == 7
     rows = list(csv.DictReader(io.StringIO(table.getvalue())))
-    assert rows[0]["actor_name"] == "owner" and rows[6]["subject"] == "'=1+1"
+    assert rows[0]["actor_name"] == "owner"
+    assert rows[6]["subject"] == "'=1+1"
 
 
 def test_what_is_rolled_back_leaves_no_gap(agency: Agency) -> None:
     write(agency, 1)
-    with pytest.raises(RuntimeError), transaction.atomic():
+    with pytest.raises(RuntimeError, match="undone"), transaction.atomic():
         write(agency, 2)
-        raise RuntimeError
+        raise RuntimeError("undone")
     write(agency, 1)
-    assert problems(agency) == [] and AuditEvent.objects.count() == 2
+    assert problems(agency) == []
+    assert AuditEvent.objects.count() == 2
 
 
 @pytest.mark.django_db(transaction=True)

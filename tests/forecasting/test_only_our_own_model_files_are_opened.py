@@ -37,7 +37,10 @@ def planted(tmp_path: Path) -> tuple[str, str, Path]:
     return path.name, hashlib.sha256(data).hexdigest(), mark
 
 
-@pytest.mark.parametrize(("sealed", "words"), [(None, "bears no seal"), ("model file", "does not fit"), ("audit row", "does not hold")])
+@pytest.mark.parametrize(
+    ("sealed", "words"),
+    [(None, "bears no seal"), ("model file", "does not fit"), ("audit row", "does not hold")],
+)
 def test_a_planted_file_with_a_fitting_fingerprint_does_not_run(
     planted: tuple[str, str, Path], sealed: str | None, words: str
 ) -> None:

@@ -17,10 +17,14 @@ def _day(text: str) -> dt.datetime:
 
 
 class Command(MissionsCommand):
-    help = "Write an agency's audit log for auditors: JSON lines with what each fingerprint is taken of, or CSV."
+    help = (
+        "Write an agency's audit log for auditors: JSON lines with what each fingerprint is taken of, or CSV."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("agency", nargs="?", help="The agency's slug. Default: events that are about no agency.")
+        parser.add_argument(
+            "agency", nargs="?", help="The agency's slug. Default: events that are about no agency."
+        )
         parser.add_argument("--to", type=Path, required=True, help="The file to write.")
         parser.add_argument("--csv", action="store_true", help="CSV instead of JSON lines.")
         parser.add_argument("--from", dest="since", type=_day, help="The first day (UTC), e.g. 2026-01-01.")

@@ -15,7 +15,9 @@ class Command(MissionsCommand):
     help = "Check that no row of the audit log was changed, removed, moved or added behind the product's back. Changes nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--agency", help="Only this agency's chain. Default: all, and the installation's.")
+        parser.add_argument(
+            "--agency", help="Only this agency's chain. Default: all, and the installation's."
+        )
         parser.add_argument(
             "--against",
             type=Path,
