@@ -42,7 +42,7 @@ BEGIN
   END IF;
   RAISE EXCEPTION '{REFUSAL}' USING ERRCODE = 'restrict_violation';
 END $$
-""" 
+"""
 
 
 def drop_statements(vendor: str) -> list[str]:
