@@ -1,6 +1,7 @@
 """Django's handle on this room."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate, pre_delete
 from django.utils.translation import gettext_lazy as _
 
 
@@ -10,6 +11,12 @@ class AgenciesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from agencies.audit_guards import guards_after_migrate
         from agencies.configuration.own import register_own
+        from agencies.services.audit_log import retire_with_agency
 
         register_own()
+        post_migrate.connect(guards_after_migrate, sender=self, dispatch_uid="agencies.audit_guards")
+        pre_delete.connect(
+            retire_with_agency, sender="agencies.Agency", dispatch_uid="agencies.audit_retires"
+        )

@@ -15,7 +15,12 @@ from django.utils.translation import gettext_lazy as _
 from agencies.clocks import clock_text
 from agencies.engine import offence_policy
 from agencies.fields import AreaField
-from agencies.models_optional import BaseMap, DistrictPriority
+from agencies.models_optional import (
+    BaseMap as BaseMap,
+)
+from agencies.models_optional import (
+    DistrictPriority as DistrictPriority,
+)
 from agencies.validators import (
     validate_agency_slug,
     validate_projected_crs,
@@ -388,41 +393,12 @@ class Membership(models.Model):
             raise ValidationError({"unit": gettext("This unit belongs to another agency.")})
 
 
-class AuditEvent(models.Model):
-    """Who changed what, and why. Written by ``agencies.services.audit_record`` only; never edited."""
-
-    agency = models.ForeignKey(Agency, null=True, on_delete=models.CASCADE)
-    actor = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    at = models.DateTimeField(default=timezone.now, db_index=True)
-    action = models.CharField(max_length=60)
-    subject = models.CharField(max_length=200)
-    why = models.CharField(max_length=500, blank=True)
-    model = models.CharField(max_length=80, blank=True)
-    """Which table the row is of, e.g. "agencies.crimetype"; empty for events that are about no row."""
-    row_id = models.BigIntegerField(null=True, blank=True)
-    detail = models.JSONField(default=dict)
-
-    class Meta:
-        ordering = ["-at"]
-        indexes = [models.Index(fields=["model", "row_id"], name="audit_event_by_row")]
-
-    def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M} {self.action}: {self.subject}"
-
-
-__all__ = [
-    "Agency",
-    "AuditEvent",
-    "BaseMap",
-    "Beat",
-    "CODE_HELP",
-    "CrimeType",
-    "District",
-    "DistrictPriority",
-    "Membership",
-    "Role",
-    "Shift",
-    "Unit",
-    "User",
-    "languages",
-]
+from agencies.models_audit import (  # noqa: E402 - they name the agency and people above
+    AuditChain as AuditChain,
+)
+from agencies.models_audit import (
+    AuditCheckpoint as AuditCheckpoint,
+)
+from agencies.models_audit import (
+    AuditEvent as AuditEvent,
+)

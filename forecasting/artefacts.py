@@ -22,8 +22,10 @@ from django.utils.translation import gettext_lazy
 
 from forecasting.engine.train import ShiftWindow, TrainedType
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.seals import seal, seal_problem
 
 FORMAT = 1
+SEAL_PURPOSE, SEAL_ENDING = "model file", ".seal"
 TRAIN_AGAIN = gettext_lazy("Admin → Training runs → Train now, or `manage.py train --agency SLUG`.")
 _KEPT_IN_MEMORY = 24
 _loaded: OrderedDict[str, "Artefact"] = OrderedDict()
@@ -70,12 +72,18 @@ def artefact_store(artefact: Artefact, *, agency_slug: str, type_slug: str) -> t
     path = Path(settings.ARTEFACT_DIR) / name
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # A killed training must not leave half a file under the final name.
+    # The seal first: a model file without one is never opened, a seal without its file harms nobody.
+    _write(path.with_name(path.name + SEAL_ENDING), seal(SEAL_PURPOSE, data).encode())
+    _write(path, data)
+    return name, digest
+
+
+def _write(path: Path, data: bytes) -> None:
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as handle:
         handle.write(data)
         handle.flush()
         os.fsync(handle.fileno())
     os.replace(handle.name, path)
-    return name, digest
 
 
 def artefact_check(*, name: str, sha256: str) -> bytes:
@@ -100,13 +108,47 @@ def artefact_check(*, name: str, sha256: str) -> bytes:
             next_step=_("restore it from a backup, or train again: %(train_again)s")
             % {"train_again": TRAIN_AGAIN},
         )
+    if problem := seal_problem(SEAL_PURPOSE, data, _seal_of(path)):
+        # Who can write into the database could name the fingerprint of a file of their own.
+        raise MissionsError(
+            _("The model file %(name)s was not made by this installation: %(problem)s. It was not opened.")
+            % {"name": name, "problem": problem},
+            next_step=_(
+                "train again, or `manage.py seal_models` if you know where it comes from: %(train_again)s"
+            )
+            % {"train_again": TRAIN_AGAIN},
+        )
     return data
+
+
+def _seal_of(path: Path) -> str:
+    try:
+        return path.with_name(path.name + SEAL_ENDING).read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def artefact_seal(*, name: str, sha256: str) -> bool:
+    """Seal a model file that this installation's database knows by its fingerprint; False where it is missing or another.
+
+    For files from before seals, and after the keys were changed without keeping the old ones.
+    """
+    path = Path(settings.ARTEFACT_DIR) / name
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return False
+    if hashlib.sha256(data).hexdigest() != sha256:
+        return False
+    _write(path.with_name(path.name + SEAL_ENDING), seal(SEAL_PURPOSE, data).encode())
+    return True
 
 
 def artefact_load(*, name: str, sha256: str, library: str = "") -> Artefact:
     """Read a model file, or the copy in this process's memory. Raises ``MissionsError`` with the next step.
 
-    The fingerprint is checked before unpickling: a pickle runs code, so a changed file must never be opened.
+    Fingerprint and seal are checked before unpickling: a pickle runs code, so a file that was changed, or that this
+    installation did not make, must never be opened.
     """
     with _lock:
         if sha256 in _loaded:

@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from tests import factories
+from tests import auditing, factories  # noqa: F401 - auditing lets a test's database be emptied
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -2,6 +2,7 @@
 
 from agencies.services.agencies import agency_create
 from agencies.services.audit import audit_record
+from agencies.services.audit_log import audit_retirement
 from agencies.services.geography import (
     GeographyDraft,
     GeographyReport,
@@ -19,6 +20,7 @@ __all__ = [
     "GeographyReport",
     "agency_create",
     "audit_record",
+    "audit_retirement",
     "beats_upsert",
     "boundary_derive",
     "boundary_set",

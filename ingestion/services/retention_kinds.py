@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, AuditEvent
+from agencies.services import audit_retirement
 from ingestion.engine.coarsen import COARSE_M, DAY, HOUR
 from ingestion.models import (
     FACT_KINDS,
@@ -131,7 +133,12 @@ def _delete_runs(keys: Sequence[int]) -> int:
 
 
 def _old_audit(agency: Agency, before: datetime) -> QuerySet[Any]:
-    return AuditEvent.objects.filter(agency=agency, at__lt=before)
+    """Those before the first that is young enough: clocks step back, and a hole in the chain would look like tampering."""
+    own = AuditEvent.objects.filter(agency=agency)
+    young = (
+        own.filter(at__gte=before).order_by().values("agency").annotate(first=Min("sequence")).values("first")
+    )
+    return own.filter(sequence__lt=Coalesce(Subquery(young), 2**62))
 
 
 def _old_positions(agency: Agency, before: datetime) -> QuerySet[Any]:
@@ -212,8 +219,11 @@ retention_kind_register(
     RetentionKind(
         key="audit",
         label=gettext_lazy("Audit log"),
-        help=gettext_lazy("Who changed what. At least a year is kept."),
+        help=gettext_lazy(
+            "Who saw, changed and exported what. At least a year is kept; what goes leaves a sealed stub that `verify_audit_log` checks."
+        ),
         old=_old_audit,
+        delete=audit_retirement("Older than the agency's retention policy keeps."),
         minimum_days=365,
     )
 )

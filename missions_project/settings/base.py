@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
     "rest_framework",
     "knox",
     "drf_spectacular",
@@ -73,6 +74,9 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "agencies.sessions.SessionLimitsMiddleware",
+    "agencies.sessions.SecondFactorMiddleware",
+    "agencies.exported.ExportedFilesMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "agencies.middleware.ContentSecurityPolicyMiddleware",
     "agencies.middleware.DeviceMiddleware",
@@ -131,9 +135,9 @@ AUTHENTICATION_BACKENDS = [
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    # Length and a list of known passwords, no rules of composition: NIST SP 800-63B-4.
+    {"NAME": "agencies.sessions.LengthBySecondFactor"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
@@ -142,6 +146,17 @@ ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+# Five wrong passwords lock an account for a quarter of an hour; one address may try twenty a minute, whoever's they are.
+ACCOUNT_RATE_LIMITS = {
+    "login": "60/m/ip",
+    "login_failed": "20/m/ip,5/900s/key",
+    "reauthenticate": "10/m/user",
+}
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_ISSUER = "Missions"
+MFA_REQUIRED_ROLES = tuple(filter(None, os.environ.get("MFA_REQUIRED_ROLES", "").replace(" ", "").split(",")))
+"""Roles whose people are let in with a second factor only."""
 
 KNOX_TOKEN_MODEL = "ingestion.ApiToken"
 # knox's migrations make its own token table although ours replaces it. Django does not know that table, so on
@@ -299,6 +314,8 @@ SESSION_COOKIE_HTTPONLY = True
 # A shift's length and a half: a car's tablet left behind is signed out by the next day.
 SESSION_COOKIE_AGE = environment.whole("SESSION_HOURS", 12) * 3600
 SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_IDLE_MINUTES = int(os.environ.get("SESSION_IDLE_MINUTES", "0"))
+"""After so long without a request a person is signed out; 0 is never. A page that polls keeps its session."""
 
 LEAFLET_CONFIG = {
     "DEFAULT_CENTER": (39.5, -98.35),

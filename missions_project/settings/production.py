@@ -46,6 +46,14 @@ CSRF_TRUSTED_ORIGINS = (
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = not local_http
 SECURE_HSTS_SECONDS = 0 if local_http else 31536000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = (
+    not local_http and os.environ.get("HSTS_SUBDOMAINS", "1") == "1"
+)
+# Administrators reach everything of an agency, and a password is stolen more easily than a phone.
+MFA_REQUIRED_ROLES = tuple(
+    filter(None, os.environ.get("MFA_REQUIRED_ROLES", "admin").replace(" ", "").split(","))
+)
+SESSION_IDLE_MINUTES = int(os.environ.get("SESSION_IDLE_MINUTES", "30"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

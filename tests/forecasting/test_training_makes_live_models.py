@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 
 from agencies.models import Agency, CrimeType, Shift
-from forecasting.artefacts import artefacts_forget
+from forecasting.artefacts import artefact_seal, artefacts_forget
 from forecasting.models import ModelVersion, RiskSurface
 from forecasting.selectors import model_artefact
 from forecasting.selectors.inputs import periods_between, shift_windows, utc64
@@ -93,6 +93,7 @@ def test_a_model_of_an_older_version_of_this_program_asks_for_training(scene: Sc
     path = Path(settings.ARTEFACT_DIR) / name
     path.write_bytes(content)
     version.artefact, version.artefact_hash = name, hashlib.sha256(content).hexdigest()
+    assert artefact_seal(name=name, sha256=version.artefact_hash)
     try:
         with pytest.raises(MissionsError, match=r"another version of this program.* Next step: .*Train now"):
             model_artefact(version)

@@ -1,0 +1,42 @@
+"""manage.py export_audit_log riverton --to audit.jsonl"""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from agencies.lookups import agency_by_slug
+from agencies.services.audit_log import audit_csv, audit_lines, audit_rows
+from missions_project.lib.commands import MissionsCommand
+
+
+def _day(text: str) -> dt.datetime:
+    return dt.datetime.combine(dt.date.fromisoformat(text), dt.time(), dt.UTC)
+
+
+class Command(MissionsCommand):
+    help = (
+        "Write an agency's audit log for auditors: JSON lines with what each fingerprint is taken of, or CSV."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "agency", nargs="?", help="The agency's slug. Default: events that are about no agency."
+        )
+        parser.add_argument("--to", type=Path, required=True, help="The file to write.")
+        parser.add_argument("--csv", action="store_true", help="CSV instead of JSON lines.")
+        parser.add_argument("--from", dest="since", type=_day, help="The first day (UTC), e.g. 2026-01-01.")
+        parser.add_argument("--until", type=_day, help="The day after the last (UTC).")
+
+    def work(self, **options: Any) -> None:
+        agency = agency_by_slug(options["agency"]) if options["agency"] else None
+        until = options["until"] or timezone.now()
+        events = audit_rows(agency=agency, since=options["since"], until=until)
+        with options["to"].open("w", encoding="utf-8", newline="") as file:
+            if options["csv"]:
+                number = audit_csv(events, file)
+            else:
+                number = sum(1 for line in audit_lines(events) if file.write(line))
+        self.stdout.write(f"{number:,} rows written to {options['to']}.")
