@@ -15,12 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from agencies.clocks import clock_text
 from agencies.engine import offence_policy
 from agencies.fields import AreaField
-from agencies.models_optional import (
-    BaseMap as BaseMap,
-)
-from agencies.models_optional import (
-    DistrictPriority as DistrictPriority,
-)
+from agencies.models_optional import BaseMap, DistrictPriority
 from agencies.validators import (
     validate_agency_slug,
     validate_projected_crs,
@@ -393,12 +388,7 @@ class Membership(models.Model):
             raise ValidationError({"unit": gettext("This unit belongs to another agency.")})
 
 
-from agencies.models_audit import (  # noqa: E402 - they name the agency and people above
-    AuditChain as AuditChain,
-)
-from agencies.models_audit import (
-    AuditCheckpoint as AuditCheckpoint,
-)
-from agencies.models_audit import (
-    AuditEvent as AuditEvent,
-)
+from agencies.models_audit import AuditChain, AuditCheckpoint, AuditEvent  # noqa: E402 - they name the agency above
+
+# Models of other modules that the rest of the program knows as this one's.
+__all__ = ["AuditChain", "AuditCheckpoint", "AuditEvent", "BaseMap", "DistrictPriority"]

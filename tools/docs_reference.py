@@ -158,7 +158,7 @@ def feed_kinds() -> list[str]:
             "|---|---|---|---|",
         ]
         for info in infos:
-            said = ["; ".join(label for _, label in info.choices)] if info.choices else []
+            said = ["; ".join(str(label) for _, label in info.choices)] if info.choices else []
             said += [f"{info.minimum} or more"] if info.minimum is not None else []
             said += ["required"] if info.required else []
             said += ["kept encrypted, never shown again"] if info.secret else []

@@ -52,6 +52,7 @@ class Tactic(models.Model):
         max_length=200,
         blank=True,
         help_text=gettext_lazy(
+            # xgettext:no-python-format
             "What was found, in one line with its figure, e.g. “31 % less property crime than expected”. Empty where "
             "there is no study."
         ),

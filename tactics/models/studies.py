@@ -117,6 +117,7 @@ class ImpactStudy(models.Model):
         max_length=10,
         choices=Family,
         default=Family.MAIN,
+        # xgettext:no-python-format
         help_text=gettext_lazy("Which effects are claims, and so share the 5 % chance of a false one."),
     )
     confidence = models.FloatField(
