@@ -6,11 +6,11 @@ from typing import Any
 from django.db.models import Count, Max, Q
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 
 from agencies.admin_clock import local
 from agencies.dashboards import Cell
 from agencies.models import Agency
+from missions_project.lib.lazy import gettext_lazy as _
 from missions_project.lib.runs import RunStatus
 
 COLUMNS = (

@@ -10,7 +10,6 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from agencies import checklist
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin, administered_agencies
@@ -31,6 +30,7 @@ from forecasting.services.retention import retention_notice
 from forecasting.tasks import forecast_run_task, training_run_task
 from ingestion.services import retention_notice_register
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.lazy import gettext_lazy
 from missions_project.lib.runs import AbstractRun
 
 

@@ -5,7 +5,6 @@ from typing import Any
 from django.db.models import F
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from agencies import dashboards
 from agencies.admin_clock import local
@@ -16,6 +15,7 @@ from agencies.selectors import active_crime_types
 from forecasting.engine.drawing import model_label
 from forecasting.models import ForecastRun, ModelVersion, TrainingRun
 from forecasting.selectors import alarms_of
+from missions_project.lib.lazy import gettext_lazy
 
 MODELS = (
     gettext_lazy("Crime type"),

@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from agencies.engine.offence_policy import Refused, screen_code
 from ingestion import services
@@ -15,6 +14,7 @@ from ingestion.engine.quality_findings import findings, geocoding
 from ingestion.models import Feed, ImportRun
 from ingestion.selectors import feed_waiting, feeds_with_health, unmapped_codes
 from ingestion.words import said
+from missions_project.lib.lazy import gettext_lazy
 from missions_project.lib.runs import RunStatus
 
 TIME_WORDS = {

@@ -11,11 +11,11 @@ from django.views.decorators.http import require_GET, require_http_methods
 from agencies.access import SEES_STUDIES, Access, agency_page
 from agencies.selectors import active_crime_types
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.lazy import gettext_lazy
 from tactics.curves import CurveChoices, curve_choices, curve_choices_of_study, curve_table
 from tactics.curves_chart import curves_svg
 from tactics.inquiry_pages import ask, found_for, may_ask, svg_response
 from tactics.inquiry_selectors import inquiry_for
-from tactics.lazy import gettext_lazy
 from tactics.models import ImpactStudy, Inquiry
 
 CLOCKS = {"fair": gettext_lazy("the drawn start"), "stays": gettext_lazy("arrival")}

@@ -16,6 +16,7 @@ from agencies.access import RUNS_STUDIES, SEES_STUDIES, Access, agency_page
 from agencies.models import CrimeType
 from agencies.selectors import active_crime_types
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.lazy import gettext_lazy
 from missions_project.lib.runs import RunStatus
 from patrols.selectors import active_policy
 from tactics.experiment import (
@@ -27,7 +28,6 @@ from tactics.experiment import (
 )
 from tactics.experiment_chart import experiment_svg
 from tactics.inquiry_selectors import inquiry_for
-from tactics.lazy import gettext_lazy
 from tactics.models import Inquiry
 from tactics.services import inquiry_ask
 from tactics.tasks import inquiry_task

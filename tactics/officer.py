@@ -12,10 +12,10 @@ import shapely.geometry
 
 from agencies.models import Agency, Unit
 from forecasting.engine.grid import GridSpec, unproject
+from missions_project.lib.lazy import gettext_lazy
 from patrols.board import MissionRow, box_rings, mission_rows, visits_to
 from patrols.models import Engagement, Mission
 from tactics.engine.sun import is_sun_down, sun_times
-from tactics.lazy import gettext_lazy
 
 NIGHT_FROM_HOUR, NIGHT_TO_HOUR = 19, 7
 """When it is taken to be dark where an agency has no area yet, and so no sky."""

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from agencies.models import Agency
 from ingestion.services import RetentionKind, retention_kind_register, retention_notice_register
+from missions_project.lib.lazy import gettext_lazy
 from tactics.hunch_scores import SCORED_DAYS
-from tactics.lazy import gettext_lazy
 from tactics.models import Hunch, OfficerAction, PracticeShift, VisitNote
 from tactics.services.sync import OLDEST
 

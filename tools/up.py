@@ -89,7 +89,14 @@ def cluster_ensure(data: Path, binaries: Path) -> None:
 
 def wait_for_database(environment: dict[str, str], binaries: Path, port: int) -> None:
     deadline = time.monotonic() + START_SECONDS
-    command = [binaries / "pg_isready", "--quiet", "--host", "127.0.0.1", "--port", str(port)]
+    command: list[str | Path] = [
+        binaries / "pg_isready",
+        "--quiet",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     while subprocess.run(command, env=environment).returncode != 0:
         if time.monotonic() > deadline:
             raise SystemExit(f"PostgreSQL did not start on port {port}.")

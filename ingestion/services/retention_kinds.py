@@ -8,7 +8,6 @@ from typing import Any
 from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, AuditEvent
 from agencies.services import audit_retirement
@@ -27,6 +26,7 @@ from ingestion.models import (
 from ingestion.services.coarse_facts import facts_coarsen
 from ingestion.services.spool import spool_delete
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.lazy import gettext_lazy
 from missions_project.lib.runs import RunStatus
 
 Rows = Callable[[Agency, datetime], QuerySet[Any]]

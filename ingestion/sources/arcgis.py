@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext_lazy as _
-
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.privacy import screen_columns
 from ingestion.sources.base import Page, SourceError, parameter, register
 from ingestion.sources.json_rows import cell, check_column_name, parsed_json, sample_table
 from missions_project.lib.http import Fetched, Fetcher, TryAgain
+from missions_project.lib.lazy import gettext_lazy as _
 
 GEOMETRY = {"geo.longitude": "x", "geo.latitude": "y"}
 """The columns that stand for the point's longitude and latitude (WGS84)."""

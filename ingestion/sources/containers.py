@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from ingestion.sources.base import SourceError
+from missions_project.lib.lazy import gettext_lazy
 
 MEGABYTE = 1024 * 1024
 # Below this size no ratio is alarming: a small, very regular file may well shrink two hundred times.

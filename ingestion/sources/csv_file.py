@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from django.utils.translation import gettext_lazy as _
 
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.rejections import Rejection
@@ -32,6 +31,7 @@ from ingestion.sources.text import (
     sniff_delimiter,
     tidy_header,
 )
+from missions_project.lib.lazy import gettext_lazy as _
 from missions_project.lib.progress import Progress, no_progress
 
 Ints = npt.NDArray[np.int64]

@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any, ClassVar, Protocol
 
 from django.conf import settings
-from django.utils.translation import gettext_lazy as _
 
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.privacy import screen_columns
@@ -18,6 +17,7 @@ from ingestion.sources.json_rows import sample_table
 from ingestion.sources.sql_guard import bare_query, select_problem
 from missions_project.lib.addresses import endpoints
 from missions_project.lib.http import Fetcher
+from missions_project.lib.lazy import gettext_lazy as _
 
 BATCH_ROWS = 5_000
 SAMPLE_SECONDS = 12
@@ -39,7 +39,7 @@ class DatabaseParameters:
         "postgresql",
         label=_("Database"),
         help=_("PostgreSQL works at once; for the others the operator installs the driver that is named."),
-        choices=tuple((key, label) for key, (label, _) in _DIALECTS.items()),
+        choices=tuple((key, label) for key, (label, __) in _DIALECTS.items()),
     )
     host: str = parameter("", label=_("Server"), help=_("Host name or address of the replica."))
     port: int = parameter(0, label=_("Port"), help=_("0: the usual one."), minimum=0)

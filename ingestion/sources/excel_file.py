@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from django.utils.translation import gettext_lazy as _
-
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.rejections import Rejection, excerpt
 from ingestion.sources.base import SourceError, parameter, register
@@ -16,6 +14,7 @@ from ingestion.sources.excel_cells import Cell, Sheet, Workbook, shown
 from ingestion.sources.recognise import check_kind
 from ingestion.sources.records import Record, RecordFile
 from ingestion.sources.text import check_header, tidy_header
+from missions_project.lib.lazy import gettext_lazy as _
 
 HEADER_IN_FIRST_ROWS = 50
 MIN_HEADER_CELLS = 2

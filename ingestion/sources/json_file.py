@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
-from django.utils.translation import gettext_lazy as _
-
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.rejections import Rejection
 from ingestion.sources.base import SourceError, parameter, register
@@ -18,6 +16,7 @@ from ingestion.sources.containers import BLOCK_BYTES, MEGABYTE, Limits, opened
 from ingestion.sources.recognise import check_kind
 from ingestion.sources.records import KeyedFile, Record
 from ingestion.sources.text import MAX_LINE_CHARACTERS, decode_errors, encoding_of_head
+from missions_project.lib.lazy import gettext_lazy as _
 
 PIECE_CHARACTERS = 64 * 1024
 MAX_ITEMS = 8

@@ -7,8 +7,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
-from django.utils.translation import gettext_lazy as _
-
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.rejections import Rejection, excerpt
 from ingestion.sources.base import SourceError, parameter, register
@@ -24,6 +22,7 @@ from ingestion.sources.ndex_records import (
 from ingestion.sources.recognise import check_kind
 from ingestion.sources.records import KeyedFile, Record
 from ingestion.sources.xml_events import finished
+from missions_project.lib.lazy import gettext_lazy as _
 
 OFFENSE_ID, INCIDENT_ID, LATITUDE, LONGITUDE = "OffenseID", "IncidentID", "Latitude", "Longitude"
 _WHEN = r"(?:DateTime|Date)"

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from django.utils.translation import gettext_lazy as _
 
 from ingestion.engine.mapping import FeedMapping
 from ingestion.sources.base import FileSurvey, SourceError, parameter, register
 from ingestion.sources.containers import MEGABYTE
 from ingestion.sources.recognise import check_kind
 from ingestion.sources.records import Record, RecordFile
+from missions_project.lib.lazy import gettext_lazy as _
 from missions_project.lib.progress import Progress, no_progress
 
 BATCH_ROWS = 2_000

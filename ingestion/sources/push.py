@@ -2,10 +2,9 @@
 
 from typing import ClassVar
 
-from django.utils.translation import gettext_lazy as _
-
 from ingestion.sources.base import register
 from ingestion.sources.csv_file import CsvFileSource
+from missions_project.lib.lazy import gettext_lazy as _
 
 
 @register

@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext_lazy as _
-
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.privacy import screen_columns
 from ingestion.sources.base import Page, SourceError, parameter, register
@@ -22,6 +20,7 @@ from ingestion.sources.json_rows import (
     sample_table,
 )
 from missions_project.lib.http import Fetched, Fetcher
+from missions_project.lib.lazy import gettext_lazy as _
 
 SMALLEST_CAP = 1_000
 _DATASET = re.compile(r"[a-z0-9]{4}-[a-z0-9]{4}")

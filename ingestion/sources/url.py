@@ -10,8 +10,6 @@ from itertools import chain, islice
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
-from django.utils.translation import gettext_lazy as _
-
 from ingestion.engine.mapping import FeedMapping
 from ingestion.sources.base import Page, SourceError, parameter, register
 from ingestion.sources.containers import check_is_text
@@ -25,6 +23,7 @@ from ingestion.sources.text import (
     tidy_header,
 )
 from missions_project.lib.http import Fetched, Fetcher, TryAgain, conditional_headers, shown_address
+from missions_project.lib.lazy import gettext_lazy as _
 
 PAGE_ROWS = 5_000
 RESTARTS = 3

@@ -9,8 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext_lazy as _
-
 from ingestion.engine.calendars import CalendarReading, read_calendar
 from ingestion.engine.events import (
     EventItem,
@@ -29,6 +27,7 @@ from ingestion.engine.weather import (
 )
 from ingestion.engine.weather_documents import read_weather_document
 from ingestion.sources.base import FileReader, SourceError, parameter, register, source_class
+from missions_project.lib.lazy import gettext_lazy as _
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext_lazy as _
-
 from ingestion.engine import events, weather
 from ingestion.engine.slim import slim_calendar, slim_table, slim_weather
 from ingestion.sources.base import SourceError, register
@@ -26,6 +24,7 @@ from ingestion.sources.whole_file import (
     WholeFileSource,
 )
 from missions_project.lib.http import Fetched, Fetcher, TryAgain, conditional_headers, shown_address
+from missions_project.lib.lazy import gettext_lazy as _
 
 Clock = Callable[[], datetime]
 REREAD_AFTER = timedelta(days=6)

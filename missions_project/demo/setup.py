@@ -11,7 +11,6 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from agencies.models import (
     Agency,
@@ -43,6 +42,7 @@ from ingestion.services import (
 )
 from missions_project.demo.files import write_city
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.lazy import gettext_lazy
 from missions_project.lib.progress import Progress
 from missions_project.lib.runs import RunStatus
 from patrols.models import MissionPlan, PlanSchedule

@@ -78,7 +78,7 @@ def endpoints(
             next_step=_("check the address, and that this server can look up names."),
         ) from exc
     allowed = []
-    for family, __, __, __, place in found:
+    for family, _type, _protocol, _name, place in found:
         address = ipaddress.ip_address(str(place[0]).split("%")[0])
         if not _is_allowed(host, address, private_hosts):
             raise AddressRefused(

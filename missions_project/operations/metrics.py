@@ -1,9 +1,10 @@
 """The measures in Prometheus' form. What the database knows is read when it is asked: no worker needs a port of its own."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -52,7 +53,7 @@ class _Installation:
         yield from _backup()
 
 
-def _gauge(name: str, words: str, labels: tuple[str, ...], rows: dict[tuple[str, ...], float]) -> Metric:
+def _gauge(name: str, words: str, labels: tuple[str, ...], rows: Mapping[Any, float]) -> Metric:
     family = GaugeMetricFamily(name, words, labels=labels)
     for values, number in rows.items():
         family.add_metric(list(values), number)

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from agencies import previews
 from agencies.dashboards import Cell, Panel
@@ -12,6 +11,7 @@ from agencies.models import Agency, CrimeType, DistrictPriority
 from forecasting.models import ForecastRun
 from forecasting.selectors import expected_by_type, type_weights
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.lazy import gettext_lazy
 from patrols.engine.preview import PreviewInputs, design_preview
 from patrols.models import PatrolPolicy
 from patrols.preview import preview_inputs, preview_runs

@@ -14,8 +14,8 @@ from django.utils.translation import ngettext
 from agencies.access import EVERYONE, Access
 from agencies.models import Agency, Role
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.lazy import gettext_lazy
 from patrols.models import Engagement, Presence
-from tactics.lazy import gettext_lazy
 from tactics.models import ReportPolicy, Tactic, TacticUse
 from tactics.reports.asked import Asked, Whose
 from tactics.reports.kinds import ReportKind
@@ -211,7 +211,7 @@ def _summed(keyed: list[tuple[tuple[str, ...], float]]) -> list[tuple[Cell, ...]
 
 
 def _tactics(uses: list[tuple[int, str, str, dt.date, float]]) -> Table:
-    rows = _summed([((unit, tactic), minutes) for __, unit, tactic, __, minutes in uses])
+    rows = _summed([((unit, tactic), minutes) for _visit, unit, tactic, _week, minutes in uses])
     return Table(
         "tactics",
         _("By unit and tactic"),
@@ -223,7 +223,7 @@ def _tactics(uses: list[tuple[int, str, str, dt.date, float]]) -> Table:
 
 
 def _weeks(uses: list[tuple[int, str, str, dt.date, float]]) -> Table:
-    rows = _summed([((week.isoformat(), tactic), minutes) for __, __, tactic, week, minutes in uses])
+    rows = _summed([((week.isoformat(), tactic), minutes) for _visit, _unit, tactic, week, minutes in uses])
     return Table(
         "weeks",
         _("By week and tactic, all these units"),

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from agencies.lookups import date_from_text
 from agencies.models import Agency, Beat, CrimeType, District, Shift
 from missions_project.lib.errors import MissionsError
-from tactics.lazy import gettext_lazy
+from missions_project.lib.lazy import gettext_lazy
 
 LONGEST_DAYS = 731
 FILTERS = ("district", "beat", "shift", "type")

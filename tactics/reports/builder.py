@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from agencies.access import SEES_PLANS
 from agencies.models import Agency
 from missions_project.lib.errors import MissionsError
-from tactics.lazy import gettext_lazy
+from missions_project.lib.lazy import gettext_lazy
 from tactics.models import Tactic
 from tactics.reports.asked import Asked, Choices, Option, choices_of
 from tactics.reports.builder_chart import built_svg

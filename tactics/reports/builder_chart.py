@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from agencies.engine.drawing import legend, paper, plain_axes, svg
 from agencies.engine.palette import QUIET
-from tactics.lazy import gettext_lazy
+from missions_project.lib.lazy import gettext_lazy
 from tactics.reports.days import date_axis
 from tactics.reports.shapes import Table
 

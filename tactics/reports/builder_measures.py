@@ -13,8 +13,8 @@ from django.utils import timezone
 from agencies.models import Agency
 from ingestion.engine.withheld import UNTAUGHT_DISCOVERIES
 from ingestion.models import CallForService, GunfireAlert, Incident
+from missions_project.lib.lazy import gettext_lazy
 from patrols.models import Engagement, Mission, MissionPlan, Presence
-from tactics.lazy import gettext_lazy
 from tactics.models import TacticUse
 from tactics.reports.shapes import Kind
 from tactics.reports.shifts import JSONLength

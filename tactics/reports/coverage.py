@@ -13,7 +13,7 @@ from agencies.access import SEES_PLANS
 from agencies.engine.geometry import polygon_from_geojson
 from agencies.models import Agency, District
 from forecasting.engine.grid import to_metres
-from tactics.lazy import gettext_lazy
+from missions_project.lib.lazy import gettext_lazy
 from tactics.reports.asked import Asked
 from tactics.reports.coverage_chart import DISTRICT_PANELS, cells_svg, districts_svg, map_height, weeks_svg
 from tactics.reports.coverage_read import Dosed, Floats, Ints, dosed, low_share, most_in_window

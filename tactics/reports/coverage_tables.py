@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from django.utils.translation import gettext as _
 
-from tactics.lazy import gettext_lazy
+from missions_project.lib.lazy import gettext_lazy
 from tactics.reports.coverage_read import Dosed, Floats, Ints, low_share
 from tactics.reports.shapes import Cell, Column, Table
 

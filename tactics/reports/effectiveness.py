@@ -17,8 +17,8 @@ from agencies.access import SEES_RISK
 from agencies.models import Agency, Beat
 from forecasting.models import Grid, RiskSurface
 from forecasting.selectors import active_grid, baseline_values, cell_beats, grid_spec, surface_values
+from missions_project.lib.lazy import gettext_lazy
 from patrols.models import Mission, MissionPlan
-from tactics.lazy import gettext_lazy
 from tactics.reports.asked import Asked
 from tactics.reports.crimes import Crimes, crimes_of
 from tactics.reports.kinds import ReportKind
@@ -201,15 +201,15 @@ def _catches(
         )
         here = np.flatnonzero((at >= begin) & (at < end) & (crimes.cell >= 0))
         here = here[np.isin(beats[crimes.cell[here]], list(inside))]
-        boxes = spec.index_of([cell for cell, __, __ in own])
+        boxes = spec.index_of([cell for cell, _beat, _harm in own])
         hit = np.isin(crimes.cell[here], boxes)
         kinds = crimes.kind[here]
         k: dict[int, int] = defaultdict(int)
-        for __, beat, __ in own:
+        for _cell, beat, _harm in own:
             k[beat] += 1
         by_chance = np.array([k[int(beat)] / cells_of[int(beat)] for beat in beats[crimes.cell[here]]])
         share = float(plan.counts.get("harm_share") or 0.0)
-        planned = sum(one for __, __, one in own)
+        planned = sum(one for _cell, _beat, one in own)
         catch = PlanCatch(
             on=plan.on,
             boxes=len(own),
@@ -223,8 +223,12 @@ def _catches(
             chance=float(by_chance.sum()),
         )
         for kind in np.unique(kinds).tolist():
-            one = kinds == kind
-            catch.by_type[kind] = (int(one.sum()), int((one & hit).sum()), float(by_chance[one].sum()))
+            of_kind = kinds == kind
+            catch.by_type[kind] = (
+                int(of_kind.sum()),
+                int((of_kind & hit).sum()),
+                float(by_chance[of_kind].sum()),
+            )
         if number in measured and own:
             counted[plan.forecast_run_id].append((catch, dict(k), crimes.cell[here]))
         found.append(catch)
@@ -232,9 +236,9 @@ def _catches(
     order = np.argsort(beats, kind="stable")
     beat_keys, starts = np.unique(beats[order], return_index=True)
     boxes_of = dict(zip(beat_keys.tolist(), np.split(order, starts[1:]), strict=True))
-    for run, harm in _plain_counts(list(counted), weights, grid):
-        for catch, k, events in counted[run]:
-            catch.baseline = _by_baseline(harm, boxes_of, k, events)
+    for run, plain in _plain_counts(list(counted), weights, grid):
+        for catch, given, events in counted[run]:
+            catch.baseline = _by_baseline(plain, boxes_of, given, events)
     return found
 
 

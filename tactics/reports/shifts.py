@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 
 from agencies.access import SEES_PLANS
 from agencies.models import Agency
+from missions_project.lib.lazy import gettext_lazy
 from patrols.models import Engagement, Mission, MissionPlan, Presence
-from tactics.lazy import gettext_lazy
 from tactics.reports.asked import Asked
 from tactics.reports.kinds import ReportKind
 from tactics.reports.shapes import Cell, Chart, Column, Figure, Report, Table
@@ -217,7 +217,7 @@ def _by_beat(groups: list[dict[str, Any]], delivered: dict[tuple[dt.date, str, s
     for group in groups:
         parts[group["beat__district__code"], group["beat__code"]].append(group)
     spent: dict[str, float] = defaultdict(float)
-    for (__, __, beat), minutes in delivered.items():
+    for (_on, _shift, beat), minutes in delivered.items():
         spent[beat] += minutes
     rows = [
         (district, beat, *_line(_sum(parts[district, beat]), spent[beat])) for district, beat in sorted(parts)

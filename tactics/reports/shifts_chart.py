@@ -4,7 +4,7 @@ from django.utils.translation import gettext as _
 
 from agencies.engine.drawing import paper, plain_axes, svg
 from agencies.engine.palette import BLUE, GREY, ORANGE, PURPLE, SKY
-from tactics.lazy import gettext_lazy
+from missions_project.lib.lazy import gettext_lazy
 from tactics.reports.shapes import Table
 
 COLOURS = {

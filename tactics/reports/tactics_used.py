@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 
 from agencies.access import SEES_PLANS
 from agencies.models import Agency, Beat, CrimeType
+from missions_project.lib.lazy import gettext_lazy
 from patrols.models import Engagement
 from tactics.engine.shares import wilson
-from tactics.lazy import gettext_lazy
 from tactics.models import Tactic
 from tactics.reports.asked import Asked
 from tactics.reports.kinds import ReportKind

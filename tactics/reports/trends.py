@@ -11,13 +11,13 @@ from django.utils.translation import gettext as _
 
 from agencies.models import Agency
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.lazy import gettext_lazy
 from tactics.engine.trends import (
     CountBand,
     count_band,
     hours_of_week,
     weekly_counts,
 )
-from tactics.lazy import gettext_lazy
 from tactics.reports.asked import Asked
 from tactics.reports.crimes import Crimes, crimes_of
 from tactics.reports.days import day_and_month, long_day, short_day

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, Unit, User
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.lazy import gettext_lazy
 from patrols.models import Engagement, Mission
 from patrols.services import visit_end_told_late, visit_start_told_late
 from tactics.models import OfficerAction, Tactic, TacticUse

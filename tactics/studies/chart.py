@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from agencies.engine.drawing import paper, plain_axes, svg
 from agencies.engine.palette import BLUE, INK, VERMILION
-from tactics.lazy import gettext_lazy
+from missions_project.lib.lazy import gettext_lazy
 from tactics.studies.words import effect_of
 
 SHORT = {

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_noop
 
 from agencies.lookups import pk_from_text
 from agencies.models import Agency, Beat, CrimeType, District, Shift
-from tactics.lazy import gettext_lazy
+from missions_project.lib.lazy import gettext_lazy
 from tactics.models import ImpactStudy
 
 CHOICES = ("crime_types", "districts", "beats", "shifts")

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from tactics.lazy import gettext_lazy
+from missions_project.lib.lazy import gettext_lazy
 from tactics.studies.words import effect_of, part_reading, percent
 
 NAMES = {

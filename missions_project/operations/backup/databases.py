@@ -129,7 +129,7 @@ class PostgresDatabase:
     def __init__(self) -> None:
         self._connection = connections["default"]
         self._connection.ensure_connection()
-        self.version = str(self._connection.pg_version)
+        self.version = str(self._connection.pg_version)  # type: ignore[attr-defined]  # PostgreSQL's alone
 
     def save(self, path: Path, *, progress: Progress) -> dict[str, TableHash]:
         program = _program("pg_dump")

@@ -45,7 +45,7 @@ class Made:
 
 def backup_keys() -> tuple[str, ...]:
     """The keys under which backups are sealed, the newest first. Raises ``MissionsError`` where there is none."""
-    keys = cast(tuple[str, ...], settings.BACKUP_KEYS)
+    keys = settings.BACKUP_KEYS
     example = "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
     if not keys:
         raise MissionsError(
