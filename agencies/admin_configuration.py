@@ -101,10 +101,8 @@ def _clone(request: HttpRequest, agency: Agency, form: CloneForm) -> HttpRespons
     try:
         made = configuration_clone(agency=agency, actor=request.user, **form.cleaned_data)  # type: ignore[arg-type]
     except ConfigurationError as exc:
-        form.add_error(
-            None,
-            _("%(message)s Next step: %(next_step)s") % {"message": exc.message, "next_step": exc.next_step},
-        )
+        words = {"message": exc.message, "next_step": exc.next_step}
+        form.add_error(None, _("%(message)s Next step: %(next_step)s") % words)
         return exc.problems
     return _made(request, made)
 
@@ -192,10 +190,8 @@ def _try(request: HttpRequest, form: ImportForm, context: dict[str, Any]) -> Htt
             document = configuration_parse(file.read(MAX_BYTES + 1))
         made = configuration_import(document=document, actor=request.user, dry_run=look, **wants)  # type: ignore[arg-type]
     except ConfigurationError as exc:
-        form.add_error(
-            None,
-            _("%(message)s Next step: %(next_step)s") % {"message": exc.message, "next_step": exc.next_step},
-        )
+        words = {"message": exc.message, "next_step": exc.next_step}
+        form.add_error(None, _("%(message)s Next step: %(next_step)s") % words)
         context["problems"] = exc.problems
         return None
     except MissionsError as exc:

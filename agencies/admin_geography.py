@@ -279,11 +279,8 @@ def _commit(
     page = site._registry[Agency]
     if draft is not None:
         report = geography_commit(draft=draft, actor=request.user)  # type: ignore[arg-type]  # admin_view: signed in
-        page.message_user(
-            request,
-            _("%(layer)s of %(agency)s: %(report)s.")
-            % {"layer": said(layer).capitalize(), "agency": agency, "report": report},
-        )
+        words = {"layer": said(layer).capitalize(), "agency": agency, "report": report}
+        page.message_user(request, _("%(layer)s of %(agency)s: %(report)s.") % words)
         target = reverse(f"admin:agencies_{layer.removesuffix('s')}_changelist")
     else:
         boundary_set(

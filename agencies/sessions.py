@@ -31,6 +31,10 @@ SEEN_EVERY_SECONDS = 60
 OPEN_PREFIXES = ("/accounts/", "/language/", "/static/")
 """What a session without its second factor may still reach: setting one up, proving it, signing out."""
 
+POLLED = "/version.json"
+"""Asked every other second by open pages, and answered without a session to who was let in a minute ago; whoever answers
+(``ingestion.live_views.granted``) asks the session itself when that minute is over."""
+
 Next = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -49,13 +53,16 @@ class SessionLimitsMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.user.is_authenticated and session_is_over(request):
-            # The new address is asked for as nobody: what the old session holds must not be shown once more.
-            logout(request)
-            messages.info(
-                request, gettext("You were signed out because the session had ended. Sign in again.")
-            )
+        if not request.path.endswith(POLLED):
+            session_end_if_over(request)
         return self.get_response(request)
+
+
+def session_end_if_over(request: HttpRequest) -> None:
+    """Sign out whose session is over. The address is then asked for as nobody: nothing of the old session is shown."""
+    if request.user.is_authenticated and session_is_over(request):
+        logout(request)
+        messages.info(request, gettext("You were signed out because the session had ended. Sign in again."))
 
 
 def session_is_over(request: HttpRequest) -> bool:
@@ -83,9 +90,18 @@ class SecondFactorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path.startswith(OPEN_PREFIXES) or not needs_second_factor(request):
+        if request.path.startswith(OPEN_PREFIXES) or request.path.endswith(POLLED):
             return self.get_response(request)
-        return _refusal(request)
+        return second_factor_refusal(request) or self.get_response(request)
+
+
+def second_factor_refusal(request: HttpRequest) -> HttpResponseBase | None:
+    """The way to a second factor, for somebody who needs one and has proved none in this session; else None."""
+    if not needs_second_factor(request):
+        return None
+    if request.path.startswith("/api/"):
+        return _api_refusal()
+    return _way_to_second_factor(request)
 
 
 def needs_second_factor(request: HttpRequest) -> bool:
@@ -112,15 +128,17 @@ def role_needs_second_factor(user: User) -> bool:
     return Membership.objects.filter(user=user, role__in=roles, agency__is_demo=False).exists()
 
 
-def _refusal(request: HttpRequest) -> HttpResponseBase:
-    if request.path.startswith("/api/"):
-        problem = {
-            "type": "about:blank",
-            "title": "A second factor is needed",
-            "status": 403,
-            "detail": "Your role asks for a second factor. Next step: open the site in a browser, set one up and sign in with it.",
-        }
-        return JsonResponse(problem, status=403, content_type="application/problem+json")
+def _api_refusal() -> HttpResponseBase:
+    problem = {
+        "type": "about:blank",
+        "title": "A second factor is needed",
+        "status": 403,
+        "detail": "Your role asks for a second factor. Next step: open the site in a browser, set one up and sign in with it.",
+    }
+    return JsonResponse(problem, status=403, content_type="application/problem+json")
+
+
+def _way_to_second_factor(request: HttpRequest) -> HttpResponseBase:
     if is_mfa_enabled(request.user):
         where = "mfa_reauthenticate"
     else:

@@ -15,6 +15,7 @@ from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_GET
 
 from agencies.access import EVERYONE, Access, agency_page
+from agencies.sessions import second_factor_refusal, session_end_if_over
 from ingestion.models import GunfireAlert
 from ingestion.selectors.live import alerts_version, recent_alerts
 
@@ -71,6 +72,10 @@ def granted(
     agency_id = cache.get(grant) if session else None
     if agency_id is not None:
         return tell(request, agency_id)
+
+    session_end_if_over(request)
+    if refusal := second_factor_refusal(request):
+        return refusal
 
     @agency_page(roles)
     def let_in(request: HttpRequest, access: Access) -> HttpResponseBase:

@@ -41,11 +41,8 @@ def decide(request: HttpRequest, access: Access, on: str, shift_slug: str) -> Ht
                 actor=access.user, at=timezone.now(), **form.for_service(),
             )  # fmt: skip
             plan_task.delay_on_commit(plan.pk)
-            messages.info(
-                request,
-                _("Decision %(decision)s is being drawn. Publish it here once it is a draft.")
-                % {"decision": plan.decision},
-            )
+            words = _("Decision %(decision)s is being drawn. Publish it here once it is a draft.")
+            messages.info(request, words % {"decision": plan.decision})
             return redirect("patrols:decide", access.agency.slug, on, shift_slug)
         except MissionsError as exc:
             form.add_error(None, str(exc))

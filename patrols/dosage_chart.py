@@ -40,11 +40,12 @@ def dosage_svg(report: DosageReport) -> bytes:
             )  # fmt: skip
         left = [a + b for a, b in zip(left, hours, strict=True)]
     if lines:
+        labels = [_("Beat %(line)s") % {"line": line.name} for line in lines]
         axes.plot(
             [line.recommended / 60 for line in lines], at, "|", color="black", markersize=13, markeredgewidth=2.2,
             label=_("Recommended"),
         )  # fmt: skip
-        axes.set_yticks(at, [_("Beat %(line)s") % {"line": line.name} for line in lines])
+        axes.set_yticks(at, labels)
         axes.set_ylim(-0.7, len(lines) - 0.3)
     else:
         axes.text(

@@ -38,5 +38,4 @@ def notice_task(notice_id: int, attempt: int) -> None:
 
 @shared_task  # type: ignore[untyped-decorator]
 def presence_task(account_id: int) -> None:
-    account = services.presence_count(account=PresenceAccount.objects.get(pk=account_id))
-    services.plans_check(agency=account.agency, shift=account.shift, on=account.on)
+    services.shift_account(account=PresenceAccount.objects.get(pk=account_id))

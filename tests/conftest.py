@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils import translation
 
 from tests import auditing, factories  # noqa: F401 - auditing lets a test's database be emptied
 
@@ -35,6 +36,14 @@ CHROMIUM_ARGUMENTS = [
 ]
 NO_CHROMIUM = "no Chromium found. To run it: apt-get install chromium"
 SHARED_DATA = Path(settings.BASE_DIR).parent / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def _speaks_english() -> Iterator[None]:
+    """A page asked for in Spanish leaves its thread in Spanish: the next test would read on in it."""
+    translation.activate("en")
+    yield
+    translation.activate("en")
 
 
 @pytest.fixture

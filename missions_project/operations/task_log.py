@@ -23,8 +23,17 @@ def connect() -> None:
     signals.setup_logging.connect(_keep_ours, dispatch_uid="missions: log")
 
 
-def _keep_ours(**_: Any) -> None:
-    """Being connected is all that it takes."""
+def _keep_ours(logfile: str | None = None, **_: Any) -> None:
+    """Our configuration stays; a worker that was given a file of its own (`--logfile`) writes there too, in the same form."""
+    if not logfile:
+        return
+    root = logging.getLogger()
+    handler = logging.FileHandler(logfile, encoding="utf-8")
+    for known in root.handlers[:1]:
+        handler.setFormatter(known.formatter)
+        for one in known.filters:
+            handler.addFilter(one)
+    root.addHandler(handler)
 
 
 def _published(headers: dict[str, Any] | None = None, **_: Any) -> None:

@@ -2,7 +2,7 @@
 
 from patrols.services.additions import addition_create, addition_end, suppression_end
 from patrols.services.changes import area_suppress, mission_move, mission_swap, missions_add
-from patrols.services.checks import plans_check
+from patrols.services.checks import plans_check, shift_account
 from patrols.services.decisions import gunfire_decision_run, plan_decide, plan_decide_once, plan_dismiss
 from patrols.services.duties import duties_copy, duty_clear, duty_set
 from patrols.services.engagements import engagement_arrive, engagement_leave, engagement_record
@@ -71,6 +71,7 @@ __all__ = [
     "planning_run",
     "plannings_claim",
     "plans_publish_due",
+    "shift_account",
     "shift_line_run",
     "shift_plan_queue",
     "shift_run",

@@ -6,8 +6,9 @@ import logging
 from agencies.models import Agency, AuditEvent, Shift
 from agencies.services import audit_record
 from missions_project.lib.runs import RunStatus
-from patrols.models import MissionPlan
+from patrols.models import MissionPlan, PresenceAccount
 from patrols.replays import plan_differences, replay_mark, replay_marks_keep
+from patrols.services.presence import presence_count
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,12 @@ def plans_check(*, agency: Agency, shift: Shift, on: dt.date) -> list[MissionPla
             )
     replay_marks_keep(agency, marks)
     return changed
+
+
+def shift_account(*, account: PresenceAccount) -> None:
+    """What is done once a shift is over: its presence counted, its plans drawn again."""
+    account = presence_count(account=account)
+    plans_check(agency=account.agency, shift=account.shift, on=account.on)
 
 
 def _tell(plan: MissionPlan, differences: list[str]) -> None:

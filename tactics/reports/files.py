@@ -50,6 +50,11 @@ def _values(rows: Iterable[Sequence[Any]]) -> Iterable[list[Any]]:
     return (["" if value is None else value for value in row] for row in rows)
 
 
+def _sheet_name(text: str) -> str:
+    """Excel takes 31 letters and not all of them."""
+    return _NOT_IN_SHEET_NAMES.sub(" ", text)[:31]
+
+
 def workbook(report: Report) -> bytes:
     """All tables as an Excel workbook: a sheet of what it is, then a sheet a table."""
     # Here: a command or worker that makes no workbook should not wait for it.
@@ -58,15 +63,14 @@ def workbook(report: Report) -> bytes:
     from openpyxl.styles import Font
 
     book = Workbook(write_only=True)
-    sheet = book.create_sheet(_("About"))
+    sheet = book.create_sheet(_sheet_name(_("About")))
     lines = [*report.provenance, "", report.sentence, *report.notes]
     for line in lines:
         sheet.append([plain_cell(line)])
     for figure in report.figures:
         sheet.append([plain_cell(figure.label), plain_cell(figure.value), plain_cell(figure.note)])
     for table in report.tables:
-        # Excel takes 31 letters and not all of them.
-        sheet = book.create_sheet(_NOT_IN_SHEET_NAMES.sub(" ", table.slug)[:31])
+        sheet = book.create_sheet(_sheet_name(table.slug))
         sheet.freeze_panes = "A2"
         head = []
         for column in table.columns:

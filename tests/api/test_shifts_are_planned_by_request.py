@@ -278,7 +278,7 @@ def test_a_plan_is_asked_for_in_a_fixed_number_of_queries(
     scene: ApiScene, django_assert_max_num_queries: Any
 ) -> None:
     client, path = scene.client(WHO), scene.root + tomorrow(scene, "plan")
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(25):
         assert client.post(path, {}, content_type="application/json").status_code == 202
     with django_assert_max_num_queries(14):
         assert client.post(path, {}, content_type="application/json").status_code == 202

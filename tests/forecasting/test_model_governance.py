@@ -304,7 +304,7 @@ def test_the_policy_is_one_an_agency_and_its_limits_agree(scene: Scene) -> None:
 def test_a_decision_costs_few_queries(scene: Scene, django_assert_max_num_queries: Any) -> None:
     old = scene.version()
     new = another(old)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(18):
         model_approve(version=new, actor=None, replaces=old)
 
 

@@ -29,7 +29,8 @@ def lines() -> Iterator[io.StringIO]:
     handler.setFormatter(JsonLines())
     handler.addFilter(ContextFilter())
     logger = logging.getLogger("missions_project")
-    level, logger.level = logger.level, logging.INFO
+    level = logger.level
+    logger.setLevel(logging.INFO)
     logger.addHandler(handler)
     yield stream
     logger.removeHandler(handler)

@@ -118,9 +118,12 @@ def test_a_place_is_kept_out_of_missions_by_keyboard(page_of_owner: Page) -> Non
     page.keyboard.press("Enter")
     first = json.loads(area.input_value())["coordinates"]
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(400)
-    page.keyboard.press("Enter")
-    second = json.loads(area.input_value())["coordinates"]
+    for _ in range(25):  # the map moves for a moment
+        page.wait_for_timeout(200)
+        page.keyboard.press("Enter")
+        second = json.loads(area.input_value())["coordinates"]
+        if second[0] > first[0]:
+            break
     assert second[0] > first[0]
     page.keyboard.press("Escape")
     page.locator("#drawer").wait_for(state="hidden")

@@ -29,7 +29,7 @@ def _ours() -> list[type]:
 
 def test_every_automatic_name_of_a_model_or_field_is_there_for_the_translators() -> None:
     found = {name for model in _ours() for name in automatic_names(model)}
-    assert sorted(found - set(NAMES)) == [], "add these to missions_project/model_words.py"
+    assert sorted(found - set(NAMES)) == [], "add these to missions_project/model_words/"
     assert sorted(set(NAMES) - found) == [], "these are no model's and no field's name any more"
 
 
