@@ -36,7 +36,7 @@ def dosage_svg(report: DosageReport) -> bytes:
         if any(hours):
             axes.barh(
                 at, hours, left=left, height=0.6, color=COLOURS[source], hatch=HATCHES[source], edgecolor="white",
-                linewidth=0.4, label=SOURCE_LABELS[source],
+                linewidth=0.4, label=str(SOURCE_LABELS[source]),
             )  # fmt: skip
         left = [a + b for a, b in zip(left, hours, strict=True)]
     if lines:

@@ -1,4 +1,4 @@
-"""The automatic names of all models and fields from "log score" to "written reason", for the translators; see ``missions_project.model_words``."""
+"""The second half of the automatic names of all models and fields, and those added since; see ``missions_project.model_words``."""
 
 from django.utils.translation import gettext_noop
 
@@ -260,4 +260,16 @@ NAMES = (
     gettext_noop("work name"),
     gettext_noop("written at"),
     gettext_noop("written reason"),
+    gettext_noop("actor name"),
+    gettext_noop("actor number"),
+    gettext_noop("audit chain"),
+    gettext_noop("audit chains"),
+    gettext_noop("audit checkpoint"),
+    gettext_noop("audit checkpoints"),
+    gettext_noop("chain"),
+    gettext_noop("length"),
+    gettext_noop("newest at"),
+    gettext_noop("oldest at"),
+    gettext_noop("rows"),
+    gettext_noop("sequence"),
 )
