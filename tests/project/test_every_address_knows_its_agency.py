@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
 from django.conf import settings
 from django.contrib import admin
+from django.http.response import HttpResponseBase
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from agencies.models import User
+from agencies.models import Unit, User
 from ingestion.models import Feed, ImportRun
 from tactics.services import inquiry_ask, rolling_study_ensure
 from tests.factories import make_agency, make_member, make_user
@@ -47,6 +49,14 @@ def address(scene: Scene, name: str, arguments: list[str], slug: str = "riverton
     return reverse(name, kwargs={"agency_slug": slug} | {argument: known[argument] for argument in arguments})
 
 
+def marks_in(answers: list[HttpResponseBase], scene: Scene) -> set[str]:
+    """The agency's names that an answer to somebody else holds: its own, its units', the places of its missions."""
+    marks = {scene.agency.name, *Unit.objects.filter(agency=scene.agency).values_list("call_sign", flat=True)}
+    marks |= {place for place in scene.agency.mission_set.values_list("place", flat=True) if place}
+    bodies = [b"".join(answer).decode(errors="replace") for answer in answers]  # type: ignore[call-overload]  # iterable, streamed or not
+    return {mark for mark in marks if any(re.search(rf"\b{re.escape(mark)}\b", body) for body in bodies)}
+
+
 def test_a_stranger_finds_nothing_and_nobody_signs_in(sign_in: SignIn) -> None:
     scene = make_scene()
     stranger = make_member(make_agency("lakeside"), "admin")
@@ -54,7 +64,9 @@ def test_a_stranger_finds_nothing_and_nobody_signs_in(sign_in: SignIn) -> None:
         client = sign_in(person)
         for name, arguments in ADDRESSES:
             here = address(scene, name, arguments)
-            answers = {client.get(here).status_code, client.post(here).status_code}
+            told = [client.get(here), client.post(here)]
+            answers = {answer.status_code for answer in told}
+            assert not marks_in(told, scene), name
             # 405: the address takes another method, which says nothing about the agency.
             assert 404 in answers, (name, answers)
             assert answers <= {404, 405}, name
@@ -63,13 +75,16 @@ def test_a_stranger_finds_nothing_and_nobody_signs_in(sign_in: SignIn) -> None:
         # The other agency's rows under one's own slug.
         if set(arguments) & {"plan_id", "mission_id", "run_id", "study_id", "inquiry_id"}:
             there = address(scene, name, arguments, "lakeside")
-            assert {client.get(there).status_code, client.post(there).status_code} <= {404, 405}, name
+            told = [client.get(there), client.post(there)]
+            assert {answer.status_code for answer in told} <= {404, 405}, name
+            assert not marks_in(told, scene), name
     client = sign_in(None)
     for name, arguments in ADDRESSES:
         here = address(scene, name, arguments)
         for answer in (client.get(here), client.post(here)):
             assert answer.status_code in (302, 405), name
             assert answer.status_code == 405 or answer.url.startswith("/accounts/login/"), name
+            assert not marks_in([answer], scene), name
 
 
 def test_a_post_without_its_token_is_refused() -> None:
