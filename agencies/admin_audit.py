@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -15,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from agencies.engine.free_text import text_about_person
 from agencies.history import changes_of, plain_value
 from agencies.models import AuditEvent
-from agencies.services import audit_record
+from agencies.services import audit_last, audit_record
 from agencies.words import said
 
 WHY = "change_reason"
@@ -116,14 +117,16 @@ class AuditedAdminMixin:
             self.audit(request, form.instance, "changed" if change else "added", {"changed": changed}, why)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        # Before the deletion: afterwards the row has no number.
-        self.audit(request, obj, "deleted", {}, request.POST.get(WHY, "").strip()[:500])
-        super().delete_model(request, obj)  # type: ignore[misc]
+        # Said before the deletion, when the row still has its number; written after it, as the last lock.
+        with transaction.atomic(), audit_last():
+            self.audit(request, obj, "deleted", {}, request.POST.get(WHY, "").strip()[:500])
+            super().delete_model(request, obj)  # type: ignore[misc]
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        for obj in queryset:
-            self.audit(request, obj, "deleted", {})
-        super().delete_queryset(request, queryset)  # type: ignore[misc]
+        with transaction.atomic(), audit_last():
+            for obj in queryset:
+                self.audit(request, obj, "deleted", {})
+            super().delete_queryset(request, queryset)  # type: ignore[misc]
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         if request.method == "POST" and (problem := why_refused(request.POST.get(WHY, ""))):

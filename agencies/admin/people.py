@@ -140,6 +140,9 @@ class PersonAdmin(AuditedAdminMixin, AgencyScopedAdmin, DjangoUserAdmin):  # typ
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # A deleted person's plans, overrides and audit events would be nobody's.
+        if obj is not None and obj.pk == request.user.pk:
+            # Whoever did it would be nobody in the log of it.
+            return False
         return bool(request.user.is_superuser) and super().has_delete_permission(request, obj)
 
     def agency_of(self, obj: Any) -> Agency | None:

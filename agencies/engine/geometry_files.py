@@ -16,6 +16,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from shapely.validation import explain_validity
 
 from agencies.engine.geometry import GeometryProblem
+from agencies.engine.untrusted_archives import geopackage_problem, unbounded_members
 
 if TYPE_CHECKING:
     import geopandas
@@ -121,6 +122,10 @@ def vector_source(path: Path, folder: Path, formats: frozenset[str] = AREA_FORMA
         return "shp", _unpack(path, folder)
     if head.startswith(b"SQLite format 3\x00"):
         kind = "gpkg"
+        if problem := geopackage_problem(path):
+            raise GeometryProblem(
+                f"The GeoPackage cannot be read: {problem}. Export the layer itself into a new GeoPackage."
+            )
     elif head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") and _JSON_RECIPE not in head:
         kind = "geojson"
     else:
@@ -166,6 +171,10 @@ def _unpack(path: Path, folder: Path) -> Path:
     """Unpack the one shapefile of a zip under fixed names; nothing else, and never more than the limit."""
     try:
         with zipfile.ZipFile(path) as archive:
+            if strange := unbounded_members(archive):
+                raise GeometryProblem(
+                    f"The zip is packed by a method that is not read ({strange[0][:60]}). Zip the Shapefile with the usual method (Deflate)."
+                )
             members = [member for member in archive.infolist() if not member.is_dir()]
             if len(members) > MAX_ZIP_MEMBERS:
                 raise GeometryProblem(

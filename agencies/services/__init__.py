@@ -1,7 +1,7 @@
 """Writing an agency's set-up: what pages and commands may change, each with its record."""
 
 from agencies.services.agencies import agency_create
-from agencies.services.audit import audit_record
+from agencies.services.audit import audit_last, audit_record
 from agencies.services.audit_log import audit_retirement
 from agencies.services.geography import (
     GeographyDraft,
@@ -19,6 +19,7 @@ __all__ = [
     "GeographyDraft",
     "GeographyReport",
     "agency_create",
+    "audit_last",
     "audit_record",
     "audit_retirement",
     "beats_upsert",

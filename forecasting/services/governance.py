@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, CrimeType, User
-from agencies.services import audit_record
+from agencies.services import audit_last, audit_record
 from forecasting.models import ModelPolicy, ModelVersion, TrainingRun
 from forecasting.selectors.governance import live_version, why_not_live
 from missions_project.lib.errors import MissionsError
@@ -98,7 +98,7 @@ def training_approve(*, run: TrainingRun, actor: User | None, note: str = "") ->
         raise MissionsError(
             _("%(run)s has no version that waits for approval.") % {"run": run}, next_step=str(LOOK_AGAIN)
         )
-    with transaction.atomic():
+    with transaction.atomic(), audit_last():
         return [
             model_approve(version=row, actor=actor, note=note, replaces=live_version(row.crime_type)) for row in waiting
         ]  # fmt: skip

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from agencies.models import Agency, Beat, CrimeType, Shift, Unit, User
 from agencies.selectors import active_crime_types
+from agencies.services import audit_last
 from forecasting.artefacts import Artefact, artefact_store, library_version, library_versions
 from forecasting.engine.train import Groups, ShiftWindow, TrainedType, train
 from forecasting.models import Grid, ModelVersion, TrainingRun
@@ -256,7 +257,7 @@ def _store(
     }
     versions = []
     policy, now = model_policy_ensure(agency=run.agency), timezone.now()
-    with transaction.atomic():
+    with transaction.atomic(), audit_last():
         # Locked in one order: two trainings at once would otherwise give the same number twice.
         list(
             CrimeType.objects.select_for_update()

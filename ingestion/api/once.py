@@ -15,6 +15,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from agencies.models import Agency, User
+from agencies.services import audit_last
 from ingestion.models import ApiAnswer
 from missions_project.lib.rest.problems import Conflict
 
@@ -34,7 +35,7 @@ def answered_once(
     """
     key = request.headers.get("Idempotency-Key")
     if key is None:
-        with transaction.atomic():
+        with transaction.atomic(), audit_last():
             return change()
     if not _KEY.fullmatch(key):
         raise ValidationError(
@@ -44,7 +45,7 @@ def answered_once(
     if (found := _kept(agency, asker, key, fingerprint)) is not None:
         return found
     try:
-        with transaction.atomic():
+        with transaction.atomic(), audit_last():
             ApiAnswer.objects.filter(created_at__lt=timezone.now() - KEPT).delete()
             # First, so that a second request at the same moment waits here and not after having changed something.
             row = ApiAnswer.objects.create(

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from agencies.models import Agency, User
-from agencies.services import audit_record
+from agencies.services import audit_last, audit_record
 from ingestion.models import AgencyKey
 from ingestion.services.tokens import MAX_DAYS
 from missions_project.lib.errors import MissionsError
@@ -42,6 +42,7 @@ def agency_key_create(
 
 
 @transaction.atomic
+@audit_last()
 def agency_key_revoke(*, key: AgencyKey, actor: User) -> None:
     """Delete it; from this moment it is 401. Two queries."""
     audit_record(

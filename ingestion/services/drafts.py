@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from agencies.engine.local_time import utc_to_local
 from agencies.engine.offence_policy import Allowed, NeedsReason, screen_code
 from agencies.models import CrimeType, User
-from agencies.services import audit_record
+from agencies.services import audit_last, audit_record
 from ingestion.engine.codes import Accepted, CodeEntry, CodeTable, Refusal
 from ingestion.engine.mapping import CLOCK_FIELDS, RECORD_KINDS, FeedMapping, as_record_kind
 from ingestion.engine.normalise import normalise_chunk
@@ -308,6 +308,7 @@ def draft_review(feed: Feed, *, rows: int = REVIEW_ROWS) -> NormalisedChunk:
 
 
 @transaction.atomic
+@audit_last()
 def draft_commit(*, feed: Feed, requested_by: User | None) -> ImportRun:
     """Make the draft's mapping and codes the feed's own and queue the import of the upload."""
     mapping = draft_mapping(feed)

@@ -119,8 +119,9 @@ def _batch(
         )
         if not keys:
             return []
-        work(keys)
+        # Before the work: that of the audit log itself locks the log, and whoever logs a policy's counts locks it after the policy.
         held = RetentionPolicy.objects.select_for_update().get(pk=policy.pk)
+        work(keys)
         held.unlogged = held.unlogged | {action: held.unlogged.get(action, 0) + len(keys)}
         held.save(update_fields=["unlogged"])
     return keys

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from agencies.models import User
-from agencies.services import audit_record
+from agencies.services import audit_last, audit_record
 from ingestion.models import ApiToken, Feed
 from missions_project.lib.errors import MissionsError
 
@@ -45,6 +45,7 @@ def token_create(*, feed: Feed, made_by: User, scope: str, name: str, days: int)
 
 
 @transaction.atomic
+@audit_last()
 def token_revoke(*, feed: Feed, token_key: str, actor: User) -> int:
     """Delete the feed's keys that begin so; from this moment they are 401. Returns how many. Three queries."""
     found = list(ApiToken.objects.filter(feed=feed, token_key=token_key))

@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from django.utils.translation import gettext as _
 
+from agencies.engine.untrusted_archives import unbounded_members
 from ingestion.sources.base import SourceError
 from missions_project.lib.lazy import gettext_lazy
 
@@ -159,6 +160,11 @@ def _zip_member(raw: IO[bytes]) -> IO[bytes]:
         raise SourceError(
             _("The zip file is damaged (%(error)s).") % {"error": error}, _("Send or export it again.")
         ) from error
+    if unbounded_members(archive):
+        raise SourceError(
+            _("The zip file is packed by a method that is not read (not Deflate)."),
+            _("Zip it again with the usual method, or send the CSV as .gz."),
+        )
     names = [info.filename for info in archive.infolist() if not info.is_dir()]
     if any(name.startswith("xl/") for name in names):
         raise SourceError(_("The file is an Excel workbook (.xlsx), not CSV."), _SAVE_AS_CSV)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from agencies.engine.untrusted_archives import unbounded_members
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.rejections import Rejection, excerpt
 from ingestion.sources.base import SourceError, parameter, register
@@ -134,12 +135,18 @@ def _check_size(path: Path, parameters: ExcelFileParameters) -> None:
             unpacked = sum(info.file_size for info in archive.infolist())
             encrypted = any(info.flag_bits & 0x1 for info in archive.infolist())
             names = archive.namelist()
+            is_strange = bool(unbounded_members(archive))
     except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
         raise SourceError(
             f"The workbook is damaged or cut off ({error}).", "Send or export it again."
         ) from error
     if encrypted:
         raise SourceError("The workbook is encrypted.", "Save it without a password and upload that.")
+    if is_strange:
+        raise SourceError(
+            "The workbook is packed by a method that Excel does not write.",
+            "Open it in Excel, save it again as .xlsx and upload that.",
+        )
     if "xl/workbook.bin" in names:
         raise SourceError("The file is a binary Excel workbook (.xlsb).", "Save it as .xlsx and upload that.")
     if unpacked > parameters.max_unpacked_mb * MEGABYTE:

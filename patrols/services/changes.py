@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agencies.models import Agency, Beat, CrimeType, User
-from agencies.services import audit_record
+from agencies.services import audit_last, audit_record
 from forecasting.engine.grid import GridSpec
 from missions_project.lib.errors import MissionsError
 from patrols.areas import cells_of_area
@@ -102,6 +102,7 @@ def _check_starts(mission: Mission, starts: list[dt.datetime]) -> None:
 
 
 @transaction.atomic
+@audit_last()
 def mission_swap(*, mission: Mission, cell_id: int, reason: str, actor: User) -> Mission:
     """Send the mission's unit to another box at the same times: one withdrawn and one added, both or neither.
 
@@ -135,6 +136,7 @@ def mission_swap(*, mission: Mission, cell_id: int, reason: str, actor: User) ->
 
 
 @transaction.atomic
+@audit_last()
 def missions_add(
     *,
     plan: MissionPlan,
@@ -193,6 +195,7 @@ def missions_in(
 
 
 @transaction.atomic
+@audit_last()
 def area_suppress(
     *,
     agency: Agency,

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from agencies.models import Agency, Beat, Shift, Unit, User
 from agencies.selectors import district_ids_of, shift_instance_of
-from agencies.services import audit_record
+from agencies.services import audit_last, audit_record
 from missions_project.lib.errors import MissionsError
 from patrols.models import Duty
 
@@ -59,6 +59,7 @@ def duty_set(
 
 
 @transaction.atomic
+@audit_last()
 def duty_clear(*, agency: Agency, unit: Unit, shift: Shift, on: dt.date, actor: User) -> None:
     """Go back to the unit's standing duty in one shift instance. Nothing set: nothing happens.
 

@@ -46,6 +46,7 @@ class UnitActivity(ReportKind):
     )
     roles: ClassVar[frozenset[str]] = frozenset({Role.OFFICER, Role.SUPERVISOR})
     exports: ClassVar[frozenset[str]] = EVERYONE
+    is_personal: ClassVar[bool] = True
 
     def may_see(self, access: Access) -> bool:
         """A unit's members and supervisors; no machine, nobody else, not the operator."""

@@ -23,6 +23,8 @@ class ReportKind(ABC):
     options: ClassVar[tuple[Option, ...]] = ()
     days: ClassVar[int] = 28
     longest: ClassVar[int] = LONGEST_DAYS
+    is_personal: ClassVar[bool] = False
+    """Whether its figures are about people at work: then the audit log says who looked."""
 
     @abstractmethod
     def make(self, agency: Agency, asked: Asked) -> Report:

@@ -23,6 +23,7 @@ from tactics.models import SavedReport
 from tactics.reports.asked import FILTERS, PERIODS, Asked, Choices, asked_from, choices_of, period_start
 from tactics.reports.files import table_csv, workbook_response
 from tactics.reports.kinds import ReportKind, all_kinds, report_made
+from tactics.reports.seen import personal_report_seen
 from tactics.reports.shapes import Report
 from tactics.selectors import people_of, saved_reports_of
 
@@ -56,6 +57,7 @@ def kind_of(access: Access, slug: str) -> ReportKind:
 def report_of(agency: Agency, kind: ReportKind, asked: Asked, access: Access) -> Report:
     """Return the report for this person, made now or within the last minute for the same question and limits."""
     asked = kind.narrowed(asked, access)
+    personal_report_seen(kind, asked, access)
     # Hashed: a choice of all beats is longer than a cache's keys may be. With the limits: what one person may see, another may not.
     question = f"{get_language()} {asked.query} {asked.whose}"
     key = f"report:{agency.pk}:{kind.slug}:{hashlib.sha256(question.encode()).hexdigest()[:32]}"

@@ -21,6 +21,7 @@ from tactics.models import ReportMail, SavedReport
 from tactics.reports.asked import Asked, asked_from, choices_of
 from tactics.reports.files import XLSX, workbook
 from tactics.reports.kinds import all_kinds, kept_names, report_made
+from tactics.reports.seen import MAILED, personal_report_seen
 from tactics.reports.shapes import Report
 
 Sends = SavedReport.Sends
@@ -170,7 +171,9 @@ def _deliver(row: ReportMail) -> str:
         with translation.override(person.user.language or settings.LANGUAGE_CODE):
             # Each gets what they may see, which is not always the same.
             whose = Access(row.agency, person.user, person)
-            report = report_made(row.agency, kind, kind.narrowed(asked_of(row.saved, row.on), whose))
+            asked = kind.narrowed(asked_of(row.saved, row.on), whose)
+            personal_report_seen(kind, asked, whose, action=MAILED)
+            report = report_made(row.agency, kind, asked)
             message = EmailMessage(
                 # A subject of two lines is how a header is smuggled in.
                 " ".join(f"[{row.agency.name}] {row.saved.name}".split()),

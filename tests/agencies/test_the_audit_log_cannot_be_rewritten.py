@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,12 +18,12 @@ from django.utils import timezone
 
 from agencies.audit_guards import guards_missing
 from agencies.engine.audit_chain import START, Row, canonical, row_hash
-from agencies.models import Agency, AuditChain, AuditCheckpoint, AuditEvent, User
-from agencies.services import audit_record
+from agencies.models import Agency, AuditChain, AuditCheckpoint, AuditEvent, Unit, User
+from agencies.services import audit_last, audit_record
 from agencies.services.audit_log import audit_csv, audit_lines, audit_retire, audit_rows, audit_verify
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.seals import seal
-from tests.auditing import without_guards
+from tests.auditing import locks_behind_the_chains, without_guards
 from tests.factories import make_agency
 
 pytestmark = pytest.mark.django_db
@@ -248,12 +250,15 @@ def test_an_auditor_checks_the_exported_lines_alone(agency: Agency, owner: User,
     target = tmp_path / "audit.jsonl"
     call_command("export_audit_log", agency.slug, to=target, stdout=io.StringIO())
     assert len(target.read_text().splitlines()) == 6
+    told = AuditEvent.objects.get(action="audit log exported")
+    assert (told.agency, told.actor, told.subject) == (agency, None, "audit.jsonl")
+    assert told.detail["account"]
     table = io.StringIO()
     audit_record(agency=agency, actor=owner, action="x", subject="=1+1")
-    assert audit_csv(audit_rows(agency=agency), table) == 7
+    assert audit_csv(audit_rows(agency=agency), table) == 8
     rows = list(csv.DictReader(io.StringIO(table.getvalue())))
     assert rows[0]["actor_name"] == "owner"
-    assert rows[6]["subject"] == "'=1+1"
+    assert rows[7]["subject"] == "'=1+1"
 
 
 def test_what_is_rolled_back_leaves_no_gap(agency: Agency) -> None:
@@ -287,3 +292,69 @@ def test_writers_at_once_make_one_chain() -> None:
     assert failed == []
     report = audit_verify(agency=agency)[0]
     assert (report.rows, report.problems) == (40, ())
+
+
+def test_the_rows_of_a_change_are_written_at_its_end_or_not_at_all(agency: Agency) -> None:
+    with audit_last():
+        write(agency, 1)
+        with suppress(ZeroDivisionError), audit_last():
+            write(agency, len(write(agency, 2)) // 0)
+        write(agency, 1)
+        assert not AuditEvent.objects.exists()
+    assert AuditEvent.objects.count() == 2
+    with suppress(ZeroDivisionError), audit_last():
+        write(agency, len(write(agency, 1)) // 0)
+    write(agency, 1)
+    assert AuditEvent.objects.count() == 3
+    assert problems(agency) == []
+
+
+def test_a_row_that_is_locked_behind_the_chain_is_noticed(agency: Agency) -> None:
+    with locks_behind_the_chains() as found:
+        with transaction.atomic(), audit_last():
+            write(agency, 1)
+            Unit.objects.filter(agency=agency).update(is_active=True)
+        Unit.objects.filter(agency=agency).update(is_active=True)
+        assert found == []
+        with transaction.atomic():
+            write(agency, 1)
+            Unit.objects.filter(agency=agency).update(is_active=True)
+        assert len(found) == 1
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_two_changes_in_opposite_orders_do_not_wait_for_each_other() -> None:
+    """One logs and then takes a row, the other takes the row and then logs: without ``audit_last`` the database kills one."""
+    agency = make_agency()
+    unit = Unit.objects.filter(agency=agency)[0]
+    meet = threading.Barrier(2)
+    failed: list[Exception] = []
+
+    def run(change: Callable[[], None]) -> None:
+        try:
+            with transaction.atomic(), audit_last():
+                change()
+        except Exception as exc:  # noqa: BLE001 - handed to the test's own thread
+            failed.append(exc)
+        finally:
+            connections.close_all()
+
+    def log_first() -> None:
+        write(agency, 3)
+        meet.wait(20)
+        Unit.objects.select_for_update().get(pk=unit.pk)
+
+    def row_first() -> None:
+        Unit.objects.select_for_update().get(pk=unit.pk)
+        meet.wait(20)
+        write(agency, 3)
+
+    threads = [threading.Thread(target=run, args=[change]) for change in (log_first, row_first)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    report = audit_verify(agency=agency)[0]
+    assert (report.rows, report.problems) == (6, ())

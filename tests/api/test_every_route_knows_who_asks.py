@@ -17,6 +17,7 @@ from django.utils import timezone
 from agencies.models import AuditEvent
 from patrols.models import Duty, Engagement, Mission, Suppression
 from tests.api.scenes import ApiScene, make_api_scene
+from tests.auditing import locks_behind_the_chains
 from tests.factories import make_operator, rectangle
 from tests.ingestion.pushing import make_token, push_feed
 
@@ -169,6 +170,18 @@ def test_each_role_may_what_its_line_says(scene: ApiScene, who: str) -> None:
         refused = ("plan_publish", "plan_dismiss", "mission_leave")
         allowed = {200, 201, 202, 204} | ({409} if name in refused else set())
         assert answer.status_code in allowed, (method, name, answer.status_code, answer.content[:300])
+
+
+def test_no_change_locks_a_row_after_the_audit_log(scene: ApiScene) -> None:
+    client = scene.client("patrols key")
+    for method, name, arguments in ROUTES:
+        Mission.objects.update(withdrawn_at=None)
+        Suppression.objects.update(expires_at=timezone.now() + dt.timedelta(days=1))
+        path, sent = address(scene, name, arguments), body(scene, name)
+        with locks_behind_the_chains() as found:
+            if method != "GET":
+                ask(client, method, path, sent)
+        assert found == [], (method, name)
 
 
 def test_strangers_find_nothing_and_nobody_is_asked_who_they_are(scene: ApiScene) -> None:

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
-from agencies.models import Agency, CrimeType, Unit
+from agencies.audit_guards import guards_missing
+from agencies.models import Agency, AuditEvent, CrimeType, Unit
+from agencies.services import audit_record
+from agencies.services.audit_log import audit_retire, audit_verify
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import no_progress
 from missions_project.operations.backup import manifest as manifests
@@ -20,6 +23,7 @@ from missions_project.operations.backup.databases import database
 from missions_project.operations.backup.sealed_stream import CHUNK_BYTES, SealedReader, SealedWriter
 from missions_project.operations.backup.services import MARK, backup_make, backup_restore, backup_verify
 from missions_project.operations.backup.table_hashes import TableHash, differences
+from tests.auditing import without_guards
 from tests.factories import make_agency, make_member
 
 KEY = "k" * 20 + "0123456789abcdef"
@@ -38,7 +42,12 @@ def installation(settings: Any, tmp_path: Path, transactional_db: None) -> Path:
     (settings.ARTEFACT_DIR / "riverton" / "burglary-1.joblib").write_bytes(os.urandom(3 * CHUNK_BYTES + 17))
     (settings.ARTEFACT_DIR / "empty.joblib").write_bytes(b"")
     (settings.SPOOL_DIR / "waiting.csv").write_text("id,when\n1,ünïcode\n")
-    make_member(make_agency(name="Ríverton “PD”"), "admin", username="owner")
+    (settings.ARTEFACT_DIR / "riverton" / "burglary-1.joblib.seal").write_text("12345678:" + "a" * 64)
+    agency = make_agency(name="Ríverton “PD”")
+    owner = make_member(agency, "admin", username="owner")
+    for number in range(4):
+        audit_record(agency=agency, actor=owner, action="unit.changed", subject=f"Unit {number}")
+    audit_retire(events=AuditEvent.objects.filter(sequence__lte=2), why="Old.")
     return tmp_path
 
 
@@ -55,7 +64,7 @@ def test_every_table_and_file_comes_back_as_it_was(installation: Path) -> None:
     before, files = database().hashes(progress=no_progress), state(installation)
     made = backup_make(to=installation / "backups", now=NOW)
     assert made.rows == sum(table.rows for table in before.values()) > 20
-    assert made.files == 3
+    assert made.files == 4
     # Somebody ruins everything.
     Unit.objects.all().delete()
     Agency.objects.update(name="Gone")
@@ -64,10 +73,19 @@ def test_every_table_and_file_comes_back_as_it_was(installation: Path) -> None:
     (models / "empty.joblib").unlink()
     (models / "riverton" / "burglary-1.joblib").write_bytes(b"changed")
     (models / "stray.joblib").write_bytes(b"made since")
-    assert len(differences(before, database().hashes(progress=no_progress))) == 3
+    with without_guards():
+        AuditEvent.objects.all().delete()
+    audit_record(agency=Agency.objects.get(), actor=None, action="x", subject="written since")
+    assert len(differences(before, database().hashes(progress=no_progress))) == 5
     backup_restore(path=made.path, force=True)
     assert database().hashes(progress=no_progress) == before
     assert state(installation) == files
+    # The audit log, although nothing may take a row out of it: whole, and guarded again.
+    assert guards_missing(connection) == []
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+        AuditEvent.objects.all().delete()
+    reports = [(report.rows, report.retired, report.problems) for report in audit_verify()]
+    assert reports == [(2, 2, ())]
     # And the database is one to go on with: its numbers go on after the restored rows.
     assert Agency.objects.get().name == "Ríverton “PD”"
     assert make_agency("lakeside").pk > Agency.objects.get(slug="riverton").pk

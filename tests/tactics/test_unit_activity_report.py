@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from agencies.models import Agency, District, Membership, Unit, User
+from agencies.models import Agency, AuditEvent, District, Membership, Unit, User
 from ingestion.services.agency_keys import agency_key_create
 from missions_project.lib.errors import MissionsError
 from patrols.models import MissionPlan
@@ -172,6 +172,8 @@ def test_by_e_mail_each_gets_their_own_units_and_nobody_anything_once_it_is_off(
     by_person = {message.to[0]: message.body for message in mail.outbox}
     assert "4 visits of 4 units" in by_person[chief.email]
     assert "1 visits of 1 unit" in by_person[officer.email]
+    told = AuditEvent.objects.filter(agency=town, action="personal report mailed")
+    assert {event.actor for event in told} == {chief, officer}
     ReportPolicy.objects.update(unit_activity=False)
     for pk, attempt in report_mails_claim(now=now + dt.timedelta(days=1)):
         assert not report_mail_send(pk=pk, attempt=attempt)
@@ -180,3 +182,27 @@ def test_by_e_mail_each_gets_their_own_units_and_nobody_anything_once_it_is_off(
         "does not have the unit activity report"
         in ReportMail.objects.filter(saved=row).exclude(error="")[0].error
     )
+
+
+def test_the_audit_log_says_who_looked_at_whose_figures(
+    town: Agency, plan: MissionPlan, sign_in: SignIn
+) -> None:
+    unit = units(town)[0]
+    officer, chief = make_member(town, "officer", unit=unit), make_member(town, "supervisor")
+    client = sign_in(officer)
+    # A page with its chart, read again: one line.
+    page(client, plan)
+    page(client, plan, "report_chart", "weeks")
+    page(client, plan)
+    client = sign_in(chief)
+    answer = client.get(f"/api/v1/riverton/reports/unit-activity/?from={plan.on}&to={plan.on}")
+    assert answer.status_code == 200
+    client = sign_in(make_member(town, "analyst"))
+    assert client.get(PAGE).status_code == 403
+    assert client.get("/riverton/reports/shifts/").status_code == 200
+    seen = AuditEvent.objects.filter(agency=town, action="personal report seen").order_by("sequence")
+    assert [(event.actor, event.detail["unit"]) for event in seen] == [(officer, unit.pk), (chief, None)]
+    assert str(plan.on) in seen[0].subject
+    # A file is another thing than a look: the line of every export.
+    page(sign_in(chief), plan, "table_csv")
+    assert AuditEvent.objects.filter(agency=town, action="file exported", actor=chief).count() == 1

@@ -1,6 +1,7 @@
 """manage.py export_audit_log riverton --to audit.jsonl"""
 
 import datetime as dt
+import getpass
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from agencies.lookups import agency_by_slug
+from agencies.services import audit_record
 from agencies.services.audit_log import audit_csv, audit_lines, audit_rows
 from missions_project.lib.commands import MissionsCommand
 
@@ -33,6 +35,15 @@ class Command(MissionsCommand):
     def work(self, **options: Any) -> None:
         agency = agency_by_slug(options["agency"]) if options["agency"] else None
         until = options["until"] or timezone.now()
+        # Before the first row leaves: a log that was taken away must say so itself.
+        audit_record(
+            agency=agency,
+            actor=None,
+            action="audit log exported",
+            subject=options["to"].name,
+            detail={"account": getpass.getuser(), "form": "csv" if options["csv"] else "json lines",
+                    "from": options["since"].isoformat() if options["since"] else None, "until": until.isoformat()},
+        )  # fmt: skip
         events = audit_rows(agency=agency, since=options["since"], until=until)
         with options["to"].open("w", encoding="utf-8", newline="") as file:
             if options["csv"]:
