@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.mfa.totp.internal.auth import (
     TOTP,
     format_hotp_value,
@@ -151,6 +152,21 @@ def test_a_password_is_long_or_has_a_second_factor_beside_it(owner: User) -> Non
         validate_password("green hats", owner)
     with pytest.raises(ValidationError, match="common"):
         validate_password("1q2w3e4r5t6y", owner)
+
+
+def test_an_address_that_nobody_confirmed_keeps_nobody_from_a_second_factor(
+    asked: None, owner: User, client: Client
+) -> None:
+    password_sign_in(client, owner)
+    EmailAddress.objects.update_or_create(
+        user=owner, email="owner@riverton.example", defaults={"verified": False}
+    )
+    activate = "/accounts/2fa/totp/activate/"
+    page = client.get(activate, follow=True)
+    if page.redirect_chain[-1][0] != activate:
+        page = client.post("/accounts/reauthenticate/", {"password": PASSWORD, "next": activate}, follow=True)
+    assert page.redirect_chain[-1][0] == activate
+    assert "Authenticator secret" in page.content.decode()
 
 
 def test_a_file_that_is_taken_away_is_written_down(agency: Agency, sign_in: SignIn) -> None:
