@@ -91,6 +91,7 @@ class Installation:
         self.folder = folder / name
         self.folder.mkdir(parents=True)
         self.postgres_url = ""
+        self.said: list[str] = []
         self._server: subprocess.Popen[str] | None = None
         url = f"sqlite:///{self.folder / 'db.sqlite3'}"
         if postgres_url:
@@ -144,7 +145,9 @@ class Installation:
         assert self.server.stdout is not None
         self.server.stdin.write(f"{kind}\t{kill_after}\t{path}\n")
         self.server.stdin.flush()
+        self.said = []
         for line in self.server.stdout:
+            self.said.append(line)
             if line.startswith("done "):
                 _, how, seconds = line.split()
                 return how, float(seconds)

@@ -205,8 +205,11 @@ def test_a_box_that_got_a_mission_since_the_draw_stops_the_publication(
     made = decided(scene, at)
     target = made.missions.all()[0]
     plan.missions.filter(cell_id=target.cell_id).delete()
+    # At a time when the drawn mission leaves the box free: the draw put it anywhere in what is left of the shift.
+    early, late = at + dt.timedelta(minutes=10), made.period_to - dt.timedelta(minutes=12)
     mission_add(
-        plan=plan, cell_id=target.cell_id, crime_type=target.crime_type, starts_at=at + dt.timedelta(hours=1),
+        plan=plan, cell_id=target.cell_id, crime_type=target.crime_type,
+        starts_at=late if target.starts_at < at + dt.timedelta(hours=2) else early,
         dose_minutes=12, reason="broken street light", actor=make_member(scene.agency, "supervisor"),
     )  # fmt: skip
     with pytest.raises(MissionsError, match="two units would stand in one box"):
