@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A year of a large city's plans through the database: 25,600 cells, 277 beats, 1,095 shifts, read and analysed as the worker does it.
 
-    python benchmarks/bench_study.py [--shifts 1095] [--pages] [--database URL [--made]] [--out FILE]
+    python benchmarks/bench_study.py [--shifts 1095] [--seed 20260301] [--pages] [--database URL [--made]] [--out FILE]
 
 Makes a throwaway PostgreSQL cluster and in it past shifts: forecasts of six crime types, designs drawn by the product's own
 engine, missions, visits with vehicle positions, some 60,000 crimes a year. Then a frozen study is analysed by the service that
@@ -30,7 +30,6 @@ sys.path.insert(0, str(ROOT))
 FIRST = dt.date(2025, 1, 6)
 """A Monday."""
 CRIMES_A_YEAR = 60_000
-SEED = 20260301
 PARTS = ("study_first", "study_again")
 PAGES = ("curves", "designer", "proposals")
 
@@ -40,7 +39,7 @@ def days_of(shifts: int) -> int:
     return max(-(-shifts // 3), 1)
 
 
-def make(shifts: int) -> dict[str, Any]:
+def make(shifts: int, seed: int) -> dict[str, Any]:
     """Plant the past shifts with a known truth; the made-up city is the planning benchmark's."""
     import numpy as np
 
@@ -48,7 +47,7 @@ def make(shifts: int) -> dict[str, Any]:
     from missions_project.demo.planted import Truth, history_plant
 
     agency, grid = set_up()
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     shape = rng.gamma(0.5, 1.0, grid.n_cells)
     shape /= shape.sum()
     shares = {
@@ -67,7 +66,7 @@ def make(shifts: int) -> dict[str, Any]:
         rates=rates,
         first=FIRST,
         last=last,
-        seed=SEED,
+        seed=seed,
         truth=Truth(complied=0.6),
         k=2,
         progress=told,
@@ -199,13 +198,13 @@ def page(kind: str) -> dict[str, Any]:
     }
 
 
-def run_part(part: str, shifts: int) -> dict[str, Any]:
+def run_part(part: str, shifts: int, seed: int) -> dict[str, Any]:
     """One part, in this process."""
     import django
 
     django.setup()
     if part == "make":
-        return make(shifts)
+        return make(shifts, seed)
     return study() if part in PARTS else page(part)
 
 
@@ -213,7 +212,8 @@ def in_own_process(part: str, options: argparse.Namespace, url: str, folder: str
     """The same in a process of its own, so that its peak memory is its own."""
     target = Path(folder) / f"{part}.json"
     command = [
-        sys.executable, __file__, "--part", part, "--shifts", str(options.shifts), "--out", str(target),
+        sys.executable, __file__, "--part", part, "--shifts", str(options.shifts), "--seed", str(options.seed),
+        "--out", str(target),
     ]  # fmt: skip
     environment = os.environ | {
         "DATABASE_URL": url,
@@ -242,6 +242,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--shifts", type=int, default=1095)
+    parser.add_argument("--seed", type=int, default=20260301, help="of the planted history")
     parser.add_argument("--pages", action="store_true")
     parser.add_argument("--database")
     parser.add_argument("--made", action="store_true")
@@ -254,7 +255,7 @@ def main() -> int:
         options.out.write_text(json.dumps(found, indent=2, default=str) + "\n", encoding="utf-8")
 
     if options.part:
-        keep(run_part(options.part, options.shifts))
+        keep(run_part(options.part, options.shifts, options.seed))
         return 0
     result: dict[str, Any] = {"benchmark": "study"}
     with tempfile.TemporaryDirectory(prefix="missions-bench-") as folder, database(options) as url:

@@ -18,6 +18,7 @@ from tactics.engine.impact import Study, StudyError, analyse
 from tactics.engine.impact.dose import PerMinutes, complier_effect
 from tactics.engine.impact.power import study_precision
 from tactics.engine.impact.report import POWERFUL
+from tactics.engine.impact.sparse import positive
 from tactics.engine.impact.sums import plan_sums
 from tactics.models import ImpactReport, ImpactStudy
 from tactics.studies.figures import number, report_figures
@@ -144,7 +145,7 @@ def _carried_out(figures: dict[str, Any], inputs: StudyInputs, study: Study) -> 
     table, measured = inputs.table, inputs.measured_plans()
     if study.delivered_minutes is not None or table.delivered_minutes is None or not measured.any():
         return
-    rows, visited = np.repeat(measured, table.plan_sizes), np.asarray(table.delivered_minutes) > 0
+    rows, visited = np.repeat(measured, table.plan_sizes), positive(table.delivered_minutes)
     figures["checks"]["carried_out"] = number(float(visited[rows & table.drawn].mean()))
     figures["checks"]["visited_undrawn"] = number(float(visited[rows & ~table.drawn].mean()))
 

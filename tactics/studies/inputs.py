@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 from django.utils import timezone
 
 from agencies.models import Agency, Beat, CrimeType, District, Shift
@@ -23,6 +22,7 @@ from tactics.engine.impact import CrimeEvents, OutcomeWindow, PlanHistory, Study
 from tactics.engine.impact.batch import BeatLayout
 from tactics.engine.impact.laying import TableLayer
 from tactics.engine.impact.replays import MINUTES_A_DAY
+from tactics.engine.impact.sparse import MostlyZero
 from tactics.engine.impact.stored import Ledger, Spent
 from tactics.engine.impact.study import Bools, Floats, Ints
 from tactics.studies.facts import Stays, events_of, presence_of
@@ -254,9 +254,9 @@ def study_inputs(
     )
 
 
-def _delivered(table: Study, stays: Stays, cells: int, digest: "hashlib._Hash") -> npt.NDArray[np.float32]:
-    """The minutes delivered in each row; those of all points go into the digest. float32[n]."""
-    found = np.zeros(len(table), dtype=np.float32)
+def _delivered(table: Study, stays: Stays, cells: int, digest: "hashlib._Hash") -> MostlyZero:
+    """The minutes delivered in each row; those of all points go into the digest."""
+    found: list[MostlyZero] = []
     cell = np.asarray(table.cell)
     stops = np.append(table.plan_start, len(table))
     for point in np.unique(stays.point).tolist():
@@ -264,8 +264,8 @@ def _delivered(table: Study, stays: Stays, cells: int, digest: "hashlib._Hash") 
         digest.update(f"{point}|".encode() + minutes.tobytes())
         first, last = np.searchsorted(table.plan_shift, [point, point + 1]).tolist()
         rows = slice(int(stops[first]), int(stops[last]))
-        found[rows] = minutes[cell[rows]]
-    return found
+        found.append(MostlyZero.of(minutes[cell[rows]], rows.start))
+    return MostlyZero.joined(found, len(table))
 
 
 def _usable(

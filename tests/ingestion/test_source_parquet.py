@@ -105,7 +105,9 @@ def test_a_table_without_rows_or_plain_columns_says_so(tmp_path):
 
 
 @given(place=st.integers(0, 1_500), value=st.integers(0, 255))
-@example(place=562, value=68)  # Statistics at which Arrow ends the process, if it is asked for a column's chunk.
+@example(
+    place=562, value=68
+)  # Statistics at which Arrow ends the process, if it is asked for a column's chunk.
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_flipped_byte_is_read_or_refused_in_words(place, value, tmp_path):
     path = write(tmp_path / "a.parquet", {"id": [str(n) for n in range(50)], "at": ["x"] * 50})

@@ -18,18 +18,21 @@ from tactics.engine.impact.outcomes import (
     lay_stretch,
     neighbours_of,
 )
+from tactics.engine.impact.sparse import MostlyZero
 from tactics.engine.impact.study import Floats, Ints, Study, StudyError
 from tactics.engine.impact.sums import type_totals
 
 STRETCH_ROWS = 250_000
 """Rows laid at a time: laid at once, the table's intermediate columns would take more memory than the table."""
 NARROW_ROWS = 5_000_000
-"""From so many rows on whole numbers take as few bytes as hold them, and probabilities four."""
+"""From so many rows on whole numbers take as few bytes as hold them, probabilities four, and columns of zeros next to none."""
 
 _REAL = (
     "forecast", "ring_forecast", "spill_in", "ring_drawn", "ring_spill_in", "delivered_minutes",
 )  # fmt: skip
 _COUNTS = ("outcome", "ring_outcome", "before", "ring_before", "week_before")
+_MOSTLY_ZERO = ("spill_in", "ring_drawn", "delivered_minutes")
+"""Not 0 in boxes beside a mission, or with a car in it, alone."""
 _Types = tuple[type[np.generic], ...]
 _KEPT_AS: dict[str, _Types] = {
     "cell": (np.int32,),
@@ -63,6 +66,25 @@ class _Column:
             wider[: rows.start] = self.values[: rows.start]
             self.values = wider
         self.values[rows] = values
+
+    def first(self, rows: int) -> npt.NDArray[Any]:
+        """The column of the first rows."""
+        return self.values[:rows]
+
+
+class _ThinColumn:
+    """One column that is mostly 0."""
+
+    def __init__(self) -> None:
+        self._parts: list[MostlyZero] = []
+
+    def put(self, rows: slice, values: npt.NDArray[Any]) -> None:
+        """Write some rows, one after another from the first."""
+        self._parts.append(MostlyZero.of(values, rows.start))
+
+    def first(self, rows: int) -> MostlyZero:
+        """The column of the first rows."""
+        return MostlyZero.joined(self._parts, rows)
 
 
 def _fits(values: npt.NDArray[Any], dtype: type[np.generic]) -> bool:
@@ -100,9 +122,10 @@ class TableLayer:
         self.ring = neighbours_of(grid)
         self.reach = Reach.of(self.ring)
         self.place = grid.locate(events.x_m, events.y_m)
-        kept_as = _KEPT_NARROW_AS if most_rows > NARROW_ROWS else _KEPT_AS
+        narrow = most_rows > NARROW_ROWS
+        kept_as = _KEPT_NARROW_AS if narrow else _KEPT_AS
         self.kept = {
-            name: _Column(most_rows, dtypes)
+            name: _ThinColumn() if narrow and name in _MOSTLY_ZERO else _Column(most_rows, dtypes)
             for name, dtypes in kept_as.items()
             if measured or name != "delivered_minutes"
         }
@@ -145,7 +168,7 @@ class TableLayer:
         plan_start, plan_shift, plan_beat = (
             np.concatenate([one[at] for one in self.plans]) for at in range(3)
         )
-        columns = {name: column.values[: self.rows] for name, column in self.kept.items()}
+        columns = {name: column.first(self.rows) for name, column in self.kept.items()}
         is_typed = bool(self.types) and not self.types_by_plan
         return Study(
             plan_start=plan_start,
@@ -160,7 +183,7 @@ class TableLayer:
             type_totals=self._joined_totals(len(plan_beat)),
             includes_later_policy=self.later,
             design_digests=tuple(self.digests),
-            **columns,
+            **columns,  # type: ignore[arg-type]  # each as the table wants it
         )
 
     def _joined_totals(self, plans: int) -> Floats | None:

@@ -27,6 +27,7 @@ from tactics.engine.impact.fisher import (
 from tactics.engine.impact.groups import PartEffect, holm, part_effects
 from tactics.engine.impact.power import study_precision
 from tactics.engine.impact.replays import PlanHistory, redraws
+from tactics.engine.impact.sparse import positive
 from tactics.engine.impact.study import Study, StudyError
 from tactics.engine.impact.sums import PlanSums, plan_sums, type_sums
 
@@ -267,7 +268,7 @@ def _checks(study: Study, sums: PlanSums) -> Checks:
     one1 = float(sums.arm("one")[0].sum())
     m1, m0 = sums.arm("forecast")
     balance = spread(m1 - m0)
-    visited = None if study.delivered_minutes is None else np.asarray(study.delivered_minutes) > 0
+    visited = None if study.delivered_minutes is None else positive(study.delivered_minutes)
     pi = np.asarray(study.pi)
     return Checks(
         study.plans,

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from patrols.engine.records import EXCLUSION_REASONS, PlanDraw
 from tactics.engine.impact.replays import MINUTES_A_DAY
+from tactics.engine.impact.sparse import MostlyZero
 from tactics.engine.impact.study import Bools, Floats, Ints, Study, StudyError
 
 SUPPRESSED = EXCLUSION_REASONS.index("suppressed")
@@ -154,6 +155,8 @@ def study_part(study: Study, keep: Bools) -> Study:
     changed["plan_start"] = np.cumsum(np.append(0, sizes[keep][:-1])).astype(np.int64)
     for column in fields(study):
         value = getattr(study, column.name)
+        if isinstance(value, MostlyZero):
+            changed[column.name] = value.part(rows)
         if column.name in changed or not isinstance(value, np.ndarray):
             continue
         changed[column.name] = value[..., rows]

@@ -10,6 +10,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from tactics.engine.impact.sparse import MostlyZero
+
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.floating] | npt.NDArray[np.integer]
 Bools = npt.NDArray[np.bool_]
@@ -51,8 +53,8 @@ class Study:
     ring_outcome: Numbers
     before: Numbers
     week_before: Numbers
-    spill_in: Numbers
-    ring_drawn: Numbers
+    spill_in: Numbers | MostlyZero
+    ring_drawn: Numbers | MostlyZero
     ring_spill_in: Numbers
     dose_minutes: Numbers
     plan_start: Ints
@@ -61,7 +63,7 @@ class Study:
     plan_week: Ints
     plan_district: Ints
     ring_before: Numbers | None = None
-    delivered_minutes: Numbers | None = None
+    delivered_minutes: Numbers | MostlyZero | None = None
     type_names: tuple[str, ...] = ()
     type_outcome: Numbers | None = None
     type_forecast: Numbers | None = None
