@@ -156,6 +156,9 @@ ACCOUNT_RATE_LIMITS = {
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_TOTP_ISSUER = "Missions"
+# Addresses are given by administrators, not claimed by strangers: an address nobody confirmed must not keep a role that has to
+# have a second factor from setting one up.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_REQUIRED_ROLES = tuple(filter(None, os.environ.get("MFA_REQUIRED_ROLES", "").replace(" ", "").split(",")))
 """Roles whose people are let in with a second factor only."""
 
