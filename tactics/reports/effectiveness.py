@@ -336,7 +336,10 @@ def _interval(catches: list[PlanCatch]) -> tuple[float, float]:
 def _interval_words(low: float, high: float, *, digits: int) -> str:
     if math.isnan(low):
         return _("one week gives no interval")
-    return _("95 %% interval %(low)s to %(high)s") % {"low": f"{low:.{digits}f}", "high": f"{high:.{digits}f}"}
+    return _("95 %% interval %(low)s to %(high)s") % {
+        "low": f"{low:.{digits}f}",
+        "high": f"{high:.{digits}f}",
+    }
 
 
 def _by_week(catches: list[PlanCatch]) -> dict[dt.date, list[PlanCatch]]:

@@ -315,7 +315,9 @@ def _sentence(net: Effect, primary: Effect, withheld: str, few: bool) -> str:
         return "Not shown: too little crime fell into the study to estimate an effect."
     if not np.isfinite(lead.low):
         return "Not shown: there is no interval for the effect."
-    span = f"{100 * lead.estimate:+.0f} % prevented {what} ({100 * lead.low:+.0f} to {100 * lead.high:+.0f} %)"
+    span = (
+        f"{100 * lead.estimate:+.0f} % prevented {what} ({100 * lead.low:+.0f} to {100 * lead.high:+.0f} %)"
+    )
     if withheld and "check failed" in withheld:
         return "No verdict: a check on crimes that missions cannot have changed failed."
     if lead.low > 0:
