@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.mfa.totp.internal.auth import (
     TOTP,
     format_hotp_value,
@@ -158,8 +159,13 @@ def test_an_address_that_nobody_confirmed_keeps_nobody_from_a_second_factor(
     asked: None, owner: User, client: Client
 ) -> None:
     password_sign_in(client, owner)
-    page = client.get("/accounts/2fa/totp/activate/")
-    assert page.status_code == 200
+    EmailAddress.objects.update_or_create(
+        user=owner, email="owner@riverton.example", defaults={"verified": False}
+    )
+    activate = "/accounts/2fa/totp/activate/"
+    assert client.get(activate).url.startswith("/accounts/reauthenticate/")
+    page = client.post("/accounts/reauthenticate/", {"password": PASSWORD, "next": activate}, follow=True)
+    assert page.redirect_chain[-1][0] == activate
     assert "Authenticator secret" in page.content.decode()
 
 
