@@ -171,12 +171,16 @@ class ForecastRunAdmin(AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, Age
 
 @admin.register(RiskSurface)
 class RiskSurfaceAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
-    list_display = ("__str__", "agency", "expected_total", "model_version")
+    list_display = ("__str__", "agency", "expected", "model_version")
     list_select_related = ("agency", "crime_type", "run__shift", "model_version__crime_type")
     fields = ("agency", "run", "crime_type", "model_version", "expected_total", "dtype", "codec", "grid_hash")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("values", "baseline_values")
+
+    @admin.display(description=gettext_lazy("expected count"), ordering="expected_total")
+    def expected(self, surface: RiskSurface) -> str:
+        return f"{surface.expected_total:,.2f}"
 
 
 def forecasting_checklist(agency: Agency) -> list[checklist.ChecklistItem]:

@@ -33,6 +33,7 @@ def dosage_svg(report: DosageReport) -> bytes:
     left = [0.0] * len(lines)
     for source in SOURCES:
         hours = [line.by_source[source] / 60 for line in lines]
+        # A lazy text is no str to matplotlib: it takes it for a list of labels, one for each bar.
         if any(hours):
             axes.barh(
                 at, hours, left=left, height=0.6, color=COLOURS[source], hatch=HATCHES[source], edgecolor="white",

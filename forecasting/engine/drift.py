@@ -42,8 +42,8 @@ class Limits:
     def __post_init__(self) -> None:
         if not 0 <= self.tolerated < self.departure:
             raise ValueError(
-                f"A tolerated error of {self.tolerated:.0%} must be smaller than the departure to be found, "
-                f"{self.departure:.0%}."
+                f"A tolerated error of {100 * self.tolerated:.0f} % must be smaller than the departure to be found, "
+                f"{100 * self.departure:.0f} %."
             )
         if not 0 < self.false_alarms <= 1 or self.dispersion < MIN_DISPERSION:
             raise ValueError("False alarms must be above 0 and at most 1 a year, the dispersion at least 1.")

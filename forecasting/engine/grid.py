@@ -229,7 +229,7 @@ def grid_build(boundary_m: BaseGeometry, cell_size_m: float, epsg: int, min_insi
     cells = np.flatnonzero(keep).astype(np.int64)
     if len(cells) == 0:
         raise ValueError(
-            f"No cell of {size:g} m lies {min_inside:.0%} inside the boundary. Choose a smaller cell size."
+            f"No cell of {size:g} m lies {100 * min_inside:.0f} % inside the boundary. Choose a smaller cell size."
         )
     return GridSpec(int(epsg), x0_m, y0_m, size, n_rows, n_cols, cells)
 

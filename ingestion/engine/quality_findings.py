@@ -85,7 +85,7 @@ def _places(quality: Quality, coded: Geocoding) -> list[Finding]:
         found.append(
             Finding(
                 "bad",
-                f"Only {coded.rate:.1%} of the rows have coordinates; below {GEOCODING_GOOD:.0%} maps of crime mislead.",
+                f"Only {100 * coded.rate:.1f} % of the rows have coordinates; below {100 * GEOCODING_GOOD:.0f} % maps of crime mislead.",
                 "Geocode the rest at the source: what has no place is missing from every forecast.",
             )
         )
@@ -95,7 +95,7 @@ def _places(quality: Quality, coded: Geocoding) -> list[Finding]:
             found.append(
                 Finding(
                     "bad",
-                    f"{pile.rows:,} rows ({pile.share:.1%}) lie on one point that looks like {what}: {pile.lat:.5f}, {pile.lon:.5f}.",
+                    f"{pile.rows:,} rows ({100 * pile.share:.1f} %) lie on one point that looks like {what}: {pile.lat:.5f}, {pile.lon:.5f}.",
                     "Ask who geocodes: rows without a known place should come without coordinates, or missions go there.",
                 )
             )
@@ -104,7 +104,7 @@ def _places(quality: Quality, coded: Geocoding) -> list[Finding]:
         found.append(
             Finding(
                 "warn",
-                f"{coarse / quality.rows:.0%} of the places are rounded to about 100 metres or more: they fall into the wrong cells.",
+                f"{100 * coarse / quality.rows:.0f} % of the places are rounded to about 100 metres or more: they fall into the wrong cells.",
                 "Ask the source for more decimals (five are a metre).",
             )
         )
@@ -119,7 +119,7 @@ def _clocks(quality: Quality) -> list[Finding]:
             found.append(
                 Finding(
                     "warn",
-                    f"{share:.1%} of the times are exactly {name}; evenly spread it would be 0.07 %.",
+                    f"{100 * share:.1f} % of the times are exactly {name}; evenly spread it would be 0.07 %.",
                     "It usually stands for “unknown”: send such rows as a date alone, or their shift is over-counted.",
                 )
             )
@@ -128,7 +128,7 @@ def _clocks(quality: Quality) -> list[Finding]:
         found.append(
             Finding(
                 "warn",
-                f"{days_only / quality.rows:.0%} of the rows say the day and no time: they count for the whole day.",
+                f"{100 * days_only / quality.rows:.0f} % of the rows say the day and no time: they count for the whole day.",
                 "Map the time's own column, if the source has one.",
             )
         )

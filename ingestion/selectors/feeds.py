@@ -151,7 +151,7 @@ def _words(
         code = max(run.rejections, key=lambda name: (run.rejections[name], name))
         return "bad", (
             _("%(kept)s of the last file's rows are kept aside, most of them because: %(meaning)s.")
-            % {"kept": f"{kept / received:.0%}", "meaning": rejection_words(code).meaning.lower()}
+            % {"kept": f"{100 * kept / received:.0f} %", "meaning": rejection_words(code).meaning.lower()}
         )
     if newest is not None and now - newest > STALE_AFTER:
         return "warn", _("In order, but the newest record is %(days)s days old.") % {

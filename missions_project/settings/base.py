@@ -146,6 +146,7 @@ ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Missions] "
 # Five wrong passwords lock an account for a quarter of an hour; one address may try twenty a minute, whoever's they are.
 ACCOUNT_RATE_LIMITS = {
     "login": "60/m/ip",

@@ -340,7 +340,7 @@ def _sentence(measure: Measure, asked: Asked, total: float, compared: list[Compa
         if past:
             change = total / past - 1
             words_of = _MORE if change >= 0 else _LESS
-            parts.append(words_of[one.slug] % {"change": f"{abs(change):.0%}"})
+            parts.append(words_of[one.slug] % {"change": f"{100 * abs(change):.0f} %"})
     return ", ".join([words, *parts]) + "."
 
 

@@ -79,7 +79,7 @@ class CoverageReport(ReportKind):
             sentence=_sentence(part, seen, n_cells, share["recommended"], read.target),
             figures=(
                 Figure(_("Recommended"), _("%(minutes)s min") % {"minutes": f"{asked_for:,.0f}"}, _("%(plans)s shifts") % {"plans": f"{read.plans:,}"}),
-                Figure(_("On record at missions"), _("%(minutes)s min") % {"minutes": f"{done:,.0f}"}, _("%(part)s of these") % {"part": f"{part:.0%}"} if part is not None else ""),
+                Figure(_("On record at missions"), _("%(minutes)s min") % {"minutes": f"{done:,.0f}"}, _("%(part)s of these") % {"part": f"{100 * part:.0f} %"} if part is not None else ""),
                 Figure(_("Without a mission"), _("%(minutes)s min") % {"minutes": f"{passed:,.0f}"}, _("units that passed or stayed")),
                 Figure(_("Cells with any"), _("%(seen)s of %(n_cells)s") % {"seen": f"{seen:,}", "n_cells": f"{n_cells:,}"}, _("minutes on record")),
                 Figure(
@@ -187,7 +187,7 @@ def _sentence(part: float | None, seen: int, cells: int, low: float | None, targ
     told = {
         "seen": f"{seen:,}",
         "cells": f"{cells:,}",
-        "part": "" if part is None else f"{part:.0%}",
+        "part": "" if part is None else f"{100 * part:.0f} %",
         "low": "" if low is None else f"{100 * low:.0f}",
         "target": "" if target is None else f"{100 * target:.0f}",
     }

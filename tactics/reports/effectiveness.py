@@ -1,6 +1,7 @@
 """Forecast effectiveness: what missions' boxes held of what happened, against chance and against a plain count."""
 
 import datetime as dt
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -116,9 +117,7 @@ class ForecastEffectiveness(ReportKind):
                 Figure(
                     _("Times chance"),
                     _ratio(total.caught, total.chance),
-                    _("95 %% interval %(low)s to %(high)s") % {"low": f"{low:.2f}", "high": f"{high:.2f}"}
-                    if total.chance
-                    else "",
+                    _interval_words(low, high, digits=2) if total.chance else "",
                 ),
             ),
             tables=(weeks, types),
@@ -320,17 +319,27 @@ def _ratio(part: float, whole: float) -> str:
 
 
 def _interval(catches: list[PlanCatch]) -> tuple[float, float]:
-    """95 % interval of events in missions over chance: weeks drawn with replacement (block bootstrap)."""
+    """95 % interval of events in missions over chance: weeks drawn with replacement (block bootstrap); NaN with one week."""
     weeks = _by_week(catches)
     caught = np.array([sum(one.caught for one in week) for week in weeks.values()], dtype=float)
     chance = np.array([sum(one.chance for one in week) for week in weeks.values()], dtype=float)
-    if not chance.sum():
+    # One week drawn again and again is the same week: an interval without width, which reads as certainty.
+    if not chance.sum() or len(chance) < 2:
         return float("nan"), float("nan")
     pick = np.random.default_rng(len(catches)).integers(0, len(caught), (DRAWS, len(caught)))
     below = chance[pick].sum(axis=1)
     ratios = caught[pick].sum(axis=1)[below > 0] / below[below > 0]
     low, high = np.quantile(ratios, (0.025, 0.975))
     return float(low), float(high)
+
+
+def _interval_words(low: float, high: float, *, digits: int) -> str:
+    if math.isnan(low):
+        return _("one week gives no interval")
+    return _("95 %% interval %(low)s to %(high)s") % {
+        "low": f"{low:.{digits}f}",
+        "high": f"{high:.{digits}f}",
+    }
 
 
 def _by_week(catches: list[PlanCatch]) -> dict[dt.date, list[PlanCatch]]:
@@ -393,10 +402,9 @@ def _sentence(total: _Sum, low: float, high: float) -> str:
     if not total.events or not total.chance:
         return _("Nothing can be said: there were no plans, or no events in their shifts.")
     return _(
-        "Missions' boxes held %(caught)s of the events in their shifts, %(chance)s times what chance would have (95 %% interval %(low)s to %(high)s)."
+        "Missions' boxes held %(caught)s of the events in their shifts, %(chance)s times what chance would have (%(interval)s)."
     ) % {
         "caught": _share(total.caught, total.events),
         "chance": f"{total.caught / total.chance:.1f}",
-        "low": f"{low:.1f}",
-        "high": f"{high:.1f}",
+        "interval": _interval_words(low, high, digits=1),
     }

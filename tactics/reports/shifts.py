@@ -278,7 +278,7 @@ def _sentence(total: dict[str, int], minutes: float) -> str:
     told = {"done": f"{total['done']:,}", "standing": f"{total['standing']:,}"}
     if not total["recommended"]:
         return _("%(done)s of %(standing)s missions were done.") % told
-    told["part"] = f"{minutes / total['recommended']:.0%}"
+    told["part"] = f"{100 * minutes / total['recommended']:.0f} %"
     return (
         _("%(done)s of %(standing)s missions were done; %(part)s of the recommended minutes are on record.")
         % told

@@ -323,4 +323,6 @@ def _gaps(agency: Agency, rows: list[PlanRow], first: dt.date, last: dt.date, no
 
 def _why_nothing(left_out: list[RefusedPlan]) -> str:
     why = Counter(one.message for one in left_out).most_common(3)
-    return "None of the published plans can be used. " + " ".join(f"({n} ×) {text}" for text, n in why)
+    return "None of the published plans can be used. " + " ".join(
+        f"{n:,} of them: {text[:1].lower()}{text[1:]}" for text, n in why
+    )

@@ -24,6 +24,7 @@ from django.urls import reverse
 
 from agencies.models import Agency, AuditEvent, User
 from agencies.sessions import BEGAN, SEEN
+from agencies.templatetags.browsers import browser_words
 from tests.factories import make_member, make_user
 
 pytestmark = pytest.mark.django_db
@@ -167,6 +168,21 @@ def test_an_address_that_nobody_confirmed_keeps_nobody_from_a_second_factor(
         page = client.post("/accounts/reauthenticate/", {"password": PASSWORD, "next": activate}, follow=True)
     assert page.redirect_chain[-1][0] == activate
     assert "Authenticator secret" in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile Safari/604.1", "Safari on iPhone"),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140.0", "Edge on Windows"),
+        ("Car tablet", "Car tablet"),
+        ("x" * 200, "x" * 60 + "…"),
+        ("", "unknown browser"),
+    ],
+)  # fmt: skip
+def test_a_device_is_named_as_its_owner_knows_it(sent: str, read: str) -> None:
+    assert browser_words(sent) == read
 
 
 def test_a_file_that_is_taken_away_is_written_down(agency: Agency, sign_in: SignIn) -> None:

@@ -187,7 +187,7 @@ def test_no_rows_give_zeros():
 def test_few_places_are_a_bad_finding_with_the_next_step():
     coded = geocoding(80, {"missing_coordinates": 15, "swapped_coordinates": 5})
     assert (coded.rate, coded.unusable) == (0.85, 5)
-    assert any("Only 80.0%" in text for text in tones(sound(), missing_coordinates=5_000))
+    assert any("Only 80.0 %" in text for text in tones(sound(), missing_coordinates=5_000))
 
 
 @settings(max_examples=25, deadline=None)

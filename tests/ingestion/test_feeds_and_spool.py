@@ -90,7 +90,7 @@ def test_each_state_of_a_feed_has_its_words_in_at_most_six_queries(
     assert rows["never"].words.startswith("Nothing imported yet")
     assert rows["off"].tone == "idle"
     assert "no file nothing.csv" in rows["bad"].words
-    assert rows["dirty"].words.startswith("50%")
+    assert rows["dirty"].words.startswith("50 %")
     assert rows["dirty"].waiting == 1
 
 

@@ -80,6 +80,8 @@ def test_shares_and_chance_are_those_of_a_count_by_hand(scene: Scene) -> None:
     assert types is not None
     burglary = next(row for row in types.rows if row[0] == CrimeType.objects.get(slug="burglary").name)
     assert burglary[1:3] == (8, 3)
+    assert next(f.note for f in report.figures if f.label == "Times chance") == "one week gives no interval"
+    assert report.sentence.endswith("what chance would have (one week gives no interval).")
     # The plan's own forecast is the plain count here: it catches what its highest boxes hold.
     assert "1 of 1 plans" in next(f.note for f in report.figures if f.label == "A plain count")
 

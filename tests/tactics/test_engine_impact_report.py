@@ -89,7 +89,7 @@ def test_a_total_stop_is_said_by_re_drawing_alone():
     assert report.primary.estimate == 1.0
     assert report.primary.interval == "test inversion"
     assert report.primary.low > 0
-    assert report.sentence.startswith("Missions prevented crime: +100%")
+    assert report.sentence.startswith("Missions prevented crime: +100 %")
 
 
 def test_a_failing_negative_control_withholds_the_verdict(strong):

@@ -302,7 +302,7 @@ def _withheld(
             else "many more shifts"
         )
         return (
-            f"The estimate is below what this study could show ({detectable:.0%}); it would take {longer} to show an "
+            f"The estimate is below what this study could show ({100 * detectable:.0f} %); it would take {longer} to show an "
             "effect of the size estimated."
         )
     return ""
@@ -316,7 +316,9 @@ def _sentence(net: Effect, primary: Effect, withheld: str, few: bool) -> str:
         return "Not shown: too little crime fell into the study to estimate an effect."
     if not np.isfinite(lead.low):
         return "Not shown: there is no interval for the effect."
-    span = f"{lead.estimate:+.0%} prevented {what} ({lead.low:+.0%} to {lead.high:+.0%})"
+    span = (
+        f"{100 * lead.estimate:+.0f} % prevented {what} ({100 * lead.low:+.0f} to {100 * lead.high:+.0f} %)"
+    )
     if withheld and "check failed" in withheld:
         return "No verdict: a check on crimes that missions cannot have changed failed."
     if lead.low > 0:
