@@ -157,9 +157,7 @@ def dosage_report(
     )
 
 
-def _missions_count(
-    agency: Agency, first: dt.date, last: dt.date, now: dt.datetime, lines: "_Lines"
-) -> int:
+def _missions_count(agency: Agency, first: dt.date, last: dt.date, now: dt.datetime, lines: "_Lines") -> int:
     """Count the missions and what was spent at them into ``lines``; how many were withdrawn. Two queries."""
     rows = list(
         Mission.objects.filter(

@@ -34,9 +34,10 @@ def dosage_svg(report: DosageReport) -> bytes:
     for source in SOURCES:
         hours = [line.by_source[source] / 60 for line in lines]
         if any(hours):
+            # A translated label that is no string yet is taken for a list of letters, one a bar.
             axes.barh(
                 at, hours, left=left, height=0.6, color=COLOURS[source], hatch=HATCHES[source], edgecolor="white",
-                linewidth=0.4, label=SOURCE_LABELS[source],
+                linewidth=0.4, label=str(SOURCE_LABELS[source]),
             )  # fmt: skip
         left = [a + b for a, b in zip(left, hours, strict=True)]
     if lines:

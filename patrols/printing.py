@@ -127,7 +127,9 @@ class _Frame:
         kinds = shapely.get_type_id(clipped)
         areas = kinds == shapely.GeometryType.POLYGON
         rings = shapely.get_rings(clipped[areas])
-        lines = clipped[(kinds == shapely.GeometryType.LINESTRING) | (kinds == shapely.GeometryType.LINEARRING)]
+        lines = clipped[
+            (kinds == shapely.GeometryType.LINESTRING) | (kinds == shapely.GeometryType.LINEARRING)
+        ]
         return " ".join([*self._drawn(lines, ""), *self._drawn(rings, "Z")])
 
     def _drawn(self, lines: Any, end: str) -> list[str]:
