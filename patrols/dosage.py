@@ -174,7 +174,6 @@ def _missions_count(agency: Agency, first: dt.date, last: dt.date, now: dt.datet
         )
     )  # fmt: skip
     kept = [row for row in rows if not row[8]]
-    keys = np.array([row[0] for row in kept], dtype=np.int64)
     asked = np.array([row[5] * (times_listed(row[7]) or times_listed(row[6])) for row in kept], dtype=float)
     spent = list(
         Presence.objects.filter(
@@ -187,21 +186,16 @@ def _missions_count(agency: Agency, first: dt.date, last: dt.date, now: dt.datet
         .values_list("mission_id", "source")
         .annotate(minutes=Sum("minutes"))
     )
-    order = np.argsort(keys)
-    found = np.array([row[0] for row in spent], dtype=np.int64)
-    place = np.searchsorted(keys, found, sorter=order)
-    # Records of withdrawn missions stand beside none: their place would be the next mission's.
-    own = np.zeros(len(found), dtype=np.bool_)
-    inside = place < len(keys)
-    place[inside] = order[place[inside]]
-    own[inside] = keys[place[inside]] == found[inside]
-    minutes = {source: np.zeros(len(keys)) for source in SOURCES}
-    records = {source: np.zeros(len(keys)) for source in SOURCES}
-    of_source = np.array([row[1] for row in spent])
+    # Records of withdrawn missions stand beside none: -1.
+    index = {row[0]: at for at, row in enumerate(kept)}
+    place = np.array([index.get(row[0], -1) for row in spent], dtype=np.int64)
+    minutes = {source: np.zeros(len(kept)) for source in SOURCES}
+    records = {source: np.zeros(len(kept)) for source in SOURCES}
+    of_source = np.array([row[1] for row in spent], dtype=np.str_)
     value = np.array([row[2] for row in spent], dtype=float)
     for source in SOURCES:
         # A mission has one row a source: no place is met twice.
-        here = own & (of_source == source) if len(spent) else own
+        here = (place >= 0) & (of_source == source)
         minutes[source][place[here]] = value[here]
         records[source][place[here]] = 1
     for at, wanted in ((1, lines.beats), (2, lines.shifts), (3, lines.crime_types), (4, lines.weeks)):
