@@ -39,7 +39,7 @@ def _starts(first: dt.datetime, last: dt.datetime, kind: str) -> list[dt.datetim
     day = first.date()
     if kind != "day":
         day = day.replace(day=1, **({"month": 1} if kind == "year" else {}))
-    starts = []
+    starts: list[dt.datetime] = []
     while not starts or starts[-1] <= last:
         # Midnight by the wall each time: to add 24 hours would leave it where the clocks change.
         starts.append(dt.datetime.combine(day, dt.time(), tzinfo=zone))

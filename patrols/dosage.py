@@ -189,8 +189,8 @@ def _missions_count(agency: Agency, first: dt.date, last: dt.date, now: dt.datet
     # Records of withdrawn missions stand beside none: -1.
     index = {row[0]: at for at, row in enumerate(kept)}
     place = np.array([index.get(row[0], -1) for row in spent], dtype=np.int64)
-    minutes = {source: np.zeros(len(kept)) for source in SOURCES}
-    records = {source: np.zeros(len(kept)) for source in SOURCES}
+    minutes: dict[str, Floats] = {source: np.zeros(len(kept)) for source in SOURCES}
+    records: dict[str, Floats] = {source: np.zeros(len(kept)) for source in SOURCES}
     of_source = np.array([row[1] for row in spent], dtype=np.str_)
     value = np.array([row[2] for row in spent], dtype=float)
     for source in SOURCES:
