@@ -15,7 +15,7 @@ class DatedQuerySet(QuerySet[Any]):
     To sort the times of three hundred thousand rows for the two years among them takes longer than the rest of the page.
     """
 
-    def datetimes(self, field_name: str, kind: str, *args: Any, **kwargs: Any) -> Any:
+    def datetimes(self, field_name: str, kind: Any, *args: Any, **kwargs: Any) -> Any:
         """Starts of the years, months or days in which rows lie, oldest first, in the current zone. Two queries."""
         if kind not in ("year", "month", "day"):
             return super().datetimes(field_name, kind, *args, **kwargs)

@@ -140,7 +140,7 @@ def tactics_report(
         .order_by("-is_active", "is_enforcement", "name")
     )
     drawn = _drawn(agency, first, last)
-    done = _done(agency, first, last)
+    done, minutes = _done(agency, first, last)
     policy = TacticPolicy.objects.filter(agency=agency, is_active=True).first()
     hours = float(policy.window_hours) if policy else WINDOW_HOURS
     lines = [
@@ -148,7 +148,8 @@ def tactics_report(
             tactic,
             sorted({rule.crime_type.name for rule in tactic.tacticrule_set.all() if rule.preference > 0}),
             *drawn.get(tactic.pk, (0, 0)),
-            *done.get(tactic.pk, (0, 0, 0.0)),
+            *done.get(tactic.pk, (0, 0)),
+            minutes.get(tactic.pk, 0.0),
         )
         for tactic in tactics
     ]
@@ -185,7 +186,9 @@ def _drawn(agency: Agency, first: dt.date, last: dt.date) -> dict[int, tuple[int
     return {row["tactic"]: (row["n"], row["visited"]) for row in rows}
 
 
-def _done(agency: Agency, first: dt.date, last: dt.date) -> dict[int, tuple[int, int, float]]:
+def _done(
+    agency: Agency, first: dt.date, last: dt.date
+) -> tuple[dict[int, tuple[int, int]], dict[int, float]]:
     """By tactic: missions that drew it and had it ticked, visits at which it was ticked, their minutes. One query.
 
     A visit with two tactics counts for both.
@@ -195,7 +198,7 @@ def _done(agency: Agency, first: dt.date, last: dt.date) -> dict[int, tuple[int,
         engagement__mission__tactic_draw__agency=agency,
         engagement__mission__plan__state=MissionPlan.State.PUBLISHED,
     )
-    rows = (
+    rows = list(
         TacticUse.objects.filter(agency=agency, engagement__mission__plan__on__range=(first, last))
         .order_by()
         .values("tactic")
@@ -206,10 +209,10 @@ def _done(agency: Agency, first: dt.date, last: dt.date) -> dict[int, tuple[int,
             followed=Count("engagement__mission", distinct=True, filter=is_drawn),
         )
     )
-    return {
-        row["tactic"]: (row["followed"], row["n"], (row["spent"] or dt.timedelta()).total_seconds() / 60)
-        for row in rows
-    }
+    return (
+        {row["tactic"]: (row["followed"], row["n"]) for row in rows},
+        {row["tactic"]: (row["spent"] or dt.timedelta()).total_seconds() / 60 for row in rows},
+    )
 
 
 def _compared(agency: Agency, report: TacticsReport, now: dt.datetime) -> TacticsReport:
