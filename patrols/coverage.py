@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from django.db.models import Q
+from django.db.models import Q, TextField
+from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 
 from agencies.models import Beat
 from forecasting.selectors import grid_spec
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import RunStatus
+from patrols.dosage import times_listed
 from patrols.engine.oversight import gini, low_risk_share
 from patrols.engine.plan import PlanDraw, design_from_bytes
 from patrols.models import Mission, MissionPlan
@@ -100,8 +102,11 @@ def plan_coverage(plan: MissionPlan) -> PlanCoverage:
         plan__on__gte=first,
         plan__period_from__lt=plan.period_from,
     ).exclude(plan=plan)
-    history = list(earlier.values_list("cell_id", "dose_minutes", "visit_starts", "plan__on"))
-    history += [(m.cell_id, m.dose_minutes, m.visit_starts, plan.on) for m in missions]
+    days = earlier.order_by().values_list(
+        "cell_id", "dose_minutes", Cast("visit_starts", TextField()), "plan__on"
+    )
+    history = [(cell, dose, times_listed(starts), on) for cell, dose, starts, on in days]
+    history += [(m.cell_id, m.dose_minutes, len(m.visit_starts), plan.on) for m in missions]
     low_share, low_cells = _low_risk(draw, plan, history)
     return PlanCoverage(
         harm_expected=sum(mission.harm for mission in missions),
@@ -166,7 +171,7 @@ def _districts(
 
 
 def _low_risk(
-    draw: PlanDraw, plan: MissionPlan, history: list[tuple[int, int, list[str], dt.date]]
+    draw: PlanDraw, plan: MissionPlan, history: list[tuple[int, int, int, dt.date]]
 ) -> tuple[float, float]:
     """(share of the last 28 days' visits in the lower half by harm, share of that half's cells visited at all)."""
     assert plan.grid is not None
@@ -174,7 +179,7 @@ def _low_risk(
     row_of = np.full(len(spec) + 1, -1)
     row_of[draw.cell] = np.arange(len(draw))
     since = plan.on - dt.timedelta(days=LOW_RISK_DAYS)
-    recent = [(cell, len(starts)) for cell, _, starts, on in history if on > since]
+    recent = [(cell, times) for cell, _, times, on in history if on > since]
     visits = np.zeros(len(draw))
     if recent:
         # Cells off the grid have index -1: the extra last place, which is no candidate.
@@ -187,14 +192,13 @@ def _low_risk(
 
 def _strips(
     missions: list[Mission],
-    history: list[tuple[int, int, list[str], dt.date]],
+    history: list[tuple[int, int, int, dt.date]],
     on: dt.date,
     window: int,
     limit: float,
 ) -> tuple[CellStrip, ...]:
     spent: dict[int, list[int]] = {mission.cell_id: [0] * window for mission in missions}
-    for cell, dose, starts, day in history:
-        place = window - 1 - (on - day).days
-        if cell in spent and place >= 0:
-            spent[cell][place] += dose * len(starts)
+    for cell, dose, times, day in history:
+        if cell in spent and (place := window - 1 - (on - day).days) >= 0:
+            spent[cell][place] += dose * times
     return tuple(CellStrip(m.cell_id, m.number, tuple(spent[m.cell_id]), int(limit)) for m in missions)

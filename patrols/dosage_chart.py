@@ -35,6 +35,7 @@ def dosage_svg(report: DosageReport) -> bytes:
         hours = [line.by_source[source] / 60 for line in lines]
         # A lazy text is no str to matplotlib: it takes it for a list of labels, one for each bar.
         if any(hours):
+            # A translated label that is no string yet is taken for a list of letters, one a bar.
             axes.barh(
                 at, hours, left=left, height=0.6, color=COLOURS[source], hatch=HATCHES[source], edgecolor="white",
                 linewidth=0.4, label=str(SOURCE_LABELS[source]),

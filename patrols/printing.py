@@ -96,9 +96,6 @@ def beat_sheets(agency: Agency, plans: list[MissionPlan], beats: list[BeatRows])
     return sheets
 
 
-LINES = (shapely.GeometryType.LINESTRING, shapely.GeometryType.LINEARRING)
-
-
 @dataclass(frozen=True)
 class _Frame:
     """The window of the map in metres and its scale in SVG units per metre."""
@@ -127,9 +124,12 @@ class _Frame:
         )
         # A point that moves the line by less than a tenth of a unit is ink for nobody, and a street has many.
         clipped = shapely.simplify(clipped, 0.05 / self.scale, preserve_topology=False)
-        areas = shapely.get_type_id(clipped) == shapely.GeometryType.POLYGON
+        kinds = shapely.get_type_id(clipped)
+        areas = kinds == shapely.GeometryType.POLYGON
         rings = shapely.get_rings(clipped[areas])
-        lines = clipped[np.isin(shapely.get_type_id(clipped), LINES)]
+        lines = clipped[
+            (kinds == shapely.GeometryType.LINESTRING) | (kinds == shapely.GeometryType.LINEARRING)
+        ]
         return " ".join([*self._drawn(lines, ""), *self._drawn(rings, "Z")])
 
     def _drawn(self, lines: Any, end: str) -> list[str]:

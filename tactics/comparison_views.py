@@ -14,12 +14,14 @@ from agencies.lookups import date_from_text
 from missions_project.lib.errors import MissionsError
 from tactics.tactics_page import tactics_report
 
-DEFAULT_DAYS = 365
+DEFAULT_DAYS = 28
+COMPARED_DAYS = 365
+"""Unless somebody asks for other dates, four weeks are counted and a year is compared."""
 LONGEST_DAYS = 1100
 
 
 def _period(request: HttpRequest) -> tuple[dt.date, dt.date]:
-    """The dates asked for, by default the last year. Raises ``MissionsError`` for dates that make no sense."""
+    """The dates asked for, by default the last four weeks. Raises ``MissionsError`` for dates that make no sense."""
     today = timezone.localdate()
     last = date_from_text(request.GET.get("to") or today.isoformat())
     first = date_from_text(request.GET.get("from") or (last - dt.timedelta(days=DEFAULT_DAYS)).isoformat())
@@ -37,7 +39,9 @@ def catalogue(request: HttpRequest, access: Access) -> HttpResponse:
     context: dict[str, Any] = {"tab": "reports", "access": access}
     status = 200
     try:
-        context["report"] = tactics_report(access.agency, *_period(request), now=timezone.now())
+        first, last = _period(request)
+        since = None if request.GET.get("from") else last - dt.timedelta(days=COMPARED_DAYS)
+        context["report"] = tactics_report(access.agency, first, last, now=timezone.now(), since=since)
     except MissionsError as exc:
         context["error"], status = exc, 400
     return render(request, "tactics/catalogue.html", context, status=status)

@@ -106,6 +106,8 @@ class TacticsReport:
     missions_drawn: int
     missions_visited: int
     missions_followed: int
+    since: dt.date
+    """From when missions are compared: crimes are rare, four weeks of them tell nothing."""
     pairs: list[PairLine] = field(default_factory=list)
     compared: int = 0
     compared_from: dt.date | None = None
@@ -125,10 +127,12 @@ class TacticsReport:
         return DRAWS
 
 
-def tactics_report(agency: Agency, first: dt.date, last: dt.date, *, now: dt.datetime) -> TacticsReport:
+def tactics_report(
+    agency: Agency, first: dt.date, last: dt.date, *, now: dt.datetime, since: dt.date | None = None
+) -> TacticsReport:
     """Return the catalogue and what its use in shifts that started on these local dates tells. At most 24 queries.
 
-    The comparison is kept for ten minutes, or until there are other draws or incidents to compare.
+    ``since``: missions are compared from then on, earlier than they are counted. The comparison is kept for ten minutes, or until there are other draws or incidents to compare.
     """
     tactics = list(
         Tactic.objects.filter(agency=agency)
@@ -136,20 +140,19 @@ def tactics_report(agency: Agency, first: dt.date, last: dt.date, *, now: dt.dat
         .order_by("-is_active", "is_enforcement", "name")
     )
     drawn = _drawn(agency, first, last)
-    visits, minutes = _done(agency, first, last)
+    done, minutes = _done(agency, first, last)
     policy = TacticPolicy.objects.filter(agency=agency, is_active=True).first()
     hours = float(policy.window_hours) if policy else WINDOW_HOURS
     lines = [
         TacticLine(
             tactic,
             sorted({rule.crime_type.name for rule in tactic.tacticrule_set.all() if rule.preference > 0}),
-            *drawn.get(tactic.pk, (0, 0, 0)),
-            visits.get(tactic.pk, 0),
+            *drawn.get(tactic.pk, (0, 0)),
+            *done.get(tactic.pk, (0, 0)),
             minutes.get(tactic.pk, 0.0),
         )
         for tactic in tactics
     ]
-    totals = [sum(counts[at] for counts in drawn.values()) for at in range(3)]
     report = TacticsReport(
         first,
         last,
@@ -157,47 +160,59 @@ def tactics_report(agency: Agency, first: dt.date, last: dt.date, *, now: dt.dat
         policy,
         TacticUpdate.objects.filter(agency=agency).first(),
         kinds_without_layer(agency),
-        missions_drawn=totals[0],
-        missions_visited=totals[1],
-        missions_followed=totals[2],
+        missions_drawn=sum(line.drawn for line in lines),
+        missions_visited=sum(line.visited for line in lines),
+        missions_followed=sum(line.followed for line in lines),
+        since=since or first,
         window_hours=hours,
     )
     return _compared(agency, report, now)
 
 
-def _drawn(agency: Agency, first: dt.date, last: dt.date) -> dict[int, tuple[int, int, int]]:
-    """By tactic: missions that drew it, of those visited, of those with it ticked. One query."""
+def _drawn(agency: Agency, first: dt.date, last: dt.date) -> dict[int, tuple[int, int]]:
+    """By tactic: missions that drew it, of those visited. One query."""
     visits = Engagement.objects.filter(mission=OuterRef("mission"))
-    ticked = TacticUse.objects.filter(engagement__mission=OuterRef("mission"), tactic=OuterRef("tactic"))
     rows = (
         TacticDraw.objects.filter(
             agency=agency,
             mission__plan__state=MissionPlan.State.PUBLISHED,
             mission__plan__on__range=(first, last),
         )
-        .annotate(is_visited=Exists(visits), is_followed=Exists(ticked))
+        .annotate(is_visited=Exists(visits))
+        .order_by()
+        .values("tactic")
+        .annotate(n=Count("pk"), visited=Count("pk", filter=Q(is_visited=True)))
+    )
+    return {row["tactic"]: (row["n"], row["visited"]) for row in rows}
+
+
+def _done(
+    agency: Agency, first: dt.date, last: dt.date
+) -> tuple[dict[int, tuple[int, int]], dict[int, float]]:
+    """By tactic: missions that drew it and had it ticked, visits at which it was ticked, their minutes. One query.
+
+    A visit with two tactics counts for both.
+    """
+    is_drawn = Q(
+        engagement__mission__tactic_draw__tactic=F("tactic"),
+        engagement__mission__tactic_draw__agency=agency,
+        engagement__mission__plan__state=MissionPlan.State.PUBLISHED,
+    )
+    rows = list(
+        TacticUse.objects.filter(agency=agency, engagement__mission__plan__on__range=(first, last))
         .order_by()
         .values("tactic")
         .annotate(
             n=Count("pk"),
-            visited=Count("pk", filter=Q(is_visited=True)),
-            followed=Count("pk", filter=Q(is_followed=True)),
+            spent=Sum(F("engagement__left_at") - F("engagement__arrived_at")),
+            # From the ticks to the draws: to look for a tick of every draw takes three times as long.
+            followed=Count("engagement__mission", distinct=True, filter=is_drawn),
         )
     )
-    return {row["tactic"]: (row["n"], row["visited"], row["followed"]) for row in rows}
-
-
-def _done(agency: Agency, first: dt.date, last: dt.date) -> tuple[dict[int, int], dict[int, float]]:
-    """By tactic: visits at which it was ticked, and their minutes; a visit with two tactics counts for both. One query."""
-    rows = (
-        TacticUse.objects.filter(agency=agency, engagement__mission__plan__on__range=(first, last))
-        .order_by()
-        .values("tactic")
-        .annotate(n=Count("pk"), spent=Sum(F("engagement__left_at") - F("engagement__arrived_at")))
+    return (
+        {row["tactic"]: (row["followed"], row["n"]) for row in rows},
+        {row["tactic"]: (row["spent"] or dt.timedelta()).total_seconds() / 60 for row in rows},
     )
-    found = {row["tactic"]: (row["n"], row["spent"] or dt.timedelta()) for row in rows}
-    visits = {tactic: n for tactic, (n, _) in found.items()}
-    return visits, {tactic: spent.total_seconds() / 60 for tactic, (_, spent) in found.items()}
 
 
 def _compared(agency: Agency, report: TacticsReport, now: dt.datetime) -> TacticsReport:
@@ -211,7 +226,7 @@ def _compared(agency: Agency, report: TacticsReport, now: dt.datetime) -> Tactic
             (
                 "tactics",
                 agency.pk,
-                report.first,
+                report.since,
                 report.last,
                 report.window_hours,
                 newest["n"],
@@ -222,7 +237,7 @@ def _compared(agency: Agency, report: TacticsReport, now: dt.datetime) -> Tactic
     found = cache.get(key)
     if found is None:
         inputs = trial_inputs(
-            agency, first=report.first, last=report.last, window_hours=report.window_hours, until=now - SETTLE
+            agency, first=report.since, last=report.last, window_hours=report.window_hours, until=now - SETTLE
         )
         found = _comparison(inputs, report)
         cache.set(key, found, CACHED_SECONDS)
@@ -248,7 +263,7 @@ def _comparison(
     trial, slugs = inputs.trial, inputs.slugs
     facts: dict[str, object] = {
         "compared": len(trial),
-        "compared_from": inputs.first if inputs.first != report.first else None,
+        "compared_from": inputs.first if inputs.first != report.since else None,
         "shifts": inputs.shifts,
         "crimes": float(trial.crimes.sum()),
         "left_out": inputs.left_out,

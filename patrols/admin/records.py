@@ -10,11 +10,12 @@ from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
 from agencies.admin_clock import local
+from agencies.admin_dates import LongListMixin
 from patrols.models import Assignment, Engagement, Mission
 
 
 @admin.register(Mission)
-class MissionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
+class MissionAdmin(LongListMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
     list_display = (
         "__str__",
         "agency",
@@ -31,6 +32,8 @@ class MissionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     list_select_related = ("agency", "plan__shift", "beat", "crime_type")
     search_fields = ("place",)
     date_hierarchy = "starts_at"
+    # By an index: the model's own order, by plan, sorts all missions of all years for one page.
+    ordering = ("-starts_at",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Mission]:
         return super().get_queryset(request).defer("plan__design", "beat__geometry", "agency__boundary")

@@ -204,6 +204,7 @@ class Mission(models.Model):
     class Meta:
         ordering = ["plan", "number"]
         constraints = [models.UniqueConstraint(fields=["plan", "cell_id"], name="one_mission_per_plan_cell")]
+        indexes = [models.Index(fields=["starts_at"], name="mission_by_start")]
 
     def __str__(self) -> str:
         return _("Mission %(self_number)s (%(crime_type)s)") % {

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
+from agencies.admin_dates import LongListMixin
 from tactics.models import TacticDraw, TacticUpdate, TacticUse
 
 
@@ -37,11 +38,12 @@ class TacticUseAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
 
 
 @admin.register(TacticDraw)
-class TacticDrawAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
+class TacticDrawAdmin(LongListMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
     list_display = ("mission", "tactic", "chance", "method", "drawn_at", "agency")
     list_filter = ("agency", "method", "tactic")
     list_select_related = ("agency", "tactic", "mission__crime_type")
     date_hierarchy = "drawn_at"
+    ordering = ("-drawn_at",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).defer("agency__boundary", "mission__why")

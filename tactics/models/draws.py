@@ -183,7 +183,11 @@ class TacticDraw(models.Model):
 
     class Meta:
         ordering = ["mission"]
-        indexes = [models.Index(fields=["agency", "drawn_at"], name="tactic_draw_by_time")]
+        indexes = [
+            models.Index(fields=["agency", "drawn_at"], name="tactic_draw_by_time"),
+            # The operator's list is of all agencies.
+            models.Index(fields=["drawn_at"], name="tactic_draw_by_time_of_all"),
+        ]
 
     def __str__(self) -> str:
         return _("%(tactic)s for %(mission)s") % {"tactic": self.tactic, "mission": self.mission}

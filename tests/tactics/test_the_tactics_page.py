@@ -216,3 +216,12 @@ def test_adaptive_draws_are_told_batch_by_batch_and_each_mission_once(
     TacticUpdate.objects.update(made_at=timezone.now() - dt.timedelta(days=30))
     assert pipeline.tactics_due() == 1
     assert sent == [agency.pk]
+
+
+def test_four_weeks_are_counted_and_a_year_is_compared_unless_dates_are_asked_for(scene: Scene) -> None:
+    scene.plan(publish=True)
+    month = dt.timedelta(days=30)
+    later = tactics_report(scene.agency, ON + month, ON + 2 * month, now=LATER, since=ON)
+    assert (later.missions_drawn, later.compared, later.since) == (0, 12, ON)
+    asked = tactics_report(scene.agency, ON + month, ON + 2 * month, now=LATER)
+    assert (asked.compared, asked.since) == (0, ON + month)
