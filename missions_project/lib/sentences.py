@@ -58,8 +58,9 @@ class Sentences:
 
     def _found(self, text: str) -> tuple[str, dict[str, str]] | None:
         # A clause that begins a sentence or a line has got a capital since it was made.
-        for spelt in dict.fromkeys((text, text[:1].lower() + text[1:])):
-            for pattern, expression in self._expressions:
+        spellings = tuple(dict.fromkeys((text, text[:1].lower() + text[1:])))
+        for pattern, expression in self._expressions:
+            for spelt in spellings:
                 match = expression.fullmatch(spelt)
                 if match:
                     return pattern, match.groupdict()
