@@ -90,7 +90,7 @@ class Agency(models.Model):
     )
     clock = models.CharField(
         max_length=2,
-        choices=[("24", "16:40"), ("12", "4:40 PM")],
+        choices=[("24", "16:40"), ("12", _("4:40 PM"))],
         default="24",
         help_text=_("How times are written on pages and print-outs. Files and interfaces keep 24 hours."),
     )
@@ -104,7 +104,7 @@ class Agency(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
-        verbose_name_plural = "agencies"
+        verbose_name_plural = _("agencies")
         ordering = ["name"]
 
     def __str__(self) -> str:
