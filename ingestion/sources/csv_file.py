@@ -96,7 +96,7 @@ class CsvFile:
 
     def _first_lines(self) -> list[str]:
         lines: list[str] = []
-        with self._text() as (text, _):
+        with self._text() as (text, _where):
             # The header decides; huge fields further down are the survey's to name, by row and column.
             for line in (text.readline(SNIFF_CHARACTERS) for _ in range(SNIFF_LINES)):
                 if lines and sum(map(len, lines)) + len(line) > SNIFF_CHARACTERS:
@@ -134,7 +134,7 @@ class CsvFile:
         """The first rows as column → text; rows of another length than the header are left out."""
         found: list[dict[str, str]] = []
         number = 0
-        with self._text() as (text, _):
+        with self._text() as (text, _where):
             lines = Lines(text)
             try:
                 for row in csv.reader(lines, delimiter=self.delimiter):
@@ -236,7 +236,7 @@ class CsvFile:
             yield from kept.taken()
             return
         del kept
-        with self._text() as (text, _):
+        with self._text() as (text, _where):
             yield from self._pieces(text, column_indices(self.header, mapping)).pieces()
 
     def _chunks(self, mapping: FeedMapping, chunk_rows: int) -> Iterator[RowChunk]:

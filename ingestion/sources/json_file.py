@@ -115,7 +115,7 @@ class JsonFile(KeyedFile):
         super().__init__(path)
         self._limits = Limits(parameters.max_unpacked_mb * MEGABYTE, parameters.max_ratio)
         self._rows_key = parameters.rows_key.strip()
-        with opened(path, self._limits) as (stream, _):
+        with opened(path, self._limits) as (stream, _guard):
             head = stream.read(BLOCK_BYTES)
         self.encoding = (mapping.encoding if mapping else "") or encoding_of_head(head)
         self.is_array = bool(self._rows_key) or self._first_character() == "["
@@ -125,7 +125,7 @@ class JsonFile(KeyedFile):
 
     @contextmanager
     def _text(self) -> Iterator[TextIO]:
-        with opened(self._path, self._limits) as (stream, _):
+        with opened(self._path, self._limits) as (stream, _guard):
             text = io.TextIOWrapper(
                 stream, encoding=self.encoding, errors=decode_errors(self.encoding), newline="\n"
             )

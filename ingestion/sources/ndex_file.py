@@ -105,7 +105,7 @@ class NdexFile(KeyedFile):
     def _reports(self) -> Iterator[Report]:
         listener = ReportHandler(self._record_name)
         count = 0
-        with opened(self._path, self._limits) as (stream, _):
+        with opened(self._path, self._limits) as (stream, _guard):
             for report in finished(stream, listener, _not_well_formed):
                 count += 1
                 yield report

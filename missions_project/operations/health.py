@@ -36,7 +36,8 @@ def migrations_check() -> None:
         return
     if waiting := migrations_waiting():
         raise MissionsError(
-            _("%(count)s migrations are waiting.") % {"count": len(waiting)}, next_step=_("run manage.py migrate")
+            _("%(count)s migrations are waiting.") % {"count": len(waiting)},
+            next_step=_("run manage.py migrate"),
         )
     _migrated.append(True)
 

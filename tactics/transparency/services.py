@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, override
 
 from agencies.engine.free_text import text_about_person
 from agencies.models import Agency, User
@@ -73,7 +73,9 @@ def pack_make(*, pack: TransparencyPack, progress: Progress | None = None) -> Tr
     Two packs of the same period and data differ in number, time and the log of changes only.
     """
     with run_execution(pack, progress) as reporter:
-        content = _content(pack, reporter)
+        # What is stored, hashed and published is in one language, whoever asked for it.
+        with override("en"):
+            content = _content(pack, reporter)
         reporter.record(
             content=content,
             content_hash=content_hash(content),
