@@ -192,7 +192,7 @@ class KeyedFile(RecordFile):
             if len(seen) > MAX_COLUMNS + len(self.fixed_columns):
                 raise SourceError(
                     _(
-                        "More than %(columns)s different columns are named by record %(number)s: the records' keys carry data."
+                        "More than %(columns)s different columns are named by record %(number)s: their keys carry data."
                     )
                     % {"columns": MAX_COLUMNS, "number": f"{number + 1:,}"},
                     _("Export the records with the same few keys each."),
