@@ -21,7 +21,7 @@ SHOWN_CHECKLISTS = 5
 class MissionsAdminSite(AdminSite):
     site_header = gettext_lazy("Missions administration")
     site_title = gettext_lazy("Missions")
-    index_title = "Set-up"
+    index_title = gettext_lazy("Set-up")
 
     def has_permission(self, request: HttpRequest) -> bool:
         user = request.user

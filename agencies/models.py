@@ -16,6 +16,7 @@ from agencies.clocks import clock_text
 from agencies.engine import offence_policy
 from agencies.fields import AreaField
 from agencies.models_optional import BaseMap, DistrictPriority
+from agencies.offence_words import refusal_said
 from agencies.validators import (
     validate_agency_slug,
     validate_projected_crs,
@@ -89,7 +90,7 @@ class Agency(models.Model):
     )
     clock = models.CharField(
         max_length=2,
-        choices=[("24", "16:40"), ("12", "4:40 PM")],
+        choices=[("24", "16:40"), ("12", _("4:40 PM"))],
         default="24",
         help_text=_("How times are written on pages and print-outs. Files and interfaces keep 24 hours."),
     )
@@ -103,7 +104,7 @@ class Agency(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
-        verbose_name_plural = "agencies"
+        verbose_name_plural = _("agencies")
         ordering = ["name"]
 
     def __str__(self) -> str:
@@ -296,9 +297,9 @@ class CrimeType(models.Model):
             declared=self.nibrs_code,
         )
         if isinstance(verdict, offence_policy.Refused):
-            raise ValidationError({"nibrs_code": verdict.message}, code="refused_offence")
+            raise ValidationError({"nibrs_code": refusal_said(verdict.message)}, code="refused_offence")
         if isinstance(verdict, offence_policy.NeedsReason):
-            raise ValidationError({"written_reason": verdict.message}, code="needs_reason")
+            raise ValidationError({"written_reason": refusal_said(verdict.message)}, code="needs_reason")
 
 
 class Unit(models.Model):

@@ -12,7 +12,7 @@ from agencies.admin_run_rows import COLUMNS, run_row
 from agencies.dashboards import Cell, Panel
 from agencies.models import Agency, CrimeType
 from agencies.selectors import active_crime_types
-from forecasting.engine.drawing import model_label
+from forecasting.model_words import model_label
 from forecasting.models import ForecastRun, ModelVersion, TrainingRun
 from forecasting.selectors import alarms_of
 from missions_project.lib.lazy import gettext_lazy

@@ -12,8 +12,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -21,7 +22,7 @@ from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin, administered_agencies
 from agencies.lookups import date_from_text, pk_from_text
 from agencies.models import User
-from forecasting.engine.drawing import model_label
+from forecasting.model_words import model_label
 from forecasting.models import ModelPolicy, ModelVersion
 from forecasting.selectors import alarms_of, live_version, refits_of, why_not_live
 from forecasting.services import (
@@ -46,7 +47,7 @@ def short_local(instant: dt.datetime | None, zone: str) -> str:
     """An instant by the agency's clock, short enough for a list's column."""
     local = instant and instant.astimezone(ZoneInfo(zone))
     # Words, not hyphens: a narrow column would break a date in its middle.
-    return f"{local.day} {local:%b %Y %H:%M}" if local else "–"
+    return date_format(local, "j M Y H:i") if local else "–"
 
 
 @admin.register(ModelPolicy)
@@ -262,23 +263,27 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
         if version.is_live:
             return "–"
         words = [version.agency.slug, version.crime_type.slug, version.number]
-        return format_html('<a href="{}">Side by side</a>', reverse("forecasting:model_compare", args=words))
+        return format_html(
+            '<a href="{}">{}</a>', reverse("forecasting:model_compare", args=words), _("Side by side")
+        )
 
     @admin.display(description=gettext_lazy("verdict"))
     def verdict(self, version: ModelVersion) -> str:
         if version.beats_baseline:
             return format_html(
-                '<span class="league-verdict">{} beats the best plain count.</span>',
-                model_label(version.champion),
+                '<span class="league-verdict">{}</span>',
+                _("%(model)s beats the best plain count.") % {"model": model_label(version.champion)},
             )
         if version.is_baseline:
             return format_html(
-                '<span class="league-verdict">Nothing beats the baseline: the baseline ({}) is the champion.</span>',
-                model_label(version.champion),
+                '<span class="league-verdict">{}</span>',
+                _("Nothing beats the baseline: the baseline (%(model)s) is the champion.")
+                % {"model": model_label(version.champion)},
             )
         return format_html(
-            '<span class="league-verdict">{} lost to the best plain count: it cannot go live.</span>',
-            model_label(version.champion),
+            '<span class="league-verdict">{}</span>',
+            _("%(model)s lost to the best plain count: it cannot go live.")
+            % {"model": model_label(version.champion)},
         )
 
     @admin.display(description=gettext_lazy("league"))
@@ -286,10 +291,11 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
         rows = format_html_join(
             "", "{}", ((_league_row(row, version.champion),) for row in version.summary.get("league", []))
         )
-        head = mark_safe(
-            '<tr><th>Model</th><th class="num">Hit rate at 1 %</th><th class="num">95 %</th><th class="num">PAI</th>'
-            '<th class="num">Log skill</th><th class="num">Expected / observed</th></tr>'
-        )
+        head = format_html(
+            '<tr><th>{}</th><th class="num">{}</th><th class="num">95 %</th><th class="num">PAI</th>'
+            '<th class="num">{}</th><th class="num">{}</th></tr>',
+            _("Model"), _("Hit rate at 1 %"), _("Log skill"), _("Expected / observed"),
+        )  # fmt: skip
         return format_html(
             '<table class="league-table"><thead>{}</thead><tbody>{}</tbody></table>', head, rows
         )
@@ -297,7 +303,7 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     @admin.display(description=gettext_lazy("model card"))
     def card(self, version: ModelVersion) -> str:
         url = reverse("forecasting:model", args=[version.agency.slug, version.crime_type.slug])
-        return format_html('<a href="{}?v={}">Open the model card</a>', url, version.number)
+        return format_html('<a href="{}?v={}">{}</a>', url, version.number, _("Open the model card"))
 
 
 def _league_row(row: dict[str, Any], champion: str) -> SafeString:

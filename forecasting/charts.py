@@ -10,11 +10,11 @@ from forecasting.engine.drawing import (
     OTHER,
     area_axis,
     legend,
-    model_label,
     paper,
     plain_axes,
     svg,
 )
+from forecasting.model_words import model_label
 from forecasting.models import ModelVersion
 from forecasting.selectors.why import family_label
 

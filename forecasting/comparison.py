@@ -8,9 +8,9 @@ from django.utils.translation import gettext as _
 
 from agencies.models import Agency, CrimeType
 from forecasting.engine.difference import difference, estimate_from
-from forecasting.engine.drawing import model_label
 from forecasting.engine.metrics import MAIN_AREA, Estimate
 from forecasting.model_card import shift_names
+from forecasting.model_words import model_label
 from forecasting.models import ModelVersion
 from forecasting.selectors import alarms_of
 

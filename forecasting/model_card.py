@@ -5,8 +5,9 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from agencies.models import Agency, CrimeType, Shift
-from forecasting.engine.drawing import model_label
+from agencies.words import said
 from forecasting.engine.metrics import MAIN_AREA
+from forecasting.model_words import model_label
 from forecasting.models import ModelVersion
 from forecasting.selectors import drift_of, live_card
 from forecasting.selectors.why import family_label
@@ -55,7 +56,7 @@ def figures(crime_type: CrimeType, version: ModelVersion) -> dict[str, Any]:
         "ablation": _ablation_rows(card),
         "drift": drift,
         "newest_weeks": list(reversed(drift.weeks))[:16],
-        "never_sees": withheld(),
+        "never_sees": [(said(kind), [said(one) for one in items]) for kind, items in withheld()],
         "libraries": version.summary.get("libraries") or version.summary.get("library", LIBRARIES_UNKNOWN),
         "seen": version.run.config_snapshot,
         "lift": _lift(version),

@@ -21,6 +21,7 @@ from agencies.selectors import leaflet_settings
 from forecasting import exports
 from forecasting.engine.grid import project
 from forecasting.overlay import mercator_frame, overlay_png
+from forecasting.reason_words import why_said
 from forecasting.risk_page import (
     Surface,
     cell_polygon,
@@ -107,7 +108,7 @@ def risk_cell(request: HttpRequest, access: Access, run_id: int, slug: str) -> H
         return render(request, "forecasting/_cell.html", {"outside": True})
     context = _cell_context(surface, position)
     try:
-        context["why"] = why_here(surface.run, [position], context["why_type"])[0]
+        context["why"] = why_said(why_here(surface.run, [position], context["why_type"])[0])
     except MissionsError as exc:
         context["error"] = exc
     return render(request, "forecasting/_cell.html", context | {"access": access})

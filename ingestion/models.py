@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from knox.models import AbstractAuthToken
 
 from agencies.models import Agency, CrimeType
+from agencies.offence_words import refusal_said
 from ingestion.models_choices import Discovery, RecordKind, Stage
 from ingestion.models_context import CensusArea, ContextLayer, ScheduledEvent, WeatherHour
 from ingestion.retention_models import FeedQuality, RetentionPolicy
@@ -216,9 +217,9 @@ class OffenceCode(models.Model):
             declared=self.crime_type.nibrs_code,
         )
         if isinstance(verdict, offence_policy.Refused):
-            raise ValidationError({"nibrs_code": verdict.message}, code="refused_offence")
+            raise ValidationError({"nibrs_code": refusal_said(verdict.message)}, code="refused_offence")
         if isinstance(verdict, offence_policy.NeedsReason):
-            raise ValidationError({"written_reason": verdict.message}, code="needs_reason")
+            raise ValidationError({"written_reason": refusal_said(verdict.message)}, code="needs_reason")
 
 
 class ImportRun(AbstractRun):

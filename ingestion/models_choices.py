@@ -25,4 +25,4 @@ class Stage(models.TextChoices):
 class Discovery(models.TextChoices):
     REPORTED = "reported", _("Reported by the public")
     SENSOR = "sensor", _("Acoustic sensor")
-    OFFICER_INITIATED = "officer_initiated", "Officer-initiated"
+    OFFICER_INITIATED = "officer_initiated", _("Officer-initiated")

@@ -8,9 +8,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agencies.engine.offence_policy import Refused, screen_code
+from agencies.offence_words import refusal_said
 from ingestion import services
 from ingestion.engine.quality import LAG_BINS, PLACE_BINS, Quality
 from ingestion.engine.quality_findings import findings, geocoding
+from ingestion.finding_words import finding_said
 from ingestion.models import Feed, ImportRun
 from ingestion.selectors import feed_waiting, feeds_with_health, unmapped_codes
 from ingestion.words import said
@@ -48,7 +50,7 @@ def quality_context(feed: Feed) -> dict[str, Any]:
         "health": health,
         "measured_at": kept.measured_at,
         "quality": quality,
-        "findings": findings(quality, waiting=waiting),
+        "findings": [finding_said(one) for one in findings(quality, waiting=waiting)],
         "geocoding": geocoding(quality.rows, waiting),
         "waiting": sum(waiting.values()),
         "codes": unmapped_codes(feed),
@@ -122,5 +124,5 @@ def _why(rule: str, code: str) -> str:
     for screening in (screen_code(nibrs=code), screen_code(ucr=code), screen_code(description=code)):
         if isinstance(screening, Refused) and screening.rule == rule:
             # The rest of the message says for each rule alike what is forecast.
-            return screening.message.split(". ")[0] + "."
+            return refusal_said(screening.message.split(". ")[0] + ".")
     return _("This product does not forecast such offences, or they measure enforcement and not crime.")

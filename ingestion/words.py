@@ -57,6 +57,36 @@ FIELDS = (
 )
 """What a column can be."""
 
+WITHHELD = (
+    gettext_noop("Offences prone to enforcement bias"),
+    gettext_noop("Offences not forecast by this product"),
+    gettext_noop("About persons"),
+    gettext_noop("From patrol itself"),
+    gettext_noop("From the future"),
+    gettext_noop("race, ethnicity or origin"),
+    gettext_noop("a person"),
+    gettext_noop("a person's name"),
+    gettext_noop("a date of birth or an age"),
+    gettext_noop("sex or gender"),
+    gettext_noop("a phone number or an e-mail address"),
+    gettext_noop("a plate or a vehicle number"),
+    gettext_noop("an address"),
+    gettext_noop("free text"),
+    gettext_noop("a list of persons"),
+    gettext_noop("a relation between persons"),
+    gettext_noop("an arrest, which measures enforcement"),
+    gettext_noop("an identity number"),
+    gettext_noop("education"),
+    gettext_noop("home ownership or tenure"),
+    gettext_noop("income or poverty"),
+    gettext_noop("incidents and calls that officers initiated"),
+    gettext_noop("where missions were sent and cars were"),
+    gettext_noop("what officers did there"),
+    gettext_noop("anything reported after the forecast was issued"),
+    gettext_noop("layers before their date of validity"),
+)
+"""What no model is ever given, as ``ingestion.engine.withheld`` lists it."""
+
 REJECTIONS = (
     gettext_noop("The row has more or fewer columns than the header"),
     gettext_noop(

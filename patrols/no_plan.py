@@ -3,6 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -48,7 +49,8 @@ def no_plan(
         starts, ends = shift_instance_of(agency, shift, on)
     except MissionsError:
         return NoPlan(
-            _("No %(shift)s shift starts on a %(on)s") % {"shift": shift.name.lower(), "on": f"{on:%A}"},
+            _("No %(shift)s shift starts on a %(on)s")
+            % {"shift": shift.name.lower(), "on": date_format(on, "l")},
             _("Choose another day, or change the shift's weekdays in the admin."),
         )
     planning = planning_state(agency, shift, on)

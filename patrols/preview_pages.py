@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
@@ -104,7 +105,12 @@ def _words(request: HttpRequest, context: dict[str, Any]) -> str:
             ),
             "",
             _("Effect on %(shift)s, %(on)s %(day)s %(on_2)s (now → proposed)")
-            % {"shift": run.shift.name, "on": f"{run.on:%a}", "day": run.on.day, "on_2": f"{run.on:%b %Y}"},
+            % {
+                "shift": run.shift.name,
+                "on": date_format(run.on, "D"),
+                "day": run.on.day,
+                "on_2": date_format(run.on, "M Y"),
+            },
             *(f"  {row.label}: {row.saved} → {row.tried}" for row in context["figures"]),
             "",
             _("Try it: %(address)s") % {"address": request.build_absolute_uri(context["link"])},

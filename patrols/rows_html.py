@@ -4,6 +4,7 @@ from html import escape
 
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 from patrols.board import MissionRow
 
@@ -22,8 +23,10 @@ def _row(row: MissionRow, drawer: str) -> str:
     mission, crime_type = row.mission, row.mission.crime_type
     times = "".join(f"<span>{time}</span>" for time in row.times)
     marks = "".join(f' <small class="chip">{escape(mark)}</small>' for mark in row.marks)
-    why = f' title="{escape(mission.headline)}"' if mission.headline else ""
+    why = f' title="{escape(mission.headline_said)}"' if mission.headline else ""
     name = escape(crime_type.name)
+    expected_title = _("Expected %(name)s in this box in this shift") % {"name": name}
+    harm_title = _("Expected harm: severity weight × expected count")
     return (
         f'<li><button class="mission mission--{row.css}" id="mission-{mission.pk}" data-mission="{mission.pk}" '
         f'hx-get="{drawer}{mission.pk}/" hx-target="#drawer">'
@@ -33,8 +36,8 @@ def _row(row: MissionRow, drawer: str) -> str:
         f'<span class="mission__times">{times}</span>'
         f'<span class="mission__place"{why}>{escape(row.place)}{marks}</span>'
         f'<span class="mission__unit">{escape(row.unit) or "–"}</span>'
-        f'<span class="mission__expected" title="Expected {name} in this box in this shift">{row.expected}</span>'
-        f'<span class="mission__harm" title="Expected harm: severity weight × expected count">{row.harm}</span>'
+        f'<span class="mission__expected" title="{expected_title}">{row.expected}</span>'
+        f'<span class="mission__harm" title="{harm_title}">{row.harm}</span>'
         f'<span class="mission__state" title="{row.state}">{row.sign}<span class="visually-hidden">{row.state}</span>'
         "</span></button></li>\n"
     )
@@ -44,8 +47,11 @@ def chip_html(key: int, call_sign: str, load: int, capacity: int) -> str:
     """Return a unit as a button: missions are dropped on it, it is dragged to them, or pressed before them. Escaped."""
     name = escape(call_sign)
     full = " unit--full" if load == capacity else " unit--burdened" if load > capacity else ""
+    title = _(
+        "%(load)s of the %(capacity)s missions that it can take. Drag it to a box, drop a mission here, or press it and then "
+        "missions"
+    ) % {"load": load, "capacity": capacity}
     return (
         f'<button type="button" class="unit{full}" id="unit-{key}" data-unit="{key}" data-name="{name}" aria-pressed="false" '
-        f'title="{load} of the {capacity} missions that it can take. Drag it to a box, drop a mission here, or press it '
-        f'and then missions">{name} <b>{load}/{capacity}</b></button>'
+        f'title="{title}">{name} <b>{load}/{capacity}</b></button>'
     )

@@ -18,6 +18,7 @@ from agencies.engine.geometry import polygon_from_geojson
 from agencies.models import Agency, Beat, CrimeType, Shift, Unit
 from forecasting.engine.grid import GridSpec
 from forecasting.models import ForecastRun, Grid, ModelVersion, RiskSurface
+from forecasting.reason_words import driver_said, headline_said, reasons_said
 from forecasting.selectors import grid_spec, why_here
 from patrols.engine.due import LEAD_MINUTES
 from patrols.engine.plan import PlanDraw, design_from_bytes
@@ -354,5 +355,6 @@ def why_here_of(mission: Mission) -> WhyHere | None:
     bars = []
     for label, value in why["bars"]:
         width = round(48 * abs(value) / largest, 1)
-        bars.append(WhyBar(label, math.exp(value), 50.0 if value > 0 else 50.0 - width, width))
-    return WhyHere(why["clauses"] or [why["headline"]], why["words"], bars)
+        bars.append(WhyBar(driver_said(label), math.exp(value), 50.0 if value > 0 else 50.0 - width, width))
+    reasons = reasons_said(why["clauses"]) or [headline_said(why["headline"])]
+    return WhyHere(reasons, reasons_said(why["words"]), bars)

@@ -1,6 +1,7 @@
 """Proof that the recommended tactics of a plan are what its seed and the stored chances gave."""
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from forecasting.engine.grid import GridSpec
 from missions_project.lib.errors import MissionsError
@@ -28,8 +29,10 @@ def tactic_differences(plan: MissionPlan) -> list[str]:
     )
     if plan.grid is None or not draws:
         raise MissionsError(
-            f"Plan {plan.pk} has no drawn tactics.",
-            next_step="choose a finished plan that was made after tactics began to be drawn, with rules for its crime types.",
+            _("Plan %(pk)s has no drawn tactics.") % {"pk": plan.pk},
+            next_step=_(
+                "choose a finished plan that was made after tactics began to be drawn, with rules for its crime types."
+            ),
         )
     spec = GridSpec.from_bytes(bytes(plan.grid.spec))
     uniforms = cell_uniforms(

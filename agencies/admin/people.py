@@ -123,7 +123,7 @@ class PersonAdmin(AuditedAdminMixin, AgencyScopedAdmin, DjangoUserAdmin):  # typ
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         (gettext_lazy("Person"), {"fields": ("first_name", "last_name", "email", "language")}),
-        ("Sign-in", {"fields": ("is_active", "last_login", "date_joined")}),
+        (gettext_lazy("Sign-in"), {"fields": ("is_active", "last_login", "date_joined")}),
     )
     operator_fieldsets = ((gettext_lazy("Installation"), {"fields": ("is_superuser",)}),)
     add_fieldsets = (

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from django.db import connection, transaction
 from django.db.models import Max, Min, QuerySet
+from django.utils.translation import gettext as _
 
 from agencies.audit_guards import guards_missing
 from agencies.engine.audit_chain import START, Finding, Mark, Row, findings
@@ -124,8 +125,8 @@ def audit_retire(*, events: QuerySet[AuditEvent], why: str) -> int:
         number = events.count()
         if keys or span["first"] != before + 1 or number != span["last"] - before:
             raise MissionsError(
-                "These audit rows are not the oldest of one agency; nothing was deleted.",
-                next_step="run `manage.py verify_audit_log`, which says what is missing.",
+                _("These audit rows are not the oldest of one agency; nothing was deleted."),
+                next_step=_("run `manage.py verify_audit_log`, which says what is missing."),
             )
         stub = AuditCheckpoint(
             chain=key, sequence=span["last"], rows=number, oldest_at=span["oldest"], newest_at=span["newest"],

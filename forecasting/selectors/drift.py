@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from agencies.models import Agency
@@ -230,4 +231,4 @@ def _sentence(rule: str, part: list[ModelWeek]) -> str:
 
 
 def _day(on: dt.date) -> str:
-    return f"{on.day} {on:%b %Y}"
+    return date_format(on, "j M Y")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, override
 
 from agencies.models import CrimeType
 from forecasting.artefacts import TRAIN_AGAIN, Artefact
@@ -245,7 +245,8 @@ def _plain(row: Explanation, values: np.ndarray[Any, Any], labels: Labels) -> di
         "headline": headline(row, labels),
         "clauses": mission_clauses(row, labels),
         "sentences": words(row, labels),
-        "bars": _bars(row, labels),
+        # Kept for readers of every language: said in theirs by ``forecasting.reason_words``.
+        "bars": _bars_in_english(row, labels),
         "numbers": row.as_dict(),
     }
 
@@ -266,6 +267,11 @@ def _bars(row: Explanation, labels: Labels) -> list[dict[str, Any]]:
         {"family": part, "label": _label(part, labels), "value": value, "share": abs(value) / largest}
         for part, value in shown
     ]
+
+
+def _bars_in_english(row: Explanation, labels: Labels) -> list[dict[str, Any]]:
+    with override("en"):
+        return _bars(row, labels)
 
 
 def _label(part: str, labels: Labels) -> str:

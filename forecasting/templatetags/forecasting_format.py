@@ -8,8 +8,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from forecasting.comparison import Pair
-from forecasting.engine.drawing import model_label as label_of
 from forecasting.engine.metrics import Estimate
+from forecasting.model_words import model_label as label_of
 from forecasting.overlay import short
 
 register = template.Library()

@@ -16,6 +16,7 @@ from agencies.engine.offence_policy import (
     screen_code,
 )
 from agencies.models import CrimeType
+from agencies.offence_words import refusal_said
 from ingestion.engine.mapping import FeedMapping, MappingError, as_record_kind
 from ingestion.models import Feed, OffenceCode, QuarantinedRow
 from ingestion.words import said
@@ -140,7 +141,7 @@ def _note(
             "These rows carry no code of their own. Add a crime type for them (Admin → Crime types), or ask the source for codes."
         )
     if isinstance(screening, NeedsReason):
-        return screening.message
+        return refusal_said(screening.message)
     if isinstance(screening, Refused) and screening.rule != "unknown_offence":
-        return screening.message
+        return refusal_said(screening.message)
     return ""

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from agencies.engine.local_time import utc_to_local
 from agencies.engine.offence_policy import Allowed, NeedsReason, screen_code
 from agencies.models import CrimeType, User
+from agencies.offence_words import refusal_said
 from agencies.services import audit_last, audit_record
 from ingestion.engine.codes import Accepted, CodeEntry, CodeTable, Refusal
 from ingestion.engine.mapping import CLOCK_FIELDS, RECORD_KINDS, FeedMapping, as_record_kind
@@ -209,7 +210,7 @@ def _draft_code(
         is_ignored=entry.is_ignored,
     )
     if isinstance(decision, Refusal) and not entry.is_ignored:
-        return replace(result, outcome="refused", message=decision.message)
+        return replace(result, outcome="refused", message=refusal_said(decision.message))
     if isinstance(decision, Accepted) and result.national and kind == "incidents":
         return replace(result, outcome="mapped", crime_type=decision.crime_type)
     if kind != "incidents":
@@ -223,7 +224,7 @@ def _draft_code(
     ]
     result.choices = fitting or [t.slug for t in types]
     if isinstance(screening, NeedsReason):
-        result.outcome, result.message = "reason", screening.message
+        result.outcome, result.message = "reason", refusal_said(screening.message)
     elif len(fitting) == 1 and not result.crime_type and offence_class is not None:
         result.crime_type = fitting[0]
         result.message = _("Suggested by its description.")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from ingestion.models import DropFolder
 from missions_project.lib.errors import MissionsError
@@ -67,8 +68,10 @@ def folder_ready(folder: DropFolder) -> Path:
     work = (top / WORK).lstat()
     if work.st_uid != os.geteuid():
         raise MissionsError(
-            f"{top / WORK} belongs to another account.",
-            next_step="delete it (the product makes its own), and let the sending account write into the folder above only.",
+            _("%(path)s belongs to another account.") % {"path": top / WORK},
+            next_step=_(
+                "delete it (the product makes its own), and let the sending account write into the folder above only."
+            ),
         )
     if stat.S_IMODE(work.st_mode) & 0o077:
         (top / WORK).chmod(0o700)
@@ -78,8 +81,8 @@ def folder_ready(folder: DropFolder) -> Path:
 def _must_be_folder(path: Path) -> None:
     if path.is_symlink() or not path.is_dir():
         raise MissionsError(
-            f"{path} is a link or no folder.",
-            next_step="delete it; the product makes the folder itself.",
+            _("%(path)s is a link or no folder.") % {"path": path},
+            next_step=_("delete it; the product makes the folder itself."),
         )
 
 

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from agencies.models import Agency, CrimeType
+from agencies.offence_words import refusal_said
 from ingestion.engine.codes import Accepted, CodeTable, Refusal
 from ingestion.engine.mapping import MappingError, as_record_kind
 from ingestion.engine.privacy import screen_columns, tidy_column
@@ -161,7 +162,7 @@ def _decide(entry: OffenceCode, table: CodeTable, types: dict[str, CrimeType], d
     )
     if isinstance(decision, Refusal):
         entry.is_ignored = True
-        done.refused[entry.code] = decision.message
+        done.refused[entry.code] = refusal_said(decision.message)
     elif isinstance(decision, Accepted) and decision.crime_type:
         entry.crime_type = types[decision.crime_type]
         done.mapped.append(entry.code)

@@ -15,6 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from ingestion.engine.mapping import FeedMapping
 from ingestion.models import Feed, ImportRun
@@ -88,8 +89,9 @@ def pages_fetch(*, run: ImportRun, mapping: FeedMapping, report: RunReporter) ->
             spool.cut()
             # The words of a library's error may hold an address with its key, or a row: only its kind is kept.
             raise SourceError(
-                f"Reading from {source.where()} failed ({type(exc).__name__}); {state['rows']:,} rows had come.",
-                "Pull again; if it fails again, show this run to support.",
+                _("Reading from %(where)s failed (%(name)s); %(rows)s rows had come.")
+                % {"where": source.where(), "name": type(exc).__name__, "rows": f"{state['rows']:,}"},
+                _("Pull again; if it fails again, show this run to support."),
             ) from None
         state["done"] = True
         report.record(pull=state)
@@ -133,8 +135,9 @@ class _Spool:
             full = self.file.tell() >= settings.PULL_MAX_BYTES
             if full and page.cursor is None:
                 raise SourceError(
-                    f"The answer is larger than {settings.PULL_MAX_BYTES:,} bytes and cannot be continued in its middle.",
-                    "Ask for less (by year, for example), or raise PULL_MAX_BYTES.",
+                    _("The answer is larger than %(bytes)s bytes and cannot be continued in its middle.")
+                    % {"bytes": f"{settings.PULL_MAX_BYTES:,}"},
+                    _("Ask for less (by year, for example), or raise PULL_MAX_BYTES."),
                 )
             if page.cursor is not None and (full or time.monotonic() - began > settings.PULL_RUN_SECONDS):
                 self.state["more"] = True
@@ -187,7 +190,8 @@ def pull_close(*, run: ImportRun) -> None:
     if state["failure"]:
         message, next_step = state["failure"]
         raise MissionsError(
-            f"{message} The {state['rows']:,} rows before that are stored; the next pull goes on after them.",
+            _("%(message)s The %(rows)s rows before that are stored; the next pull goes on after them.")
+            % {"message": message, "rows": f"{state['rows']:,}"},
             next_step=next_step,
         )
 

@@ -231,8 +231,9 @@ def _import(run: ImportRun, report: RunReporter) -> None:
         _store_rows(run, report, reader, survey, mapping, tally, written)
     if tally.received != survey.row_count:
         raise MissionsError(
-            f"The file has {survey.row_count:,} rows but {tally.received:,} were read: it changed while it was imported.",
-            next_step="import it again.",
+            _("The file has %(row_count)s rows but %(received)s were read: it changed while it was imported.")
+            % {"row_count": f"{survey.row_count:,}", "received": f"{tally.received:,}"},
+            next_step=_("import it again."),
         )
     report.record(**tally.fields())
     report.progress(survey.row_count, survey.row_count, "Imported")
@@ -245,8 +246,9 @@ def _check_same_file(run: ImportRun, tally: Tally, path: Path, report: RunReport
             digest.update(block)
     if tally.received and run.data_hash != digest.hexdigest():
         raise MissionsError(
-            f"The file is not the one of which {tally.received:,} rows are already imported.",
-            next_step="start a new import of it.",
+            _("The file is not the one of which %(received)s rows are already imported.")
+            % {"received": f"{tally.received:,}"},
+            next_step=_("start a new import of it."),
         )
     report.record(data_hash=digest.hexdigest())
 
@@ -340,7 +342,14 @@ def _check_fits(first: NormalisedChunk) -> None:
     value = next(v for v in first.quarantined if (v.rejection.code, v.rejection.field) == (code, field))
     remedy = REJECTION_CODES[code].remedy
     raise MissionsError(
-        f"Not one of the first {first.received:,} rows can be used, so nothing was imported. {number:,} of them have this "
-        f"fault, first in row {value.row_number}: {value.rejection.message.removesuffix(remedy).strip()}",
+        _(
+            "Not one of the first %(received)s rows can be used, so nothing was imported. %(number)s of them have this fault, first in row %(row_number)s: %(fault)s"
+        )
+        % {
+            "received": f"{first.received:,}",
+            "number": f"{number:,}",
+            "row_number": value.row_number,
+            "fault": value.rejection.message.removesuffix(remedy).strip(),
+        },
         next_step=remedy[:1].lower() + remedy[1:],
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from ingestion.models import Feed
 from missions_project.lib.errors import MissionsError
@@ -30,7 +31,7 @@ class ImportBusy(MissionsError):
 def _busy(what: str) -> ImportBusy:
     return ImportBusy(
         f"Another import {what} is running; this one has not started.",
-        next_step="wait until it has finished (Admin → Import runs), then start this one again.",
+        next_step=_("wait until it has finished (Admin → Import runs), then start this one again."),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency, CrimeType
 from ingestion.engine.codes import Accepted
@@ -52,8 +53,9 @@ def open_data_feeds(
     if not chosen:
         known = sorted({dataset.kind for dataset in city.datasets})
         raise MissionsError(
-            f"{city.name} publishes no {' or '.join(kinds)} that can be used.",
-            next_step=f"ask for {', '.join(known)}.",
+            _("%(name)s publishes no %(kinds)s that can be used.")
+            % {"name": city.name, "kinds": " or ".join(kinds)},
+            next_step=_("ask for %(known)s.") % {"known": ", ".join(known)},
         )
     portal = portal or Portal()
     found = []
@@ -86,8 +88,9 @@ def _expanded(dataset: OpenDataset, since: date, now: datetime) -> Iterator[Open
     ]
     if not years:
         raise MissionsError(
-            f"The server has no layer “{dataset.layer_name.format(year=now.year)}”. It has: {', '.join(sorted(layers)[:20])}.",
-            next_step="make a feed of the kind “ArcGIS layer” in the admin, with the right layer.",
+            _("The server has no layer “%(layer)s”. It has: %(layers)s.")
+            % {"layer": dataset.layer_name.format(year=now.year), "layers": ", ".join(sorted(layers)[:20])},
+            next_step=_("make a feed of the kind “ArcGIS layer” in the admin, with the right layer."),
         )
     for year in years:
         name = dataset.layer_name.format(year=year)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from ingestion.models import ImportRun
 from ingestion.services.fetching import fetch_policy, new_pull, pull_put_off
@@ -30,7 +31,9 @@ def whole_file_fetch(run: ImportRun, report: RunReporter) -> int:
     if state["bytes"] and not (path.is_file() and path.stat().st_size == state["bytes"]):
         # The file went with its machine. What is stored of it stays; the rest of this very file cannot come again.
         if run.counts.get("received"):
-            raise SourceError("The fetched file is gone from the spool.", "pull again: what is stored stays.")
+            raise SourceError(
+                _("The fetched file is gone from the spool."), _("pull again: what is stored stays.")
+            )
         state = new_pull(run.feed.cursor)
     if state["done"]:
         return int(state["bytes"])
@@ -56,7 +59,10 @@ def _answer(run: ImportRun, report: RunReporter, state: dict[str, Any]) -> Whole
     secrets = feed_secrets(run.feed)
     source = pull_source(run.config_snapshot["kind"], run.config_snapshot["params"], secrets)
     if not isinstance(source, WholeUrlSource):
-        raise SourceError(f"Feeds of the kind {run.feed.kind!r} are mapped.", "map the feed's columns first.")
+        raise SourceError(
+            _("Feeds of the kind %(kind)s are mapped.") % {"kind": repr(run.feed.kind)},
+            _("map the feed's columns first."),
+        )
     fetcher = Fetcher(
         fetch_policy(max_bytes=min(MAX_FILE_BYTES, settings.PULL_MAX_BYTES)),
         pulse=lambda label: report.progress(0, 1, label),
@@ -73,6 +79,7 @@ def _answer(run: ImportRun, report: RunReporter, state: dict[str, Any]) -> Whole
         except Exception as exc:  # noqa: BLE001 - raised again at once, under words that are safe to keep
             # The words of a library's error may hold an address with its key, or a line of the file: only its kind is kept.
             raise SourceError(
-                f"Reading from {source.where()} failed ({type(exc).__name__}); nothing was imported.",
-                "pull again; if it fails again, show this run to support.",
+                _("Reading from %(where)s failed (%(name)s); nothing was imported.")
+                % {"where": source.where(), "name": type(exc).__name__},
+                _("pull again; if it fails again, show this run to support."),
             ) from None

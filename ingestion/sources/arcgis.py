@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext as _
+
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.privacy import screen_columns
 from ingestion.sources.base import Page, SourceError, parameter, register
 from ingestion.sources.json_rows import cell, check_column_name, parsed_json, sample_table
 from missions_project.lib.http import Fetched, Fetcher, TryAgain
-from missions_project.lib.lazy import gettext_lazy as _
+from missions_project.lib.lazy import gettext_lazy
 
 GEOMETRY = {"geo.longitude": "x", "geo.latitude": "y"}
 """The columns that stand for the point's longitude and latitude (WGS84)."""
@@ -27,42 +29,46 @@ class ArcGisParameters:
 
     url: str = parameter(
         "",
-        label=_("Layer"),
-        help=_("The layer's address, which ends in FeatureServer/0 or MapServer/3."),
+        label=gettext_lazy("Layer"),
+        help=gettext_lazy("The layer's address, which ends in FeatureServer/0 or MapServer/3."),
         required=True,
     )
-    token: str = parameter("", label=_("Token"), help=_("Only for layers that want one."), secret=True)
+    token: str = parameter(
+        "", label=gettext_lazy("Token"), help=gettext_lazy("Only for layers that want one."), secret=True
+    )
     updated_column: str = parameter(
         "",
-        label=_("Column of the last change"),
-        help=_(
+        label=gettext_lazy("Column of the last change"),
+        help=gettext_lazy(
             "A date column by which only new and changed rows are asked for. Empty: the layer's own edit date if it "
             "keeps one; without any, each pull reads the whole layer."
         ),
     )
     since_column: str = parameter(
         "",
-        label=_("Date column for “From day”"),
-        help=_("Empty: the column that is mapped as occurred (from)."),
+        label=gettext_lazy("Date column for “From day”"),
+        help=gettext_lazy("Empty: the column that is mapped as occurred (from)."),
     )
     since: str = parameter(
         "",
-        label=_("From day"),
-        help=_("YYYY-MM-DD: rows that occurred earlier are not asked for. Empty: all."),
+        label=gettext_lazy("From day"),
+        help=gettext_lazy("YYYY-MM-DD: rows that occurred earlier are not asked for. Empty: all."),
     )
     where: str = parameter(
-        "", label=_("Only rows where"), help=_("An SQL condition, e.g. BEAT = '12'. Empty: all.")
+        "",
+        label=gettext_lazy("Only rows where"),
+        help=gettext_lazy("An SQL condition, e.g. BEAT = '12'. Empty: all."),
     )
     page_rows: int = parameter(
         2_000,
-        label=_("Rows a page"),
-        help=_("The server's own limit counts too (usually 1,000 or 2,000)."),
+        label=gettext_lazy("Rows a page"),
+        help=gettext_lazy("The server's own limit counts too (usually 1,000 or 2,000)."),
         minimum=1,
     )
     overlap_minutes: int = parameter(
         60,
-        label=_("Overlap (minutes)"),
-        help=_("Each pull asks again for what changed shortly before the last one."),
+        label=gettext_lazy("Overlap (minutes)"),
+        help=gettext_lazy("Each pull asks again for what changed shortly before the last one."),
         minimum=0,
     )
 
@@ -88,19 +94,22 @@ class ArcGis:
     """
 
     kind: ClassVar[str] = "arcgis"
-    label: ClassVar[str] = _("ArcGIS layer")
-    help: ClassVar[str] = _("A layer of an ArcGIS FeatureServer or MapServer.")
+    label: ClassVar[str] = gettext_lazy("ArcGIS layer")
+    help: ClassVar[str] = gettext_lazy("A layer of an ArcGIS FeatureServer or MapServer.")
     Parameters: ClassVar[type] = ArcGisParameters
 
     def __init__(self, parameters: ArcGisParameters | None = None) -> None:
         self.parameters = parameters or ArcGisParameters()
         if self.parameters.url and not _LAYER.fullmatch(self.parameters.url.rstrip("/")):
             raise SourceError(
-                "The address is not that of a layer.",
-                "Enter the one that ends in FeatureServer/ and a number, without a question mark.",
+                _("The address is not that of a layer."),
+                _("Enter the one that ends in FeatureServer/ and a number, without a question mark."),
             )
         if self.parameters.since and not _DAY.fullmatch(self.parameters.since):
-            raise SourceError(f"{self.parameters.since!r} is no day.", "Write it as YYYY-MM-DD.")
+            raise SourceError(
+                _("%(since)s is no day.") % {"since": repr(self.parameters.since)},
+                _("Write it as YYYY-MM-DD."),
+            )
 
     def where(self) -> str:
         return self.parameters.url.partition("://")[2]
@@ -113,8 +122,9 @@ class ArcGis:
         missing = [name for name in columns if name not in layer.fields and name not in GEOMETRY]
         if missing:
             raise SourceError(
-                f"The layer no longer has the columns {', '.join(missing)}. It has: {', '.join(layer.fields)}.",
-                "Mend the feed's mapping.",
+                _("The layer no longer has the columns %(missing)s. It has: %(fields)s.")
+                % {"missing": ", ".join(missing), "fields": ", ".join(layer.fields)},
+                _("Mend the feed's mapping."),
                 column=missing[0],
             )
         state: dict[str, Any] = {"after": None, "since": None, "newest": None, **cursor}
@@ -133,8 +143,10 @@ class ArcGis:
             )
             if rows and state["after"] is not None and int(rows[-1][0][layer.key]) <= state["after"]:
                 raise SourceError(
-                    "The server sends the same rows again and again: it does not understand how pages are asked for.",
-                    "Use the layer's CSV download with the kind “CSV from an address”.",
+                    _(
+                        "The server sends the same rows again and again: it does not understand how pages are asked for."
+                    ),
+                    _("Use the layer's CSV download with the kind “CSV from an address”."),
                 )
             for attributes, __ in rows:
                 state["after"] = max(state["after"] or 0, int(attributes[layer.key]))
@@ -156,7 +168,7 @@ class ArcGis:
         header = (*layer.fields, *(GEOMETRY if layer.is_points else ()))
         refused = {violation.column for violation in screen_columns(header)}
         asked = [name for name in header if name not in refused]
-        found, _ = self._query(fetcher, layer, asked, "1=1", min(rows, layer.max_rows))
+        found, _columns = self._query(fetcher, layer, asked, "1=1", min(rows, layer.max_rows))
         return sample_table(header, [_texts(header, attributes, geometry) for attributes, geometry in found])
 
     def _describe(self, fetcher: Fetcher) -> _Layer:
@@ -167,8 +179,8 @@ class ArcGis:
         )
         if not key:
             raise SourceError(
-                "The layer has no object ids, so its pages cannot be told apart.",
-                "Choose another layer, or its CSV download with the kind “CSV from an address”.",
+                _("The layer has no object ids, so its pages cannot be told apart."),
+                _("Choose another layer, or its CSV download with the kind “CSV from an address”."),
             )
         abilities = data.get("advancedQueryCapabilities") or {}
         edited = (
@@ -177,7 +189,8 @@ class ArcGis:
         names = tuple(str(f["name"]) for f in fields)
         if edited and edited not in names:
             raise SourceError(
-                f"The layer has no column {edited!r} for the last change.", "Correct it on the feed's page."
+                _("The layer has no column %(edited)s for the last change.") % {"edited": repr(edited)},
+                _("Correct it on the feed's page."),
             )
         return _Layer(
             key=check_column_name(str(key)),
@@ -229,13 +242,14 @@ class ArcGis:
         features = data.get("features")
         if not isinstance(features, list):
             raise SourceError(
-                "The layer answered with JSON that holds no features.", "check the layer's address."
+                _("The layer answered with JSON that holds no features."), _("check the layer's address.")
             )
         rows = [(f.get("attributes") or {}, f.get("geometry")) for f in features if isinstance(f, dict)]
         if any(layer.key not in attributes for attributes, _ in rows):
             raise SourceError(
-                f"The layer sends rows without {layer.key}, so its pages cannot be told apart.",
-                "try again later.",
+                _("The layer sends rows without %(key)s, so its pages cannot be told apart.")
+                % {"key": layer.key},
+                _("try again later."),
             )
         # Some servers forget the flag; a full page may always have a successor.
         return rows, bool(rows) and (bool(data.get("exceededTransferLimit")) or len(rows) >= size)
@@ -258,7 +272,7 @@ class ArcGis:
             data = parsed_json(fetched, url)
             if not isinstance(data, dict):
                 raise SourceError(
-                    "The server answered with JSON that is no layer.", "check the layer's address."
+                    _("The server answered with JSON that is no layer."), _("check the layer's address.")
                 )
             error = data.get("error")
             if isinstance(error, dict):
@@ -278,12 +292,13 @@ class ArcGis:
             raise TryAgain(f"the server answered 200, but with the error {code}")
         if code in _KEY_WANTED:
             raise SourceError(
-                f"The server wants a (new) token ({code}).",
-                "Make one in the portal and enter it on the feed's page.",
+                _("The server wants a (new) token (%(code)s).") % {"code": code},
+                _("Make one in the portal and enter it on the feed's page."),
             )
         raise SourceError(
-            f"The server does not accept the query ({code}): {words[:300]}",
-            "Check the feed's condition and the names of its columns.",
+            _("The server does not accept the query (%(code)s): %(words)s")
+            % {"code": code, "words": words[:300]},
+            _("Check the feed's condition and the names of its columns."),
         )
 
 
@@ -309,7 +324,7 @@ def service_layers(url: str, fetcher: Fetcher) -> dict[str, int]:
         data = parsed_json(fetched, url)
         layers = data.get("layers") if isinstance(data, dict) else None
         if not isinstance(layers, list):
-            raise SourceError("The map service lists no layers.", "check its address in a browser.")
+            raise SourceError(_("The map service lists no layers."), _("check its address in a browser."))
         found.update(
             {str(layer["name"]): int(layer["id"]) for layer in layers if "name" in layer and "id" in layer}
         )

@@ -185,8 +185,8 @@ def source_class(kind: str) -> type[Any]:
     """The class of this kind. Raises ``SourceError`` that names the known ones."""
     if kind not in _KINDS:
         raise SourceError(
-            f"Feed kind {kind!r} is not known.",
-            f"Choose one of: {', '.join(sorted(_KINDS))} under the feed's kind.",
+            _("Feed kind %(kind)s is not known.") % {"kind": repr(kind)},
+            _("Choose one of: %(kinds)s under the feed's kind.") % {"kinds": ", ".join(sorted(_KINDS))},
         )
     return _KINDS[kind]
 
@@ -221,7 +221,10 @@ def reader_source(kind: str, params: Mapping[str, Any]) -> FileSource:
 def pull_source(kind: str, params: Mapping[str, Any], secrets: Mapping[str, str]) -> Any:
     """A source that can be pulled (a ``PullSource``, or one that fetches a whole file), with its secrets. Raises ``SourceError`` also for a required one that is empty."""
     if not is_pull(kind):
-        raise SourceError(f"Feed kind {kind!r} is not pulled: it gets files.", "Upload a file to it.")
+        raise SourceError(
+            _("Feed kind %(kind)s is not pulled: it gets files.") % {"kind": repr(kind)},
+            _("Upload a file to it."),
+        )
     for info in parameter_infos(kind):
         if info.required and not (secrets if info.secret else params).get(info.name):
             raise SourceError(

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from django.utils.translation import gettext as _
 
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.rejections import Rejection
@@ -31,7 +32,7 @@ from ingestion.sources.text import (
     sniff_delimiter,
     tidy_header,
 )
-from missions_project.lib.lazy import gettext_lazy as _
+from missions_project.lib.lazy import gettext_lazy
 from missions_project.lib.progress import Progress, no_progress
 
 Ints = npt.NDArray[np.int64]
@@ -48,14 +49,14 @@ class CsvFileParameters:
 
     max_unpacked_mb: int = parameter(
         4096,
-        label=_("Largest size (MB, unpacked)"),
-        help=_("A file that unpacks to more is refused before anything of it is imported."),
+        label=gettext_lazy("Largest size (MB, unpacked)"),
+        help=gettext_lazy("A file that unpacks to more is refused before anything of it is imported."),
         minimum=1,
     )
     max_ratio: int = parameter(
         200,
-        label=_("Largest compression ratio"),
-        help=_("A compressed file that grows by more than this is refused as a bomb."),
+        label=gettext_lazy("Largest compression ratio"),
+        help=gettext_lazy("A compressed file that grows by more than this is refused as a bomb."),
         minimum=2,
     )
 
@@ -84,16 +85,18 @@ class CsvFile:
 
     def _head(self) -> bytes:
         if not self._path.is_file():
-            raise SourceError(f"There is no file {self._path.name}.", "Check the path.")
-        with opened(self._path, self._limits) as (stream, _):
+            raise SourceError(
+                _("There is no file %(name)s.") % {"name": self._path.name}, _("Check the path.")
+            )
+        with opened(self._path, self._limits) as (stream, _name):
             head = stream.read(BLOCK_BYTES)
         if not head.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x00"):
-            raise SourceError("The file is empty.", "Check that the export ran, and upload it again.")
+            raise SourceError(_("The file is empty."), _("Check that the export ran, and upload it again."))
         return head
 
     def _first_lines(self) -> list[str]:
         lines: list[str] = []
-        with self._text() as (text, _):
+        with self._text() as (text, _where):
             # The header decides; huge fields further down are the survey's to name, by row and column.
             for line in (text.readline(SNIFF_CHARACTERS) for _ in range(SNIFF_LINES)):
                 if lines and sum(map(len, lines)) + len(line) > SNIFF_CHARACTERS:
@@ -104,8 +107,8 @@ class CsvFile:
             list(csv.reader(lines))
         except csv.Error as error:
             raise SourceError(
-                f"The first rows cannot be split into columns ({error}).",
-                "Check that this is a CSV file whose first row names the columns.",
+                _("The first rows cannot be split into columns (%(error)s).") % {"error": error},
+                _("Check that this is a CSV file whose first row names the columns."),
                 row=1,
             ) from error
         return lines
@@ -120,8 +123,9 @@ class CsvFile:
                 yield text, lambda: guard.given_bytes
             except UnicodeDecodeError as error:
                 raise SourceError(
-                    f"The file is not written in {self.encoding} throughout ({error.reason}).",
-                    "Export it again as UTF-8, or correct the encoding in the mapping.",
+                    _("The file is not written in %(encoding)s throughout (%(reason)s).")
+                    % {"encoding": self.encoding, "reason": error.reason},
+                    _("Export it again as UTF-8, or correct the encoding in the mapping."),
                 ) from error
             finally:
                 text.detach()
@@ -130,7 +134,7 @@ class CsvFile:
         """The first rows as column → text; rows of another length than the header are left out."""
         found: list[dict[str, str]] = []
         number = 0
-        with self._text() as (text, _):
+        with self._text() as (text, _where):
             lines = Lines(text)
             try:
                 for row in csv.reader(lines, delimiter=self.delimiter):
@@ -174,9 +178,11 @@ class CsvFile:
                 raise self._unreadable(error, pieces.number + 1, "".join(pieces.record)) from error
             if "".join(pieces.last).count('"') % 2:
                 raise SourceError(
-                    f"A quotation mark that is opened in row {pieces.number} is never closed; the rest of the file hangs "
-                    "on it.",
-                    "Close or remove it in the file, and import again. Nothing was imported.",
+                    _(
+                        "A quotation mark that is opened in row %(number)s is never closed; the rest of the file hangs on it."
+                    )
+                    % {"number": pieces.number},
+                    _("Close or remove it in the file, and import again. Nothing was imported."),
                     row=pieces.number,
                 )
             byte_count = position()
@@ -230,7 +236,7 @@ class CsvFile:
             yield from kept.taken()
             return
         del kept
-        with self._text() as (text, _):
+        with self._text() as (text, _where):
             yield from self._pieces(text, column_indices(self.header, mapping)).pieces()
 
     def _chunks(self, mapping: FeedMapping, chunk_rows: int) -> Iterator[RowChunk]:
@@ -346,8 +352,8 @@ class CsvFileSource:
     """A table in a text file: comma, semicolon, tab or bar; plain, gz, bz2, xz or a zip with one file."""
 
     kind: ClassVar[str] = "csv_file"
-    label: ClassVar[str] = _("CSV file")
-    help: ClassVar[str] = _(
+    label: ClassVar[str] = gettext_lazy("CSV file")
+    help: ClassVar[str] = gettext_lazy(
         "A CSV or TSV file that is uploaded or named on the command line. Compressed files are read as they are."
     )
     Parameters: ClassVar[type] = CsvFileParameters

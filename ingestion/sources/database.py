@@ -102,21 +102,28 @@ class Database:
         self.parameters = given = parameters or DatabaseParameters()
         problem = select_problem(given.query) if given.query.strip() else ""
         if problem:
-            raise SourceError(f"The query is refused: {problem}.", "Enter a single SELECT that only reads.")
+            raise SourceError(
+                _("The query is refused: %(problem)s.") % {"problem": problem},
+                _("Enter a single SELECT that only reads."),
+            )
         if given.watermark_column and not re.fullmatch(r"[A-Za-z_]\w*", given.watermark_column):
             raise SourceError(
-                f"{given.watermark_column!r} cannot be the name of a column.",
-                "Give it a plain name in the query (… AS updated_at).",
+                _("%(watermark_column)s cannot be the name of a column.")
+                % {"watermark_column": repr(given.watermark_column)},
+                _("Give it a plain name in the query (… AS updated_at)."),
             )
         if ":watermark" in given.query and not given.begin_at:
             raise SourceError(
-                "The query compares with :watermark, and the first pull has no last value yet.",
-                "Fill in “Begin at”, e.g. 2020-01-01.",
+                _("The query compares with :watermark, and the first pull has no last value yet."),
+                _("Fill in “Begin at”, e.g. 2020-01-01."),
             )
         if given.dialect == "sqlite" and re.search(r"[?#%]", given.database):
-            raise SourceError("The file's name holds ?, # or %.", "Rename the file.")
+            raise SourceError(_("The file's name holds ?, # or %."), _("Rename the file."))
         if re.search(r"[,/\s]", given.host):
-            raise SourceError(f"{given.host!r} is no host name.", "Enter one server's name or address.")
+            raise SourceError(
+                _("%(host)s is no host name.") % {"host": repr(given.host)},
+                _("Enter one server's name or address."),
+            )
 
     def where(self) -> str:
         return f"{self.parameters.database} on {self.parameters.host or 'this machine'}"
@@ -156,16 +163,16 @@ class Database:
         inner = bare_query(self.parameters.query)
         values = {"watermark": self.parameters.begin_at} if ":watermark" in inner else {}
         with self._connection(fetcher, SAMPLE_SECONDS) as connection:
-            header, _ = connection.run(f"SELECT * FROM ({inner}) pulled WHERE 1 = 0", values)
+            header, _batches = connection.run(f"SELECT * FROM ({inner}) pulled WHERE 1 = 0", values)
         refused = {violation.column for violation in screen_columns(header)}
         asked = [name for name in header if name not in refused]
         if not asked:
             raise SourceError(
-                "The query has no column that may be read.", "Name columns about incidents in it."
+                _("The query has no column that may be read."), _("Name columns about incidents in it.")
             )
         names = ", ".join(_quoted(name, self.parameters.dialect) for name in asked)
         with self._connection(fetcher, SAMPLE_SECONDS) as connection:
-            _, batches = connection.run(f"SELECT {names} FROM ({inner}) pulled", values)
+            _header, batches = connection.run(f"SELECT {names} FROM ({inner}) pulled", values)
             first = next(batches, [])[:rows]
         place = {name: index for index, name in enumerate(asked)}
         return sample_table(
@@ -193,13 +200,14 @@ class Database:
             given = replace(given, timeout_seconds=min(seconds, given.timeout_seconds))
         if given.dialect == "sqlite" and not settings.PULL_ALLOW_SQLITE:
             raise SourceError(
-                "SQLite files of this server are not read.", "The operator may allow it (PULL_ALLOW_SQLITE)."
+                _("SQLite files of this server are not read."),
+                _("The operator may allow it (PULL_ALLOW_SQLITE)."),
             )
         port = given.port or _DIALECTS[given.dialect][1]
         address = ""
         if given.dialect != "sqlite":
             if not given.host:
-                raise SourceError("The server is empty.", "Enter the database server's host name.")
+                raise SourceError(_("The server is empty."), _("Enter the database server's host name."))
             address = endpoints(given.host, port, fetcher.policy.private_hosts)[0].address
         opened = database_links.postgres if given.dialect == "postgresql" else database_links.alchemy
         with opened(given, address, port, BATCH_ROWS) as connection:
@@ -210,7 +218,8 @@ def _quoted(name: str, dialect: str) -> str:
     """A column's name as it may stand in a statement. Raises ``SourceError`` for one that could end it."""
     if not re.fullmatch(r"[A-Za-z_][\w $#]*", name):
         raise SourceError(
-            f"{name!r} cannot be the name of a column here.", "Give it a plain name in the query (… AS name)."
+            _("%(name)s cannot be the name of a column here.") % {"name": repr(name)},
+            _("Give it a plain name in the query (… AS name)."),
         )
     if re.fullmatch(r"[A-Za-z_]\w*", name):
         return name  # as the database folds it: quoted, "Id" would not be id

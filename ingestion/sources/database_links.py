@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from ingestion.sources.base import SourceError
 
 Batches = Iterator[list[tuple[Any, ...]]]
@@ -99,8 +101,8 @@ def alchemy(parameters: Any, address: str, port: int, batch_rows: int) -> Iterat
         from sqlalchemy.pool import NullPool
     except ImportError:
         raise SourceError(
-            "SQLAlchemy is not installed.",
-            "pip install -r requirements.txt on the server and start it again.",
+            _("SQLAlchemy is not installed."),
+            _("pip install -r requirements.txt on the server and start it again."),
         ) from None
     if parameters.dialect == "sqlite":
         url = URL.create(
@@ -124,8 +126,10 @@ def alchemy(parameters: Any, address: str, port: int, batch_rows: int) -> Iterat
                 connection.rollback()
     except (ModuleNotFoundError, NoSuchModuleError) as exc:
         raise SourceError(
-            f"The driver for {parameters.dialect} is not installed on this server ({exc}).",
-            f"The operator installs it: pip install {parameters.dialect.rpartition('+')[2]}, and starts the server again.",
+            _("The driver for %(dialect)s is not installed on this server (%(exc)s).")
+            % {"dialect": parameters.dialect, "exc": exc},
+            _("The operator installs it: pip install %(package)s, and starts the server again.")
+            % {"package": parameters.dialect.rpartition("+")[2]},
         ) from None
     except SQLAlchemyError as exc:
         raise _failed(exc, parameters) from None

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from django.utils.translation import gettext as _
+
 from agencies.engine.untrusted_archives import unbounded_members
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.rejections import Rejection, excerpt
@@ -15,7 +17,7 @@ from ingestion.sources.excel_cells import Cell, Sheet, Workbook, shown
 from ingestion.sources.recognise import check_kind
 from ingestion.sources.records import Record, RecordFile
 from ingestion.sources.text import check_header, tidy_header
-from missions_project.lib.lazy import gettext_lazy as _
+from missions_project.lib.lazy import gettext_lazy
 
 HEADER_IN_FIRST_ROWS = 50
 MIN_HEADER_CELLS = 2
@@ -27,27 +29,27 @@ class ExcelFileParameters:
 
     sheet: str = parameter(
         "",
-        label=_("Sheet"),
-        help=_("The name on the sheet's tab. Empty: the first sheet that is not hidden."),
+        label=gettext_lazy("Sheet"),
+        help=gettext_lazy("The name on the sheet's tab. Empty: the first sheet that is not hidden."),
     )
     header_row: int = parameter(
         0,
-        label=_("Row of the column names"),
-        help=_(
+        label=gettext_lazy("Row of the column names"),
+        help=gettext_lazy(
             "Its number in Excel. 0: the first row with at least two filled cells, so that a title above is passed over."
         ),
         minimum=0,
     )
     max_unpacked_mb: int = parameter(
         2048,
-        label=_("Largest size (MB, unpacked)"),
-        help=_("A workbook that unpacks to more is refused before anything of it is imported."),
+        label=gettext_lazy("Largest size (MB, unpacked)"),
+        help=gettext_lazy("A workbook that unpacks to more is refused before anything of it is imported."),
         minimum=1,
     )
     max_ratio: int = parameter(
         200,
-        label=_("Largest compression ratio"),
-        help=_("A workbook that grows by more than this is refused as a bomb."),
+        label=gettext_lazy("Largest compression ratio"),
+        help=gettext_lazy("A workbook that grows by more than this is refused as a bomb."),
         minimum=2,
     )
 
@@ -81,13 +83,16 @@ class ExcelFile(RecordFile):
             found = next((s for s in sheets if s.name.strip().lower() == name.strip().lower()), None)
             if found is None:
                 raise SourceError(
-                    f"The workbook has no sheet {name!r}. It has: {names}.",
-                    "Correct the feed's parameter “Sheet” (Admin → Feeds), or rename the sheet.",
+                    _("The workbook has no sheet %(name)s. It has: %(names)s.")
+                    % {"name": repr(name), "names": names},
+                    _("Correct the feed's parameter “Sheet” (Admin → Feeds), or rename the sheet."),
                 )
             return found
         visible = [sheet for sheet in sheets if not sheet.is_hidden] or sheets
         if not visible:
-            raise SourceError("The workbook has no sheet with cells.", "Check that this is the right file.")
+            raise SourceError(
+                _("The workbook has no sheet with cells."), _("Check that this is the right file.")
+            )
         if len(visible) > 1:
             self._warnings.append(
                 f"The workbook has {len(visible)} sheets ({names}); “{visible[0].name}” is read. Another one is chosen by the "
@@ -103,8 +108,10 @@ class ExcelFile(RecordFile):
                 break
         where = f"row {declared}" if declared else f"the first {HEADER_IN_FIRST_ROWS} rows"
         raise SourceError(
-            f"Sheet “{self._sheet.name}” names no columns in {where}.",
-            "Put the column names into one row, or set the feed's parameters “Sheet” and “Row of the column names”.",
+            _("Sheet “%(name)s” names no columns in %(where)s.") % {"name": self._sheet.name, "where": where},
+            _(
+                "Put the column names into one row, or set the feed's parameters “Sheet” and “Row of the column names”."
+            ),
             row=declared or 1,
         )
 
@@ -138,26 +145,35 @@ def _check_size(path: Path, parameters: ExcelFileParameters) -> None:
             is_strange = bool(unbounded_members(archive))
     except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
         raise SourceError(
-            f"The workbook is damaged or cut off ({error}).", "Send or export it again."
+            _("The workbook is damaged or cut off (%(error)s).") % {"error": error},
+            _("Send or export it again."),
         ) from error
     if encrypted:
-        raise SourceError("The workbook is encrypted.", "Save it without a password and upload that.")
+        raise SourceError(_("The workbook is encrypted."), _("Save it without a password and upload that."))
     if is_strange:
         raise SourceError(
-            "The workbook is packed by a method that Excel does not write.",
-            "Open it in Excel, save it again as .xlsx and upload that.",
+            _("The workbook is packed by a method that Excel does not write."),
+            _("Open it in Excel, save it again as .xlsx and upload that."),
         )
     if "xl/workbook.bin" in names:
-        raise SourceError("The file is a binary Excel workbook (.xlsb).", "Save it as .xlsx and upload that.")
+        raise SourceError(
+            _("The file is a binary Excel workbook (.xlsb)."), _("Save it as .xlsx and upload that.")
+        )
     if unpacked > parameters.max_unpacked_mb * MEGABYTE:
         raise SourceError(
-            f"The workbook is larger than {parameters.max_unpacked_mb:,} MB when unpacked.",
-            "Split it (by year, for example), or raise the feed's largest size if the machine can bear it.",
+            _("The workbook is larger than %(max_unpacked_mb)s MB when unpacked.")
+            % {"max_unpacked_mb": f"{parameters.max_unpacked_mb:,}"},
+            _(
+                "Split it (by year, for example), or raise the feed's largest size if the machine can bear it."
+            ),
         )
     if unpacked > RATIO_FREE_BYTES and unpacked > path.stat().st_size * parameters.max_ratio:
         raise SourceError(
-            f"The workbook unpacks to more than {parameters.max_ratio} times its size, as archives made to fill a disk do.",
-            "If it is genuine, save the table as CSV and upload that.",
+            _(
+                "The workbook unpacks to more than %(max_ratio)s times its size, as archives made to fill a disk do."
+            )
+            % {"max_ratio": parameters.max_ratio},
+            _("If it is genuine, save the table as CSV and upload that."),
         )
 
 
@@ -166,8 +182,8 @@ class ExcelFileSource:
     """A table in a sheet of an .xlsx (or .xlsm) workbook."""
 
     kind: ClassVar[str] = "excel_file"
-    label: ClassVar[str] = _("Excel workbook")
-    help: ClassVar[str] = _(
+    label: ClassVar[str] = gettext_lazy("Excel workbook")
+    help: ClassVar[str] = gettext_lazy(
         "An .xlsx workbook: one sheet with a row of column names. Old .xls files are refused."
     )
     Parameters: ClassVar[type] = ExcelFileParameters

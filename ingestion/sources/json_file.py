@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
+from django.utils.translation import gettext as _
+
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.rejections import Rejection
 from ingestion.sources.base import SourceError, parameter, register
@@ -16,7 +18,7 @@ from ingestion.sources.containers import BLOCK_BYTES, MEGABYTE, Limits, opened
 from ingestion.sources.recognise import check_kind
 from ingestion.sources.records import KeyedFile, Record
 from ingestion.sources.text import MAX_LINE_CHARACTERS, decode_errors, encoding_of_head
-from missions_project.lib.lazy import gettext_lazy as _
+from missions_project.lib.lazy import gettext_lazy
 
 PIECE_CHARACTERS = 64 * 1024
 MAX_ITEMS = 8
@@ -31,22 +33,22 @@ class JsonLinesParameters:
 
     rows_key: str = parameter(
         "",
-        label=_("Key that holds the rows"),
-        help=_(
+        label=gettext_lazy("Key that holds the rows"),
+        help=gettext_lazy(
             "Only where the file is one object with the rows in a list, for example “features” in GeoJSON. Empty: the file is "
             "one object a line, or an array of objects."
         ),
     )
     max_unpacked_mb: int = parameter(
         4096,
-        label=_("Largest size (MB, unpacked)"),
-        help=_("A file that unpacks to more is refused before anything of it is imported."),
+        label=gettext_lazy("Largest size (MB, unpacked)"),
+        help=gettext_lazy("A file that unpacks to more is refused before anything of it is imported."),
         minimum=1,
     )
     max_ratio: int = parameter(
         200,
-        label=_("Largest compression ratio"),
-        help=_("A compressed file that grows by more than this is refused as a bomb."),
+        label=gettext_lazy("Largest compression ratio"),
+        help=gettext_lazy("A compressed file that grows by more than this is refused as a bomb."),
         minimum=2,
     )
 
@@ -113,17 +115,17 @@ class JsonFile(KeyedFile):
         super().__init__(path)
         self._limits = Limits(parameters.max_unpacked_mb * MEGABYTE, parameters.max_ratio)
         self._rows_key = parameters.rows_key.strip()
-        with opened(path, self._limits) as (stream, _):
+        with opened(path, self._limits) as (stream, _guard):
             head = stream.read(BLOCK_BYTES)
         self.encoding = (mapping.encoding if mapping else "") or encoding_of_head(head)
         self.is_array = bool(self._rows_key) or self._first_character() == "["
         self._settle_header(mapping)
         if not self.header:
-            raise SourceError("The file holds no JSON objects with keys.", "Check that the export ran.")
+            raise SourceError(_("The file holds no JSON objects with keys."), _("Check that the export ran."))
 
     @contextmanager
     def _text(self) -> Iterator[TextIO]:
-        with opened(self._path, self._limits) as (stream, _):
+        with opened(self._path, self._limits) as (stream, _guard):
             text = io.TextIOWrapper(
                 stream, encoding=self.encoding, errors=decode_errors(self.encoding), newline="\n"
             )
@@ -131,8 +133,9 @@ class JsonFile(KeyedFile):
                 yield text
             except UnicodeDecodeError as error:
                 raise SourceError(
-                    f"The file is not written in {self.encoding} throughout ({error.reason}).",
-                    "Export it again as UTF-8, or correct the encoding in the mapping.",
+                    _("The file is not written in %(encoding)s throughout (%(reason)s).")
+                    % {"encoding": self.encoding, "reason": error.reason},
+                    _("Export it again as UTF-8, or correct the encoding in the mapping."),
                 ) from error
             finally:
                 text.detach()
@@ -149,9 +152,10 @@ class JsonFile(KeyedFile):
                 yield flat.values
             elif number == 1 and not self.is_array:
                 raise SourceError(
-                    "The first line is not one complete JSON object.",
-                    "Export the records as one object a line, or as an array of objects. Where the file is one object with the "
-                    "rows in a list, name its key in the feed's parameter “Key that holds the rows”.",
+                    _("The first line is not one complete JSON object."),
+                    _(
+                        "Export the records as one object a line, or as an array of objects. Where the file is one object with the rows in a list, name its key in the feed's parameter “Key that holds the rows”."
+                    ),
                     row=1,
                 )
 
@@ -180,8 +184,9 @@ class JsonFile(KeyedFile):
             number += 1
             if len(line) == MAX_LINE_CHARACTERS:
                 raise SourceError(
-                    f"Line {number:,} is longer than {MAX_LINE_CHARACTERS:,} characters.",
-                    "Export one object a line, or an array of objects.",
+                    _("Line %(number)s is longer than %(max_line_characters)s characters.")
+                    % {"number": f"{number:,}", "max_line_characters": f"{MAX_LINE_CHARACTERS:,}"},
+                    _("Export one object a line, or an array of objects."),
                     row=number,
                 )
             content = line.strip("\ufeff" + _BLANK)
@@ -218,9 +223,10 @@ class JsonFile(KeyedFile):
                 too_long = len(buffer) - position > MAX_LINE_CHARACTERS
                 if isinstance(error, RecursionError) or too_long or is_over:
                     raise SourceError(
-                        f"Element {number + 1:,} of the array cannot be read as JSON"
+                        _("Element %(number)s of the array cannot be read as JSON")
+                        % {"number": f"{number + 1:,}"}
                         + (f" ({error.msg})." if isinstance(error, json.JSONDecodeError) else "."),
-                        "Mend it in the file, or send the whole file again; nothing was imported.",
+                        _("Mend it in the file, or send the whole file again; nothing was imported."),
                         row=number + 1,
                     ) from error
                 buffer, position = buffer[position:] + more, 0
@@ -230,8 +236,9 @@ class JsonFile(KeyedFile):
             yield number, value
         if not self._rows_key and (buffer[position + 1 :] + text.read(PIECE_CHARACTERS)).strip(_BLANK):
             raise SourceError(
-                f"Something follows after the end of the array ({number:,} elements).",
-                "Export the records as one array, or as one object a line.",
+                _("Something follows after the end of the array (%(number)s elements).")
+                % {"number": f"{number:,}"},
+                _("Export the records as one array, or as one object a line."),
             )
 
     def _start_of_rows(self, text: TextIO) -> tuple[str, int]:
@@ -244,8 +251,9 @@ class JsonFile(KeyedFile):
             more = text.read(PIECE_CHARACTERS)
             if not more or len(buffer) > MAX_LINE_CHARACTERS:
                 raise SourceError(
-                    f"The file has no key {self._rows_key!r} with a list of rows.",
-                    "Correct the feed's parameter “Key that holds the rows”, or empty it for JSON lines.",
+                    _("The file has no key %(rows_key)s with a list of rows.")
+                    % {"rows_key": repr(self._rows_key)},
+                    _("Correct the feed's parameter “Key that holds the rows”, or empty it for JSON lines."),
                 )
             buffer += more
         return buffer, found.end()
@@ -270,8 +278,8 @@ class JsonLinesFileSource:
     """Objects in JSON: one a line, or in an array; plain, gz, bz2, xz or a zip with one file."""
 
     kind: ClassVar[str] = "json_lines_file"
-    label: ClassVar[str] = _("JSON lines file")
-    help: ClassVar[str] = _(
+    label: ClassVar[str] = gettext_lazy("JSON lines file")
+    help: ClassVar[str] = gettext_lazy(
         "One JSON object a line, or an array of objects. Compressed files are read as they are."
     )
     Parameters: ClassVar[type] = JsonLinesParameters

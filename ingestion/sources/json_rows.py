@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from ingestion.engine.privacy import screen_columns
 from ingestion.sources.base import SourceError
 from missions_project.lib.http import Fetched, TryAgain, shown_address
@@ -24,8 +26,9 @@ def parsed_json(fetched: Fetched, url: str) -> Any:
     if head.startswith(b"<"):
         what = "a web page" if b"<html" in head or b"<!doctype" in head else "XML"
         raise SourceError(
-            f"{where} answered with {what} instead of JSON: probably a sign-in or error page.",
-            "open the address in a browser; check the address and the feed's token.",
+            _("%(where)s answered with %(what)s instead of JSON: probably a sign-in or error page.")
+            % {"where": where, "what": what},
+            _("open the address in a browser; check the address and the feed's token."),
         )
     try:
         return json.loads(fetched.body, parse_float=str, parse_int=str, parse_constant=str)
@@ -36,7 +39,8 @@ def parsed_json(fetched: Fetched, url: str) -> Any:
             and head[:1] not in b"[{"
         ):
             raise SourceError(
-                f"{where} answered with something that is not JSON.", "check the address in a browser."
+                _("%(where)s answered with something that is not JSON.") % {"where": where},
+                _("check the address in a browser."),
             ) from None
         raise TryAgain("the answer's JSON is cut off or damaged") from None
 
@@ -123,5 +127,8 @@ def sample_table(
 def check_column_name(name: str) -> str:
     """The name, if it can stand in a query as it is. Raises ``SourceError`` otherwise: it could end the query."""
     if not _NAME.fullmatch(name):
-        raise SourceError(f"{name!r} cannot be the name of a column.", "Correct the feed's mapping.")
+        raise SourceError(
+            _("%(name)s cannot be the name of a column.") % {"name": repr(name)},
+            _("Correct the feed's mapping."),
+        )
     return name

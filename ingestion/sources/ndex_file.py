@@ -7,6 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
+from django.utils.translation import gettext as _
+
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.rejections import Rejection, excerpt
 from ingestion.sources.base import SourceError, parameter, register
@@ -22,7 +24,7 @@ from ingestion.sources.ndex_records import (
 from ingestion.sources.recognise import check_kind
 from ingestion.sources.records import KeyedFile, Record
 from ingestion.sources.xml_events import finished
-from missions_project.lib.lazy import gettext_lazy as _
+from missions_project.lib.lazy import gettext_lazy
 
 OFFENSE_ID, INCIDENT_ID, LATITUDE, LONGITUDE = "OffenseID", "IncidentID", "Latitude", "Longitude"
 _WHEN = r"(?:DateTime|Date)"
@@ -66,19 +68,19 @@ class NdexFileParameters:
 
     record_element: str = parameter(
         "",
-        label=_("Element of one report"),
+        label=gettext_lazy("Element of one report"),
         help=f"Without its prefix. Empty: found out; known are {', '.join(RECORD_NAMES)}.",
     )
     max_unpacked_mb: int = parameter(
         4096,
-        label=_("Largest size (MB, unpacked)"),
-        help=_("A file that unpacks to more is refused before anything of it is imported."),
+        label=gettext_lazy("Largest size (MB, unpacked)"),
+        help=gettext_lazy("A file that unpacks to more is refused before anything of it is imported."),
         minimum=1,
     )
     max_ratio: int = parameter(
         200,
-        label=_("Largest compression ratio"),
-        help=_("A compressed file that grows by more than this is refused as a bomb."),
+        label=gettext_lazy("Largest compression ratio"),
+        help=gettext_lazy("A compressed file that grows by more than this is refused as a bomb."),
         minimum=2,
     )
 
@@ -105,15 +107,17 @@ class NdexFile(KeyedFile):
     def _reports(self) -> Iterator[Report]:
         listener = ReportHandler(self._record_name)
         count = 0
-        with opened(self._path, self._limits) as (stream, _):
+        with opened(self._path, self._limits) as (stream, _guard):
             for report in finished(stream, listener, _not_well_formed):
                 count += 1
                 yield report
         if not count:
             raise SourceError(
-                f"The XML holds no incident report ({self._record_name or ', '.join(RECORD_NAMES)}); its outermost element is "
-                f"{listener.root}.",
-                "Check that this is the right file, or name the element in the feed's parameter “Element of one report”.",
+                _("The XML holds no incident report (%(record_name)s); its outermost element is %(root)s.")
+                % {"record_name": self._record_name or ", ".join(RECORD_NAMES), "root": listener.root},
+                _(
+                    "Check that this is the right file, or name the element in the feed's parameter “Element of one report”."
+                ),
             )
 
     def _keys(self) -> Iterator[Iterable[str]]:
@@ -175,8 +179,8 @@ class NdexFileSource:
     """Incident reports in XML in the manner of N-DEx and LEXS."""
 
     kind: ClassVar[str] = "ndex_xml_file"
-    label: ClassVar[str] = _("XML incident reports (N-DEx, LEXS)")
-    help: ClassVar[str] = _(
+    label: ClassVar[str] = gettext_lazy("XML incident reports (N-DEx, LEXS)")
+    help: ClassVar[str] = gettext_lazy(
         "Incident reports in NIEM's XML. Persons, arrests, narratives, addresses and items are passed over while reading. "
         "Compressed files are read as they are."
     )

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from ingestion.engine.mapping import FeedMapping
 from ingestion.sources.base import FileSurvey, SourceError, parameter, register
 from ingestion.sources.containers import MEGABYTE
 from ingestion.sources.recognise import check_kind
 from ingestion.sources.records import Record, RecordFile
-from missions_project.lib.lazy import gettext_lazy as _
+from missions_project.lib.lazy import gettext_lazy
 from missions_project.lib.progress import Progress, no_progress
 
 BATCH_ROWS = 2_000
@@ -25,20 +26,22 @@ class ParquetFileParameters:
 
     max_unpacked_mb: int = parameter(
         4096,
-        label=_("Largest size (MB, unpacked)"),
-        help=_("A file whose columns unpack to more is refused before anything of it is imported."),
+        label=gettext_lazy("Largest size (MB, unpacked)"),
+        help=gettext_lazy(
+            "A file whose columns unpack to more is refused before anything of it is imported."
+        ),
         minimum=1,
     )
     max_group_mb: int = parameter(
         1024,
-        label=_("Largest row group (MB, unpacked)"),
-        help=_("A row group is held in memory: a larger one is refused."),
+        label=gettext_lazy("Largest row group (MB, unpacked)"),
+        help=gettext_lazy("A row group is held in memory: a larger one is refused."),
         minimum=1,
     )
     max_rows: int = parameter(
         100_000_000,
-        label=_("Largest number of rows"),
-        help=_("A few kilobytes can describe thousands of millions of equal rows."),
+        label=gettext_lazy("Largest number of rows"),
+        help=gettext_lazy("A few kilobytes can describe thousands of millions of equal rows."),
         minimum=1,
     )
 
@@ -64,16 +67,19 @@ class ParquetFile(RecordFile):
             )
         if unpacked > parameters.max_unpacked_mb * MEGABYTE or self._rows > parameters.max_rows:
             raise SourceError(
-                f"The file holds {self._rows:,} rows, {unpacked // MEGABYTE:,} MB when unpacked; that is more than this feed "
-                "accepts.",
-                "Split it (by year, for example), or raise the feed's limits if the machine can bear it.",
+                _(
+                    "The file holds %(rows)s rows, %(unpacked)s MB when unpacked; that is more than this feed accepts."
+                )
+                % {"rows": f"{self._rows:,}", "unpacked": f"{unpacked // MEGABYTE:,}"},
+                _("Split it (by year, for example), or raise the feed's limits if the machine can bear it."),
             )
         self._unread = {field.name: str(field.type)[:60] for field in schema if not is_plain(field.type)}
         self.header = tuple(field.name for field in schema if field.name not in self._unread)
         if not self.header:
             raise SourceError(
-                "The file has no plain column: " + (", ".join(self._unread) or "none at all") + ".",
-                "Export a flat table.",
+                _("The file has no plain column: %(columns)s.")
+                % {"columns": ", ".join(self._unread) or _("none at all")},
+                _("Export a flat table."),
             )
         for name, column in mapping.columns.items() if mapping else ():
             self._check_plain(name, column)
@@ -81,8 +87,9 @@ class ParquetFile(RecordFile):
     def _check_plain(self, name: str, column: str) -> None:
         if column in self._unread:
             raise SourceError(
-                f"Column {column!r}, mapped to {name}, is nested or binary ({self._unread[column]}).",
-                "Export the part that is meant as a column of its own, and map that.",
+                _("Column %(column)s, mapped to %(name)s, is nested or binary (%(unread)s).")
+                % {"column": repr(column), "name": name, "unread": self._unread[column]},
+                _("Export the part that is meant as a column of its own, and map that."),
                 column=column,
             )
 
@@ -97,8 +104,8 @@ class ParquetFile(RecordFile):
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             words = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise SourceError(
-                f"The Parquet file is damaged or cut off ({words}).",
-                "Send or export it again; nothing was imported.",
+                _("The Parquet file is damaged or cut off (%(words)s).") % {"words": words},
+                _("Send or export it again; nothing was imported."),
             ) from error
 
     def _expected(self) -> int:
@@ -129,9 +136,13 @@ class ParquetFile(RecordFile):
             size = metadata.row_group(group).total_byte_size
             if size > self._limits.max_group_mb * MEGABYTE:
                 raise SourceError(
-                    f"Row group {group + 1} holds {size // MEGABYTE:,} MB when unpacked; at most "
-                    f"{self._limits.max_group_mb:,} MB fit.",
-                    "Write the file with smaller row groups (a million rows or fewer).",
+                    _("Row group %(group)s holds %(size)s MB when unpacked; at most %(max_group_mb)s MB fit.")
+                    % {
+                        "group": group + 1,
+                        "size": f"{size // MEGABYTE:,}",
+                        "max_group_mb": f"{self._limits.max_group_mb:,}",
+                    },
+                    _("Write the file with smaller row groups (a million rows or fewer)."),
                 )
 
 
@@ -209,8 +220,8 @@ class ParquetFileSource:
     """A flat Parquet table."""
 
     kind: ClassVar[str] = "parquet_file"
-    label: ClassVar[str] = _("Parquet file")
-    help: ClassVar[str] = _("A Parquet file with flat columns, read by row groups.")
+    label: ClassVar[str] = gettext_lazy("Parquet file")
+    help: ClassVar[str] = gettext_lazy("A Parquet file with flat columns, read by row groups.")
     Parameters: ClassVar[type] = ParquetFileParameters
 
     def __init__(self, parameters: ParquetFileParameters | None = None) -> None:

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from django.utils.translation import gettext as _
 
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.rejections import Rejection
@@ -43,9 +44,9 @@ class RecordFile(ABC):
 
     def __init__(self, path: Path) -> None:
         if not path.is_file():
-            raise SourceError(f"There is no file {path.name}.", "Check the path.")
+            raise SourceError(_("There is no file %(name)s.") % {"name": path.name}, _("Check the path."))
         if path.stat().st_size == 0:
-            raise SourceError("The file is empty.", "Check that the export ran, and upload it again.")
+            raise SourceError(_("The file is empty."), _("Check that the export ran, and upload it again."))
         self._path = path
         self._surveyed: FileSurvey | None = None
         self._surveyed_columns: tuple[str, ...] | None = None
@@ -190,9 +191,11 @@ class KeyedFile(RecordFile):
             seen.update(dict.fromkeys(keys))
             if len(seen) > MAX_COLUMNS + len(self.fixed_columns):
                 raise SourceError(
-                    f"The {self.record_word}s name more than {MAX_COLUMNS} different columns by {self.record_word} "
-                    f"{number + 1:,}: their keys carry data.",
-                    "Export the records with the same few keys each.",
+                    _(
+                        "More than %(columns)s different columns are named by record %(number)s: their keys carry data."
+                    )
+                    % {"columns": MAX_COLUMNS, "number": f"{number + 1:,}"},
+                    _("Export the records with the same few keys each."),
                 )
         if mapping:
             for name, column in mapping.columns.items():

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext as _
+
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.privacy import screen_columns
 from ingestion.sources.base import Page, SourceError, parameter, register
@@ -20,7 +22,7 @@ from ingestion.sources.json_rows import (
     sample_table,
 )
 from missions_project.lib.http import Fetched, Fetcher
-from missions_project.lib.lazy import gettext_lazy as _
+from missions_project.lib.lazy import gettext_lazy
 
 SMALLEST_CAP = 1_000
 _DATASET = re.compile(r"[a-z0-9]{4}-[a-z0-9]{4}")
@@ -33,30 +35,42 @@ class SocrataParameters:
     """What an administrator sets for a Socrata feed."""
 
     domain: str = parameter(
-        "", label=_("Portal"), help=_("Its host name, e.g. data.cityofchicago.org."), required=True
+        "",
+        label=gettext_lazy("Portal"),
+        help=gettext_lazy("Its host name, e.g. data.cityofchicago.org."),
+        required=True,
     )
     dataset: str = parameter(
-        "", label=_("Data set"), help=_("Its four-by-four identifier, e.g. ijzp-q8t2."), required=True
+        "",
+        label=gettext_lazy("Data set"),
+        help=gettext_lazy("Its four-by-four identifier, e.g. ijzp-q8t2."),
+        required=True,
     )
     app_token: str = parameter(
         "",
-        label=_("App token"),
-        help=_("Free, from the portal's developer page. Without one the portal allows few requests."),
+        label=gettext_lazy("App token"),
+        help=gettext_lazy(
+            "Free, from the portal's developer page. Without one the portal allows few requests."
+        ),
         secret=True,
     )
     since: str = parameter(
         "",
-        label=_("From day"),
-        help=_("YYYY-MM-DD: rows that occurred earlier are not asked for. Empty: all."),
+        label=gettext_lazy("From day"),
+        help=gettext_lazy("YYYY-MM-DD: rows that occurred earlier are not asked for. Empty: all."),
     )
     where: str = parameter(
-        "", label=_("Only rows where"), help=_("A SoQL condition, e.g. beat = '0421'. Empty: all rows.")
+        "",
+        label=gettext_lazy("Only rows where"),
+        help=gettext_lazy("A SoQL condition, e.g. beat = '0421'. Empty: all rows."),
     )
-    page_rows: int = parameter(10_000, label=_("Rows a page"), help=_("Up to 50,000."), minimum=1)
+    page_rows: int = parameter(
+        10_000, label=gettext_lazy("Rows a page"), help=gettext_lazy("Up to 50,000."), minimum=1
+    )
     overlap_minutes: int = parameter(
         60,
-        label=_("Overlap (minutes)"),
-        help=_(
+        label=gettext_lazy("Overlap (minutes)"),
+        help=gettext_lazy(
             "Each pull asks again for what changed shortly before the last one: portals publish with a delay."
         ),
         minimum=0,
@@ -78,19 +92,22 @@ class Socrata:
     """
 
     kind: ClassVar[str] = "socrata"
-    label: ClassVar[str] = _("Socrata portal")
-    help: ClassVar[str] = _("A data set on a city's Socrata portal.")
+    label: ClassVar[str] = gettext_lazy("Socrata portal")
+    help: ClassVar[str] = gettext_lazy("A data set on a city's Socrata portal.")
     Parameters: ClassVar[type] = SocrataParameters
 
     def __init__(self, parameters: SocrataParameters | None = None) -> None:
         self.parameters = parameters or SocrataParameters()
         if self.parameters.dataset and not _DATASET.fullmatch(self.parameters.dataset):
             raise SourceError(
-                f"{self.parameters.dataset!r} is no data set identifier.",
-                "Enter the four-by-four from the data set's address, e.g. ijzp-q8t2.",
+                _("%(dataset)s is no data set identifier.") % {"dataset": repr(self.parameters.dataset)},
+                _("Enter the four-by-four from the data set's address, e.g. ijzp-q8t2."),
             )
         if self.parameters.since and not _DAY.fullmatch(self.parameters.since):
-            raise SourceError(f"{self.parameters.since!r} is no day.", "Write it as YYYY-MM-DD.")
+            raise SourceError(
+                _("%(since)s is no day.") % {"since": repr(self.parameters.since)},
+                _("Write it as YYYY-MM-DD."),
+            )
 
     def where(self) -> str:
         return f"{self.parameters.dataset} on {base_url(self.parameters.domain).partition('://')[2]}"
@@ -118,8 +135,11 @@ class Socrata:
             fetched, rows = self._rows(fetcher, query)
             if rows and state["after"] and cell(rows[-1].get(":id")) == state["after"]:
                 raise SourceError(
-                    f"{self.where()} sends the same page again and again: it does not understand how pages are asked for.",
-                    "Use its CSV export with the kind “CSV from an address”.",
+                    _(
+                        "%(where)s sends the same page again and again: it does not understand how pages are asked for."
+                    )
+                    % {"where": self.where()},
+                    _("Use its CSV export with the kind “CSV from an address”."),
                 )
             if rows:
                 state["newest"] = max(state["newest"], *(cell(row.get(":updated_at")) for row in rows))
@@ -129,8 +149,9 @@ class Socrata:
             last = len(rows) < min(size, SMALLEST_CAP)
             if not last and not state["after"]:
                 raise SourceError(
-                    f"{self.where()} gives its rows no identifiers, so its pages cannot be told apart.",
-                    "Use its CSV export with the kind “CSV from an address”.",
+                    _("%(where)s gives its rows no identifiers, so its pages cannot be told apart.")
+                    % {"where": self.where()},
+                    _("Use its CSV export with the kind “CSV from an address”."),
                 )
             yield Page(
                 rows=[[composed(row, name) for name in columns] for row in rows],
@@ -146,8 +167,8 @@ class Socrata:
             data = parsed_json(fetched, self._url())
             if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
                 raise SourceError(
-                    f"{self.where()} answered with JSON that is no list of rows.",
-                    "check the portal's address.",
+                    _("%(where)s answered with JSON that is no list of rows.") % {"where": self.where()},
+                    _("check the portal's address."),
                 )
             found[:] = data
 
@@ -188,7 +209,8 @@ class Socrata:
         fetcher.get(url, headers=self._headers(), check=check)
         if not described:
             raise SourceError(
-                f"{self.where()} describes no columns.", "Check that it is a table and not a map or chart."
+                _("%(where)s describes no columns.") % {"where": self.where()},
+                _("Check that it is a table and not a map or chart."),
             )
         header: list[str] = []
         asked: list[str] = []
@@ -201,7 +223,7 @@ class Socrata:
             if not screen_columns([name]):
                 asked.append(check_column_name(name))
         query = {"$select": ",".join(asked), "$limit": str(rows)}
-        _, found = self._rows(fetcher, query)
+        _columns, found = self._rows(fetcher, query)
         return sample_table(header, [[cell(looked_up(row, name)) for name in header] for row in found])
 
 

@@ -10,6 +10,8 @@ from itertools import chain, islice
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
+from django.utils.translation import gettext as _
+
 from ingestion.engine.mapping import FeedMapping
 from ingestion.sources.base import Page, SourceError, parameter, register
 from ingestion.sources.containers import check_is_text
@@ -23,7 +25,7 @@ from ingestion.sources.text import (
     tidy_header,
 )
 from missions_project.lib.http import Fetched, Fetcher, TryAgain, conditional_headers, shown_address
-from missions_project.lib.lazy import gettext_lazy as _
+from missions_project.lib.lazy import gettext_lazy
 
 PAGE_ROWS = 5_000
 RESTARTS = 3
@@ -36,18 +38,27 @@ class UrlParameters:
     """What an administrator sets for an address."""
 
     url: str = parameter(
-        "", label=_("Address"), help=_("Begins with https:// and holds no password or token."), required=True
+        "",
+        label=gettext_lazy("Address"),
+        help=gettext_lazy("Begins with https:// and holds no password or token."),
+        required=True,
     )
     header_name: str = parameter(
         "",
-        label=_("Header of the key"),
-        help=_("E.g. Authorization or X-Api-Key. Empty where no key is needed."),
+        label=gettext_lazy("Header of the key"),
+        help=gettext_lazy("E.g. Authorization or X-Api-Key. Empty where no key is needed."),
     )
     header_value: str = parameter(
-        "", label=_("Key in the header"), help=_("The header's whole value, e.g. Bearer …"), secret=True
+        "",
+        label=gettext_lazy("Key in the header"),
+        help=gettext_lazy("The header's whole value, e.g. Bearer …"),
+        secret=True,
     )
     query_secret: str = parameter(
-        "", label=_("Key in the address"), help=_("For servers that want it there: name=value."), secret=True
+        "",
+        label=gettext_lazy("Key in the address"),
+        help=gettext_lazy("For servers that want it there: name=value."),
+        secret=True,
     )
 
 
@@ -57,13 +68,15 @@ class JsonUrlParameters(UrlParameters):
 
     rows_path: str = parameter(
         "",
-        label=_("Path to the rows"),
-        help=_("Names joined by dots, e.g. data.items. Empty: the answer itself is the list, or GeoJSON."),
+        label=gettext_lazy("Path to the rows"),
+        help=gettext_lazy(
+            "Names joined by dots, e.g. data.items. Empty: the answer itself is the list, or GeoJSON."
+        ),
     )
     next_path: str = parameter(
         "",
-        label=_("Path to the next page's address"),
-        help=_("E.g. links.next. Empty: there is one page only."),
+        label=gettext_lazy("Path to the next page's address"),
+        help=gettext_lazy("E.g. links.next. Empty: there is one page only."),
     )
 
 
@@ -71,18 +84,21 @@ def checked_address(parameters: UrlParameters) -> None:
     """Raise ``SourceError`` for an address that is none, or that holds a key: addresses are shown and logged."""
     parts = urlsplit(parameters.url)
     if parameters.url and (parts.scheme not in ("http", "https") or not parts.netloc):
-        raise SourceError("The address does not begin with https:// or http://.", "Enter the whole address.")
+        raise SourceError(
+            _("The address does not begin with https:// or http://."), _("Enter the whole address.")
+        )
     names = [name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
     secret = next(
         (n for n in names if n.strip("_$").replace("-", "_").rpartition("_")[2] in _SECRET_WORDS), ""
     )
     if "@" in parts.netloc or secret:
         raise SourceError(
-            f"The address holds a key ({secret or 'user and password'}), and addresses are shown and logged.",
-            "Take it out of the address and enter it under “Key in the address” or “Key in the header”.",
+            _("The address holds a key (%(secret)s), and addresses are shown and logged.")
+            % {"secret": secret or _("user and password")},
+            _("Take it out of the address and enter it under “Key in the address” or “Key in the header”."),
         )
     if parameters.query_secret and "=" not in parameters.query_secret:
-        raise SourceError("The key in the address has no name.", "Enter it as name=value.")
+        raise SourceError(_("The key in the address has no name."), _("Enter it as name=value."))
 
 
 def request_headers(parameters: UrlParameters, accept: str) -> dict[str, str]:
@@ -91,14 +107,14 @@ def request_headers(parameters: UrlParameters, accept: str) -> dict[str, str]:
     if parameters.header_name and parameters.header_value:
         # A line break would begin a header of its own.
         if any(ord(c) < 32 for c in parameters.header_name + parameters.header_value):
-            raise SourceError("The header holds a line break.", "Enter its name and value again.")
+            raise SourceError(_("The header holds a line break."), _("Enter its name and value again."))
         headers[parameters.header_name] = parameters.header_value
     return headers
 
 
 def request_query(parameters: UrlParameters) -> dict[str, str]:
     """What is added to the address, the key included."""
-    name, _, value = parameters.query_secret.partition("=")
+    name, _equals, value = parameters.query_secret.partition("=")
     return {name: value} if name else {}
 
 
@@ -116,8 +132,10 @@ class JsonUrl(_Url):
     """One answer, or a chain of them. The cursor holds ``next`` (the page to go on with) and the validators of the first."""
 
     kind: ClassVar[str] = "json_url"
-    label: ClassVar[str] = _("JSON from an address")
-    help: ClassVar[str] = _("Any address that answers with rows as JSON, e.g. a CAD system's own interface.")
+    label: ClassVar[str] = gettext_lazy("JSON from an address")
+    help: ClassVar[str] = gettext_lazy(
+        "Any address that answers with rows as JSON, e.g. a CAD system's own interface."
+    )
     Parameters: ClassVar[type] = JsonUrlParameters
 
     def __init__(self, parameters: JsonUrlParameters | None = None) -> None:
@@ -154,8 +172,8 @@ class JsonUrl(_Url):
             if not address:
                 return
         raise SourceError(
-            "The next page is one that has been read already: the pages go round in a circle.",
-            "Correct the path to the next page's address.",
+            _("The next page is one that has been read already: the pages go round in a circle."),
+            _("Correct the path to the next page's address."),
         )
 
     def _next(self, data: Any, address: str) -> str:
@@ -167,8 +185,9 @@ class JsonUrl(_Url):
         following = urljoin(address, target)
         if urlsplit(following).netloc != urlsplit(self.parameters.url).netloc:
             raise SourceError(
-                f"The next page lies on another server ({urlsplit(following).hostname}); the feed's key is not sent there.",
-                "Enter that server's address, or leave the path to the next page empty.",
+                _("The next page lies on another server (%(hostname)s); the feed's key is not sent there.")
+                % {"hostname": urlsplit(following).hostname},
+                _("Enter that server's address, or leave the path to the next page empty."),
             )
         return _without_secret(following, self.parameters)
 
@@ -191,21 +210,23 @@ class JsonUrl(_Url):
         if isinstance(rows, dict) and not path:
             inside = [name for name, value in rows.items() if isinstance(value, list)]
             raise SourceError(
-                f"The answer is no list of rows. Lists in it: {', '.join(map(str, inside[:8])) or 'none'}.",
-                "Enter the path to the rows on the feed's page.",
+                _("The answer is no list of rows. Lists in it: %(lists)s.")
+                % {"lists": ", ".join(map(str, inside[:8])) or _("none")},
+                _("Enter the path to the rows on the feed's page."),
             )
         if not isinstance(rows, list):
             raise SourceError(
-                f"There are no rows at {path!r} in the answer.", "Correct the path to the rows."
+                _("There are no rows at %(path)s in the answer.") % {"path": repr(path)},
+                _("Correct the path to the rows."),
             )
         return rows
 
     def sample(self, rows: int, fetcher: Fetcher) -> tuple[tuple[str, ...], list[list[str]]]:
-        _, data = self._ask(fetcher, self.parameters.url, {})
+        _answer, data = self._ask(fetcher, self.parameters.url, {})
         found = self._rows(data)[:rows]
         header = flat_names(found)
         if not header:
-            raise SourceError("The answer holds no rows.", "Try again when the source has some.")
+            raise SourceError(_("The answer holds no rows."), _("Try again when the source has some."))
         return sample_table(header, [[cell(looked_up(row, name)) for name in header] for row in found])
 
 
@@ -227,8 +248,9 @@ def _check_columns(columns: Sequence[str], rows: Sequence[Any]) -> None:
     for name in columns:
         if name not in there and not any(looked_up(row, name) is not None for row in rows):
             raise SourceError(
-                f"No row has the column {name!r} any more. Columns there: {', '.join(sorted(there)[:30])}.",
-                "Mend the feed's mapping (Feeds → Fetch a sample).",
+                _("No row has the column %(name)s any more. Columns there: %(there)s.")
+                % {"name": repr(name), "there": ", ".join(sorted(there)[:30])},
+                _("Mend the feed's mapping (Feeds → Fetch a sample)."),
                 column=name,
             )
 
@@ -241,8 +263,8 @@ class CsvUrl(_Url):
     """
 
     kind: ClassVar[str] = "csv_url"
-    label: ClassVar[str] = _("CSV from an address")
-    help: ClassVar[str] = _("A CSV or TSV file behind an address, plain or gzipped.")
+    label: ClassVar[str] = gettext_lazy("CSV from an address")
+    help: ClassVar[str] = gettext_lazy("A CSV or TSV file behind an address, plain or gzipped.")
     Parameters: ClassVar[type] = UrlParameters
 
     def __init__(self, parameters: UrlParameters | None = None) -> None:
@@ -258,8 +280,9 @@ class CsvUrl(_Url):
             except TryAgain as exc:
                 if attempt + 1 == RESTARTS:
                     raise SourceError(
-                        f"The file was cut off {RESTARTS} times ({exc}); nothing of it was kept.",
-                        "Nothing: it is fetched again at the feed's next turn.",
+                        _("The file was cut off %(restarts)s times (%(exc)s); nothing of it was kept.")
+                        % {"restarts": RESTARTS, "exc": exc},
+                        _("Nothing: it is fetched again at the feed's next turn."),
                     ) from None
                 yield Page(restart=True)
             else:
@@ -291,12 +314,12 @@ class CsvUrl(_Url):
             request_headers(self.parameters, "text/csv, */*;q=0.5"),
         )
         try:
-            with fetcher.stream(self.parameters.url, query=query, headers=headers) as (_, blocks):
+            with fetcher.stream(self.parameters.url, query=query, headers=headers) as (_answer, blocks):
                 header, found = _table(blocks, None)
                 check_header(header)
                 first = [row for row in islice(found, rows) if len(row) == len(header)]
         except TryAgain as exc:
-            raise SourceError(f"The file was cut off ({exc}).", "Try again.") from None
+            raise SourceError(_("The file was cut off (%(exc)s).") % {"exc": exc}, _("Try again.")) from None
         return sample_table(header, first)
 
 
@@ -307,7 +330,7 @@ def _table(
     stream = io.BufferedReader(_Stream(_unpacked(blocks)), HEAD_BYTES)
     head = stream.peek(HEAD_BYTES)
     if not head.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x00"):
-        raise SourceError("The file is empty.", "Check the address in a browser.")
+        raise SourceError(_("The file is empty."), _("Check the address in a browser."))
     check_is_text(head)
     encoding = (mapping.encoding if mapping else "") or encoding_of_head(head)
     errors = decode_errors(encoding)
@@ -320,7 +343,7 @@ def _table(
     rows = _read(reader)
     header = next(rows, None)
     if header is None:
-        raise SourceError("The file has no header.", "Check the address in a browser.")
+        raise SourceError(_("The file has no header."), _("Check the address in a browser."))
     return tidy_header(header), rows
 
 
@@ -331,13 +354,14 @@ def _read(reader: Any) -> Iterator[list[str]]:
                 yield row
     except csv.Error as exc:
         raise SourceError(
-            f"Line {reader.line_num} cannot be split into columns ({exc}).",
-            "Have the file mended at its source.",
+            _("Line %(line_num)s cannot be split into columns (%(exc)s).")
+            % {"line_num": reader.line_num, "exc": exc},
+            _("Have the file mended at its source."),
         ) from None
     except UnicodeDecodeError as exc:
         raise SourceError(
-            f"The file is not written in {exc.encoding} throughout.",
-            "Set the encoding in the feed's mapping.",
+            _("The file is not written in %(encoding)s throughout.") % {"encoding": exc.encoding},
+            _("Set the encoding in the feed's mapping."),
         ) from None
 
 

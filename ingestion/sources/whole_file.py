@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext as _
+
 from ingestion.engine.calendars import CalendarReading, read_calendar
 from ingestion.engine.events import (
     EventItem,
@@ -27,7 +29,7 @@ from ingestion.engine.weather import (
 )
 from ingestion.engine.weather_documents import read_weather_document
 from ingestion.sources.base import FileReader, SourceError, parameter, register, source_class
-from missions_project.lib.lazy import gettext_lazy as _
+from missions_project.lib.lazy import gettext_lazy
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
 
@@ -56,8 +58,9 @@ class WholeFileSource(ABC):
     def open(self, path: Path, *, mapping: FeedMapping | None = None) -> FileReader:
         """Such files have no columns to map."""
         raise SourceError(
-            f"Files of the kind “{self.label}” are read as a whole and need no mapping.",
-            "import the file directly.",
+            _("Files of the kind “%(label)s” are read as a whole and need no mapping.")
+            % {"label": self.label},
+            _("import the file directly."),
         )
 
     @abstractmethod
@@ -66,15 +69,16 @@ class WholeFileSource(ABC):
 
     def _bytes(self, path: Path) -> bytes:
         if not path.is_file():
-            raise SourceError(f"There is no file {path.name}.", "check the path.")
+            raise SourceError(_("There is no file %(name)s.") % {"name": path.name}, _("check the path."))
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise SourceError(
-                f"The file has {size / 2**20:.0f} MB; at most {MAX_FILE_BYTES // 2**20} MB are read.",
-                "export fewer years.",
+                _("The file has %(size)s MB; at most %(max_file_bytes)s MB are read.")
+                % {"size": f"{size / 2**20:.0f}", "max_file_bytes": MAX_FILE_BYTES // 2**20},
+                _("export fewer years."),
             )
         if size == 0:
-            raise SourceError("The file is empty.", "export it again.")
+            raise SourceError(_("The file is empty."), _("export it again."))
         return path.read_bytes()
 
     def _text(self, path: Path) -> str:
@@ -83,8 +87,8 @@ class WholeFileSource(ABC):
             return data.decode("utf-8-sig")
         except UnicodeDecodeError as exc:
             raise SourceError(
-                "The file is not UTF-8 text.",
-                "export it again as UTF-8.",
+                _("The file is not UTF-8 text."),
+                _("export it again as UTF-8."),
                 row=data[: exc.start].count(b"\n") + 1,
             ) from exc
 
@@ -103,23 +107,28 @@ def whole_file_class(kind: str) -> type[WholeFileSource] | None:
 
 
 _KIND: dict[str, Any] = {
-    "label": _("Kind of event where the file does not say"),
-    "help": _("One word, such as game or festival: forecasts learn from all events of a kind together."),
+    "label": gettext_lazy("Kind of event where the file does not say"),
+    "help": gettext_lazy(
+        "One word, such as game or festival: forecasts learn from all events of a kind together."
+    ),
 }
 _DAYS: dict[str, Any] = {
-    "label": _("Known so many days ahead"),
-    "help": _(
+    "label": gettext_lazy("Known so many days ahead"),
+    "help": gettext_lazy(
         "For past events of a file that does not say when they were announced. 0: known since they were imported, so that "
         "nothing is learnt from events before that."
     ),
     "minimum": 0,
 }
 _PLACE: dict[str, Any] = {
-    "label": _("Events without coordinates"),
-    "help": _(
+    "label": gettext_lazy("Events without coordinates"),
+    "help": gettext_lazy(
         "A home game that a calendar gives without a place is an event of the whole city, or is kept aside."
     ),
-    "choices": (("city", _("are events of the whole city")), ("quarantine", _("are kept aside"))),
+    "choices": (
+        ("city", gettext_lazy("are events of the whole city")),
+        ("quarantine", gettext_lazy("are kept aside")),
+    ),
 }
 
 
@@ -130,27 +139,29 @@ class CalendarParameters:
     announced_days: int = parameter(0, **_DAYS)
     use_created: bool = parameter(
         True,
-        label=_("CREATED says since when it is known"),
-        help=_("Switch off if the calendar writes the moment of its export there."),
+        label=gettext_lazy("CREATED says since when it is known"),
+        help=gettext_lazy("Switch off if the calendar writes the moment of its export there."),
     )
     horizon_days: int = parameter(
         400,
-        label=_("Write out so many days ahead"),
-        help=_(
+        label=gettext_lazy("Write out so many days ahead"),
+        help=gettext_lazy(
             "Events that recur for ever are written out until then; import the calendar again from time to time."
         ),
         minimum=1,
     )
     past_days: int = parameter(
         5 * 366,
-        label=_("Read so many days back"),
-        help=_("Older events teach nothing about today."),
+        label=gettext_lazy("Read so many days back"),
+        help=gettext_lazy("Older events teach nothing about today."),
         minimum=0,
     )
     missing_is_cancelled: bool = parameter(
         True,
-        label=_("What the file no longer holds is off"),
-        help=_("Future events of this feed that a new file does not name are marked as cancelled."),
+        label=gettext_lazy("What the file no longer holds is off"),
+        help=gettext_lazy(
+            "Future events of this feed that a new file does not name are marked as cancelled."
+        ),
     )
 
 
@@ -159,8 +170,10 @@ class ICalFile(WholeFileSource):
     """A calendar as .ics, exported or downloaded."""
 
     kind = "ical_file"
-    label = _("Calendar (iCalendar, .ics)")
-    help = _("Scheduled events: games, festivals, markets. Recurrence and time zones are understood.")
+    label = gettext_lazy("Calendar (iCalendar, .ics)")
+    help = gettext_lazy(
+        "Scheduled events: games, festivals, markets. Recurrence and time zones are understood."
+    )
     record_kind = "events"
     Parameters: ClassVar[type] = CalendarParameters
 
@@ -185,8 +198,10 @@ class EventTableParameters:
     announced_days: int = parameter(0, **_DAYS)
     missing_is_cancelled: bool = parameter(
         False,
-        label=_("What the file no longer holds is off"),
-        help=_("Future events of this feed that a new file does not name are marked as cancelled."),
+        label=gettext_lazy("What the file no longer holds is off"),
+        help=gettext_lazy(
+            "Future events of this feed that a new file does not name are marked as cancelled."
+        ),
     )
 
 
@@ -195,8 +210,8 @@ class EventsCsv(WholeFileSource):
     """A table of events."""
 
     kind = "events_csv"
-    label = _("Table of scheduled events (CSV)")
-    help = _(
+    label = gettext_lazy("Table of scheduled events (CSV)")
+    help = gettext_lazy(
         "Columns starts_at, and if known ends_at, announced_at, id, name, kind, lat, lon, attendance, status."
     )
     record_kind = "events"
@@ -225,25 +240,37 @@ def _event_reading(given: Any, context: FileContext) -> EventReading:
 @dataclass(frozen=True)
 class WeatherTableParameters:
     temperature_unit: str = parameter(
-        "c", label=_("Temperatures are in"), help="", choices=(("c", "°C"), ("f", "°F"), ("k", "K"))
+        "c",
+        label=gettext_lazy("Temperatures are in"),
+        help="",
+        choices=(("c", "°C"), ("f", "°F"), ("k", "K")),
     )
     precipitation_unit: str = parameter(
         "mm",
-        label=_("Rain is in"),
-        help=_("Melted snow counts as rain."),
-        choices=(("mm", "mm"), ("in", "inches"), ("tenths_mm", _("tenths of a mm"))),
+        label=gettext_lazy("Rain is in"),
+        help=gettext_lazy("Melted snow counts as rain."),
+        choices=(
+            ("mm", gettext_lazy("mm")),
+            ("in", gettext_lazy("inches")),
+            ("tenths_mm", gettext_lazy("tenths of a mm")),
+        ),
     )
     snow_unit: str = parameter(
         "mm",
-        label=_("Fresh snow is in"),
-        help=_("NOAA's daily tables give mm."),
-        choices=(("mm", "mm"), ("cm", "cm"), ("in", "inches")),
+        label=gettext_lazy("Fresh snow is in"),
+        help=gettext_lazy("NOAA's daily tables give mm."),
+        choices=(("mm", gettext_lazy("mm")), ("cm", gettext_lazy("cm")), ("in", gettext_lazy("inches"))),
     )
     wind_unit: str = parameter(
         "ms",
-        label=_("Wind is in"),
+        label=gettext_lazy("Wind is in"),
         help="",
-        choices=(("ms", "m/s"), ("kmh", "km/h"), ("mph", "mph"), ("kn", "knots")),
+        choices=(
+            ("ms", "m/s"),
+            ("kmh", gettext_lazy("km/h")),
+            ("mph", gettext_lazy("mph")),
+            ("kn", gettext_lazy("knots")),
+        ),
     )
 
 
@@ -252,8 +279,10 @@ class WeatherCsv(WholeFileSource):
     """A table of days or hours."""
 
     kind = "weather_csv"
-    label = _("Weather table (CSV)")
-    help = _("Days or hours with temperature (or tmax and tmin), prcp, snow, wind; forecasts with issued_at.")
+    label = gettext_lazy("Weather table (CSV)")
+    help = gettext_lazy(
+        "Days or hours with temperature (or tmax and tmin), prcp, snow, wind; forecasts with issued_at."
+    )
     record_kind = "weather"
     Parameters: ClassVar[type] = WeatherTableParameters
 
@@ -278,8 +307,10 @@ class WeatherJson(WholeFileSource):
     """A forecast as a public service hands it out."""
 
     kind = "weather_json"
-    label = _("Weather forecast (JSON of Open-Meteo or the US NWS)")
-    help = _("A document of hourly figures. Its issue time is that of the import, or the document's own.")
+    label = gettext_lazy("Weather forecast (JSON of Open-Meteo or the US NWS)")
+    help = gettext_lazy(
+        "A document of hourly figures. Its issue time is that of the import, or the document's own."
+    )
     record_kind = "weather"
     Parameters: ClassVar[type] = NoParameters
 
@@ -289,4 +320,6 @@ class WeatherJson(WholeFileSource):
         except WeatherProblem as exc:
             raise SourceError(str(exc), exc.next_step) from exc
         except (json.JSONDecodeError, RecursionError) as exc:
-            raise SourceError(f"This is no JSON ({str(exc)[:80]}).", "download the document again.") from exc
+            raise SourceError(
+                _("This is no JSON (%(exc)s).") % {"exc": str(exc)[:80]}, _("download the document again.")
+            ) from exc

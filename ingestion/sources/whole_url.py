@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext as _
+
 from ingestion.engine import events, weather
 from ingestion.engine.slim import slim_calendar, slim_table, slim_weather
 from ingestion.sources.base import SourceError, register
@@ -24,7 +26,7 @@ from ingestion.sources.whole_file import (
     WholeFileSource,
 )
 from missions_project.lib.http import Fetched, Fetcher, TryAgain, conditional_headers, shown_address
-from missions_project.lib.lazy import gettext_lazy as _
+from missions_project.lib.lazy import gettext_lazy
 
 Clock = Callable[[], datetime]
 REREAD_AFTER = timedelta(days=6)
@@ -97,7 +99,8 @@ class WholeUrlSource(WholeFileSource):
             return body.decode("utf-8-sig")
         except UnicodeDecodeError:
             raise SourceError(
-                f"{self.where()} answered with text that is not UTF-8.", "have it published as UTF-8."
+                _("%(where)s answered with text that is not UTF-8.") % {"where": self.where()},
+                _("have it published as UTF-8."),
             ) from None
 
     def _table(self, body: bytes, words: Mapping[str, tuple[str, ...]]) -> bytes:
@@ -105,7 +108,9 @@ class WholeUrlSource(WholeFileSource):
             return slim_table(self._as_text(body), words).encode()
         except csv.Error as exc:
             raise SourceError(
-                f"{self.where()} answered with no table of text ({exc}).", "check the address in a browser."
+                _("%(where)s answered with no table of text (%(exc)s).")
+                % {"where": self.where(), "exc": exc},
+                _("check the address in a browser."),
             ) from exc
 
 
@@ -129,8 +134,10 @@ class ICalUrl(WholeUrlSource, ICalFile):
     """A published calendar: a stadium's, a city's, a school district's."""
 
     kind = "ical_url"
-    label = _("Calendar from an address (iCalendar)")
-    help = _("A published calendar (.ics), fetched by schedule. webcal:// addresses are https:// ones.")
+    label = gettext_lazy("Calendar from an address (iCalendar)")
+    help = gettext_lazy(
+        "A published calendar (.ics), fetched by schedule. webcal:// addresses are https:// ones."
+    )
     accept = "text/calendar, */*;q=0.5"
     rereads = True
     Parameters: ClassVar[type] = CalendarUrlParameters
@@ -139,8 +146,9 @@ class ICalUrl(WholeUrlSource, ICalFile):
         text = body.lstrip(b"\xef\xbb\xbf \t\r\n")
         if not text[:15].upper().startswith(b"BEGIN:VCALENDAR"):
             raise SourceError(
-                f"{self.where()} answered with something that is no calendar{_guess(text)}.",
-                "open the address in a browser; it must give a file that begins with BEGIN:VCALENDAR.",
+                _("%(where)s answered with something that is no calendar%(guess)s.")
+                % {"where": self.where(), "guess": _guess(text)},
+                _("open the address in a browser; it must give a file that begins with BEGIN:VCALENDAR."),
             )
         if not text.rstrip()[-13:].upper().endswith(b"END:VCALENDAR"):
             raise TryAgain("the calendar is cut off")
@@ -152,8 +160,8 @@ class EventsCsvUrl(WholeUrlSource, EventsCsv):
     """A published table of events."""
 
     kind = "events_csv_url"
-    label = _("Table of scheduled events from an address (CSV)")
-    help = _(
+    label = gettext_lazy("Table of scheduled events from an address (CSV)")
+    help = gettext_lazy(
         "A published table, fetched by schedule, with the columns of the kind “Table of scheduled events”."
     )
     accept = "text/csv, */*;q=0.5"
@@ -168,8 +176,10 @@ class WeatherCsvUrl(WholeUrlSource, WeatherCsv):
     """A published table of days or hours."""
 
     kind = "weather_csv_url"
-    label = _("Weather table from an address (CSV)")
-    help = _("A published table, fetched by schedule, with the columns of the kind “Weather table”.")
+    label = gettext_lazy("Weather table from an address (CSV)")
+    help = gettext_lazy(
+        "A published table, fetched by schedule, with the columns of the kind “Weather table”."
+    )
     accept = "text/csv, */*;q=0.5"
     Parameters: ClassVar[type] = WeatherTableUrlParameters
 
@@ -182,8 +192,8 @@ class WeatherJsonUrl(WholeUrlSource, WeatherJson):
     """A public weather service: what is foreseen, what was measured, or both."""
 
     kind = "weather_json_url"
-    label = _("Weather service (JSON of Open-Meteo or the US NWS)")
-    help = _(
+    label = gettext_lazy("Weather service (JSON of Open-Meteo or the US NWS)")
+    help = gettext_lazy(
         "Forecasts and observations of a public service, fetched by schedule; each forecast keeps its issue time."
     )
     accept = "application/geo+json, application/json"
@@ -193,8 +203,9 @@ class WeatherJsonUrl(WholeUrlSource, WeatherJson):
         head = body[:400].lstrip(b"\xef\xbb\xbf \t\r\n")
         if head[:1] not in (b"{", b"["):
             raise SourceError(
-                f"{self.where()} answered with something that is not JSON{_guess(head)}.",
-                "open the address in a browser; check it, and the feed's key.",
+                _("%(where)s answered with something that is not JSON%(guess)s.")
+                % {"where": self.where(), "guess": _guess(head)},
+                _("open the address in a browser; check it, and the feed's key."),
             )
         try:
             document = json.loads(body)
@@ -204,4 +215,4 @@ class WeatherJsonUrl(WholeUrlSource, WeatherJson):
 
 
 def _guess(head: bytes) -> str:
-    return ", but a web page: probably a sign-in or error page" if head[:1] == b"<" else ""
+    return _(", but a web page: probably a sign-in or error page") if head[:1] == b"<" else ""

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import urllib3
+from django.utils.translation import gettext as _
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.response import BaseHTTPResponse
@@ -176,15 +177,19 @@ class Fetcher:
                 answer.close()
         except (HTTPError, OSError) as exc:
             raise FetchError(
-                f"{where} cannot be reached ({type(exc).__name__}).",
-                next_step="check the address, and that its server is up.",
+                _("%(where)s cannot be reached (%(name)s).") % {"where": where, "name": type(exc).__name__},
+                next_step=_("check the address, and that its server is up."),
             ) from None
         if status in REDIRECTS:
             raise FetchError(
-                f"{where} redirects ({status}).", next_step="enter the address at which it ends."
+                _("%(where)s redirects (%(status)s).") % {"where": where, "status": status},
+                next_step=_("enter the address at which it ends."),
             )
         if not 200 <= status < 300:
-            raise FetchError(f"{where} answered {status}.", next_step="look into that server's own log.")
+            raise FetchError(
+                _("%(where)s answered %(status)s.") % {"where": where, "status": status},
+                next_step=_("look into that server's own log."),
+            )
         return status
 
     @contextmanager
@@ -222,15 +227,20 @@ class Fetcher:
             if waited + wait > self.policy.max_wait_seconds:
                 raise FetchLater(
                     f"{where}: {reason}, and asks for {wait:,.0f} seconds of patience.",
-                    next_step="nothing: it is asked again at the feed's next turn. If it keeps happening, pull less often.",
+                    next_step=_(
+                        "nothing: it is asked again at the feed's next turn. If it keeps happening, pull less often."
+                    ),
                     seconds=wait,
                 )
             if attempt + 1 < self.policy.attempts:
                 self._wait(wait, f"{urlsplit(url).hostname}: {reason}; asking again in {wait:.0f} s")
                 waited += wait
         raise FetchError(
-            f"{where}: {reason}, {self.policy.attempts} times in a row.",
-            next_step="look whether the server works in a browser; the feed is tried again at its next turn.",
+            _("%(where)s: %(reason)s, %(attempts)s times in a row.")
+            % {"where": where, "reason": reason, "attempts": self.policy.attempts},
+            next_step=_(
+                "look whether the server works in a browser; the feed is tried again at its next turn."
+            ),
         )
 
     def _wait(self, seconds: float, label: str) -> None:
@@ -277,7 +287,8 @@ class Fetcher:
         except (HTTPError, OSError, TryAgain):
             if late.is_set():
                 raise FetchError(
-                    f"{shown_address(url)}: the answer took longer than {seconds:,.0f} seconds.",
+                    _("%(address)s: the answer took longer than %(seconds)s seconds.")
+                    % {"address": shown_address(url), "seconds": f"{seconds:,.0f}"},
                     next_step=remedy,
                 ) from None
             raise
@@ -294,7 +305,7 @@ class Fetcher:
 
     def _follow(self, url: str, headers: dict[str, str], form: Mapping[str, str] | None) -> BaseHTTPResponse:
         first = urlsplit(url)
-        for _ in range(MAX_REDIRECTS + 1):
+        for _redirect in range(MAX_REDIRECTS + 1):
             kind = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
             answer = self._open(url, headers | kind, urlencode(form) if form is not None else None)
             target = answer.headers.get("Location")
@@ -305,8 +316,9 @@ class Fetcher:
             moved = urlsplit(url)
             if first.scheme == "https" and moved.scheme != "https":
                 raise FetchError(
-                    f"{shown_address(first.geturl())} redirects to an address without encryption.",
-                    next_step="enter the address to which it leads now, if you trust it.",
+                    _("%(address)s redirects to an address without encryption.")
+                    % {"address": shown_address(first.geturl())},
+                    next_step=_("enter the address to which it leads now, if you trust it."),
                 )
             if (moved.scheme, moved.netloc) != (first.scheme, first.netloc):
                 # A key for one server must not be handed to another one.
@@ -315,8 +327,9 @@ class Fetcher:
                 }
                 form = None
         raise FetchError(
-            f"{shown_address(first.geturl())} redirects more than {MAX_REDIRECTS} times.",
-            next_step="open it in a browser and enter the address at which it ends.",
+            _("%(address)s redirects more than %(max_redirects)s times.")
+            % {"address": shown_address(first.geturl()), "max_redirects": MAX_REDIRECTS},
+            next_step=_("open it in a browser and enter the address at which it ends."),
         )
 
     def _open(self, url: str, headers: dict[str, str], body: str | bytes | None) -> BaseHTTPResponse:
@@ -341,8 +354,11 @@ class Fetcher:
             host, port, parts = "", None, urlsplit("")
         if parts.scheme not in ("http", "https") or not host or parts.username is not None:
             raise AddressRefused(
-                f"{parts.scheme or 'This'}://{host} is no address that can be fetched.",
-                next_step="enter an address that begins with https:// (or http://), without user and password.",
+                _("%(scheme)s://%(host)s is no address that can be fetched.")
+                % {"scheme": parts.scheme or "?", "host": host},
+                next_step=_(
+                    "enter an address that begins with https:// (or http://), without user and password."
+                ),
             )
         secure = parts.scheme == "https"
         key = (parts.scheme, host, port or (443 if secure else 80))
@@ -395,8 +411,9 @@ class Fetcher:
                 total += len(block)
                 if total > max_bytes:
                     raise FetchError(
-                        f"{shown_address(url)}: the answer is larger than {max_bytes:,} bytes; it was not read on.",
-                        next_step="ask for smaller pages or fewer columns, or raise PULL_MAX_BYTES.",
+                        _("%(address)s: the answer is larger than %(max_bytes)s bytes; it was not read on.")
+                        % {"address": shown_address(url), "max_bytes": f"{max_bytes:,}"},
+                        next_step=_("ask for smaller pages or fewer columns, or raise PULL_MAX_BYTES."),
                     )
                 self.pulse(f"Receiving from {urlsplit(url).hostname}")
                 yield block

@@ -7,6 +7,7 @@ from celery import current_app
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils.translation import gettext as _
 
 from missions_project.lib.errors import MissionsError
 
@@ -34,7 +35,10 @@ def migrations_check() -> None:
     if _migrated:
         return
     if waiting := migrations_waiting():
-        raise MissionsError(f"{len(waiting)} migrations are waiting.", next_step="manage.py migrate")
+        raise MissionsError(
+            _("%(count)s migrations are waiting.") % {"count": len(waiting)},
+            next_step=_("run manage.py migrate"),
+        )
     _migrated.append(True)
 
 

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from missions_project.lib.lazy import gettext_lazy
 from missions_project.lib.outbox import AbstractDelivery
 
 
@@ -22,7 +23,7 @@ class Alert(models.Model):
     """Something that the operator should know, from when it was seen until it was over. Written by ``operations.alerts`` only."""
 
     kind = models.CharField(max_length=20)
-    key = models.CharField(max_length=120, help_text="What it is about; one is open at a time.")
+    key = models.CharField(max_length=120, help_text=gettext_lazy("What it is about; one is open at a time."))
     # Not a foreign key: the operator's alert outlives the agency that it was about.
     agency_slug = models.CharField(max_length=50, blank=True)
     what = models.TextField()
@@ -46,19 +47,19 @@ class AlertDelivery(AbstractDelivery):
     """One alert on its way to the operator. Written by ``operations.alerts`` only."""
 
     class Event(models.TextChoices):
-        RAISED = "raised", "Raised"
-        OVER = "over", "Over"
+        RAISED = "raised", gettext_lazy("Raised")
+        OVER = "over", gettext_lazy("Over")
 
     class Channel(models.TextChoices):
-        EMAIL = "email", "E-mail"
-        WEBHOOK = "webhook", "Web-hook"
+        EMAIL = "email", gettext_lazy("E-mail")
+        WEBHOOK = "webhook", gettext_lazy("Web-hook")
 
     alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="deliveries")
     event = models.CharField(max_length=6, choices=Event)
     channel = models.CharField(max_length=8, choices=Channel)
 
     class Meta:
-        verbose_name_plural = "alert deliveries"
+        verbose_name_plural = gettext_lazy("alert deliveries")
         constraints = [
             models.UniqueConstraint(fields=["alert", "event", "channel"], name="one_delivery_per_alert_event")
         ]

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -47,8 +48,8 @@ def coming_rows(
     return [
         {
             "shift": chosen[row.slot][0].name,
-            "starts": f"{row.instance.from_utc.astimezone(zone):%a %-d %b %Y %H:%M %Z}",
-            "planned": f"{row.due_at.astimezone(zone):%a %-d %b %Y %H:%M %Z}",
+            "starts": date_format(row.instance.from_utc.astimezone(zone), "D j M Y H:i T"),
+            "planned": date_format(row.due_at.astimezone(zone), "D j M Y H:i T"),
             "round": "" if row.number == 0 else _("refresh %(row_number)s") % {"row_number": row.number},
             "publishes": chosen[row.slot][1].publishes,
         }

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy
 
 from agencies.models import Agency, Beat, CrimeType, Shift, User
 from forecasting.models import ForecastRun, Grid
+from forecasting.reason_words import headline_said
 from missions_project.lib.runs import AbstractRun, RunQuerySet
 from patrols.models.overrides import Addition
 
@@ -221,3 +222,8 @@ class Mission(models.Model):
     def headline(self) -> str:
         """Why here, in one line of at most 110 characters. Empty until the reasons are written."""
         return str(self.why.get("headline", ""))
+
+    @property
+    def headline_said(self) -> str:
+        """``headline`` in the reader's language."""
+        return headline_said(self.headline)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency, CrimeType
 from forecasting.engine.grid import GridSpec
@@ -31,8 +32,8 @@ def events_of(
     """
     if inactive := [one.name for one in crime_types if not one.is_active]:
         raise MissionsError(
-            f"Not active: {', '.join(inactive)}.",
-            next_step="choose active crime types, or make it active again (Admin → Crime types).",
+            _("Not active: %(inactive)s.") % {"inactive": ", ".join(inactive)},
+            next_step=_("choose active crime types, or make it active again (Admin → Crime types)."),
         )
     table = incident_table(
         agency,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency, Beat, CrimeType, District, Shift
 from forecasting.engine.grid import GridSpec
@@ -273,7 +274,7 @@ def _usable(
 ) -> tuple[list[PlanRow], Grid]:
     """The plans on the grid that most were drawn on, whose windows are over, one a minute. One query."""
     if not rows:
-        raise MissionsError("No plan was published in this period.", next_step=NEXT_STEP)
+        raise MissionsError(_("No plan was published in this period."), next_step=NEXT_STEP)
     counts = Counter(row.grid_id for row in rows)
     chosen = max(counts, key=lambda pk: (counts[pk], pk))
     # The window runs from the drawn start, at the latest the shift's end; the next draw cuts most of them short.

@@ -6,6 +6,7 @@ from io import BytesIO
 from typing import Any, Literal
 
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 
 from missions_project.lib.errors import MissionsError
 from tactics.models import TransparencyPack
@@ -199,7 +200,9 @@ DOCUMENTS: dict[str, tuple[str, Callable[[Content], Iterator[Block]]]] = {
 def document_blocks(pack: TransparencyPack, slug: str) -> list[Block]:
     """The document's pieces in order, with what it is filled in from at its head. Raises ``MissionsError`` for an empty pack."""
     if not pack.content:
-        raise MissionsError(f"{pack} holds nothing yet.", next_step="wait until it is made.")
+        raise MissionsError(
+            _("%(pack)s holds nothing yet.") % {"pack": pack}, next_step=_("wait until it is made.")
+        )
     period = pack.content["period"]
     head = [
         Block(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from django.db.models import Max, Sum
+from django.utils.translation import gettext as _
 from shapely.geometry import shape
 
 from agencies.models import Agency, Beat
@@ -95,8 +96,11 @@ def exposure_inputs(
     rows = [row for row in every if row.grid_id == grid.pk]
     if not rows:
         raise MissionsError(
-            f"No plan was published on the grid in use between {first} and {last}: there is nothing to tell.",
-            next_step="choose a period in which plans were published.",
+            _(
+                "No plan was published on the grid in use between %(first)s and %(last)s: there is nothing to tell."
+            )
+            % {"first": first, "last": last},
+            next_step=_("choose a period in which plans were published."),
         )
     place, n_blocks, words = _blocks(rows, first, last)
     n = len(spec)
@@ -172,7 +176,9 @@ def _missions(agency: Agency, rows: list[PlanRow], spec: GridSpec, as_if: Floats
         .iterator(chunk_size=2000)
     )
     cells = spec.index_of([row[1] for row in missions])
-    for cell, (plan_id, _, source, addition, dose, starts, withdrawn) in zip(cells, missions, strict=True):
+    for cell, (plan_id, _cell, source, addition, dose, starts, withdrawn) in zip(
+        cells, missions, strict=True
+    ):
         if cell < 0:
             continue
         if source == Mission.Source.ADDED and addition is not None:
@@ -196,7 +202,7 @@ def _delivered(
     )
     spent = list(rows)
     cells = spec.index_of([cell_id for _, cell_id, _ in spent])
-    for cell, (on, _, minutes) in zip(cells, spent, strict=True):
+    for cell, (on, _cell, minutes) in zip(cells, spent, strict=True):
         if cell >= 0:
             found[place(on), cell] += minutes
     return found

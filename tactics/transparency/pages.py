@@ -15,6 +15,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from agencies.access import EVERYONE, SEES_RISK, Access, agency_page
@@ -149,7 +150,7 @@ def pack_new(request: HttpRequest, access: Access) -> HttpResponse:
             first=date_from_text(request.POST.get("first", "")), last=date_from_text(request.POST.get("last", "")),
         )  # fmt: skip
         transparency_pack_task.delay_on_commit(pack.pk)
-        messages.success(request, f"{pack} is being made.")
+        messages.success(request, _("%(pack)s is being made.") % {"pack": pack})
     except MissionsError as exc:
         messages.error(request, str(exc))
     return redirect("tactics:packs", access.agency.slug)
@@ -222,10 +223,10 @@ def pack_decide(request: HttpRequest, access: Access, number: int) -> HttpRespon
     try:
         if request.POST.get("decision") == "publish":
             services.pack_publish(pack=row, actor=access.user)
-            messages.success(request, f"{row} is published.")
+            messages.success(request, _("%(row)s is published.") % {"row": row})
         else:
             services.pack_discard(pack=row, actor=access.user)
-            messages.success(request, f"{row} is set aside.")
+            messages.success(request, _("%(row)s is set aside.") % {"row": row})
     except MissionsError as exc:
         messages.error(request, str(exc))
     return redirect("tactics:pack", access.agency.slug, number)

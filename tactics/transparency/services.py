@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, override
 
 from agencies.engine.free_text import text_about_person
 from agencies.models import Agency, User
@@ -42,13 +44,13 @@ def pack_queue(
     """
     today = today or timezone.localdate(timezone=ZoneInfo(agency.time_zone))
     if last < first:
-        raise MissionsError("The period ends before it begins.", next_step="choose another last day.")
+        raise MissionsError(_("The period ends before it begins."), next_step=_("choose another last day."))
     if last >= today:
         raise MissionsError(
-            "A pack tells of days that are over.", next_step=f"choose {today - dt.timedelta(days=1)} or earlier as last day."
+            _("A pack tells of days that are over."), next_step=_("choose %(day)s or earlier as last day.") % {"day": today - dt.timedelta(days=1)}
         )  # fmt: skip
     if (last - first).days + 1 > LONGEST_DAYS:
-        raise MissionsError("A pack covers two years at most.", next_step="choose a later first day.")
+        raise MissionsError(_("A pack covers two years at most."), next_step=_("choose a later first day."))
     newest = TransparencyPack.objects.filter(agency=agency).aggregate(newest=Max("number"))["newest"] or 0
     pack = TransparencyPack(
         agency=agency, number=newest + 1, first=first, last=last, requested_by=requested_by,
@@ -60,7 +62,7 @@ def pack_queue(
             pack.save()
     except IntegrityError as exc:
         raise MissionsError(
-            "A pack is being made already.", next_step="wait until it is done, then make the next one."
+            _("A pack is being made already."), next_step=_("wait until it is done, then make the next one.")
         ) from exc
     return pack
 
@@ -71,7 +73,9 @@ def pack_make(*, pack: TransparencyPack, progress: Progress | None = None) -> Tr
     Two packs of the same period and data differ in number, time and the log of changes only.
     """
     with run_execution(pack, progress) as reporter:
-        content = _content(pack, reporter)
+        # What is stored, hashed and published is in one language, whoever asked for it.
+        with override("en"):
+            content = _content(pack, reporter)
         reporter.record(
             content=content,
             content_hash=content_hash(content),
@@ -177,24 +181,28 @@ def pack_publish(*, pack: TransparencyPack, actor: User) -> TransparencyPack:
         .get(pk=pack.pk)
     )
     if pack.state != State.DRAFT or pack.status != RunStatus.SUCCEEDED:
-        raise MissionsError("This pack is no draft that is done.", next_step="reload its page.")
+        raise MissionsError(_("This pack is no draft that is done."), next_step=_("reload its page."))
     unanswered = open_findings(pack.agency).exclude(pack=pack).count()
     if unanswered:
         raise MissionsError(
-            f"{unanswered} finding{'' if unanswered == 1 else 's'} of earlier exposure audits "
-            f"{'waits' if unanswered == 1 else 'wait'} for an answer.",
-            next_step="answer them first: Admin → Exposure findings.",
+            ngettext(
+                "%(count)s finding of earlier exposure audits waits for an answer.",
+                "%(count)s findings of earlier exposure audits wait for an answer.",
+                unanswered,
+            )
+            % {"count": unanswered},
+            next_step=_("answer them first: Admin → Exposure findings."),
         )
     newest = last_published(pack.agency)
     if (newest.pk if newest else None) != pack.previous_id:
         raise MissionsError(
-            "Another pack was published since this one was made.",
-            next_step="make it anew, so that it tells what changed since then.",
+            _("Another pack was published since this one was made."),
+            next_step=_("make it anew, so that it tells what changed since then."),
         )
     if content_hash(pack.content) != pack.content_hash:
         raise MissionsError(
-            "This pack's content is not what was made: its hash differs.",
-            next_step="make it anew, and find out who changed the database.",
+            _("This pack's content is not what was made: its hash differs."),
+            next_step=_("make it anew, and find out who changed the database."),
         )
     pack.state, pack.published_at, pack.published_by = State.PUBLISHED, timezone.now(), actor
     pack.full_clean()
@@ -217,7 +225,7 @@ def pack_discard(*, pack: TransparencyPack, actor: User) -> None:
         .update(state=State.DISCARDED)
     )
     if won != 1:
-        raise MissionsError("Only a draft that is done can be set aside.", next_step="reload its page.")
+        raise MissionsError(_("Only a draft that is done can be set aside."), next_step=_("reload its page."))
     audit_record(agency=pack.agency, actor=actor, action="pack set aside", subject=str(pack))
 
 
@@ -227,12 +235,12 @@ def answer_problem(answer: str) -> MissionsError | None:
     if len(words) < 20:
         return MissionsError(
             "Nobody could learn anything from so few words.",
-            next_step="say why it is so, and what is done about it.",
+            next_step=_("say why it is so, and what is done about it."),
         )
     if about := text_about_person(words):
         return MissionsError(
             f"This seems to hold {about}, and the answer will be public.",
-            next_step="write about the place only.",
+            next_step=_("write about the place only."),
         )
     return None
 
@@ -247,7 +255,8 @@ def finding_answer(*, finding: ExposureFinding, actor: User, answer: str) -> Exp
     )
     if won != 1:
         raise MissionsError(
-            "This finding is answered already; answers are kept as they are.", next_step="reload its page."
+            _("This finding is answered already; answers are kept as they are."),
+            next_step=_("reload its page."),
         )
     finding.refresh_from_db()
     audit_record(

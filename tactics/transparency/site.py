@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 
 from missions_project.lib.errors import MissionsError
 from tactics.models import TransparencyPack
@@ -40,12 +41,13 @@ def verify(text: str) -> tuple[str, Mapping[str, Any]]:
         found = content_hash(content)
     except (ValueError, KeyError, TypeError) as exc:
         raise MissionsError(
-            "This file is no transparency pack.", next_step="give the pack.json of a published pack."
+            _("This file is no transparency pack."), next_step=_("give the pack.json of a published pack.")
         ) from exc
     if found != claimed:
         raise MissionsError(
-            f"This pack was changed: its hash says {claimed}, its content gives {found}.",
-            next_step="ask the agency for the file as it was published.",
+            _("This pack was changed: its hash says %(claimed)s, its content gives %(found)s.")
+            % {"claimed": claimed, "found": found},
+            next_step=_("ask the agency for the file as it was published."),
         )
     return found, content
 
@@ -74,7 +76,9 @@ def pack_write(pack: TransparencyPack, folder: Path) -> list[Path]:
     without content.
     """
     if not pack.content:
-        raise MissionsError(f"{pack} holds nothing: it was not made.", next_step="make it first.")
+        raise MissionsError(
+            _("%(pack)s holds nothing: it was not made.") % {"pack": pack}, next_step=_("make it first.")
+        )
     public, documents = folder / "public", folder / "documents"
     files = {public / name: body for name, body in public_files(pack).items()}
     for slug in DOCUMENTS:

@@ -6,8 +6,8 @@ from agencies.engine.offence_codes import ENFORCEMENT_BIAS, NOT_FORECAST, OFFENC
 from agencies.engine.offence_policy import offence_class_of
 from agencies.models import Agency
 from agencies.selectors import active_crime_types
-from forecasting.engine.drawing import model_label
 from forecasting.engine.metrics import MAIN_AREA
+from forecasting.model_words import model_label
 from forecasting.models import ModelVersion
 from forecasting.selectors import live_card
 from ingestion.engine.withheld import withheld
