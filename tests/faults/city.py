@@ -16,7 +16,10 @@ from typing import Any
 
 ROWS = 6_000
 WORKS = ("import", "training", "forecast", "plan")
-ON = dt.date(2026, 3, 14)
+ON = dt.date(2025, 3, 14)
+"""Long past: whatever the clock says, its forecast knows what was known then."""
+ROWS_A_DAY = 60
+TRAIN_EVERY_DAYS = 7
 SEED = 7
 
 
@@ -38,13 +41,28 @@ def found_city(folder: Path) -> None:
     write_rows(folder / "rms.csv", city_rows(ROWS), COLUMNS)
 
 
-def city_rows(n: int) -> list[dict[str, Any]]:
+def day_file(folder: Path, day: int) -> Path:
+    """The file of a simulated day: the first one is the history, each other what was reported since."""
+    from tests.ingestion.files import COLUMNS, write_rows
+
+    path = folder / "rms.csv"
+    if day:
+        path = folder / f"rms{day}.csv"
+        at = dt.datetime.combine(ON, dt.time()) + dt.timedelta(days=day - 1)
+        rows = city_rows(ROWS_A_DAY, first=ROWS + day * ROWS_A_DAY)
+        for number, row in enumerate(rows):
+            row["occurred_at"] = f"{at + dt.timedelta(minutes=23 * number):%Y-%m-%dT%H:%M:%S}"
+        write_rows(path, rows, COLUMNS)
+    return path
+
+
+def city_rows(n: int, *, first: int = 0) -> list[dict[str, Any]]:
     """Ten weeks of burglaries up to the planned day, the same each time; one row in fifty has no place."""
     from tests.ingestion.files import good_row
 
     rows = []
-    for number in range(n):
-        at = dt.datetime(2026, 3, 10) - dt.timedelta(hours=(number * 7) % (24 * 70), minutes=number % 60)
+    for number in range(first, first + n):
+        at = dt.datetime(2025, 3, 10) - dt.timedelta(hours=(number * 7) % (24 * 70), minutes=number % 60)
         changes: dict[str, Any] = {"occurred_at": f"{at:%Y-%m-%dT%H:%M:%S}"}
         if number % 50 == 3:
             changes |= {"lat": "", "lon": ""}
@@ -52,7 +70,7 @@ def city_rows(n: int) -> list[dict[str, Any]]:
     return rows
 
 
-def queue(what: str, folder: Path) -> None:
+def queue(what: str, folder: Path, day: int = 0) -> None:
     """Put one piece of work in its queue and send for it, as a page does."""
     from agencies.models import Agency, Shift
     from forecasting.services import forecast_run_queue, training_run_queue
@@ -64,18 +82,19 @@ def queue(what: str, folder: Path) -> None:
     from patrols.services import plan_queue
     from patrols.tasks import plan_task
 
-    agency = Agency.objects.get()
+    agency, on = Agency.objects.get(), ON + dt.timedelta(days=day)
+    midnight = dt.datetime.combine(on, dt.time(), dt.UTC)
     if what == "import":
-        import_task.delay(import_run_queue(feed=Feed.objects.get(), path=folder / "rms.csv").pk)
+        import_task.delay(import_run_queue(feed=Feed.objects.get(), path=day_file(folder, day)).pk)
     elif what == "training":
-        training_run_task.delay(training_run_queue(agency=agency, seed=SEED).pk)
+        training_run_task.delay(training_run_queue(agency=agency, seed=SEED + day, until=midnight).pk)
     elif what in ("forecast", "plan"):
         PatrolPolicy.objects.get_or_create(agency=agency)
         shift = Shift.objects.get(slug="evening")
         if what == "forecast":
-            forecast_run_task.delay(forecast_run_queue(agency=agency, shift=shift, on=ON).pk)
+            forecast_run_task.delay(forecast_run_queue(agency=agency, shift=shift, on=on).pk)
         else:
-            plan_task.delay(plan_queue(agency=agency, shift=shift, on=ON, seed=SEED).pk)
+            plan_task.delay(plan_queue(agency=agency, shift=shift, on=on, seed=SEED + day).pk)
     else:
         raise ValueError(what)
 
@@ -96,20 +115,33 @@ def wait_for_end() -> None:
             connections.close_all()
 
 
-def work_here(what: str, folder: Path) -> None:
+def work_here(what: str, folder: Path, day: int = 0) -> None:
     """The same work undisturbed, in this process."""
     from celery import current_app
 
     current_app.conf.task_always_eager = True
     current_app.conf.task_eager_propagates = True
-    queue(what, folder)
+    queue(what, folder, day)
+
+
+def days_pass(folder: Path, days: int, *, calmly: bool) -> None:
+    """Each simulated day: the day's file, a training now and then, forecast and plan; one after the other."""
+    for day in range(days):
+        for what in WORKS:
+            if what == "training" and day % TRAIN_EVERY_DAYS:
+                continue
+            if calmly:
+                work_here(what, folder, day)
+            else:
+                queue(what, folder, day)
+                wait_for_end()
 
 
 TABLES: dict[str, tuple[str, ...]] = {
     "ingestion.Incident": ("external_id", "code", "occurred_from", "lon", "lat", "crime_type_id", "content_hash"),
     "ingestion.QuarantinedRow": ("row_number", "external_id", "code", "field", "fingerprint"),
     "forecasting.ModelVersion": ("crime_type_id", "number", "champion", "state", "n_incidents", "data_hash"),
-    "forecasting.RiskSurface": ("run_id", "crime_type_id", "grid_hash", "values"),
+    "forecasting.RiskSurface": ("run__on", "crime_type_id", "grid_hash", "values"),
     "patrols.MissionPlan": ("on", "shift_id", "state", "design_hash"),
     "patrols.Mission": ("plan__on", "plan__shift_id", "plan__state", "number", "cell_id", "probability", "visit_starts"),
 }
@@ -173,6 +205,8 @@ def main() -> None:
     order, folder = sys.argv[1], Path(sys.argv[2])
     if order == "found":
         found_city(folder)
+    elif order in ("calm", "rough"):
+        days_pass(folder, int(sys.argv[3]), calmly=order == "calm")
     elif order == "build":
         build(folder)
     elif order == "queue":

@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-
+ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE_SECONDS = 240.0
 """Only against hanging for ever: nothing here asserts on time."""
 
@@ -41,7 +40,7 @@ class Installation:
             "FAULTS_FOLDER": str(folder),
             "DATABASE_URL": database_url or f"sqlite:///{folder / 'missions.sqlite3'}",
             "CELERY_BROKER_URL": broker_url,
-            "PYTHONPATH": str(settings.BASE_DIR),
+            "PYTHONPATH": str(ROOT),
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
             # Nobody's .env may point these processes at a real database.
@@ -62,11 +61,11 @@ class Installation:
         path = self.folder / "killed"
         return path.read_text().splitlines() if path.exists() else []
 
-    def order(self, *words: str) -> str:
+    def order(self, *words: str, seconds: float = 300) -> str:
         """Run one of ``tests.faults.city``'s orders and return what it printed."""
         command = [sys.executable, "-m", "tests.faults.city", words[0], str(self.folder), *words[1:]]
         done = subprocess.run(
-            command, cwd=settings.BASE_DIR, env=self.environment, capture_output=True, text=True, timeout=300
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=seconds
         )
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
@@ -76,7 +75,7 @@ class Installation:
         command = [sys.executable, "-m", "tests.faults.city", "queue", str(self.folder), *works]
         with (self.folder / "line.log").open("ab") as sink:
             asking = subprocess.Popen(
-                command, cwd=settings.BASE_DIR, env=self.environment, stdout=sink, stderr=subprocess.STDOUT
+                command, cwd=ROOT, env=self.environment, stdout=sink, stderr=subprocess.STDOUT
             )
         try:
             self.wait(lambda: asking.poll() is not None, keep=keep)
@@ -108,7 +107,7 @@ class Installation:
             command += ["beat", "--pidfile="]
         with (self.folder / "worker.log").open("ab") as sink:
             process = subprocess.Popen(
-                [*command, "--loglevel", "WARNING"], cwd=settings.BASE_DIR, env={**self.environment, **extra},
+                [*command, "--loglevel", "WARNING"], cwd=ROOT, env={**self.environment, **extra},
                 stdout=sink, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         self.workers.append(process)
