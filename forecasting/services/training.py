@@ -157,12 +157,8 @@ def training_run_execute(*, run: TrainingRun, progress: Progress | None = None) 
 def _tell(versions: list[ModelVersion], reporter: RunReporter) -> None:
     """Say in the run's row what was trained."""
     for version in versions:
-        verdict = (
-            "beats the best plain count" if version.beats_baseline else "nothing beats the plain count"
-        )
-        reporter.log(
-            f"{version}: {verdict}. {version.get_state_display()}. {version.n_incidents} incidents."
-        )
+        verdict = "beats the best plain count" if version.beats_baseline else "nothing beats the plain count"
+        reporter.log(f"{version}: {verdict}. {version.get_state_display()}. {version.n_incidents} incidents.")
     reporter.record(counts={row.crime_type.slug: row.n_incidents for row in versions})
     reporter.progress(1000, 1000, "Done")
 

@@ -30,7 +30,9 @@ HEARTBEAT_LOST_AFTER = timedelta(minutes=5)
 MAX_ATTEMPTS = 3
 """A run that kills its worker this often fails for good, instead of killing the next worker for ever."""
 PROGRESS_EVERY_SECONDS = 0.7
-_PASSING = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE))
+_PASSING = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE)
+)
 
 
 class RunStatus(models.TextChoices):
@@ -129,7 +131,11 @@ class RunReporter:
     def put_back(self, *, message: str) -> None:
         """Let the run wait for another try, if it is still this worker's; the dispatcher sends it again after a while."""
         self._rows.update(
-            status=RunStatus.QUEUED, error=message, started_at=None, progress_done=0, heartbeat_at=timezone.now()
+            status=RunStatus.QUEUED,
+            error=message,
+            started_at=None,
+            progress_done=0,
+            heartbeat_at=timezone.now(),
         )
         self.run.refresh_from_db()
 
@@ -237,7 +243,8 @@ class RunQuerySet(models.QuerySet[Any]):
         """Waiting and running rows whose last sign of life lies in the future: the clock was put back since."""
         sent_at = Coalesce("heartbeat_at", "queued_at")
         return self.alias(sent_at=sent_at).filter(
-            status__in=(RunStatus.QUEUED, RunStatus.RUNNING), sent_at__gt=timezone.now() + HEARTBEAT_LOST_AFTER
+            status__in=(RunStatus.QUEUED, RunStatus.RUNNING),
+            sent_at__gt=timezone.now() + HEARTBEAT_LOST_AFTER,
         )
 
     def follow_the_clock(self) -> int:

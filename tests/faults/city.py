@@ -108,7 +108,8 @@ def wait_for_end() -> None:
         time.sleep(0.2)
         try:
             if not any(
-                apps.get_model(label).objects.filter(status__in=("queued", "running")).exists() for label in RUNS
+                apps.get_model(label).objects.filter(status__in=("queued", "running")).exists()
+                for label in RUNS
             ):
                 return
         except DatabaseError:
@@ -138,12 +139,28 @@ def days_pass(folder: Path, days: int, *, calmly: bool) -> None:
 
 
 TABLES: dict[str, tuple[str, ...]] = {
-    "ingestion.Incident": ("external_id", "code", "occurred_from", "lon", "lat", "crime_type_id", "content_hash"),
+    "ingestion.Incident": (
+        "external_id",
+        "code",
+        "occurred_from",
+        "lon",
+        "lat",
+        "crime_type_id",
+        "content_hash",
+    ),
     "ingestion.QuarantinedRow": ("row_number", "external_id", "code", "field", "fingerprint"),
     "forecasting.ModelVersion": ("crime_type_id", "number", "champion", "state", "n_incidents", "data_hash"),
     "forecasting.RiskSurface": ("run__on", "crime_type_id", "grid_hash", "values"),
     "patrols.MissionPlan": ("on", "shift_id", "state", "design_hash"),
-    "patrols.Mission": ("plan__on", "plan__shift_id", "plan__state", "number", "cell_id", "probability", "visit_starts"),
+    "patrols.Mission": (
+        "plan__on",
+        "plan__shift_id",
+        "plan__state",
+        "number",
+        "cell_id",
+        "probability",
+        "visit_starts",
+    ),
 }
 RUNS = (
     "ingestion.ImportRun", "forecasting.TrainingRun", "forecasting.ForecastRun", "patrols.MissionPlan",

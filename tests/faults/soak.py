@@ -28,7 +28,9 @@ HOURS = 6
 
 def running(one: Installation) -> list[int]:
     """Attempts of the runs that are at work."""
-    query = " UNION ALL ".join(f"SELECT attempts FROM {table} WHERE status = 'running'" for table in TABLES.values())
+    query = " UNION ALL ".join(
+        f"SELECT attempts FROM {table} WHERE status = 'running'" for table in TABLES.values()
+    )
     return [int(attempts) for (attempts,) in one.rows(query)]
 
 
@@ -96,7 +98,10 @@ def soak(folder: Path, *, days: int, seed: int, kills_a_minute: float) -> int:
         faults.append("the runs' counts differ")
     for label, (n, digest) in found["rows"].items():
         print(f"  {label:<28} {n:>8}  {digest}")
-    print(f"{days} days, {kills} kills, {len(found['runs'])} runs, seed {seed}: " + ("; ".join(faults) or "as calm"))
+    print(
+        f"{days} days, {kills} kills, {len(found['runs'])} runs, seed {seed}: "
+        + ("; ".join(faults) or "as calm")
+    )
     return 1 if faults else 0
 
 
@@ -105,7 +110,9 @@ def main() -> int:
     parser.add_argument("--days", type=int, default=3)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--kills-a-minute", type=float, default=8.0)
-    parser.add_argument("--folder", type=Path, default=None, help="Kept; by default a folder that is deleted.")
+    parser.add_argument(
+        "--folder", type=Path, default=None, help="Kept; by default a folder that is deleted."
+    )
     chosen = parser.parse_args()
     how = {"days": chosen.days, "seed": chosen.seed, "kills_a_minute": chosen.kills_a_minute}
     if chosen.folder is not None:

@@ -13,7 +13,12 @@ from tests.faults.installation import Installation, states
 
 pytestmark = [pytest.mark.slow, pytest.mark.sqlite_only]
 
-EARLY = ("importrun 5 child once", "trainingrun 3 group once", "forecastrun 3 child once", "missionplan 2 group once")
+EARLY = (
+    "importrun 5 child once",
+    "trainingrun 3 group once",
+    "forecastrun 3 child once",
+    "missionplan 2 group once",
+)
 LATE = ("importrun close group once", "trainingrun close child once", "forecastrun close group once", "missionplan close child once")  # fmt: skip
 """When all is stored and only the row does not say so yet."""
 

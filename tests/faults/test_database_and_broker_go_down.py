@@ -98,7 +98,9 @@ def test_a_crash_of_the_database_and_a_broker_that_forgets_lose_and_double_nothi
 
         one.line("import", "training", keep=strike)
         assert struck == ["database", "broker"]
-        assert [status for what in ("import", "training") for status, _ in states(one, what)] == ["succeeded"] * 2
+        assert [status for what in ("import", "training") for status, _ in states(one, what)] == [
+            "succeeded"
+        ] * 2
         found = one.summed()
     for label in ("ingestion.Incident", "ingestion.QuarantinedRow", "forecasting.ModelVersion"):
         assert found["rows"][label] == calm["rows"][label]

@@ -29,7 +29,9 @@ def impatient() -> None:
     """Two silent seconds are as good as five minutes, and what failed is tried again after as long."""
     # Whoever imports the constants by name has copies of its own.
     for module in [
-        module for name, module in list(sys.modules.items()) if name.startswith(("patrols.", "missions_project."))
+        module
+        for name, module in list(sys.modules.items())
+        if name.startswith(("patrols.", "missions_project."))
     ]:
         if "HEARTBEAT_LOST_AFTER" in vars(module):
             module.HEARTBEAT_LOST_AFTER = PATIENCE  # type: ignore[attr-defined]
