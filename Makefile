@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up doctor test lint format bench migrations docs translations screenshots requirements clean
+.PHONY: help demo up doctor test soak lint format bench migrations docs translations screenshots requirements clean
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -37,6 +37,10 @@ doctor: ## What is wrong with this installation, and how to mend it
 test: ## Every test and check; on SQLite always, on PostgreSQL and in Chromium where they are installed
 	$(call bootstrap,dev)
 	@exec $(PY) tools/test.py $(ARGS)
+
+soak: ## Simulated days with random kills, and the same days calmly: the ends must agree; ARGS="--days 30"
+	$(call bootstrap,dev)
+	@exec $(PY) -m tests.faults.soak $(ARGS)
 
 lint: ## Format, lint, types, import contracts, missing migrations; nothing is changed
 	$(call bootstrap,dev)

@@ -34,7 +34,7 @@ FEEDS = (
     "csv excel json-lines parquet ndex-xml drop-folder push hunchlab pulling open-data socrata arcgis url database "
     "context-layers openstreetmap calendars weather census"
 ).split()
-OPERATIONS = ("install", "backup", "monitoring", "upgrade")
+OPERATIONS = ("install", "backup", "monitoring", "faults", "upgrade")
 
 project = "Missions"
 author = "The Missions authors"

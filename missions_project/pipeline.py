@@ -72,6 +72,7 @@ def housekeeping() -> None:
     models measured, sealed forecasts scored, reasons written, notices sent, presence counted, studies analysed, tactics
     compared for adaptive draws, reports sent, the operator told of what is late, silent or drifting."""
     pulse_write(name=DISPATCH, now=timezone.now())
+    follow_the_clock()
     requeue_abandoned()
     resend_forgotten()
     spool_expire()
@@ -250,6 +251,11 @@ def live_due() -> int:
     for agency_id in found:
         live_score_task.delay(agency_id)
     return len(found)
+
+
+def follow_the_clock() -> int:
+    """After the clock was put back, let the runs' last signs of life be from now. Returns how many. One query a kind for none."""
+    return sum(model.objects.follow_the_clock() for model, _ in _RUNS)
 
 
 def requeue_abandoned() -> int:

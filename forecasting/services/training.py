@@ -79,6 +79,10 @@ def training_run_execute(*, run: TrainingRun, progress: Progress | None = None) 
     crime types, incidents).
     """
     with run_execution(run, progress) as reporter:
+        if stored := list(ModelVersion.objects.filter(run=run).select_related("crime_type")):
+            # A worker that was killed between storing and saying so: trained again, each version would exist twice.
+            _tell(stored, reporter)
+            return run
         reporter.progress(0, 1000, "Reading incidents")
         agency, seed = run.agency, int(run.config_snapshot["seed"])
         grid, found = active_grid(agency), agency_shifts(agency)
@@ -147,16 +151,17 @@ def training_run_execute(*, run: TrainingRun, progress: Progress | None = None) 
             | ({"surroundings": around.record} if around.record else {}),
         )
         versions = _store(run, grid, crime_types, trained, windows, block.names, digest)
-        for version in versions:
-            verdict = (
-                "beats the best plain count" if version.beats_baseline else "nothing beats the plain count"
-            )
-            reporter.log(
-                f"{version}: {verdict}. {version.get_state_display()}. {version.n_incidents} incidents."
-            )
-        reporter.record(counts={row.crime_type.slug: row.n_incidents for row in versions})
-        reporter.progress(1000, 1000, "Done")
+        _tell(versions, reporter)
     return run
+
+
+def _tell(versions: list[ModelVersion], reporter: RunReporter) -> None:
+    """Say in the run's row what was trained."""
+    for version in versions:
+        verdict = "beats the best plain count" if version.beats_baseline else "nothing beats the plain count"
+        reporter.log(f"{version}: {verdict}. {version.get_state_display()}. {version.n_incidents} incidents.")
+    reporter.record(counts={row.crime_type.slug: row.n_incidents for row in versions})
+    reporter.progress(1000, 1000, "Done")
 
 
 def _beside_a_heartbeat(

@@ -34,7 +34,7 @@ from ingestion.sources import FileReader, FileSurvey, reader_source
 from missions_project.lib.ahead import made_ahead
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress, no_progress
-from missions_project.lib.runs import RunReporter, RunStatus, run_execution
+from missions_project.lib.runs import MAX_ATTEMPTS, RunReporter, RunStatus, run_execution
 
 CHUNK_ROWS = 2_000
 """Rows of the file a transaction: on SQLite a page that wants to write waits for one of them, not for the import."""
@@ -203,7 +203,12 @@ def _bury_the_dead(run: ImportRun) -> None:
     """Whoever holds the lock knows that a running row of the feed has no process any more."""
     running = ImportRun.objects.filter(feed=run.feed, status=RunStatus.RUNNING)
     running.filter(pk=run.pk).update(status=RunStatus.QUEUED)
-    running.exclude(pk=run.pk).update(
+    others = running.exclude(pk=run.pk)
+    # They go on after this one, as if nobody had come between: what the killed one had not stored yet must not be lost.
+    others.filter(attempts__lt=MAX_ATTEMPTS).update(
+        status=RunStatus.QUEUED, started_at=None, heartbeat_at=timezone.now()
+    )
+    others.update(
         status=RunStatus.FAILED,
         finished_at=timezone.now(),
         error=STOPPED,

@@ -1,10 +1,12 @@
 """Run rows: every long action leaves one, and it tells the truth about how far the action came.
 
 A run's state changes only by compare-and-swap, so two workers never both do one run. Status goes
-queued → running → succeeded | failed; a running row whose heartbeat has stopped may be queued again. A queued
+queued → running → succeeded | failed; a running row whose heartbeat has stopped may be queued again, and so may one
+that met a trouble of the machine (a full disk, a database that restarts), which its error names while it waits. A queued
 row's heartbeat is when it was last sent to a worker again.
 """
 
+import errno
 import logging
 import time
 import traceback
@@ -14,7 +16,7 @@ from datetime import timedelta
 from typing import Any, Self
 
 from django.conf import settings
-from django.db import DatabaseError, models
+from django.db import DatabaseError, InterfaceError, OperationalError, models
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -28,6 +30,9 @@ HEARTBEAT_LOST_AFTER = timedelta(minutes=5)
 MAX_ATTEMPTS = 3
 """A run that kills its worker this often fails for good, instead of killing the next worker for ever."""
 PROGRESS_EVERY_SECONDS = 0.7
+_PASSING = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE)
+)
 
 
 class RunStatus(models.TextChoices):
@@ -123,10 +128,34 @@ class RunReporter:
             setattr(self.run, name, value)
         self._rows.update(**fields)
 
+    def put_back(self, *, message: str) -> None:
+        """Let the run wait for another try, if it is still this worker's; the dispatcher sends it again after a while."""
+        self._rows.update(
+            status=RunStatus.QUEUED,
+            error=message,
+            started_at=None,
+            progress_done=0,
+            heartbeat_at=timezone.now(),
+        )
+        self.run.refresh_from_db()
+
     def close(self, *, status: RunStatus, error: str) -> None:
         """End the run, if it is still this worker's."""
         self._rows.update(status=status, error=error, finished_at=timezone.now())
         self.run.refresh_from_db()
+
+
+def passes(exc: BaseException) -> bool:
+    """Whether an error is the machine's and not the work's: a database that restarts, a disk that is full, memory that is short."""
+    # A library's own error hides the machine's behind it.
+    seen: BaseException | None = exc
+    while seen is not None:
+        if isinstance(seen, OperationalError | InterfaceError | MemoryError):
+            return True
+        if isinstance(seen, OSError) and seen.errno in _PASSING:
+            return True
+        seen = seen.__cause__
+    return False
 
 
 class RunNotClaimed(MissionsError):
@@ -165,6 +194,14 @@ def run_execution(run: AbstractRun, progress: Any = None) -> Iterator[RunReporte
             yield reporter
         except BaseException as exc:
             message = _what_happened(exc)
+            if passes(exc) and run.attempts < MAX_ATTEMPTS:
+                what = message.partition(" Next step: ")[0]
+                reporter.put_back(
+                    message=f"Try {run.attempts} of {MAX_ATTEMPTS} met trouble of the machine: {what} It is tried again by itself. "
+                    "Next step: see that the database answers and no disk is full (manage.py doctor)."
+                )
+                logger.warning("Run put back: %s", type(exc).__name__)
+                raise
             if not isinstance(exc, MissionsError):
                 reporter.log("".join(traceback.format_tb(exc.__traceback__, limit=20)) + message)
             reporter.close(status=RunStatus.FAILED, error=message)
@@ -201,6 +238,22 @@ class RunQuerySet(models.QuerySet[Any]):
         return self.abandoned().update(
             status=RunStatus.QUEUED, started_at=None, progress_done=0, heartbeat_at=timezone.now()
         )
+
+    def ahead(self) -> Self:
+        """Waiting and running rows whose last sign of life lies in the future: the clock was put back since."""
+        sent_at = Coalesce("heartbeat_at", "queued_at")
+        return self.alias(sent_at=sent_at).filter(
+            status__in=(RunStatus.QUEUED, RunStatus.RUNNING),
+            sent_at__gt=timezone.now() + HEARTBEAT_LOST_AFTER,
+        )
+
+    def follow_the_clock(self) -> int:
+        """Let what lies ahead have shown life just now: else a killed one would count as alive until the clock is there again.
+
+        One that lives shows it again before it is taken for dead. Returns how many. One query for none.
+        """
+        found = list(self.ahead().values_list("pk", flat=True))
+        return self.filter(pk__in=found).ahead().update(heartbeat_at=timezone.now()) if found else 0
 
     def forgotten(self) -> Self:
         """Queued rows that have waited for five minutes since they were last sent."""

@@ -7,7 +7,7 @@ from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 from django_celery_beat.schedulers import DatabaseScheduler
 
-from missions_project.operations.pulses import BEAT, lease_drop, lease_hold, new_holder
+from missions_project.operations.pulses import BEAT, LEASE, lease_drop, lease_hold, new_holder
 
 logger = logging.getLogger(__name__)
 WAIT_SECONDS = 15.0
@@ -28,8 +28,20 @@ class SingleScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celery
             self._mine = mine
         if not mine:
             return WAIT_SECONDS
+        self._follow_a_clock_put_back()
         # Looks again well within the lease, however far off the next task is.
         return min(float(super().tick(*args, **kwargs)), WAIT_SECONDS)
+
+    def _follow_a_clock_put_back(self) -> None:
+        """Let entries that were sent in what is now the future come again: by themselves they would wait until then."""
+        now = timezone.now()
+        ahead = [row for row in self.schedule.values() if row.last_run_at and row.last_run_at > now + LEASE]
+        for row in ahead:
+            row.last_run_at = now
+        if ahead:
+            logger.warning("The clock was put back; %s entries of the schedule follow it.", len(ahead))
+            # The order in which they come was worked out by the old clock.
+            self._heap = None
 
     def _hold(self) -> bool:
         try:

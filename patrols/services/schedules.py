@@ -121,7 +121,8 @@ def _insert(fresh: list[ShiftPlanning]) -> list[int]:
 
 def _left(now: dt.datetime) -> list[int]:
     """Queue again the rounds whose worker was killed, whose message was lost, or that failed a while ago. One query for none."""
-    silent = Q(claimed_at__lt=now - HEARTBEAT_LOST_AFTER)
+    # A sign of life from the future was given before the clock was put back, by who knows whom.
+    silent = Q(claimed_at__lt=now - HEARTBEAT_LOST_AFTER) | Q(claimed_at__gt=now + HEARTBEAT_LOST_AFTER)
     again = Q(state=State.FAILED, finished_at__lt=now - TRY_AGAIN_AFTER, attempts__lt=MAX_ATTEMPTS)
     recent = Q(due_at__gt=now - dt.timedelta(days=3))
     later = ShiftPlanning.objects.filter(
@@ -313,6 +314,12 @@ def _finish(run: ForecastRun | MissionPlan, execute: Any) -> None:
             execute()
         except RunNotClaimed:
             run.refresh_from_db()
+        except Exception as exc:
+            run.refresh_from_db()
+            if run.status != RunStatus.QUEUED:
+                raise
+            # The machine's trouble, not the shift's: the run waits for another try, and the round with it.
+            logger.warning("%s waits for another try: %s", run, type(exc).__name__)
     if run.status == RunStatus.FAILED:
         raise _failure(run.error)
     if run.status != RunStatus.SUCCEEDED:

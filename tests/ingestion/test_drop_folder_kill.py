@@ -139,7 +139,7 @@ def test_a_run_buried_by_another_import_is_taken_up_again(box, tmp_path, monkeyp
     monkeypatch.setattr(drops, "_step", lambda here: None)
     ImportRun.objects.update(status=RunStatus.RUNNING, attempts=1)
     run_import(box.folder.feed, write_rows(tmp_path / "b.csv", [good_row(77)]))
-    assert ImportRun.objects.get(file_name="a.csv").status == "failed"
+    assert ImportRun.objects.get(file_name="a.csv").status == "queued"
     assert [f.state for f in box.look()] == ["done"]
     assert Incident.objects.count() == 6
 

@@ -12,7 +12,7 @@ from ingestion.models import ImportRun, Incident, QuarantinedRow
 from ingestion.services import ImportBusy, import_run_execute, import_run_queue
 from ingestion.services import imports as service
 from missions_project.lib.errors import MissionsError
-from missions_project.lib.runs import RunStatus
+from missions_project.lib.runs import MAX_ATTEMPTS, RunStatus
 from tests.ingestion.files import dirty_rows, good_row, plain_feed, write_rows
 
 
@@ -73,14 +73,18 @@ def test_a_run_does_not_go_on_with_another_file(agency, tmp_path, stopping):
         import_run_execute(run=run)
 
 
-def test_a_killed_run_of_the_feed_is_marked_when_the_next_one_starts(agency, tmp_path):
+@pytest.mark.parametrize(("attempts", "becomes"), [(1, "queued"), (MAX_ATTEMPTS, "failed")])
+def test_a_killed_run_of_the_feed_goes_on_after_the_next_one(agency, tmp_path, attempts, becomes):
     feed, path = plain_feed(agency), write_rows(tmp_path / "a.csv", [good_row(1)])
     dead = import_run_queue(feed=feed, path=path)
-    ImportRun.objects.filter(pk=dead.pk).update(status=RunStatus.RUNNING)
+    ImportRun.objects.filter(pk=dead.pk).update(status=RunStatus.RUNNING, attempts=attempts)
     import_run_execute(run=import_run_queue(feed=feed, path=path))
     dead.refresh_from_db()
-    assert dead.status == "failed"
-    assert "stopped from outside" in dead.error
+    assert dead.status == becomes
+    if becomes == "queued":
+        assert import_run_execute(run=dead).counts["unchanged"] == 1
+    else:
+        assert "stopped from outside" in dead.error
 
 
 @pytest.mark.sqlite_only

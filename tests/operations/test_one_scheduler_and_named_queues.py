@@ -8,6 +8,7 @@ import pytest
 from celery import current_app
 from django.conf import settings
 from django.db import OperationalError
+from django.utils import timezone
 from django_celery_beat.schedulers import DatabaseScheduler
 
 from missions_project.operations import scheduler as schedulers
@@ -101,3 +102,24 @@ def test_what_waits_is_counted_by_queue() -> None:
 
 def test_no_task_runs_longer_than_the_broker_waits_for_it() -> None:
     assert settings.CELERY_TASK_SOFT_TIME_LIMIT < settings.CELERY_TASK_TIME_LIMIT < 4 * 3600
+
+
+@pytest.mark.django_db
+def test_a_lease_from_the_future_is_free() -> None:
+    assert lease_hold(name=BEAT, holder="a", now=NOW + timedelta(hours=1))
+    assert not lease_hold(name=BEAT, holder="b", now=NOW + timedelta(hours=1) - LEASE / 2)
+    assert lease_hold(name=BEAT, holder="b", now=NOW)
+
+
+@pytest.mark.django_db
+def test_the_schedule_follows_a_clock_that_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Entry:
+        last_run_at = timezone.now() + timedelta(hours=1)
+
+    entry = Entry()
+    monkeypatch.setattr(DatabaseScheduler, "__init__", lambda self: None)
+    monkeypatch.setattr(DatabaseScheduler, "tick", lambda self: 300.0)
+    monkeypatch.setattr(SingleScheduler, "schedule", {"one": entry})
+    monkeypatch.setattr(schedulers, "close_old_connections", lambda: None)
+    SingleScheduler().tick()
+    assert entry.last_run_at <= timezone.now()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from celery import current_app
+from django.db import OperationalError
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import ModelEntry
@@ -132,3 +134,41 @@ def test_a_worker_given_up_for_dead_does_not_overwrite_its_successor(agency: Age
     assert run.status == RunStatus.SUCCEEDED
     assert "second" in run.log
     assert "first" not in TrainingRun.objects.get(pk=run.pk).log
+
+
+def test_a_clock_put_back_leaves_no_run_alive_until_then(agency: Agency, sent: list[int]) -> None:
+    later = timezone.now() + timedelta(hours=1)
+    dead = training(agency, RunStatus.RUNNING, heartbeat_at=later)
+    lost = training(agency, RunStatus.QUEUED, queued_at=later)
+    assert [pipeline.follow_the_clock(), pipeline.follow_the_clock()] == [2, 0]
+    for run in (dead, lost):
+        run.refresh_from_db()
+        assert run.heartbeat_at <= timezone.now()
+
+
+@pytest.mark.parametrize(
+    ("error", "becomes"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), RunStatus.QUEUED),
+        (OperationalError("the connection is closed"), RunStatus.QUEUED),
+        (OSError(errno.ENOENT, "No such file"), RunStatus.FAILED),
+        (ValueError("three columns"), RunStatus.FAILED),
+    ],
+)
+def test_trouble_of_the_machine_puts_a_run_off_and_its_own_fails_it(
+    agency: Agency, error: Exception, becomes: RunStatus
+) -> None:
+    run = training(agency, RunStatus.QUEUED)
+    with pytest.raises(type(error)), run_execution(run):
+        raise error
+    assert run.status == becomes
+    assert "Next step:" in run.error
+    assert ("tried again by itself" in run.error) == (becomes == RunStatus.QUEUED)
+
+
+def test_trouble_that_stays_fails_a_run_in_the_end(agency: Agency) -> None:
+    run = training(agency, RunStatus.QUEUED)
+    for _ in range(MAX_ATTEMPTS):
+        with pytest.raises(MemoryError), run_execution(run):
+            raise MemoryError
+    assert (run.status, run.attempts) == (RunStatus.FAILED, MAX_ATTEMPTS)

@@ -1,0 +1,53 @@
+"""The calm installation, built once a session, and copies of it from before each work."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from tests.faults.installation import Installation
+
+# They turn the clock and arm the faults of the process that imports them: not this one's.
+collect_ignore = ["settings.py", "worker.py"]
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``calm`` (all work done, undisturbed) and a copy from before each work, by its name."""
+    if os.environ.get("FAULTS_BUILT"):
+        return Path(os.environ["FAULTS_BUILT"])
+    folder = tmp_path_factory.mktemp("faults")
+    one = Installation(folder / "calm")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults.city", "build", str(folder)],
+        cwd=settings.BASE_DIR, env=one.environment, capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+@pytest.fixture(scope="session")
+def calm(built: Path) -> dict[str, Any]:
+    """Rows and runs of the calm installation."""
+    return Installation(built / "calm").summed()
+
+
+@pytest.fixture
+def before(built: Path, tmp_path: Path) -> Iterator[Callable[[str], Installation]]:
+    """A function: a fresh copy of the installation from before a work. Its processes end with the test."""
+    made: list[Installation] = []
+
+    def copy(what: str) -> Installation:
+        made.append(Installation(built / what).copy(tmp_path / f"{what}{len(made)}"))
+        return made[-1]
+
+    yield copy
+    for one in made:
+        one.close()

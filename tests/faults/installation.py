@@ -1,0 +1,192 @@
+"""A throwaway installation: its own folder, database and broker, and workers that are real processes and can be killed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PATIENCE_SECONDS = 240.0
+"""Only against hanging for ever: nothing here asserts on time."""
+
+
+class Installation:
+    """One folder with everything in it. ``close`` ends what it started."""
+
+    def __init__(self, folder: Path, *, database_url: str = "", broker_url: str = "filesystem://") -> None:
+        self.folder = folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (folder / "env").touch()
+        self.workers: list[subprocess.Popen[bytes]] = []
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("MISSIONS_", "DJANGO_", "DATABASE_", "CELERY_", "PYTEST_", "COV_"))
+        }
+        self.environment = {
+            **kept,
+            "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
+            "MISSIONS_VAR_DIR": str(folder),
+            "FAULTS_FOLDER": str(folder),
+            "DATABASE_URL": database_url or f"sqlite:///{folder / 'missions.sqlite3'}",
+            "CELERY_BROKER_URL": broker_url,
+            "PYTHONPATH": str(ROOT),
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            # Nobody's .env may point these processes at a real database.
+            "MISSIONS_ENV_FILE": str(folder / "env"),
+        }
+
+    def copy(self, folder: Path) -> Installation:
+        """Another installation with the same files (SQLite alone)."""
+        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("broker", "*.log", "killed"))
+        return Installation(folder)
+
+    def have(self, *faults: str) -> None:
+        """Have the workers die of these faults, one a line: see ``tests.faults.worker``."""
+        (self.folder / "faults").write_text("\n".join(faults) + "\n")
+
+    @property
+    def deaths(self) -> list[str]:
+        path = self.folder / "killed"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def order(self, *words: str, seconds: float = 300) -> str:
+        """Run one of ``tests.faults.city``'s orders and return what it printed."""
+        command = [sys.executable, "-m", "tests.faults.city", words[0], str(self.folder), *words[1:]]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=seconds
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    def line(self, *works: str, keep: Callable[[], Any] = lambda: None) -> None:
+        """Ask for one work after the other and wait until each has ended."""
+        command = [sys.executable, "-m", "tests.faults.city", "queue", str(self.folder), *works]
+        with (self.folder / "line.log").open("ab") as sink:
+            asking = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment, stdout=sink, stderr=subprocess.STDOUT
+            )
+        try:
+            self.wait(lambda: asking.poll() is not None, keep=keep)
+        finally:
+            asking.kill()
+        assert asking.returncode == 0, (self.folder / "line.log").read_text()[-3000:]
+
+    def keeper(self, **options: Any) -> Callable[[], None]:
+        """Starts a worker, and another one whenever it has died, as systemd does."""
+        held: list[subprocess.Popen[bytes]] = []
+
+        def keep() -> None:
+            if not held or held[-1].poll() is not None:
+                held.append(self.start(**options))
+
+        return keep
+
+    def summed(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.order("sum").splitlines()[-1])
+        return found
+
+    def start(self, *, scheduler: bool = True, worker: bool = True, **extra: str) -> subprocess.Popen[bytes]:
+        """A worker with the scheduler in it, as the embedded default has; or one of the two alone."""
+        command = [sys.executable, "-m", "celery", "--app", "missions_project"]
+        if worker:
+            command += ["worker", "--concurrency", "1", "--without-mingle", "--without-gossip"]
+            command += ["--beat", f"--schedule={self.folder / 'beat'}"] if scheduler else []
+        else:
+            command += ["beat", "--pidfile="]
+        with (self.folder / "worker.log").open("ab") as sink:
+            process = subprocess.Popen(
+                [*command, "--loglevel", "WARNING"], cwd=ROOT, env={**self.environment, **extra},
+                stdout=sink, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+        self.workers.append(process)
+        return process
+
+    def limit_files(self, process: subprocess.Popen[bytes], n_bytes: int) -> None:
+        """Let no file of the worker and its children grow beyond this, as on a disk that is full; -1 lifts it."""
+        for path in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                if os.getpgid(int(path.name)) == process.pid:
+                    resource.prlimit(int(path.name), resource.RLIMIT_FSIZE, (n_bytes, resource.RLIM_INFINITY))
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """SIGKILL to the worker and all its children, as when the machine dies."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=30)
+
+    def sent(self, task: str) -> list[int]:
+        """The processes that sent this task, in order."""
+        path = self.folder / "sent"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [int(line.split()[0]) for line in lines if line.endswith(f" {task}")]
+
+    @property
+    def log(self) -> str:
+        path = self.folder / "worker.log"
+        return path.read_text(errors="replace")[-4000:] if path.exists() else ""
+
+    def wait(self, what: Callable[[], Any], *, keep: Callable[[], Any] = lambda: None) -> Any:
+        """Look again and again until ``what`` is true; ``keep`` is called at each look, e.g. to start anew what was killed."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            keep()
+            if found := what():
+                return found
+            time.sleep(0.1)
+        raise AssertionError(f"It did not come to pass. The worker's log ends:\n{self.log}")
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Rows from the database, by whatever driver it has; empty while it cannot be read."""
+        url = self.environment["DATABASE_URL"]
+        if url.startswith("postgres"):
+            import psycopg
+
+            try:
+                with psycopg.connect(url, connect_timeout=5) as connection:
+                    return [tuple(row) for row in connection.execute(query).fetchall()]  # type: ignore[arg-type]
+            except psycopg.OperationalError:
+                return []
+        import sqlite3
+
+        with contextlib.closing(sqlite3.connect(self.folder / "missions.sqlite3", timeout=30)) as connection:
+            return connection.execute(query).fetchall()
+
+    def close(self) -> None:
+        for process in self.workers:
+            self.kill(process)
+
+
+TABLES = {
+    "import": "ingestion_importrun", "training": "forecasting_trainingrun", "forecast": "forecasting_forecastrun",
+    "plan": "patrols_missionplan",
+}  # fmt: skip
+
+
+def states(one: Installation, what: str) -> list[tuple[str, int]]:
+    """Status and attempts of the runs of a kind, oldest first."""
+    return [(s, n) for s, n in one.rows(f"SELECT status, attempts FROM {TABLES[what]} ORDER BY id")]
+
+
+def finished(one: Installation, what: str) -> bool:
+    found = states(one, what)
+    return bool(found) and all(status in ("succeeded", "failed") for status, _ in found)
+
+
+@contextlib.contextmanager
+def closing(one: Installation) -> Iterator[Installation]:
+    try:
+        yield one
+    finally:
+        one.close()

@@ -1,0 +1,34 @@
+"""The product as it runs, with a clock that a test can turn and a housekeeping that looks each second instead of each minute."""
+
+import datetime as dt
+import os
+from pathlib import Path
+
+from django.utils import timezone
+
+CLOCK = Path(os.environ["FAULTS_FOLDER"]) / "clock"
+_really_now = timezone.now
+
+
+def turned_now() -> dt.datetime:
+    """The wall clock, turned by as many seconds as the file says."""
+    try:
+        return _really_now() + dt.timedelta(seconds=float(CLOCK.read_text() or 0))
+    except (OSError, ValueError):
+        return _really_now()
+
+
+# Before the models are imported: their fields keep the function itself as a default.
+timezone.now = turned_now
+
+from missions_project.settings.dev import *  # noqa: E402, F403 - the clock must be turned first
+from missions_project.settings.dev import CELERY_BEAT_SCHEDULE, CELERY_IMPORTS  # noqa: E402 - as above
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+CELERY_BEAT_SCHEDULE = {
+    name: {**entry, "schedule": float(os.environ.get("FAULTS_EVERY", "1"))}
+    for name, entry in CELERY_BEAT_SCHEDULE.items()
+}
+CELERY_BEAT_MAX_LOOP_INTERVAL = 1
+CELERY_IMPORTS = (*CELERY_IMPORTS, "tests.faults.worker")

@@ -1,0 +1,54 @@
+"""SIGKILL in the middle of import, training, forecast and planning: the next worker goes on, and the end is a calm run's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from missions_project.lib.runs import MAX_ATTEMPTS
+from tests.faults.city import WORKS
+from tests.faults.installation import Installation, states
+
+pytestmark = [pytest.mark.slow, pytest.mark.sqlite_only]
+
+EARLY = (
+    "importrun 5 child once",
+    "trainingrun 3 group once",
+    "forecastrun 3 child once",
+    "missionplan 2 group once",
+)
+LATE = ("importrun close group once", "trainingrun close child once", "forecastrun close group once", "missionplan close child once")  # fmt: skip
+"""When all is stored and only the row does not say so yet."""
+
+
+def test_each_work_killed_twice_ends_as_if_nothing_had_been(
+    before: Callable[[str], Installation], calm: dict[str, Any]
+) -> None:
+    rough = before("import")
+    rough.have(*EARLY, *LATE)
+    rough.line(*WORKS, keep=rough.keeper())
+    assert sorted(rough.deaths) == sorted((*EARLY, *LATE)), "each fault must have struck"
+    found = rough.summed()
+    assert found["rows"] == calm["rows"]
+    assert {what: states(rough, what) for what in WORKS} == {what: [("succeeded", 3)] for what in WORKS}
+    assert [run["counts"] for run in found["runs"]] == [run["counts"] for run in calm["runs"]]
+    assert all(run["closed"] and not run["error"] for run in found["runs"])
+
+
+def test_a_work_that_kills_its_worker_each_time_is_given_up_and_holds_up_nobody(
+    before: Callable[[str], Installation],
+) -> None:
+    rough = before("plan")
+    poison = "missionplan 2 child always"
+    rough.have(poison)
+    rough.line("plan", "forecast", keep=rough.keeper())
+    assert rough.deaths == [poison] * MAX_ATTEMPTS
+    assert states(rough, "plan") == [("failed", MAX_ATTEMPTS)]
+    ((error,),) = rough.rows("SELECT error FROM patrols_missionplan")
+    assert f"The worker died {MAX_ATTEMPTS} times" in error
+    assert "Next step:" in error
+    # The one of the calm part, and the one behind the poison.
+    assert states(rough, "forecast") == [("succeeded", 1)] * 2
+    assert rough.rows("SELECT COUNT(*) FROM patrols_mission") == [(0,)]

@@ -1,0 +1,109 @@
+"""PostgreSQL that crashes and is back, Redis that is killed and forgets: the same rows as a calm run's."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.installation import Installation, closing, states
+from tools import postgres, up
+
+LACK = up.missing()
+pytestmark = [pytest.mark.slow, pytest.mark.sqlite_only, pytest.mark.skipif(bool(LACK), reason=LACK)]
+DOWN_SECONDS = 5.0
+
+
+class Servers:
+    """A PostgreSQL and a Redis that can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        binaries = postgres.find_binaries()
+        assert binaries is not None
+        self.binaries = binaries
+        self.database_port, self.broker_port = postgres.free_port(), postgres.free_port()
+        self.data = up.postgres_folder(folder)
+        up.cluster_ensure(self.data, binaries)
+        self.start_database()
+        self.start_broker()
+
+    def start_database(self) -> None:
+        self.database = up.start_database(
+            self.data, self.binaries, self.database_port, self.folder / "postgres.log"
+        )
+        up.wait_for_database({}, self.binaries, self.database_port)
+
+    def start_broker(self) -> None:
+        self.broker = up.start_redis(
+            self.folder / f"redis{time.monotonic_ns()}", self.broker_port, self.folder / "redis.log"
+        )
+
+    def crash_database(self) -> None:
+        """Every connection breaks at once; the next start recovers from the log, as after a power cut."""
+        self.database.send_signal(signal.SIGQUIT)
+        self.database.wait(timeout=30)
+
+    def kill_broker(self) -> None:
+        """SIGKILL; the next one starts in an empty folder: whatever it held is forgotten."""
+        self.broker.kill()
+        self.broker.wait(timeout=30)
+
+    def close(self) -> None:
+        import shutil
+
+        self.broker.kill()
+        self.broker.wait(timeout=30)
+        self.crash_database()
+        shutil.rmtree(self.data, ignore_errors=True)
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[Servers]:
+    made = Servers(tmp_path / "servers")
+    yield made
+    made.close()
+
+
+def test_a_crash_of_the_database_and_a_broker_that_forgets_lose_and_double_nothing(
+    servers: Servers, tmp_path: Path, calm: dict[str, Any]
+) -> None:
+    one = Installation(
+        tmp_path / "one",
+        database_url=f"postgres://{up.NAME}@127.0.0.1:{servers.database_port}/postgres",
+        broker_url=f"redis://127.0.0.1:{servers.broker_port}/0",
+    )
+    with closing(one):
+        one.order("found")
+        struck: list[str] = []
+        keeper = one.keeper()
+
+        def strike() -> None:
+            keeper()
+            if "database" not in struck and one.rows(RUNNING.format("ingestion_importrun")):
+                servers.crash_database()
+                struck.append("database")
+                time.sleep(DOWN_SECONDS)
+                servers.start_database()
+            elif "broker" not in struck and one.rows(RUNNING.format("forecasting_trainingrun")):
+                servers.kill_broker()
+                struck.append("broker")
+                time.sleep(DOWN_SECONDS)
+                servers.start_broker()
+
+        one.line("import", "training", keep=strike)
+        assert struck == ["database", "broker"]
+        assert [status for what in ("import", "training") for status, _ in states(one, what)] == [
+            "succeeded"
+        ] * 2
+        found = one.summed()
+    for label in ("ingestion.Incident", "ingestion.QuarantinedRow", "forecasting.ModelVersion"):
+        assert found["rows"][label] == calm["rows"][label]
+
+
+RUNNING = "SELECT 1 FROM {} WHERE status = 'running'"

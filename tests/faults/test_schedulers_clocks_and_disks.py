@@ -1,0 +1,86 @@
+"""Two schedulers at once, a clock that is put back, a disk that is full: the work is done, once, without anybody's help."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.faults.installation import Installation, finished, states
+
+pytestmark = [pytest.mark.slow, pytest.mark.sqlite_only]
+DISPATCH = "missions_project.pipeline.dispatch"
+
+
+def test_of_two_schedulers_one_sends_and_the_other_follows_it_when_it_is_killed(
+    before: Callable[[str], Installation], calm: dict[str, Any]
+) -> None:
+    one = before("plan")
+    first, second = one.start(worker=False), one.start(worker=False)
+    one.start(scheduler=False)
+    one.line("plan")
+    one.wait(lambda: len(one.sent(DISPATCH)) >= 3)
+    sender = one.sent(DISPATCH)[0]
+    assert set(one.sent(DISPATCH)) == {sender}, "both sent"
+    dead, alive = (first, second) if sender == first.pid else (second, first)
+    assert sender == dead.pid
+    one.kill(dead)
+    n = len(one.sent(DISPATCH))
+    one.wait(lambda: len(one.sent(DISPATCH)) >= n + 2)
+    assert set(one.sent(DISPATCH)[n:]) == {alive.pid}
+    assert states(one, "plan") == [("succeeded", 1)]
+    assert one.summed()["rows"] == calm["rows"]
+
+
+def test_a_clock_put_back_by_an_hour_leaves_no_killed_run_waiting(
+    before: Callable[[str], Installation], calm: dict[str, Any]
+) -> None:
+    one = before("plan")
+    clock, hour = one.folder / "clock", 3600
+    clock.write_text(str(hour))
+    one.have("missionplan 2 group once")
+    worker = one.keeper()
+
+    def put_back() -> None:
+        if one.deaths:
+            clock.write_text("0")
+        worker()
+
+    one.line("plan", keep=put_back)
+    assert clock.read_text() == "0"
+    assert states(one, "plan") == [("succeeded", 2)]
+    assert one.summed()["rows"] == calm["rows"]
+
+
+def test_a_full_disk_puts_the_import_off_and_loses_nothing(
+    before: Callable[[str], Installation], calm: dict[str, Any]
+) -> None:
+    one = before("import")
+    worker = one.start()
+    one.wait(lambda: one.sent(DISPATCH))
+    one.limit_files(worker, 400_000)
+    is_full = True
+
+    def free_the_disk() -> None:
+        nonlocal is_full
+        if is_full and any(word in one.log for word in TROUBLE):
+            one.limit_files(worker, -1)
+            is_full = False
+
+    one.line("import", keep=free_the_disk)
+    assert not is_full, "the disk was never full"
+    assert finished(one, "import")
+    ((status, attempts),) = states(one, "import")
+    assert status == "succeeded"
+    assert attempts > 1
+    found, wanted = one.summed()["rows"], calm["rows"]
+    assert {label: found[label] for label in ("ingestion.Incident", "ingestion.QuarantinedRow")} == {
+        label: wanted[label] for label in ("ingestion.Incident", "ingestion.QuarantinedRow")
+    }
+    assert isinstance(worker, subprocess.Popen)
+    assert worker.poll() is None, "the worker lived through it"
+
+
+TROUBLE = ("disk I/O error", "database or disk is full", "File too large", "put back")

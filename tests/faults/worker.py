@@ -1,0 +1,96 @@
+"""What a worker of these tests is born with: short patience, and the faults that it is to die of.
+
+Each line of the installation's file ``faults`` is ``model step who often``, e.g. ``forecastrun 3 child once``: at the third
+sign of life of such a run (or at each one of a name: progress, log, record, close) the process kills itself with SIGKILL,
+once in the installation's life or always. ``child`` is the process that works, as when the kernel runs out of memory,
+``group`` the worker with all its children, as when the machine dies.
+"""
+
+import datetime as dt
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from celery import signals
+
+from missions_project.lib import runs
+from missions_project.operations import pulses
+from missions_project.operations import scheduler as schedulers
+from patrols.services import schedules
+
+FOLDER = Path(os.environ["FAULTS_FOLDER"])
+PATIENCE = dt.timedelta(seconds=float(os.environ.get("FAULTS_PATIENCE", "2")))
+_steps: dict[tuple[str, int, int], int] = {}
+
+
+def impatient() -> None:
+    """Two silent seconds are as good as five minutes, and what failed is tried again after as long."""
+    # Whoever imports the constants by name has copies of its own.
+    for module in [
+        module
+        for name, module in list(sys.modules.items())
+        if name.startswith(("patrols.", "missions_project."))
+    ]:
+        if "HEARTBEAT_LOST_AFTER" in vars(module):
+            module.HEARTBEAT_LOST_AFTER = PATIENCE  # type: ignore[attr-defined]
+    schedules.TRY_AGAIN_AFTER = PATIENCE
+    schedules.BEAT_EVERY = PATIENCE / 10
+    runs.PROGRESS_EVERY_SECONDS = 0.0
+    schedulers.WAIT_SECONDS = 0.5
+    assert pulses.lease_hold.__kwdefaults__ is not None
+    pulses.lease_hold.__kwdefaults__["lease"] = PATIENCE * 2
+
+
+def deadly() -> None:
+    """Have the process kill itself at the steps that the file names."""
+    for name in ("progress", "log", "record", "close"):
+        wrap(name)
+
+
+def step(reporter: runs.RunReporter, name: str) -> None:
+    """Die here if the file says so."""
+    run = reporter.run
+    model = str(run._meta.model_name)
+    key = (model, run.pk, run.attempts)
+    _steps[key] = _steps.get(key, 0) + 1
+    faults, killed = FOLDER / "faults", FOLDER / "killed"
+    if not faults.exists():
+        return
+    done = killed.read_text().splitlines() if killed.exists() else []
+    for line in faults.read_text().splitlines():
+        kind, at, who, often = line.split()
+        if kind == model and at in (str(_steps[key]), name) and (often == "always" or line not in done):
+            with killed.open("a") as file:
+                file.write(f"{line}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            die(who)
+
+
+def die(who: str) -> None:
+    if who == "group":
+        os.killpg(os.getpgid(0), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def wrap(name: str) -> None:
+    real = getattr(runs.RunReporter, name)
+
+    def counted(self: runs.RunReporter, *args: Any, **kwargs: Any) -> None:
+        step(self, name)
+        real(self, *args, **kwargs)
+
+    setattr(runs.RunReporter, name, counted)
+
+
+def note_sent(sender: str = "", **_: Any) -> None:
+    """Which process sent which task."""
+    with (FOLDER / "sent").open("a") as file:
+        file.write(f"{os.getpid()} {sender}\n")
+
+
+impatient()
+deadly()
+signals.after_task_publish.connect(note_sent)
