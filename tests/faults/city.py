@@ -62,7 +62,9 @@ def city_rows(n: int, *, first: int = 0) -> list[dict[str, Any]]:
 
     rows = []
     for number in range(first, first + n):
-        at = dt.datetime(2025, 3, 10, tzinfo=dt.UTC) - dt.timedelta(hours=(number * 7) % (24 * 70), minutes=number % 60)
+        at = dt.datetime(2025, 3, 10, tzinfo=dt.UTC) - dt.timedelta(
+            hours=(number * 7) % (24 * 70), minutes=number % 60
+        )
         changes: dict[str, Any] = {"occurred_at": f"{at:%Y-%m-%dT%H:%M:%S}"}
         if number % 50 == 3:
             changes |= {"lat": "", "lon": ""}
