@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 from django.db.models import F, Min, QuerySet
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency
 from forecasting.engine.grid import GridSpec
 from forecasting.models import Grid
 from ingestion.selectors import incident_table
+from missions_project.lib.errors import MissionsError
 from patrols.models import MissionPlan
 from tactics.engine.allocation import Allocation
 from tactics.engine.trials import Bools, Floats, Ints, TacticTrial
@@ -87,6 +89,14 @@ def trial_inputs(
         .order_by("mission__plan__period_from", "mission__plan_id", "mission__cell_id")
         .values(*_FIELDS, plan=F("mission__plan_id"))
     )
+    for row in found:
+        if row["tactic__slug"] not in row["probabilities"]:
+            raise MissionsError(
+                _("Tactic “%(slug)s” has got another short name since it was drawn.")
+                % {"slug": row["tactic__slug"]},
+                next_step=_("give it its old one again: %(names)s.")
+                % {"names": ", ".join(sorted(row["probabilities"]))},
+            )
     slugs = tuple(sorted({slug for row in found for slug in row["probabilities"]}))
     column = {slug: at for at, slug in enumerate(slugs)}
     chance = np.zeros((len(found), len(slugs)))

@@ -1,6 +1,7 @@
 """Any address that answers with rows: JSON with a path to them, or CSV. Unchanged files are not sent again."""
 
 import csv
+import gzip
 import io
 import zlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -372,21 +373,15 @@ def _unpacked(blocks: Iterator[bytes]) -> Iterator[bytes]:
         yield first
         yield from blocks
         return
-    unpacker = zlib.decompressobj(31)
+    unpacked = gzip.GzipFile(fileobj=io.BufferedReader(_Stream(chain([first], blocks))))
     try:
-        for block in chain([first], blocks):
-            yield from _inflated(unpacker, block)
-    except zlib.error as exc:
-        raise TryAgain(f"the gzip file is damaged: {exc}") from None
-    if not unpacker.eof:
-        raise TryAgain("the gzip file is cut off")
-
-
-def _inflated(unpacker: Any, block: bytes) -> Iterator[bytes]:
-    while block:
         # A bounded piece at a time: a bomb of a few kilobytes unpacks to gigabytes.
-        yield unpacker.decompress(block, HEAD_BYTES)
-        block = unpacker.unconsumed_tail
+        while block := unpacked.read(HEAD_BYTES):
+            yield block
+    except EOFError:
+        raise TryAgain("the gzip file is cut off") from None
+    except (zlib.error, gzip.BadGzipFile) as exc:
+        raise TryAgain(f"the gzip file is damaged: {exc}") from None
 
 
 class _Stream(io.RawIOBase):

@@ -120,9 +120,24 @@ class Tactic(models.Model):
             raise ValidationError(
                 {"hours_to": _("These times leave no hour. Leave both empty for any time of day.")}
             )
+        if self._was_drawn_by_another_slug():
+            raise ValidationError(
+                {
+                    "slug": _(
+                        "Draws of this tactic are stored under its short name: keep it, and change the name."
+                    )
+                }
+            )
         # A grade without a study behind it would be an invention.
         if self.evidence_strength != Strength.NOT_TESTED and not self.evidence_source.strip():
             raise ValidationError({"evidence_source": _("Name the study that this grade rests on.")})
+
+    def _was_drawn_by_another_slug(self) -> bool:
+        """Whether the short name is new and draws name the old one. At most two queries."""
+        if self.pk is None:
+            return False
+        draws = Tactic.objects.filter(pk=self.pk, tacticdraw__isnull=False).exclude(slug=self.slug)
+        return draws.exists()
 
     @property
     def place_labels(self) -> list[str]:

@@ -140,6 +140,14 @@ def test_a_csv_file_that_is_cut_off_is_asked_for_anew_and_nothing_is_doubled(
         pull(csv_feed)
 
 
+def test_a_gzip_file_of_several_parts_is_read_to_its_end(csv_feed: Feed, portal: Portal) -> None:
+    """As `cat monday.gz tuesday.gz` writes it, with the padding of a tape behind it."""
+    lines = as_csv(portal).splitlines(keepends=True)
+    parts = zipped(b"".join(lines[:7])) + zipped(b"".join(lines[7:]))
+    portal.files["/rows.csv"] = parts + bytes(512), "application/gzip"
+    assert account(pull(csv_feed)) == (25, 25, 0, 0, 0, 0)
+
+
 def test_half_a_gzip_file_is_no_whole_one(csv_feed: Feed, portal: Portal) -> None:
     whole = zipped(as_csv(portal))
     portal.files["/rows.csv"] = whole[:-20], "application/gzip"

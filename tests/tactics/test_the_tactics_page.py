@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -16,10 +17,11 @@ from django.utils import timezone
 from agencies.models import Agency, CrimeType, Unit, User
 from ingestion.models import Feed, Incident
 from missions_project import pipeline
+from missions_project.lib.errors import MissionsError
 from patrols.models import Mission
 from patrols.services import engagement_record
 from tactics.engine.trials import Comparison
-from tactics.models import TacticDraw, TacticPolicy, TacticUpdate
+from tactics.models import Tactic, TacticDraw, TacticPolicy, TacticUpdate
 from tactics.services import (
     starter_catalogue_create,
     tactic_update_make,
@@ -75,6 +77,21 @@ def test_crimes_are_counted_in_the_box_the_window_and_the_type(scene: Scene) -> 
     assert len(inputs.trial) == plan.missions.filter(source="drawn").count() - inputs.left_out
     early = trial_inputs(scene.agency, first=ON, last=ON, window_hours=8.0, until=plan.period_from)
     assert len(early.trial) == 0
+
+
+def test_a_drawn_tactic_keeps_its_short_name(scene: Scene) -> None:
+    scene.plan(publish=True)
+    draw = TacticDraw.objects.filter(agency=scene.agency).earliest("pk")
+    tactic, old = draw.tactic, draw.tactic.slug
+    tactic.name = "Another name"
+    tactic.full_clean()
+    tactic.slug = "another-short-name"
+    with pytest.raises(ValidationError, match="stored under its short name"):
+        tactic.full_clean()
+    # Whoever changes the database itself is told what to do, in place of an error page.
+    Tactic.objects.filter(pk=tactic.pk).update(slug="another-short-name")
+    with pytest.raises(MissionsError, match=f"another-short-name.*its old one again:.*{old}"):
+        trial_inputs(scene.agency, first=ON, last=ON, window_hours=8.0, until=LATER)
 
 
 def test_windows_are_half_open_and_places_do_not_run_into_each_other() -> None:
