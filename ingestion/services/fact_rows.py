@@ -134,17 +134,17 @@ class FactRows:
                 return
             # Dropped by hand: inside one long test transaction ON COMMIT DROP would meet itself.
             cursor.execute(
-                f"CREATE TEMP TABLE incoming_rows ON COMMIT DROP AS SELECT {names} FROM {table} LIMIT 0"
+                f"CREATE TEMP TABLE incoming_rows ON COMMIT DROP AS SELECT {names} FROM {table} LIMIT 0"  # nosec B608 - names are ours, values go by parameters
             )
             _copy(cursor, "incoming_rows", names, copied)
             cursor.execute(
-                f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming_rows {_on_conflict(self._columns)}"
+                f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming_rows {_on_conflict(self._columns)}"  # nosec B608 - names are ours, values go by parameters
             )
             cursor.execute("DROP TABLE incoming_rows")
 
     def _insert(self, table: str, names: str, places: Ints) -> None:
         values = ", ".join(["%s"] * len(self._columns))
-        insert = f"INSERT INTO {table} ({names}) VALUES ({values}) {_on_conflict(self._columns)}"
+        insert = f"INSERT INTO {table} ({names}) VALUES ({values}) {_on_conflict(self._columns)}"  # nosec B608 - names are ours, values go by parameters
         rows = list(zip(*map(_plain, self._columns.values()), strict=True))
         if len(places) != len(rows):
             rows = [rows[place] for place in places.tolist()]
@@ -184,7 +184,7 @@ def _on_conflict(columns: Columns) -> str:
     changed = ", ".join(
         f"{quote(name)} = excluded.{quote(name)}" for name in columns if name not in _WRITTEN_ONCE
     )
-    return f"ON CONFLICT ({', '.join(map(quote, KEY))}) DO UPDATE SET {changed}"
+    return f"ON CONFLICT ({', '.join(map(quote, KEY))}) DO UPDATE SET {changed}"  # nosec B608 - names are ours, values go by parameters
 
 
 def _copy(cursor: Any, table: str, names: str, rows: Any) -> None:

@@ -136,10 +136,10 @@ def _stored(feed: Feed, model: type[Fact], external_ids: list[str]) -> dict[str,
     # Row by row through the key's index. Asked for ANY of the list, PostgreSQL reads all rows of the feed where it has
     # no statistics yet, for each chunk of a first import again. The limit keeps it from making a plain join of it.
     wanted = (
-        f"SELECT found.* FROM json_array_elements_text(%s) AS wanted (id) CROSS JOIN LATERAL (SELECT {selected} FROM {table} "
+        f"SELECT found.* FROM json_array_elements_text(%s) AS wanted (id) CROSS JOIN LATERAL (SELECT {selected} FROM {table} "  # nosec B608 - names are ours, values go by parameters
         "WHERE feed_id = %s AND external_id = wanted.id LIMIT 1) AS found"
         if on_postgres
-        else f"SELECT {selected} FROM {table} WHERE external_id IN (SELECT value FROM json_each(%s)) AND feed_id = %s"
+        else f"SELECT {selected} FROM {table} WHERE external_id IN (SELECT value FROM json_each(%s)) AND feed_id = %s"  # nosec B608 - names are ours, values go by parameters
     )
     with connection.cursor() as cursor:
         cursor.execute(wanted, [json.dumps(external_ids), feed.pk])

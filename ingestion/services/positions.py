@@ -132,19 +132,19 @@ def _insert(
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql" and n > FEW_RECORDS:
             cursor.execute(
-                f"CREATE TEMP TABLE incoming_positions ON COMMIT DROP AS SELECT {names} FROM {table} LIMIT 0"
+                f"CREATE TEMP TABLE incoming_positions ON COMMIT DROP AS SELECT {names} FROM {table} LIMIT 0"  # nosec B608 - names are ours, values go by parameters
             )
             with cursor.cursor.copy(f"COPY incoming_positions ({names}) FROM STDIN") as copy:
                 copy.write(_copy_text(columns))
             cursor.execute(
-                f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming_positions ON CONFLICT DO NOTHING "
+                f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming_positions ON CONFLICT DO NOTHING "  # nosec B608 - names are ours, values go by parameters
                 "RETURNING unit_code, EXTRACT(EPOCH FROM at)::bigint"
             )
             found = set(keys) if cursor.rowcount == n else set(cursor.fetchall())
             cursor.execute("DROP TABLE incoming_positions")
             return found
         values = ", ".join(["%s"] * len(_COLUMNS))
-        insert = f"INSERT INTO {table} ({names}) VALUES ({values}) ON CONFLICT DO NOTHING"
+        insert = f"INSERT INTO {table} ({names}) VALUES ({values}) ON CONFLICT DO NOTHING"  # nosec B608 - names are ours, values go by parameters
         found = set()
         if n <= FEW_RECORDS:
             for row, key in zip(zip(*columns, strict=True), keys, strict=True):
@@ -153,7 +153,7 @@ def _insert(
             return found
         # Nobody writes beside this transaction on SQLite: what is there now is there when the rows are written.
         cursor.execute(
-            f"SELECT unit_code, CAST(strftime('%%s', at) AS INTEGER) FROM {table} WHERE feed_id = %s AND "
+            f"SELECT unit_code, CAST(strftime('%%s', at) AS INTEGER) FROM {table} WHERE feed_id = %s AND "  # nosec B608 - names are ours, values go by parameters
             "unit_code IN (SELECT value FROM json_each(%s)) AND at BETWEEN %s AND %s",
             [feed.pk, json.dumps(sorted(set(units))), min(columns[3]), max(columns[3])],
         )

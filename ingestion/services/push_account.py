@@ -111,7 +111,7 @@ def _add(pk: int, now: datetime, tally: Tally) -> bool:
     sums = ", ".join(f"{quote(name)} = {quote(name)} + %s" for name in ("batches", *COUNTS))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE {quote(PushTally._meta.db_table)} SET {sums}, last_at = %s WHERE id = %s",
+            f"UPDATE {quote(PushTally._meta.db_table)} SET {sums}, last_at = %s WHERE id = %s",  # nosec B608 - names are ours, values go by parameters
             [1, *(tally.counts[name] for name in COUNTS), connection.ops.adapt_datetimefield_value(now), pk],
         )
         return bool(cursor.rowcount == 1)

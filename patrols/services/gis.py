@@ -257,10 +257,10 @@ _AREA = (
     "ST_Multi(ST_SetSRID(ST_GeomFromGeoJSON({}.geometry::text), 4326))::geometry(MultiPolygon, 4326) AS geom"
 )
 _SELECTS = {
-    "districts": "SELECT d.id, d.code, d.name, "
+    "districts": "SELECT d.id, d.code, d.name, "  # nosec B608 - constants, put together by psycopg.sql
     + _AREA.format("d")
     + " FROM {district} d WHERE d.agency_id = {agency}",
-    "beats": "SELECT b.id, b.code, b.name, d.code AS district, "
+    "beats": "SELECT b.id, b.code, b.name, d.code AS district, "  # nosec B608 - constants, put together by psycopg.sql
     + _AREA.format("b")
     + " FROM {beat} b JOIN {district} d "
     "ON d.id = b.district_id WHERE b.agency_id = {agency}",

@@ -151,4 +151,4 @@ def _style() -> str:
         for name in ("missions_project/app.css", "tactics/studies.css")
     ]
     tag = "style"
-    return mark_safe(f"<{tag}>{''.join(sheets)}</{tag}>")  # our own files
+    return mark_safe(f"<{tag}>{''.join(sheets)}</{tag}>")  # nosec B308 B703 - our own files

@@ -1,4 +1,4 @@
-"""bandit knows the calls that have opened other people's servers; none of high severity is in ours."""
+"""bandit knows the calls that have opened other people's servers; each of ours that it names was read, and says why it is safe."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ ROOMS = ["agencies", "ingestion", "forecasting", "patrols", "tactics", "missions
 
 
 @pytest.mark.checks
-def test_bandit_finds_nothing_severe() -> None:
+def test_bandit_finds_nothing_that_nobody_has_judged() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "bandit", "--quiet", "--recursive", "-lll", *ROOMS],
+        [sys.executable, "-m", "bandit", "--quiet", "--recursive", "-ll", *ROOMS],
         cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
