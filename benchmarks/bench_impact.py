@@ -1,6 +1,6 @@
 """Is the measurement of patrol effects honest? Planted truth on the demo city, and speed on a large one.
 
-    python benchmarks/bench_impact.py [--repetitions 2000] [--parts scores fisher few power dose speed large] [--out …/impact.json]
+    python benchmarks/bench_impact.py [--repetitions 2000] [--parts scores controls fisher few power dose speed large] [--out …/impact.json]
 
 Seeds are fixed; one process. `--parts` picks what to run; figures of parts not run are kept from the output file. Without options 200 repetitions are
 made, which takes about four minutes and shows every figure with a wider error.
@@ -30,6 +30,7 @@ from tactics.engine.impact.fisher import fisher_test, inverted_interval, recorde
 from tactics.engine.impact.histories import planted_histories  # noqa: E402
 from tactics.engine.impact.power import study_precision  # noqa: E402
 from tactics.engine.impact.replays import redraws  # noqa: E402
+from tactics.engine.impact.report import negative_controls  # noqa: E402
 from tactics.engine.impact.scoring import (  # noqa: E402
     PlantedTruth,
     Scoreboard,
@@ -49,7 +50,7 @@ from tactics.engine.impact.worlds import (  # noqa: E402
 SEED = 20260301
 FISHER_BEATS, FISHER_SHIFTS = 4, 42
 DOSE_BEATS = 4
-PARTS = ("scores", "fisher", "few", "power", "dose", "speed", "large")
+PARTS = ("scores", "controls", "fisher", "few", "power", "dose", "speed", "large")
 
 
 def scores(world: World, repetitions: int, keep: Any) -> dict[str, Any]:
@@ -61,6 +62,33 @@ def scores(world: World, repetitions: int, keep: Any) -> dict[str, Any]:
         found[name] = {**asdict(board), "wall_s": time.monotonic() - started}
         show(board)
         keep(found)
+    return found
+
+
+def controls(world: World, repetitions: int) -> dict[str, Any]:
+    """How often a negative control fails on histories whose draws were fair, and its mean: both should be as for chance."""
+    found: dict[str, Any] = {}
+    for name in ("null", "net20"):
+        rng = np.random.Generator(np.random.PCG64(SEED + 6))
+        every = [
+            negative_controls(plan_sums(planted.study, ("missions",))["missions"])
+            for planted in planted_histories(world, SCENARIOS[name], repetitions=repetitions, rng=rng)
+        ]
+        failed = float(np.mean([any(one.fails for one in history) for history in every]))
+        found[name] = {
+            "histories": repetitions,
+            "withheld": failed,
+            "withheld_error": float(np.sqrt(failed * (1 - failed) / repetitions)),
+        }
+        for at, one in enumerate(every[0]):
+            means = np.array([history[at].effect.estimate for history in every])
+            alone = float(np.mean([history[at].effect.p_value <= 0.05 for history in every]))
+            found[name][one.name] = {
+                "mean": float(np.nanmean(means)),
+                "mean_error": float(np.nanstd(means) / np.sqrt(repetitions)),
+                "below_5_percent": alone,
+            }
+        print(f"controls, {name}: {found[name]}", flush=True)
     return found
 
 
@@ -369,6 +397,8 @@ def main() -> int:
         keep("dose", dose(world, args.repetitions, lambda found: keep("dose", found)))
     if "fisher" in args.parts:
         keep("fisher", fisher(world, args.repetitions, lambda found: keep("fisher", found)))
+    if "controls" in args.parts:
+        keep("controls", controls(world, args.repetitions))
     if "scores" in args.parts:
         keep("scores", scores(world, args.repetitions, lambda found: keep("scores", found)))
     keep("peak_mb", {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "seed": SEED})

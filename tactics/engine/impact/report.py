@@ -165,7 +165,7 @@ def analyse(
                 ),
                 treated_events=primary.treated_events,
             )
-    controls = _controls(study, main, confidence)
+    controls = negative_controls(main, confidence)
     if study.includes_later_policy:
         notes.append("Windows run past the cells' next draw: read every estimate as including later policy.")
     if fisher is not None and fisher.approximate:
@@ -232,7 +232,8 @@ def _without_interval(effect: Effect) -> Effect:
     return replace(effect, low=np.nan, high=np.nan, p_value=1.0, interval="none")
 
 
-def _controls(study: Study, sums: PlanSums, confidence: float) -> tuple[NegativeControl, ...]:
+def negative_controls(sums: PlanSums, confidence: float = 0.95) -> tuple[NegativeControl, ...]:
+    """Hold the draw against crimes that it cannot have changed: before the drawn start, and in the week before the shift."""
     found = [
         ratio_effect(
             sums, name="same shift, before the drawn start", outcome="before", forecast="before_forecast",
