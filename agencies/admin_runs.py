@@ -14,7 +14,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from missions_project.lib.run_words import count_said
 from missions_project.lib.runs import AbstractRun, RunStatus
+from missions_project.lib.sentences import said_again
 
 TONES = {
     RunStatus.QUEUED: "waiting",
@@ -38,6 +40,10 @@ def count_rows(counts: Any, prefix: str = "") -> list[tuple[str, str]]:
         label = f"{prefix} › {str(name).replace('_', ' ')}" if prefix else str(name).replace("_", " ")
         rows += count_rows(value, label) if isinstance(value, dict) else [(label, _text(value))]
     return rows
+
+
+def _said(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(count_said(label), said_again(text) if text in ("yes", "no") else text) for label, text in rows]
 
 
 def _text(value: Any) -> str:
@@ -110,12 +116,12 @@ class RunAdminMixin:
                 f"{self.admin_site.name}:{meta.app_label}_{meta.model_name}_progress",  # type: ignore[attr-defined]
                 args=[run.pk],
             ),
-            "snapshot": count_rows(run.config_snapshot),
+            "snapshot": _said(count_rows(run.config_snapshot)),
         }
 
     def run_counts(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
         """The figures under the bar, as (label, text)."""
-        return count_rows(run.counts)
+        return _said(count_rows(run.counts))
 
     def run_links(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
         """What to open when the run has succeeded, as (label, address)."""
@@ -140,7 +146,7 @@ class RunAdminMixin:
     @admin.display(description=gettext_lazy("progress"))
     def run_progress(self, run: Any) -> str:
         if run.status == RunStatus.FAILED:
-            return str(run.error)[:120]
+            return said_again(str(run.error))[:120]
         return f"{run.progress_percent} %" if run.status == RunStatus.RUNNING else ""
 
     @admin.display(description=gettext_lazy("duration"))

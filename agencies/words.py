@@ -32,6 +32,29 @@ LAYERS = (
 """What is uploaded."""
 
 
+COLOURS = (
+    gettext_noop("blue"),
+    gettext_noop("vermilion"),
+    gettext_noop("bluish green"),
+    gettext_noop("orange"),
+    gettext_noop("reddish purple"),
+    gettext_noop("sky blue"),
+    gettext_noop("yellow"),
+    gettext_noop("black"),
+)
+"""The colours of crime types."""
+
+FRAMEWORK = (
+    gettext_noop("Search"),
+    gettext_noop(
+        "Whether the user will be able to authenticate using a password or not. If disabled, they may still be able to authenticate "
+        "using other backends, such as Single Sign-On or LDAP."
+    ),
+    gettext_noop("If disabled, the current password for this user will be lost."),
+)
+"""What the framework says in English alone."""
+
+
 def said(text: str) -> str:
     """An engine's words in the language of whoever reads them; unchanged where nobody has translated them.
 
