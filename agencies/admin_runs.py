@@ -109,7 +109,7 @@ class RunAdminMixin:
         return {
             "run": run,
             "tone": TONES[RunStatus(run.status)],
-            "counts": self.run_counts(request, run),
+            "counts": _said(self.run_counts(request, run)),
             "links": self.run_links(request, run) if run.status == RunStatus.SUCCEEDED else [],
             "zone": ZoneInfo(run.agency.time_zone),
             "progress_url": reverse(
@@ -121,7 +121,7 @@ class RunAdminMixin:
 
     def run_counts(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
         """The figures under the bar, as (label, text)."""
-        return _said(count_rows(run.counts))
+        return count_rows(run.counts)
 
     def run_links(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
         """What to open when the run has succeeded, as (label, address)."""

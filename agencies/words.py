@@ -44,16 +44,6 @@ COLOURS = (
 )
 """The colours of crime types."""
 
-FRAMEWORK = (
-    gettext_noop("Search"),
-    gettext_noop(
-        "Whether the user will be able to authenticate using a password or not. If disabled, they may still be able to authenticate "
-        "using other backends, such as Single Sign-On or LDAP."
-    ),
-    gettext_noop("If disabled, the current password for this user will be lost."),
-)
-"""What the framework says in English alone."""
-
 
 def said(text: str) -> str:
     """An engine's words in the language of whoever reads them; unchanged where nobody has translated them.

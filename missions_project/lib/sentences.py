@@ -72,7 +72,7 @@ class Sentences:
         return None
 
 
-LEAST_LETTERS = 10
+LEAST_LETTERS = 6
 """A pattern with fewer letters of its own would fit texts that it never made."""
 _LETTERS = re.compile(r"[^\W\d_]")
 
@@ -82,7 +82,9 @@ def _known(language: str) -> tuple[dict[str, list[str]], list[str]]:
     """The patterns that hold figures or names, by their first word, and those that begin with one; the longest first."""
     by_word: dict[str, list[str]] = {}
     others: list[str] = []
-    for one in translation(language)._catalog:
+    # Django's catalogue can be asked for its keys and not walked over.
+    texts = translation(language)._catalog.keys()
+    for one in texts:
         # Plurals are kept as pairs, texts with a context behind a mark: what is stored was made with neither.
         if not isinstance(one, str) or "%(" not in one or "\x04" in one:
             continue
