@@ -69,6 +69,7 @@ VERBS = (
 SUBJECTS = (
     gettext_noop("person"),
     gettext_noop("retention"),
+    gettext_noop("proposal"),
 )
 """Names before the dot that are no table's."""
 

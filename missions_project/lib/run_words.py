@@ -45,6 +45,14 @@ PROGRESS = (
     gettext_noop("Laying shifts"),
     gettext_noop("Audit log of %(agency)s"),
     gettext_noop("reading plans"),
+    gettext_noop("Forecasting"),
+    gettext_noop("Collecting history"),
+    gettext_noop("Comparing forecasts with incidents"),
+    gettext_noop("Looking through the file"),
+    gettext_noop("grids"),
+    gettext_noop("Counting crimes"),
+    gettext_noop("Adding up plans"),
+    gettext_noop("Reading plans and counting crimes"),
 )
 """What stands beside the bar."""
 
@@ -134,6 +142,11 @@ LOGS = (
     gettext_noop("Beats without a unit on duty, not planned: %(beats)s."),
     gettext_noop("%(plans)s plans read, blocks of %(blocks)s."),
     gettext_noop("Exposure audit: %(findings)s findings newly raised."),
+    gettext_noop("No incident is known at all. Next step: import incidents, then forecast again."),
+    gettext_noop("%(rows)s rows fetched from %(where)s in %(pages)s pages."),
+    gettext_noop("%(events)s future events that the file no longer names are marked as cancelled."),
+    gettext_noop("%(size)s bytes fetched from %(where)s."),
+    gettext_noop("%(where)s is unchanged since the last pull."),
 )
 """Lines of its log."""
 

@@ -56,7 +56,9 @@ def where_section(given: ExposureInputs, audit: ExposureAudit) -> Section:
     sentences.append(
         _("Residents are counted by %(census)s.") % {"census": given.census}
         if given.residents is not None
-        else "No census is loaded, so nothing is said per resident. An administrator can load one (manage.py import_census)."
+        else _(
+            "No census is loaded, so nothing is said per resident. An administrator can load one (manage.py import_census)."
+        )
     )
     sentences.append(
         _("Areas are no smaller than a beat. Single squares, units and coming plans are never published.")
