@@ -76,9 +76,9 @@ SUBJECTS = (
 
 @cache
 def _names() -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for model in apps.get_models():
-        found[model._meta.model_name] = model._meta.verbose_name
+        found[str(model._meta.model_name)] = model._meta.verbose_name
         # Files are of all rows of a table.
         found[f"{model._meta.model_name}s"] = model._meta.verbose_name_plural
     return found

@@ -83,7 +83,7 @@ def _known(language: str) -> tuple[dict[str, list[str]], list[str]]:
     by_word: dict[str, list[str]] = {}
     others: list[str] = []
     # Django's catalogue can be asked for its keys and not walked over.
-    texts = translation(language)._catalog.keys()
+    texts = translation(language)._catalog.keys()  # type: ignore[attr-defined]  # the stubs leave it out
     for one in texts:
         # Plurals are kept as pairs, texts with a context behind a mark: what is stored was made with neither.
         if not isinstance(one, str) or "%(" not in one or "\x04" in one:
