@@ -14,7 +14,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from missions_project.lib.run_words import count_said
 from missions_project.lib.runs import AbstractRun, RunStatus
+from missions_project.lib.sentences import said_again
 
 TONES = {
     RunStatus.QUEUED: "waiting",
@@ -38,6 +40,10 @@ def count_rows(counts: Any, prefix: str = "") -> list[tuple[str, str]]:
         label = f"{prefix} › {str(name).replace('_', ' ')}" if prefix else str(name).replace("_", " ")
         rows += count_rows(value, label) if isinstance(value, dict) else [(label, _text(value))]
     return rows
+
+
+def _said(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(count_said(label), said_again(text) if text in ("yes", "no") else text) for label, text in rows]
 
 
 def _text(value: Any) -> str:
@@ -103,14 +109,14 @@ class RunAdminMixin:
         return {
             "run": run,
             "tone": TONES[RunStatus(run.status)],
-            "counts": self.run_counts(request, run),
+            "counts": _said(self.run_counts(request, run)),
             "links": self.run_links(request, run) if run.status == RunStatus.SUCCEEDED else [],
             "zone": ZoneInfo(run.agency.time_zone),
             "progress_url": reverse(
                 f"{self.admin_site.name}:{meta.app_label}_{meta.model_name}_progress",  # type: ignore[attr-defined]
                 args=[run.pk],
             ),
-            "snapshot": count_rows(run.config_snapshot),
+            "snapshot": _said(count_rows(run.config_snapshot)),
         }
 
     def run_counts(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
@@ -140,7 +146,7 @@ class RunAdminMixin:
     @admin.display(description=gettext_lazy("progress"))
     def run_progress(self, run: Any) -> str:
         if run.status == RunStatus.FAILED:
-            return str(run.error)[:120]
+            return said_again(str(run.error))[:120]
         return f"{run.progress_percent} %" if run.status == RunStatus.RUNNING else ""
 
     @admin.display(description=gettext_lazy("duration"))

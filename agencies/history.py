@@ -8,8 +8,10 @@ from typing import Any
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model
+from django.utils.translation import gettext as _
 
 from agencies.models import AuditEvent
+from agencies.words import said
 
 MAX_TEXT = 500
 
@@ -38,19 +40,29 @@ class Change:
 
 
 @lru_cache(maxsize=2_048)
-def _label(model: str, name: str) -> str:
+def _name(model: str, name: str) -> Any:
+    # Not yet a text: kept as one, the first reader's language would be everybody's.
     try:
-        words = str(apps.get_model(model)._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+        return apps.get_model(model)._meta.get_field(name).verbose_name  # type: ignore[union-attr]
     except (LookupError, ValueError, FieldDoesNotExist, AttributeError):
-        words = name.replace("_", " ")
+        return name.replace("_", " ")
+
+
+def field_words(model: str, name: str) -> str:
+    """What a column is called, in the reader's language; its name in words where no such column is left. No query."""
+    return said(str(_name(model, name)))
+
+
+def _label(model: str, name: str) -> str:
+    words = field_words(model, name)
     return words[:1].upper() + words[1:]
 
 
 def _shown(value: Any, model: str, name: str) -> str:
     if value is None or value == "" or value == []:
-        return "empty"
+        return _("empty")
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
     return (

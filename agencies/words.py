@@ -32,6 +32,19 @@ LAYERS = (
 """What is uploaded."""
 
 
+COLOURS = (
+    gettext_noop("blue"),
+    gettext_noop("vermilion"),
+    gettext_noop("bluish green"),
+    gettext_noop("orange"),
+    gettext_noop("reddish purple"),
+    gettext_noop("sky blue"),
+    gettext_noop("yellow"),
+    gettext_noop("black"),
+)
+"""The colours of crime types."""
+
+
 def said(text: str) -> str:
     """An engine's words in the language of whoever reads them; unchanged where nobody has translated them.
 

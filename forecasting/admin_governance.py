@@ -33,6 +33,7 @@ from forecasting.services import (
     model_roll_back,
 )
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.sentences import said_again
 
 State = ModelVersion.State
 
@@ -126,11 +127,11 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     list_filter = ("agency", "state", "crime_type", "beats_baseline")
     list_select_related = ("agency", "crime_type")
     fields = (
-        "agency", "crime_type", "number", "state", "approved_by", "approved_at", "approval_note", "retired_at", "verdict",
+        "agency", "crime_type", "number", "state", "approved_by", "approved_at", "note", "retired_at", "verdict",
         "league", "card", "trained_from", "trained_to", "n_incidents", "grid", "run", "data_hash", "artefact",
         "artefact_hash", "created_at",
     )  # fmt: skip
-    readonly_fields = ("verdict", "league", "card")
+    readonly_fields = ("note", "verdict", "league", "card")
 
     class Media:
         css = {"all": ("forecasting/admin.css",)}
@@ -266,6 +267,10 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
         return format_html(
             '<a href="{}">{}</a>', reverse("forecasting:model_compare", args=words), _("Side by side")
         )
+
+    @admin.display(description=gettext_lazy("approval note"))
+    def note(self, version: ModelVersion) -> str:
+        return said_again(version.approval_note)
 
     @admin.display(description=gettext_lazy("verdict"))
     def verdict(self, version: ModelVersion) -> str:

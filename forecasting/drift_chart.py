@@ -4,6 +4,7 @@ import hashlib
 
 from django.utils.translation import gettext as _
 
+from agencies.chart_dates import date_axis
 from forecasting.charts import VERSION
 from forecasting.engine.drawing import BASELINE, CHAMPION, OTHER, paper, plain_axes, svg
 from forecasting.models import ModelVersion
@@ -18,8 +19,6 @@ def etag(version: ModelVersion, drift: Drift) -> str:
 
 def drift_svg(drift: Drift) -> bytes:
     """Draw expected counts with the band of 95 % of the weeks, observed counts, and the log skill below."""
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
     figure = paper(7.2, 4.6)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
     on = [week.week_from for week in drift.weeks]
@@ -56,7 +55,5 @@ def drift_svg(drift: Drift) -> bytes:
     if drift.weeks:
         above.legend(loc="upper left", frameon=False, fontsize=8, ncols=2)
         above.set_ylim(top=1.35 * max(max(w.high, w.observed) for w in drift.weeks) + 1)
-    places = AutoDateLocator(minticks=3, maxticks=8)
-    below.xaxis.set_major_locator(places)
-    below.xaxis.set_major_formatter(ConciseDateFormatter(places))
+    date_axis(below, 8)
     return svg(figure)

@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 from django.utils.translation import gettext as _
 
+from agencies.chart_dates import date_axis
 from forecasting.charts import VERSION
 from forecasting.engine.drawing import BASELINE, CHAMPION, OTHER, legend, paper, plain_axes, svg
 from forecasting.engine.live_record import THRESHOLD
@@ -20,8 +21,6 @@ def etag(card: LiveCard) -> str:
 
 def live_svg(card: LiveCard) -> bytes:
     """Draw the e-values after each shift on a log scale, and below the nats per crime with their confidence sequence."""
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
     figure = paper(7.2, 4.6)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1, 1])
     # The day with the shift's place in it: three shifts a day would stand on one line otherwise.
@@ -72,9 +71,7 @@ def live_svg(card: LiveCard) -> bytes:
         legend(below, loc="lower left", fontsize=8, ncols=2)
     else:
         above.text(0.5, 0.5, _("nothing to compare yet"), transform=above.transAxes, ha="center", va="center")
-    places = AutoDateLocator(minticks=3, maxticks=8)
-    below.xaxis.set_major_locator(places)
-    below.xaxis.set_major_formatter(ConciseDateFormatter(places))
+    date_axis(below, 8)
     return svg(figure)
 
 

@@ -1,10 +1,9 @@
 """Charts of the data quality page, drawn on the server as SVG and shown through <img>."""
 
-from typing import Any
-
 import numpy as np
 from django.utils.translation import gettext as _
 
+from agencies.chart_dates import date_axis
 from agencies.engine.drawing import legend, paper, plain_axes, svg
 from agencies.engine.palette import BLUE, VERMILION
 from ingestion.engine.quality import LAG_BINS, Quality
@@ -30,7 +29,7 @@ def days_svg(quality: Quality) -> bytes:
         if len(thin):
             counts = [days.counts[int(index)] for index in (thin - on[0]).astype(np.int64)]
             axes.plot(thin, counts, "v", color=VERMILION, markersize=5, label=_("Unusually few"))
-        _dates(axes)
+        date_axis(axes, 8)
         axes.set_ylim(bottom=0, top=1.2 * max(days.counts) + 1)
     axes.set_ylabel(_("Rows a day"))
     plain_axes(axes)
@@ -87,18 +86,10 @@ def drift_svg(quality: Quality) -> bytes:
         axes.plot([on, on], [one.low, one.high], color=colour, linewidth=1.6)
         axes.plot(on, one.ratio, "s" if off else "o", color=colour, markersize=5)
     if quality.drift.periods:
-        _dates(axes)
+        date_axis(axes, 8)
     axes.set_ylabel(_("Times last year's rows"))
     plain_axes(axes)
     return svg(figure)
-
-
-def _dates(axes: Any) -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-    places = AutoDateLocator(minticks=3, maxticks=8)
-    axes.xaxis.set_major_locator(places)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(places))
 
 
 CHARTS = {"days": days_svg, "clock": clock_svg, "lag": lag_svg, "drift": drift_svg}

@@ -246,6 +246,7 @@ class ContextLayerForm(AgencyScopedForm):
     """A layer from a file; the file is read at once and not kept."""
 
     file = forms.FileField(
+        label=gettext_lazy("File"),
         required=False,
         help_text=gettext_lazy(
             "GeoJSON, GeoPackage, KML, FlatGeobuf, CSV with latitude and longitude, a zip with one Shapefile, or an "

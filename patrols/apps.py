@@ -1,10 +1,12 @@
 """Django's handle on this room."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 
 class PatrolsConfig(AppConfig):
     name = "patrols"
+    verbose_name = gettext_lazy("Patrols")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.utils.translation import gettext as _
 
 from agencies.models import Agency
 from ingestion.services import RetentionKind, retention_kind_register
+from missions_project.lib.lazy import gettext_lazy
 from patrols.models import NoticeDelivery, Presence, ShiftPlanning
 
 LONGEST_SHIFT = timedelta(days=3)
@@ -42,8 +42,8 @@ def register() -> None:
     retention_kind_register(
         RetentionKind(
             key="presence",
-            label=_("Presence in boxes"),
-            help=_(
+            label=gettext_lazy("Presence in boxes"),
+            help=gettext_lazy(
                 "By the time of arrival. Dosage reports and studies of impact read these; the vehicle positions behind "
                 "them have a rule of their own and may go earlier."
             ),
@@ -53,8 +53,8 @@ def register() -> None:
     retention_kind_register(
         RetentionKind(
             key="plannings",
-            label=_("Shifts planned by schedule"),
-            help=_(
+            label=gettext_lazy("Shifts planned by schedule"),
+            help=gettext_lazy(
                 "What became of each round of forecasting and planning; plans and forecasts themselves stay. By the shift's date, "
                 "three days later. Rounds of shifts that are not over, and those that a worker is at, stay."
             ),
@@ -64,8 +64,8 @@ def register() -> None:
     retention_kind_register(
         RetentionKind(
             key="notices",
-            label=_("Notices of plans"),
-            help=_(
+            label=gettext_lazy("Notices of plans"),
+            help=gettext_lazy(
                 "Who was told of which plan, by the time when it was written. Those that are still to be sent stay."
             ),
             old=_old_notices,

@@ -13,6 +13,7 @@ import shapely
 from django.db.models import F, Max, Prefetch, Q, QuerySet, TextField
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
+from django.utils.translation import gettext as _
 
 from agencies.engine.geometry import polygon_from_geojson
 from agencies.models import Agency, Beat, CrimeType, Shift, Unit
@@ -299,9 +300,8 @@ def models_behind(agency: Agency, first: dt.date, last: dt.date) -> str:
     rows = ModelVersion.objects.filter(agency=agency, pk__in=runs.values("model_version")).order_by(
         "crime_type__name", "number"
     )
-    return (
-        "; ".join(str(row) for row in rows.select_related("crime_type"))
-        or "none behind any mission of this period"
+    return "; ".join(str(row) for row in rows.select_related("crime_type")) or _(
+        "none behind any mission of this period"
     )
 
 

@@ -43,7 +43,7 @@ MARKED = re.compile(
     r"{%\s*blocktrans(?:late)?\b.*?{%\s*endblocktrans(?:late)?\s*%}|{#.*?#}|{%.*?%}|{{.*?}}", re.DOTALL
 )
 UNREAD = re.compile(r"<(script|style|svg|code|kbd)\b.*?</\1>|<!--.*?-->", re.DOTALL)
-SAID = re.compile(r'\b(?:title|aria-label|placeholder|alt)="([^"]*)"')
+SAID = re.compile(r'\b(?:title|aria-label|placeholder|alt|data-label|data-legend-note)="([^"]*)"')
 WORD = re.compile(r"[^\W\d_]{2,}")
 
 

@@ -1,6 +1,7 @@
 """The audit log: read, never written here."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
@@ -12,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
+from agencies.audit_words import action_words
 from agencies.configuration import sections
 from agencies.history import changes_of
 from agencies.models import AuditEvent
@@ -42,10 +44,18 @@ class RowKindFilter(admin.SimpleListFilter):
         return queryset.filter(model=self.value()) if self.value() else queryset
 
 
+class ActionFilter(admin.AllValuesFieldListFilter):
+    """What was done, in the reader's words."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        for choice in super().choices(changelist):
+            yield choice | {"display": action_words(str(choice["display"]))}
+
+
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     list_display = ("at", "agency", "actor_name", "subject", "changes", "why")
-    list_filter = ("agency", RowKindFilter, "at", "actor", "action")
+    list_filter = ("agency", RowKindFilter, "at", "actor", ("action", ActionFilter))
     search_fields = ("subject", "action", "why")
     list_select_related = ("agency", "actor")
     date_hierarchy = "at"

@@ -84,7 +84,7 @@ class ColourInput(ProjectTemplateMixin, forms.TextInput):
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
-        context["palette"] = OKABE_ITO
+        context["palette"] = [(colour, said(name)) for colour, name in OKABE_ITO]
         return context
 
 

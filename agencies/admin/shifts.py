@@ -52,6 +52,7 @@ class WeekdaysField(forms.MultipleChoiceField):
 
 class ShiftForm(AgencyScopedForm):
     weekdays = WeekdaysField(
+        label=gettext_lazy("Weekdays"),
         help_text=gettext_lazy(
             "Days on which the shift starts, by local date. Missions are planned for these days only."
         ),

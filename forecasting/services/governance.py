@@ -5,7 +5,7 @@ import datetime as dt
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from agencies.models import Agency, CrimeType, User
 from agencies.services import audit_last, audit_record
@@ -15,7 +15,9 @@ from missions_project.lib.errors import MissionsError
 
 State = ModelVersion.State
 LOOK_AGAIN = gettext_lazy("look at the model card again, then decide.")
-AUTOMATIC_NOTE = "Automatically: the agency's policy lets the better of champion and plain count go live."
+AUTOMATIC_NOTE = gettext_noop(
+    "Automatically: the agency's policy lets the better of champion and plain count go live."
+)
 LOST_NOTE = "Automatically refused: it did not beat the best plain count."
 
 

@@ -29,7 +29,7 @@ class CensusUploadForm(AgencyScopedForm):
     columns = forms.MultipleChoiceField(
         required=False,
         label=gettext_lazy("read these alone"),
-        choices=[(name, name.replace("_", " ")) for name in FIGURES],
+        choices=[(name, gettext_lazy(name.replace("_", " "))) for name in FIGURES],
         widget=forms.CheckboxSelectMultiple,
         help_text=gettext_lazy(
             "Choose population to take that alone from a file that holds refused columns: they are never read then."

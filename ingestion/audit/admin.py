@@ -19,6 +19,7 @@ class AuditTableForm(AgencyScopedForm):
     """A table from a file. It is read when the form is checked, so that its faults stand beside the field."""
 
     file = forms.FileField(
+        label=_("File"),
         help_text=_(
             "GeoJSON, GeoPackage, KML or a zipped Shapefile of areas with numeric columns. Columns about single "
             "persons are refused."

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -158,7 +158,7 @@ for _record_kind in FACT_KINDS:
     retention_kind_register(
         RetentionKind(
             key=_record_kind.value,
-            label=str(_record_kind.label),
+            label=cast(str, _record_kind.label),
             help=gettext_lazy("By the time when it happened. Forecasts learn from these."),
             old=_old_facts(_model),
             coarse=_fine_facts(_model),
@@ -168,7 +168,7 @@ for _record_kind in FACT_KINDS:
 retention_kind_register(
     RetentionKind(
         key=RecordKind.POSITIONS.value,
-        label=str(RecordKind.POSITIONS.label),
+        label=cast(str, RecordKind.POSITIONS.label),
         help=gettext_lazy(
             "By the time of the position. Dosage is worked out from these; forecasts never see them."
         ),
@@ -178,7 +178,7 @@ retention_kind_register(
 retention_kind_register(
     RetentionKind(
         key=RecordKind.EVENTS.value,
-        label=str(RecordKind.EVENTS.label),
+        label=cast(str, RecordKind.EVENTS.label),
         help=gettext_lazy(
             "By their end, those that were typed in and those called off as well. Forecasts learn from these."
         ),
@@ -188,7 +188,7 @@ retention_kind_register(
 retention_kind_register(
     RetentionKind(
         key=RecordKind.WEATHER.value,
-        label=str(RecordKind.WEATHER.label),
+        label=cast(str, RecordKind.WEATHER.label),
         help=gettext_lazy(
             "By the hour or day that they are about, every issue of it. Forecasts learn from these."
         ),

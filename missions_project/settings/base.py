@@ -99,7 +99,7 @@ TEMPLATES = [
                 "csp.context_processors.nonce",
             ],
             # Every template's "date" and "now": nobody must remember which clock the agency reads.
-            "builtins": ["agencies.templatetags.agency_clock"],
+            "builtins": ["agencies.templatetags.agency_clock", "agencies.templatetags.engine_words"],
         },
     }
 ]

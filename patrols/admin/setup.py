@@ -3,6 +3,7 @@
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from agencies.checklist import ChecklistItem, register
 from agencies.models import Agency
@@ -34,7 +35,9 @@ def patrol_items(agency: Agency) -> list[ChecklistItem]:
             done=published > 0,
             why=_("Officers see missions once a plan is published."),
             url=reverse("admin:patrols_missionplan_changelist"),
-            detail=f"{published} published" if published else "",
+            detail=ngettext("%(count)s published", "%(count)s published", published) % {"count": published}
+            if published
+            else "",
         ),
     ]
 

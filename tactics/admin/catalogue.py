@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import (
@@ -204,7 +204,12 @@ def places_told(agency: Agency | None, kinds: list[str], *, is_rule: bool = Fals
         return _("Saved first, this says which of your map layers show these places.")
     known = layers_by_kind(agency)
     told = [
-        f"{PlaceKind(kind).label}: {', '.join(f'{use.name} (within {use.near_m:g} m)' for use in known[kind])}."
+        f"{PlaceKind(kind).label}: "
+        + ", ".join(
+            _("%(layer)s (within %(metres)s m)") % {"layer": use.name, "metres": f"{use.near_m:g}"}
+            for use in known[kind]
+        )
+        + "."
         for kind in kinds
         if kind in known
     ]
@@ -244,7 +249,11 @@ def tactic_items(agency: Agency) -> list[ChecklistItem]:
             url=reverse("admin:tactics_tactic_changelist"),
             detail=_("none yet for %(names)s") % {"names": names}
             if tactics and names
-            else (f"{tactics} tactics" if tactics else ""),
+            else (
+                ngettext("%(count)s tactic", "%(count)s tactics", tactics) % {"count": tactics}
+                if tactics
+                else ""
+            ),
         )
     ]
 

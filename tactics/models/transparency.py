@@ -8,9 +8,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
-from agencies.models import Agency, User
+from agencies.models import Agency, User, languages
 from missions_project.lib.runs import AbstractRun, RunQuerySet
 
 
@@ -86,7 +86,7 @@ class DemographicMeasure(models.Model):
 
 
 PACK_FROZEN_FIELDS = (
-    "agency_id", "number", "first", "last", "state", "content", "content_hash", "made_at", "published_at",
+    "agency_id", "number", "language", "first", "last", "state", "content", "content_hash", "made_at", "published_at",
 )  # fmt: skip
 """What nobody can change once a pack is published: here, and by a trigger in the database (``tactics.triggers``)."""
 
@@ -107,6 +107,15 @@ class TransparencyPack(AbstractRun):
     number = models.PositiveIntegerField(editable=False)
     first = models.DateField(editable=False, help_text=gettext_lazy("Local date of the first shift."))
     last = models.DateField(editable=False, help_text=gettext_lazy("Local date of the last shift."))
+    language = models.CharField(
+        max_length=10,
+        choices=languages,
+        default="en",
+        editable=False,
+        help_text=gettext_lazy(
+            "The language that the public reads it in: its pages, charts, files and documents."
+        ),
+    )
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT, editable=False)
     content = models.JSONField(default=dict, blank=True, editable=False)
     content_hash = models.CharField(max_length=64, blank=True, editable=False)
@@ -152,8 +161,28 @@ FINDING_FROZEN_FIELDS = (
 )  # fmt: skip
 """What a finding says stays as it was raised (trigger in ``tactics.triggers``)."""
 MOST_OTHERS = 8
+TENTHS = (
+    gettext_noop("lowest tenth"),
+    gettext_noop("second tenth"),
+    gettext_noop("third tenth"),
+    gettext_noop("fourth tenth"),
+    gettext_noop("fifth tenth"),
+    gettext_noop("sixth tenth"),
+    gettext_noop("seventh tenth"),
+    gettext_noop("eighth tenth"),
+    gettext_noop("ninth tenth"),
+    gettext_noop("highest tenth"),
+)
+"""Areas that are no places, as findings keep them."""
+RISK = gettext_noop("forecast risk")
+"""What the city is cut by, as findings keep it, where that is no figure of the audit store."""
 ANSWER_FIELDS = ("answer", "answered_at")
 """Written once, and then kept as they are (trigger in ``tactics.triggers``)."""
+
+
+def area_words(kind: str, area: str) -> str:
+    """An area as a table's first column names it: a place's own name, or a tenth in the reader's language."""
+    return _(area) if kind not in ("District", "Beat") and area in TENTHS else area
 
 
 def place_words(kind: str, area: str) -> str:
@@ -162,11 +191,14 @@ def place_words(kind: str, area: str) -> str:
     >>> place_words("Beat", "11"), place_words("forecast risk", "highest tenth")
     ('Beat 11', 'The highest tenth by forecast risk')
     """
-    return (
-        f"{kind} {area}"
-        if kind in ("District", "Beat")
-        else _("The %(area)s by %(kind)s") % {"area": area, "kind": kind}
-    )
+    if kind == "District":
+        return _("District %(name)s") % {"name": area}
+    if kind == "Beat":
+        return _("Beat %(name)s") % {"name": area}
+    return _("The %(area)s by %(kind)s") % {
+        "area": area_words(kind, area),
+        "kind": _(kind) if kind == RISK else kind,
+    }
 
 
 class ExposureFinding(models.Model):
@@ -270,7 +302,12 @@ class ExposureFinding(models.Model):
             else _("delivered minutes")
         )
         others = [
-            f"{one['area']}: {one['ratio']:.2f} times ({'as designed' if one['measure'] == self.Measure.AS_IF else 'delivered'})"
+            (
+                _("%(area)s: %(ratio)s times (as designed)")
+                if one["measure"] == self.Measure.AS_IF
+                else _("%(area)s: %(ratio)s times (delivered)")
+            )
+            % {"area": area_words(self.kind, one["area"]), "ratio": f"{one['ratio']:.2f}"}
             for one in self.others[:MOST_OTHERS]
         ]
         if len(self.others) > MOST_OTHERS:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
@@ -59,7 +59,7 @@ class Whose:
 class Asked:
     """Local dates, both included, the codes or slugs chosen, and what else the report lets choose; an empty filter means all.
 
-    ``whose`` is no choice of the person but their limit, for reports that are not everybody's: ``ReportKind.narrowed`` sets it.
+    ``told`` says the options in the language of whoever asked. ``whose`` is no choice of the person but their limit, for reports that are not everybody's: ``ReportKind.narrowed`` sets it.
     """
 
     first: dt.date
@@ -69,6 +69,7 @@ class Asked:
     shift: tuple[str, ...] = ()
     type: tuple[str, ...] = ()
     options: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    told: tuple[str, ...] = field(default=(), compare=False)
     whose: Whose | None = None
 
     def chosen(self, name: str) -> tuple[str, ...]:
@@ -95,8 +96,7 @@ class Asked:
             for name in FILTERS
             if getattr(self, name)
         ]
-        options = [f"{name} {', '.join(values)}" for name, values in self.options if values]
-        return "; ".join([period, *options, *chosen])
+        return "; ".join([period, *self.told, *chosen])
 
     def lets(self, **codes: str) -> bool:
         """Whether something with these codes is inside the choice: ``lets(district="S", type="burglary")``."""
@@ -152,7 +152,16 @@ def asked_from(
     chosen: dict[str, Any] = {name: tuple(dict.fromkeys(_list(query, name))) for name in FILTERS}
     for name, codes in chosen.items():
         _check(str(_UNKNOWN[name]), codes, {code for code, __ in getattr(choices, name)})
-    return Asked(first, last, **chosen, options=tuple((one.name, _option(query, one)) for one in options))
+    values = [(one, _option(query, one)) for one in options]
+    return Asked(
+        first, last, **chosen, options=tuple((one.name, names) for one, names in values),
+        told=tuple(_told(one, names) for one, names in values if names),
+    )  # fmt: skip
+
+
+def _told(option: Option, values: tuple[str, ...]) -> str:
+    labels = dict(option.choices)
+    return f"{option.title}: {', '.join(str(labels[value]) for value in values)}"
 
 
 def _dates(query: Mapping[str, Any], today: dt.date, days: int) -> tuple[dt.date, dt.date]:

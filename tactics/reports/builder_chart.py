@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from django.utils.translation import gettext as _
 
+from agencies.chart_dates import date_axis
 from agencies.engine.drawing import legend, paper, plain_axes, svg
 from agencies.engine.palette import QUIET
 from missions_project.lib.lazy import gettext_lazy
-from tactics.reports.days import date_axis
 from tactics.reports.shapes import Table
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

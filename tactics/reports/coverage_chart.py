@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 from django.utils.translation import gettext as _
 
+from agencies.chart_dates import date_axis
 from agencies.engine.drawing import paper, plain_axes, svg
 from agencies.engine.palette import INK, NOTHING
 from forecasting.engine.grid import GridSpec
-from tactics.reports.days import date_axis
 from tactics.reports.shapes import Table
 
 DISTRICT_PANELS = 30

@@ -154,6 +154,12 @@ class Report:
     def __post_init__(self) -> None:
         _say(self)
 
+    @property
+    def drawn(self) -> list[tuple[Chart, str]]:
+        """Each chart with the title of the table that holds its numbers."""
+        titles = {table.slug: table.title for table in self.tables}
+        return [(chart, titles.get(chart.table, chart.table)) for chart in self.charts]
+
     def table(self, slug: str) -> Table | None:
         """The table of this name, the first one for an empty name, None for another."""
         return next((table for table in self.tables if slug in ("", table.slug)), None)

@@ -6,8 +6,8 @@ import textwrap
 import numpy as np
 from django.utils.translation import gettext as _
 
+from agencies.chart_dates import date_axis
 from agencies.engine.drawing import paper, plain_axes, svg
-from tactics.reports.days import date_axis
 from tactics.reports.shapes import Table
 
 BLUE = "#0072B2"

@@ -5,9 +5,9 @@ import datetime as dt
 import numpy as np
 from django.utils.translation import gettext as _
 
+from agencies.chart_dates import date_axis
 from agencies.engine.drawing import paper, plain_axes, svg
 from agencies.engine.palette import BLUE, SEQUENTIAL, VERMILION
-from tactics.reports.days import date_axis
 from tactics.reports.shapes import Table
 
 LEGEND = 0.3

@@ -26,18 +26,21 @@ class StudyForm(forms.ModelForm):  # type: ignore[type-arg]
         District.objects.none(),
         widget=forms.CheckboxSelectMultiple,
         required=False,
+        label=gettext_lazy("Districts"),
         help_text=gettext_lazy("None: all."),
     )
     beats = forms.ModelMultipleChoiceField(
         Beat.objects.none(),
         widget=forms.CheckboxSelectMultiple,
         required=False,
+        label=gettext_lazy("Beats"),
         help_text=gettext_lazy("None: all."),
     )
     shifts = forms.ModelMultipleChoiceField(
         Shift.objects.none(),
         widget=forms.CheckboxSelectMultiple,
         required=False,
+        label=gettext_lazy("Shifts"),
         help_text=gettext_lazy("None: all."),
     )
     minimum_percent = forms.FloatField(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from agencies.models import Agency
 from tactics.engine.exposure import Disparity, beyond, by_area, disparity, tenths
 from tactics.models import ExposureFinding, TransparencyPolicy
+from tactics.models.transparency import RISK, TENTHS
 from tactics.transparency.demographics import measures_of, tenths_of_cells
 from tactics.transparency.inputs import ExposureInputs
 
@@ -20,11 +21,6 @@ FEW_CRIMES = 10
 """Below this an area's part of reported crime is luck; it is shown and never a finding."""
 FEW_RESIDENTS = 100
 """Below this an area's part of residents is that of a park or a port: shown and never a finding."""
-RISK = "forecast risk"
-TENTH_NAMES = (
-    "lowest tenth", "second tenth", "third tenth", "fourth tenth", "fifth tenth", "sixth tenth", "seventh tenth", "eighth tenth",
-    "ninth tenth", "highest tenth",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +122,7 @@ def exposure_audit(agency: Agency, given: ExposureInputs, first: dt.date, last: 
 def _kinds(agency: Agency, given: ExposureInputs) -> tuple[list[AreaKind], list[str]]:
     """The ways of cutting the city, and the measures of the audit store that could not be read."""
     kinds = [AreaKind("District", given.districts, given.district), AreaKind("Beat", given.beats, given.beat)]
-    kinds.append(AreaKind(RISK, list(TENTH_NAMES), tenths(given.harm, np.ones(len(given.harm)))))
+    kinds.append(AreaKind(RISK, list(TENTHS), tenths(given.harm, np.ones(len(given.harm)))))
     missing = []
     for measure in measures_of(agency):
         sorted_cells = (
@@ -137,7 +133,7 @@ def _kinds(agency: Agency, given: ExposureInputs) -> tuple[list[AreaKind], list[
         if sorted_cells is None:
             missing.append(measure.name)
         else:
-            kinds.append(AreaKind(measure.name, list(TENTH_NAMES), sorted_cells, from_audit_store=True))
+            kinds.append(AreaKind(measure.name, list(TENTHS), sorted_cells, from_audit_store=True))
     return kinds, missing
 
 

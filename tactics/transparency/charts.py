@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from agencies.engine.drawing import paper, plain_axes, svg
+from tactics.transparency.shapes import written_in
 
 COLOURS = ("#56B4E9", "#E69F00", "#0072B2")
 HATCHES = ("", "//", "")
@@ -25,15 +27,16 @@ def chart_of(content: Mapping[str, Any], slug: str) -> tuple[dict[str, Any], dic
 def charts_drawn(content: Mapping[str, Any]) -> dict[str, bytes]:
     """Return every chart of the pack as SVG, by name."""
     found = {}
-    for section in content.get("sections", []):
-        for chart in section["charts"]:
-            table = next(one for one in section["tables"] if one["slug"] == chart["table"])
-            found[chart["slug"]] = chart_svg(chart, table)
+    with written_in(content):
+        for section in content.get("sections", []):
+            for chart in section["charts"]:
+                table = next(one for one in section["tables"] if one["slug"] == chart["table"])
+                found[chart["slug"]] = chart_svg(chart, table)
     return found
 
 
 def chart_svg(chart: Mapping[str, Any], table: Mapping[str, Any]) -> bytes:
-    """Draw one chart. The same pack gives the same bytes. Without any number it says so."""
+    """Draw one chart, in the language in which this is called. The same pack gives the same bytes. Without any number it says so."""
     column = {one["key"]: at for at, one in enumerate(table["columns"])}
     titles = {one["key"]: one["title"] for one in table["columns"]}
     is_share = table["columns"][column[chart["values"][0]]]["kind"] == "share"
@@ -65,10 +68,14 @@ def chart_svg(chart: Mapping[str, Any], table: Mapping[str, Any]) -> bytes:
     if chart["even"]:
         axes.axvline(1.0, color="black", linewidth=1, linestyle="--")
     axes.set_yticks(at, names)
-    axes.set_xlabel(chart["unit"] or ("Per cent" if is_share else titles[chart["values"][0]]), fontsize=9)
+    axes.set_xlabel(chart["unit"] or (_("Per cent") if is_share else titles[chart["values"][0]]), fontsize=9)
     axes.tick_params(labelsize=8)
     if left_out:
-        axes.set_title(f"The {MOST_BARS} largest; {left_out} more are in the table", fontsize=8, loc="left")
+        axes.set_title(
+            _("The %(most)s largest; %(more)s more are in the table") % {"most": MOST_BARS, "more": left_out},
+            fontsize=8,
+            loc="left",
+        )
     plain_axes(axes)
     axes.set_xlim(left=0)
     return svg(figure)
@@ -95,5 +102,5 @@ def _nothing() -> bytes:
     figure = paper(7.2, 0.8)
     axes = figure.subplots()
     axes.set_axis_off()
-    axes.text(0.5, 0.5, "No figure in this period", ha="center", va="center", fontsize=11)
+    axes.text(0.5, 0.5, _("No figure in this period"), ha="center", va="center", fontsize=11)
     return svg(figure)

@@ -7,11 +7,13 @@ from typing import Any, Literal
 
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.lazy import gettext_lazy
 from tactics.models import TransparencyPack
 from tactics.reports.shapes import Table
-from tactics.transparency.shapes import table_from
+from tactics.transparency.shapes import table_from, written_in
 
 MOST_ROWS = 60
 """Rows of a table in a document; the pack holds all of them."""
@@ -35,7 +37,7 @@ def _heading(text: str) -> Block:
 
 
 def _blank(question: str) -> Block:
-    return Block("blank", f"[To be written by the agency: {question}]")
+    return Block("blank", _("[To be written by the agency: %(question)s]") % {"question": question})
 
 
 def _section(content: Content, slug: str) -> dict[str, Any]:
@@ -67,133 +69,144 @@ def _tables(content: Content, slug: str, tables: tuple[str, ...] | None = None) 
 
 
 def _impact_report(content: Content) -> Iterator[Block]:
-    yield _heading("1. What the technology does")
+    yield _heading(_("1. What the technology does"))
     yield Block(
         "text",
-        "The system estimates, for each shift and each square of a map, how many reported crimes of chosen types to expect, and draws "
-        "by chance which squares get a directed patrol of some minutes. It works with places. It holds no data about persons, makes "
-        "no list of persons, and identifies nobody.",
+        _(
+            "The system estimates, for each shift and each square of a map, how many reported crimes of chosen types to expect, and draws "
+            "by chance which squares get a directed patrol of some minutes. It works with places. It holds no data about persons, makes "
+            "no list of persons, and identifies nobody."
+        ),
     )
     yield from _told(content, "forecast")
-    yield _heading("2. Purpose")
+    yield _heading(_("2. Purpose"))
     yield _blank(
-        "which problem the agency wants to solve, and why this way; which alternatives were considered"
+        _("which problem the agency wants to solve, and why this way; which alternatives were considered")
     )
-    yield _heading("3. Where and when it is used")
+    yield _heading(_("3. Where and when it is used"))
     yield from _told(content, "where", tables=("where-0",))
-    yield _heading("4. Data: what is read, from where, and what never is")
+    yield _heading(_("4. Data: what is read, from where, and what never is"))
     yield from _told(content, "data")
     yield from _told(content, "complaints")
-    yield _heading("5. Effects on civil rights and on groups of people")
+    yield _heading(_("5. Effects on civil rights and on groups of people"))
     yield from _told(content, "exposure", tables=("findings",))
     yield _blank(
-        "what the agency learnt from residents and community groups about these effects, and what it changed"
+        _(
+            "what the agency learnt from residents and community groups about these effects, and what it changed"
+        )
     )
     yield _blank(
-        "safeguards against using a box as a reason to stop anybody: training, supervision, discipline"
+        _("safeguards against using a box as a reason to stop anybody: training, supervision, discipline")
     )
-    yield _heading("6. How patrols are chosen")
+    yield _heading(_("6. How patrols are chosen"))
     yield from _told(content, "randomised")
-    yield _heading("7. Accuracy")
+    yield _heading(_("7. Accuracy"))
     yield from _told(content, "accuracy")
-    yield _heading("8. Effects on crime")
+    yield _heading(_("8. Effects on crime"))
     yield from _told(content, "impact")
-    yield _heading("9. Cost")
+    yield _heading(_("9. Cost"))
     yield _blank(
-        "cost of purchase, of each year's operation and of people's time; where the money comes from"
+        _("cost of purchase, of each year's operation and of people's time; where the money comes from")
     )
-    yield _heading("10. Third parties")
+    yield _heading(_("10. Third parties"))
     yield _blank(
-        "who hosts and maintains the system; contracts; who outside the agency can see what, and on what legal ground"
+        _(
+            "who hosts and maintains the system; contracts; who outside the agency can see what, and on what legal ground"
+        )
     )
-    yield _heading("11. Public notice and consultation")
-    yield _blank("dates of public meetings, comments received, answers given")
+    yield _heading(_("11. Public notice and consultation"))
+    yield _blank(_("dates of public meetings, comments received, answers given"))
 
 
 def _use_policy(content: Content) -> Iterator[Block]:
-    yield _heading("1. Purpose")
-    yield _blank("the purposes for which the system may be used, and no others")
-    yield _heading("2. Authorised use")
+    yield _heading(_("1. Purpose"))
+    yield _blank(_("the purposes for which the system may be used, and no others"))
+    yield _heading(_("2. Authorised use"))
     yield Block("list", items=(
-        "Directed patrols to squares drawn by chance, for the crime types listed below.",
-        "Visits of some minutes, with the tactics of the agency's own catalogue; enforcement is never recommended by the system.",
-        "Studies of what patrols do to crime, set up before they begin and reported whatever comes out.",
+        _("Directed patrols to squares drawn by chance, for the crime types listed below."),
+        _("Visits of some minutes, with the tactics of the agency's own catalogue; enforcement is never recommended by the system."),
+        _("Studies of what patrols do to crime, set up before they begin and reported whatever comes out."),
     ))  # fmt: skip
     yield from _tables(content, "forecast")
-    yield _heading("3. Prohibited use")
+    yield _heading(_("3. Prohibited use"))
     yield Block("list", items=(
-        "A box on the map is not reasonable suspicion. It is no ground to stop, search, question or cite anybody.",
-        "No forecast about persons, and no list of persons.",
-        "No forecast of offences that are found where police look for them (the list is below).",
-        "No use of race, ethnicity, income, education or ownership of homes in a forecast or a plan.",
-        "No use of the record of patrols to judge single officers, unless another policy of the agency says so: "
-        "[To be confirmed by the agency].",
+        _("A box on the map is not reasonable suspicion. It is no ground to stop, search, question or cite anybody."),
+        _("No forecast about persons, and no list of persons."),
+        _("No forecast of offences that are found where police look for them (the list is below)."),
+        _("No use of race, ethnicity, income, education or ownership of homes in a forecast or a plan."),
+        _("No use of the record of patrols to judge single officers, unless another policy of the agency says so: [To be confirmed by the agency]."),
     ))  # fmt: skip
     yield from _lists(content, "forecast")
-    yield _blank("discipline for prohibited use, and who decides on it")
-    yield _heading("4. Data that is collected and used")
+    yield _blank(_("discipline for prohibited use, and who decides on it"))
+    yield _heading(_("4. Data that is collected and used"))
     yield from _told(content, "data")
-    yield _heading("5. Who may use it")
-    yield Block("text", "Officers see their own missions. Supervisors assign, add and withdraw missions. Analysts set up studies and "
-                "export figures. Administrators configure. Auditors read everything and change nothing.")  # fmt: skip
-    yield _blank("which positions hold which of these roles, and who grants them")
-    yield _heading("6. How patrols are chosen, and how people may depart from it")
+    yield _heading(_("5. Who may use it"))
+    yield Block("text", _("Officers see their own missions. Supervisors assign, add and withdraw missions. Analysts set up studies and "
+                "export figures. Administrators configure. Auditors read everything and change nothing."))  # fmt: skip
+    yield _blank(_("which positions hold which of these roles, and who grants them"))
+    yield _heading(_("6. How patrols are chosen, and how people may depart from it"))
     yield from _told(content, "randomised", tables=())
     yield from _told(content, "overrides", tables=())
-    yield _heading("7. How long data is kept")
+    yield _heading(_("7. How long data is kept"))
     yield Block(
         "text",
-        "Kept times are set for each kind of data in the system (Admin → Retention) and carried out by it.",
+        _(
+            "Kept times are set for each kind of data in the system (Admin → Retention) and carried out by it."
+        ),
     )
-    yield _blank("the times, and the records schedule or law that they follow")
-    yield _heading("8. Public access and sharing with third parties")
+    yield _blank(_("the times, and the records schedule or law that they follow"))
+    yield _heading(_("8. Public access and sharing with third parties"))
     yield Block(
         "text",
-        "Transparency packs are public once published. Coming plans, single squares and positions of units are not, for the safety of "
-        "officers.",
+        _(
+            "Transparency packs are public once published. Coming plans, single squares and positions of units are not, for the safety of "
+            "officers."
+        ),
     )
-    yield _blank("with whom else data is shared, and on what legal ground")
-    yield _heading("9. Training")
-    yield _blank("who is trained in what, when, and by whom")
-    yield _heading("10. Audit and oversight")
+    yield _blank(_("with whom else data is shared, and on what legal ground"))
+    yield _heading(_("9. Training"))
+    yield _blank(_("who is trained in what, when, and by whom"))
+    yield _heading(_("10. Audit and oversight"))
     yield Block(
         "text",
-        f"With each pack the exposure audit compares patrol with residents and reported crime. An area with more than "
-        f"{content['threshold']:g} times its part, or less than {1 / content['threshold']:.2f} times, is a finding that must be "
-        "answered before the next pack.",
+        _(
+            "With each pack the exposure audit compares patrol with residents and reported crime. An area with more than %(most)s times "
+            "its part, or less than %(least)s times, is a finding that must be answered before the next pack."
+        )
+        % {"most": f"{content['threshold']:g}", "least": f"{1 / content['threshold']:.2f}"},
     )
-    yield _blank("who answers findings, who hears complaints, how often the council is told")
+    yield _blank(_("who answers findings, who hears complaints, how often the council is told"))
 
 
 def _annual_report(content: Content) -> Iterator[Block]:
-    yield _heading("1. How the technology was used")
+    yield _heading(_("1. How the technology was used"))
     yield from _told(content, "where", tables=("where-",))
-    yield _heading("2. What it cost")
-    yield _blank("cost of the year, and what the next one will cost")
-    yield _heading("3. Was it accurate?")
+    yield _heading(_("2. What it cost"))
+    yield _blank(_("cost of the year, and what the next one will cost"))
+    yield _heading(_("3. Was it accurate?"))
     yield from _told(content, "accuracy")
-    yield _heading("4. Did it work?")
+    yield _heading(_("4. Did it work?"))
     yield from _told(content, "impact")
-    yield _heading("5. Who got how much patrol")
+    yield _heading(_("5. Who got how much patrol"))
     yield from _told(content, "exposure")
-    yield _heading("6. What people changed")
+    yield _heading(_("6. What people changed"))
     yield from _told(content, "overrides")
-    yield _heading("7. What was wrong with the data")
+    yield _heading(_("7. What was wrong with the data"))
     yield from _told(content, "complaints")
-    yield _heading("8. What was changed in the configuration")
+    yield _heading(_("8. What was changed in the configuration"))
     yield from _told(content, "changes")
-    yield _heading("9. Complaints, violations and audits")
-    yield _blank("complaints received about the technology, and what became of each")
-    yield _blank("violations of the use policy, and what was done")
-    yield _blank("public records requests, and how long answers took")
-    yield _heading("10. What the agency asks of the council")
-    yield _blank("whether to continue, change or end the use, and why")
+    yield _heading(_("9. Complaints, violations and audits"))
+    yield _blank(_("complaints received about the technology, and what became of each"))
+    yield _blank(_("violations of the use policy, and what was done"))
+    yield _blank(_("public records requests, and how long answers took"))
+    yield _heading(_("10. What the agency asks of the council"))
+    yield _blank(_("whether to continue, change or end the use, and why"))
 
 
 DOCUMENTS: dict[str, tuple[str, Callable[[Content], Iterator[Block]]]] = {
-    "impact-report": ("Surveillance impact report", _impact_report),
-    "use-policy": ("Use policy", _use_policy),
-    "annual-report": ("Annual report", _annual_report),
+    "impact-report": (gettext_lazy("Surveillance impact report"), _impact_report),
+    "use-policy": (gettext_lazy("Use policy"), _use_policy),
+    "annual-report": (gettext_lazy("Annual report"), _annual_report),
 }
 
 
@@ -207,11 +220,20 @@ def document_blocks(pack: TransparencyPack, slug: str) -> list[Block]:
     head = [
         Block(
             "text",
-            f"{pack.content['agency']['name']}. Place-based forecasts and randomised directed patrol. Filled in from transparency pack "
-            f"{pack.number} ({period['first']} to {period['last']}), SHA-256 {pack.content_hash}.",
+            _(
+                "%(agency)s. Place-based forecasts and randomised directed patrol. Filled in from transparency pack %(number)s (%(first)s "
+                "to %(last)s), SHA-256 %(hash)s."
+            )
+            % {
+                "agency": pack.content["agency"]["name"],
+                "number": pack.number,
+                "first": period["first"],
+                "last": period["last"],
+                "hash": pack.content_hash,
+            },
         ),
         Block(
-            "text", "A draft: figures are filled in; what stands in marked brackets only people can write."
+            "text", _("A draft: figures are filled in; what stands in marked brackets only people can write.")
         ),
     ]
     return head + list(DOCUMENTS[slug][1](pack.content))
@@ -219,27 +241,35 @@ def document_blocks(pack: TransparencyPack, slug: str) -> list[Block]:
 
 def document_html(pack: TransparencyPack, slug: str) -> str:
     """The document as one HTML file that any word processor opens."""
-    context = {
-        "title": DOCUMENTS[slug][0],
-        "blocks": document_blocks(pack, slug),
-        "pack": pack,
-        "most": MOST_ROWS,
-    }
-    return render_to_string("tactics/transparency/document.html", context)
+    with written_in(pack.content):
+        context = {
+            "title": DOCUMENTS[slug][0],
+            "blocks": document_blocks(pack, slug),
+            "pack": pack,
+            "most": MOST_ROWS,
+        }
+        return render_to_string("tactics/transparency/document.html", context)
 
 
 def document_docx(pack: TransparencyPack, slug: str) -> bytes:
     """The document as DOCX, with real headings, lists and tables; blanks are highlighted."""
+    with written_in(pack.content):
+        return _docx(pack, slug)
+
+
+def _docx(pack: TransparencyPack, slug: str) -> bytes:
     # Not at the top: every command and worker would wait for a library that only documents need.
     from docx import Document
     from docx.enum.text import WD_COLOR_INDEX
     from docx.shared import Pt
 
     made = Document()
-    made.core_properties.title = DOCUMENTS[slug][0]
+    title = str(DOCUMENTS[slug][0])
+    made.core_properties.title = title
+    made.core_properties.language = pack.language
     made.core_properties.author = pack.content["agency"]["name"]
     made.styles["Normal"].font.size = Pt(10.5)
-    made.add_heading(DOCUMENTS[slug][0], 0)
+    made.add_heading(title, 0)
     for block in document_blocks(pack, slug):
         if block.kind == "heading":
             made.add_heading(block.text, 1)
@@ -282,7 +312,15 @@ def _docx_table(made: Any, table: Table) -> None:
                     run.font.size = Pt(8)
     more = len(table.rows) - len(rows)
     note = " ".join(
-        part for part in (table.note, f"{more} more rows are in the pack." if more > 0 else "") if part
+        part
+        for part in (
+            table.note,
+            ngettext("%(count)s more row is in the pack.", "%(count)s more rows are in the pack.", more)
+            % {"count": more}
+            if more > 0
+            else "",
+        )
+        if part
     )
     if note:
         made.add_paragraph(note)

@@ -6,47 +6,58 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.db.models import Count, Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
 
+from agencies.history import field_words
 from agencies.models import Agency, AuditEvent
 from agencies.selectors import active_crime_types
+from agencies.words import said
 from ingestion.engine.rejections import REJECTION_CODES
 from ingestion.models import Feed, QuarantinedRow
 from ingestion.selectors.tables import EpochSeconds, stored_rows
+from missions_project.lib.lazy import gettext_lazy
 from tactics.models import ImpactStudy
 from tactics.reports.shapes import Cell, Column, Table
 from tactics.studies.selectors import studies_of
-from tactics.studies.words import registration_of
+from tactics.studies.words import registration_of, sentence_shown
 from tactics.transparency.shapes import Section
 
 CONFIGURATION = {
-    "agency": "The agency",
-    "district": "District",
-    "beat": "Beat",
-    "boundary": "The boundary",
-    "beats": "Beats",
-    "districts": "Districts",
-    "shift": "Shift",
-    "crimetype": "Crime type",
-    "districtpriority": "Priority of a district",
-    "modelpolicy": "Model policy",
-    "modelversion": "Model",
-    "patrolpolicy": "Patrol policy",
-    "planschedule": "Schedule of plans",
-    "tactic": "Tactic",
-    "tacticrule": "Rule for a tactic",
-    "tacticpolicy": "Tactic policy",
-    "proposal": "Proposed change of a dial",
-    "feed": "Data feed",
-    "offencecode": "Offence code",
-    "contextlayer": "Map layer",
-    "transparencypolicy": "Transparency policy",
-    "demographicmeasure": "Measure of the audit store",
+    "agency": gettext_lazy("The agency"),
+    "district": gettext_lazy("District"),
+    "beat": gettext_lazy("Beat"),
+    "boundary": gettext_lazy("The boundary"),
+    "beats": gettext_lazy("Beats"),
+    "districts": gettext_lazy("Districts"),
+    "shift": gettext_lazy("Shift"),
+    "crimetype": gettext_lazy("Crime type"),
+    "districtpriority": gettext_lazy("Priority of a district"),
+    "modelpolicy": gettext_lazy("Model policy"),
+    "modelversion": gettext_lazy("Model"),
+    "patrolpolicy": gettext_lazy("Patrol policy"),
+    "planschedule": gettext_lazy("Schedule of plans"),
+    "tactic": gettext_lazy("Tactic"),
+    "tacticrule": gettext_lazy("Rule for a tactic"),
+    "tacticpolicy": gettext_lazy("Tactic policy"),
+    "proposal": gettext_lazy("Proposed change of a dial"),
+    "feed": gettext_lazy("Data feed"),
+    "offencecode": gettext_lazy("Offence code"),
+    "contextlayer": gettext_lazy("Map layer"),
+    "transparencypolicy": gettext_lazy("Transparency policy"),
+    "demographicmeasure": gettext_lazy("Measure of the audit store"),
 }
 """Changes that are told, by the first word of the event. People, units and keys are counted only: their names are nobody's."""
 NAMED = {
     "district", "beat", "shift", "crimetype", "districtpriority", "patrolpolicy", "tactic", "tacticrule", "tacticpolicy",
     "modelversion", "modelpolicy", "feed", "contextlayer", "proposal", "demographicmeasure", "planschedule",
 }  # fmt: skip
+HOW = (
+    gettext_noop("added"),
+    gettext_noop("changed"),
+    gettext_noop("removed"),
+)
+"""What happened to it, by the second word of the event."""
 MOST_CHANGES = 300
 
 
@@ -84,39 +95,44 @@ def complaints_section(agency: Agency, first: dt.date, last: dt.date) -> Section
         )  # fmt: skip
     waiting = QuarantinedRow.objects.filter(agency=agency, resolved_at=None).order_by()
     aside: list[tuple[Cell, ...]] = [
-        (REJECTION_CODES[code].meaning if code in REJECTION_CODES else code, n)
+        (said(REJECTION_CODES[code].meaning) if code in REJECTION_CODES else code, n)
         for code, n in waiting.values_list("code").annotate(n=Count("pk")).order_by("-n", "code")
     ]
     total, kept = sum(own["n"] for own in found.values()), sum(int(row[1] or 0) for row in aside)
     every = np.array([hours for own in found.values() for hours in own["lag"]])
     lag_words = (
-        f"Half of them were reported within {np.median(every):.1f} hours of their beginning, nine in ten within "
-        f"{np.quantile(every, 0.9):.0f} hours."
+        _(
+            "Half of them were reported within %(median)s hours of their beginning, nine in ten within %(most)s hours."
+        )
+        % {"median": f"{np.median(every):.1f}", "most": f"{np.quantile(every, 0.9):.0f}"}
         if len(every)
-        else "When they were reported is not known: no source tells it."
+        else _("When they were reported is not known: no source tells it.")
     )
     return Section(
         "complaints",
-        "What is wrong with the data",
+        _("What is wrong with the data"),
         (
-            f"{total:,} records of the period can be used. {kept:,} records are set aside because something is wrong with them.",
+            _(
+                "%(total)s records of the period can be used. %(kept)s records are set aside because something is wrong with them."
+            )
+            % {"total": f"{total:,}", "kept": f"{kept:,}"},
             lag_words,
-            "A forecast may only use what was known when it was made. Crimes that are reported late, or never, are missing from it, "
-            "and areas where people report less seem safer than they are.",
+            _("A forecast may only use what was known when it was made. Crimes that are reported late, or never, are missing from it, "
+            "and areas where people report less seem safer than they are."),
         ),
         (
             Table(
-                "missing", "What is missing, by source",
+                "missing", _("What is missing, by source"),
                 (
-                    Column("source", "Source"), Column("rows", "Records", "int"), Column("unreported", "Without time of report", "share"),
-                    Column("coarse", "Time of crime rougher than a minute", "share"), Column("rough", "Place rougher than 100 m", "share"),
-                    Column("median", "Lag, half within (hours)", "number"), Column("p90", "Lag, nine in ten within (hours)", "number"),
+                    Column("source", _("Source")), Column("rows", _("Records"), "int"), Column("unreported", _("Without time of report"), "share"),
+                    Column("coarse", _("Time of crime rougher than a minute"), "share"), Column("rough", _("Place rougher than 100 m"), "share"),
+                    Column("median", _("Lag, half within (hours)"), "number"), Column("p90", _("Lag, nine in ten within (hours)"), "number"),
                 ),
-                lines, empty="No record in this period.",
+                lines, empty=_("No record in this period."),
             ),
             Table(
-                "aside", "Records set aside, waiting for somebody to look",
-                (Column("why", "Why"), Column("rows", "Records", "int")), aside, empty="None.",
+                "aside", _("Records set aside, waiting for somebody to look"),
+                (Column("why", _("Why")), Column("rows", _("Records"), "int")), aside, empty=_("None."),
             ),
         ),
     )  # fmt: skip
@@ -131,35 +147,41 @@ def impact_section(agency: Agency) -> Section:
         study, report = one.study, one.report
         if report is not None:
             shown += report.verdict in ("prevented", "more")
-            result, verdict = report.sentence, report.get_verdict_display()
-            period = f"{report.first} to {report.last}"
+            result, verdict = sentence_shown(report), str(report.get_verdict_display())
+            period = _("%(first)s to %(last)s") % {"first": report.first, "last": report.last}
         else:
-            verdict = "Cancelled" if study.state == ImpactStudy.State.CANCELLED else "No result yet"
+            verdict = _("Cancelled") if study.state == ImpactStudy.State.CANCELLED else _("No result yet")
             result = study.cancelled_reason if study.state == ImpactStudy.State.CANCELLED else ""
-            period = f"{study.first} to {study.last}" if study.first else ""
+            days = {"first": study.first, "last": study.last}
+            period = _("%(first)s to %(last)s") % days if study.first else ""
         rows.append((study.name, registration_of(study), period, verdict, result))
     reported = sum(1 for one in studies if one.report)
     return Section(
         "impact",
-        "What patrols did to crime",
+        _("What patrols did to crime"),
         (
-            f"{len(studies)} stud{'y' if len(studies) == 1 else 'ies'} "
-            f"{'was' if len(studies) == 1 else 'were'} set up so far, {reported} of them reported; {shown} showed an effect. "
-            "All are listed, whatever came out."
+            ngettext(
+                "%(count)s study was set up so far, %(reported)s of them reported; %(shown)s showed an effect. All are listed, "
+                "whatever came out.",
+                "%(count)s studies were set up so far, %(reported)s of them reported; %(shown)s showed an effect. All are listed, "
+                "whatever came out.",
+                len(studies),
+            )
+            % {"count": len(studies), "reported": reported, "shown": shown}
             if studies
-            else "No study was set up yet: what patrols do to crime here is not known.",
-            "“Not shown” does not mean “no effect”. It means that what happened fits both an effect and none.",
-            "Research elsewhere found small reductions from patrols in places with much crime, more for property crime than for "
-            "violence, and in some places none.",
+            else _("No study was set up yet: what patrols do to crime here is not known."),
+            _("“Not shown” does not mean “no effect”. It means that what happened fits both an effect and none."),
+            _("Research elsewhere found small reductions from patrols in places with much crime, more for property crime than for "
+            "violence, and in some places none."),
         ),
         (
             Table(
-                "studies", "Every study",
+                "studies", _("Every study"),
                 (
-                    Column("study", "Study"), Column("registered", "Set up before?"), Column("period", "Shifts"),
-                    Column("verdict", "Verdict"), Column("result", "Result"),
+                    Column("study", _("Study")), Column("registered", _("Set up before?")), Column("period", _("Shifts")),
+                    Column("verdict", _("Verdict")), Column("result", _("Result")),
                 ),
-                rows, empty="None yet.",
+                rows, empty=_("None yet."),
             ),
         ),
     )  # fmt: skip
@@ -173,55 +195,83 @@ def changes_section(
     zone = ZoneInfo(agency.time_zone)
     rows: list[tuple[Cell, ...]] = []
     others = 0
-    for at, action, subject, detail in events.values_list("at", "action", "subject", "detail"):
-        model, _, verb = action.partition(".")
+    for at, action, subject, detail, row_model in events.values_list(
+        "at", "action", "subject", "detail", "model"
+    ):
+        model, _dot, verb = action.partition(".")
         if not verb or model not in CONFIGURATION:
             others += 1
             continue
         name = subject if model in NAMED else ""
         rows.append(
-            (at.astimezone(zone).date().isoformat(), CONFIGURATION[model], verb.replace("_", " "), name, _changed(detail))
+            (at.astimezone(zone).date().isoformat(), str(CONFIGURATION[model]), said(verb.replace("_", " ")), name, _changed(row_model, detail))
         )  # fmt: skip
     more = max(len(rows) - MOST_CHANGES, 0)
-    after = f"since pack {previous}" if previous else "in the period and since"
     sentences = [
-        f"{len(rows):,} change{'' if len(rows) == 1 else 's'} of the configuration {'was' if len(rows) == 1 else 'were'} made {after}.",
-        f"{others:,} other events (plans published, missions changed, people, units, keys) are in the agency's own log, which auditors "
-        "read. Who made a change is kept there too.",
+        _made(len(rows), previous),
+        ngettext(
+            "%(count)s other event (plans published, missions changed, people, units, keys) is in the agency's own log, which auditors "
+            "read. Who made a change is kept there too.",
+            "%(count)s other events (plans published, missions changed, people, units, keys) are in the agency's own log, which "
+            "auditors read. Who made a change is kept there too.",
+            others,
+        )
+        % {"count": f"{others:,}"},
     ]
     if more:
-        sentences.append(f"The newest {MOST_CHANGES} are shown; {more:,} older ones are not.")
+        sentences.append(
+            _("The newest %(most)s are shown; %(more)s older ones are not.")
+            % {"most": MOST_CHANGES, "more": f"{more:,}"}
+        )
     return Section(
         "changes",
-        "What was changed since the last pack",
+        _("What was changed since the last pack"),
         sentences,
         (
             Table(
-                "changes", "Changes",
+                "changes", _("Changes"),
                 (
-                    Column("on", "Date"), Column("what", "What"), Column("how", "How"), Column("which", "Which"),
-                    Column("fields", "Settings"),
+                    Column("on", _("Date")), Column("what", _("What")), Column("how", _("How")), Column("which", _("Which")),
+                    Column("fields", _("Settings")),
                 ),
-                rows[-MOST_CHANGES:], empty="Nothing was changed.",
+                rows[-MOST_CHANGES:], empty=_("Nothing was changed."),
             ),
         ),
     )  # fmt: skip
 
 
-def _changed(detail: dict[str, Any]) -> str:
+def _made(count: int, previous: int | None) -> str:
+    if previous:
+        words = ngettext(
+            "%(count)s change of the configuration was made since pack %(previous)s.",
+            "%(count)s changes of the configuration were made since pack %(previous)s.",
+            count,
+        )
+    else:
+        words = ngettext(
+            "%(count)s change of the configuration was made in the period and since.",
+            "%(count)s changes of the configuration were made in the period and since.",
+            count,
+        )
+    return words % {"count": f"{count:,}", "previous": previous}
+
+
+def _changed(model: str, detail: dict[str, Any]) -> str:
     """Which settings changed; from and to only of numbers and switches, for texts may hold anything."""
     changed = detail.get("changed")
     if not isinstance(changed, dict):
         return ""
     parts = []
     for name, pair in sorted(changed.items()):
-        words = name.replace("_", " ")
+        words = field_words(model, name)
         if (
             isinstance(pair, list)
             and len(pair) == 2
             and all(isinstance(one, bool | int | float) for one in pair)
         ):
-            old, new = (("on" if one else "off") if isinstance(one, bool) else f"{one:g}" for one in pair)
+            old, new = (
+                (_("on") if one else _("off")) if isinstance(one, bool) else f"{one:g}" for one in pair
+            )
             words = f"{words}: {old} → {new}"
         parts.append(words)
     return ", ".join(parts)[:300]

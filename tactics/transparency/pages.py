@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
@@ -28,6 +29,7 @@ from tactics.tasks import transparency_pack_task
 from tactics.transparency import selectors, services, site
 from tactics.transparency.charts import chart_of, chart_svg
 from tactics.transparency.documents import DOCUMENTS, document_docx, document_html
+from tactics.transparency.shapes import written_in
 
 SEES_PACKS = SEES_RISK
 MAKES_PACKS = frozenset({Role.SUPERVISOR, Role.ANALYST, Role.ADMIN})
@@ -107,7 +109,8 @@ def _chart(pack: TransparencyPack, slug: str) -> HttpResponse:
         found = chart_of(pack.content, slug)
         if found is None:
             raise Http404("This pack has no such chart.")
-        drawn = chart_svg(*found)
+        with written_in(pack.content):
+            drawn = chart_svg(*found)
         cache.set(key, drawn, DAY_S)
     return HttpResponse(drawn, content_type="image/svg+xml")
 
@@ -136,6 +139,7 @@ def packs(request: HttpRequest, access: Access) -> HttpResponse:
         "may_make": access.has(MAKES_PACKS), "is_public": selectors.is_public(access.agency),
         "n_open": selectors.open_findings(access.agency).count(),
         "making": [row for row in rows if not row.is_finished],
+        "languages": settings.LANGUAGES, "language": rows[0].language if rows else "en",
     }  # fmt: skip
     return render(request, "tactics/transparency/packs.html", context)
 
@@ -148,6 +152,7 @@ def pack_new(request: HttpRequest, access: Access) -> HttpResponse:
         pack = services.pack_queue(
             agency=access.agency, requested_by=access.user,
             first=date_from_text(request.POST.get("first", "")), last=date_from_text(request.POST.get("last", "")),
+            language=request.POST.get("language", "en"),
         )  # fmt: skip
         transparency_pack_task.delay_on_commit(pack.pk)
         messages.success(request, _("%(pack)s is being made.") % {"pack": pack})
@@ -164,7 +169,7 @@ def pack(request: HttpRequest, access: Access, number: int) -> HttpResponse:
     context = {
         "tab": "reports", "pack": row, "sections": site.shown_sections(row.content),
         "charts": reverse("tactics:pack_chart", args=[access.agency.slug, number, "x"]).removesuffix("x.svg"),
-        "findings": selectors.findings_of(row), "documents": [(slug, title) for slug, (title, _) in DOCUMENTS.items()],
+        "findings": selectors.findings_of(row), "documents": [(slug, title) for slug, (title, _blocks) in DOCUMENTS.items()],
         "earlier": selectors.open_findings(access.agency).exclude(pack=row).count(),
         "may_publish": access.has(PUBLISHES_PACKS),
         "is_open": row.state == TransparencyPack.State.DRAFT and row.status == RunStatus.SUCCEEDED,

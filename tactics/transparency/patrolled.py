@@ -6,67 +6,94 @@ from collections.abc import Sequence
 
 import numpy as np
 from django.db.models import Count, Q
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from agencies.models import Agency
+from missions_project.lib.lazy import gettext_lazy
 from patrols.engine.oversight import override_meter
 from patrols.meter import NOTICEABLE, SERIOUS
 from patrols.models import Mission, MissionPlan, Suppression
 from tactics.models import ExposureFinding
+from tactics.models.transparency import RISK, area_words
 from tactics.reports.shapes import Cell, Column, Table
-from tactics.transparency.audit import RISK, AreaTotals, AuditPart, ExposureAudit
+from tactics.transparency.audit import AreaTotals, AuditPart, ExposureAudit
 from tactics.transparency.inputs import ExposureInputs
 from tactics.transparency.shapes import PackChart, Section
 
-MEASURES = {"as_if": "as designed", "actual": "delivered"}
-BASES = {"residents": "residents", "crime": "reported crime"}
+TITLES = {
+    ("as_if", "residents"): gettext_lazy("%(by)s: minutes as designed against residents"),
+    ("as_if", "crime"): gettext_lazy("%(by)s: minutes as designed against reported crime"),
+    ("actual", "residents"): gettext_lazy("%(by)s: minutes delivered against residents"),
+    ("actual", "crime"): gettext_lazy("%(by)s: minutes delivered against reported crime"),
+}
+"""What a comparison is called, by what was counted and what it is held against."""
+PARTS = {
+    "residents": gettext_lazy("Part of residents"),
+    "crime": gettext_lazy("Part of reported crime"),
+}
 
 
 def where_section(given: ExposureInputs, audit: ExposureAudit) -> Section:
     """Missions and minutes by area: shares, per resident, by tenths. No query."""
     missions, delivered = int(given.missions.sum()), float(given.actual.sum())
     sentences = [
-        f"{missions:,} missions stood at the end of their shifts, with {delivered:,.0f} minutes of patrol on record "
-        f"({given.as_if.sum():,.0f} minutes were foreseen by the design).",
+        ngettext(
+            "%(missions)s mission stood at the end of its shift, with %(minutes)s minutes of patrol on record (%(foreseen)s minutes "
+            "were foreseen by the design).",
+            "%(missions)s missions stood at the end of their shifts, with %(minutes)s minutes of patrol on record (%(foreseen)s "
+            "minutes were foreseen by the design).",
+            missions,
+        )
+        % {
+            "missions": f"{missions:,}",
+            "minutes": f"{delivered:,.0f}",
+            "foreseen": f"{given.as_if.sum():,.0f}",
+        },
     ]
     if not delivered:
-        sentences.append("No minute of patrol is on record yet: where patrols really went is not known.")
+        sentences.append(_("No minute of patrol is on record yet: where patrols really went is not known."))
     sentences.append(
-        f"Residents are counted by {given.census}."
+        _("Residents are counted by %(census)s.") % {"census": given.census}
         if given.residents is not None
-        else "No census is loaded, so nothing is said per resident. An administrator can load one (manage.py import_census)."
+        else _(
+            "No census is loaded, so nothing is said per resident. An administrator can load one (manage.py import_census)."
+        )
     )
     sentences.append(
-        "Areas are no smaller than a beat. Single squares, units and coming plans are never published."
+        _("Areas are no smaller than a beat. Single squares, units and coming plans are never published.")
     )
     tables, charts = [], []
     for at, totals in enumerate(audit.totals):
         slug = f"where-{at}"
         tables.append(_where(slug, totals))
-        first, words = (
-            ("mission_share", "missions") if totals.residents is None else ("resident_share", "residents")
+        charts.append(_bars(slug, totals))
+    return Section("where", _("Where patrols went"), sentences, tables, charts)
+
+
+def _bars(slug: str, totals: AreaTotals) -> PackChart:
+    if totals.residents is None:
+        first = "mission_share"
+        title = _("%(by)s: parts of missions, reported crime and minutes delivered")
+        alt = _(
+            "Bars for each area, %(by)s: its part of missions, of reported crime and of delivered minutes; the table below holds the "
+            "figures."
         )
-        charts.append(
-            PackChart(
-                slug, f"{_title(totals)}: parts of {words}, reported crime and minutes delivered",
-                f"Bars for each area {_by(totals)}: its part of {words}, of reported crime and of delivered minutes; the table below "
-                "holds the figures.",
-                slug, "area", (first, "crime_share", "minutes_share"),
-            )
-        )  # fmt: skip
-    return Section("where", "Where patrols went", sentences, tables, charts)
-
-
-def _title(totals: AreaTotals) -> str:
-    return _kind_title(totals.kind.name)
+    else:
+        first = "resident_share"
+        title = _("%(by)s: parts of residents, reported crime and minutes delivered")
+        alt = _(
+            "Bars for each area, %(by)s: its part of residents, of reported crime and of delivered minutes; the table below holds the "
+            "figures."
+        )
+    by = _kind_title(totals.kind.name)
+    told = alt % {"by": by[:1].lower() + by[1:]}
+    return PackChart(slug, title % {"by": by}, told, slug, "area", (first, "crime_share", "minutes_share"))
 
 
 def _kind_title(name: str) -> str:
-    return {"District": "By district", "Beat": "By beat"}.get(name, f"By tenth of {name}")
-
-
-def _by(totals: AreaTotals) -> str:
-    title = _title(totals)
-    return title[:1].lower() + title[1:]
+    known = {"District": _("By district"), "Beat": _("By beat"), RISK: _("By tenth of forecast risk")}
+    return known.get(name) or _("By tenth of %(figure)s") % {"figure": name}
 
 
 def _where(slug: str, totals: AreaTotals) -> Table:
@@ -84,25 +111,29 @@ def _where(slug: str, totals: AreaTotals) -> Table:
         per = 1000 * float(totals.actual[at]) / own if own and own >= 1 else None
         share = None if people is None or not people.sum() else float(people[at] / people.sum())
         rows.append(
-            (name, int(totals.missions[at]), _n(mission_share[at]), float(totals.actual[at]), _n(minutes_share[at]),
+            (area_words(totals.kind.name, name), int(totals.missions[at]), _n(mission_share[at]), float(totals.actual[at]), _n(minutes_share[at]),
              int(totals.crimes[at]), _n(crime_share[at]), None if own is None else round(own), share, per)
         )  # fmt: skip
     store = (
-        " The figure comes from the audit store, which no forecast can reach; it describes areas, not the persons who were met there."
+        " "
+        + _(
+            "The figure comes from the audit store, which no forecast can reach; it describes areas, not the persons who were met "
+            "there."
+        )
         if totals.kind.from_audit_store
         else ""
     )
     return Table(
-        slug, _title(totals),
+        slug, _kind_title(totals.kind.name),
         (
-            Column("area", "Area"), Column("missions", "Missions", "int"), Column("mission_share", "Part of missions", "share"),
-            Column("minutes", "Minutes delivered", "int"), Column("minutes_share", "Part of minutes", "share"),
-            Column("crimes", "Reported crimes", "int"),
-            Column("crime_share", "Part of reported crime", "share"), Column("residents", "Residents", "int"),
-            Column("resident_share", "Part of residents", "share"),
-            Column("per_thousand", "Minutes per 1,000 residents", "number"),
+            Column("area", _("Area")), Column("missions", _("Missions"), "int"), Column("mission_share", _("Part of missions"), "share"),
+            Column("minutes", _("Minutes delivered"), "int"), Column("minutes_share", _("Part of minutes"), "share"),
+            Column("crimes", _("Reported crimes"), "int"),
+            Column("crime_share", _("Part of reported crime"), "share"), Column("residents", _("Residents"), "int"),
+            Column("resident_share", _("Part of residents"), "share"),
+            Column("per_thousand", _("Minutes per 1,000 residents"), "number"),
         ),
-        rows, note="Reported crimes of all forecast types in the period, whatever the hour." + store,
+        rows, note=_("Reported crimes of all forecast types in the period, whatever the hour.") + store,
     )  # fmt: skip
 
 
@@ -113,21 +144,42 @@ def _n(value: float) -> float | None:
 def exposure_section(audit: ExposureAudit, findings: Sequence[ExposureFinding]) -> Section:
     """The exposure audit: ratios with intervals, and the findings that people must answer. No query."""
     n = sum(int((part.beyond != 0).sum()) for part in audit.parts)
-    times = f"{audit.threshold:g} times its part, or less than {1 / audit.threshold:.2f} times"
+    tolerated = {"count": n, "most": f"{audit.threshold:g}", "least": f"{1 / audit.threshold:.2f}"}
     sentences = [
-        "For each area its part of patrol is compared with its part of residents and of reported crime. 1 means: exactly its part. "
-        "2 means: twice as much.",
-        "“As designed” is what the chances foresee, whatever was drawn and done. “Delivered” is minutes on record.",
-        f"The agency wants to answer for any area that gets more than {times}, where chance does not explain it. {n} such "
-        f"disparit{'y was' if n == 1 else 'ies were'} found."
-        if n
-        else f"The agency wants to answer for any area that gets more than {times}, where chance does not explain it. None was found.",
-        f"Intervals are 95 %, by drawing {audit.blocks} with replacement, patrol and crimes together. Several areas are looked at: "
-        "of twenty intervals about one is too narrow by chance. The census's own error is not part of them.",
-        "Reported crime is not all crime: people in some areas report less. That is why both comparisons are shown.",
+        _(
+            "For each area its part of patrol is compared with its part of residents and of reported crime. 1 means: exactly its part. "
+            "2 means: twice as much."
+        ),
+        _(
+            "“As designed” is what the chances foresee, whatever was drawn and done. “Delivered” is minutes on record."
+        ),
+        _(
+            "The agency wants to answer for any area that gets more than %(most)s times its part, or less than %(least)s times, where "
+            "chance does not explain it."
+        )
+        % tolerated
+        + " "
+        + (
+            ngettext("%(count)s such disparity was found.", "%(count)s such disparities were found.", n)
+            % tolerated
+            if n
+            else _("None was found.")
+        ),
+        _("Intervals are 95 %, by drawing weeks with replacement, patrol and crimes together.")
+        if audit.blocks == "weeks"
+        else _("Intervals are 95 %, by drawing days with replacement, patrol and crimes together."),
+        _(
+            "Several areas are looked at: of twenty intervals about one is too narrow by chance. The census's own error is not part of "
+            "them."
+        ),
+        _(
+            "Reported crime is not all crime: people in some areas report less. That is why both comparisons are shown."
+        ),
     ]
     if audit.missing:
-        sentences.append(f"Not worked out, for lack of figures: {', '.join(audit.missing)}.")
+        sentences.append(
+            _("Not worked out, for lack of figures: %(names)s.") % {"names": ", ".join(audit.missing)}
+        )
     tables, charts = [], []
     for at, part in enumerate(audit.parts):
         table = _ratios(f"ratio-{at}", part)
@@ -135,15 +187,16 @@ def exposure_section(audit: ExposureAudit, findings: Sequence[ExposureFinding]) 
         charts.append(
             PackChart(
                 f"ratio-{at}", table.title,
-                f"Points with intervals: {table.title.lower()}, where 1 is exactly the area's part; the table below holds the figures.",
-                table.slug, "area", ("ratio",), "low", "high", even=True, unit="Times its part",
+                _("Points with intervals: %(title)s, where 1 is exactly the area's part; the table below holds the figures.")
+                % {"title": table.title.lower()},
+                table.slug, "area", ("ratio",), "low", "high", even=True, unit=_("Times its part"),
             )
         )  # fmt: skip
     answers: list[tuple[Cell, ...]] = [
         (
             one.raised_at.date().isoformat(),
             one.sentence,
-            one.answer or "Not answered yet.",
+            one.answer or _("Not answered yet."),
             one.answered_at.date().isoformat() if one.answered_at else None,
         )
         for one in findings
@@ -151,16 +204,16 @@ def exposure_section(audit: ExposureAudit, findings: Sequence[ExposureFinding]) 
     tables.insert(
         0,
         Table(
-            "findings", "Findings, and what the agency says to them",
+            "findings", _("Findings, and what the agency says to them"),
             (
-                Column("raised", "Raised"), Column("finding", "Finding"), Column("answer", "Answer"),
-                Column("answered", "Answered"),
+                Column("raised", _("Raised")), Column("finding", _("Finding")), Column("answer", _("Answer")),
+                Column("answered", _("Answered")),
             ),
-            answers, note="Each must be answered before the next pack is published. Answers are kept for good.",
-            empty="No finding: no area was beyond the threshold.",
+            answers, note=_("Each must be answered before the next pack is published. Answers are kept for good."),
+            empty=_("No finding: no area was beyond the threshold."),
         ),
     )  # fmt: skip
-    return Section("exposure", "Who gets how much: the exposure audit", sentences, tables, charts)
+    return Section("exposure", _("Who gets how much: the exposure audit"), sentences, tables, charts)
 
 
 def _ratios(slug: str, part: AuditPart) -> Table:
@@ -169,21 +222,21 @@ def _ratios(slug: str, part: AuditPart) -> Table:
     for at, name in enumerate(part.kind.areas):
         if not found.base_share[at] and not found.exposure_share[at]:
             continue
-        verdict = {1: "more than tolerated", -1: "less than tolerated", 0: ""}[int(part.beyond[at])]
+        verdict = {1: _("more than tolerated"), -1: _("less than tolerated"), 0: ""}[int(part.beyond[at])]
         rows.append(
-            (name, float(found.exposure_share[at]), float(found.base_share[at]), _n(found.ratio[at]), _n(found.low[at]),
+            (area_words(part.kind.name, name), float(found.exposure_share[at]), float(found.base_share[at]), _n(found.ratio[at]), _n(found.low[at]),
              _n(found.high[at]), verdict)
         )  # fmt: skip
     return Table(
-        slug, f"{_kind_title(part.kind.name)}: minutes {MEASURES[part.measure]} against {BASES[part.basis]}",
+        slug, TITLES[part.measure, part.basis] % {"by": _kind_title(part.kind.name)},
         (
-            Column("area", "Area"), Column("exposure", "Part of minutes", "share"),
-            Column("base", f"Part of {BASES[part.basis]}", "share"), Column("ratio", "Times its part", "number", digits=2),
-            Column("low", "from", "number", digits=2), Column("high", "to", "number", digits=2),
-            Column("verdict", "Beyond the threshold"),
+            Column("area", _("Area")), Column("exposure", _("Part of minutes"), "share"),
+            Column("base", PARTS[part.basis], "share"), Column("ratio", _("Times its part"), "number", digits=2),
+            Column("low", _("from"), "number", digits=2), Column("high", _("to"), "number", digits=2),
+            Column("verdict", _("Beyond the threshold")),
         ),
-        rows, note="An area with too few residents (100) or crimes (10) is shown and never a finding."
-        + (" Nor is more patrol at higher risk than its part of residents: that is the design." if part.kind.name == RISK else ""),
+        rows, note=_("An area with too few residents (100) or crimes (10) is shown and never a finding.")
+        + (" " + _("Nor is more patrol at higher risk than its part of residents: that is the design.") if part.kind.name == RISK else ""),
     )  # fmt: skip
 
 
@@ -221,33 +274,43 @@ def overrides_section(agency: Agency, first: dt.date, last: dt.date) -> Section:
     total = sum(len(one) for one in drawn.values())
     mean = float(meters.mean()) if len(meters) else 0.0
     figures: list[tuple[Cell, ...]] = [
-        ("Missions that people asked for before the draw", f"{before:,}"),
-        ("Missions that people added after the draw", f"{after:,}"),
-        ("Drawn missions that people withdrew", f"{withdrawn:,}"),
-        ("Missions moved to another time", f"{ended['moved']:,}"),
-        ("Areas taken out of planning for a while", f"{suppressed:,}"),
-        ("Override meter, mean of all plans", f"{100 * mean:.1f} %"),
-        ("Plans of which a tenth or more was people's choice", f"{int((meters >= NOTICEABLE).sum()):,} of {len(meters):,}"),
-        ("Plans of which a quarter or more was", f"{int((meters >= SERIOUS).sum()):,} of {len(meters):,}"),
+        (_("Missions that people asked for before the draw"), f"{before:,}"),
+        (_("Missions that people added after the draw"), f"{after:,}"),
+        (_("Drawn missions that people withdrew"), f"{withdrawn:,}"),
+        (_("Missions moved to another time"), f"{ended['moved']:,}"),
+        (_("Areas taken out of planning for a while"), f"{suppressed:,}"),
+        (_("Override meter, mean of all plans"), f"{100 * mean:.1f} %"),
+        (_("Plans of which a tenth or more was people's choice"), _of(int((meters >= NOTICEABLE).sum()), len(meters))),
+        (_("Plans of which a quarter or more was"), _of(int((meters >= SERIOUS).sum()), len(meters))),
     ]  # fmt: skip
     return Section(
         "overrides",
-        "What people changed, and what that did",
+        _("What people changed, and what that did"),
         (
-            "People decide: they may add missions, withdraw them, and take areas out. Each change needs a reason and is kept.",
-            f"Of {total:,} missions, people added {after:,} after the draw and withdrew {withdrawn:,} that were drawn."
+            _(
+                "People decide: they may add missions, withdraw them, and take areas out. Each change needs a reason and is kept."
+            ),
+            _(
+                "Of %(total)s missions, people added %(added)s after the draw and withdrew %(withdrawn)s that were drawn."
+            )
+            % {"total": f"{total:,}", "added": f"{after:,}", "withdrawn": f"{withdrawn:,}"}
             if total
-            else "There was no mission in the period.",
-            f"{100 * mean:.1f} % of what was done was people's choice instead of the draw's, on average (the override meter: 0 is as "
-            "drawn, 100 % is nothing of it). The more, the less can be learnt, and the easier somebody is singled out.",
+            else _("There was no mission in the period."),
+            _(
+                "%(share)s %% of what was done was people's choice instead of the draw's, on average (the override meter: 0 is as drawn, "
+                "100 %% is nothing of it). The more, the less can be learnt, and the easier somebody is singled out."
+            )
+            % {"share": f"{100 * mean:.1f}"},
             _effect(gained, lost),
-            "In studies a square that was withdrawn still counts as drawn, so that overrides cannot make a result look better.",
+            _(
+                "In studies a square that was withdrawn still counts as drawn, so that overrides cannot make a result look better."
+            ),
         ),
         (
             Table(
                 "overrides",
-                "Overrides",
-                (Column("what", "Figure"), Column("value", "Value")),
+                _("Overrides"),
+                (Column("what", _("Figure")), Column("value", _("Value"))),
                 figures,
             ),
         ),
@@ -256,10 +319,21 @@ def overrides_section(agency: Agency, first: dt.date, last: dt.date) -> Section:
 
 def _effect(gained: float, lost: float) -> str:
     if not gained and not lost:
-        return "Overrides changed nothing in how much expected harm the missions covered."
+        return _("Overrides changed nothing in how much expected harm the missions covered.")
     more = gained - lost
-    words = "more" if more >= 0 else "less"
-    return (
-        f"The squares that people added held {gained:,.2f} of expected harm, those that they withdrew {lost:,.2f}: missions covered "
-        f"{abs(more):,.2f} {words} than as drawn. (Harm is the number of crimes expected, times their weights.)"
+    words = (
+        _(
+            "The squares that people added held %(gained)s of expected harm, those that they withdrew %(lost)s: missions covered "
+            "%(difference)s more than as drawn. (Harm is the number of crimes expected, times their weights.)"
+        )
+        if more >= 0
+        else _(
+            "The squares that people added held %(gained)s of expected harm, those that they withdrew %(lost)s: missions covered "
+            "%(difference)s less than as drawn. (Harm is the number of crimes expected, times their weights.)"
+        )
     )
+    return words % {"gained": f"{gained:,.2f}", "lost": f"{lost:,.2f}", "difference": f"{abs(more):,.2f}"}
+
+
+def _of(part: int, whole: int) -> str:
+    return _("%(part)s of %(whole)s") % {"part": f"{part:,}", "whole": f"{whole:,}"}

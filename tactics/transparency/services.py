@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
@@ -13,6 +14,7 @@ from django.utils.translation import ngettext, override
 from agencies.engine.free_text import text_about_person
 from agencies.models import Agency, User
 from agencies.services import audit_record
+from agencies.words import said
 from ingestion.selectors import data_hash
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress
@@ -36,13 +38,20 @@ def pack_queue(
     first: dt.date,
     last: dt.date,
     requested_by: User | None = None,
+    language: str = "en",
     today: dt.date | None = None,
 ) -> TransparencyPack:
     """Queue a pack of a period that is over. Three queries. Raises ``MissionsError`` for one that is not, or while one is made.
 
+    ``language`` is the one that the public reads: all of the pack is written in it, once and for good.
+
     Today is not over: a pack that told of the running shift would tell where cars are.
     """
     today = today or timezone.localdate(timezone=ZoneInfo(agency.time_zone))
+    if language not in dict(settings.LANGUAGES):
+        raise MissionsError(
+            _("A pack cannot be written in this language."), next_step=_("choose one of the list.")
+        )
     if last < first:
         raise MissionsError(_("The period ends before it begins."), next_step=_("choose another last day."))
     if last >= today:
@@ -53,7 +62,7 @@ def pack_queue(
         raise MissionsError(_("A pack covers two years at most."), next_step=_("choose a later first day."))
     newest = TransparencyPack.objects.filter(agency=agency).aggregate(newest=Max("number"))["newest"] or 0
     pack = TransparencyPack(
-        agency=agency, number=newest + 1, first=first, last=last, requested_by=requested_by,
+        agency=agency, number=newest + 1, language=language, first=first, last=last, requested_by=requested_by,
         previous=last_published(agency),
     )  # fmt: skip
     pack.full_clean(validate_constraints=False)
@@ -74,7 +83,7 @@ def pack_make(*, pack: TransparencyPack, progress: Progress | None = None) -> Tr
     """
     with run_execution(pack, progress) as reporter:
         # What is stored, hashed and published is in one language, whoever asked for it.
-        with override("en"):
+        with override(pack.language):
             content = _content(pack, reporter)
         reporter.record(
             content=content,
@@ -114,6 +123,7 @@ def _content(pack: TransparencyPack, reporter: RunReporter) -> dict[str, Any]:
     content: dict[str, Any] = plain(
         {
             "format": FORMAT,
+            "language": pack.language,
             "agency": {"slug": agency.slug, "name": agency.name, "time_zone": agency.time_zone},
             "number": pack.number,
             "period": {"first": first.isoformat(), "last": last.isoformat()},
@@ -234,12 +244,12 @@ def answer_problem(answer: str) -> MissionsError | None:
     words = answer.strip()
     if len(words) < 20:
         return MissionsError(
-            "Nobody could learn anything from so few words.",
+            _("Nobody could learn anything from so few words."),
             next_step=_("say why it is so, and what is done about it."),
         )
     if about := text_about_person(words):
         return MissionsError(
-            f"This seems to hold {about}, and the answer will be public.",
+            _("This seems to hold %(about)s, and the answer will be public.") % {"about": said(about)},
             next_step=_("write about the place only."),
         )
     return None

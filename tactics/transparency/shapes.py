@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import override
+
 from tactics.reports.shapes import Cell, Column, Table
 
-FORMAT = 1
-"""Raised whenever a pack's JSON changes its form."""
+FORMAT = 2
+"""Raised whenever a pack's JSON changes its form. 2: ``language``, the one that the pack is written in; in 1 always English."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,11 @@ def table_from(stored: Mapping[str, Any]) -> Table:
     columns = tuple(Column(c["key"], c["title"], c["kind"], digits=c["digits"]) for c in stored["columns"])
     rows: list[tuple[Cell, ...]] = [tuple(row) for row in stored["rows"]]
     return Table(stored["slug"], stored["title"], columns, rows, stored["note"], stored["empty"])
+
+
+def written_in(content: Mapping[str, Any]) -> override:
+    """While it lasts, everything said around a pack is in the pack's own language, whoever reads."""
+    return override(content.get("language", "en"))
 
 
 def plain(value: Any) -> Any:

@@ -13,7 +13,7 @@ from missions_project.lib.errors import MissionsError
 from tactics.models import TransparencyPack
 from tactics.transparency.charts import charts_drawn
 from tactics.transparency.documents import DOCUMENTS, document_docx, document_html
-from tactics.transparency.shapes import content_hash, table_from
+from tactics.transparency.shapes import content_hash, table_from, written_in
 
 
 def shown_sections(content: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -57,11 +57,13 @@ def site_html(pack: TransparencyPack, *, chart_folder: str = "charts/", style: s
     context = {
         "pack": pack,
         "content": pack.content,
+        "language": pack.language,
         "sections": shown_sections(pack.content),
         "charts": chart_folder,
         "style": style,
     }
-    return render_to_string("tactics/transparency/site.html", context)
+    with written_in(pack.content):
+        return render_to_string("tactics/transparency/site.html", context)
 
 
 def style_sheet() -> str:

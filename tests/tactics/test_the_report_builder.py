@@ -257,7 +257,7 @@ def test_the_page_the_files_and_the_api_tell_the_same_numbers(town: Agency, sign
     assert chart.content.startswith(b"<?xml")
     address = reverse("tactics:table_csv", args=["trendville", "builder"])
     body = b"".join(client.get(f"{address}?{query}&table=lines")).decode()
-    assert "by district; then type; compare before" in body.splitlines()[1]
+    assert "Split by: District; Then by: Crime type; Compare with: The period before" in body.splitlines()[1]
     rows = list(csv.DictReader(line for line in io.StringIO(body) if not line.startswith("#")))
     answer = client.get(f"/api/v1/trendville/reports/builder/?{query}").json()
     assert answer["options"] == {

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
@@ -36,6 +37,9 @@ class Command(MissionsCommand):
             metavar="YYYY-MM-DD",
             help="last day; else the end of the last month",
         )
+        parser.add_argument(
+            "--language", default="en", choices=list(dict(settings.LANGUAGES)), help="language that the public reads it in"
+        )  # fmt: skip
         parser.add_argument("--number", type=int, help="write this pack as files, instead of making one")
         parser.add_argument(
             "--out", type=Path, metavar="DIR", help="folder to write public/ and documents/ to"
@@ -70,6 +74,7 @@ class Command(MissionsCommand):
             agency=agency,
             first=date_from_text(options["first"]) if options["first"] else first,
             last=date_from_text(options["last"]) if options["last"] else last,
+            language=options["language"],
         )
         return pack_make(pack=pack, progress=self.progress)
 
