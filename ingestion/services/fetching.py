@@ -85,7 +85,7 @@ def pages_fetch(*, run: ImportRun, mapping: FeedMapping, report: RunReporter) ->
             if not state["rows"]:
                 raise
             state["failure"] = [exc.message, exc.next_step]
-        except Exception as exc:  # noqa: BLE001 - raised again at once, under words that are safe to keep
+        except Exception as exc:
             if passes(exc):
                 # A full disk here or a database that restarts is no fault of the source: the run is put back.
                 raise

@@ -128,7 +128,9 @@ class Installation:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
                 return process
             time.sleep(0.2)
-        raise AssertionError(f"The web server did not start:\n{(self.folder / 'web.log').read_text()[-3000:]}")
+        raise AssertionError(
+            f"The web server did not start:\n{(self.folder / 'web.log').read_text()[-3000:]}"
+        )
 
     def limit_files(self, process: subprocess.Popen[bytes], n_bytes: int) -> None:
         """Let no file of the worker and its children grow beyond this, as on a disk that is full; -1 lifts it."""

@@ -25,7 +25,23 @@ ODD = (
     "\ud83d", "[]", "{}", "%", "%zz", "&&&==", "a[b][c]=1", "\r\nX-Odd: 1", "$(id)", "C:\\con", "\u202e", "1,2,3", "1:2",
 )  # fmt: skip
 METHODS = ("GET", "GET", "GET", "POST", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "BREW")
-NAMES = ("page", "q", "on", "shift", "sort", "agency", "bbox", "limit", "offset", "cursor", "next", "format", "lang", "o", "p")
+NAMES = (
+    "page",
+    "q",
+    "on",
+    "shift",
+    "sort",
+    "agency",
+    "bbox",
+    "limit",
+    "offset",
+    "cursor",
+    "next",
+    "format",
+    "lang",
+    "o",
+    "p",
+)
 BODIES = (
     b"", b"{", b"[]", b"null", b'{"a":' * 400, b"\x00\xff\xfe", b"a=%ff&b=%", b"--x\r\nContent-Disposition: form-data\r\n\r\n",
     b"<?xml version='1.0'?><!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><a>&b;</a>", b"\x1f\x8b\x08\x00garbage",
@@ -171,9 +187,7 @@ def odd_address(rng: random.Random, known: str) -> str:
     if rng.random() < 0.6 and len(pieces) > 1:
         pieces[rng.randrange(1, len(pieces))] = said(rng.choice(ODD))
     pairs = [query] if query else []
-    pairs += [
-        f"{rng.choice(NAMES)}={said(rng.choice(ODD))}" for _ in range(rng.choice((0, 1, 1, 3)))
-    ]
+    pairs += [f"{rng.choice(NAMES)}={said(rng.choice(ODD))}" for _ in range(rng.choice((0, 1, 1, 3)))]
     return "/".join(pieces) + (f"?{'&'.join(pairs)}" if pairs else "")
 
 

@@ -1,6 +1,6 @@
 """`make soak`: simulated days with random kills, fuzz and load, and the same days without; both must end with the same plans and counts.
 
-    .venv/bin/python -m tests.faults.soak [--days 3] [--seed 7] [--kills-a-minute 6] [--folder DIR]
+    .venv/bin/python -m tests.faults.soak [--days 3] [--seed 7] [--kills-a-minute 6] [--minutes 360] [--folder DIR]
 
 SIGKILL at moments that the seed chooses: the worker with all its children, the process that works, or the web server's
 process; no run more often than it may be tried. Meanwhile four people read page after page and malformed requests arrive.
@@ -24,11 +24,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tests.faults.installation import ROOT, TABLES, Installation
+from tests.faults.installation import ROOT, TABLES, Installation, closing
 from tests.faults.load import Load
 from tools.postgres import free_port
 
-HOURS = 6
 PAUSE_SECONDS = 0.5
 """Between two requests of one sender: the machine is shared with the work that is disturbed."""
 MAX_ATTEMPTS = 3
@@ -62,8 +61,8 @@ def kill_children(process: subprocess.Popen[bytes]) -> None:
 class Rough:
     """The days with kills, load and fuzz: how many there were of each, and what went wrong on the network."""
 
-    def __init__(self, one: Installation, seed: int, kills_a_minute: float) -> None:
-        self.one, self.kills_a_minute = one, kills_a_minute
+    def __init__(self, one: Installation, seed: int, kills_a_minute: float, minutes: float) -> None:
+        self.one, self.kills_a_minute, self.minutes = one, kills_a_minute, minutes
         self.rng = random.Random(seed)
         self.kills: Counter[str] = Counter()
         self.bag: list[str] = []
@@ -82,12 +81,12 @@ class Rough:
         self.load.start()
         worker = one.start()
         next_at = time.monotonic() + self._pause()
-        deadline = time.monotonic() + HOURS * 3600
+        deadline = time.monotonic() + self.minutes * 60
         try:
             while asking.poll() is None:
                 if time.monotonic() > deadline:
                     raise SystemExit(
-                        f"SOAK FAILED: the days did not end within {HOURS} hours. The log ends:\n{one.log}"
+                        f"SOAK FAILED: the days did not end within {self.minutes:g} minutes. The log ends:\n{one.log}"
                     )
                 if worker.poll() is not None:
                     worker = one.start()
@@ -98,7 +97,6 @@ class Rough:
         finally:
             asking.kill()
             self.load.stop()
-            one.close()
         if asking.returncode != 0:
             raise SystemExit(
                 f"SOAK FAILED: asking for the work failed:\n{asking_log.read_text(errors='replace')[-3000:]}"
@@ -125,7 +123,9 @@ class Rough:
         # A killed process takes each reader's open request with it, and no other.
         cut, allowed = answers["reader cut off"], len(self.cookies) * self.kills["web"]
         if cut > allowed:
-            found.append(f"{cut} pages were cut off, {self.kills['web']} kills of the web server explain {allowed}")
+            found.append(
+                f"{cut} pages were cut off, {self.kills['web']} kills of the web server explain {allowed}"
+            )
         if not answers["reader 200"]:
             found.append("nobody read a page")
         if not self._sent("malformed") or not self._sent("raw"):
@@ -160,14 +160,21 @@ def unlike(wanted: dict[str, Any], found: dict[str, Any]) -> list[str]:
     return faults
 
 
-def soak(folder: Path, *, days: int, seed: int, kills_a_minute: float) -> int:
-    began = time.monotonic()
+def soak(folder: Path, *, days: int, seed: int, kills_a_minute: float, minutes: float) -> int:
     calm, rough = Installation(folder / "calm"), Installation(folder / "rough")
+    with closing(rough):
+        return verdict(calm, rough, days=days, seed=seed, kills_a_minute=kills_a_minute, minutes=minutes)
+
+
+def verdict(
+    calm: Installation, rough: Installation, *, days: int, seed: int, kills_a_minute: float, minutes: float
+) -> int:
+    began = time.monotonic()
     calm.order("found")
     shutil.copytree(calm.folder, rough.folder, dirs_exist_ok=True)
-    calm.order("calm", str(days), seconds=HOURS * 3600)
+    calm.order("calm", str(days), seconds=minutes * 60)
     print(f"{days} calm days took {time.monotonic() - began:.0f} s; now the same with faults.", flush=True)
-    disturbed = Rough(rough, seed, kills_a_minute)
+    disturbed = Rough(rough, seed, kills_a_minute, minutes)
     disturbed.pass_days(days)
     found = rough.summed()
     faults = unlike(calm.summed(), found) + disturbed.faults()
@@ -189,14 +196,23 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--kills-a-minute", type=float, default=6.0)
     parser.add_argument(
+        "--minutes", type=float, default=360.0, help="It has failed if it takes longer than this."
+    )
+    parser.add_argument(
         "--folder", type=Path, default=None, help="Kept; by default a folder that is deleted."
     )
     chosen = parser.parse_args()
-    how = {"days": chosen.days, "seed": chosen.seed, "kills_a_minute": chosen.kills_a_minute}
+    how = {
+        "days": chosen.days, "seed": chosen.seed, "kills_a_minute": chosen.kills_a_minute, "minutes": chosen.minutes,
+    }  # fmt: skip
+    # Ended by anybody, it ends what it started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if chosen.folder is not None:
             if chosen.folder.exists() and any(chosen.folder.iterdir()):
-                parser.error(f"{chosen.folder} is not empty: two soaks in one folder would be counted together.")
+                parser.error(
+                    f"{chosen.folder} is not empty: two soaks in one folder would be counted together."
+                )
             return soak(chosen.folder.resolve(), **how)
         with tempfile.TemporaryDirectory(prefix="missions-soak-", ignore_cleanup_errors=True) as folder:
             return soak(Path(folder), **how)
