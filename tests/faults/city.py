@@ -117,18 +117,22 @@ def queue(what: str, folder: Path, day: int = 0) -> None:
     agency, on = Agency.objects.get(), ON + dt.timedelta(days=day)
     midnight = dt.datetime.combine(on, dt.time(), dt.UTC)
     if what == "pull":
-        import_task.delay(pull_queue(feed=Feed.objects.get(slug="portal")).pk)
+        import_task.delay_on_commit(pull_queue(feed=Feed.objects.get(slug="portal")).pk)
     elif what == "import":
-        import_task.delay(import_run_queue(feed=Feed.objects.get(slug="rms"), path=day_file(folder, day)).pk)
+        import_task.delay_on_commit(
+            import_run_queue(feed=Feed.objects.get(slug="rms"), path=day_file(folder, day)).pk
+        )
     elif what == "training":
-        training_run_task.delay(training_run_queue(agency=agency, seed=SEED + day, until=midnight).pk)
+        training_run_task.delay_on_commit(
+            training_run_queue(agency=agency, seed=SEED + day, until=midnight).pk
+        )
     elif what in ("forecast", "plan"):
         PatrolPolicy.objects.get_or_create(agency=agency)
         shift = Shift.objects.get(slug="evening")
         if what == "forecast":
-            forecast_run_task.delay(forecast_run_queue(agency=agency, shift=shift, on=on).pk)
+            forecast_run_task.delay_on_commit(forecast_run_queue(agency=agency, shift=shift, on=on).pk)
         else:
-            plan_task.delay(plan_queue(agency=agency, shift=shift, on=on, seed=SEED + day).pk)
+            plan_task.delay_on_commit(plan_queue(agency=agency, shift=shift, on=on, seed=SEED + day).pk)
     else:
         raise ValueError(what)
 
