@@ -16,7 +16,7 @@ from tools import postgres, up
 
 LACK = up.missing()
 pytestmark = [pytest.mark.slow, pytest.mark.sqlite_only, pytest.mark.skipif(bool(LACK), reason=LACK)]
-DOWN_SECONDS = 5.0
+DOWN_SECONDS = 3.0
 
 
 class Servers:
