@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError
 logger = logging.getLogger(__name__)
 
 
-class RowTask(DjangoTask):  # type: ignore[misc]  # celery ships no types
+class RowTask(DjangoTask):
     """What ``shared_task`` makes here."""
 
     sent_again = False
