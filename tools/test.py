@@ -29,8 +29,8 @@ from tools import postgres  # noqa: E402 - found only once the checkout is on th
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
 NO_TESTS_COLLECTED = 5
 INTERRUPTED = 2
-SOAK = ("--days", "2", "--kills-a-minute", "8", "--minutes", "15")
-"""Two simulated days with random kills, malformed requests and readers; 15 minutes only against hanging for ever."""
+SOAK = ("--days", "2", "--kills-a-minute", "4", "--minutes", "20")
+"""Two simulated days with random kills, malformed requests and readers; 20 minutes only against hanging for ever."""
 
 
 @dataclass
