@@ -7,12 +7,12 @@ from forecasting import services
 from forecasting.models import ForecastRun, TrainingRun
 
 
-@shared_task  # type: ignore[untyped-decorator]  # celery ships no types
+@shared_task(sent_again=True)  # type: ignore[untyped-decorator]  # celery ships no types
 def training_run_task(run_id: int) -> None:
     services.training_run_execute(run=TrainingRun.objects.get(pk=run_id))
 
 
-@shared_task  # type: ignore[untyped-decorator]  # celery ships no types
+@shared_task(sent_again=True)  # type: ignore[untyped-decorator]  # celery ships no types
 def forecast_run_task(run_id: int) -> None:
     services.forecast_run(run=ForecastRun.objects.get(pk=run_id))
 

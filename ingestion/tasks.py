@@ -8,7 +8,12 @@ from ingestion.models import DropFolder, ImportRun, RetentionPolicy
 BUSY_RETRY_SECONDS = 10
 
 
-@shared_task(autoretry_for=(services.ImportBusy,), default_retry_delay=BUSY_RETRY_SECONDS, max_retries=1_000)
+@shared_task(
+    sent_again=True,
+    autoretry_for=(services.ImportBusy,),
+    default_retry_delay=BUSY_RETRY_SECONDS,
+    max_retries=1_000,
+)
 def import_task(run_id: int) -> None:
     """Import one queued file, or replay a quarantine; waits while another import works."""
     services.import_run_execute(run=ImportRun.objects.get(pk=run_id))

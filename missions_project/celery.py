@@ -9,6 +9,6 @@ from missions_project.settings.environment import load_env_file
 load_env_file()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "missions_project.settings.dev")
 
-app = Celery("missions_project")
+app = Celery("missions_project", task_cls="missions_project.lib.sending:RowTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

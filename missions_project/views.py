@@ -7,6 +7,7 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template import loader
+from kombu.exceptions import OperationalError as BrokerError
 
 from agencies.models import Agency, Membership, Role
 
@@ -23,8 +24,8 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Say that a page broke; or, where the database gave no answer, that it is worth trying again in half a minute."""
-    busy = isinstance(sys.exc_info()[1], OperationalError)
+    """Say that a page broke; or, where the database or the broker gave no answer, that it is worth trying again in half a minute."""
+    busy = isinstance(sys.exc_info()[1], OperationalError | BrokerError)
     # Without the request: the person would be read from the database that has just failed.
     text = loader.get_template("503.html" if busy else "500.html").render()
     return (

@@ -6,7 +6,7 @@ from patrols import services
 from patrols.models import MissionPlan, PresenceAccount
 
 
-@shared_task  # type: ignore[untyped-decorator]  # celery ships no types
+@shared_task(sent_again=True)  # type: ignore[untyped-decorator]  # celery ships no types
 def plan_task(plan_id: int) -> None:
     services.plan_run(plan=MissionPlan.objects.get(pk=plan_id))
 

@@ -15,7 +15,7 @@ def tactic_update_task(agency_id: int) -> None:
     services.tactic_update_make(agency=Agency.objects.get(pk=agency_id), now=timezone.now())
 
 
-@shared_task  # type: ignore[untyped-decorator]
+@shared_task(sent_again=True)  # type: ignore[untyped-decorator]
 def impact_report_task(report_id: int) -> None:
     services.impact_report_execute(report=ImpactReport.objects.get(pk=report_id))
 
@@ -25,11 +25,11 @@ def report_mail_task(mail_id: int, attempt: int) -> None:
     saved_reports.report_mail_send(pk=mail_id, attempt=attempt)
 
 
-@shared_task  # type: ignore[untyped-decorator]
+@shared_task(sent_again=True)  # type: ignore[untyped-decorator]
 def inquiry_task(inquiry_id: int) -> None:
     services.inquiry_answer(inquiry=Inquiry.objects.get(pk=inquiry_id))
 
 
-@shared_task  # type: ignore[untyped-decorator]
+@shared_task(sent_again=True)  # type: ignore[untyped-decorator]
 def transparency_pack_task(pack_id: int) -> None:
     pack_make(pack=TransparencyPack.objects.get(pk=pack_id))

@@ -1,7 +1,8 @@
-"""Run the whole suite: on SQLite, then what touches the database again on a throwaway PostgreSQL.
+"""Run the whole suite: on SQLite, what touches the database again on a throwaway PostgreSQL, then a short soak.
 
     .venv/bin/python tools/test.py [pytest arguments]
 
+The soak (tests/faults/soak.py) counts as one test and is left out where pytest is told what to run.
 Ends with what was skipped and the command that would un-skip it, then one closing line in pytest's form.
 REQUIRE_ALL=1 makes every skip a failure.
 """
@@ -28,6 +29,8 @@ from tools import postgres  # noqa: E402 - found only once the checkout is on th
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
 NO_TESTS_COLLECTED = 5
 INTERRUPTED = 2
+SOAK = ("--days", "2", "--kills-a-minute", "4", "--minutes", "20")
+"""Two simulated days with random kills, malformed requests and readers; 20 minutes only against hanging for ever."""
 
 
 @dataclass
@@ -107,10 +110,18 @@ def run_pytest(
             "OPENBLAS_NUM_THREADS": "1",
         },
     )
+    code = waited(process)
+    if code == INTERRUPTED and not report.exists():
+        raise KeyboardInterrupt
+    return code, read_report(report, code)
+
+
+def waited(process: subprocess.Popen[bytes]) -> int:
+    """The process's exit code; whoever is interrupted meanwhile leaves it no orphan."""
     try:
-        code = process.wait()
+        return process.wait()
     except KeyboardInterrupt:
-        # At Ctrl-C pytest is tearing down by itself; at `kill` it knows nothing yet. Leaving now would orphan it.
+        # At Ctrl-C it is tearing down by itself; at `kill` it knows nothing yet. Leaving now would orphan it.
         for stop in (process.terminate, process.kill):
             with contextlib.suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
                 process.wait(timeout=10)
@@ -118,9 +129,13 @@ def run_pytest(
                 stop()
         process.wait()
         raise
-    if code == INTERRUPTED and not report.exists():
-        raise KeyboardInterrupt
-    return code, read_report(report, code)
+
+
+def run_soak() -> Tally:
+    """The soak as one test, passed or failed; its verdict goes to the terminal."""
+    heading("Soak: days with kills, malformed requests and readers end as calm ones")
+    code = waited(subprocess.Popen([sys.executable, "-m", "tests.faults.soak", *SOAK], cwd=ROOT))
+    return Tally(passed=int(code == 0), failed=int(code != 0))
 
 
 def heading(text: str) -> None:
@@ -158,6 +173,8 @@ def main(arguments: list[str]) -> int:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="missions-tests-", ignore_cleanup_errors=True) as scratch:
         total, healthy = run_all(arguments, Path(scratch))
+    if not arguments:
+        total.add(run_soak())
     heading("Skipped")
     for reason, count in sorted(total.skips.items()):
         print(f"{count:4d} × {reason}")

@@ -24,7 +24,7 @@ from ingestion.services.spool import spool_folder
 from ingestion.sources import Page, SourceError, pull_source
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.http import Fetcher, FetchLater, FetchPolicy
-from missions_project.lib.runs import RunReporter
+from missions_project.lib.runs import RunReporter, passes
 
 SPOOL_FORM: dict[str, Any] = {"encoding": "utf-8", "delimiter": ","}
 """How pages are written, whatever the mapping says of the source's own form."""
@@ -85,7 +85,10 @@ def pages_fetch(*, run: ImportRun, mapping: FeedMapping, report: RunReporter) ->
             if not state["rows"]:
                 raise
             state["failure"] = [exc.message, exc.next_step]
-        except Exception as exc:  # noqa: BLE001 - raised again at once, under words that are safe to keep
+        except Exception as exc:
+            if passes(exc):
+                # A full disk here or a database that restarts is no fault of the source: the run is put back.
+                raise
             spool.cut()
             # The words of a library's error may hold an address with its key, or a row: only its kind is kept.
             raise SourceError(

@@ -41,6 +41,8 @@ class FetchPolicy:
     """Largest answer that is read as it arrives."""
     max_seconds: float = 300.0
     """Wall time of one request, its answer included."""
+    max_head_seconds: float = 120.0
+    """Wall time from a request to the end of its answer's head; never more than ``max_seconds``."""
     max_stream_seconds: float = 3600.0
     """The same for an answer that is read as it arrives."""
     max_wait_seconds: float = 120.0

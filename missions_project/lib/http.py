@@ -276,14 +276,14 @@ class Fetcher:
     @contextmanager
     def _limited(
         self, url: str, seconds: float, remedy: str = "ask for smaller pages, or raise PULL_REQUEST_SECONDS."
-    ) -> Iterator[None]:
-        """Cut what happens inside off after so many seconds of wall time, and say so."""
+    ) -> Iterator[threading.Event]:
+        """Cut what happens inside off after so many seconds of wall time, and say so. Yields whether it was."""
         late = threading.Event()
         watch = threading.Timer(seconds, self._give_up, [late])
         watch.daemon = True
         watch.start()
         try:
-            yield
+            yield late
         except (HTTPError, OSError, TryAgain):
             if late.is_set():
                 raise FetchError(
@@ -335,16 +335,28 @@ class Fetcher:
     def _open(self, url: str, headers: dict[str, str], body: str | bytes | None) -> BaseHTTPResponse:
         """One request, no redirect followed: a POST where there is a body."""
         parts = urlsplit(url)
-        return self._pool(url).urlopen(
-            "POST" if body is not None else "GET",
-            f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}",
-            body=body,
-            headers=headers,
-            retries=False,
-            redirect=False,
-            preload_content=False,
-            timeout=urllib3.Timeout(self.policy.connect_seconds, self.policy.read_seconds),
-        )
+        self.pulse(f"Asking {parts.hostname}")
+        # No sign of life can be given between the lines of a head: it has less time than a run may be silent.
+        with self._limited(
+            url,
+            min(self.policy.max_head_seconds, self.policy.max_seconds),
+            _("look whether the server works in a browser; the feed is tried again at its next turn."),
+        ) as late:
+            answer = self._pool(url).urlopen(
+                "POST" if body is not None else "GET",
+                f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}",
+                body=body,
+                headers=headers,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                timeout=urllib3.Timeout(self.policy.connect_seconds, self.policy.read_seconds),
+            )
+            if late.is_set():
+                # To http.client the end of a head and the end of the line are one: this head has no end.
+                answer.close()
+                raise HTTPError("cut off")
+            return answer
 
     def _pool(self, url: str) -> urllib3.HTTPConnectionPool:
         try:
@@ -407,7 +419,8 @@ class Fetcher:
     def _blocks(self, answer: BaseHTTPResponse, url: str, max_bytes: int) -> Iterator[bytes]:
         total = 0
         try:
-            while block := answer.read(BLOCK_BYTES):
+            # read1: what trickles in is a sign of life at each piece, not only when the block is full.
+            while block := answer.read1(BLOCK_BYTES):
                 total += len(block)
                 if total > max_bytes:
                     raise FetchError(

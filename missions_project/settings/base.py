@@ -292,7 +292,13 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_IMPORTS = ("missions_project.pipeline",)
 # Here and not in a set-up command: an installation that never ran the demo would keep every upload for ever.
 CELERY_BEAT_SCHEDULE = {
-    "missions: dispatch": {"task": "missions_project.pipeline.dispatch", "schedule": 60.0},
+    "missions: dispatch": {
+        "task": "missions_project.pipeline.dispatch",
+        "schedule": 60.0,
+        # Each does all that is due: behind a long training they would pile up and hold up a plan. Ten minutes, so that
+        # machines whose clocks differ a little still believe each other.
+        "options": {"expire_seconds": 600},
+    },
 }
 
 # 'unsafe-inline' is absent on purpose: an injected script or style must not run.

@@ -21,6 +21,7 @@ ON = dt.date(2025, 3, 14)
 ROWS_A_DAY = 60
 TRAIN_EVERY_DAYS = 7
 SEED = 7
+ROLES = ("admin", "analyst", "officer")
 
 
 def found_city(folder: Path) -> None:
@@ -38,6 +39,9 @@ def found_city(folder: Path) -> None:
     Shift.objects.exclude(slug="evening").delete()
     factories.make_grid(agency)
     plain_feed(agency)
+    for role in ROLES:
+        factories.make_member(agency, role, username=role)
+    factories.make_operator()
     write_rows(folder / "rms.csv", city_rows(ROWS), COLUMNS)
 
 
@@ -72,13 +76,39 @@ def city_rows(n: int, *, first: int = 0) -> list[dict[str, Any]]:
     return rows
 
 
+def feed(url: str) -> None:
+    """A second feed, with the same rows, that is pulled from an address."""
+    from agencies.models import Agency
+    from ingestion.engine.mapping import FeedMapping
+    from ingestion.models import Feed
+    from tests.ingestion.pulled import pulled_feed
+
+    mapping = FeedMapping.from_json(Feed.objects.get(slug="rms").mapping)
+    pulled_feed(Agency.objects.get(), "csv_url", {"url": url}, mapping)
+
+
+def cookies() -> list[str]:
+    """Cookies of people who are signed in: the operator, the agency's, and one who is nobody."""
+    from django.conf import settings
+    from django.test import Client
+
+    from agencies.models import User
+
+    found = []
+    for person in User.objects.filter(username__in=("operator", *ROLES)):
+        client = Client()
+        client.force_login(person, backend=settings.AUTHENTICATION_BACKENDS[0])
+        found.append(f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}")
+    return [*found, f"{settings.SESSION_COOKIE_NAME}=nobody"]
+
+
 def queue(what: str, folder: Path, day: int = 0) -> None:
     """Put one piece of work in its queue and send for it, as a page does."""
     from agencies.models import Agency, Shift
     from forecasting.services import forecast_run_queue, training_run_queue
     from forecasting.tasks import forecast_run_task, training_run_task
     from ingestion.models import Feed
-    from ingestion.services import import_run_queue
+    from ingestion.services import import_run_queue, pull_queue
     from ingestion.tasks import import_task
     from patrols.models import PatrolPolicy
     from patrols.services import plan_queue
@@ -86,17 +116,23 @@ def queue(what: str, folder: Path, day: int = 0) -> None:
 
     agency, on = Agency.objects.get(), ON + dt.timedelta(days=day)
     midnight = dt.datetime.combine(on, dt.time(), dt.UTC)
-    if what == "import":
-        import_task.delay(import_run_queue(feed=Feed.objects.get(), path=day_file(folder, day)).pk)
+    if what == "pull":
+        import_task.delay_on_commit(pull_queue(feed=Feed.objects.get(slug="portal")).pk)
+    elif what == "import":
+        import_task.delay_on_commit(
+            import_run_queue(feed=Feed.objects.get(slug="rms"), path=day_file(folder, day)).pk
+        )
     elif what == "training":
-        training_run_task.delay(training_run_queue(agency=agency, seed=SEED + day, until=midnight).pk)
+        training_run_task.delay_on_commit(
+            training_run_queue(agency=agency, seed=SEED + day, until=midnight).pk
+        )
     elif what in ("forecast", "plan"):
         PatrolPolicy.objects.get_or_create(agency=agency)
         shift = Shift.objects.get(slug="evening")
         if what == "forecast":
-            forecast_run_task.delay(forecast_run_queue(agency=agency, shift=shift, on=on).pk)
+            forecast_run_task.delay_on_commit(forecast_run_queue(agency=agency, shift=shift, on=on).pk)
         else:
-            plan_task.delay(plan_queue(agency=agency, shift=shift, on=on, seed=SEED + day).pk)
+            plan_task.delay_on_commit(plan_queue(agency=agency, shift=shift, on=on, seed=SEED + day).pk)
     else:
         raise ValueError(what)
 
@@ -226,6 +262,10 @@ def main() -> None:
         found_city(folder)
     elif order in ("calm", "rough"):
         days_pass(folder, int(sys.argv[3]), calmly=order == "calm")
+    elif order == "feed":
+        feed(sys.argv[3])
+    elif order == "cookies":
+        print(json.dumps(cookies()))
     elif order == "build":
         build(folder)
     elif order == "queue":

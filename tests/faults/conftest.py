@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -23,14 +24,25 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with ``calm`` (all work done, undisturbed) and a copy from before each work, by its name."""
     if os.environ.get("FAULTS_BUILT"):
         return Path(os.environ["FAULTS_BUILT"])
-    folder = tmp_path_factory.mktemp("faults")
+    base = tmp_path_factory.getbasetemp()
+    # The workers of one run build it once: whoever comes second waits for the first and finds it done.
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    folder, done = shared / "faults", shared / "faults-built"
+    with (shared / "faults-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            build(folder)
+            done.touch()
+    return folder
+
+
+def build(folder: Path) -> None:
     one = Installation(folder / "calm")
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.city", "build", str(folder)],
         cwd=settings.BASE_DIR, env=one.environment, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    return folder
 
 
 @pytest.fixture(scope="session")

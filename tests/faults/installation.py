@@ -8,6 +8,7 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE_SECONDS = 240.0
+PATIENCE_SECONDS = 480.0
 """Only against hanging for ever: nothing here asserts on time."""
 
 
@@ -61,7 +62,7 @@ class Installation:
         path = self.folder / "killed"
         return path.read_text().splitlines() if path.exists() else []
 
-    def order(self, *words: str, seconds: float = 300) -> str:
+    def order(self, *words: str, seconds: float = 900) -> str:
         """Run one of ``tests.faults.city``'s orders and return what it printed."""
         command = [sys.executable, "-m", "tests.faults.city", words[0], str(self.folder), *words[1:]]
         done = subprocess.run(
@@ -112,6 +113,24 @@ class Installation:
             )  # fmt: skip
         self.workers.append(process)
         return process
+
+    def serve(self, port: int) -> subprocess.Popen[bytes]:
+        """The web server, as `make demo` starts it; it replaces its own process when that is killed."""
+        command = ["gunicorn", "missions_project.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "4", "--timeout", "120"]  # fmt: skip
+        with (self.folder / "web.log").open("ab") as sink:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *command, "--log-level", "warning"], cwd=ROOT, env=self.environment,
+                stdout=sink, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+        self.workers.append(process)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
+                return process
+            time.sleep(0.2)
+        raise AssertionError(
+            f"The web server did not start:\n{(self.folder / 'web.log').read_text()[-3000:]}"
+        )
 
     def limit_files(self, process: subprocess.Popen[bytes], n_bytes: int) -> None:
         """Let no file of the worker and its children grow beyond this, as on a disk that is full; -1 lifts it."""

@@ -26,8 +26,9 @@ from missions_project.settings.dev import CELERY_BEAT_SCHEDULE, CELERY_IMPORTS  
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+EVERY_SECONDS = float(os.environ.get("FAULTS_EVERY", "1"))
 CELERY_BEAT_SCHEDULE = {
-    name: {**entry, "schedule": float(os.environ.get("FAULTS_EVERY", "1"))}
+    name: {**entry, "schedule": EVERY_SECONDS, "options": {"expire_seconds": 10 * EVERY_SECONDS}}
     for name, entry in CELERY_BEAT_SCHEDULE.items()
 }
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1

@@ -1,15 +1,17 @@
-"""`make soak`: simulated days with random kills, and the same days without; both must end with the same plans and counts.
+"""`make soak`: simulated days with random kills, fuzz and load, and the same days without; both must end with the same plans and counts.
 
-    .venv/bin/python -m tests.faults.soak [--days 3] [--seed 7] [--kills-a-minute 8] [--folder DIR]
+    .venv/bin/python -m tests.faults.soak [--days 3] [--seed 7] [--kills-a-minute 6] [--minutes 360] [--folder DIR]
 
-Workers are killed with SIGKILL at moments that the seed chooses, half the time the process that works, half the time all of
-it; no run more often than it may be tried. Ends with 0 where nothing was lost and nothing doubled.
+SIGKILL at moments that the seed chooses: the worker with all its children, the process that works, or the web server's
+process; no run more often than it may be tried. Meanwhile four people read page after page and malformed requests arrive.
+Ends with 0 where nothing was lost, nothing doubled, and no request met an error of the server or no answer.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import random
 import shutil
@@ -18,12 +20,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
-from missions_project.lib.runs import MAX_ATTEMPTS
-from tests.faults.installation import ROOT, TABLES, Installation
+from tests.faults.installation import ROOT, TABLES, Installation, closing
+from tests.faults.load import Load
+from tools.postgres import free_port
 
-HOURS = 6
+PAUSE_SECONDS = 0.5
+"""Between two requests of one sender: the machine is shared with the work that is disturbed."""
+MAX_ATTEMPTS = 3
+"""As in ``missions_project.lib.runs``, which wants Django set up."""
 
 
 def running(one: Installation) -> list[int]:
@@ -44,63 +52,142 @@ def children(process: subprocess.Popen[bytes]) -> list[int]:
     return found
 
 
-def rough_days(one: Installation, days: int, seed: int, kills_a_minute: float) -> int:
-    """Let the days pass while workers are killed; return how many kills there were."""
-    rng = random.Random(seed)
-    kills = 0
-    asking = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.city", "rough", str(one.folder), str(days)],
-        cwd=ROOT, env=one.environment,
-    )  # fmt: skip
-    worker = one.start()
-    next_at = time.monotonic() + rng.expovariate(kills_a_minute / 60)
-    deadline = time.monotonic() + HOURS * 3600
-    try:
-        while asking.poll() is None:
-            if time.monotonic() > deadline:
-                raise SystemExit(f"The days did not end within {HOURS} hours. The log ends:\n{one.log}")
-            if worker.poll() is not None:
-                worker = one.start()
-            if time.monotonic() >= next_at and (tries := running(one)) and max(tries) < MAX_ATTEMPTS:
-                if rng.random() < 0.5:
-                    one.kill(worker)
-                else:
-                    for pid in children(worker):
-                        with contextlib.suppress(ProcessLookupError):
-                            os.kill(pid, signal.SIGKILL)
-                kills += 1
-                next_at = time.monotonic() + rng.expovariate(kills_a_minute / 60)
-            time.sleep(0.02)
-    finally:
-        asking.kill()
-        one.close()
-    if asking.returncode != 0:
-        raise SystemExit("Asking for the work failed; the reason is above.")
-    return kills
+def kill_children(process: subprocess.Popen[bytes]) -> None:
+    for pid in children(process):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
-def soak(folder: Path, *, days: int, seed: int, kills_a_minute: float) -> int:
-    calm, rough = Installation(folder / "calm"), Installation(folder / "rough")
-    calm.order("found")
-    shutil.copytree(calm.folder, rough.folder, dirs_exist_ok=True)
-    calm.order("calm", str(days), seconds=HOURS * 3600)
-    print(f"{days} calm days are over.", flush=True)
-    kills = rough_days(rough, days, seed, kills_a_minute)
-    wanted, found = calm.summed(), rough.summed()
+class Rough:
+    """The days with kills, load and fuzz: how many there were of each, and what went wrong on the network."""
+
+    def __init__(self, one: Installation, seed: int, kills_a_minute: float, minutes: float) -> None:
+        self.one, self.kills_a_minute, self.minutes = one, kills_a_minute, minutes
+        self.rng = random.Random(seed)
+        self.kills: Counter[str] = Counter()
+        self.bag: list[str] = []
+        self.cookies = json.loads(one.order("cookies").splitlines()[-1])
+        port = free_port()
+        self.web = one.serve(port)
+        self.load = Load(port, self.cookies, seed=seed, pause_seconds=PAUSE_SECONDS)
+
+    def pass_days(self, days: int) -> None:
+        one, asking_log = self.one, self.one.folder / "line.log"
+        with asking_log.open("ab") as sink:
+            asking = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.city", "rough", str(one.folder), str(days)],
+                cwd=ROOT, env=one.environment, stdout=sink, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        self.load.start()
+        worker = one.start()
+        next_at = time.monotonic() + self._pause()
+        deadline = time.monotonic() + self.minutes * 60
+        try:
+            while asking.poll() is None:
+                if time.monotonic() > deadline:
+                    raise SystemExit(
+                        f"SOAK FAILED: the days did not end within {self.minutes:g} minutes. The log ends:\n{one.log}"
+                    )
+                if worker.poll() is not None:
+                    worker = one.start()
+                if time.monotonic() >= next_at and (tries := running(one)) and max(tries) < MAX_ATTEMPTS:
+                    self._kill(worker)
+                    next_at = time.monotonic() + self._pause()
+                time.sleep(0.02)
+        finally:
+            asking.kill()
+            self.load.stop()
+        if asking.returncode != 0:
+            raise SystemExit(
+                f"SOAK FAILED: asking for the work failed:\n{asking_log.read_text(errors='replace')[-3000:]}"
+            )
+
+    def _pause(self) -> float:
+        return self.rng.expovariate(self.kills_a_minute / 60)
+
+    def _kill(self, worker: subprocess.Popen[bytes]) -> None:
+        if not self.bag:
+            # Each kind as often as the others, also in a day with few kills.
+            self.bag = self.rng.sample(("worker", "work", "web"), 3)
+        what = self.bag.pop()
+        if what == "worker":
+            self.one.kill(worker)
+        else:
+            kill_children(worker if what == "work" else self.web)
+        self.kills[what] += 1
+
+    def faults(self) -> list[str]:
+        """What no client may meet, and what would make this no load at all."""
+        answers = self.load.answers
+        found = [f"{what} ({n} times)" for what, n in self.load.wrong.most_common(20)]
+        # A killed process takes each reader's open request with it, and no other.
+        cut, allowed = answers["reader cut off"], len(self.cookies) * self.kills["web"]
+        if cut > allowed:
+            found.append(
+                f"{cut} pages were cut off, {self.kills['web']} kills of the web server explain {allowed}"
+            )
+        if not answers["reader 200"]:
+            found.append("nobody read a page")
+        if not self._sent("malformed") or not self._sent("raw"):
+            found.append("no malformed request was sent")
+        return found
+
+    def _sent(self, who: str) -> int:
+        return sum(n for name, n in self.load.answers.items() if name.startswith(f"{who} "))
+
+    def figures(self) -> str:
+        kills = f"{self.kills['worker']} workers, {self.kills['work']} working processes, {self.kills['web']} web processes"
+        return (
+            f"{self.kills.total()} kills ({kills}), {self.load.answers['reader 200']} pages read, "
+            f"{self._sent('malformed') + self._sent('raw')} malformed requests"
+        )
+
+
+def unlike(wanted: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    """What the rough installation has otherwise than the calm one."""
     faults = [
         f"{label}: {wanted['rows'][label]} calm, {found['rows'][label]} rough"
         for label in wanted["rows"]
         if wanted["rows"][label] != found["rows"][label]
     ]
-    unlike = [run for run in found["runs"] if run["status"] != "succeeded" or not run["closed"]]
-    faults += [f"{run['kind']}: {run['status']} {run['error']}" for run in unlike]
+    faults += [
+        f"{run['kind']}: {run['status']} {run['error']}"
+        for run in found["runs"]
+        if run["status"] != "succeeded" or not run["closed"]
+    ]
     if [run["counts"] for run in wanted["runs"]] != [run["counts"] for run in found["runs"]]:
         faults.append("the runs' counts differ")
+    return faults
+
+
+def soak(folder: Path, *, days: int, seed: int, kills_a_minute: float, minutes: float) -> int:
+    calm, rough = Installation(folder / "calm"), Installation(folder / "rough")
+    # Less hasty than the other tests: the machine serves readers, too.
+    rough.environment |= {"FAULTS_EVERY": "2", "FAULTS_PATIENCE": "4"}
+    with closing(rough):
+        return verdict(calm, rough, days=days, seed=seed, kills_a_minute=kills_a_minute, minutes=minutes)
+
+
+def verdict(
+    calm: Installation, rough: Installation, *, days: int, seed: int, kills_a_minute: float, minutes: float
+) -> int:
+    began = time.monotonic()
+    calm.order("found")
+    shutil.copytree(calm.folder, rough.folder, dirs_exist_ok=True)
+    calm.order("calm", str(days), seconds=minutes * 60)
+    print(f"{days} calm days took {time.monotonic() - began:.0f} s; now the same with faults.", flush=True)
+    disturbed = Rough(rough, seed, kills_a_minute, minutes)
+    disturbed.pass_days(days)
+    found = rough.summed()
+    faults = unlike(calm.summed(), found) + disturbed.faults()
     for label, (n, digest) in found["rows"].items():
         print(f"  {label:<28} {n:>8}  {digest}")
+    print("  " + ", ".join(f"{name}: {n}" for name, n in sorted(disturbed.load.answers.items())))
+    for fault in faults:
+        print(f"  FAULT {fault}")
     print(
-        f"{days} days, {kills} kills, {len(found['runs'])} runs, seed {seed}: "
-        + ("; ".join(faults) or "as calm")
+        f"SOAK {'FAILED' if faults else 'PASSED'}: {days} days, seed {seed}, {len(found['runs'])} runs, {disturbed.figures()}, "
+        f"{time.monotonic() - began:.0f} s; {f'{len(faults)} faults' if faults else 'rows, plans and counts as in the calm run'}"
     )
     return 1 if faults else 0
 
@@ -109,16 +196,31 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--days", type=int, default=3)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--kills-a-minute", type=float, default=8.0)
+    parser.add_argument("--kills-a-minute", type=float, default=6.0)
+    parser.add_argument(
+        "--minutes", type=float, default=360.0, help="It has failed if it takes longer than this."
+    )
     parser.add_argument(
         "--folder", type=Path, default=None, help="Kept; by default a folder that is deleted."
     )
     chosen = parser.parse_args()
-    how = {"days": chosen.days, "seed": chosen.seed, "kills_a_minute": chosen.kills_a_minute}
-    if chosen.folder is not None:
-        return soak(chosen.folder.resolve(), **how)
-    with tempfile.TemporaryDirectory(prefix="missions-soak-", ignore_cleanup_errors=True) as folder:
-        return soak(Path(folder), **how)
+    how = {
+        "days": chosen.days, "seed": chosen.seed, "kills_a_minute": chosen.kills_a_minute, "minutes": chosen.minutes,
+    }  # fmt: skip
+    # Ended by anybody, it ends what it started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        if chosen.folder is not None:
+            if chosen.folder.exists() and any(chosen.folder.iterdir()):
+                parser.error(
+                    f"{chosen.folder} is not empty: two soaks in one folder would be counted together."
+                )
+            return soak(chosen.folder.resolve(), **how)
+        with tempfile.TemporaryDirectory(prefix="missions-soak-", ignore_cleanup_errors=True) as folder:
+            return soak(Path(folder), **how)
+    except (AssertionError, subprocess.TimeoutExpired) as exc:
+        print(f"SOAK FAILED: it did not come to its end: {exc}")
+        return 1
 
 
 if __name__ == "__main__":

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests.faults.installation import Installation, closing, states
+from tests.faults.city import WORKS
+from tests.faults.installation import TABLES, Installation, closing, states
 from tools import postgres, up
 
 LACK = up.missing()
 pytestmark = [pytest.mark.slow, pytest.mark.sqlite_only, pytest.mark.skipif(bool(LACK), reason=LACK)]
-DOWN_SECONDS = 5.0
+DOWN_SECONDS = 3.0
 
 
 class Servers:
@@ -80,30 +81,29 @@ def test_a_crash_of_the_database_and_a_broker_that_forgets_lose_and_double_nothi
     )
     with closing(one):
         one.order("found")
+        database, broker = (
+            (servers.crash_database, servers.start_database),
+            (servers.kill_broker, servers.start_broker),
+        )
+        strikes = dict(zip(WORKS, (database, broker, broker, database), strict=True))
         struck: list[str] = []
         keeper = one.keeper()
 
         def strike() -> None:
             keeper()
-            if "database" not in struck and one.rows(RUNNING.format("ingestion_importrun")):
-                servers.crash_database()
-                struck.append("database")
-                time.sleep(DOWN_SECONDS)
-                servers.start_database()
-            elif "broker" not in struck and one.rows(RUNNING.format("forecasting_trainingrun")):
-                servers.kill_broker()
-                struck.append("broker")
-                time.sleep(DOWN_SECONDS)
-                servers.start_broker()
+            for what, (down, up_again) in strikes.items():
+                if what not in struck and one.rows(f"SELECT 1 FROM {TABLES[what]} WHERE status = 'running'"):
+                    down()
+                    struck.append(what)
+                    time.sleep(DOWN_SECONDS)
+                    up_again()
 
-        one.line("import", "training", keep=strike)
-        assert struck == ["database", "broker"]
-        assert [status for what in ("import", "training") for status, _ in states(one, what)] == [
-            "succeeded"
-        ] * 2
+        one.line(*WORKS, keep=strike)
+        assert struck == list(WORKS)
+        assert {what: [status for status, _ in states(one, what)] for what in WORKS} == {
+            what: ["succeeded"] for what in WORKS
+        }
         found = one.summed()
-    for label in ("ingestion.Incident", "ingestion.QuarantinedRow", "forecasting.ModelVersion"):
-        assert found["rows"][label] == calm["rows"][label]
-
-
-RUNNING = "SELECT 1 FROM {} WHERE status = 'running'"
+    assert found["rows"] == calm["rows"]
+    assert [run["counts"] for run in found["runs"]] == [run["counts"] for run in calm["runs"]]
+    assert all(run["closed"] and not run["error"] for run in found["runs"])

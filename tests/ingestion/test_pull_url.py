@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 from pathlib import Path
@@ -14,7 +15,7 @@ from django.utils import timezone
 from agencies.models import Agency
 from ingestion.engine.mapping import FeedMapping
 from ingestion.models import Feed, ImportRun, Incident
-from ingestion.services import draft_fetch
+from ingestion.services import draft_fetch, fetching, import_run_execute, pull_queue
 from ingestion.services.fetching import fetch_policy
 from ingestion.sources import SourceError, pull_source
 from missions_project.lib.errors import MissionsError
@@ -232,3 +233,26 @@ def test_persons_reach_neither_spool_nor_database(
 def test_an_address_with_a_key_or_without_http_is_refused(params: dict[str, str], words: str) -> None:
     with pytest.raises(SourceError, match=words):
         pull_source("csv_url", params, {})
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status"),
+    [(OSError(errno.ENOSPC, "No space left on device"), "queued"), (ValueError("odd"), "failed")],
+    ids=["a full disk", "an error of ours"],
+)
+def test_a_disk_that_is_full_puts_the_pull_off_and_is_not_blamed_on_the_source(
+    csv_feed: Feed, monkeypatch: pytest.MonkeyPatch, trouble: Exception, status: str
+) -> None:
+    def full(*args: Any) -> None:
+        raise trouble
+
+    run = pull_queue(feed=csv_feed)
+    with monkeypatch.context() as broken:
+        broken.setattr(fetching._Spool, "_keep", full)
+        with pytest.raises(type(trouble) if status == "queued" else MissionsError):
+            import_run_execute(run=run)
+    run.refresh_from_db()
+    assert run.status == status
+    assert ("tried again by itself" in run.error) == (status == "queued")
+    if status == "queued":
+        assert account(import_run_execute(run=run)) == (25, 25, 0, 0, 0, 0)

@@ -38,6 +38,7 @@ def test_the_lease_is_one_holders_until_it_is_silent() -> None:
 def test_of_two_schedulers_one_sends(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[object] = []
     monkeypatch.setattr(DatabaseScheduler, "__init__", lambda self: None)
+    monkeypatch.setattr(DatabaseScheduler, "schedule", {})
     monkeypatch.setattr(DatabaseScheduler, "tick", lambda self: sent.append(self) or 300.0)
     monkeypatch.setattr(DatabaseScheduler, "close", lambda self: None)
     monkeypatch.setattr(schedulers, "close_old_connections", lambda: None)
@@ -123,3 +124,9 @@ def test_the_schedule_follows_a_clock_that_is_put_back(monkeypatch: pytest.Monke
     monkeypatch.setattr(schedulers, "close_old_connections", lambda: None)
     SingleScheduler().tick()
     assert entry.last_run_at <= timezone.now()
+
+
+def test_the_minutes_dispatches_do_not_pile_up_behind_a_long_work() -> None:
+    for name, entry in settings.CELERY_BEAT_SCHEDULE.items():
+        # Clocks of two machines may differ by minutes, and the message must then still be believed.
+        assert 5 * entry["schedule"] <= entry["options"]["expire_seconds"] <= 15 * entry["schedule"], name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import random
 import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -185,6 +186,50 @@ def test_an_answer_that_drips_is_stopped_on_time(portal: Portal) -> None:
             client.get(f"{portal.url}/a")
     finally:
         stop.set()
+
+
+def test_a_head_that_drips_is_stopped_and_is_not_taken_for_whole(portal: Portal) -> None:
+    import threading
+
+    stop = threading.Event()
+
+    def drips(handler: Any) -> bool:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n")
+        while not stop.wait(0.05):
+            handler.wfile.write(b"X-More: 1\r\n")
+        return True
+
+    policy = FetchPolicy(private_hosts=("127.0.0.1",), max_head_seconds=0.5)
+    client, _ = fetcher(policy)
+    try:
+        portal.faults.append(drips)
+        with pytest.raises(FetchError, match="took longer than"), client.stream(f"{portal.url}/a"):
+            pytest.fail("half a head was taken for an answer")
+        portal.faults.append(drips)
+        with pytest.raises(FetchError, match="took longer than"):
+            client.post(f"{portal.url}/a", body=b"{}", headers={})
+    finally:
+        stop.set()
+
+
+def test_what_drips_is_a_sign_of_life_at_each_piece(portal: Portal) -> None:
+    beats: list[str] = []
+
+    def drips(handler: Any) -> bool:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n")
+        for letter in b"abc":
+            before = len(beats)
+            handler.wfile.write(bytes([letter]))
+            for _ in range(500):
+                if len(beats) > before:
+                    break
+                time.sleep(0.01)
+        return True
+
+    portal.faults.append(drips)
+    client, _ = fetcher(pulse=beats.append)
+    assert client.get(f"{portal.url}/a").body == b"abc"
+    assert beats == ["Asking 127.0.0.1", *["Receiving from 127.0.0.1"] * 3]
 
 
 def test_unchanged_is_an_answer_without_a_body(portal: Portal) -> None:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import OperationalError
 from django.template import loader
 from django.test import Client
+from kombu.exceptions import OperationalError as BrokerError
 
 from agencies.models import User
 from tests.factories import make_member
@@ -52,6 +53,7 @@ def test_an_expired_form_says_that_nothing_was_stored(owner: User) -> None:
 
 @pytest.mark.parametrize(("error", "status", "words"), [
     (ValueError("x"), 500, "Something broke"), (OperationalError("database is locked"), 503, "Too busy just now"),
+    (BrokerError("Connection refused"), 503, "Too busy just now"),
 ])  # fmt: skip
 def test_a_page_that_breaks_says_whether_to_wait(
     owner: User, sign_in: SignIn, error: Exception, status: int, words: str
