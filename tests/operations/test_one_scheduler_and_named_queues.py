@@ -40,6 +40,7 @@ def test_of_two_schedulers_one_sends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DatabaseScheduler, "__init__", lambda self: None)
     monkeypatch.setattr(DatabaseScheduler, "tick", lambda self: sent.append(self) or 300.0)
     monkeypatch.setattr(DatabaseScheduler, "close", lambda self: None)
+    monkeypatch.setattr(SingleScheduler, "schedule", {})
     monkeypatch.setattr(schedulers, "close_old_connections", lambda: None)
     first, second = SingleScheduler(), SingleScheduler()
     # Looks again within the lease although nothing is due for five minutes: else the second would take over.
