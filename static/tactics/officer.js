@@ -64,6 +64,7 @@
   const showCard = (seen) => {
     const isHere = Boolean(seen.running && seen.running.mission === here);
     const gone = Boolean(seen.left[here]) && !isHere;
+    const pressed = document.activeElement && document.activeElement.closest("form[data-press], [data-next]");
     every("[data-when]").forEach((part) => { part.hidden = (part.dataset.when === "here") !== isHere; });
     if (isHere) {
       timer.dataset.arrived = new Date(seen.running.at).toISOString();
@@ -86,6 +87,11 @@
     const hint = one("[data-running-hint]");
     hint.hidden = isHere || !seen.running;
     if (seen.running) { one("span", hint).textContent = seen.running.number; }
+    // Whoever pressed a button that goes away finds the focus on the one that comes in its stead.
+    if (pressed && pressed.hidden) {
+      const stead = every('form[data-press="left"]:not([hidden]) button, form[data-press="arrived"]:not([hidden]) button, [data-next]:not([hidden])')[0];
+      if (stead) { stead.focus({ preventScroll: true }); }
+    }
     const may = card.dataset.visited === "1" || seen.visited.has(here);
     every(".tactic__button").forEach((button) => { button.disabled = !may; });
     one("[data-before-arrival]").hidden = may;
