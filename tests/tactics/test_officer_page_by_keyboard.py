@@ -33,6 +33,9 @@ def test_a_mission_is_worked_through_by_keys_alone(
     page.wait_for_selector("[data-timer]")
     expect(page.locator("[data-queued]")).to_be_hidden()
     page.wait_for_load_state("networkidle")
+    # The page loads itself anew once the server has heard of it.
+    page.wait_for_selector("[data-fresh='1'][data-running]", state="attached")
+    page.wait_for_load_state("networkidle")
     assert Engagement.objects.filter(left_at=None).count() == 1
     assert focused(page, "form[data-press='left']"), "the button that comes in its stead"
 
@@ -48,6 +51,7 @@ def test_a_mission_is_worked_through_by_keys_alone(
     expect(page.locator("details.tactic__more[open]").first).to_be_visible()
 
     tab_to(page, "form[data-press='left'] button")
+    page.wait_for_timeout(1_100)  # a second press within a second is taken for a double tap
     page.keyboard.press("Enter")
     page.wait_for_selector(".officer__left")
     page.wait_for_load_state("networkidle")
