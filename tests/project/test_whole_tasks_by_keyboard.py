@@ -83,7 +83,8 @@ def test_the_list_of_keys_opens_and_closes_where_one_was(board: Page) -> None:
     # A dialog keeps the focus: nothing behind it is reached.
     for _ in range(4):
         board.keyboard.press("Tab")
-        assert focused(board, "#keys-dialog, body") and not focused(board, "#board-list")
+        assert focused(board, "#keys-dialog, body")
+        assert not focused(board, "#board-list")
     board.keyboard.press("Escape")
     board.locator("#keys-dialog").wait_for(state="hidden")
     assert board.evaluate("document.activeElement.id") == was
