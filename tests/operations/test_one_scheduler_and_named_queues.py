@@ -124,3 +124,8 @@ def test_the_schedule_follows_a_clock_that_is_put_back(monkeypatch: pytest.Monke
     monkeypatch.setattr(schedulers, "close_old_connections", lambda: None)
     SingleScheduler().tick()
     assert entry.last_run_at <= timezone.now()
+
+
+def test_the_broker_has_a_host_without_which_every_connection_warns() -> None:
+    with current_app.connection_for_write() as link:
+        assert link.hostname
