@@ -150,6 +150,20 @@ def walk(page: Any) -> list[str]:
     return wrong
 
 
+def tab_to(page: Any, selector: str, *, most: int = 250) -> None:
+    """Press Tab until what the selector means has the focus."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"{most} presses of Tab do not come to {selector}")
+
+
+def focused(page: Any, selector: str) -> bool:
+    """Whether the focus is on, or inside, what the selector means."""
+    return bool(page.evaluate("(selector) => Boolean(document.activeElement.closest(selector))", selector))
+
+
 SPACED = """() => {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync("*:not(svg *) { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important; } p { margin-bottom: 2em !important; }");

@@ -119,7 +119,7 @@ class CrimeTypeForm(AgencyScopedForm):
 @admin.register(CrimeType)
 class CrimeTypeAdmin(PreviewFormMixin, AuditedAdminMixin, AgencyScopedAdmin):
     form = CrimeTypeForm
-    list_display = ("name", "box", "agency", "nibrs_code", "weight", "is_active")
+    list_display = ("name", "box", "agency", "offence", "weight", "is_active")
     list_filter = ("agency", "is_active")
     list_select_related = ("agency",)
     search_fields = ("name", "slug")
@@ -141,6 +141,11 @@ class CrimeTypeAdmin(PreviewFormMixin, AuditedAdminMixin, AgencyScopedAdmin):
             crime_type.colour,
             crime_type.letter,
         )
+
+    @admin.display(description=CrimeType._meta.get_field("nibrs_code").verbose_name, ordering="nibrs_code")
+    def offence(self, crime_type: CrimeType) -> str:
+        known = offence_class_of(crime_type.nibrs_code)
+        return said(known.label) if known else crime_type.nibrs_code
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         initial: dict[str, Any] = super().get_changeform_initial_data(request)

@@ -130,6 +130,7 @@ class History:
         self._issued = -math.inf
         self.now_days = -math.inf
         self.watch = events.watch
+        self._exposed: dict[tuple[int, tuple[float, ...]], tuple[float, float, Watch, Floats]] = {}
 
     @property
     def states(self) -> dict[str, DecayedCounts]:
@@ -146,7 +147,7 @@ class History:
     def seen_at(self, now_days: float, lags: Sequence[ReportingLag] | None = None) -> Self:
         """The same knowledge as it will have faded by a later instant: for reading only, the states are shared."""
         other = copy.copy(self)
-        other.now_days = now_days
+        other.now_days, other._exposed = now_days, {}
         other._all = {factor: state.seen_at(now_days) for factor, state in self._all.items()}
         other._slot = [{f: state.seen_at(now_days) for f, state in slot.items()} for slot in self._slot]
         if lags is not None:
@@ -195,8 +196,13 @@ class History:
         return self.watch.cells(source, self.now_days)
 
     def _exposure(self, source: int, memories: tuple[float, ...]) -> Floats:
-        first = float(self.first_days[source])
-        return self.watch.exposure(source, self.now_days, first, np.asarray(memories))
+        first, wanted = float(self.first_days[source]), (source, memories)
+        # Every bandwidth asks for it, at one instant the same: kept until the next, with what it was worked out for.
+        kept = self._exposed.get(wanted)
+        if kept is None or kept[:2] != (self.now_days, first) or kept[2] is not self.watch:
+            share = self.watch.exposure(source, self.now_days, first, np.asarray(memories))
+            self._exposed[wanted] = kept = (self.now_days, first, self.watch, share)
+        return kept[3]
 
     def _seen(
         self, counts: Floats32, sources: slice, raised: Any

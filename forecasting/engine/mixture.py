@@ -8,14 +8,13 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from forecasting.engine.models import (
     TINY,
     BoostedPoisson,
     Floats,
     LogLinearPoisson,
-    Matrix,
     RateEstimator,
     blend,
     columns_of,
@@ -91,14 +90,10 @@ class NonNegativeMixture(RateEstimator):
         return self
 
     def predict(self, X: Any) -> Floats:
-        R = columns_of(self._rows(X), self.columns)
+        R = columns_of(self._given(X), self.columns)
         self._nonnegative(R)
         shares = self.shares_.astype(R.dtype)
         return R @ shares[: R.shape[1]] + (shares[-1] if self.uniform else 0.0)
-
-    def _rows(self, X: Any) -> Matrix:
-        check_is_fitted(self)
-        return validate_data(self, X, dtype=[np.float32, np.float64], reset=False)  # type: ignore[no-any-return]
 
 
 class BoostedMixture(RateEstimator):
@@ -126,8 +121,7 @@ class BoostedMixture(RateEstimator):
         return self
 
     def predict(self, X: Any) -> Floats:
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
+        X = self._given(X)
         base = np.maximum(self.mixture_.predict(X), TINY)
         correction = self.trees_.predict_beside(X, base)
         result: Floats = base * np.maximum(correction, TINY) ** self.strength

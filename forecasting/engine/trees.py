@@ -33,10 +33,12 @@ class _Table:
     def read(self, inputs: Inputs) -> Floats:
         code = np.zeros(inputs.shape[1], dtype=np.uint8)
         yes = np.empty(len(code), dtype=np.bool_)
+        bit, edges = yes.view(np.uint8), self.edges
         for number, column in enumerate(self.columns):
-            np.less_equal(inputs[column], self.edges[number : number + 1], out=yes)
-            np.add(code, code, out=code)
-            np.add(code, yes.view(np.uint8), out=code)
+            np.less_equal(inputs[column], edges[number : number + 1], out=yes)
+            if number:
+                np.add(code, code, out=code)
+            np.add(code, bit, out=code)
         return self.leaves.take(code, mode="clip")
 
 

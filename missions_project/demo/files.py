@@ -133,6 +133,14 @@ def simulate(
     return Simulated(city, sky, known, draw_history(streams[3], known))
 
 
+def city_draw(folder: Path, *, seed: int, until: datetime, progress: Progress = no_progress) -> None:
+    """Write the city's files, unless all of them are there. Needs no database: it can be done beside other work."""
+    if (folder / "complete").exists():
+        return
+    write_city(folder, seed=seed, until=until, progress=progress)
+    (folder / "complete").touch()
+
+
 def write_city(
     out_dir: Path | str,
     seed: int,

@@ -5,7 +5,11 @@ Every step looks at what is there first, so that a set-up killed half-way goes o
 
 import datetime as dt
 import secrets
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 from django.conf import settings
@@ -25,6 +29,7 @@ from agencies.models import (
 )
 from agencies.selectors import current_or_next_shift_instance
 from agencies.services import beats_upsert, boundary_set, districts_upsert
+from forecasting.engine.parallel import default_workers
 from forecasting.models import Grid, ModelPolicy, ModelVersion
 from forecasting.services import (
     grid_build,
@@ -40,7 +45,7 @@ from ingestion.services import (
     import_run_execute,
     import_run_queue,
 )
-from missions_project.demo.files import write_city
+from missions_project.demo.files import city_draw
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.lazy import gettext_lazy
 from missions_project.lib.progress import Progress
@@ -93,6 +98,29 @@ def sign_ins() -> list[SignIn]:
     return [*people, SignIn("operator", password, _("Operator: every agency of this installation"))]
 
 
+def _city_folder() -> Path:
+    return Path(settings.VAR_DIR) / "demo-city"
+
+
+def _full_hour(now: dt.datetime) -> dt.datetime:
+    return now.replace(minute=0, second=0, microsecond=0)
+
+
+@contextmanager
+def city_drawn_beside(*, now: dt.datetime, seed: int) -> Iterator[None]:
+    """Draw the city in a process of its own while this block does something else; ends when both are done."""
+    folder = _city_folder()
+    if (folder / "complete").exists() or default_workers(2) < 2:
+        yield
+        return
+    # Spawned: a fork would take over this process's database connection.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        drawn = pool.submit(city_draw, folder, seed=seed, until=_full_hour(now))
+        yield
+        # Whatever went wrong is told by the next one who draws it.
+        wait([drawn])
+
+
 def city_ensure(*, now: dt.datetime, seed: int, progress: Progress) -> Agency:
     """Return the demo agency, trained; build whatever of it is missing."""
     agency = Agency.objects.filter(slug=SLUG).first()
@@ -105,10 +133,8 @@ def city_ensure(*, now: dt.datetime, seed: int, progress: Progress) -> Agency:
     if agency and ModelVersion.objects.live().filter(agency=agency).exists():
         people_ensure(agency)
         return agency
-    folder = Path(settings.VAR_DIR) / "demo-city"
-    if not (folder / "complete").exists():
-        write_city(folder, seed=seed, until=now.replace(minute=0, second=0, microsecond=0), progress=progress)
-        (folder / "complete").touch()
+    folder = _city_folder()
+    city_draw(folder, seed=seed, until=_full_hour(now), progress=progress)
     agency = agency or Agency.objects.create(
         slug=SLUG, name="Riverton Police Department", time_zone="America/Chicago", is_demo=True
     )

@@ -1,25 +1,19 @@
 """Alerts to the operator: written when trouble is first seen and when it is over, sent until they arrive or are given up."""
 
-import json
-from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
-from django.utils import timezone
 
-from missions_project.lib.errors import MissionsError
-from missions_project.lib.http import Fetcher, FetchPolicy
+from missions_project.lib.deliveries import compact, deliver, post_signed
 from missions_project.lib.outbox import claim, settle
 from missions_project.operations.models import Alert, AlertDelivery
 from missions_project.operations.pulses import lease_hold, new_holder
 from missions_project.operations.watch import Trouble, troubles
-from patrols.services.notice_sending import signature
 
 LOOK_EVERY = timedelta(minutes=5)
-SECONDS = 10.0
 Channel, Event = AlertDelivery.Channel, AlertDelivery.Event
 
 
@@ -88,21 +82,10 @@ def alert_send(*, pk: int, attempt: int) -> bool:
     """Send one; return whether it arrived. Does nothing where another worker has taken it since."""
     mine = AlertDelivery.objects.filter(pk=pk, state=AlertDelivery.State.WAITING, attempts=attempt)
     row = mine.select_related("alert").first()
-    return row is not None and settle(mine, attempt=attempt, error=_deliver(row))
-
-
-def _deliver(row: AlertDelivery) -> str:
-    try:
-        if row.channel == Channel.EMAIL:
-            _send_email(row)
-        else:
-            _send_webhook(row)
-    except MissionsError as exc:
-        return str(exc)
-    except OSError as exc:
-        # smtplib's errors are OSErrors; their words may quote addresses.
-        return f"The mail server did not take it ({type(exc).__name__}). Next step: check EMAIL_HOST and its settings."
-    return ""
+    if row is None:
+        return False
+    send = {Channel.EMAIL: _send_email, Channel.WEBHOOK: _send_webhook}[Channel(row.channel)]
+    return settle(mine, attempt=attempt, error=deliver(lambda: send(row)))
 
 
 def _send_email(row: AlertDelivery) -> None:
@@ -117,27 +100,15 @@ def _send_email(row: AlertDelivery) -> None:
 
 
 def _send_webhook(row: AlertDelivery) -> None:
-    alert, timestamp = row.alert, str(int(timezone.now().timestamp()))
+    alert = row.alert
     told: dict[str, Any] = {
         "id": alert.pk, "event": row.event, "kind": alert.kind, "key": alert.key, "agency": alert.agency_slug,
         "what": alert.what, "next_step": alert.next_step, "opened_at": alert.opened_at.isoformat(),
         "closed_at": alert.closed_at.isoformat() if alert.closed_at else None,
     }  # fmt: skip
-    body = json.dumps(told, separators=(",", ":")).encode()
-    headers = {
-        "Content-Type": "application/json",
-        "X-Missions-Event": f"alert.{row.event}",
-        "X-Missions-Timestamp": timestamp,
-    }
-    if settings.OPERATOR_WEBHOOK_SECRET:
-        signed = signature(settings.OPERATOR_WEBHOOK_SECRET, timestamp, body)
-        headers["X-Missions-Signature"] = f"sha256={signed}"
-    policy = FetchPolicy(
-        private_hosts=settings.NOTICE_PRIVATE_HOSTS,
-        private_setting="NOTICE_PRIVATE_HOSTS",
-        max_seconds=SECONDS,
-        connect_seconds=SECONDS / 2,
-        read_seconds=SECONDS,
+    post_signed(
+        settings.OPERATOR_WEBHOOK_URL,
+        body=compact(told),
+        event=f"alert.{row.event}",
+        secret=settings.OPERATOR_WEBHOOK_SECRET or None,
     )
-    with closing(Fetcher(policy)) as fetcher:
-        fetcher.post(settings.OPERATOR_WEBHOOK_URL, body=body, headers=headers)

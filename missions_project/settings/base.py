@@ -254,7 +254,9 @@ BACKUP_KEYS = environment.listed("BACKUP_KEY")
 UPLOAD_MAX_BYTES = environment.whole("UPLOAD_MAX_BYTES", 2 * 1024**3)
 
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "filesystem://")
-if CELERY_BROKER_URL == "filesystem://":
+if CELERY_BROKER_URL in ("filesystem://", "filesystem://localhost"):
+    # Without a host, kombu warns at every connection that it takes this one.
+    CELERY_BROKER_URL = "filesystem://localhost"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(VAR_DIR / "broker" / "queue"),
         "data_folder_out": str(VAR_DIR / "broker" / "queue"),

@@ -100,10 +100,22 @@ window.MissionsBoard = (() => {
     if (boxes) { boxes.eachLayer((box) => { if (box.getElement()) { box.getElement().classList.toggle("box--over", String(box.feature.id) === id); } }); }
   };
 
+  /* What opened the drawer gets the focus back: a person without a mouse goes on from there, not from the page's start. */
+  let opener = null;
+  document.body.addEventListener("htmx:beforeRequest", (event) => {
+    const by = event.detail.elt;
+    if (event.detail.target === drawer && !drawer.contains(by)) { opener = by.matches("[data-mission], button, a[href]") ? by : null; }
+  });
   board.closeDrawer = () => {
+    const inside = drawer.contains(document.activeElement);
+    const row = document.querySelector("[data-mission][aria-current='true']");
     drawer.hidden = true;
     drawer.replaceChildren();
     board.choose(null, false);
+    // The list may have been loaded anew since: its rows keep their names.
+    const back = opener && !opener.isConnected ? document.getElementById(opener.id) : opener;
+    opener = null;
+    if (inside && (back || row)) { (back || row).focus(); }
     drawer.dispatchEvent(new CustomEvent("drawer-closed", { bubbles: true }));
   };
 

@@ -53,9 +53,7 @@
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, select, textarea, dialog[open]");
     if (event.key === "Escape" && !board.drawer.hidden && !document.querySelector("dialog[open]")) {
-      const row = document.querySelector("[data-mission][aria-current='true']");
       board.closeDrawer();
-      if (row) { row.focus(); }
       return;
     }
     if (typing || event.ctrlKey || event.metaKey || event.altKey) { return; }

@@ -61,9 +61,25 @@
     return seen;
   };
 
+  const inStead = () => every('form[data-press="left"]:not([hidden]) button, form[data-press="arrived"]:not([hidden]) button, [data-next]:not([hidden])')[0];
+
+  /* A page that loads itself anew would send whoever works by keys back to its start. */
+  const keepFocus = () => {
+    const held = document.activeElement;
+    if (held && held !== document.body && held.matches(":focus-visible")) { sessionStorage.setItem("missions-focus", held.id || "press"); }
+  };
+  const giveFocus = () => {
+    const kept = sessionStorage.getItem("missions-focus");
+    sessionStorage.removeItem("missions-focus");
+    // After the last mission there is no button any more: what the page offers first.
+    const back = kept && (document.getElementById(kept) || inStead() || every("#main a[href]").find((link) => link.checkVisibility()));
+    if (back) { back.focus({ preventScroll: true }); }
+  };
+
   const showCard = (seen) => {
     const isHere = Boolean(seen.running && seen.running.mission === here);
     const gone = Boolean(seen.left[here]) && !isHere;
+    const pressed = document.activeElement && document.activeElement.closest("form[data-press], [data-next]");
     every("[data-when]").forEach((part) => { part.hidden = (part.dataset.when === "here") !== isHere; });
     if (isHere) {
       timer.dataset.arrived = new Date(seen.running.at).toISOString();
@@ -86,6 +102,11 @@
     const hint = one("[data-running-hint]");
     hint.hidden = isHere || !seen.running;
     if (seen.running) { one("span", hint).textContent = seen.running.number; }
+    // Whoever pressed a button that goes away finds the focus on the one that comes in its stead.
+    if (pressed && pressed.hidden) {
+      const stead = inStead();
+      if (stead) { stead.focus({ preventScroll: true }); }
+    }
     const may = card.dataset.visited === "1" || seen.visited.has(here);
     every(".tactic__button").forEach((button) => { button.disabled = !may; });
     one("[data-before-arrival]").hidden = may;
@@ -220,7 +241,7 @@
     if (answer.results.length) { document.dispatchEvent(new CustomEvent("missions:synced")); }
     // The server's page is the better one; but not under somebody's fingers.
     const moved = answer.results.some((result) => result.row.kind === "arrived" || result.row.kind === "left");
-    if (moved && state === "sent" && !isTyping()) { location.replace(told.home); }
+    if (moved && state === "sent" && !isTyping()) { keepFocus(); location.replace(told.home); }
   };
 
   const tick = () => {
@@ -290,6 +311,7 @@
     for (const row of (await queue.all()).filter((other) => other.owner !== owner)) { await queue.remove(row.seq); }
     draw();
   });
+  giveFocus();
   const kept = sessionStorage.getItem("missions-told");
   if (kept && one("[data-left]")) {
     sessionStorage.removeItem("missions-told");

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from agencies.access import Access
 from agencies.models import Agency, Membership, User
+from missions_project.lib.deliveries import deliver
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.outbox import claim, settle
 from tactics.models import ReportMail, SavedReport
@@ -147,7 +148,7 @@ def report_mail_send(*, pk: int, attempt: int) -> bool:
     row = mine.select_related("agency", "saved", "membership__user").first()
     if row is None:
         return False
-    return settle(mine, attempt=attempt, error=_deliver(row))
+    return settle(mine, attempt=attempt, error=deliver(lambda: _send(row)))
 
 
 def asked_of(saved: SavedReport, today: dt.date) -> Asked:
@@ -157,40 +158,32 @@ def asked_of(saved: SavedReport, today: dt.date) -> Asked:
     return asked_from(query, choices_of(saved.agency), today=today, days=saved.days, options=options)
 
 
-def _deliver(row: ReportMail) -> str:
+def _send(row: ReportMail) -> str | None:
     person = row.membership
-    try:
-        # What they may see may have changed since they were chosen.
-        _check_recipient(row.agency, person, row.saved.kind)
-        if not person.user.is_active:
-            raise MissionsError(_("This person's account is closed."), next_step=_("take them off the list."))
-        kind = all_kinds()[row.saved.kind]
-        if off := kind.why_off(row.agency):
-            return off
-        # Each in their own language: a worker has none.
-        with translation.override(person.user.language or settings.LANGUAGE_CODE):
-            # Each gets what they may see, which is not always the same.
-            whose = Access(row.agency, person.user, person)
-            asked = kind.narrowed(asked_of(row.saved, row.on), whose)
-            personal_report_seen(kind, asked, whose, action=MAILED)
-            report = report_made(row.agency, kind, asked)
-            message = EmailMessage(
-                # A subject of two lines is how a header is smuggled in.
-                " ".join(f"[{row.agency.name}] {row.saved.name}".split()),
-                mail_text(report),
-                settings.DEFAULT_FROM_EMAIL,
-                [person.user.email],
-            )
-            message.attach(report.file_name("", "xlsx"), workbook(report), XLSX)
-        message.send()
-    except MissionsError as exc:
-        return str(exc)
-    except OSError as exc:
-        # smtplib's errors are OSErrors; their words may quote addresses.
-        return _(
-            "The mail server did not take it (%(name)s). Next step: check EMAIL_HOST and its settings."
-        ) % {"name": type(exc).__name__}
-    return ""
+    # What they may see may have changed since they were chosen.
+    _check_recipient(row.agency, person, row.saved.kind)
+    if not person.user.is_active:
+        raise MissionsError(_("This person's account is closed."), next_step=_("take them off the list."))
+    kind = all_kinds()[row.saved.kind]
+    if off := kind.why_off(row.agency):
+        return off
+    # Each in their own language: a worker has none.
+    with translation.override(person.user.language or settings.LANGUAGE_CODE):
+        # Each gets what they may see, which is not always the same.
+        whose = Access(row.agency, person.user, person)
+        asked = kind.narrowed(asked_of(row.saved, row.on), whose)
+        personal_report_seen(kind, asked, whose, action=MAILED)
+        report = report_made(row.agency, kind, asked)
+        message = EmailMessage(
+            # A subject of two lines is how a header is smuggled in.
+            " ".join(f"[{row.agency.name}] {row.saved.name}".split()),
+            mail_text(report),
+            settings.DEFAULT_FROM_EMAIL,
+            [person.user.email],
+        )
+        message.attach(report.file_name("", "xlsx"), workbook(report), XLSX)
+    message.send()
+    return None
 
 
 def mail_text(report: Report) -> str:

@@ -130,3 +130,8 @@ def test_the_minutes_dispatches_do_not_pile_up_behind_a_long_work() -> None:
     for name, entry in settings.CELERY_BEAT_SCHEDULE.items():
         # Clocks of two machines may differ by minutes, and the message must then still be believed.
         assert 5 * entry["schedule"] <= entry["options"]["expire_seconds"] <= 15 * entry["schedule"], name
+
+
+def test_the_broker_has_a_host_without_which_every_connection_warns() -> None:
+    with current_app.connection_for_write() as link:
+        assert link.hostname

@@ -11,12 +11,13 @@ from django.core import mail
 from django.utils import timezone
 
 from missions_project import pipeline
-from missions_project.operations import alerts, watch
+from missions_project.lib.deliveries import signature
+from missions_project.lib.http import Fetcher
+from missions_project.operations import watch
 from missions_project.operations.alerts import alert_send, alerts_claim, alerts_look_due, alerts_update
 from missions_project.operations.models import Alert, AlertDelivery
 from missions_project.operations.watch import troubles
 from patrols.models import ShiftPlanning
-from patrols.services.notice_sending import signature
 from tests.factories import make_agency, make_member, make_operator
 from tests.patrols.scenes import make_scene
 
@@ -99,9 +100,7 @@ def test_an_alert_is_sent_once_and_again_when_it_is_over() -> None:
 
 def test_a_web_hook_gets_signed_json(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[str, bytes, dict[str, str]]] = []
-    monkeypatch.setattr(
-        alerts.Fetcher, "post", lambda _, url, *, body, headers: sent.append((url, body, headers))
-    )
+    monkeypatch.setattr(Fetcher, "post", lambda _, url, *, body, headers: sent.append((url, body, headers)))
     settings.OPERATOR_EMAILS, settings.OPERATOR_WEBHOOK_URL = (), "https://hooks.example.org/x"
     settings.OPERATOR_WEBHOOK_SECRET = "a secret"
     now = timezone.now()

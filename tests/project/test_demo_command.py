@@ -68,13 +68,39 @@ def test_a_second_run_builds_nothing_and_keeps_what_people_did(scene: Scene) -> 
     officer.set_password("changed by somebody")
     officer.save()
     before = [list(model.objects.order_by("pk").values_list("pk", flat=True)) for model in KEPT]
-    with mock.patch.object(setup, "write_city", side_effect=AssertionError("built again")):
+    with mock.patch.object(setup, "city_draw", side_effect=AssertionError("built again")):
         agency = setup.city_ensure(now=EVENING, seed=1, progress=no_progress)
         found = setup.current_shift_ensure(agency=agency, now=EVENING, progress=no_progress)
     officer.refresh_from_db()
     assert officer.check_password("changed by somebody")
     assert (agency, found) == (scene.agency, plan)
     assert [list(model.objects.order_by("pk").values_list("pk", flat=True)) for model in KEPT] == before
+
+
+def test_the_city_is_drawn_beside_other_work(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.VAR_DIR = tmp_path
+    monkeypatch.setattr(setup, "default_workers", lambda tasks: tasks)
+    # A process of its own reads no patches: only what is there already, or a folder that cannot be written, is quick.
+    (tmp_path / "demo-city").write_text("a file where the folder should be")
+    with setup.city_drawn_beside(now=EVENING, seed=1):
+        (tmp_path / "other-work").touch()
+    # What went wrong beside is told by the next one who draws it, in this process and with its reason.
+    with pytest.raises(OSError, match="demo-city"):
+        setup.city_ensure(now=EVENING, seed=1, progress=no_progress)
+
+
+def test_a_city_that_is_there_is_not_drawn_beside(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.VAR_DIR = tmp_path
+    (tmp_path / "demo-city").mkdir()
+    (tmp_path / "demo-city" / "complete").touch()
+    monkeypatch.setattr(setup, "ProcessPoolExecutor", mock.Mock(side_effect=AssertionError("drawn again")))
+    with setup.city_drawn_beside(now=EVENING, seed=1):
+        (tmp_path / "other-work").touch()
+    assert (tmp_path / "other-work").exists()
 
 
 def test_everybody_of_the_demo_signs_in_with_this_installations_own_password(scene: Scene) -> None:
