@@ -36,6 +36,9 @@ DONE = (
     gettext_noop("plan not as drawn"),
     gettext_noop("plan published"),
     gettext_noop("plan replayed"),
+    gettext_noop("role given by sign-on"),
+    gettext_noop("role taken by sign-on"),
+    gettext_noop("sign-on refused"),
     gettext_noop("study cancelled"),
     gettext_noop("study frozen"),
 )

@@ -355,7 +355,7 @@ class Fetcher:
             if late.is_set():
                 # To http.client the end of a head and the end of the line are one: this head has no end.
                 answer.close()
-                raise HTTPError("cut off")
+                raise HTTPError(_("cut off"))
             return answer
 
     def _pool(self, url: str) -> urllib3.HTTPConnectionPool:
