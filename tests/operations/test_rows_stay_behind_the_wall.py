@@ -201,7 +201,7 @@ class TestOnPostgres:
         settings: Any,
     ) -> None:
         # The first wall lets the stranger in as if they had a role here.
-        person, riverton, lakeside = two
+        person, _, lakeside = two
         from agencies import access
 
         monkeypatch.setattr(access, "access_for_user", lambda user, slug: access.Access(lakeside, user, None))
@@ -249,6 +249,12 @@ class TestTheSessionIsTold:
     def told(self) -> str:
         return str(raw(f"SELECT current_setting('{walls.SETTING}', true)")[0][0])
 
+    def undone(self, wanted: walls.Scope) -> None:
+        """A transaction, or a part of one, that reaches elsewhere and fails."""
+        with walls.within(wanted), transaction.atomic():
+            assert self.told() == str((wanted.agency_ids or ())[0])
+            raise ZeroDivisionError
+
     def test_through_commits_rollbacks_and_savepoints(self) -> None:
         one, two = walls.of_agency(1), walls.of_agency(2)
         assert self.told() == "all"
@@ -259,18 +265,18 @@ class TestTheSessionIsTold:
                     assert self.told() == "2"
                 assert self.told() == "1"
             assert self.told() == "1"
-            with pytest.raises(ZeroDivisionError), walls.within(two), transaction.atomic():
-                assert self.told() == "2"
-                raise ZeroDivisionError
+            with pytest.raises(ZeroDivisionError):
+                self.undone(two)
             assert self.told() == "1"
             with transaction.atomic():
-                with pytest.raises(ZeroDivisionError), walls.within(two), transaction.atomic():
-                    assert self.told() == "2"
-                    raise ZeroDivisionError
+                with pytest.raises(ZeroDivisionError):
+                    self.undone(two)
                 assert self.told() == "1"
-        with pytest.raises(ZeroDivisionError), transaction.atomic(), walls.within(two):
-            assert self.told() == "2"
-            raise ZeroDivisionError
+                with walls.within(two):
+                    assert self.told() == "2"
+                    with pytest.raises(ZeroDivisionError):
+                        self.undone(one)
+                    assert self.told() == "2"
         assert self.told() == "all"
 
     def test_in_a_connection_that_somebody_else_used(self) -> None:
