@@ -396,6 +396,15 @@ class Membership(models.Model):
 
 
 from agencies.models_audit import AuditChain, AuditCheckpoint, AuditEvent  # noqa: E402 - they name the agency above
+from agencies.models_sign_on import GroupRole, SignOnGrant  # noqa: E402 - they name the roles above
 
 # Models of other modules that the rest of the program knows as this one's.
-__all__ = ["AuditChain", "AuditCheckpoint", "AuditEvent", "BaseMap", "DistrictPriority"]
+__all__ = [
+    "AuditChain",
+    "AuditCheckpoint",
+    "AuditEvent",
+    "BaseMap",
+    "DistrictPriority",
+    "GroupRole",
+    "SignOnGrant",
+]
