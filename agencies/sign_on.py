@@ -32,9 +32,9 @@ class CheckedAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allau
         try:
             header = jwtkit.jwt.get_unverified_header(id_token)
         except jwtkit.jwt.PyJWTError as exc:
-            raise OAuth2Error("The identity token cannot be read.") from exc
+            raise OAuth2Error from exc
         if header.get("alg") not in SIGNED_BY or "kid" not in header:
-            raise OAuth2Error("The identity token is not signed by a key of the provider's own.")
+            raise OAuth2Error
         config = self.openid_config
         claims: dict[str, Any] = jwtkit.verify_and_decode(
             credential=id_token,
@@ -48,7 +48,7 @@ class CheckedAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allau
 
     def complete_login(self, request: HttpRequest, app: SocialApp, token: Any, **kwargs: Any) -> Any:
         if not kwargs["response"].get("id_token"):
-            raise OAuth2Error("The provider sent no identity token.")
+            raise OAuth2Error
         return super().complete_login(request, app, token, **kwargs)
 
 
@@ -118,7 +118,7 @@ class SignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allau
             sociallogin.proved_second_factor = True
 
     @staticmethod
-    def note_second_factor(request: HttpRequest, sociallogin: SocialLogin | None) -> None:
+    def note_second_factor(request: HttpRequest, sociallogin: SocialLogin) -> None:
         """Carry a second factor that the provider asked for into the session."""
         if getattr(sociallogin, "proved_second_factor", False):
             record_authentication(request, sociallogin.user, "mfa", type="provider")
