@@ -17,28 +17,28 @@ from missions_project.lib.walls import MEMBERSHIPS, SETTING
 
 POLICY, PEOPLE_POLICY = "agency_wall", "people_of_own_agencies"
 MIGRATION = ("operations", "0002_walls_between_agencies")
-FUNCTIONS = ("missions_sees_all()", "missions_agencies()", "missions_people(text)")
-ALL = "(SELECT missions_sees_all())"
-# A sub-select, so that the setting is read once a query and not once a row.
-OWN = "ANY ((SELECT missions_agencies())::bigint[])"
+FUNCTIONS = ("missions_reach()", "missions_people(text)")
+# A sub-select, so that the session is asked once a query and table, and not once a row. Null, where all are within reach,
+# makes the comparison null, which is not false: one question instead of two is a third of the price.
+REACH = "(SELECT missions_reach())"
+IS_OWN = f"(agency_id = ANY ({REACH}::bigint[])) IS NOT FALSE"
+IS_ALL = f"{REACH} IS NULL"
 CHAINS = {"agencies_auditchain": "key", "agencies_auditcheckpoint": "chain"}
 """Tables that name their agency in a text, so that they can outlive it."""
 
 _NUMBERS = "'^[0-9]+(,[0-9]+)*$'"
 _FUNCTIONS = [
+    # PL/pgSQL keeps its plan; a function in SQL would be planned anew in every query.
     # Who can only read was let in by name (the roles of the views for QGIS): the view's own condition is their wall.
     """
-CREATE OR REPLACE FUNCTION missions_sees_all() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  SELECT CASE coalesce(current_setting('{setting}', true), '')
-    WHEN 'all' THEN true
-    WHEN '' THEN NOT has_table_privilege(current_user, '{schema}.{memberships}', 'INSERT')
-    ELSE false END
-$$""",
-    """
-CREATE OR REPLACE FUNCTION missions_agencies() RETURNS bigint[] LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  SELECT CASE WHEN told ~ {numbers} THEN string_to_array(told, ',')::bigint[] ELSE '{{}}'::bigint[] END
-  FROM (SELECT current_setting('{setting}', true) AS told) AS session
-$$""",
+CREATE OR REPLACE FUNCTION missions_reach() RETURNS bigint[] LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE told text := coalesce(current_setting('{setting}', true), '');
+BEGIN
+  IF told = 'all' THEN RETURN NULL; END IF;
+  IF told ~ {numbers} THEN RETURN string_to_array(told, ',')::bigint[]; END IF;
+  IF told = '' AND NOT has_table_privilege(current_user, '{schema}.{memberships}', 'INSERT') THEN RETURN NULL; END IF;
+  RETURN '{{}}';
+END $$""",
     # Whether a colleague also belongs elsewhere must be known: their administrator here may not set their password then.
     """
 CREATE OR REPLACE FUNCTION missions_people(told text) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
@@ -68,9 +68,12 @@ def walled_tables(all_models: Iterable[type[models.Model]]) -> dict[str, str]:
             continue
         field = agency_field(model)
         if options.label_lower == "agencies.agency":
-            found[options.db_table] = f"{ALL} OR id = {OWN}"
+            found[options.db_table] = IS_OWN.replace("agency_id", "id")
         elif field is not None:
-            found[options.db_table] = f"{ALL} OR agency_id = {OWN}"
+            found[options.db_table] = IS_OWN
+            if field.null:
+                # Nobody's row is not everybody's.
+                found[options.db_table] = f"{IS_ALL} OR agency_id = ANY ({REACH}::bigint[])"
             if field.null and any(one.name == "feed" for one in options.fields):
                 found[options.db_table] += (
                     " OR (agency_id IS NULL AND feed_id IN (SELECT id FROM ingestion_feed))"
@@ -78,7 +81,7 @@ def walled_tables(all_models: Iterable[type[models.Model]]) -> dict[str, str]:
         elif options.db_table in CHAINS:
             column = CHAINS[options.db_table]
             found[options.db_table] = (
-                f"{ALL} OR {column} = ANY (ARRAY(SELECT 'agency:' || one FROM unnest(missions_agencies()) AS one))"
+                f"{IS_ALL} OR {column} = ANY (ARRAY(SELECT 'agency:' || one FROM unnest(missions_reach()) AS one))"
             )
         elif options.auto_created:
             joins.append(model)
@@ -89,7 +92,7 @@ def walled_tables(all_models: Iterable[type[models.Model]]) -> dict[str, str]:
             if one.is_relation and one.related_model._meta.db_table in found  # type: ignore[union-attr]
         ]
         if ends:
-            found[model._meta.db_table] = f"{ALL} OR ({' AND '.join(ends)})"
+            found[model._meta.db_table] = f"{IS_ALL} OR ({' AND '.join(ends)})"
     return found
 
 
