@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import JavaScriptCatalog
 
 from agencies.languages import language_choose
+from agencies.sign_on import closed, signed_on
 from missions_project.operations.views import operator
 from missions_project.views import home
 
@@ -27,6 +28,10 @@ urlpatterns = [
     path("language/", language_choose, name="language_choose"),
     path("operator/", operator, name="operator"),
     path("admin/", admin.site.urls),
+    # Before allauth's own: an identity token is never read without its signature, and nobody signs up or ties accounts together.
+    path("accounts/oidc/<slug:provider_id>/login/callback/", signed_on, name="openid_connect_callback"),
+    path("accounts/3rdparty/", closed),
+    path("accounts/3rdparty/signup/", closed),
     path("accounts/", include("allauth.urls")),
     # Before the agencies' addresses: no agency can be called "api" (its slug would hide these).
     path("api/", include("missions_project.api")),

@@ -9,6 +9,7 @@ from agencies.admin import (
     setup,
     shift_changes,
     shifts,
+    sign_on,
     third_party,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "setup",
     "shift_changes",
     "shifts",
+    "sign_on",
     "third_party",
 ]

@@ -198,6 +198,7 @@ NAMES = (
     gettext_noop("grid"),
     gettext_noop("grid hash"),
     gettext_noop("grids"),
+    gettext_noop("group"),
     gettext_noop("gunfire alert"),
     gettext_noop("gunfire alerts"),
     gettext_noop("hand over note"),

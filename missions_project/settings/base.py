@@ -40,6 +40,8 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "allauth.usersessions",
     "rest_framework",
     "knox",
@@ -71,6 +73,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "agencies.walls.WallMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -121,6 +124,12 @@ def database_config(url: str) -> dict[str, Any]:
     else:
         # A new connection for each request costs more than storing an alert.
         config |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+        if config["ENGINE"] == "django.db.backends.postgresql":
+            # The same, told before each statement whose rows are within reach.
+            config["ENGINE"] = "missions_project.lib.postgres"
+        if role := os.environ.get("DATABASE_ROLE", "").strip():
+            # A superuser walks through every wall: work as somebody else, whoever signed in.
+            config["OPTIONS"] = {**config.get("OPTIONS", {}), "assume_role": role}
     return config
 
 
@@ -161,6 +170,14 @@ MFA_TOTP_ISSUER = "Missions"
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_REQUIRED_ROLES = tuple(filter(None, os.environ.get("MFA_REQUIRED_ROLES", "").replace(" ", "").split(",")))
 """Roles whose people are let in with a second factor only."""
+
+# Single sign-on by OpenID Connect. A provider's keys stand in the environment alone, and nobody's tokens are kept.
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": environment.sign_on_providers()}}
+SOCIALACCOUNT_ADAPTER = "agencies.sign_on.SignOnAdapter"
+SOCIALACCOUNT_STORE_TOKENS = False
+# A form may be sent to our own host only (form-action), and a redirect after it counts: the way out is a link.
+SOCIALACCOUNT_LOGIN_ON_GET = True
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 10
 
 KNOX_TOKEN_MODEL = "ingestion.ApiToken"
 # knox's migrations make its own token table although ours replaces it. Django does not know that table, so on

@@ -4,7 +4,9 @@ A value that makes no sense is an error with its name and the next step, never a
 """
 
 import os
+import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -85,6 +87,42 @@ def required(name: str, example: str) -> str:
     if not value:
         problems.append(f"{name} is not set. Next step: add a line like {name}={example} to .env.")
     return value
+
+
+def sign_on_providers() -> list[dict[str, Any]]:
+    """The identity providers that OIDC_PROVIDERS names, each from its own variables, as django-allauth wants them."""
+    found = []
+    for name in listed("OIDC_PROVIDERS"):
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", name):
+            problems.append(
+                f"OIDC_PROVIDERS names “{name}”. Next step: use small letters, digits and hyphens only, e.g. city-id."
+            )
+            continue
+        own = f"OIDC_{name.upper().replace('-', '_')}_"
+        server = required(f"{own}SERVER_URL", "https://login.example.org/realms/city")
+        parts = urlsplit(server)
+        if server and parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1"):
+            problems.append(
+                f"{own}SERVER_URL is “{server}”: sign-ins would travel in the open. Next step: begin it with https://."
+            )
+        found.append(
+            {
+                "provider_id": name,
+                "name": os.environ.get(f"{own}NAME", "").strip() or name,
+                "client_id": required(f"{own}CLIENT_ID", "missions"),
+                "secret": os.environ.get(f"{own}CLIENT_SECRET", ""),
+                "settings": {
+                    "server_url": server,
+                    "oauth_pkce_enabled": True,
+                    "scope": ["openid", "profile", "email", *listed(f"{own}SCOPES")],
+                    "fetch_userinfo": flag(f"{own}USERINFO"),
+                    "groups_claim": os.environ.get(f"{own}GROUPS_CLAIM", "").strip() or "groups",
+                    "trusts_email": flag(f"{own}TRUSTS_EMAIL"),
+                    "trusts_second_factor": flag(f"{own}TRUSTS_SECOND_FACTOR"),
+                },
+            }
+        )
+    return found
 
 
 def check() -> None:

@@ -52,6 +52,7 @@ from tactics.models import (
 )
 
 NO_CONFIGURATION = {
+    "agencies.GroupRole": "whom an identity provider sends: people, and a provider of this installation",
     "agencies.User": "people",
     "agencies.Membership": "people",
     "ingestion.ScheduledEvent": "data",
