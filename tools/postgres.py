@@ -74,8 +74,8 @@ def die_with_parent() -> None:
 
 
 def make_role(binaries: Path, port: int, folder: Path) -> None:
-    """The role that the product works as: no superuser, for those see through the walls between agencies."""
-    statement = "CREATE ROLE missions LOGIN CREATEDB CREATEROLE"
+    """The role that the product works as: no superuser, for those see through the walls between agencies. The database is its."""
+    statement = "CREATE ROLE missions LOGIN CREATEDB CREATEROLE; ALTER DATABASE postgres OWNER TO missions"
     subprocess.run(
         [binaries / "psql", "-h", "127.0.0.1", "-p", str(port), "-U", SUPERUSER, "-X", "-q", "-c", statement, "postgres"],
         cwd=folder, check=True,
