@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from agencies.clocks import reads_like
 from agencies.models import Agency, Membership, Role, User
 from agencies.selectors import district_ids_of
+from missions_project.lib import walls
 
 EVERYONE = frozenset(Role.values)
 SEES_PLANS = frozenset({Role.SUPERVISOR, Role.ANALYST, Role.ADMIN, Role.AUDITOR})
@@ -102,7 +103,7 @@ def agency_page(roles: frozenset[str]) -> Callable[[View], View]:
             if not access.has(roles):
                 raise PermissionDenied(_("Your role in this agency does not include this page."))
             request.access = access  # type: ignore[attr-defined]  # read by templates and the CSP middleware
-            with reads_like(access.agency):
+            with walls.within(walls.scope().narrowed(access.agency.pk)), reads_like(access.agency):
                 return view(request, access, *args, **kwargs)
 
         return wrapped

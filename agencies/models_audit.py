@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from agencies.audit_words import action_words
 from agencies.engine.audit_chain import START, Row, row_hash
+from missions_project.lib import walls
 from missions_project.lib.seals import SEAL_LENGTH, seal
 
 INSTALLATION = "installation"
@@ -107,8 +108,10 @@ class AuditEvent(models.Model):
         """Append the row to its chain, in the caller's transaction and under the chain's lock. Three queries."""
         if not self._state.adding:
             raise TypeError("An audit event is never edited.")
+        # Rows about no agency are in nobody's reach, and everybody may cause one.
+        reach = walls.EVERYTHING if self.agency_id is None else walls.scope()
         # Without a savepoint: what is not in the log must not have happened either.
-        with transaction.atomic(savepoint=False):
+        with transaction.atomic(savepoint=False), walls.within(reach):
             self.chain = chain_of(self.agency_id)
             head = chain_locked(self.chain)
             self._link(head)

@@ -18,6 +18,7 @@ from agencies.access import EVERYONE, Access, agency_page
 from agencies.sessions import second_factor_refusal, session_end_if_over
 from ingestion.models import GunfireAlert
 from ingestion.selectors.live import alerts_version, recent_alerts
+from missions_project.lib import walls
 
 GRANT_SECONDS = 60
 """How long a session that was let in is let in again unasked; what it reads so is a mark and no row."""
@@ -71,7 +72,9 @@ def granted(
     grant = f"live-grant:{whose}:{agency_slug}"
     agency_id = cache.get(grant) if session else None
     if agency_id is not None:
-        return tell(request, agency_id)
+        # Nobody was asked who this is, so nothing is within reach: an empty agency's mark would be kept for everybody.
+        with walls.within(walls.of_agency(agency_id)):
+            return tell(request, agency_id)
 
     session_end_if_over(request)
     if refusal := second_factor_refusal(request):

@@ -13,6 +13,7 @@ from agencies.configuration.exporting import AGENCY_FIELDS, configuration_export
 from agencies.configuration.sections import Section, section_of, sections
 from agencies.models import Agency, User
 from agencies.services.audit import audit_record
+from missions_project.lib import walls
 
 
 @dataclass
@@ -108,7 +109,10 @@ def _agency(document: dict[str, Any], slug: str, name: str) -> Agency:
         raise _refused([_("agency: %(unknown)s is unknown here") % {"unknown": ", ".join(unknown)}])
     agency = Agency(**told)
     agency.slug, agency.name = slug or agency.slug, name or agency.name
-    if agency.slug and Agency.objects.filter(slug=agency.slug).exists():
+    # An agency beyond the asker's reach has its slug all the same.
+    with walls.within(walls.EVERYTHING):
+        is_taken = agency.slug and Agency.objects.filter(slug=agency.slug).exists()
+    if is_taken:
         raise ConfigurationError(
             _("There is an agency “%(slug)s” already; an import makes a new one and changes none.")
             % {"slug": agency.slug},

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from agencies.models import Agency, GroupRole, Membership, Role, SignOnGrant, User
 from agencies.services.audit import audit_last, audit_record
+from missions_project.lib import walls
 from missions_project.lib.errors import MissionsError
 
 WIDEST_FIRST = (Role.ADMIN, Role.ANALYST, Role.SUPERVISOR, Role.OFFICER, Role.AUDITOR)
@@ -40,18 +41,20 @@ def person_sign_on(*, arrival: Arrival, known: User | None) -> User:
     that an administrator gave stay, unless a group gives one in the same agency. Raises ``SignOnRefused``, with a line in the
     audit log, for who is left without any role, and for an account that this provider may not take over.
     """
-    wanted = roles_of(arrival.provider, arrival.groups)
-    try:
-        return _let_in(arrival, known, wanted)
-    except SignOnRefused as refusal:
-        # Outside the transaction that was taken back. What they lost is not: that is decided all the same.
-        if known is not None:
-            _memberships_follow(known, arrival, wanted)
-        audit_record(
-            agency=None, actor=known, action="sign-on refused", subject=f"{arrival.provider}: {arrival.subject}",
-            detail={"groups": list(arrival.groups[:MAX_GROUPS_TOLD]), "because": str(refusal)},
-        )  # fmt: skip
-        raise
+    # Nobody is signed in yet: whose agencies these are, is the question.
+    with walls.within(walls.EVERYTHING):
+        wanted = roles_of(arrival.provider, arrival.groups)
+        try:
+            return _let_in(arrival, known, wanted)
+        except SignOnRefused as refusal:
+            # Outside the transaction that was taken back. What they lost is not: that is decided all the same.
+            if known is not None:
+                _memberships_follow(known, arrival, wanted)
+            audit_record(
+                agency=None, actor=known, action="sign-on refused", subject=f"{arrival.provider}: {arrival.subject}",
+                detail={"groups": list(arrival.groups[:MAX_GROUPS_TOLD]), "because": str(refusal)},
+            )  # fmt: skip
+            raise
 
 
 def roles_of(provider: str, groups: Collection[str]) -> dict[Agency, str]:
@@ -165,4 +168,5 @@ def _told(arrival: Arrival, person: User, agency: Agency, action: str, before: s
 
 def signs_on_elsewhere(person: User) -> bool:
     """Whether the person's roles come from an identity provider: a password would outlive the provider's "no". One query."""
-    return SignOnGrant.objects.filter(membership__user=person).exists()
+    with walls.within(walls.EVERYTHING):
+        return SignOnGrant.objects.filter(membership__user=person).exists()

@@ -30,6 +30,7 @@ from ingestion.api.tokens import (
     count_request,
 )
 from ingestion.models import ApiToken
+from missions_project.lib import walls
 from missions_project.lib.rest.marks import etag_of, marked
 from missions_project.lib.rest.problems import Busy, Conflict
 from missions_project.lib.rest.schema import Described
@@ -111,6 +112,7 @@ class OfAgency(BasePermission):
         if isinstance(request.user, AnonymousUser) or not request.user.is_authenticated:
             return False
         view.caller = caller_of(request, view.kwargs["agency_slug"])
+        walls.now_within(walls.scope().narrowed(view.caller.agency.pk))
         is_read = request.method in SAFE_METHODS
         if not view.caller.has(view.reads if is_read else view.writes):
             if view.caller.token and not is_read:

@@ -17,6 +17,7 @@ from rest_framework.throttling import BaseThrottle
 
 from agencies.models import Agency
 from ingestion.models import ApiToken, Feed
+from missions_project.lib import walls
 
 PUSH, READ, PATROLS = "push", "read", "patrols"
 WINDOW_SECONDS = 10
@@ -32,12 +33,14 @@ def _token(digest: str) -> ApiToken | None:
     known = _known.get(digest)
     if known is not None and known[0] > time.monotonic():
         return known[1]
-    found = (
-        ApiToken.objects.filter(pk=digest)
-        .select_related("user", "agency", "feed", "feed__agency")
-        .defer(*_UNUSED)
-        .first()
-    )
+    # Nobody is known yet: whose key it is, is the question.
+    with walls.within(walls.EVERYTHING):
+        found = (
+            ApiToken.objects.filter(pk=digest)
+            .select_related("user", "agency", "feed", "feed__agency")
+            .defer(*_UNUSED)
+            .first()
+        )
     if len(_known) >= MAX_KNOWN:
         _known.clear()
     if found is not None:
@@ -58,6 +61,8 @@ class FeedTokenAuthentication(TokenAuthentication):  # type: ignore[misc]  # kno
             raise AuthenticationFailed(_("Invalid token."))
         if not found.user.is_active:
             raise AuthenticationFailed(_("The account that made this token is closed."))
+        agency_id = found.feed.agency_id if found.feed else found.agency_id
+        walls.now_within(walls.of_agency(agency_id) if agency_id else walls.NOTHING)
         return found.user, found
 
 

@@ -22,6 +22,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from missions_project.lib import walls
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.log_context import working_on
 
@@ -189,7 +190,9 @@ def run_execution(run: AbstractRun, progress: Any = None) -> Iterator[RunReporte
     run.refresh_from_db()
     reporter = RunReporter(run, also=progress)
     # Every line that the work logs names the run, and the agency by its number: its slug would cost a query.
-    with working_on(run=f"{run._meta.model_name}:{run.pk}", agency=getattr(run, "agency_id", "")):
+    agency_id = getattr(run, "agency_id", None)
+    reach = walls.scope() if agency_id is None else walls.of_agency(agency_id)
+    with working_on(run=f"{run._meta.model_name}:{run.pk}", agency=agency_id), walls.within(reach):
         try:
             yield reporter
         except BaseException as exc:

@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class OperationsConfig(AppConfig):
@@ -12,3 +13,5 @@ class OperationsConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("missions_project.operations.task_log").connect()
+        policies = import_module("missions_project.operations.row_policies")
+        post_migrate.connect(policies.walls_after_migrate, sender=self, dispatch_uid="operations.walls")

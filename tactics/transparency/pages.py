@@ -22,6 +22,7 @@ from django.views.decorators.http import require_GET, require_POST
 from agencies.access import EVERYONE, SEES_RISK, Access, agency_page
 from agencies.lookups import date_from_text
 from agencies.models import Agency, Role
+from missions_project.lib import walls
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import RunStatus
 from tactics.models import TransparencyPack
@@ -49,13 +50,16 @@ def public_page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResp
 
     @wraps(view)
     def wrapped(request: HttpRequest, agency_slug: str, **kwargs: Any) -> HttpResponseBase:
-        agency = (
-            Agency.objects.filter(slug=agency_slug, transparencypolicy__is_public=True)
-            .defer("boundary")
-            .first()
-        )
+        # Anybody may ask whether an agency publishes; what it publishes is then read within that agency.
+        with walls.within(walls.EVERYTHING):
+            agency = (
+                Agency.objects.filter(slug=agency_slug, transparencypolicy__is_public=True)
+                .defer("boundary")
+                .first()
+            )
         if agency is None:
             return for_members(request, agency_slug=agency_slug, **kwargs)
+        walls.now_within(walls.of_agency(agency.pk))
         answer = view(request, agency, **kwargs)
         answer.headers.setdefault("Cache-Control", "public, max-age=300")
         return answer

@@ -173,7 +173,9 @@ class Installation:
             import psycopg
 
             try:
-                with psycopg.connect(url, connect_timeout=5) as connection:
+                with psycopg.connect(
+                    url, connect_timeout=5, options="-c missions.agencies=all"
+                ) as connection:
                     return [tuple(row) for row in connection.execute(query).fetchall()]  # type: ignore[arg-type]
             except psycopg.OperationalError:
                 return []

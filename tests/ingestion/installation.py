@@ -157,7 +157,7 @@ class Installation:
         if self.postgres_url:
             import psycopg
 
-            with psycopg.connect(self.postgres_url) as connection:
+            with psycopg.connect(self.postgres_url, options="-c missions.agencies=all") as connection:
                 return [tuple(row) for row in connection.execute(query).fetchall()]  # type: ignore[arg-type]
         with closing(sqlite3.connect(self.folder / "db.sqlite3", timeout=30)) as connection:
             return connection.execute(query).fetchall()

@@ -163,6 +163,18 @@ def test_sqlite_and_an_old_server_are_named(monkeypatch: pytest.MonkeyPatch) -> 
     assert list(services.database()) == []
 
 
+def test_walls_that_do_not_hold_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    # On the database itself: test_rows_stay_behind_the_wall.py.
+    monkeypatch.setattr(services, "connection", SimpleNamespace(vendor="sqlite"))
+    assert list(services.walls()) == []
+    monkeypatch.setattr(services, "connection", SimpleNamespace(vendor="postgresql"))
+    monkeypatch.setattr(services, "walls_passed_by", lambda: "postgres is a superuser")
+    monkeypatch.setattr(services, "walls_missing", lambda connection, tables: ["a", "b", "c", "d"])
+    passed, missing = services.walls()
+    assert "The database role postgres is a superuser" in passed[1]
+    assert (missing[0], missing[1]) == (Level.ERROR, "4 tables have no wall (a, b, c, …).")
+
+
 def test_waiting_migrations_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "migrations_waiting", lambda: ["a.1", "b.2", "c.3", "d.4"])
     ((_, what),) = found("migrations")

@@ -13,6 +13,7 @@ from django.db import connections
 
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress
+from missions_project.lib.walls import SETTING
 from missions_project.operations.backup.table_hashes import TableHash, postgres_table, quoted, sqlite_table
 
 CLIENT_HINT = "install PostgreSQL's client programs (apt-get install postgresql-client) of the server's version or newer."
@@ -135,6 +136,8 @@ class PostgresDatabase:
         program = _program("pg_dump")
         with self._snapshot() as (cursor, snapshot):
             command = [program, "--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}"]
+            # Else it refuses tables that have walls, unless it may walk through them.
+            command.append("--enable-row-security")
             progress(0, 1, "Saving the database")
             done = subprocess.run(
                 [*command, f"--schema={_schema(cursor)}", f"--file={path}"],
@@ -217,7 +220,16 @@ class PostgresDatabase:
         told = self._connection.get_connection_params()
         names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT"}  # fmt: skip
         found = {variable: str(told[name]) for name, variable in names.items() if told.get(name)}
-        return {**os.environ, **found, "PGDATABASE": str(self._connection.settings_dict["NAME"])}
+        # The programs read every agency's rows, past the walls between them.
+        asked = [os.environ.get("PGOPTIONS", ""), f"-c {SETTING}=all"]
+        if role := self._connection.settings_dict["OPTIONS"].get("assume_role"):
+            asked.append(f"-c role={role}")
+        return {
+            **os.environ,
+            **found,
+            "PGDATABASE": str(self._connection.settings_dict["NAME"]),
+            "PGOPTIONS": " ".join(filter(None, asked)),
+        }
 
 
 def _program(name: str) -> str:

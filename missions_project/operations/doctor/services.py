@@ -15,6 +15,7 @@ from missions_project.operations import health
 from missions_project.operations.doctor.findings import Level, check
 from missions_project.operations.pulses import BEAT, DISPATCH, pulse_age
 from missions_project.operations.queues import queue_names
+from missions_project.operations.row_policies import all_tables, walls_missing
 from missions_project.operations.runs import run_figures
 
 Found = Iterator[tuple[Level, str, str]]
@@ -69,6 +70,35 @@ def migrations() -> Found:
             f"{len(waiting)} migrations are waiting ({', '.join(waiting[:3])}{more}).",
             "manage.py migrate",
         )
+
+
+@check("walls", "The walls between agencies in the database", needs_database=True)
+def walls() -> Found:
+    if connection.vendor != "postgresql":
+        return
+    if passed := walls_passed_by():
+        yield (
+            Level.WARNING,
+            f"The database role {passed}: a page that forgot to ask for its agency would show another's rows.",
+            "let DATABASE_URL or DATABASE_ROLE name a role without these rights that owns the tables (docs/security/walls.md).",
+        )
+    if missing := walls_missing(connection, all_tables()):
+        more = ", …" if len(missing) > 3 else ""
+        yield (
+            Level.ERROR,
+            f"{len(missing)} tables have no wall ({', '.join(missing[:3])}{more}).",
+            "manage.py migrate puts them up.",
+        )
+
+
+def walls_passed_by() -> str:
+    """Why the role we work as sees through the walls: "x is a superuser", "x has BYPASSRLS"; empty where it does not."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+        name, is_super, bypasses = cursor.fetchone()
+    if is_super:
+        return f"{name} is a superuser"
+    return f"{name} has BYPASSRLS" if bypasses else ""
 
 
 @check("clock", "Clocks", needs_database=True)
