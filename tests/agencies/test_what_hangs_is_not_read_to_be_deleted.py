@@ -30,7 +30,9 @@ def feed(agency: Agency) -> Feed:
 
 def incidents(feed: Feed, count: int) -> None:
     at = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
-    kind = CrimeType.objects.get_or_create(agency=feed.agency, slug="assault", defaults={"nibrs_code": "13A"})[0]
+    kind = CrimeType.objects.get_or_create(
+        agency=feed.agency, slug="assault", defaults={"nibrs_code": "13A"}
+    )[0]
     Incident.objects.bulk_create(
         Incident(
             agency=feed.agency, feed=feed, crime_type=kind, external_id=str(n), code="13A", occurred_from=at, occurred_to=at, reported_at=at,
