@@ -47,7 +47,8 @@ def test_a_feed_with_few_records_is_listed_and_deleted(operator: Client, feed: F
     address = reverse("admin:ingestion_feed_delete", args=[feed.pk])
     assert "Incident" in operator.get(address).content.decode()
     assert operator.post(address, {"post": "yes"}).status_code == 302
-    assert not Feed.objects.exists() and not Incident.objects.exists()
+    assert not Feed.objects.exists()
+    assert not Incident.objects.exists()
 
 
 def test_a_feed_with_many_records_stays_and_the_page_says_what_to_do(
@@ -77,7 +78,8 @@ def test_several_chosen_in_the_list_are_counted_together(
         reverse("admin:ingestion_feed_changelist"),
         {"action": "delete_selected", "_selected_action": [feed.pk, other.pk], "post": "yes"},
     )
-    assert answer.status_code == 200 and Feed.objects.count() == 2
+    assert answer.status_code == 200
+    assert Feed.objects.count() == 2
 
 
 def test_what_hangs_deeper_counts_too(agency: Agency, feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
