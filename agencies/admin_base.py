@@ -11,6 +11,7 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
+from agencies.deleting import kinds_too_many, told_too_many
 from agencies.lookups import pk_from_text
 from agencies.models import Agency, Membership, Role, User
 
@@ -196,6 +197,12 @@ class AgencyScopedAdmin(ScopedChoices, admin.ModelAdmin):  # type: ignore[type-a
         if len(administered_agencies(request)[:2]) > 1:
             return columns
         return [name for name in columns if name != "agency"]
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        rows = list(objs)
+        if kinds := kinds_too_many(rows):
+            return [str(row) for row in rows], {}, set(), told_too_many(kinds)
+        return super().get_deleted_objects(objs, request)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         try:

@@ -111,11 +111,16 @@ def dosage_report(
     """
     now = now or timezone.now()
     lines = _Lines()
-    withdrawn = _missions_count(agency, first, last, now, lines)
-    passive = (
-        Presence.objects.filter(
-            agency=agency, mission__isnull=True, account__on__range=(first, last), account__period_to__lte=now
+    accounts = list(
+        PresenceAccount.objects.filter(agency=agency, on__range=(first, last)).values_list(
+            "pk", "period_to", "done_at", "counts"
         )
+    )
+    # Named one by one: asked for by their days, the database reads the records of every year there is.
+    over = [pk for pk, period_to, _done, _counts in accounts if period_to <= now]
+    withdrawn = _missions_count(agency, first, last, now, over, lines)
+    passive = (
+        Presence.objects.filter(agency=agency, mission__isnull=True, account__in=over)
         .order_by()
         .values_list("beat__code", "account__shift__name", TruncWeek("account__on"))
         .annotate(minutes=Sum("minutes"))
@@ -123,11 +128,7 @@ def dosage_report(
     for beat, shift, monday, minutes in passive:
         for line in lines.of(beat or _("no beat"), shift, monday):
             line.passive = (line.passive or 0.0) + minutes
-    accounts = list(
-        PresenceAccount.objects.filter(
-            agency=agency, on__range=(first, last), done_at__isnull=False
-        ).values_list("counts", flat=True)
-    )
+    done = [counts for _pk, _period_to, done_at, counts in accounts if done_at is not None]
     instances = MissionPlan.objects.filter(
         agency=agency,
         state=MissionPlan.State.PUBLISHED,
@@ -136,7 +137,7 @@ def dosage_report(
         period_to__lte=now,
     ).aggregate(n=Count("pk"))["n"]
     clocks: dict[str, int] = {}
-    for counts in accounts:
+    for counts in done:
         for sign in counts.get("clocks_unusable", []) + list(counts.get("clocks_ahead_s", {})):
             clocks[sign] = clocks.get(sign, 0) + 1
     return DosageReport(
@@ -149,16 +150,21 @@ def dosage_report(
         weeks=lines.sorted(lines.weeks),
         withdrawn=withdrawn,
         ended_shifts=instances,
-        counted_shifts=min(len(accounts), instances),
-        contradicted_minutes=sum(sum(c.get("contradicted_minutes", {}).values()) for c in accounts),
+        counted_shifts=min(len(done), instances),
+        contradicted_minutes=sum(sum(c.get("contradicted_minutes", {}).values()) for c in done),
         clocks=clocks,
-        dispatch_records=sum(counts.get("dispatch_records", 0) for counts in accounts),
-        dispatch_without_unit=sum(counts.get("dispatch_without_unit", 0) for counts in accounts),
+        dispatch_records=sum(counts.get("dispatch_records", 0) for counts in done),
+        dispatch_without_unit=sum(counts.get("dispatch_without_unit", 0) for counts in done),
     )
 
 
-def _missions_count(agency: Agency, first: dt.date, last: dt.date, now: dt.datetime, lines: "_Lines") -> int:
-    """Count the missions and what was spent at them into ``lines``; how many were withdrawn. Two queries."""
+def _missions_count(
+    agency: Agency, first: dt.date, last: dt.date, now: dt.datetime, over: list[int], lines: "_Lines"
+) -> int:
+    """Count the missions and what was spent at them (records of the accounts ``over``) into ``lines``; how many were withdrawn.
+
+    Two queries.
+    """
     rows = list(
         Mission.objects.filter(
             agency=agency,
@@ -176,17 +182,13 @@ def _missions_count(agency: Agency, first: dt.date, last: dt.date, now: dt.datet
     kept = [row for row in rows if not row[8]]
     asked = np.array([row[5] * (times_listed(row[7]) or times_listed(row[6])) for row in kept], dtype=float)
     spent = list(
-        Presence.objects.filter(
-            agency=agency,
-            mission__isnull=False,
-            account__on__range=(first, last),
-            account__period_to__lte=now,
-        )
+        # Those without a mission too, one line a source: left out, the database would read the missions of every year.
+        Presence.objects.filter(agency=agency, account__in=over)
         .order_by()
         .values_list("mission_id", "source")
         .annotate(minutes=Sum("minutes"))
     )
-    # Records of withdrawn missions stand beside none: -1.
+    # Records of withdrawn missions, and of none, stand beside none: -1.
     index = {row[0]: at for at, row in enumerate(kept)}
     place = np.array([index.get(row[0], -1) for row in spent], dtype=np.int64)
     minutes: dict[str, Floats] = {source: np.zeros(len(kept)) for source in SOURCES}
@@ -225,18 +227,21 @@ class BoxMinutes:
 def minutes_on_record(
     agency: Agency, plan: MissionPlan, cells: list[int], days: int
 ) -> dict[int, BoxMinutes]:
-    """Return what is on record in these boxes from the shifts of the window before a plan, by cell. One query.
+    """Return what is on record in these boxes from the shifts of the window before a plan, by cell. Two queries.
 
     For people to see beside the planned minutes. Never for a draw: what was delivered depends on what happened, and plans that
     depended on it could not be drawn again.
     """
+    since = plan.on - dt.timedelta(days=max(days - 1, 0))
+    accounts = PresenceAccount.objects.filter(
+        agency=agency, on__range=(since, plan.on), period_to__lte=plan.period_from
+    )
     rows = (
         Presence.objects.filter(
             agency=agency,
             grid=plan.grid,
             cell_id__in=cells,
-            account__on__range=(plan.on - dt.timedelta(days=max(days - 1, 0)), plan.on),
-            account__period_to__lte=plan.period_from,
+            account__in=list(accounts.values_list("pk", flat=True)),
         )
         .order_by()
         .values_list("cell_id")

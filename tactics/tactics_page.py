@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 from django.core.cache import cache
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, Sum
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 from scipy import stats
 
@@ -27,6 +27,8 @@ from tactics.models import Tactic, TacticDraw, TacticPolicy, TacticUpdate, Tacti
 from tactics.surroundings import kinds_without_layer
 from tactics.trial_inputs import WINDOW_HOURS, TrialInputs, trial_inputs
 
+COMPARED_AT_MOST = 40_000
+"""Drawn missions that the page compares, the newest ones: a person waits for it. A study reads as many as there are."""
 REPLAYED_AT_MOST = 20_000
 """Missions above which the page does not draw again, which would take seconds: its p-values are then approximate."""
 DRAWS = 199
@@ -123,6 +125,11 @@ class TacticsReport:
         return 100.0 * self.missions_followed / self.missions_visited if self.missions_visited else None
 
     @property
+    def is_shortened(self) -> bool:
+        """Whether older missions are not compared because there are too many."""
+        return self.compared_from is not None and self.compared_from > self.since
+
+    @property
     def draws(self) -> int:
         return DRAWS
 
@@ -139,8 +146,12 @@ def tactics_report(
         .prefetch_related("tacticrule_set__crime_type")
         .order_by("-is_active", "is_enforcement", "name")
     )
-    drawn = _drawn(agency, first, last)
-    done, minutes = _done(agency, first, last)
+    # Named one by one: asked for by their days, the database reads the missions, visits and draws of every year there is.
+    plans = list(
+        MissionPlan.objects.filter(agency=agency, on__range=(first, last)).values_list("pk", "state")
+    )
+    drawn = _drawn(agency, [pk for pk, state in plans if state == MissionPlan.State.PUBLISHED])
+    done, minutes = _done(agency, [pk for pk, _state in plans])
     policy = TacticPolicy.objects.filter(agency=agency, is_active=True).first()
     hours = float(policy.window_hours) if policy else WINDOW_HOURS
     lines = [
@@ -169,15 +180,11 @@ def tactics_report(
     return _compared(agency, report, now)
 
 
-def _drawn(agency: Agency, first: dt.date, last: dt.date) -> dict[int, tuple[int, int]]:
-    """By tactic: missions that drew it, of those visited. One query."""
+def _drawn(agency: Agency, plans: list[int]) -> dict[int, tuple[int, int]]:
+    """By tactic: missions of these plans that drew it, of those visited. One query."""
     visits = Engagement.objects.filter(mission=OuterRef("mission"))
     rows = (
-        TacticDraw.objects.filter(
-            agency=agency,
-            mission__plan__state=MissionPlan.State.PUBLISHED,
-            mission__plan__on__range=(first, last),
-        )
+        TacticDraw.objects.filter(agency=agency, mission__plan__in=plans)
         .annotate(is_visited=Exists(visits))
         .order_by()
         .values("tactic")
@@ -186,9 +193,7 @@ def _drawn(agency: Agency, first: dt.date, last: dt.date) -> dict[int, tuple[int
     return {row["tactic"]: (row["n"], row["visited"]) for row in rows}
 
 
-def _done(
-    agency: Agency, first: dt.date, last: dt.date
-) -> tuple[dict[int, tuple[int, int]], dict[int, float]]:
+def _done(agency: Agency, plans: list[int]) -> tuple[dict[int, tuple[int, int]], dict[int, float]]:
     """By tactic: missions that drew it and had it ticked, visits at which it was ticked, their minutes. One query.
 
     A visit with two tactics counts for both.
@@ -199,7 +204,7 @@ def _done(
         engagement__mission__plan__state=MissionPlan.State.PUBLISHED,
     )
     rows = list(
-        TacticUse.objects.filter(agency=agency, engagement__mission__plan__on__range=(first, last))
+        TacticUse.objects.filter(agency=agency, engagement__mission__plan__in=plans)
         .order_by()
         .values("tactic")
         .annotate(
@@ -217,27 +222,29 @@ def _done(
 
 def _compared(agency: Agency, report: TacticsReport, now: dt.datetime) -> TacticsReport:
     own = TacticDraw.objects.filter(agency=agency)
-    newest = own.aggregate(n=Count("pk"), last=Max("drawn_at"))
-    if not newest["n"]:
+    # By their index: to count them, the database would read all.
+    newest = own.order_by("-drawn_at").values_list("pk", "drawn_at").first()
+    if newest is None:
         return report
+    since = min(max(report.since, _earliest(own) or report.since), report.last)
     key = ":".join(
         map(
             str,
             (
                 "tactics",
                 agency.pk,
-                report.since,
+                since,
                 report.last,
                 report.window_hours,
-                newest["n"],
-                newest["last"].isoformat(),
+                newest[0],
+                newest[1].isoformat(),
             ),
         )
     )
     found = cache.get(key)
     if found is None:
         inputs = trial_inputs(
-            agency, first=report.since, last=report.last, window_hours=report.window_hours, until=now - SETTLE
+            agency, first=since, last=report.last, window_hours=report.window_hours, until=now - SETTLE
         )
         found = _comparison(inputs, report)
         cache.set(key, found, CACHED_SECONDS)
@@ -252,6 +259,16 @@ def _compared(agency: Agency, report: TacticsReport, now: dt.datetime) -> Tactic
         ],
         **facts,
     )
+
+
+def _earliest(own: QuerySet[TacticDraw]) -> dt.date | None:
+    """The day after the shift of the newest draw that is one too many to compare; None while there are fewer. Two queries."""
+    # In two: the plans of all that are passed over would be read, too.
+    beyond = own.order_by("-drawn_at").values_list("pk", flat=True)[COMPARED_AT_MOST:].first()
+    if beyond is None:
+        return None
+    on: dt.date = own.values_list("mission__plan__on", flat=True).get(pk=beyond)
+    return on + dt.timedelta(days=1)
 
 
 Pair = tuple[str, str, Comparison, float, int | None]

@@ -2,6 +2,7 @@
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
@@ -19,9 +20,12 @@ def print_sheets(request: HttpRequest, access: Access, on: str, shift_slug: str)
     if loaded.plan is None or loaded.plan.grid is None:
         raise Http404(_("There is no plan for this shift yet."))
     standing = [row for row in loaded.shown if row.state != "withdrawn"]
+    words = {"access": access, "plan": loaded.plan}
     context = {
-        "access": access,
-        "plan": loaded.plan,
+        **words,
+        # The same on every sheet, and a city has hundreds.
+        "table_head": render_to_string("patrols/_sheet_head.html", words),
+        "sheet_foot": render_to_string("patrols/_sheet_foot.html", words),
         "shift": loaded.instance.shift,
         "sheets": beat_sheets(access.agency, loaded.plans, rows_by_beat(standing)),
         "looks": loaded.looks,

@@ -260,14 +260,47 @@ def separation(
     ``chance`` float64[n, A] (for adaptive draws: harmonic means, see ``planned_chances``); ``expected`` float64[n] forecast
     crimes, ``level`` of which come true after b. ``overdispersion`` 1: counts vary as Poisson numbers do.
     """
-    both = (chance[:, a] > 0) & (chance[:, b] > 0)
-    m = level * expected[both]
+    return float(_apart(_Sums.of(chance, expected, a, b, level), np.array([ratio]), overdispersion)[0])
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """What a separation takes from the missions with both tactics in the draw, summed once for all ratios that are tried.
+
+    ``crimes``: forecast ones at the level seen; ``first_a``, ``second_a``: they and their squares, each over the chance of a.
+    """
+
+    crimes: float
+    first_a: float
+    second_a: float
+    first_b: float
+    second_b: float
+
+    @classmethod
+    def of(cls, chance: Floats, expected: Floats, a: int, b: int, level: float) -> "_Sums":
+        both = (chance[:, a] > 0) & (chance[:, b] > 0)
+        m, in_a, in_b = level * expected[both], chance[both, a], chance[both, b]
+        return cls(
+            float(m.sum()),
+            float((m / in_a).sum()),
+            float((m**2 / in_a).sum()),
+            float((m / in_b).sum()),
+            float((m**2 / in_b).sum()),
+        )
+
+
+def _apart(sums: _Sums, ratio: Floats, overdispersion: float = 1.0) -> Floats:
+    """``separation`` at each of these ratios: float64[n]."""
     # The forecast's level follows the crimes seen: halfway between the two tactics, where the draw is even.
     middle = (1.0 + ratio) / 2.0
-    spread_a = overdispersion * ratio * m + (ratio - middle) ** 2 * m**2
-    spread_b = overdispersion * m + (1.0 - middle) ** 2 * m**2
-    variance = float((spread_a / chance[both, a] + spread_b / chance[both, b]).sum())
-    return abs(1.0 - ratio) * float(m.sum()) / np.sqrt(variance) if variance > 0 else 0.0
+    variance = (
+        overdispersion * ratio * sums.first_a
+        + (ratio - middle) ** 2 * sums.second_a
+        + overdispersion * sums.first_b
+        + (1.0 - middle) ** 2 * sums.second_b
+    )
+    top = np.abs(1.0 - ratio) * sums.crimes
+    return np.divide(top, np.sqrt(variance), out=np.zeros_like(top), where=variance > 0)
 
 
 def power(
@@ -283,8 +316,13 @@ def power(
 ) -> float:
     """The chance that the replayed test tells tactic a from tactic b, if crimes after a are ``ratio`` of those after b."""
     apart = separation(chance, expected, a, b, ratio, level=level, overdispersion=overdispersion)
+    return float(_power_of(np.array([apart]), alpha)[0])
+
+
+def _power_of(apart: Floats, alpha: float) -> Floats:
     limit = stats.norm.ppf(1.0 - alpha / 2.0)
-    return float(stats.norm.sf(limit - apart) + stats.norm.cdf(-limit - apart))
+    found: Floats = stats.norm.sf(limit - apart) + stats.norm.cdf(-limit - apart)
+    return found
 
 
 def times_longer(apart: float, *, wanted: float = 0.8, alpha: float = 0.05) -> float:
@@ -305,7 +343,5 @@ def detectable_ratio(
 ) -> float:
     """The mildest ratio below 1 that would be shown with power ``wanted``; 0 where not even no crime at all would be."""
     tried = np.linspace(0.99, 0.01, 99)
-    enough = [
-        power(chance, expected, a, b, float(ratio), alpha=alpha, level=level) >= wanted for ratio in tried
-    ]
-    return float(tried[int(np.argmax(enough))]) if any(enough) else 0.0
+    enough = _power_of(_apart(_Sums.of(chance, expected, a, b, level), tried), alpha) >= wanted
+    return float(tried[int(np.argmax(enough))]) if enough.any() else 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from missions_project import pipeline
 from missions_project.lib.errors import MissionsError
 from patrols.models import Mission
 from patrols.services import engagement_record
+from tactics import tactics_page
 from tactics.engine.trials import Comparison
 from tactics.models import Tactic, TacticDraw, TacticPolicy, TacticUpdate
 from tactics.services import (
@@ -31,7 +33,7 @@ from tactics.services import (
 from tactics.tactics_page import PairLine, tactics_report
 from tactics.trial_inputs import trial_inputs, window_counts
 from tests.factories import make_agency, make_member
-from tests.patrols.scenes import ON, Scene, make_scene
+from tests.patrols.scenes import ON, Scene, make_forecast, make_scene
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User | None], Client]
@@ -242,3 +244,24 @@ def test_four_weeks_are_counted_and_a_year_is_compared_unless_dates_are_asked_fo
     assert (later.missions_drawn, later.compared, later.since) == (0, 12, ON)
     asked = tactics_report(scene.agency, ON + month, ON + 2 * month, now=LATER)
     assert (asked.compared, asked.since) == (0, ON + month)
+
+
+def test_of_too_many_missions_the_newest_are_compared_and_the_page_says_so(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    next_day = make_forecast(scene.agency, scene.grid, scene.shift, ON + dt.timedelta(days=1))
+    for one in (scene, replace(scene, run=next_day)):
+        plan = one.plan(publish=True)
+        # Drawn one after the other, as in an agency that plans each day.
+        TacticDraw.objects.filter(mission__plan=plan).update(drawn_at=plan.period_from)
+    last = ON + dt.timedelta(days=1)
+    both = tactics_report(scene.agency, ON, last, now=LATER)
+    assert not both.is_shortened
+    newest = TacticDraw.objects.filter(mission__plan__on=last).count()
+    monkeypatch.setattr(tactics_page, "COMPARED_AT_MOST", newest)
+    short = tactics_report(scene.agency, ON, last, now=LATER)
+    assert short.is_shortened
+    assert short.compared_from == last
+    assert 0 < short.compared < both.compared
+    # Counts are of all.
+    assert short.missions_drawn == both.missions_drawn
