@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import html
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -98,11 +97,11 @@ def reset(person: User) -> EmailMultiAlternatives:
 
 
 @pytest.fixture
-def every_mail(db: None, settings: Any) -> Iterator[dict[str, EmailMultiAlternatives]]:
+def every_mail(db: None, settings: Any) -> dict[str, EmailMultiAlternatives]:
     """One of each kind that the product sends."""
     scene = make_scene()
     person = make_member(scene.agency, "supervisor")
-    yield {
+    return {
         "notice": notice(scene, person),
         "report": report(scene, person),
         "alert": alert(settings),
@@ -170,7 +169,7 @@ def test_what_people_typed_is_shown_as_they_typed_it() -> None:
     for message in (notice(scene, person), report(scene, person, name='<a href="//evil">Each</a> day')):
         plain, page = parts(message)
         assert "Riverton <b>PD</b>" in str(message.subject)
-        assert not re.search(r"<(b|img|a href=\"//)", page)
+        assert not re.search(r"<(b>|img|a href=\"//)", page)
         assert words(plain) - words(shown(page)) == set()
 
 

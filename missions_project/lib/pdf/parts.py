@@ -9,7 +9,7 @@ from reportlab.platypus import Flowable, Paragraph, Table, TableStyle
 
 from missions_project.lib.design import theme
 from missions_project.lib.pdf.figures import figure_drawn, figure_size
-from missions_project.lib.pdf.paper import styles
+from missions_project.lib.pdf.paper import FACE, styles
 from missions_project.lib.pdf.tags import Place
 
 PAD = 4.0
@@ -162,6 +162,7 @@ def grid(
     made.setStyle(
         TableStyle(
             [
+                ("FONTNAME", (0, 0), (-1, -1), FACE),
                 ("VALIGN", (0, 0), (-1, -1), "TOP"),
                 ("VALIGN", (0, 0), (-1, 0), "BOTTOM"),
                 ("BACKGROUND", (0, 0), (-1, 0), ground),
@@ -228,7 +229,9 @@ def listed(items: Sequence[str], place: Place, width: float) -> list[Any]:
         [cells[at : at + n] for at in range(0, len(cells), n)], colWidths=[width / n] * n, hAlign="LEFT"
     )
     none = [(f"{side}PADDING", (0, 0), (-1, -1), 0) for side in ("LEFT", "RIGHT", "TOP", "BOTTOM")]
-    made.setStyle(TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), *none]))
+    made.setStyle(
+        TableStyle([("FONTNAME", (0, 0), (-1, -1), FACE), ("VALIGN", (0, 0), (-1, -1), "TOP"), *none])
+    )
     made.spaceAfter = 6
     return [made]
 
