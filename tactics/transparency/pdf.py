@@ -109,7 +109,8 @@ def _section(made: "Writing", number: int, section: Mapping[str, Any]) -> None:
     for sentence in section["sentences"]:
         made.words(sentence)
     for one in section["lists"]:
-        made.heading(one["title"], level=1)
+        # With all of a list of some lines, so that no page begins with its last one.
+        made.heading(one["title"], level=1, room=40.0 + 12.0 * min(len(one["items"]), 12))
         made.items(one["items"])
     for stored in section["tables"]:
         charts = [chart for chart in section["charts"] if chart["table"] == stored["slug"]]
@@ -124,14 +125,20 @@ def _table(
 ) -> None:
     """A table under its title, after the charts that are drawn from it; all its rows, or at most so many."""
     drawn = [
-        (chart, chart_figure(chart, stored, most_bars=bars_within(made.inches, len(chart["values"]))))
+        (
+            chart,
+            chart_figure(
+                chart, stored, most_bars=bars_within(made.inches, len(chart["values"])), is_dense=True
+            ),
+        )
         for chart, stored in charts or []
         if table.rows
     ]
     made.heading(table.title, level=1, room=made.room_of(drawn[0][1]) if drawn else 90.0)
     for chart, figure in drawn:
         made.picture(figure, chart["alt"])
-        made.words(chart["title"], "quiet")
+        if chart["title"] != table.title:
+            made.words(chart["title"], "quiet")
     if not table.rows:
         made.words(table.empty, "quiet")
         return

@@ -1,6 +1,6 @@
 """The pieces that a PDF is laid out from, each telling the file what it is: words, headings, lists, tables, pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -150,7 +150,9 @@ def grid(
     """A table across the page. A column is its title and whether it holds numbers, which stand at the right."""
     head, number_head, cell = styles()["head"], styles()["number head"], styles()["cell"]
     titles = [Paragraph(_clean(title), number_head if is_number else head) for title, is_number in columns]
-    cells = [[" ".join(text.split()) for text in row] for row in rows]
+    # A figure and its sign stay on one line.
+    gaps = ["\N{NO-BREAK SPACE}" if is_number else " " for _, is_number in columns]
+    cells = [[gap.join(text.split()) for gap, text in zip(gaps, row, strict=True)] for row in rows]
     widths = _widths([title for title, _ in columns], cells, width)
     kinds = [styles()["number"] if is_number else cell for _, is_number in columns]
     lines: list[list[Any]] = [titles]
@@ -179,22 +181,23 @@ def grid(
 
 
 def _widths(titles: Sequence[str], rows: Sequence[Sequence[str]], width: float) -> list[float]:
-    """Widths from what the columns hold: each its longest word at least, and as much of its longest line as there is room for."""
+    """Widths from what the columns hold: their longest words, then their longest lines, then their titles on one line."""
     cell, head = styles()["cell"], styles()["head"]
-    least, wanted = [], []
+    least, lines, wanted = [], [], []
     for at, title in enumerate(titles):
         texts = {row[at] for row in rows}
-        longest = max((stringWidth(text, cell.fontName, cell.fontSize) for text in texts), default=0.0)
-        word = max(
-            (stringWidth(one, cell.fontName, cell.fontSize) for text in texts for one in text.split()),
-            default=0.0,
-        )
-        in_title = max((stringWidth(one, head.fontName, head.fontSize) for one in title.split()), default=0.0)
-        whole_title = stringWidth(title, head.fontName, head.fontSize)
+        # A no-break space is no place to break at, whatever split() thinks.
+        of_words = _longest(cell, {word for text in texts for word in text.split(" ")})
         # A hair more, or rounding breaks the longest word.
-        least.append(max(word, in_title) + 2 * PAD + 0.5)
-        wanted.append(max(longest, word, in_title, min(whole_title, 72.0)) + 2 * PAD + 0.5)
-    return shared_width(least, wanted, width)
+        pad = 2 * PAD + 0.5
+        least.append(max(of_words, _longest(head, title.split())) + pad)
+        lines.append(max(least[-1], _longest(cell, texts) + pad))
+        wanted.append(max(lines[-1], _longest(head, [title]) + pad))
+    return shared_width(least, lines, width) if sum(lines) > width else shared_width(lines, wanted, width)
+
+
+def _longest(style: Any, texts: Collection[str]) -> float:
+    return max((float(stringWidth(text, style.fontName, style.fontSize)) for text in texts), default=0.0)
 
 
 def shared_width(least: Sequence[float], wanted: Sequence[float], width: float) -> list[float]:

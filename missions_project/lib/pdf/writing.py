@@ -100,7 +100,8 @@ class Writing:
     def table(self, columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]]) -> None:
         """A table; each column is its title and whether it holds numbers."""
         place = (("Table", self._next()),)
-        self._pieces.append(lambda run: [grid(columns, rows, self.width, place)])
+        # Head and three rows at least, or the table begins on the next page.
+        self._pieces.append(lambda run: [CondPageBreak(88), grid(columns, rows, self.width, place)])
 
     @property
     def inches(self) -> float:
@@ -139,7 +140,10 @@ class Writing:
             bottomPadding=0,
         )
         template = PageTemplate(
-            "page", [frame], onPageEnd=lambda canvas, _document: self._foot(canvas, total)
+            "page",
+            [frame],
+            onPage=lambda canvas, _document: canvas.setDateFormatter(lambda *_now: _pdf_date(about.made_at)),
+            onPageEnd=lambda canvas, _document: self._foot(canvas, total),
         )
         document.addPageTemplates([template])
         document.build([piece for pieces in self._pieces for piece in pieces(run)], canvasmaker=TaggedCanvas)
@@ -160,3 +164,12 @@ class Writing:
     def _next(self) -> int:
         self._number += 1
         return self._number
+
+
+def _pdf_date(at: dt.datetime) -> str:
+    """A time as PDF writes it: that of the content, not of the laying out, so that the bytes stay.
+
+    >>> _pdf_date(dt.datetime(2026, 4, 2, 10, 0, tzinfo=dt.UTC))
+    "D:20260402100000+00'00'"
+    """
+    return f"{at.astimezone(dt.UTC):D:%Y%m%d%H%M%S}+00'00'"
