@@ -95,7 +95,8 @@ class _Renderer(RendererBase):
             page.setLineWidth(width)
             page.setLineJoin({"miter": 0, "round": 1, "bevel": 2}[str(gc.get_joinstyle())])
             page.setLineCap({"butt": 0, "round": 1, "projecting": 2}[str(gc.get_capstyle())])
-            offset, dashes = gc.get_dashes()
+            pattern: Any = gc.get_dashes()
+            offset, dashes = pattern
             page.setDash([float(one) for one in dashes] if dashes is not None else [], float(offset or 0.0))
         return face is not None and _alpha(gc, face) > 0, width > 0 and _alpha(gc, stroke) > 0
 
@@ -128,7 +129,7 @@ class _Renderer(RendererBase):
         return made
 
     def _clip(self, gc: GraphicsContextBase) -> None:
-        box = gc.get_clip_rectangle()
+        box: Any = gc.get_clip_rectangle()
         if box is not None:
             outline = self.page.beginPath()
             outline.rect(*(float(one) for one in box.bounds))
@@ -141,7 +142,7 @@ class _Renderer(RendererBase):
         page, hatch = self.page, gc.get_hatch_path()
         box = path.get_extents(transform)
         page.clipPath(self._path(path, transform), stroke=0, fill=0)
-        page.setStrokeColorRGB(*(float(one) for one in gc.get_hatch_color()[:3]))
+        page.setStrokeColorRGB(*_rgb(gc.get_hatch_color()))
         page.setStrokeAlpha(1.0)
         page.setLineWidth(float(gc.get_hatch_linewidth()))
         page.setDash([], 0)
@@ -157,3 +158,8 @@ def _alpha(gc: GraphicsContextBase, colour: Any) -> float:
     if gc.get_forced_alpha():
         return float(gc.get_alpha())
     return float(colour[3]) if len(colour) > 3 else 1.0
+
+
+def _rgb(colour: Any) -> tuple[float, float, float]:
+    red, green, blue = (float(one) for one in colour[:3])
+    return red, green, blue

@@ -32,7 +32,8 @@ def paper_of(time_zone: str) -> tuple[float, float]:
     """
     country = _countries().get(time_zone, "")
     is_letter = country in LETTER_COUNTRIES or time_zone.startswith(LETTER_NAMES)
-    return LETTER if is_letter else A4
+    size: tuple[float, float] = LETTER if is_letter else A4
+    return size
 
 
 @cache

@@ -21,7 +21,7 @@ def _clean(text: str) -> str:
     return escape(" ".join(str(text).split()))
 
 
-class Words(Paragraph):  # type: ignore[misc]  # reportlab ships no types
+class Words(Paragraph):
     """A paragraph that knows its place, on whichever pages its parts come to stand."""
 
     place: Place = ()
@@ -79,7 +79,7 @@ class ContentsLine(Words):
         canvas.linkRect("", self.key, (0, 0, self.width, self.height), relative=1, thickness=0)
 
 
-class Picture(Flowable):  # type: ignore[misc]  # reportlab ships no types
+class Picture(Flowable):
     """A chart across the page, with the words that stand for it. ``draws`` is off while pages are only counted."""
 
     def __init__(self, figure: Any, alt: str, place: Place, width: float, *, draws: bool) -> None:
@@ -101,7 +101,7 @@ class Picture(Flowable):  # type: ignore[misc]  # reportlab ships no types
             figure_drawn(self.figure, self.canv)
 
 
-class Grid(Table):  # type: ignore[misc]  # reportlab ships no types
+class Grid(Table):
     """A table whose head comes again on each page, and whose cells say which row and column they belong to."""
 
     place: Place = ()

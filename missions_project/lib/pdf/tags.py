@@ -31,7 +31,7 @@ class _Element:
         return f"StructElem{self.number}"
 
 
-class TaggedCanvas(Canvas):  # type: ignore[misc]  # reportlab ships no types
+class TaggedCanvas(Canvas):
     """A canvas that keeps, beside what is drawn, what it is."""
 
     def __init__(self, *args: Any, **how: Any) -> None:
