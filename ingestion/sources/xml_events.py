@@ -9,10 +9,6 @@ from ingestion.sources.base import SourceError
 
 PIECE_BYTES = 64 * 1024
 MAX_DEPTH = 100
-DISGUISED = (
-    "The XML declares a document type or entities, as files do that are made to read or fill this machine.",
-    "Export it without a DOCTYPE. Incident exports need none.",
-)
 
 
 Attributes = dict[str, str]
@@ -71,4 +67,9 @@ def finished(stream: IO[bytes], listener: Handler, trouble: Callable[[str], Sour
 
 
 def _refuse(*_: Any) -> NoReturn:
-    raise SourceError(*DISGUISED)
+    raise SourceError(
+        _(
+            "The XML declares a document type or entities, as files do that are made to read or fill this machine."
+        ),
+        _("Export it without a DOCTYPE. Incident exports need none."),
+    )

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from missions_project.lib import deliveries
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.sealed import NOTICES, installation_keys, unseal
+from missions_project.lib.sentences import said_again
 from patrols.models import NoticeDelivery
 
 
@@ -46,7 +47,7 @@ def _send_email(row: NoticeDelivery) -> None:
         lines = [
             f"{subject(row)}.",
             "",
-            *(f"- {line}" for line in row.payload["what"]),
+            *(f"- {said_again(line)}" for line in row.payload["what"]),
             "",
             board_address(row),
             "",
