@@ -177,12 +177,12 @@ class Report:
         return [table for table in self.tables if table.rows]
 
     @property
-    def unfilled(self) -> list[tuple[str, list[str]]]:
-        """Why the other tables hold nothing, each reason once, with their titles. What the report's sentence says is not said again."""
-        found: dict[str, list[str]] = {}
+    def unfilled(self) -> list[tuple[str, list[Table]]]:
+        """Why the other tables hold nothing, each reason once. What the report's sentence says is not said again."""
+        found: dict[str, list[Table]] = {}
         for table in self.tables:
             if not table.rows:
-                found.setdefault("" if table.empty == self.sentence else table.empty, []).append(table.title)
+                found.setdefault("" if table.empty == self.sentence else table.empty, []).append(table)
         return list(found.items())
 
     def table(self, slug: str) -> Table | None:
