@@ -95,8 +95,8 @@ class WholeFileSource(ABC):
 
 def _no_table(error: csv.Error) -> SourceError:
     return SourceError(
-        f"The file is no table of text ({error}).",
-        "look for a quote that is never closed, or export it again.",
+        _("The file is no table of text (%(error)s).") % {"error": error},
+        _("look for a quote that is never closed, or export it again."),
     )
 
 

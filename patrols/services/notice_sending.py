@@ -9,6 +9,7 @@ from missions_project.lib import deliveries
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.mail import Button, Items, Letter, Words, message_of, own_address
 from missions_project.lib.sealed import NOTICES, installation_keys, unseal
+from missions_project.lib.sentences import said_again
 from patrols.models import NoticeDelivery
 
 
@@ -56,7 +57,7 @@ def _letter(row: NoticeDelivery) -> Letter:
         heading=title,
         pieces=[
             Words(f"{subject}."),
-            Items(told["what"]),
+            Items([said_again(line) for line in told["what"]]),
             Button(board_address(row), _("Open the shift map")),
         ],
         foot=[_("You chose to be told of this. Change it: %(address)s") % {"address": notices}],
