@@ -8,7 +8,6 @@ from agencies.models import Agency
 from forecasting import services
 from forecasting.engine.parallel import cores_shared_by
 from forecasting.models import ForecastRun, TrainingRun
-from missions_project.lib.sending import BY_SCHEDULE, IN_SPARE_TIME
 
 
 @signals.worker_init.connect  # type: ignore[untyped-decorator]  # celery ships no types
@@ -17,7 +16,7 @@ def share_the_cores(sender: Any, **_: Any) -> None:
     cores_shared_by(int(sender.concurrency) if str(sender.concurrency).isdigit() else 1)
 
 
-@shared_task(sent_again=True, priority=BY_SCHEDULE)  # type: ignore[untyped-decorator]  # celery ships no types
+@shared_task(sent_again=True)  # type: ignore[untyped-decorator]  # celery ships no types
 def training_run_task(run_id: int) -> None:
     services.training_run_execute(run=TrainingRun.objects.get(pk=run_id))
 
@@ -27,12 +26,12 @@ def forecast_run_task(run_id: int) -> None:
     services.forecast_run(run=ForecastRun.objects.get(pk=run_id))
 
 
-@shared_task(priority=IN_SPARE_TIME)  # type: ignore[untyped-decorator]  # celery ships no types
+@shared_task  # type: ignore[untyped-decorator]  # celery ships no types
 def drift_measure_task(agency_id: int) -> None:
     services.drift_measure(agency=Agency.objects.get(pk=agency_id))
 
 
-@shared_task(priority=IN_SPARE_TIME)  # type: ignore[untyped-decorator]  # celery ships no types
+@shared_task  # type: ignore[untyped-decorator]  # celery ships no types
 def live_score_task(agency_id: int) -> None:
     services.live_score(agency=Agency.objects.get(pk=agency_id))
 

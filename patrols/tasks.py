@@ -2,7 +2,6 @@
 
 from celery import shared_task
 
-from missions_project.lib.sending import BY_SCHEDULE, IN_SPARE_TIME
 from patrols import services
 from patrols.models import MissionPlan, PresenceAccount
 
@@ -12,7 +11,7 @@ def plan_task(plan_id: int) -> None:
     services.plan_run(plan=MissionPlan.objects.get(pk=plan_id))
 
 
-@shared_task(priority=IN_SPARE_TIME)  # type: ignore[untyped-decorator]
+@shared_task  # type: ignore[untyped-decorator]
 def plan_reasons_task(plan_id: int) -> None:
     services.plan_reasons_write(plan=MissionPlan.objects.get(pk=plan_id))
 
@@ -22,7 +21,7 @@ def run_shift_task(agency_id: int, shift_id: int, on: str, requested_by_id: int 
     services.shift_run(agency_id=agency_id, shift_id=shift_id, on=on, requested_by_id=requested_by_id)
 
 
-@shared_task(priority=BY_SCHEDULE)  # type: ignore[untyped-decorator]
+@shared_task  # type: ignore[untyped-decorator]
 def shift_planning_task(planning_id: int) -> None:
     services.planning_run(pk=planning_id)
 
@@ -37,6 +36,6 @@ def notice_task(notice_id: int, attempt: int) -> None:
     services.notice_send(pk=notice_id, attempt=attempt)
 
 
-@shared_task(priority=IN_SPARE_TIME)  # type: ignore[untyped-decorator]
+@shared_task  # type: ignore[untyped-decorator]
 def presence_task(account_id: int) -> None:
     services.shift_account(account=PresenceAccount.objects.get(pk=account_id))

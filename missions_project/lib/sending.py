@@ -9,9 +9,6 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 
 logger = logging.getLogger(__name__)
-BY_SCHEDULE, IN_SPARE_TIME = 6, 9
-"""Priorities within a queue on Redis, where 0 is first and the default: what a person waits for and the minute's dispatch go
-before a zone's shifts, and those before what nobody waits for. Other brokers take no notice: first come, first served."""
 
 
 class RowTask(DjangoTask):

@@ -14,6 +14,10 @@ from forecasting.engine import parallel
 from forecasting.engine.parallel import cores_shared_by, default_workers
 
 
+class Worker:
+    concurrency = 4
+
+
 @pytest.fixture(autouse=True)
 def alone_afterwards() -> Iterator[None]:
     yield
@@ -38,7 +42,7 @@ def test_each_process_takes_its_share(
 
 def test_a_worker_that_starts_says_how_many_processes_it_will_have(monkeypatch: pytest.MonkeyPatch) -> None:
     have_cores(monkeypatch, 4)
-    signals.worker_init.send(sender=SimpleNamespace(concurrency=4))
+    signals.worker_init.send(sender=Worker())
     assert default_workers(6) == 1
     # "auto": nobody knows yet how many.
     tasks.share_the_cores(sender=SimpleNamespace(concurrency="auto"))

@@ -10,7 +10,7 @@ from celery import current_app
 from django.test import override_settings
 from kombu import Connection
 
-from missions_project.lib.sending import BY_SCHEDULE, IN_SPARE_TIME
+from missions_project.settings.base import BY_SCHEDULE, IN_SPARE_TIME
 from missions_project.operations import queues
 from tools import postgres, up
 
@@ -46,8 +46,7 @@ def test_a_dispatch_goes_before_a_zones_shifts_and_reasons_after_them(
     current_app.loader.import_default_modules()
     with Connection(broker) as link:
         for name in SENT:
-            task = current_app.tasks[name]
-            current_app.send_task(name, args=(0,), connection=link, priority=task.priority)
+            current_app.send_task(name, args=(0,), connection=link)
         monkeypatch.setattr(
             queues.current_app, "connection_for_read", lambda **_: Connection(broker), raising=False
         )
@@ -63,9 +62,13 @@ def test_a_dispatch_goes_before_a_zones_shifts_and_reasons_after_them(
 
 def test_nobody_waits_for_what_is_done_in_spare_time() -> None:
     current_app.loader.import_default_modules()
-    of = {name: task.priority for name, task in current_app.tasks.items()}
-    assert of["patrols.tasks.shift_planning_task"] == of["forecasting.tasks.training_run_task"] == BY_SCHEDULE
-    assert of["patrols.tasks.plan_reasons_task"] == of["patrols.tasks.presence_task"] == IN_SPARE_TIME
-    # None is 0 on Redis, which goes first.
+
+    def first(name: str) -> int:
+        return int(current_app.amqp.router.route({}, name).get("priority") or 0)
+
+    for name in ("patrols.tasks.shift_planning_task", "forecasting.tasks.training_run_task"):
+        assert first(name) == BY_SCHEDULE["priority"], name
+    for name in ("patrols.tasks.plan_reasons_task", "patrols.tasks.presence_task", "forecasting.tasks.live_score_task"):
+        assert first(name) == IN_SPARE_TIME["priority"], name
     for name in ("missions_project.pipeline.dispatch", "patrols.tasks.run_shift_task", "forecasting.tasks.forecast_run_task"):
-        assert of[name] is None, name
+        assert first(name) == 0, name
