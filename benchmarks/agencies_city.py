@@ -146,7 +146,9 @@ def shift_choose() -> str:
     return name
 
 
-def crimes_copy(agency: Any, feed: Any, grid: Any, n: int, rng: np.random.Generator, *, first: int = 0) -> None:
+def crimes_copy(
+    agency: Any, feed: Any, grid: Any, n: int, rng: np.random.Generator, *, first: int = 0
+) -> None:
     """So many crimes up to now, seven in ten near 300 streets, by COPY in pieces."""
     from django.db import connection
 
@@ -167,7 +169,9 @@ def crimes_copy(agency: Any, feed: Any, grid: Any, n: int, rng: np.random.Genera
         x_m, y_m = (
             np.clip(
                 np.where(
-                    rng.random(size) < 0.3, rng.random(size) * side, centre[street, axis] + rng.normal(0, 250, size)
+                    rng.random(size) < 0.3,
+                    rng.random(size) * side,
+                    centre[street, axis] + rng.normal(0, 250, size),
                 ),
                 0,
                 side,

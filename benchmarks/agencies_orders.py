@@ -24,9 +24,7 @@ def make(n: str, part: str) -> dict[str, Any]:
         return agencies_make(int(n))
     call_command("migrate", verbosity=0)
     rng = np.random.default_rng(16)
-    return {
-        kind.name: agency_make(f"{kind.name}-0", kind, rng)[0] for kind in KINDS if kind.name != "medium"
-    }
+    return {kind.name: agency_make(f"{kind.name}-0", kind, rng)[0] for kind in KINDS if kind.name != "medium"}
 
 
 def send(what: str, slug: str = "") -> dict[str, Any]:

@@ -27,7 +27,9 @@ def shells() -> dict[str, Any]:
         agency = Agency.objects.create(slug=f"a{number}", name=f"a{number}", time_zone="America/Chicago")
         Feed.objects.create(agency=agency, name="RMS", slug="rms")
         for code, name, _ in TYPES:
-            CrimeType.objects.create(agency=agency, name=name, slug=name, nibrs_code=code, letter=name[0].upper())
+            CrimeType.objects.create(
+                agency=agency, name=name, slug=name, nibrs_code=code, letter=name[0].upper()
+            )
     return {"agencies": AGENCIES}
 
 

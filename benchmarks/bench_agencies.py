@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Many agencies on one machine: nightly training, then forecast and plan of one shift of each, by the product's own workers.
 
-    .venv/bin/python benchmarks/bench_agencies.py [--agencies 20] [--processes 1 2 4] [--part scale|fairness|rows] [--out FILE]
+    .venv/bin/python benchmarks/bench_agencies.py [--agencies 10] [--processes 1 2 4] [--part scale|fairness|rows] [--out FILE]
 
 A throwaway PostgreSQL, a Redis, and Celery workers in so many processes under the production profile. The agencies are made
 up: seven in ten small (2,000 cells, 1,500 crimes a year), a quarter medium (8,000; 12,000), one in twenty large (25,000;
-60,000). What is to be done is sent as the minute's dispatcher sends it; all times are from the run rows. Limits: throughput
-in proportion to the processes within 15 % (up to the machine's cores), 1.5 GB a worker process.
+60,000). What is to be done is sent as the minute's dispatcher sends it; all times are from the run rows. Each process comes with a core of
+its own as long as there are some; PostgreSQL and Redis use all of them. Limits: throughput in proportion to the cores within
+15 %, 1.5 GB a worker process.
 
 ``fairness``: what a million rows that one agency imports do to another's forecast, with a worker for each queue and with
 one worker for all. ``rows``: incidents by the million, what a further million costs and how the hot questions are answered.
@@ -53,7 +54,8 @@ def own(agency_slugs: Any) -> list[str]:
 
 def step(one: Stack, what: str, processes: int) -> dict[str, Any]:
     """Send everything of one step to a fresh worker, and wait until all of it is done."""
-    worker = one.worker(STEPS[what], processes)
+    # A process alone would fit crime types on all cores at once: each further one has to come with a core of its own.
+    worker = one.worker(STEPS[what], processes, cores=processes)
     meter = Meter(workers=worker.pid, database=one.database, broker=one.redis)
     sent = one.order(__file__, "send", what)
     began, longest = float(sent["began"]), 0
@@ -143,7 +145,10 @@ def fairness(one: Stack, options: argparse.Namespace) -> dict[str, Any]:
         time.sleep(0.25)
     one.stop(trainer)
     found: dict[str, Any] = {"imported_rows": made["rows"]}
-    for name, queues in (("worker_for_each_queue", up.QUEUES), ("one_worker_for_all", (",".join(up.QUEUES),))):
+    for name, queues in (
+        ("worker_for_each_queue", up.QUEUES),
+        ("one_worker_for_all", (",".join(up.QUEUES),)),
+    ):
         workers = [one.worker(queue, 1) for queue in queues]
         # The first is thrown away: models and grids are read from disk then.
         planned(one)
@@ -177,7 +182,9 @@ def planned(one: Stack) -> float:
     began = float(one.order(__file__, "send", "planning", "small-0")["began"])
     while int(one.rows(UNFINISHED["planning"])[0][0]):
         time.sleep(0.05)
-    ((ended,),) = one.rows("SELECT extract(epoch FROM max(finished_at)) FROM patrols_shiftplanning WHERE state = 'done'")
+    ((ended,),) = one.rows(
+        "SELECT extract(epoch FROM max(finished_at)) FROM patrols_shiftplanning WHERE state = 'done'"
+    )
     return float(ended) - began
 
 
@@ -217,7 +224,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--agencies", type=int, default=20)
+    parser.add_argument("--agencies", type=int, default=10)
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--part", choices=PARTS, default="scale")
     parser.add_argument("--rows", type=int, default=0, help="rows of the imported file, or of the table")

@@ -176,13 +176,19 @@ def main() -> int:
         print(json.dumps(make(*options.order[1:])))
         return 0
     lack = up.missing() or (
-        "no locust. To run it: pip install -r requirements-dev.txt" if importlib.util.find_spec("locust") is None else ""
+        "no locust. To run it: pip install -r requirements-dev.txt"
+        if importlib.util.find_spec("locust") is None
+        else ""
     )
     if lack:
         print(f"Skipped: {lack}")
         return 0
     options.seconds = 30 if options.short else options.seconds
-    results: dict[str, Any] = {"benchmark": "load", "cores": os.cpu_count(), "load_before": round(os.getloadavg()[0], 2)}
+    results: dict[str, Any] = {
+        "benchmark": "load",
+        "cores": os.cpu_count(),
+        "load_before": round(os.getloadavg()[0], 2),
+    }
     with stack(API_REQUESTS_PER_SECOND="100000") as one:
         results |= load(one, options)
     options.out.parent.mkdir(parents=True, exist_ok=True)

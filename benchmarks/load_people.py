@@ -35,7 +35,9 @@ class Person(FastHttpUser):
 
     def ask(self, name: str, address: str, **headers: str) -> Any:
         told = {"Cookie": f"sessionid={self.cookie}", "Accept-Encoding": "gzip", **headers}
-        with self.client.get(address, name=name, headers=told, allow_redirects=False, catch_response=True) as answer:
+        with self.client.get(
+            address, name=name, headers=told, allow_redirects=False, catch_response=True
+        ) as answer:
             # A session that is refused leads to the sign-in page, which would count as a fast answer.
             if answer.status_code in (200, 304):
                 answer.success()
@@ -115,8 +117,17 @@ class Phone(Person):
             "uuid": str(uuid.uuid4()), "kind": "left" if self.arrived else "arrived", "mission": self.own["mission"],
             "device_at": now, "skew_ms": 0,
         }  # fmt: skip
-        body = {"person": self.own["person"], "unit": self.own["unit"], "device_now": now, "actions": [action]}
-        told = {"Cookie": f"sessionid={self.cookie}", "X-CSRFToken": self.token, "Content-Type": "application/json"}
+        body = {
+            "person": self.own["person"],
+            "unit": self.own["unit"],
+            "device_now": now,
+            "actions": [action],
+        }
+        told = {
+            "Cookie": f"sessionid={self.cookie}",
+            "X-CSRFToken": self.token,
+            "Content-Type": "application/json",
+        }
         with self.client.post(
             MADE["sync"], data=json.dumps(body), name="phone: presses", headers=told, allow_redirects=False, catch_response=True
         ) as answer:  # fmt: skip
@@ -151,5 +162,7 @@ def told(environment: Any, **_: Any) -> None:
 
     found = {"all": row(total)}
     found |= {name: row(entry) for (name, _), entry in sorted(environment.stats.entries.items())}
-    errors = [f"{error.name}: {error.error} × {error.occurrences}" for error in environment.stats.errors.values()]
+    errors = [
+        f"{error.name}: {error.error} × {error.occurrences}" for error in environment.stats.errors.values()
+    ]
     (FOLDER / "told.json").write_text(json.dumps({"asked": found, "errors": errors[:10]}))

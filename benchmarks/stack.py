@@ -48,23 +48,30 @@ class Stack:
             raise RuntimeError(f"{' '.join(words)} failed: see above")
         return json.loads(done.stdout.strip().splitlines()[-1])
 
-    def start(self, name: str, *words: str) -> subprocess.Popen[bytes]:
+    def start(self, name: str, *words: str, cores: int = 0) -> subprocess.Popen[bytes]:
+        """A process of the product, on so many of the machine's cores; 0 is all of them."""
+
+        def before() -> None:
+            postgres.die_with_parent()
+            if cores:
+                os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+
         with (self.folder / f"{name}.log").open("ab") as sink:
             process = subprocess.Popen(
                 [sys.executable, "-m", *words], cwd=ROOT, env=self.environment, stdout=sink, stderr=subprocess.STDOUT,
-                start_new_session=True, preexec_fn=postgres.die_with_parent,
+                start_new_session=True, preexec_fn=before,
             )  # fmt: skip
         self.started.append(process)
         return process
 
-    def worker(self, queues: str, processes: int) -> subprocess.Popen[bytes]:
+    def worker(self, queues: str, processes: int, *, cores: int = 0) -> subprocess.Popen[bytes]:
         """A worker of these queues with so many processes, as `make up` starts it; returns when it answers."""
         from celery import Celery
 
         name = f"{queues.replace(',', '-')}-{len(self.started)}"
         process = self.start(
             name, "celery", "--app", "missions_project", "worker", "--concurrency", str(processes), "--without-mingle",
-            "--without-gossip", "--queues", queues, "--hostname", f"{name}@bench",
+            "--without-gossip", "--queues", queues, "--hostname", f"{name}@bench", cores=cores,
         )  # fmt: skip
         client = Celery(broker=self.broker_url)
         deadline = time.monotonic() + 120

@@ -53,6 +53,8 @@ def is_anothers_turn(run: ImportRun, *, now: dt.datetime) -> bool:
     if mine is None:
         return False
     busy = set(
-        ImportRun.objects.filter(agency__in=others, status=RunStatus.RUNNING).values_list("agency_id", flat=True)
+        ImportRun.objects.filter(agency__in=others, status=RunStatus.RUNNING).values_list(
+            "agency_id", flat=True
+        )
     )
     return any((last := begun.get(other)) is None or last < mine for other in others - busy)

@@ -47,7 +47,13 @@ def asked(db: None) -> Agency:
             )  # fmt: skip
         VehiclePosition.objects.bulk_create(
             VehiclePosition(
-                agency=agency, feed=feed, unit_code=f"U{row % 20}", at=at, lon=-87.6, lat=41.8, is_known_unit=True
+                agency=agency,
+                feed=feed,
+                unit_code=f"U{row % 20}",
+                at=at,
+                lon=-87.6,
+                lat=41.8,
+                is_known_unit=True,
             )
             for row, at in enumerate(times)
         )
@@ -96,7 +102,11 @@ def test_no_hot_question_reads_a_whole_table(asked: Agency) -> None:
                 cursor.execute(f"EXPLAIN {sql}")
                 lines = [row[0] for row in cursor.fetchall()]
             seen |= {table for table in TABLES for line in lines if table in line}
-            assert not [line for line in lines if any(f"Seq Scan on {table}" in line for table in TABLES)], (name, sql, lines)
+            assert not [line for line in lines if any(f"Seq Scan on {table}" in line for table in TABLES)], (
+                name,
+                sql,
+                lines,
+            )
     assert seen == set(TABLES)
 
 

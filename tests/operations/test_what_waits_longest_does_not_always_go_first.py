@@ -68,7 +68,15 @@ def test_nobody_waits_for_what_is_done_in_spare_time() -> None:
 
     for name in ("patrols.tasks.shift_planning_task", "forecasting.tasks.training_run_task"):
         assert first(name) == BY_SCHEDULE["priority"], name
-    for name in ("patrols.tasks.plan_reasons_task", "patrols.tasks.presence_task", "forecasting.tasks.live_score_task"):
+    for name in (
+        "patrols.tasks.plan_reasons_task",
+        "patrols.tasks.presence_task",
+        "forecasting.tasks.live_score_task",
+    ):
         assert first(name) == IN_SPARE_TIME["priority"], name
-    for name in ("missions_project.pipeline.dispatch", "patrols.tasks.run_shift_task", "forecasting.tasks.forecast_run_task"):
+    for name in (
+        "missions_project.pipeline.dispatch",
+        "patrols.tasks.run_shift_task",
+        "forecasting.tasks.forecast_run_task",
+    ):
         assert first(name) == 0, name
