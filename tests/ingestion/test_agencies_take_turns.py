@@ -50,8 +50,7 @@ def test_files_of_two_agencies_are_imported_by_turns(two: dict[str, list[ImportR
         try:
             import_run_in_turn(run=run)
             order.append(run.agency.slug)
-        except ImportBusy as exc:
-            assert "turn" in str(exc)
+        except ImportBusy:
             line.append(run)
         assert len(order) < 7
     assert order == ["ahead", "other"] * 3

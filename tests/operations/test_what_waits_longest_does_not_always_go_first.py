@@ -10,8 +10,8 @@ from celery import current_app
 from django.test import override_settings
 from kombu import Connection
 
-from missions_project.settings.base import BY_SCHEDULE, IN_SPARE_TIME
 from missions_project.operations import queues
+from missions_project.settings.base import BY_SCHEDULE, IN_SPARE_TIME
 from tools import postgres, up
 
 pytestmark = pytest.mark.sqlite_only
@@ -57,7 +57,7 @@ def test_a_dispatch_goes_before_a_zones_shifts_and_reasons_after_them(
         while (message := channel.basic_get("plan", no_ack=True)) is not None:
             taken.append(message.headers["task"])
     assert taken[:2] == ["patrols.tasks.run_shift_task", "missions_project.pipeline.dispatch"]
-    assert taken[2:] == list(SENT[1:3]) + [SENT[0]]
+    assert taken[2:] == [*list(SENT[1:3]), SENT[0]]
 
 
 def test_nobody_waits_for_what_is_done_in_spare_time() -> None:
