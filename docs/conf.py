@@ -25,7 +25,7 @@ NAVIGATION = {
     "Policies": ("policies", "retention"),
     "Methods": ("methods",),
     "Connect": ("api", "api-reference"),
-    "Operate": ("operations", "commands", "performance"),
+    "Operate": ("operations", "commands", "performance", "scale"),
     "Security": ("security/threat-model", "security/single-sign-on", "security/cjis"),
     "Change it": ("development", "../CONTRIBUTING", "../CHANGELOG"),
 }
