@@ -24,7 +24,18 @@ GROUP = re.compile(r"\(\?P<(\w+)>[^()]*\)")
 ASKED = re.compile(
     r"""(?:GET|POST|query_params|params|data|posted|asked)(?:\.get|\.getlist|\.pop)?[(\[]\s*["']([\w-]+)["']"""
 )
-LOOKUPS = ("", "__exact", "__in", "__gte", "__isnull", "__year", "__id__exact", "__contains", "__range", "__nothing")
+LOOKUPS = (
+    "",
+    "__exact",
+    "__in",
+    "__gte",
+    "__isnull",
+    "__year",
+    "__id__exact",
+    "__contains",
+    "__range",
+    "__nothing",
+)
 ENDS_THE_SESSION = ("/logout/", "/sessions/")
 """Where the person who asks would be nobody afterwards."""
 FEEDS = {"incidents": "incidents", "calls": "calls", "gunfire": "gunfire", "positions": "positions"}
@@ -84,7 +95,9 @@ def routes(resolver: Any = None, before: str = "", room: str = "") -> Iterator[t
 
     for entry in (resolver or get_resolver()).url_patterns:
         pattern = str(entry.pattern)
-        text = before + GROUP.sub(r"<str:\1>", pattern.removeprefix("^").removesuffix("$").removesuffix(r"\Z"))
+        text = before + GROUP.sub(
+            r"<str:\1>", pattern.removeprefix("^").removesuffix("$").removesuffix(r"\Z")
+        )
         if isinstance(entry, URLResolver):
             yield from routes(entry, text, room or pattern.strip("/"))
         else:
@@ -133,8 +146,6 @@ class City:
 
     def arguments(self, route: str, name: str) -> dict[str, list[str]]:
         """Values that exist, by argument of the route."""
-        from django.apps import apps
-
         scene = self.scene
         mission = scene.missions()[0]
         known: dict[str, list[Any]] = {
@@ -152,9 +163,8 @@ class City:
         found = {}
         for __, argument in ARGUMENT.findall(route):
             values = known.get(argument, ["1"])
-            if argument == "object_id" and route.startswith("/admin/"):
-                app, model = route.split("/")[2:4]
-                values = list(apps.get_model(app, model)._default_manager.values_list("pk", flat=True)[:3]) or [1]
+            if argument == "object_id" and (model := admin_model(route)):
+                values = list(model._default_manager.values_list("pk", flat=True)[:3]) or [1]
             found[argument] = [str(value) for value in values]
         return found
 
@@ -230,24 +240,32 @@ class City:
         now = int(time.time() * 1000)
         own = next(mission for mission in self.scene.missions() if mission.beat.code == "11")
         press = {"uuid": str(uuid.uuid4()), "kind": "note", "mission": own.pk, "device_at": now, "skew_ms": 5, "text": "Lamp out", "tactic": 1}  # fmt: skip
-        batch = {"person": self.people["officer"].pk, "unit": "R11", "device_now": now, "actions": [press, press]}
+        batch = {
+            "person": self.people["officer"].pk,
+            "unit": "R11",
+            "device_now": now,
+            "actions": [press, press],
+        }
         sync = f"/{self.agency.slug}/my/sync/"
         found += [{"method": "POST", "address": sync, "who": "officer", "body": batch}] * 4
         return found
 
 
-def model_parameters(route: str) -> list[str]:
-    """For a list of the admin: its columns with the ways of comparing that somebody may ask for in its address."""
+def admin_model(route: str) -> Any:
+    """The model that a page of the admin is about; None for a page about none."""
     from django.apps import apps
 
     parts = route.split("/")
-    if parts[1] != "admin" or len(parts) < 5:
-        return []
     try:
-        model = apps.get_model(parts[2], parts[3])
+        return apps.get_model(parts[2], parts[3]) if parts[1] == "admin" and len(parts) > 4 else None
     except LookupError:
-        return []
-    return [f"{field.name}{lookup}" for field in model._meta.fields for lookup in LOOKUPS]
+        return None
+
+
+def model_parameters(route: str) -> list[str]:
+    """For a list of the admin: its columns with the ways of comparing that somebody may ask for in its address."""
+    model = admin_model(route)
+    return [f"{field.name}{lookup}" for field in model._meta.fields for lookup in LOOKUPS] if model else []
 
 
 def parameter_names(root: Path) -> list[str]:
@@ -273,7 +291,9 @@ def known(folder: Path) -> dict[str, Any]:
         "names": parameter_names(ROOT),
         "keys": city.keys,
         "cookie": settings.SESSION_COOKIE_NAME,
-        "sessions": {who: city.client(who).cookies[settings.SESSION_COOKIE_NAME].value for who in city.people},
+        "sessions": {
+            who: city.client(who).cookies[settings.SESSION_COOKIE_NAME].value for who in city.people
+        },
     }
 
 

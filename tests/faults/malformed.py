@@ -78,7 +78,11 @@ class Source:
         if page["kind"] == "api" and self.rng.random() < 0.6:
             return self.rng.choice(list(self.known["keys"]))
         # Mostly people who may: strangers and nobody end at the door.
-        may = ["operator", "admin"] if page["kind"] == "admin" else ["admin", "analyst", "supervisor", "officer"]
+        may = (
+            ["operator", "admin"]
+            if page["kind"] == "admin"
+            else ["admin", "analyst", "supervisor", "officer"]
+        )
         return self.rng.choice(may if self.rng.random() < 0.75 else self.people)
 
     def target(self, page: dict[str, Any], wrong: dict[str, str] | None = None) -> bytes:
@@ -150,7 +154,11 @@ class Source:
         page = self.page()
         who = self.somebody(page)
         own = page["asked"] or self.known["names"]
-        forms = [form for form in self.known["forms"] if form["action"].partition("?")[0].encode() == self.target(page)]
+        forms = [
+            form
+            for form in self.known["forms"]
+            if form["action"].partition("?")[0].encode() == self.target(page)
+        ]
         names = [*own, *odd.NAMES] if self.rng.random() < 0.6 else self.known["names"]
         if forms and self.rng.random() < 0.8:
             names = [*self.rng.choice(forms)["fields"], *odd.NAMES]
@@ -178,7 +186,9 @@ class Source:
         clean = all(re.fullmatch(rb"[\x20-\x7e]{0,4000}", value) for _, value in chosen) and len(chosen) < 50
         method = self.rng.choice(("GET", "GET", "HEAD", "POST"))
         body = b"" if method == "POST" else None
-        return self.made("headers", who, method, self.target(page), self.papers(who) + chosen, body, is_http=clean)
+        return self.made(
+            "headers", who, method, self.target(page), self.papers(who) + chosen, body, is_http=clean
+        )
 
     def cookies(self) -> Malformed:
         page = self.page(("page", "admin"))
@@ -217,7 +227,9 @@ class Source:
         text = "&".join(f"{quote(name, safe='')}={said(value)}" for name, value in fields).encode()
         action = raw(form["action"])
         if form["method"] == "GET":
-            return self.made("form", form["who"], "GET", action.partition(b"?")[0] + b"?" + text, self.papers(form["who"]))
+            return self.made(
+                "form", form["who"], "GET", action.partition(b"?")[0] + b"?" + text, self.papers(form["who"])
+            )
         headers = [*self.papers(form["who"]), (b"Content-Type", FORM.encode())]
         return self.made("form", form["who"], "POST", action, headers, text)
 
@@ -229,12 +241,16 @@ class Source:
         elif deed < 0.95:
             document = self.rng.choice(odd.DOCUMENTS)
         else:
-            document = json.dumps(write["body"]).encode(self.rng.choice(("utf-16", "utf-32", "utf-8-sig", "cp037")))
+            document = json.dumps(write["body"]).encode(
+                self.rng.choice(("utf-16", "utf-32", "utf-8-sig", "cp037"))
+            )
         headers = [*self.papers(write["who"]), (b"Content-Type", b"application/json")]
         if self.rng.random() < 0.2:
             headers.append((self.rng.choice(odd.ONCE), raw(self.value())))
         clean = all(re.fullmatch(rb"[\x20-\x7e]*", value) for _, value in headers)
-        return self.made("JSON", write["who"], write["method"], raw(write["address"]), headers, document, is_http=clean)
+        return self.made(
+            "JSON", write["who"], write["method"], raw(write["address"]), headers, document, is_http=clean
+        )
 
     def multipart(self) -> Malformed:
         form = self.rng.choice(self.uploads if self.rng.random() < 0.7 else self.known["forms"])
@@ -266,7 +282,9 @@ class Source:
         headers = [*self.papers(write["who"]), (b"Content-Type", kind)]
         headers += [(b"Content-Length", value) for value in self.rng.choice(odd.LENGTHS)]
         target = raw(write.get("address") or write["action"])
-        return self.made("length", write["who"], "POST", target, headers, body, is_http=False, has_length=False)
+        return self.made(
+            "length", write["who"], "POST", target, headers, body, is_http=False, has_length=False
+        )
 
     def chunks(self) -> Malformed:
         write = self.rng.choice(self.known["writes"])
@@ -274,7 +292,9 @@ class Source:
         headers += [(b"Transfer-Encoding", self.rng.choice(odd.CODINGS))]
         body = self.rng.choice(odd.CHUNKS)
         target = raw(write["address"])
-        return self.made("chunks", write["who"], "POST", target, headers, body, is_http=False, has_length=False)
+        return self.made(
+            "chunks", write["who"], "POST", target, headers, body, is_http=False, has_length=False
+        )
 
     def no_http(self) -> Malformed:
         sent = self.rng.choice(odd.NO_HTTP)
@@ -287,7 +307,9 @@ class Source:
         real = self.known["keys"][self.rng.choice(list(self.known["keys"]))].encode()
         header = self.rng.choice(odd.KEYS).replace(b"@", real)
         clean = re.fullmatch(rb"[\x20-\x7e]{0,4000}", header) is not None
-        return self.made("key", "a key", "GET", self.target(page), [(b"Authorization", header)], is_http=clean)
+        return self.made(
+            "key", "a key", "GET", self.target(page), [(b"Authorization", header)], is_http=clean
+        )
 
 
 def spoilt(rng: random.Random, document: Any) -> bytes:
@@ -296,7 +318,9 @@ def spoilt(rng: random.Random, document: Any) -> bytes:
     document = json.loads(json.dumps(document))
 
     def walk(value: Any) -> None:
-        for key in list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        for key in (
+            list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+        ):
             places.append((value, key))
             walk(value[key])
 

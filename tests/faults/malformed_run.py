@@ -115,7 +115,9 @@ class Run:
         self._lock = threading.Lock()
 
     def send(self, requests: Iterator[Malformed]) -> None:
-        threads = [threading.Thread(target=self._sends, args=(requests,), daemon=True) for _ in range(AT_ONCE)]
+        threads = [
+            threading.Thread(target=self._sends, args=(requests,), daemon=True) for _ in range(AT_ONCE)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -143,8 +145,12 @@ class Run:
         """Afterwards the server answers as before, and nobody was signed out: else the requests came no further than the door."""
         for who, key in sessions.items():
             head = f"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nCookie: {cookie}={key}\r\n\r\n"
-            with contextlib.suppress(ConnectionError), socket.create_connection(("127.0.0.1", self.port), LOOKS) as line:
+            with (
+                contextlib.suppress(ConnectionError),
+                socket.create_connection(("127.0.0.1", self.port), LOOKS) as line,
+            ):
                 line.sendall(head.encode())
+                line.shutdown(socket.SHUT_WR)
                 told, ended = received(line)
                 if not ended or re.match(rb"HTTP/1\.1 (200|302) ", told) is None:
                     self.faults.append(f"afterwards the start page is not shown to {who}: {told[:200]!r}")
@@ -213,7 +219,9 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=8)
     parser.add_argument("--database", choices=("postgresql", "sqlite"), default="")
-    parser.add_argument("--folder", type=Path, default=None, help="Kept; by default a folder that is deleted.")
+    parser.add_argument(
+        "--folder", type=Path, default=None, help="Kept; by default a folder that is deleted."
+    )
     chosen = parser.parse_args()
     how = {"requests": chosen.requests, "seed": chosen.seed, "database": chosen.database}
     if chosen.folder is not None:

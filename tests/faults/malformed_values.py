@@ -102,8 +102,32 @@ COOKIES = (
     b"sessionid=@; " + b"a=b; " * 600, b"sessionid='; DROP TABLE x", b"$Version=1; sessionid=@", b"sessionid=@, sessionid=x", b"__Host-sessionid=@", b"sessionid=@; expires=x",
     b"sessionid=@; csrftoken=\"", b"sessionid=..%2f..%2fx", b"sessionid=" + b"a" * 32, b"sessionid=@\r\n x",
 )  # fmt: skip
-WORDS = (b"", b"a", b"a" * 31, b"a" * 32, b"b" * 32, b"a" * 64, b"a" * 65, b"a" * 3000, b"%00", b"!" * 32, b"a" * 31 + b"-", b"null", b"1e9", b"aaaa aaaa", b"'")
-ORIGINS = (b"null", b"http://127.0.0.1", b"https://example.org", b"http://[", b"x", b"http://127.0.0.1:99999", b"")
+WORDS = (
+    b"",
+    b"a",
+    b"a" * 31,
+    b"a" * 32,
+    b"b" * 32,
+    b"a" * 64,
+    b"a" * 65,
+    b"a" * 3000,
+    b"%00",
+    b"!" * 32,
+    b"a" * 31 + b"-",
+    b"null",
+    b"1e9",
+    b"aaaa aaaa",
+    b"'",
+)
+ORIGINS = (
+    b"null",
+    b"http://127.0.0.1",
+    b"https://example.org",
+    b"http://[",
+    b"x",
+    b"http://127.0.0.1:99999",
+    b"",
+)
 ONCE = (b"Idempotency-Key", b"If-Match")
 TYPES = (
     b"", b"x", b";", b"/", b"text/plain", b"text/csv", b"text/csv; charset=utf-16", b"text/html", b"application/xml", b"application/json; charset=utf-16",
@@ -117,7 +141,20 @@ LENGTHS = (
     (b"-1",), (b"-0",), (b"x",), (b"",), (b" ",), (b"1e3",), (b"0x10",), (b"1_0",), (b"+5",), (b"5 5",), (b"9" * 30,), (b"99999",), (b"1",), (b"0",), (b"5", b"5"), (b"5", b"6"),
     (b"5, 5",), (b"5, 6",), (b"\xff",), (b"\x00",), (b"1.0",), (b"\xb2",), (b"1000000000000",), (b"2147483648",), (),
 )  # fmt: skip
-CODINGS = (b"chunked", b"chunked", b"chunked", b"chunked", b"Chunked", b"chunked, chunked", b"gzip, chunked", b"chunked, identity", b"x", b"", b"\x0bchunked", b"chunked;a=b")
+CODINGS = (
+    b"chunked",
+    b"chunked",
+    b"chunked",
+    b"chunked",
+    b"Chunked",
+    b"chunked, chunked",
+    b"gzip, chunked",
+    b"chunked, identity",
+    b"x",
+    b"",
+    b"\x0bchunked",
+    b"chunked;a=b",
+)
 CHUNKS = (
     b"", b"0\r\n\r\n", b"zz\r\n", b"5\r\nabc", b"5\r\nabcde", b"5\r\nabcdefg\r\n0\r\n\r\n", b"-5\r\nabcde\r\n0\r\n\r\n", b"+2\r\n{}\r\n0\r\n\r\n", b"0x2\r\n{}\r\n0\r\n\r\n", b"1_0\r\n{}\r\n",
     b"2\r\n{}\r\n0\r\n\r\n", b"2\n{}\n0\n\n", b"2;a=b\r\n{}\r\n0\r\n\r\n", b"2;" + b"a" * 5000 + b"\r\n{}\r\n0\r\n\r\n", b"2\r\n{}\r\n0\r\nX-Late: 1\r\n\r\n", b"2\r\n{}\r\n0\r\nX: " + b"y" * 9000 + b"\r\n\r\n",
