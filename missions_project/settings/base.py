@@ -66,6 +66,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "missions_project.operations.middleware.ProbeMiddleware",
     "missions_project.operations.middleware.RequestLogMiddleware",
+    "missions_project.operations.refused.NoNulMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -42,14 +42,14 @@ def write(
 
 @pytest.fixture
 def log(agency: Agency, owner: User, colleague: User) -> Agency:
-    """Six rows of Riverton's on three days, two of Lakeside's."""
+    """Six rows of Riverton's on three days, two of Harborview's."""
     first = datetime(2026, 3, 12, 18, tzinfo=UTC)
     for number in range(6):
         write(
             agency, owner if number % 2 else colleague, f"Unit R1{number}", at=first + timedelta(hours=12 * number),
             why="Naïve “why”\u2028", detail={"n": float(number), "share": 0.1, "big": 1e20, "z": {"b": [None, True], "a": -0.0}},
         )  # fmt: skip
-    other = make_agency("lakeside")
+    other = make_agency("harborview")
     for _ in range(2):
         write(other, None, "Unit L1 of theirs", at=first)
     return agency
@@ -110,7 +110,6 @@ def test_nothing_of_another_agency_is_in_it(log: Agency, sign_in: SignIn, owner:
         ("?from=2026-03-13&to=2026-03-13", "12"),
         ("?from=2026-03-14", "345"),
         ("?to=2026-03-12", "0"),
-        ("?who=%00owner", "135"),
         ("?who=nobody+of+that+name", ""),
         ("?page=9999999999999999999999", "012345"),
     ],
@@ -245,11 +244,12 @@ def test_the_script_takes_the_same_fingerprint_as_the_product() -> None:
 def test_the_table_says_what_it_is_and_runs_no_formula(log: Agency, sign_in: SignIn, owner: User) -> None:
     audit_record(agency=log, actor=owner, action="x", subject="=1+1", why="@SUM(1)")
     text = b"".join(sign_in(owner).get(f"{TABLE}?who=owner")).decode()
-    head = [line for line in text.splitlines() if line.startswith("#")]
+    lines_of_file = text.split("\r\n")
+    head = [line for line in lines_of_file if line.startswith("#")]
     assert "Riverton" in head[0]
     assert "done by owner" in head[1]
     assert any("not against the one before" in line for line in head)
-    rows = list(csv.DictReader(io.StringIO("\n".join(text.splitlines()[len(head) :]))))
+    rows = list(csv.DictReader(io.StringIO("\r\n".join(lines_of_file[len(head) :]), newline="")))
     assert [row["subject"] for row in rows] == ["Unit R11", "Unit R13", "Unit R15", "'=1+1"]
     assert rows[-1]["why"] == "'@SUM(1)"
     stored = AuditEvent.objects.get(agency=log, sequence=2)
