@@ -189,12 +189,17 @@ class City:
 
         found: dict[tuple[str, str, tuple[str, ...]], dict[str, Any]] = {}
         # Each page once, by whoever is at home there: reading all of them takes longer than sending the requests.
-        readers = {"operator": "/admin/", "officer": "/<slug:agency_slug>/my/", "admin": "/<slug:agency_slug>/"}
+        readers = {
+            "operator": "/admin/",
+            "officer": "/<slug:agency_slug>/my/",
+            "admin": "/<slug:agency_slug>/",
+        }
         for who, start in readers.items():
             client = self.client(who)
             for page in pages:
                 here = self.address(page["route"], page["arguments"])
-                if not page["route"].startswith(start) or page["closes"] or not here.isprintable():
+                files = "." in here or here.endswith(("/history/", "/delete/"))
+                if not page["route"].startswith(start) or page["closes"] or files or not here.isprintable():
                     continue
                 answer = client.get(here)
                 if answer.status_code != 200 or "html" not in answer.headers.get("Content-Type", ""):

@@ -32,7 +32,9 @@ def test_a_nul_in_an_address_is_refused_at_the_door(sign_in: SignIn, owner: User
 
 @pytest.mark.parametrize("pattern", ["(", "(a%2B)%2B$", "[", "a"])
 @pytest.mark.parametrize("lookup", ["regex", "iregex"])
-def test_nobodys_pattern_runs_in_the_database(sign_in: SignIn, owner: User, lookup: str, pattern: str) -> None:
+def test_nobodys_pattern_runs_in_the_database(
+    sign_in: SignIn, owner: User, lookup: str, pattern: str
+) -> None:
     client = sign_in(owner)
     assert client.get(f"/admin/agencies/unit/?call_sign__{lookup}={pattern}").status_code == 400
     assert client.get(f"/admin/agencies/auditevent/?subject__{lookup}={pattern}").status_code == 400
