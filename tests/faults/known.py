@@ -36,6 +36,8 @@ LOOKUPS = (
     "__range",
     "__nothing",
 )
+CHANGES_WHO_ASKS = ("/accounts/", "/admin/agencies/user/", "/admin/password_change/")
+"""Forms that would end the sessions of those who ask."""
 ENDS_THE_SESSION = ("/logout/", "/sessions/")
 """Where the person who asks would be nobody afterwards."""
 FEEDS = {"incidents": "incidents", "calls": "calls", "gunfire": "gunfire", "positions": "positions"}
@@ -209,7 +211,10 @@ class City:
                 for form in reader.found:
                     there = urljoin(here, form["action"] or here)
                     fields = {k: v for k, v in form["fields"].items() if k != "csrfmiddlewaretoken"}
-                    if there.startswith("/") and not there.endswith((*ENDS_THE_SESSION, "/delete/")):
+                    ends = there.startswith(CHANGES_WHO_ASKS) or there.endswith(
+                        (*ENDS_THE_SESSION, "/delete/")
+                    )
+                    if there.startswith("/") and not ends:
                         label = (form["method"], there, tuple(sorted(fields)))
                         found.setdefault(label, {**form, "action": there, "fields": fields, "who": who})
         assert len(found) > 100, "the pages showed hardly any form"

@@ -38,3 +38,29 @@ def test_nobodys_pattern_runs_in_the_database(
     client = sign_in(owner)
     assert client.get(f"/admin/agencies/unit/?call_sign__{lookup}={pattern}").status_code == 400
     assert client.get(f"/admin/agencies/auditevent/?subject__{lookup}={pattern}").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "body", ["[" * 100_000, '{"reason":' * 20_000, '{"reason": ' + "[" * 3_000 + "]" * 3_000 + "}"]
+)
+@pytest.mark.parametrize("address", ["suppressions/", "engagements/", "plans/1/publish/"])
+def test_json_nested_deeper_than_anybody_reads_is_400(
+    sign_in: SignIn, owner: User, address: str, body: str
+) -> None:
+    answer = sign_in(owner).post(f"/api/v1/riverton/{address}", body, content_type="application/json")
+    assert answer.status_code in (400, 404)
+    assert "Next step" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("charset", ["idna", "rot13", "base64", "utf-16", "utf-7", "nothing"])
+def test_a_form_in_an_alphabet_that_no_browser_sends_is_refused(
+    sign_in: SignIn, owner: User, charset: str
+) -> None:
+    kind = f"application/x-www-form-urlencoded; charset={charset}"
+    client = sign_in(owner)
+    answer = client.generic("POST", "/admin/agencies/unit/add/", b"call_sign=%ff\x00", content_type=kind)
+    assert answer.status_code == 400
+    assert "could not be read" in answer.content.decode()
+    answer = client.generic("POST", "/api/v1/riverton/suppressions/", b"beat=%ff\x00", content_type=kind)
+    assert answer.status_code == 400
+    assert "Next step" in answer.json()["detail"]
