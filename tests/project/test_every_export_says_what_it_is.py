@@ -44,6 +44,7 @@ FILES: dict[str, tuple[dict[str, Any], str]] = {
 }
 """Every address that gives a file, with its arguments and query."""
 ELSEWHERE = {
+    "agencies:audit_log_csv": "auditors'; tests/agencies/test_the_audit_log_is_read_and_handed_out.py",
     "tactics:report_csv": "a study's; tests/tactics/test_study_pages.py",
     "tactics:report_json": "a study's; tests/tactics/test_study_pages.py",
     "tactics:table_geojson": "a report's; tests/tactics/test_reports_on_maps.py",
