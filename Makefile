@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up doctor test soak lint format bench migrations docs translations screenshots requirements clean
+.PHONY: help demo up doctor test soak fuzz lint format bench migrations docs translations screenshots requirements clean
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -41,6 +41,10 @@ test: ## Every test and check; on SQLite always, on PostgreSQL and in Chromium w
 soak: ## Simulated days with kills, malformed requests and readers, and the same days calmly: the ends must agree; ARGS="--days 30"
 	$(call bootstrap,dev)
 	@exec $(PY) -m tests.faults.soak $(ARGS)
+
+fuzz: ## Every parser fed damaged files for a minute each: only its own errors may come out; ARGS="--seconds 600 areas"
+	$(call bootstrap,dev)
+	@exec $(PY) -m tests.fuzz $(ARGS)
 
 lint: ## Format, lint, types, import contracts, missing migrations; nothing is changed
 	$(call bootstrap,dev)

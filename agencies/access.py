@@ -29,6 +29,7 @@ EXPORTS = frozenset({Role.ANALYST, Role.ADMIN, Role.AUDITOR})
 MAPS_CODES = frozenset({Role.ANALYST, Role.ADMIN})
 SEES_STUDIES = frozenset({Role.SUPERVISOR, Role.ANALYST, Role.ADMIN, Role.AUDITOR})
 RUNS_STUDIES = frozenset({Role.ANALYST, Role.ADMIN})
+READS_AUDIT = frozenset({Role.ADMIN, Role.AUDITOR})
 CARRIES_OUT = frozenset({Role.OFFICER, Role.SUPERVISOR, Role.ADMIN})
 
 
@@ -70,6 +71,7 @@ class Access:
             "see_studies": self.has(SEES_STUDIES),
             "run_studies": self.has(RUNS_STUDIES),
             "carry_out": self.has(CARRIES_OUT),
+            "read_audit": self.has(READS_AUDIT),
             "configure": self.has(frozenset({Role.ADMIN})),
         }
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.contrib import messages
+from django.core.mail import EmailMultiAlternatives
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -12,6 +13,7 @@ from django.utils.translation import gettext
 from agencies.models import User
 from agencies.services.sign_on import signs_on_elsewhere
 from agencies.sign_on import SignOnAdapter
+from missions_project.lib.mail import PRODUCT, Letter, message_of, pieces_of
 
 
 class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
@@ -35,3 +37,34 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # alla
             )
             return HttpResponseRedirect(reverse("account_login"))
         return None
+
+    def render_mail(
+        self,
+        template_prefix: str,
+        email: str | list[str],
+        context: dict[str, Any],
+        headers: dict[str, str] | None = None,
+    ) -> EmailMultiAlternatives:
+        """The library's own text, in a letter that looks as all others: its last paragraph, ours, is the foot."""
+        text = super().render_mail(template_prefix, email, context, headers)
+        words = {
+            "password_reset_url": gettext("Choose a new password"),
+            "activate_url": gettext("Confirm the address"),
+        }
+        links = {
+            str(context[name]): words.get(name, gettext("Go on")) for name in context if name.endswith("_url")
+        }
+        body, _gap, foot = str(text.body).strip().rpartition("\n\n")
+        letter = Letter(
+            subject=text.subject,
+            sender=PRODUCT,
+            heading=text.subject.removeprefix(f"[{PRODUCT}] "),
+            pieces=pieces_of(body, links),
+            foot=[" ".join(foot.split())],
+            links=list(links),
+        )
+        message = message_of(letter, text.to)
+        # Word by word as the library wrote it, lines and all.
+        message.body, message.from_email = text.body, text.from_email
+        message.extra_headers |= text.extra_headers
+        return message

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -93,7 +94,7 @@ class AuditedAdminMixin:
             agency=self.agency_of(obj) if action != "deleted" or self.agency_of(obj) != obj else None,  # type: ignore[attr-defined]
             actor=request.user,  # type: ignore[arg-type]  # the admin lets nobody anonymous in
             action=f"{obj._meta.model_name}.{action}",
-            subject=str(obj),
+            subject=obj,
             detail={"id": obj.pk, **detail},
             why=why,
             row=obj,
@@ -101,7 +102,15 @@ class AuditedAdminMixin:
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)  # type: ignore[misc]
-        changed = {
+        # In English, as the log is kept: the next reader may read another language than whoever makes the change.
+        with translation.override("en"):
+            changed = self._changed(form, formsets)
+        if changed or not change:
+            why = form.cleaned_data.get(WHY, "")
+            self.audit(request, form.instance, "changed" if change else "added", {"changed": changed}, why)
+
+    def _changed(self, form: Any, formsets: Any) -> dict[str, Any]:
+        changed: dict[str, Any] = {
             name: "changed"
             if name in self.audit_hidden_fields
             else [plain_value(_before(form, name)), plain_value(form.cleaned_data.get(name))]
@@ -112,9 +121,7 @@ class AuditedAdminMixin:
                 changed[f"{row._meta.verbose_name_raw} {row.pk}"] = str(row)
             for row in formset.deleted_objects:
                 changed[f"{row._meta.verbose_name_raw} deleted"] = str(row)
-        if changed or not change:
-            why = form.cleaned_data.get(WHY, "")
-            self.audit(request, form.instance, "changed" if change else "added", {"changed": changed}, why)
+        return changed
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         # Said before the deletion, when the row still has its number; written after it, as the last lock.

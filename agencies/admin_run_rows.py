@@ -6,12 +6,14 @@ from typing import Any
 from django.db.models import Count, Max, Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from agencies.admin_clock import local
 from agencies.dashboards import Cell
 from agencies.models import Agency
 from missions_project.lib.lazy import gettext_lazy as _
 from missions_project.lib.runs import RunStatus
+from missions_project.lib.sentences import said_again
 
 COLUMNS = (
     _("What"),
@@ -39,7 +41,7 @@ def run_row(agency: Agency, model: Any, label: str) -> list[Cell]:
     page = f"admin:{meta.app_label}_{meta.model_name}"
     list_url = reverse(f"{page}_changelist")
     if last is None:
-        return [Cell(label, list_url), Cell("never", tone="warn"), *[Cell("–") for _ in COLUMNS[2:]]]
+        return [Cell(label, list_url), Cell(gettext("never"), tone="warn"), *[Cell("–") for _ in COLUMNS[2:]]]
     told = runs.aggregate(
         good=Max("finished_at", filter=Q(status=RunStatus.SUCCEEDED)),
         failed=Count("pk", filter=Q(status=RunStatus.FAILED, queued_at__gte=timezone.now() - WINDOW)),
@@ -57,5 +59,5 @@ def run_row(agency: Agency, model: Any, label: str) -> list[Cell]:
             tone="bad" if told["failed"] else "",
             number=True,
         ),
-        Cell(last.error.strip()[:ERROR_CHARACTERS] or "–"),
+        Cell(said_again(last.error.strip())[:ERROR_CHARACTERS] or "–"),
     ]

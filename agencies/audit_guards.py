@@ -1,4 +1,4 @@
-"""The database's own refusal to change or delete audit rows, whoever asks and by whatever way.
+"""The database's own refusal to change, delete or empty audit rows, whoever asks and by whatever way.
 
 Put in place by a migration and again after every ``migrate``: on SQLite, a later migration that rebuilds the table would
 leave it without. Both databases say ``IntegrityError``. Who may drop a trigger can still write; then the chain tells.
@@ -28,10 +28,18 @@ _SQLITE = {
     "audit_chain_grows": f"BEFORE UPDATE ON {CHAIN} WHEN NEW.length < OLD.length OR NEW.key <> OLD.key",
 }
 _TABLES = {name: words.split(" ON ")[1].split()[0] for name, words in _SQLITE.items()}
+_EMPTYING = {
+    "audit_event_not_emptied": EVENT,
+    "audit_checkpoint_not_emptied": CHECKPOINT,
+    "audit_chain_not_emptied": CHAIN,
+}
+"""PostgreSQL empties a table without touching a row: triggers for each row never hear of it. SQLite has no such statement."""
 _POSTGRES_FUNCTION = f"""
 CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF TG_TABLE_NAME = '{EVENT}' THEN
+  IF TG_OP = 'TRUNCATE' THEN
+    RAISE EXCEPTION '{REFUSAL}' USING ERRCODE = 'restrict_violation';
+  ELSIF TG_TABLE_NAME = '{EVENT}' THEN
     IF TG_OP = 'DELETE' THEN
       IF {_COVERED} THEN RETURN OLD; END IF;
     ELSIF NEW.actor_id IS NULL AND to_jsonb(NEW) - 'actor_id' = to_jsonb(OLD) - 'actor_id' THEN
@@ -50,8 +58,15 @@ def drop_statements(vendor: str) -> list[str]:
     if vendor == "sqlite":
         return [f"DROP TRIGGER IF EXISTS {name}" for name in _SQLITE]
     if vendor == "postgresql":
-        return [f"DROP TRIGGER IF EXISTS {name} ON {table}" for name, table in _TABLES.items()]
+        return [f"DROP TRIGGER IF EXISTS {name} ON {table}" for name, table in (_TABLES | _EMPTYING).items()]
     return []
+
+
+def drop_emptying_statements(vendor: str) -> list[str]:
+    """Those that take away what migration 0009 brought, and leave the rest."""
+    if vendor != "postgresql":
+        return []
+    return [f"DROP TRIGGER IF EXISTS {name} ON {table}" for name, table in _EMPTYING.items()]
 
 
 def create_statements(vendor: str) -> list[str]:
@@ -66,6 +81,10 @@ def create_statements(vendor: str) -> list[str]:
         creates = [
             f"CREATE TRIGGER {name} BEFORE {words.split()[1]} ON {_TABLES[name]} FOR EACH ROW EXECUTE FUNCTION audit_refuse()"
             for name, words in _SQLITE.items()
+        ]
+        creates += [
+            f"CREATE TRIGGER {name} BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()"
+            for name, table in _EMPTYING.items()
         ]
         return [_POSTGRES_FUNCTION, *drops, *creates]
     return []
@@ -82,7 +101,8 @@ def guards_missing(connection: BaseDatabaseWrapper) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(asked[connection.vendor])
         found = {row[0] for row in cursor.fetchall()}
-    return [name for name in _SQLITE if name not in found]
+    wanted = [*_SQLITE, *(_EMPTYING if connection.vendor == "postgresql" else ())]
+    return [name for name in wanted if name not in found]
 
 
 def guards_install(connection: BaseDatabaseWrapper) -> None:

@@ -1,16 +1,20 @@
 """What the audit log says was done, in the reader's language; what is kept and hashed stays as it was written."""
 
+import re
 from functools import cache
 from typing import Any
 
 from django.apps import apps
 from django.utils.translation import get_language, gettext, gettext_noop
 
+from missions_project.lib.sentences import Sentences
+
 DONE = (
     gettext_noop("API key made"),
     gettext_noop("API key revoked"),
     gettext_noop("API token made"),
     gettext_noop("API token revoked"),
+    gettext_noop("addition ended"),
     gettext_noop("addition made"),
     gettext_noop("area suppressed"),
     gettext_noop("audit log exported"),
@@ -41,6 +45,7 @@ DONE = (
     gettext_noop("sign-on refused"),
     gettext_noop("study cancelled"),
     gettext_noop("study frozen"),
+    gettext_noop("suppression ended"),
 )
 """Events about more than one row, or about none."""
 
@@ -76,6 +81,65 @@ SUBJECTS = (
 )
 """Names before the dot that are no table's."""
 
+OWN_WORDS = frozenset(
+    {"addition ended", "addition made", "area suppressed", "suppression ended", "sign-on refused"}
+)
+"""Events whose subject somebody wrote: it stands as it was written."""
+
+ABOUT = Sentences(
+    (
+        # What rows are called: ``audit_record`` keeps that in English. The more particular before the more general.
+        gettext_noop("%(shift)s %(on)s, plan %(self_pk)s"),
+        gettext_noop("%(shift)s %(on)s, round %(round)s"),
+        gettext_noop("%(version)s, %(rule)s, through the week of %(through_week)s"),
+        gettext_noop("%(version)s, week of %(week_from)s"),
+        gettext_noop("%(crime_type)s in cell %(cell_id)s, %(period_from)s"),
+        gettext_noop("%(where)s: %(ratio)s × its part of %(basis)s"),
+        gettext_noop("%(shift)s: %(lead_minutes)s minutes before"),
+        gettext_noop("%(n_cells)s cells of %(cell_size_m)s m"),
+        gettext_noop("%(agency)s: asked %(asked_at)s"),
+        gettext_noop("Mission %(self_number)s (%(crime_type)s)"),
+        gettext_noop("Seal %(self_number)s: %(shift)s %(on)s"),
+        gettext_noop("Import %(pk)s of %(file_name)s"),
+        gettext_noop("Model policy of %(agency)s"),
+        gettext_noop("Report policy of %(agency)s"),
+        gettext_noop("Transparency policy of %(agency)s"),
+        gettext_noop("Officer's page of %(agency)s"),
+        gettext_noop("Live record of %(agency)s"),
+        gettext_noop("Practice of %(officer)s"),
+        gettext_noop("Presence in %(shift)s %(on)s"),
+        gettext_noop("Note of %(shift)s %(on)s"),
+        gettext_noop("Notices to %(user)s"),
+        gettext_noop("Quality of feed %(feed_id)s"),
+        gettext_noop("Retention of %(kind)s"),
+        gettext_noop("Transparency pack %(self_number)s"),
+        gettext_noop("Training %(self_pk)s"),
+        gettext_noop("Update %(self_number)s"),
+        gettext_noop("Row %(row_number)s: %(code)s"),
+        gettext_noop("District %(code)s"),
+        gettext_noop("Beat %(code)s"),
+        gettext_noop("Area %(pk)s"),
+        gettext_noop("All shifts"),
+        gettext_noop("off duty"),
+        # What a file brought, what a night deleted.
+        gettext_noop("%(count)s districts"),
+        gettext_noop("%(count)s beats"),
+        gettext_noop("%(count)s deleted"),
+        gettext_noop("%(count)s coarsened"),
+        gettext_noop("area of %(count)s points"),
+        # Roles, behind a person's or a group's name.
+        gettext_noop("Officer"),
+        gettext_noop("Supervisor"),
+        gettext_noop("Analyst"),
+        gettext_noop("Agency administrator"),
+        gettext_noop("Auditor"),
+    )
+)
+"""What an event is about: names of rows that are made of words, and not only of an agency's own names."""
+PERIOD = Sentences((gettext_noop("%(report)s, %(first)s to %(last)s"),))
+"""What a personal report showed. Among the others it would fit whatever goes from here to there."""
+_PARTS = re.compile(r"(: |, )")
+
 
 @cache
 def _names() -> dict[str, Any]:
@@ -99,3 +163,19 @@ def action_words(action: str) -> str:
     if not dot:
         return gettext(action) if action else ""
     return f"{_names().get(name) or gettext(name)}: {gettext(verb.replace('_', ' '))}"
+
+
+def subject_words(action: str, subject: str) -> str:
+    """What an event is about, in the reader's language: names that the agency gave, and what a person wrote, stay. No query.
+
+    >>> subject_words("membership.added", "jane, Supervisor")
+    'jane, Supervisor'
+    """
+    if (get_language() or "en").startswith("en") or action in OWN_WORDS:
+        return subject
+    if action.startswith("personal report"):
+        return PERIOD.said(subject)
+    if ABOUT.pattern_of(subject) is not None:
+        return ABOUT.said(subject)
+    # "jane, Supervisor" and "11A, Evening 2026-01-01: Beat 12": each part by itself.
+    return "".join(part if _PARTS.fullmatch(part) else ABOUT.said(part) for part in _PARTS.split(subject))

@@ -3,7 +3,7 @@
 Django's page holds every row that would go in memory, and lists it: with a feed or an agency of a large city these are millions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import models
@@ -28,7 +28,8 @@ def kinds_too_many(rows: Sequence[models.Model]) -> list[str]:
     found: dict[str, None] = {}
     while waiting:
         model, keys = waiting.pop()
-        for relation in get_candidate_relations_to_delete(model._meta):
+        relations: Iterable[Any] = get_candidate_relations_to_delete(model._meta)
+        for relation in relations:
             # The others only empty a column, in one statement.
             if relation.on_delete not in (models.CASCADE, models.PROTECT, models.RESTRICT):
                 continue

@@ -10,6 +10,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model
 from django.utils.translation import gettext as _
 
+from agencies.audit_words import subject_words
 from agencies.models import AuditEvent
 from agencies.words import said
 
@@ -54,7 +55,12 @@ def field_words(model: str, name: str) -> str:
 
 
 def _label(model: str, name: str) -> str:
-    words = field_words(model, name)
+    # A row that belongs to the changed one stands under its table's name and number, or as deleted.
+    table, _space, which = name.rpartition(" ")
+    if table and (which.isdigit() or which == "deleted"):
+        words = f"{said(table)} {which}" if which.isdigit() else _("%(name)s deleted") % {"name": said(table)}
+    else:
+        words = field_words(model, name)
     return words[:1].upper() + words[1:]
 
 
@@ -64,7 +70,7 @@ def _shown(value: Any, model: str, name: str) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, list):
-        return ", ".join(str(item) for item in value)
+        return ", ".join(subject_words("", str(item)) for item in value)
     return (
         _choice(model, name, value)
         if isinstance(value, str)
@@ -78,23 +84,22 @@ def _choice(model: str, name: str, value: str) -> str:
     try:
         choices = dict(apps.get_model(model)._meta.get_field(name).flatchoices)  # type: ignore[union-attr]
     except (LookupError, ValueError, FieldDoesNotExist, AttributeError):
-        return value
-    return str(choices.get(value, value))
+        return subject_words("", value)
+    return str(choices[value]) if value in choices else subject_words("", value)
 
 
 def changes_of(event: AuditEvent) -> list[Change]:
     """The columns that the event changed, in the order of the form. Empty for events that are about no columns."""
-    told = event.detail.get("changed") if isinstance(event.detail, dict) else None
-    if not isinstance(told, dict):
+    columns = event.detail.get("changed") if isinstance(event.detail, dict) else None
+    if not isinstance(columns, dict):
         return []
     changes = []
-    for name, values in told.items():
+    for name, values in columns.items():
         label = _label(event.model, name)
         if isinstance(values, list) and len(values) == 2:
             before, after = (_shown(value, event.model, name) for value in values)
             changes.append(Change(label, before, after))
         else:
-            changes.append(
-                Change(label, "", "" if values == "changed" else str(values), kept=values != "changed")
-            )
+            told = "" if values == "changed" else subject_words("", str(values))
+            changes.append(Change(label, "", told, kept=values != "changed"))
     return changes

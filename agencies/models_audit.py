@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
-from agencies.audit_words import action_words
+from agencies.audit_words import action_words, subject_words
 from agencies.engine.audit_chain import START, Row, row_hash
 from missions_project.lib import walls
 from missions_project.lib.seals import SEAL_LENGTH, seal
@@ -102,7 +102,7 @@ class AuditEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M} {action_words(self.action)}: {self.subject}"
+        return f"{self.at:%Y-%m-%d %H:%M} {action_words(self.action)}: {subject_words(self.action, self.subject)}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Append the row to its chain, in the caller's transaction and under the chain's lock. Three queries."""

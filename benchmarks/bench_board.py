@@ -37,7 +37,7 @@ ROUNDS = 60
 POLL_S = 2.0
 
 
-def set_up() -> dict[str, Any]:
+def set_up(time_zone: str = "America/Chicago") -> dict[str, Any]:
     """A city of 100 beats with two units each, a forecast, a published plan of 300 missions, and a supervisor's session."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.sessions.backends.db import SessionStore
@@ -53,7 +53,7 @@ def set_up() -> dict[str, Any]:
 
     call_command("migrate", verbosity=0)
     side = BEATS_ACROSS * BEAT_M
-    agency = make_agency("bench", boundary=rectangle(0, 0, side, side))
+    agency = make_agency("bench", boundary=rectangle(0, 0, side, side), time_zone=time_zone)
     Unit.objects.filter(agency=agency).delete()
     Beat.objects.filter(agency=agency).delete()
     district = District.objects.get(agency=agency, code="S")

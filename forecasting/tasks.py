@@ -1,10 +1,19 @@
 """Training and forecasting in the background."""
 
-from celery import shared_task
+from typing import Any
+
+from celery import shared_task, signals
 
 from agencies.models import Agency
 from forecasting import services
+from forecasting.engine.parallel import cores_shared_by
 from forecasting.models import ForecastRun, TrainingRun
+
+
+@signals.worker_init.connect  # type: ignore[untyped-decorator]  # celery ships no types
+def share_the_cores(sender: Any, **_: Any) -> None:
+    """Before the worker makes its processes, which know it from it."""
+    cores_shared_by(int(sender.concurrency) if str(sender.concurrency).isdigit() else 1)
 
 
 @shared_task(sent_again=True)  # type: ignore[untyped-decorator]  # celery ships no types

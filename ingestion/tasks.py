@@ -15,8 +15,8 @@ BUSY_RETRY_SECONDS = 10
     max_retries=1_000,
 )
 def import_task(run_id: int) -> None:
-    """Import one queued file, or replay a quarantine; waits while another import works."""
-    services.import_run_execute(run=ImportRun.objects.get(pk=run_id))
+    """Import one queued file, or replay a quarantine; waits while another import works, or while it is another agency's turn."""
+    services.import_run_in_turn(run=ImportRun.objects.get(pk=run_id))
 
 
 @shared_task

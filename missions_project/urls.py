@@ -35,6 +35,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     # Before the agencies' addresses: no agency can be called "api" (its slug would hide these).
     path("api/", include("missions_project.api")),
+    path("<slug:agency_slug>/", include("agencies.urls")),
     path("<slug:agency_slug>/", include("patrols.urls")),
     path("<slug:agency_slug>/", include("forecasting.urls")),
     path("<slug:agency_slug>/", include("tactics.urls")),

@@ -14,6 +14,7 @@ from forecasting.models import ForecastRun
 from forecasting.selectors import any_model_approved
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import MAX_ATTEMPTS, RunStatus
+from missions_project.lib.sentences import said_again
 from patrols.engine.due import ShiftSchedule, rounds_coming
 from patrols.models import MissionPlan, ShiftPlanning
 from patrols.selectors import forecast_tried, planning_state, schedule_of, schedules_of
@@ -61,7 +62,7 @@ def no_plan(
             return _forecasting(run)
         return NoPlan(
             _("Planning …"),
-            plan.progress_label or _("Waiting for the worker."),
+            said_again(plan.progress_label) or _("Waiting for the worker."),
             percent=plan.progress_percent,
         )
     forecast = None if plan else forecast_tried(agency, shift, on)
@@ -73,9 +74,8 @@ def no_plan(
 
 
 def _forecasting(run: ForecastRun) -> NoPlan:
-    return NoPlan(
-        _("Forecasting …"), run.progress_label or _("Waiting for the worker."), percent=run.progress_percent
-    )
+    label = said_again(run.progress_label) or _("Waiting for the worker.")
+    return NoPlan(_("Forecasting …"), label, percent=run.progress_percent)
 
 
 def _failed(
@@ -89,15 +89,16 @@ def _failed(
         if next_at
         else _("It is not tried again by itself. %(press)s, once the reason is mended.") % {"press": PRESS}
     )
+    title, why = _("No plan, because …"), ""
     if plan is not None:
-        return NoPlan(_("No plan, because …"), plan.error, is_bad=True, next_at=next_at, hint=hint)
-    if forecast is not None and forecast.status == RunStatus.FAILED:
-        return NoPlan(
-            _("No plan: the forecast failed"), forecast.error, is_bad=True, next_at=next_at, hint=hint
-        )
-    if planning is not None and planning.state == ShiftPlanning.State.FAILED:
-        return NoPlan(_("No plan, because …"), planning.message, is_bad=True, next_at=next_at, hint=hint)
-    return None
+        why = plan.error
+    elif forecast is not None and forecast.status == RunStatus.FAILED:
+        title, why = _("No plan: the forecast failed"), forecast.error
+    elif planning is not None and planning.state == ShiftPlanning.State.FAILED:
+        why = planning.message
+    else:
+        return None
+    return NoPlan(title, said_again(why), is_bad=True, next_at=next_at, hint=hint)
 
 
 def _not_yet(

@@ -19,6 +19,7 @@ from forecasting.models import ForecastRun
 from forecasting.overlay import legend_rows, mercator_frame, overlay_png
 from forecasting.selectors import run_grid, succeeded_forecasts
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.sentences import said_again
 from patrols.dials import dials_form
 from patrols.engine.preview import DesignPreview, PreviewInputs, design_preview, gamma_curve
 from patrols.models import MissionPlan, PatrolPolicy
@@ -195,9 +196,12 @@ def chances_by_beat(
 
 def problems_of(codes: Mapping[int, str], tried: DesignPreview) -> list[str]:
     """Return why beats could not be planned, by their codes; the first few, and how many more."""
-    told = [row.message.replace(f"Beat {row.beat}", f"Beat {codes[row.beat]}") for row in tried.infeasible]
-    more = len(told) - SHOWN_BEATS
-    return told[:SHOWN_BEATS] + ([_("… and %(more)s more beats.") % {"more": more}] if more > 0 else [])
+    told = [
+        said_again(row.message.replace(f"Beat {row.beat}", f"Beat {codes[row.beat]}"))
+        for row in tried.infeasible[:SHOWN_BEATS]
+    ]
+    more = len(tried.infeasible) - SHOWN_BEATS
+    return told + ([_("… and %(more)s more beats.") % {"more": more}] if more > 0 else [])
 
 
 def tried_context(agency: Agency, typed: Mapping[str, Any]) -> dict[str, Any]:

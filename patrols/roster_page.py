@@ -74,9 +74,7 @@ class PlaceField(forms.CharField):
     """A beat as a person types it; its value is the key that the list would send."""
 
     def __init__(self, places: Places) -> None:
-        super().__init__(
-            required=False, widget=TextDrawn(attrs={"list": "places", "autocomplete": "off"})
-        )
+        super().__init__(required=False, widget=TextDrawn(attrs={"list": "places", "autocomplete": "off"}))
         self._places = places
 
     def prepare_value(self, value: Any) -> Any:

@@ -3,17 +3,19 @@
 import datetime as dt
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from agencies.engine.offence_codes import OFFENCE_CLASSES
 from agencies.engine.palette import suggested_colour
 from agencies.models import Agency, Beat, CrimeType, Shift, Unit
+from agencies.words import said
 from patrols.models import PatrolPolicy
 from tactics.services import starter_catalogue_create
 
 SHIFTS = (
-    ("night", "Night", dt.time(0), 480),
-    ("day", "Day", dt.time(8), 480),
-    ("evening", "Evening", dt.time(16), 480),
+    ("night", gettext_noop("Night"), dt.time(0), 480),
+    ("day", gettext_noop("Day"), dt.time(8), 480),
+    ("evening", gettext_noop("Evening"), dt.time(16), 480),
 )
 
 
@@ -23,13 +25,14 @@ def agency_defaults_create(
 ) -> dict[str, int]:
     """Give the agency shifts, crime types, units, a patrol policy and tactics, each only where it has none.
 
-    Returns how many of each were made. The crime types are the product's whole allow-list with its default weights.
+    Returns how many of each were made. The crime types are the product's whole allow-list with its default weights. Names and
+    texts are written in the language that is active, and are the agency's own from then on.
     """
     made = {"shifts": 0, "crime types": 0, "units": 0, "patrol policies": 0}
     if not Shift.objects.filter(agency=agency).exists():
         for slug, name, start, minutes in SHIFTS:
             Shift.objects.create(
-                agency=agency, slug=slug, name=name, starts_at=start, duration_minutes=minutes
+                agency=agency, slug=slug, name=said(name), starts_at=start, duration_minutes=minutes
             )
             made["shifts"] += 1
     if not CrimeType.objects.filter(agency=agency).exists():
@@ -37,7 +40,7 @@ def agency_defaults_create(
             crime_type = CrimeType(
                 agency=agency,
                 slug=entry.key,
-                name=entry.label,
+                name=said(entry.label),
                 # The whole class: theft declared as 23H would leave all other thefts unmapped.
                 nibrs_code=entry.key,
                 weight=entry.default_weight,

@@ -123,7 +123,7 @@ def hunch_status(request: HttpRequest, access: Access, row_id: int) -> HttpRespo
             agency=access.agency,
             actor=access.user,
             action="hunch answered",
-            subject=str(row),
+            subject=row,
             detail={"hunch": row.pk, "status": row.status},
         )
     except MissionsError as exc:

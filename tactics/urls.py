@@ -114,12 +114,14 @@ urlpatterns = [
     path("transparency/style.css", transparency.public_style, name="public_style"),
     path("transparency/<int:number>/", transparency.public_pack, name="public_pack"),
     path("transparency/<int:number>/pack.json", transparency.public_json, name="public_json"),
+    path("transparency/<int:number>/pack.pdf", transparency.public_pdf, name="public_pdf"),
     path("transparency/<int:number>/charts/<slug:chart>.svg", transparency.public_chart, name="public_chart"),
     path("packs/", transparency.packs, name="packs"),
     path("packs/new/", transparency.pack_new, name="pack_new"),
     path("packs/<int:number>/", transparency.pack, name="pack"),
     path("packs/<int:number>/decide/", transparency.pack_decide, name="pack_decide"),
     path("packs/<int:number>/charts/<slug:chart>.svg", transparency.pack_chart, name="pack_chart"),
+    path("packs/<int:number>/pack.pdf", transparency.pack_file, name="pack_pdf"),
     path("packs/<int:number>/site.zip", transparency.pack_site, name="pack_site"),
     path(
         "packs/<int:number>/<slug:document>.<slug:ending>", transparency.pack_document, name="pack_document"

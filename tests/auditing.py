@@ -8,21 +8,27 @@ from typing import Any
 from unittest.mock import patch
 
 from django.db import connection, transaction
+from django.db.backends.postgresql.operations import DatabaseOperations as PostgresOperations
 from django.db.backends.sqlite3.base import DatabaseOperations
 
 from agencies import models_audit
 from agencies.audit_guards import drop_statements, guards_install, guards_remove
 
-_sql_flush = DatabaseOperations.sql_flush
+
+def _flush_without_guards(operations: Any, vendor: str) -> Any:
+    """Emptying a database is a DELETE or a TRUNCATE, which the guards refuse; ``post_migrate``, sent after each flush, puts them back."""
+    flush = operations.sql_flush
+
+    def sql_flush(self: Any, style: Any, tables: Any, **kwargs: Any) -> list[str]:
+        statements = flush(self, style, tables, **kwargs)
+        return [*drop_statements(vendor), *statements] if statements else statements
+
+    return sql_flush
 
 
-def _flush_without_guards(self: Any, style: Any, tables: Any, **kwargs: Any) -> list[str]:
-    """Emptying SQLite is a DELETE, which the guards refuse; ``post_migrate``, sent after each flush, puts them back."""
-    statements = _sql_flush(self, style, tables, **kwargs)
-    return [*drop_statements("sqlite"), *statements] if statements else statements
-
-
-DatabaseOperations.sql_flush = _flush_without_guards  # type: ignore[method-assign]  # tests only
+# Tests only: the product never empties its database.
+DatabaseOperations.sql_flush = _flush_without_guards(DatabaseOperations, "sqlite")  # type: ignore[method-assign]
+PostgresOperations.sql_flush = _flush_without_guards(PostgresOperations, "postgresql")  # type: ignore[method-assign]
 
 
 @contextmanager

@@ -29,7 +29,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
-SIZES = {"desk": (1440, 900), "phone": (390, 844)}
+SIZES = {"desk": (1440, 900), "phone": (390, 844), "narrow": (360, 740)}
+USUAL = ("desk", "phone")
+"""The sizes that are taken unasked. "narrow" is the least width that every page must do with, the administration's too."""
 TALLEST = 3200
 """Pixels of a page that are kept: a list of thousands of rows is looked at by its beginning."""
 PAST = "/riverton-study"
@@ -115,7 +117,7 @@ def opened(
     """A browser page signed in as the person, and the list into which its faults are written."""
     width, height = SIZES[size]
     context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme=theme, has_touch=size == "phone"
+        viewport={"width": width, "height": height}, color_scheme=theme, has_touch=size != "desk"
     )
     if person is not None:
         context.add_cookies([{"name": "sessionid", "value": session_of(person), "url": site}])
@@ -188,7 +190,7 @@ def shoot_role(
     print(f"{role}: {len(sights)} pages", flush=True)
     shots = []
     (folder / role).mkdir(parents=True, exist_ok=True)
-    for size in wanted.size or SIZES:
+    for size in wanted.size or USUAL:
         if size == "phone" and not holds_phone:
             continue
         with opened(browser, site, person, size) as (page, faults):
@@ -269,7 +271,9 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--tour", action="store_true", help="the pictures of README and docs, nothing else")
     parser.add_argument("--role", action="append", choices=[*ROLES], help="only this role; may be repeated")
     parser.add_argument("--theme", action="append", choices=["light", "dark"], help="only this theme")
-    parser.add_argument("--size", action="append", choices=[*SIZES], help="only this size")
+    parser.add_argument(
+        "--size", action="append", choices=[*SIZES], help="only this size (desk and phone unless asked)"
+    )
     parser.add_argument("--only", default="", help="only pages whose kind holds this, e.g. tactics:report")
     parser.add_argument("--var", type=Path, help="the data to show (default: var/, or MISSIONS_VAR_DIR)")
     parser.add_argument("--to", type=Path, help="where the pictures go (default: var/screenshots)")

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
-from agencies.audit_words import action_words
+from agencies.audit_words import action_words, subject_words
 from agencies.configuration import sections
 from agencies.history import changes_of
 from agencies.models import AuditEvent
@@ -54,12 +54,12 @@ class ActionFilter(admin.AllValuesFieldListFilter):
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
-    list_display = ("at", "agency", "actor_name", "subject", "changes", "why")
+    list_display = ("at", "agency", "actor_name", "about", "changes", "why")
     list_filter = ("agency", RowKindFilter, "at", "actor", ("action", ActionFilter))
     search_fields = ("subject", "action", "why")
     list_select_related = ("agency", "actor")
     date_hierarchy = "at"
-    fields = ("at", "agency", "actor_name", "action", "subject", "why", "changes", "what")
+    fields = ("at", "agency", "actor_name", "done", "about", "why", "changes", "what")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fields
@@ -67,6 +67,14 @@ class AuditEventAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     @admin.display(description=gettext_lazy("who"))
     def actor_name(self, event: AuditEvent) -> str:
         return str(event.actor) if event.actor else _("a command or the worker")
+
+    @admin.display(description=gettext_lazy("subject"), ordering="subject")
+    def about(self, event: AuditEvent) -> str:
+        return subject_words(event.action, event.subject)
+
+    @admin.display(description=gettext_lazy("action"))
+    def done(self, event: AuditEvent) -> str:
+        return action_words(event.action)
 
     @admin.display(description=gettext_lazy("what"))
     def changes(self, event: AuditEvent) -> str:

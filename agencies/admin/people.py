@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -108,8 +108,20 @@ class MembershipInline(AgencyScopedInline):
         return ["role"] if obj is not None and obj.pk == request.user.pk else []
 
 
+class PersonPasswordForm(AdminPasswordChangeForm):
+    """Another password for a person. Django's own words beside it are put together at import, in English for everybody."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "usable_password" in self.fields:
+            self.fields["usable_password"].help_text = _(
+                "Disabled: the person signs in through single sign-on only, and the present password is lost."
+            )
+
+
 @admin.register(User)
 class PersonAdmin(AuditedAdminMixin, AgencyScopedAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
+    change_password_form = PersonPasswordForm
     form = PersonChangeForm  # type: ignore[assignment]  # a person has no agency column to guard
     add_form = PersonAddForm
     inlines = [MembershipInline]

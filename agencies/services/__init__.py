@@ -1,7 +1,7 @@
 """Writing an agency's set-up: what pages and commands may change, each with its record."""
 
 from agencies.services.agencies import agency_create
-from agencies.services.audit import audit_last, audit_record
+from agencies.services.audit import audit_last, audit_record, audit_subject
 from agencies.services.audit_log import audit_retirement
 from agencies.services.geography import (
     GeographyDraft,
@@ -22,6 +22,7 @@ __all__ = [
     "audit_last",
     "audit_record",
     "audit_retirement",
+    "audit_subject",
     "beats_upsert",
     "boundary_derive",
     "boundary_set",

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Model
+from django.utils import translation
 
 from agencies.models import Agency, AuditEvent, User
 from agencies.models_audit import chain_of
@@ -14,17 +15,25 @@ from agencies.models_audit import chain_of
 _waiting: ContextVar[list[AuditEvent] | None] = ContextVar("audit_rows_waiting", default=None)
 
 
+def audit_subject(about: str | Model) -> str:
+    """What an event is about, as the log keeps it: in English, whoever reads or changes. Pages say it again to each reader."""
+    with translation.override("en"):
+        return str(about)[:200]
+
+
 def audit_record(
     *,
     agency: Agency | None,
     actor: User | None,
     action: str,
-    subject: str,
+    subject: str | Model,
     detail: dict[str, Any] | None = None,
     why: str = "",
     row: Model | None = None,
 ) -> AuditEvent:
     """Keep who did what, to what, and why. Three queries. ``row``: whose history the event belongs to, beside the agency's.
+
+    A row as ``subject`` is named in English: by its own text it would be named in the language of whoever changes it.
 
     Within ``audit_last`` the row is written at that block's end.
     """
@@ -32,7 +41,7 @@ def audit_record(
         agency=agency,
         actor=actor,
         action=action,
-        subject=subject[:200],
+        subject=audit_subject(subject),
         why=why,
         model=row._meta.label_lower if row is not None else "",
         row_id=row.pk if row is not None else None,

@@ -142,11 +142,23 @@ def audit_retire(*, events: QuerySet[AuditEvent], why: str) -> int:
 def audit_rows(
     *, agency: Agency | None, since: datetime | None = None, until: datetime | None = None
 ) -> QuerySet[AuditEvent]:
-    """The rows of one agency (``None``: of the installation itself) in the order in which they were written. Lazy."""
+    """The rows of one agency (``None``: of the installation itself) in the order in which they were written.
+
+    Of a time: everything from its first row to its last, without a gap, so that each row can be checked against the one before.
+    Lazy, but for one query where a time is asked for.
+    """
     rows = AuditEvent.objects.filter(chain=chain_of(agency.pk if agency else None)).order_by("sequence")
+    if since is None and until is None:
+        return rows
+    within = rows.order_by()
     if since is not None:
-        rows = rows.filter(at__gte=since)
-    return rows.filter(at__lt=until) if until is not None else rows
+        within = within.filter(at__gte=since)
+    if until is not None:
+        within = within.filter(at__lt=until)
+    span = within.aggregate(first=Min("sequence"), last=Max("sequence"))
+    if span["last"] is None:
+        return rows.none()
+    return rows.filter(sequence__gte=span["first"], sequence__lte=span["last"])
 
 
 def audit_lines(events: QuerySet[AuditEvent]) -> Iterator[str]:
@@ -155,15 +167,21 @@ def audit_lines(events: QuerySet[AuditEvent]) -> Iterator[str]:
         yield json.dumps(_exported(event.as_row()), ensure_ascii=False, sort_keys=True) + "\n"
 
 
+def audit_table(events: QuerySet[AuditEvent]) -> Iterator[list[Any]]:
+    """The rows in the order of ``COLUMNS``, for a table."""
+    for event in events.iterator(chunk_size=BLOCK_ROWS):
+        told = _exported(event.as_row())
+        told["detail"] = json.dumps(told["detail"], ensure_ascii=False, sort_keys=True)
+        yield [told[name] for name in COLUMNS]
+
+
 def audit_csv(events: QuerySet[AuditEvent], to: TextIO) -> int:
     """Write the rows as CSV and return their number. Texts that a spreadsheet would run are defused; check the JSON lines instead."""
     writer = PlainWriter(to)
     writer.row(COLUMNS)
     number = 0
-    for event in events.iterator(chunk_size=BLOCK_ROWS):
-        told = _exported(event.as_row())
-        told["detail"] = json.dumps(told["detail"], ensure_ascii=False, sort_keys=True)
-        writer.row([told[name] for name in COLUMNS])
+    for row in audit_table(events):
+        writer.row(row)
         number += 1
     return number
 

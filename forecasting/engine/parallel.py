@@ -27,9 +27,22 @@ def single_threaded() -> Iterator[None]:
         yield
 
 
+_processes = 1
+
+
+def cores_shared_by(processes: int) -> None:
+    """Say how many processes of this kind work side by side on the machine: from now on each takes its share of the cores.
+
+    Four workers that each fit four crime types at a time on four cores wait for each other, and hold sixteen matrices.
+    """
+    global _processes
+    _processes = max(1, processes)
+
+
 def default_workers(n_tasks: int) -> int:
-    """At most four, at most one per core: each worker holds a crime type's training matrix."""
-    return max(1, min(4, os.cpu_count() or 1, n_tasks))
+    """At most four, at most our share of the cores that we may use: each worker holds a crime type's training matrix."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(4, cores // _processes, n_tasks))
 
 
 @cache

@@ -24,7 +24,7 @@ from forecasting.selectors.governance import (
     waiting_versions,
     why_not_live,
 )
-from forecasting.selectors.grids import active_grid, cell_beats, grid_spec
+from forecasting.selectors.grids import active_grid, cell_beats, cells_by_agency, grid_spec
 from forecasting.selectors.inputs import next_shift_instance
 from forecasting.selectors.live import LiveCard, live_card
 from forecasting.selectors.live_chain import ChainReport, live_chain
@@ -45,6 +45,7 @@ __all__ = [
     "approved_agencies",
     "baseline_values",
     "cell_beats",
+    "cells_by_agency",
     "context_block",
     "drift_of",
     "expected_by_type",

@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from agencies.models import Agency
 from forecasting.engine.lag import ReportingLag
 from ingestion.selectors import FeedLateness, feeds_lateness
@@ -57,15 +59,17 @@ def _remarks(found: list[FeedLateness]) -> list[str]:
         untimed, total = sum(row.untimed for row in rows), sum(row.rows for row in rows)
         if not untimed:
             continue
-        what = f"{untimed:,} of {total:,} rows of the last year from feed “{feed}” have no report time"
+        figures = {"untimed": f"{untimed:,}", "total": f"{total:,}", "feed": feed}
         if feed.lag_median_hours is None:
-            remarks.append(
-                f"{what}: they are taken as known at once. If they arrive late, recent days look too quiet. "
-                "Next step: Admin → Feeds → reporting lag."
+            words = _(
+                "%(untimed)s of %(total)s rows of the last year from feed “%(feed)s” have no report time: they are taken as "
+                "known at once. If they arrive late, recent days look too quiet. Next step: Admin → Feeds → reporting lag."
             )
         else:
-            remarks.append(
-                f"{what}: their lag is taken as set on the feed (half within {feed.lag_median_hours:g} h, 90 % within "
-                f"{feed.lag_p90_hours:g} h)."
+            words = _(
+                "%(untimed)s of %(total)s rows of the last year from feed “%(feed)s” have no report time: their lag is taken "
+                "as set on the feed (half within %(median)s h, 90 %% within %(most)s h)."
             )
+            figures |= {"median": f"{feed.lag_median_hours:g}", "most": f"{feed.lag_p90_hours:g}"}
+        remarks.append(words % figures)
     return remarks

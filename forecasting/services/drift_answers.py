@@ -58,7 +58,7 @@ def drift_acknowledge(
             agency=version.agency,
             actor=actor,
             action="modelversion.drift_acknowledged",
-            subject=str(version),
+            subject=version,
             detail={
                 "id": version.pk,
                 "rule": rule,

@@ -158,7 +158,7 @@ def _audit(
         agency=version.agency,
         actor=actor,
         action=f"modelversion.{action}",
-        subject=str(version),
+        subject=version,
         detail={
             "id": version.pk,
             "note": note,

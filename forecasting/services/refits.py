@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from agencies.models import Agency
 from forecasting.models import ModelPolicy, TrainingRun
+from forecasting.selectors.grids import cells_by_agency
 from forecasting.selectors.refits import refits_of
 from forecasting.services.training import training_run_queue
 from missions_project.lib.runs import RunStatus
@@ -16,16 +17,18 @@ def refits_queue(*, agency: Agency | None = None, now: dt.datetime | None = None
     """Put the trainings that are due in the queue, of one agency or of all, and return them.
 
     Each due instant gives one run, however often and from wherever this is called: the database refuses a second. Of many
-    that were missed the newest is caught up. Two queries where none is due.
+    that were missed the newest is caught up. The largest agencies come first, so that none is left for the end when all
+    other workers are idle. Two queries where none is due.
     """
     now = now or timezone.now()
     policies = ModelPolicy.objects.filter(refit_days__gt=0).select_related("agency")
     rows = list(policies if agency is None else policies.filter(agency=agency))
     queued = []
     refits = refits_of(rows, now=now) if rows else {}
-    for policy in rows:
-        due_at = refits[policy.agency_id].due_at
-        run = _queue(policy, due_at) if due_at else None
+    due = [(policy, at) for policy in rows if (at := refits[policy.agency_id].due_at)]
+    cells = cells_by_agency() if len(due) > 1 else {}
+    for policy, due_at in sorted(due, key=lambda item: -cells.get(item[0].agency_id, 0)):
+        run = _queue(policy, due_at)
         if run is not None:
             queued.append(run)
     return queued

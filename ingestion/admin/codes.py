@@ -44,7 +44,9 @@ class OffenceCodeAdmin(PreviewFormMixin, AuditedAdminMixin, AgencyScopedAdmin):
             messages.info(
                 request,
                 format_html(
-                    '{} rows of this feed wait for a mapping: <a href="{}">select them and read them again</a>.',
+                    _(
+                        '{} rows of this feed wait for a mapping: <a href="{}">select them and read them again</a>.'
+                    ),
                     f"{waiting:,}",
                     url,
                 ),
@@ -81,5 +83,6 @@ class OffenceCodeAdmin(PreviewFormMixin, AuditedAdminMixin, AgencyScopedAdmin):
             import_task.delay_on_commit(run.pk)
             url = reverse("admin:ingestion_importrun_change", args=[run.pk])
             messages.info(
-                request, format_html('Reading kept rows of “{}” again: <a href="{}">progress</a>.', feed, url)
+                request,
+                format_html(_('Reading kept rows of “{}” again: <a href="{}">progress</a>.'), feed, url),
             )

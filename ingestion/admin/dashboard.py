@@ -56,7 +56,7 @@ def _feed_row(agency: Agency, row: FeedHealth, good_at: datetime | None) -> list
     return [
         Cell(str(row.feed), reverse("admin:ingestion_feed_change", args=[row.feed.pk])),
         Cell(row.words, tone=TONES.get(row.tone, "")),
-        Cell(local(good_at, agency) if good_at else "never", tone="" if good_at else "warn"),
+        Cell(local(good_at, agency) if good_at else _("never"), tone="" if good_at else "warn"),
         Cell(local(row.newest_at, agency)),
         Cell(f"{row.stored:,}", number=True),
         Cell(

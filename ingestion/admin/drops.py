@@ -14,6 +14,7 @@ from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin
 from ingestion.models import DropFile, DropFolder
 from ingestion.services import folder_address
+from missions_project.lib.sentences import said_again
 
 SHOWN_FILES = 20
 
@@ -50,13 +51,18 @@ class DropFolderAdmin(AuditedAdminMixin, AgencyScopedAdmin):
             return _("Inactive: nobody looks into it.")
         if folder.looked_at is None:
             return _("Nobody has looked yet. The scheduler does each minute; so does manage.py drop_scan.")
-        return folder.message or _("All is well.")
+        return said_again(folder.message) or _("All is well.")
 
     @admin.display(description=gettext_lazy("last files"))
     def last_files(self, folder: DropFolder) -> str:
         files = folder.files.select_related("run")[:SHOWN_FILES]
         rows = [
-            (file.name, file.get_state_display(), file.reason or file.target, self._run_link(file))
+            (
+                file.name,
+                file.get_state_display(),
+                said_again(file.reason) or file.target,
+                self._run_link(file),
+            )
             for file in files
         ]
         if not rows:

@@ -68,7 +68,7 @@ class PullMixin:
             import_task.delay_on_commit(run.pk)
             url = reverse("admin:ingestion_importrun_change", args=[run.pk])
             messages.success(
-                request, format_html('“{}” is being pulled: <a href="{}">progress</a>.', feed, url)
+                request, format_html(_('“{}” is being pulled: <a href="{}">progress</a>.'), feed, url)
             )
 
     @admin.display(description=gettext_lazy("next run"), ordering="next_due_at")

@@ -14,9 +14,10 @@ from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
 from ingestion import services
+from ingestion.engine.mapping import FIELDS
 from ingestion.models import Feed, QuarantinedRow
 from ingestion.tasks import import_task
-from ingestion.words import rejection_words
+from ingestion.words import rejection_words, said
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.exports import NO_MODEL, About, csv_response
 
@@ -36,7 +37,7 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(QuarantinedRow)
 class QuarantinedRowAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
-    list_display = ("row_number", "feed", "code", "field", "external_id", "remedy", "resolved_at")
+    list_display = ("row_number", "feed", "code", "column", "external_id", "remedy", "resolved_at")
     list_filter = (StateFilter, "code", "feed", "agency")
     list_select_related = ("feed", "agency")
     search_fields = ("external_id",)
@@ -47,7 +48,7 @@ class QuarantinedRowAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
         "row_number",
         "external_id",
         "code",
-        "field",
+        "column",
         "meaning",
         "remedy",
         "mapped_values",
@@ -55,6 +56,10 @@ class QuarantinedRowAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     )
     readonly_fields = fields
     actions = ("download", "replay")
+
+    @admin.display(description=gettext_lazy("field"), ordering="field")
+    def column(self, row: QuarantinedRow) -> str:
+        return said(FIELDS[row.field].label) if row.field in FIELDS else row.field or "–"
 
     @admin.display(description=gettext_lazy("what is wrong"))
     def meaning(self, row: QuarantinedRow) -> str:
@@ -136,7 +141,8 @@ class QuarantinedRowAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
             import_task.delay_on_commit(run.pk)
             url = reverse("admin:ingestion_importrun_change", args=[run.pk])
             messages.info(
-                request, format_html('Reading kept rows of “{}” again: <a href="{}">progress</a>.', feed, url)
+                request,
+                format_html(_('Reading kept rows of “{}” again: <a href="{}">progress</a>.'), feed, url),
             )
         if not wanted:
             messages.warning(request, _("None of the selected rows is waiting."))

@@ -22,6 +22,7 @@ from ingestion.selectors.silence import silences, silent_after, spoken_gap
 from ingestion.sources import is_pull, whole_file_class
 from ingestion.words import rejection_words
 from missions_project.lib.runs import RunStatus
+from missions_project.lib.sentences import said_again
 
 QUARANTINE_SHARE_BAD = 0.1
 """Above this share of a file's rows the mapping or the source needs a look: forecasts miss what is kept aside."""
@@ -128,7 +129,7 @@ def _words(
     if run.status == RunStatus.QUEUED:
         return "idle", _("An import waits for a worker.")
     if run.status == RunStatus.FAILED:
-        return "bad", _("The last import failed. %(error)s") % {"error": run.error}
+        return "bad", _("The last import failed. %(error)s") % {"error": said_again(run.error)}
     if "batches" in run.counts:
         return _push_words(feed, run, now)
     if silent is not None:

@@ -15,6 +15,7 @@ from ingestion.services.drops import drop_folder_scan, drop_folders_due
 from ingestion.services.fact_rows import CrimeTypeKeys
 from ingestion.services.facts import UpsertCounts, incidents_upsert
 from ingestion.services.feeds import CodesImported, codes_import, feed_ensure
+from ingestion.services.import_turns import import_run_in_turn
 from ingestion.services.imports import import_run_execute, import_run_queue
 from ingestion.services.layers import context_layer_import, layer_geojson, layer_slug
 from ingestion.services.locks import ImportBusy
@@ -82,6 +83,7 @@ __all__ = [
     "feed_secrets_seal",
     "folder_address",
     "import_run_execute",
+    "import_run_in_turn",
     "import_run_queue",
     "incidents_upsert",
     "layer_geojson",

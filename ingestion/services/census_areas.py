@@ -159,7 +159,7 @@ def _asked(verdict: CensusVerdict, found: list[str], columns: Sequence[str], sho
                 )
             raise MissionsError(
                 _("%(shown)s has no column %(wanted)s.") % {"shown": shown, "wanted": wanted},
-                next_step=_("it has: %(found)s.") % {"found": ", ".join(found) or "none"},
+                next_step=_("it has: %(found)s.") % {"found": ", ".join(found) or _("none")},
             )
         if wanted in figure_of:
             chosen[figure_of[wanted]] = wanted
@@ -170,7 +170,9 @@ def _asked(verdict: CensusVerdict, found: list[str], columns: Sequence[str], sho
                 _("%(shown)s has no column of %(figure)s.")
                 % {"shown": shown, "figure": figure.replace("_", " ")},
                 next_step=_("it has: %(figures)s.")
-                % {"figures": ", ".join(verdict.figures) or "none of the figures that a forecast may read"},
+                % {
+                    "figures": ", ".join(verdict.figures) or _("none of the figures that a forecast may read")
+                },
             )
     return chosen
 

@@ -101,9 +101,9 @@ def is_on_its_way(name: str) -> bool:
 def name_problem(name: str) -> str:
     """Why a file of this name cannot be taken; empty if it can."""
     if not name.isprintable() or any("\ud800" <= letter <= "\udfff" for letter in name):
-        return "holds characters that cannot be shown"
+        return _("holds characters that cannot be shown")
     if len(name) > MAX_NAME:
-        return f"is longer than {MAX_NAME} characters"
+        return _("is longer than %(most)s characters") % {"most": MAX_NAME}
     return ""
 
 

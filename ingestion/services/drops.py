@@ -14,6 +14,8 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from ingestion.models import DropFile, DropFolder, ImportRun
 from ingestion.services.drop_files import (
@@ -44,8 +46,8 @@ MAX_TRIES = 3
 MAX_FILES_A_LOOK = 200
 ACCIDENT = "Next step: run it again;"
 """In the error of a run that ended by an unforeseen error, see ``missions_project.lib.runs``."""
-DEADLY = (
-    f"The process died {MAX_TRIES} times while importing this file, most likely for lack of memory. Next step: look at the "
+DEADLY = gettext_lazy(
+    "The process died %(times)s times while importing this file, most likely for lack of memory. Next step: look at the "
     "worker's log, give it more memory or split the file."
 )
 
@@ -93,7 +95,7 @@ def _alone(top: Path) -> Iterator[bool]:
 def _look(folder: DropFolder, top: Path, now: datetime, progress: Progress, finished: list[DropFile]) -> str:
     for begun in folder.files.filter(state__in=UNDER_WAY).order_by("pk"):
         if not _go_on(begun, top, now, progress, finished):
-            return f"{begun.name}: waiting for another import to end."
+            return _("%(file)s: waiting for another import to end.") % {"file": begun.name}
     _put_orphans_back(folder, top)
     words = _note(folder, top, now)
     if problem := _not_ready(folder):
@@ -101,7 +103,7 @@ def _look(folder: DropFolder, top: Path, now: datetime, progress: Progress, fini
     for file in _complete(folder, top, now):
         _claim(file)
         if not _go_on(file, top, now, progress, finished):
-            return f"{file.name}: waiting for another import to end."
+            return _("%(file)s: waiting for another import to end.") % {"file": file.name}
     _forget(folder, top, now)
     return words
 
@@ -109,9 +111,11 @@ def _look(folder: DropFolder, top: Path, now: datetime, progress: Progress, fini
 def _not_ready(folder: DropFolder) -> str:
     feed = folder.feed
     if not folder.is_active or not feed.is_active:
-        return "The folder or its feed is inactive; files stay where they are."
+        return _("The folder or its feed is inactive; files stay where they are.")
     if not feed.mapping:
-        return f"Feed “{feed}” has no mapping yet; files stay where they are. Next step: upload one of them in Admin → Feeds."
+        return _(
+            "Feed “%(feed)s” has no mapping yet; files stay where they are. Next step: upload one of them in Admin → Feeds."
+        ) % {"feed": feed}
     return ""
 
 
@@ -134,7 +138,8 @@ def _note(folder: DropFolder, top: Path, now: datetime) -> str:
             continue
         if problem := name_problem(look.name):
             problems.append(
-                f"A file's name {problem}: {ascii(look.name)[:80]}. Next step: rename it at the source."
+                _("A file's name %(problem)s: %(name)s. Next step: rename it at the source.")
+                % {"problem": problem, "name": ascii(look.name)[:80]}
             )
             continue
         there.add(look.name)
@@ -208,7 +213,8 @@ def _queue(file: DropFile, top: Path, now: datetime) -> None:
             file,
             top,
             now,
-            f"The file is larger than {settings.UPLOAD_MAX_BYTES:,} bytes. Next step: split it, or raise UPLOAD_MAX_BYTES.",
+            _("The file is larger than %(most)s bytes. Next step: split it, or raise UPLOAD_MAX_BYTES.")
+            % {"most": f"{settings.UPLOAD_MAX_BYTES:,}"},
         )
         return
     try:
@@ -268,7 +274,7 @@ def _give_up_if_deadly(run: ImportRun) -> None:
         return
     with import_lock(run.feed):
         ImportRun.objects.filter(pk=run.pk, status=RunStatus.RUNNING).update(
-            status=RunStatus.FAILED, finished_at=timezone.now(), error=DEADLY
+            status=RunStatus.FAILED, finished_at=timezone.now(), error=DEADLY % {"times": MAX_TRIES}
         )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from agencies.models import User
 from ingestion.engine.context import NormaliseContext
@@ -43,7 +44,9 @@ POSTGRES_CHUNK_ROWS = 10_000
 CHUNK = "chunk_rows"
 """Key of a run's snapshot."""
 MIN_ROWS_TO_JUDGE = 20
-STOPPED = "The process was stopped from outside. What its counts say is stored; importing the file again completes it."
+STOPPED = gettext_noop(
+    "The process was stopped from outside. What its counts say is stored; importing the file again completes it."
+)
 """Error of a run whose process was killed: the file is not at fault."""
 MISREAD = frozenset(
     {

@@ -28,9 +28,11 @@ class ImportBusy(MissionsError):
     """Another import holds the lock; the run stays queued."""
 
 
-def _busy(what: str) -> ImportBusy:
+def _busy(feed: Feed | None) -> ImportBusy:
     return ImportBusy(
-        f"Another import {what} is running; this one has not started.",
+        _("Another import of feed “%(feed)s” is running; this one has not started.") % {"feed": feed.name}
+        if feed
+        else _("Another import into this database is running; this one has not started."),
         next_step=_("wait until it has finished (Admin → Import runs), then start this one again."),
     )
 
@@ -42,20 +44,15 @@ def import_lock(feed: Feed) -> Iterator[None]:
         if connection.vendor == "postgresql":
             yield
         else:
-            with _file_lock("import-lock", "into this database"):
+            with _file_lock("import-lock", None):
                 yield
 
 
 @contextmanager
 def feed_lock(feed: Feed) -> Iterator[None]:
     """Hold the feed, but not yet the right to write: a pull waits for its server while others import."""
-    held = f"of feed “{feed.name}”"
-    holder = (
-        _postgres_lock(feed)
-        if connection.vendor == "postgresql"
-        else _file_lock(f"feed-{feed.pk}-lock", held)
-    )
-    with holder:
+    on_postgres = connection.vendor == "postgresql"
+    with _postgres_lock(feed) if on_postgres else _file_lock(f"feed-{feed.pk}-lock", feed):
         yield
 
 
@@ -68,7 +65,7 @@ def writing_lock(waiting: Callable[[], None]) -> Iterator[None]:
     with ExitStack() as held:
         while True:
             try:
-                held.enter_context(_file_lock("import-lock", "into this database"))
+                held.enter_context(_file_lock("import-lock", None))
                 break
             except ImportBusy:
                 waiting()
@@ -82,7 +79,7 @@ def _postgres_lock(feed: Feed) -> Iterator[None]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", keys)
         if not cursor.fetchone()[0]:
-            raise _busy(f"of feed “{feed.name}”")
+            raise _busy(feed)
         try:
             yield
         finally:
@@ -92,7 +89,7 @@ def _postgres_lock(feed: Feed) -> Iterator[None]:
 
 
 @contextmanager
-def _file_lock(suffix: str, what: str) -> Iterator[None]:
+def _file_lock(suffix: str, feed: Feed | None) -> Iterator[None]:
     """Two writers in one SQLite file slow each other down and starve the pages: one imports, others wait."""
     name = str(connection.settings_dict["NAME"])
     on_disk = name and ":memory:" not in name and "mode=memory" not in name
@@ -101,7 +98,7 @@ def _file_lock(suffix: str, what: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
-            raise _busy(what) from exc
+            raise _busy(feed) from exc
         try:
             yield
         finally:

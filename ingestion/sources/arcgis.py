@@ -289,7 +289,7 @@ class ArcGis:
         if self.parameters.token:
             words = words.replace(self.parameters.token, "…")
         if code in _LATER:
-            raise TryAgain(f"the server answered 200, but with the error {code}")
+            raise TryAgain(_("the server answered 200, but with the error %(code)s") % {"code": code})
         if code in _KEY_WANTED:
             raise SourceError(
                 _("The server wants a (new) token (%(code)s).") % {"code": code},

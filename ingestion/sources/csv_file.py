@@ -190,10 +190,11 @@ class CsvFile:
         self._kept = kept
         warnings = self._settle_encoding(pieces)
         if count == 0:
-            warnings.append("The file has a header and no rows.")
+            warnings.append(_("The file has a header and no rows."))
         if ragged:
             warnings.append(
-                f"{ragged:,} rows have more or fewer columns than the header; they are quarantined."
+                _("%(rows)s rows have more or fewer columns than the header; they are quarantined.")
+                % {"rows": f"{ragged:,}"}
             )
         self._surveyed_id = id_columns
         self._surveyed = FileSurvey(
@@ -291,29 +292,37 @@ class CsvFile:
             return []
         if self._encoding_declared or pieces.has_decoded or self.encoding != "utf-8":
             return [
-                f"{pieces.undecodable_lines:,} lines hold bytes that are not {self.encoding}; a row whose mapped columns "
-                "hold them is quarantined as bad_encoding."
+                _(
+                    "%(lines)s lines hold bytes that are not %(encoding)s; a row whose mapped columns hold them is "
+                    "quarantined as bad_encoding."
+                )
+                % {"lines": f"{pieces.undecodable_lines:,}", "encoding": self.encoding}
             ]
         self._kept = KeptPieces(())
         self.encoding = FALLBACK_ENCODING
         return [
-            f"The file is not UTF-8 ({pieces.undecodable_lines:,} lines); it is read as {FALLBACK_ENCODING} (Western Windows)."
+            _("The file is not UTF-8 (%(lines)s lines); it is read as %(encoding)s (Western Windows).")
+            % {"lines": f"{pieces.undecodable_lines:,}", "encoding": FALLBACK_ENCODING}
         ]
 
     def _unreadable(self, error: csv.Error, number: int, record: str) -> SourceError:
         limit = csv.field_size_limit()
         if "field limit" not in str(error):
             return SourceError(
-                f"Row {number} cannot be split into columns ({error}).",
-                "Mend this row in the file.",
+                _("Row %(number)s cannot be split into columns (%(error)s).")
+                % {"number": number, "error": error},
+                _("Mend this row in the file."),
                 row=number,
             )
         index = field_at_limit(record, self.delimiter, limit)
         column = self.header[index] if index < len(self.header) else f"column {index + 1}"
         return SourceError(
-            f"Row {number}, column {column!r}: the field is longer than {limit:,} characters.",
-            "Usually a quotation mark before it is never closed: close it in the file, or shorten the field, and import "
-            "again. Nothing was imported.",
+            _("Row %(number)s, column %(column)s: the field is longer than %(limit)s characters.")
+            % {"number": number, "column": repr(column), "limit": f"{limit:,}"},
+            _(
+                "Usually a quotation mark before it is never closed: close it in the file, or shorten the field, and import "
+                "again. Nothing was imported."
+            ),
             row=number,
             column=column,
         )

@@ -19,12 +19,17 @@ def _failed(exc: BaseException, parameters: Any) -> SourceError:
     line = (str(origin).strip().splitlines() or [""])[0][:300]
     if str(getattr(origin, "sqlstate", "") or "").startswith("22"):
         # "Invalid input syntax for integer: …" quotes the row's value, and values do not belong in logs.
-        line = "a value in the data does not fit the query."
+        line = _("a value in the data does not fit the query.")
     if parameters.password:
         line = line.replace(parameters.password, "…")
     return SourceError(
-        f"The database {parameters.database} on {parameters.host or 'this machine'} says: {type(origin).__name__}: {line}",
-        "Try the query with the same account in the database's own client, and correct the feed.",
+        _("The database %(database)s on %(host)s says: %(words)s")
+        % {
+            "database": parameters.database,
+            "host": parameters.host or _("this machine"),
+            "words": f"{type(origin).__name__}: {line}",
+        },
+        _("Try the query with the same account in the database's own client, and correct the feed."),
     )
 
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext as _
 from openpyxl.reader.excel import ExcelReader
 from openpyxl.styles.numbers import BUILTIN_FORMATS, is_datetime
 from openpyxl.styles.stylesheet import apply_stylesheet
@@ -30,7 +31,6 @@ MAX_CELL_CHARACTERS = 40_000
 _LETTERS = re.compile(r"[A-Z]{1,3}", re.ASCII)
 _LAST_SERIAL = 2_958_466
 _WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
-_DAMAGED = "Open it in Excel, save it again as .xlsx and upload that. Nothing was imported."
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ class Workbook:
             part = next((n for n in reader.valid_files if n.lower() == "xl/sharedstrings.xml"), "")
             if part:
                 with reader.archive.open(part) as stream:
-                    for _ in finished(stream, _TextsHandler(self._texts), damaged):
+                    for __ in finished(stream, _TextsHandler(self._texts), damaged):
                         pass
 
     def rows(
@@ -279,9 +279,12 @@ def serial_text(serial: float, date_format: str, *, is_mac: bool = False) -> str
 
 def damaged(words: str) -> SourceError:
     """The workbook cannot be read: what to say."""
-    return SourceError(f"The workbook is damaged ({words[:200]}).", _DAMAGED)
+    return SourceError(
+        _("The workbook is damaged (%(words)s).") % {"words": words[:200]},
+        _("Open it in Excel, save it again as .xlsx and upload that. Nothing was imported."),
+    )
 
 
 def shown(cells: Mapping[int, Cell]) -> int:
     """How many cells of a row hold anything but blanks."""
-    return sum(bool(text.strip()) for _, _, text in cells.values())
+    return sum(bool(text.strip()) for __, ___, text in cells.values())

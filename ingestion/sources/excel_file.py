@@ -95,8 +95,11 @@ class ExcelFile(RecordFile):
             )
         if len(visible) > 1:
             self._warnings.append(
-                f"The workbook has {len(visible)} sheets ({names}); “{visible[0].name}” is read. Another one is chosen by the "
-                "feed's parameter “Sheet”."
+                _(
+                    "The workbook has %(count)s sheets (%(names)s); “%(name)s” is read. Another one is chosen by the feed's "
+                    "parameter “Sheet”."
+                )
+                % {"count": len(visible), "names": names, "name": visible[0].name}
             )
         return visible[0]
 

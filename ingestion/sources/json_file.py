@@ -260,8 +260,8 @@ class JsonFile(KeyedFile):
 
     def _cut_off(self, where: str, number: int) -> SourceError:
         return SourceError(
-            f"The file ends in the middle ({where}): it was cut off on its way.",
-            "Send it again; nothing of it was imported.",
+            _("The file ends in the middle (%(where)s): it was cut off on its way.") % {"where": where},
+            _("Send it again; nothing of it was imported."),
             row=number,
         )
 

@@ -42,7 +42,7 @@ def parsed_json(fetched: Fetched, url: str) -> Any:
                 _("%(where)s answered with something that is not JSON.") % {"where": where},
                 _("check the address in a browser."),
             ) from None
-        raise TryAgain("the answer's JSON is cut off or damaged") from None
+        raise TryAgain(_("the answer's JSON is cut off or damaged")) from None
 
 
 def cell(value: Any) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.rejections import Rejection, excerpt
@@ -69,7 +70,9 @@ class NdexFileParameters:
     record_element: str = parameter(
         "",
         label=gettext_lazy("Element of one report"),
-        help=f"Without its prefix. Empty: found out; known are {', '.join(RECORD_NAMES)}.",
+        help=gettext_lazy(
+            "Without its prefix. Empty: found out; known are DataItemPackage, IncidentReport, NIBRSReport, Report, Incident."
+        ),
     )
     max_unpacked_mb: int = parameter(
         4096,
@@ -94,7 +97,7 @@ class NdexFile(KeyedFile):
 
     format_name = "XML"
     fixed_columns = COLUMNS
-    record_word = "report"
+    record_word = gettext_noop("report")
 
     def __init__(
         self, path: Path, parameters: NdexFileParameters, mapping: FeedMapping | None = None
@@ -169,8 +172,8 @@ def _offence_id(values: dict[str, str], offence: int | None) -> str:
 
 def _not_well_formed(words: str) -> SourceError:
     return SourceError(
-        f"The XML is damaged or cut off ({words[:200]}).",
-        "Send or export it again; nothing of it was imported.",
+        _("The XML is damaged or cut off (%(words)s).") % {"words": words[:200]},
+        _("Send or export it again; nothing of it was imported."),
     )
 
 

@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.rejections import Rejection
@@ -21,6 +22,7 @@ from ingestion.engine.rows import RowChunk, RowRejection
 from ingestion.sources.base import FileSurvey, SourceError
 from ingestion.sources.repeats import RepeatedKeys
 from ingestion.sources.text import column_indices
+from ingestion.words import said
 from missions_project.lib.progress import Progress, no_progress
 
 Ints = npt.NDArray[np.int64]
@@ -83,14 +85,14 @@ class RecordFile(ABC):
         places = self._id_places(mapping, columns)
         count = 0
         with RepeatedKeys() as keys:
-            for ordinal, (_, values, problem) in enumerate(self._records(columns)):
+            for ordinal, (__, values, problem) in enumerate(self._records(columns)):
                 count += 1
                 if places and problem is None and values[places[-1]].strip():
                     keys.add(hash(tuple(values[place].strip() for place in places)), ordinal)
                 if count % PROGRESS_EVERY == 0:
                     progress(count, max(self._expected(), count), "Looking through the file")
             self._superseded = keys.earlier()
-        warnings = [*self._warnings, *([] if count else ["The file has no rows."])]
+        warnings = [*self._warnings, *([] if count else [_("The file has no rows.")])]
         self._surveyed_columns = columns
         self._surveyed = FileSurvey(
             count, self._path.stat().st_size, self.format_name, "", self.header, tuple(warnings)
@@ -169,7 +171,7 @@ class KeyedFile(RecordFile):
     """A file whose records name their own columns (JSON, XML): not every record has every column."""
 
     fixed_columns: ClassVar[tuple[str, ...]] = ()
-    record_word: ClassVar[str] = "record"
+    record_word: ClassVar[str] = gettext_noop("record")
 
     @abstractmethod
     def _keys(self) -> Iterator[Iterable[str]]:
@@ -202,6 +204,7 @@ class KeyedFile(RecordFile):
                 if column not in seen and name not in MUST_OCCUR:
                     seen[column] = None
                     self._warnings.append(
-                        f"No {self.record_word} has {column!r} (mapped to {name}); it is read as empty."
+                        _("No %(record)s has %(column)s (mapped to %(field)s); it is read as empty.")
+                        % {"record": said(self.record_word), "column": repr(column), "field": name}
                     )
         self.header = tuple(seen)

@@ -6,6 +6,8 @@ the first of three doors, and the one that can explain itself.
 
 import re
 
+from django.utils.translation import gettext as _
+
 _LITERALS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _FORBIDDEN = re.compile(
     r"\b(?:insert|update|delete|merge|into|create|drop|alter|truncate|grant|revoke|call|exec|execute|copy|do|lock|vacuum|"
@@ -24,14 +26,14 @@ def select_problem(sql: str) -> str:
     bare = _LITERALS.sub(lambda found: " " if _is_comment(found[0]) else " x ", sql).strip()
     # What a literal ends is a matter of dialect: what is left of one after all, hides nothing.
     if any(mark in bare for mark in ("'", '"', "/*", "$$", "`", "\\")):
-        return "a quotation mark or comment in it is never closed, or it holds a backslash or back-quote"
+        return _("a quotation mark or comment in it is never closed, or it holds a backslash or back-quote")
     bare = bare.rstrip(";").strip().lower()
     if ";" in bare:
-        return "it holds more than one statement"
+        return _("it holds more than one statement")
     if not re.match(r"(?:select|with)\b", bare):
-        return "it does not begin with SELECT or WITH"
+        return _("it does not begin with SELECT or WITH")
     found = _FORBIDDEN.search(bare)
-    return f"the word {found[0].upper()} is not allowed in it" if found else ""
+    return _("the word %(word)s is not allowed in it") % {"word": found[0].upper()} if found else ""
 
 
 def bare_query(sql: str) -> str:

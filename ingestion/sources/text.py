@@ -128,7 +128,7 @@ def column_indices(header: Sequence[str], mapping: FeedMapping) -> dict[str, int
         times = header.count(column)
         if times == 0:
             near = difflib.get_close_matches(column, header, n=1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            hint = _(" (did you mean %(name)s?)") % {"name": repr(near[0])} if near else ""
             raise SourceError(
                 _(
                     "Column %(column)s, mapped to %(field_name)s, is not in the file%(hint)s. It has: %(header)s."

@@ -379,9 +379,9 @@ def _unpacked(blocks: Iterator[bytes]) -> Iterator[bytes]:
         while block := unpacked.read(HEAD_BYTES):
             yield block
     except EOFError:
-        raise TryAgain("the gzip file is cut off") from None
+        raise TryAgain(_("the gzip file is cut off")) from None
     except (zlib.error, gzip.BadGzipFile) as exc:
-        raise TryAgain(f"the gzip file is damaged: {exc}") from None
+        raise TryAgain(_("the gzip file is damaged: %(why)s") % {"why": exc}) from None
 
 
 class _Stream(io.RawIOBase):

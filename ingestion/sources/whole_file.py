@@ -95,8 +95,8 @@ class WholeFileSource(ABC):
 
 def _no_table(error: csv.Error) -> SourceError:
     return SourceError(
-        f"The file is no table of text ({error}).",
-        "look for a quote that is never closed, or export it again.",
+        _("The file is no table of text (%(error)s).") % {"error": error},
+        _("look for a quote that is never closed, or export it again."),
     )
 
 
@@ -315,11 +315,15 @@ class WeatherJson(WholeFileSource):
     Parameters: ClassVar[type] = NoParameters
 
     def items(self, path: Path, context: FileContext) -> Iterable[WeatherItem]:
+        text = self._text(path)
         try:
-            return read_weather_document(json.loads(self._text(path)), issued_at=context.now)
-        except WeatherProblem as exc:
-            raise SourceError(str(exc), exc.next_step) from exc
-        except (json.JSONDecodeError, RecursionError) as exc:
+            document = json.loads(text)
+        except (ValueError, RecursionError) as exc:
+            # Not JSONDecodeError alone: a number of five thousand digits is refused by another one.
             raise SourceError(
                 _("This is no JSON (%(exc)s).") % {"exc": str(exc)[:80]}, _("download the document again.")
             ) from exc
+        try:
+            return read_weather_document(document, issued_at=context.now)
+        except WeatherProblem as exc:
+            raise SourceError(str(exc), exc.next_step) from exc

@@ -69,7 +69,7 @@ class WholeUrlSource(WholeFileSource):
         def check(fetched: Fetched) -> None:
             if not fetched.body.strip():
                 # A server that is just starting answers so; the feed's last rows must not be called off for it.
-                raise TryAgain("the answer is empty")
+                raise TryAgain(_("the answer is empty"))
             kept[0] = self.slim(fetched.body)
 
         fetched = fetcher.get(
@@ -151,7 +151,7 @@ class ICalUrl(WholeUrlSource, ICalFile):
                 _("open the address in a browser; it must give a file that begins with BEGIN:VCALENDAR."),
             )
         if not text.rstrip()[-13:].upper().endswith(b"END:VCALENDAR"):
-            raise TryAgain("the calendar is cut off")
+            raise TryAgain(_("the calendar is cut off"))
         return slim_calendar(text)
 
 
@@ -210,7 +210,7 @@ class WeatherJsonUrl(WholeUrlSource, WeatherJson):
         try:
             document = json.loads(body)
         except (ValueError, RecursionError):
-            raise TryAgain("the answer's JSON is cut off or damaged") from None
+            raise TryAgain(_("the answer's JSON is cut off or damaged")) from None
         return json.dumps(slim_weather(document)).encode()
 
 

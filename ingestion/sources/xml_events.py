@@ -5,14 +5,12 @@ from functools import lru_cache
 from typing import IO, Any, NoReturn
 from xml.parsers import expat
 
+from django.utils.translation import gettext as _
+
 from ingestion.sources.base import SourceError
 
 PIECE_BYTES = 64 * 1024
 MAX_DEPTH = 100
-DISGUISED = (
-    "The XML declares a document type or entities, as files do that are made to read or fill this machine.",
-    "Export it without a DOCTYPE. Incident exports need none.",
-)
 
 
 Attributes = dict[str, str]
@@ -70,5 +68,10 @@ def finished(stream: IO[bytes], listener: Handler, trouble: Callable[[str], Sour
     listener.ready.clear()
 
 
-def _refuse(*_: Any) -> NoReturn:
-    raise SourceError(*DISGUISED)
+def _refuse(*__: Any) -> NoReturn:
+    raise SourceError(
+        _(
+            "The XML declares a document type or entities, as files do that are made to read or fill this machine."
+        ),
+        _("Export it without a DOCTYPE. Incident exports need none."),
+    )

@@ -171,7 +171,9 @@ class Fetcher:
         """
         where = shown_address(url)
         try:
-            with self._limited(url, self.policy.max_seconds, "let that server answer first and work later."):
+            with self._limited(
+                url, self.policy.max_seconds, _("let that server answer first and work later.")
+            ):
                 answer = self._open(url, {"User-Agent": USER_AGENT, **headers}, body)
                 status = int(answer.status)
                 answer.close()
@@ -220,20 +222,24 @@ class Fetcher:
                 reason, asked = str(exc), exc.seconds
             except HTTPError as exc:
                 # Only the kind of failure: urllib3's own words hold the whole address, query included.
-                reason = f"the connection failed ({type(exc).__name__})"
+                reason = _("the connection failed (%(name)s)") % {"name": type(exc).__name__}
             wait = (
                 FIRST_WAIT_SECONDS * 2**attempt * (0.5 + self._rng.random() / 2) if asked is None else asked
             )
             if waited + wait > self.policy.max_wait_seconds:
                 raise FetchLater(
-                    f"{where}: {reason}, and asks for {wait:,.0f} seconds of patience.",
+                    _("%(where)s: %(reason)s, and asks for %(wait)s seconds of patience.")
+                    % {"where": where, "reason": reason, "wait": f"{wait:,.0f}"},
                     next_step=_(
                         "nothing: it is asked again at the feed's next turn. If it keeps happening, pull less often."
                     ),
                     seconds=wait,
                 )
             if attempt + 1 < self.policy.attempts:
-                self._wait(wait, f"{urlsplit(url).hostname}: {reason}; asking again in {wait:.0f} s")
+                label = _("%(host)s: %(reason)s; asking again in %(wait)s s")
+                self._wait(
+                    wait, label % {"host": urlsplit(url).hostname, "reason": reason, "wait": f"{wait:.0f}"}
+                )
                 waited += wait
         raise FetchError(
             _("%(where)s: %(reason)s, %(attempts)s times in a row.")
@@ -271,12 +277,10 @@ class Fetcher:
                     # Not back into the pool: what was not read would be taken for the next answer's beginning.
                     answer.close()
         except OSError as exc:
-            raise TryAgain(f"the connection failed ({type(exc).__name__})") from None
+            raise TryAgain(_("the connection failed (%(name)s)") % {"name": type(exc).__name__}) from None
 
     @contextmanager
-    def _limited(
-        self, url: str, seconds: float, remedy: str = "ask for smaller pages, or raise PULL_REQUEST_SECONDS."
-    ) -> Iterator[threading.Event]:
+    def _limited(self, url: str, seconds: float, remedy: str = "") -> Iterator[threading.Event]:
         """Cut what happens inside off after so many seconds of wall time, and say so. Yields whether it was."""
         late = threading.Event()
         watch = threading.Timer(seconds, self._give_up, [late])
@@ -289,7 +293,7 @@ class Fetcher:
                 raise FetchError(
                     _("%(address)s: the answer took longer than %(seconds)s seconds.")
                     % {"address": shown_address(url), "seconds": f"{seconds:,.0f}"},
-                    next_step=remedy,
+                    next_step=remedy or _("ask for smaller pages, or raise PULL_REQUEST_SECONDS."),
                 ) from None
             raise
         finally:
@@ -385,24 +389,27 @@ class Fetcher:
             return
         if status in LATER:
             asked = retry_after_seconds(answer.headers.get("Retry-After", ""), self._clock())
-            raise TryAgain(f"the server answered {status}", asked)
+            raise TryAgain(_("the server answered %(status)s") % {"status": status}, asked)
         words = {
             400: (
-                "does not accept the query (400)",
-                "check the feed's parameters and the names of its columns.",
+                _("%(where)s does not accept the query (400)."),
+                _("check the feed's parameters and the names of its columns."),
             ),
-            401: ("wants a key (401)", "enter the feed's token again."),
+            401: (_("%(where)s wants a key (401)."), _("enter the feed's token again.")),
             403: (
-                "refuses access (403)",
-                "check the feed's token, and that this server's address is not blocked.",
+                _("%(where)s refuses access (403)."),
+                _("check the feed's token, and that this server's address is not blocked."),
             ),
-            404: ("has nothing at this address (404)", "check the address and the dataset's identifier."),
-            410: ("has removed the data (410)", "look for its new address."),
+            404: (
+                _("%(where)s has nothing at this address (404)."),
+                _("check the address and the dataset's identifier."),
+            ),
+            410: (_("%(where)s has removed the data (410)."), _("look for its new address.")),
         }
-        what, next_step = words.get(
-            status, (f"answered {status}", "open the address in a browser to see why.")
-        )
-        raise FetchError(f"{where} {what}. {self._excerpt(answer)}".strip(), next_step=next_step)
+        other = _("%(where)s answered %(status)s."), _("open the address in a browser to see why.")
+        what, next_step = words.get(status, other)
+        told = what % {"where": where, "status": status}
+        raise FetchError(f"{told} {self._excerpt(answer)}".strip(), next_step=next_step)
 
     def _excerpt(self, answer: BaseHTTPResponse) -> str:
         """The server's own words where it speaks JSON; never a web page."""
@@ -414,7 +421,7 @@ class Fetcher:
             return ""
         for word in self._hidden:
             text = text.replace(word, "…")
-        return f"It says: {' '.join(text.split())[:300]}"
+        return _("It says: %(words)s") % {"words": " ".join(text.split())[:300]}
 
     def _blocks(self, answer: BaseHTTPResponse, url: str, max_bytes: int) -> Iterator[bytes]:
         total = 0
@@ -428,7 +435,9 @@ class Fetcher:
                         % {"address": shown_address(url), "max_bytes": f"{max_bytes:,}"},
                         next_step=_("ask for smaller pages or fewer columns, or raise PULL_MAX_BYTES."),
                     )
-                self.pulse(f"Receiving from {urlsplit(url).hostname}")
+                self.pulse(_("Receiving from %(host)s") % {"host": urlsplit(url).hostname})
                 yield block
         except HTTPError as exc:
-            raise TryAgain(f"the answer was cut off or damaged ({type(exc).__name__})") from None
+            raise TryAgain(
+                _("the answer was cut off or damaged (%(name)s)") % {"name": type(exc).__name__}
+            ) from None

@@ -150,6 +150,21 @@ LOGS = (
 )
 """Lines of its log."""
 
+STORED = (
+    gettext_noop(
+        "Try %(attempts)s of %(most)s met trouble of the machine: %(what)s It is tried again by itself."
+    ),
+    gettext_noop("see that the database answers and no disk is full (manage.py doctor)."),
+    gettext_noop("run it again; if it fails again, show this run's log to support."),
+    gettext_noop("The worker died %(most)s times while doing this, most likely for lack of memory."),
+    gettext_noop("look at the worker's log, give it more memory or less data, then start a new run."),
+    gettext_noop("No worker finished sending it."),
+    gettext_noop("see the worker's log."),
+    gettext_noop("Cancelled by %(actor)s before it began."),
+    gettext_noop("start it again when it suits."),
+)
+"""How it ended, where the work itself could not say it."""
+
 _CLOCK = len("00:00:00 ")
 
 

@@ -22,8 +22,9 @@ def _expression(pattern: str) -> re.Pattern[str]:
         if at % 2 == 0:
             found += re.escape(part.replace("%%", "%"))
         else:
-            # A name that comes twice stands for the same both times.
-            found += f"(?P={part})" if part in parts[1:at:2] else f"(?P<{part}>.+?)"
+            # A name that comes twice stands for the same both times. What is fastened to a word ("file%(hint)s") may be missing.
+            some = ".*?" if parts[at - 1][-1:].isalpha() else ".+?"
+            found += f"(?P={part})" if part in parts[1:at:2] else f"(?P<{part}>{some})"
     return re.compile(found, re.DOTALL)
 
 
@@ -75,6 +76,13 @@ class Sentences:
 LEAST_LETTERS = 6
 """A pattern with fewer letters of its own would fit texts that it never made."""
 _LETTERS = re.compile(r"[^\W\d_]")
+_STEP = " Next step: "
+_BETWEEN = re.compile(r"(?<=[.!?…]) (?=[A-Z“])")
+_TAIL = re.compile(r"[.:!?] %\((\w+)\)s$")
+MOST_SENTENCES = 12
+"""A text of more sentences than this is a document, which nothing of ours stored in one piece."""
+LONGEST_RUN = 3
+"""So many sentences at most were made by one pattern."""
 
 
 @cache
@@ -104,20 +112,57 @@ def said_again(text: str, depth: int = 3) -> str:
     """A text that was stored in English, in the reader's language: by the catalogue's own texts; unchanged where none made it.
 
     For errors, logs and progress of work that ran in the background, where nobody reads. Names and figures in it stay.
+    Several sentences, one behind the other, are said one by one where no one text made them all.
 
     >>> said_again("Nobody wrote this.")
     'Nobody wrote this.'
     """
-    language = get_language() or "en"
-    if not text or language.startswith("en") or not _LETTERS.search(text):
+    if not text or (get_language() or "en").startswith("en") or not _LETTERS.search(text):
         return text
     told = gettext(text)
     if told != text or not depth:
         return told
-    by_word, others = _known(language)
+    message, found, next_step = text.partition(_STEP)
+    if found:
+        values = {"message": said_again(message, depth), "next_step": said_again(next_step, depth - 1)}
+        return gettext("%(message)s Next step: %(next_step)s") % values
+    # A figure or a name holds no end of a sentence: what does has swallowed half of another sentence.
+    told = _by_pattern(text, depth, is_sure=True)
+    if told == text:
+        told = _one_by_one(text, depth)
+    return told if told != text else _by_pattern(text, depth, is_sure=False)
+
+
+def _by_pattern(text: str, depth: int, *, is_sure: bool) -> str:
+    by_word, others = _known(get_language() or "en")
     for pattern in (*by_word.get(text.split(" ", 1)[0], ()), *others):
         match = _compiled(pattern).fullmatch(text)
-        if match:
-            values = {name: said_again(value, depth - 1) for name, value in match.groupdict().items()}
-            return gettext(pattern) % values
+        if match is None:
+            continue
+        values = match.groupdict()
+        # "It failed. %(error)s": what stands at the end may be sentences.
+        tail = _TAIL.search(pattern)
+        held = [value for name, value in values.items() if tail is None or name != tail[1]]
+        if is_sure and any(map(_BETWEEN.search, held)):
+            continue
+        values = {name: said_again(value, depth - 1) for name, value in values.items()}
+        return gettext(pattern) % values
     return text
+
+
+def _one_by_one(text: str, depth: int) -> str:
+    left = _BETWEEN.split(text)
+    if not 1 < len(left) <= MOST_SENTENCES:
+        return text
+    said: list[str] = []
+    while left:
+        # The longest run that one text made, else a sentence as it is.
+        for size in range(min(LONGEST_RUN, len(left)), 0, -1):
+            run = " ".join(left[:size])
+            told = gettext(run)
+            told = told if told != run else _by_pattern(run, depth, is_sure=True)
+            if told != run or size == 1:
+                said.append(told)
+                left = left[size:]
+                break
+    return " ".join(said)

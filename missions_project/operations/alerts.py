@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.mail import EmailMessage
 from django.db import transaction
 
 from missions_project.lib.deliveries import compact, deliver, post_signed
+from missions_project.lib.mail import PRODUCT, Letter, Words, message_of
 from missions_project.lib.outbox import claim, settle
 from missions_project.operations.models import Alert, AlertDelivery
 from missions_project.operations.pulses import lease_hold, new_holder
@@ -90,13 +90,24 @@ def alert_send(*, pk: int, attempt: int) -> bool:
 
 def _send_email(row: AlertDelivery) -> None:
     over = row.event == Event.OVER
-    title = " ".join(f"[Missions] {'Over: ' if over else ''}{row.alert.what}".split())[:200]
-    body = f"{row.alert.what}\n\n" + (
-        f"This is over since {row.alert.closed_at:%Y-%m-%d %H:%M} UTC.\n"
-        if over
-        else f"Next step: {row.alert.next_step}\n"
+    title = " ".join(f"[{PRODUCT}] {'Over: ' if over else ''}{row.alert.what}".split())[:200]
+    letter = Letter(
+        subject=title,
+        sender=f"{PRODUCT}, {row.alert.agency_slug}" if row.alert.agency_slug else PRODUCT,
+        heading="Over" if over else "Trouble",
+        pieces=[
+            Words(row.alert.what),
+            Words(
+                f"This is over since {row.alert.closed_at:%Y-%m-%d %H:%M} UTC."
+                if over
+                else f"Next step: {row.alert.next_step}"
+            ),
+        ],
+        foot=[
+            "Sent because this address is in OPERATOR_EMAILS of the installation. Take it out there to stop this."
+        ],
     )
-    EmailMessage(title, body, settings.DEFAULT_FROM_EMAIL, list(settings.OPERATOR_EMAILS)).send()
+    message_of(letter, settings.OPERATOR_EMAILS).send()
 
 
 def _send_webhook(row: AlertDelivery) -> None:

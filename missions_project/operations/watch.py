@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from agencies.models import Agency
 from forecasting.models import ModelVersion
 from forecasting.selectors import alarms_of
 from ingestion.models import Feed
 from ingestion.selectors.silence import silences
+from missions_project.lib.sentences import said_again
 from patrols.models import ShiftPlanning
 
 LATE_AFTER = timedelta(minutes=30)
@@ -49,15 +51,32 @@ def _late(agencies: dict[int, Agency], now: datetime) -> Iterator[Trouble]:
     for row in newest.values():
         agency = agencies[row.agency_id]
         # Without a finished forecast there can be no plan: one alert, and for what comes first.
-        kind, word = ("plan_late", "plan") if row.forecast_run_id else ("forecast_late", "forecast")
-        why = f" ({row.message})" if row.message else ""
+        kind, words = (
+            (
+                "plan_late",
+                _("%(agency)s: the plan of %(shift)s was due at %(due)s UTC and is not there%(why)s."),
+            )
+            if row.forecast_run_id
+            else (
+                "forecast_late",
+                _("%(agency)s: the forecast of %(shift)s was due at %(due)s UTC and is not there%(why)s."),
+            )
+        )
+        why = f" ({said_again(row.message)})" if row.message else ""
         page = reverse("patrols:board", args=[agency.slug, row.on.isoformat(), row.shift.slug])
         yield Trouble(
             kind,
             f"{kind}:{agency.slug}:{row.shift.slug}:{row.on}",
             agency.slug,
-            f"{agency.name}: the {word} of {row.shift.name} {row.on} was due at {row.due_at:%H:%M} UTC and is not there{why}.",
-            f"see {settings.PUBLIC_URL.rstrip('/')}{page}, and manage.py doctor.",
+            words
+            % {
+                "agency": agency.name,
+                "shift": f"{row.shift.name} {row.on}",
+                "due": f"{row.due_at:%H:%M}",
+                "why": why,
+            },
+            _("see %(address)s, and manage.py doctor.")
+            % {"address": f"{settings.PUBLIC_URL.rstrip('/')}{page}"},
             row.due_at,
         )
 
@@ -77,9 +96,17 @@ def _silent(agencies: dict[int, Agency], now: datetime) -> Iterator[Trouble]:
                     "feed_silent",
                     f"feed_silent:{agency.slug}:{feed.slug}",
                     agency.slug,
-                    f"{agency.name}: no new rows from “{feed.name}” for {hours:.0f} hours; within "
-                    f"{usual.total_seconds() / 3600:.0f} hours is usual.",
-                    f"see {settings.PUBLIC_URL.rstrip('/')}/{agency.slug}/data/ and ask whoever runs the source.",
+                    _(
+                        "%(agency)s: no new rows from “%(feed)s” for %(hours)s hours; within %(usual)s hours is usual."
+                    )
+                    % {
+                        "agency": agency.name,
+                        "feed": feed.name,
+                        "hours": f"{hours:.0f}",
+                        "usual": f"{usual.total_seconds() / 3600:.0f}",
+                    },
+                    _("see %(address)s and ask whoever runs the source.")
+                    % {"address": f"{settings.PUBLIC_URL.rstrip('/')}/{agency.slug}/data/"},
                     last,
                 )
 
@@ -96,5 +123,5 @@ def _drift(agencies: dict[int, Agency]) -> Iterator[Trouble]:
                     f"drift:{version.pk}:{alarm.rule}",
                     agency.slug,
                     f"{agency.name}, {version.crime_type.name}: {alarm.text}",
-                    "train again or acknowledge it: Admin → Model versions.",
+                    _("train again or acknowledge it: Admin → Model versions."),
                 )

@@ -66,6 +66,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "missions_project.operations.middleware.ProbeMiddleware",
     "missions_project.operations.middleware.RequestLogMiddleware",
+    "missions_project.operations.refused.RefusedMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -190,6 +191,11 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     # The browsable pages carry inline scripts that our policy blocks.
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [
+        "missions_project.lib.rest.parsers.BoundedJSONParser",
+        "rest_framework.parsers.FormParser",
+        "rest_framework.parsers.MultiPartParser",
+    ],
     "DEFAULT_SCHEMA_CLASS": "missions_project.lib.rest.schema.Described",
     "EXCEPTION_HANDLER": "missions_project.lib.rest.problems.problem_handler",
     # HunchLab's clients send format=csv as a parameter of their own.
@@ -293,11 +299,20 @@ CELERY_TASK_QUEUES = tuple(
     Queue(name, routing_key=name) for name in ("ingest", "forecast", "plan", "reports")
 )
 CELERY_TASK_DEFAULT_QUEUE = CELERY_TASK_DEFAULT_ROUTING_KEY = "plan"
-CELERY_TASK_ROUTES = {
+# Within a queue on Redis 0 is first, and the default: what a person waits for and the minute's dispatch go before a zone's shifts,
+# and those before what nobody waits for. Other brokers take no notice: first come, first served.
+BY_SCHEDULE, IN_SPARE_TIME = {"priority": 6}, {"priority": 9}
+CELERY_TASK_ROUTES: dict[str, dict[str, Any]] = {
     "ingestion.tasks.*": {"queue": "ingest"},
+    "forecasting.tasks.training_run_task": {"queue": "forecast", **BY_SCHEDULE},
+    "forecasting.tasks.drift_measure_task": {"queue": "forecast", **IN_SPARE_TIME},
+    "forecasting.tasks.live_score_task": {"queue": "forecast", **IN_SPARE_TIME},
     "forecasting.tasks.*": {"queue": "forecast"},
     # Somebody else's slow server must not hold up a plan.
     "patrols.tasks.notice_task": {"queue": "reports"},
+    "patrols.tasks.shift_planning_task": {"queue": "plan", **BY_SCHEDULE},
+    "patrols.tasks.plan_reasons_task": {"queue": "plan", **IN_SPARE_TIME},
+    "patrols.tasks.presence_task": {"queue": "plan", **IN_SPARE_TIME},
     "patrols.tasks.*": {"queue": "plan"},
     "tactics.tasks.*": {"queue": "reports"},
     "missions_project.operations.tasks.*": {"queue": "reports"},

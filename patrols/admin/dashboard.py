@@ -8,6 +8,7 @@ from agencies.admin_clock import local
 from agencies.admin_run_rows import COLUMNS, run_row
 from agencies.dashboards import Cell, Panel
 from agencies.models import Agency
+from missions_project.lib.sentences import said_again
 from patrols.models import MissionPlan, ShiftPlanning
 
 SHOWN_ROUNDS = 6
@@ -31,7 +32,7 @@ def plan_panels(agency: Agency) -> list[Panel]:
                     Cell(local(row.due_at, agency)),
                     Cell(row.get_state_display(), tone=TONES.get(ShiftPlanning.State(row.state), "")),
                     Cell(local(row.finished_at, agency)),
-                    Cell(row.message or "–"),
+                    Cell(said_again(row.message) or "–"),
                 ]
                 for row in rounds
             ],

@@ -173,7 +173,7 @@ class MissionPlanAdmin(AgencyClockMixin, RunAdminMixin, ReadOnlyAdminMixin, Agen
                 agency=plan.agency,
                 actor=request.user,  # type: ignore[arg-type]  # the admin lets nobody anonymous in
                 action="plan replayed",
-                subject=str(plan),
+                subject=plan,
                 detail={"id": plan.pk, "identical": not differences, "differences": differences[:50]},
             )
             self._tell_replay(request, plan, differences)

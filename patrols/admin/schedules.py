@@ -21,6 +21,7 @@ from agencies.admin_clock import local
 from agencies.engine.shift_clock import ShiftHours
 from agencies.models import Agency
 from agencies.selectors import shifts
+from missions_project.lib.sentences import said_again
 from patrols.engine.due import ShiftSchedule, rounds_coming
 from patrols.models import NoticeDelivery, PlanSchedule, ShiftPlanning
 from patrols.selectors import schedule_of, schedules_of
@@ -107,11 +108,12 @@ class ShiftPlanningAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
             return "–"
         # By number: the plan itself would bring its design of half a megabyte along.
         address = reverse("admin:patrols_missionplan_change", args=[row.plan_id])
-        return format_html('<a href="{}">plan {}</a>', address, row.plan_id)
+        return format_html('<a href="{}">{} {}</a>', address, _("plan"), row.plan_id)
 
     @admin.display(description=gettext_lazy("why"))
     def short_message(self, row: ShiftPlanning) -> str:
-        return row.message if len(row.message) < 120 else f"{row.message[:117]}…"
+        told = said_again(row.message)
+        return told if len(told) < 120 else f"{told[:117]}…"
 
 
 @admin.register(NoticeDelivery)

@@ -68,7 +68,7 @@ def mission_move(*, mission: Mission, starts: Sequence[dt.datetime], reason: str
         agency=mission.agency,
         actor=actor,
         action="mission moved",
-        subject=str(mission),
+        subject=mission,
         detail={"mission": mission.pk, "from": before, "to": mission.moved_starts, "reason": reason},
     )
     tell_change(mission, "moved")
@@ -129,7 +129,7 @@ def mission_swap(*, mission: Mission, cell_id: int, reason: str, actor: User) ->
         agency=mission.agency,
         actor=actor,
         action="mission swapped",
-        subject=str(mission),
+        subject=mission,
         detail={"mission": mission.pk, "for": added.pk, "cell": cell_id, "reason": reason},
     )
     return added

@@ -4,7 +4,7 @@ import datetime as dt
 import logging
 
 from agencies.models import Agency, AuditEvent, Shift
-from agencies.services import audit_record
+from agencies.services import audit_record, audit_subject
 from missions_project.lib.runs import RunStatus
 from patrols.models import MissionPlan, PresenceAccount
 from patrols.replays import plan_differences, replay_mark, replay_marks_keep
@@ -52,7 +52,7 @@ def shift_account(*, account: PresenceAccount) -> None:
 
 
 def _tell(plan: MissionPlan, differences: list[str]) -> None:
-    told = AuditEvent.objects.filter(agency=plan.agency, action=NOT_AS_DRAWN, subject=str(plan))
+    told = AuditEvent.objects.filter(agency=plan.agency, action=NOT_AS_DRAWN, subject=audit_subject(plan))
     # Counted again the next day: the same finding is told once.
     if told.exists():
         return
@@ -61,6 +61,6 @@ def _tell(plan: MissionPlan, differences: list[str]) -> None:
         agency=plan.agency,
         actor=None,
         action=NOT_AS_DRAWN,
-        subject=str(plan),
+        subject=plan,
         detail={"differences": differences[:MOST_TOLD], "how_many": len(differences)},
     )

@@ -78,7 +78,7 @@ def plan_decide(
         agency=agency,
         actor=actor,
         action="decision asked for",
-        subject=str(plan),
+        subject=plan,
         detail={"decision": number, "missions": missions, "reason": plan.reason, "trigger": trigger.value},
     )
     return plan
@@ -251,7 +251,7 @@ def plan_dismiss(*, plan: MissionPlan, actor: User) -> None:
             raise MissionsError(
                 _("This decision is no longer a draft."), next_step=_("reload the shift map.")
             )
-        audit_record(agency=plan.agency, actor=actor, action="decision dismissed", subject=str(plan))
+        audit_record(agency=plan.agency, actor=actor, action="decision dismissed", subject=plan)
         boards_nudge(plan.agency_id)
     plan.refresh_from_db()
 

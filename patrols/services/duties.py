@@ -52,7 +52,7 @@ def duty_set(
         agency=agency,
         actor=actor,
         action="duty set",
-        subject=str(duty),
+        subject=duty,
         detail={"unit": unit.call_sign, "beat": beat.code if beat else None, "missions": missions},
     )
     return duty
@@ -69,7 +69,7 @@ def duty_clear(*, agency: Agency, unit: Unit, shift: Shift, on: dt.date, actor: 
     if duty is None:
         return
     _check_own(agency, actor, unit, duty.beat)
-    audit_record(agency=agency, actor=actor, action="duty cleared", subject=str(duty))
+    audit_record(agency=agency, actor=actor, action="duty cleared", subject=duty)
     duty.delete()
 
 

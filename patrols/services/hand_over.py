@@ -28,7 +28,7 @@ def hand_over_write(*, agency: Agency, shift: Shift, on: dt.date, text: str, act
         agency=agency,
         actor=actor,
         action="hand-over note written",
-        subject=str(note),
+        subject=note,
         detail={"note": note.pk},
     )
     boards_nudge(agency.pk)

@@ -94,7 +94,7 @@ def _audit(choice: NoticeChoice, action: str) -> None:
         agency=choice.agency,
         actor=choice.membership.user,
         action=action,
-        subject=str(choice),
+        subject=choice,
         # The address may hold a token of the other server: only its host is kept.
         detail={"e-mail": choice.by_email, "web-hook": urlsplit(choice.webhook_url).hostname or ""},
     )

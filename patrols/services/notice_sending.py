@@ -1,22 +1,22 @@
 """One notice on its way: the words of an e-mail, the signed body of a web-hook, and how long to wait after a failure."""
 
 from django.conf import settings
-from django.core.mail import EmailMessage
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from missions_project.lib import deliveries
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.mail import Button, Items, Letter, Words, message_of, own_address
 from missions_project.lib.sealed import NOTICES, installation_keys, unseal
+from missions_project.lib.sentences import said_again
 from patrols.models import NoticeDelivery
 
 
 def board_address(row: NoticeDelivery) -> str:
     """The full address of the shift map that the notice is about."""
     told = row.payload
-    path = reverse("patrols:board", args=[told["agency"], told["on"], told["shift"]])
-    return f"{settings.PUBLIC_URL.rstrip('/')}{path}"
+    return own_address(reverse("patrols:board", args=[told["agency"], told["on"], told["shift"]]))
 
 
 def deliver(row: NoticeDelivery) -> str:
@@ -25,7 +25,8 @@ def deliver(row: NoticeDelivery) -> str:
     return deliveries.deliver(lambda: _send_email(row) if by_mail else _send_webhook(row))
 
 
-def subject(row: NoticeDelivery) -> str:
+def heading(row: NoticeDelivery) -> str:
+    """Which shift of which day, and what happened to its plan."""
     told = row.payload
     words = {
         NoticeDelivery.Event.PUBLISHED: _("plan published"),
@@ -34,7 +35,7 @@ def subject(row: NoticeDelivery) -> str:
     }[NoticeDelivery.Event(row.event)]
     if told["decision"]:
         words = _("decision %(number)s: %(event)s") % {"number": told["decision"], "event": words}
-    return f"[{told['agency_name']}] {told['shift_name']} {told['on']}: {words}"
+    return f"{told['shift_name']} {told['on']}: {words}"
 
 
 def _send_email(row: NoticeDelivery) -> None:
@@ -43,22 +44,25 @@ def _send_email(row: NoticeDelivery) -> None:
         raise MissionsError(_("This person takes no e-mail any more."), next_step=_("nothing."))
     # In the reader's language: a worker has none.
     with translation.override(row.choice.membership.user.language or settings.LANGUAGE_CODE):
-        lines = [
-            f"{subject(row)}.",
-            "",
-            *(f"- {line}" for line in row.payload["what"]),
-            "",
-            board_address(row),
-            "",
-        ]
-        notices = reverse("patrols:notices", args=[row.payload["agency"]])
-        lines.append(
-            _("You chose to be told of this. Change it: %(address)s")
-            % {"address": f"{settings.PUBLIC_URL.rstrip('/')}{notices}"}
-        )
-        # A subject of two lines is how a header is smuggled in.
-        title = " ".join(subject(row).split())
-    EmailMessage(title, "\n".join(lines), settings.DEFAULT_FROM_EMAIL, [address]).send()
+        message_of(_letter(row), [address]).send()
+
+
+def _letter(row: NoticeDelivery) -> Letter:
+    told, title = row.payload, heading(row)
+    notices = own_address(reverse("patrols:notices", args=[told["agency"]]))
+    subject = f"[{told['agency_name']}] {title}"
+    return Letter(
+        subject=subject,
+        sender=told["agency_name"],
+        heading=title,
+        pieces=[
+            Words(f"{subject}."),
+            Items([said_again(line) for line in told["what"]]),
+            Button(board_address(row), _("Open the shift map")),
+        ],
+        foot=[_("You chose to be told of this. Change it: %(address)s") % {"address": notices}],
+        stop=notices,
+    )
 
 
 def webhook_body(row: NoticeDelivery) -> bytes:

@@ -98,7 +98,7 @@ def mission_assign(*, mission: Mission, unit: Unit | None, actor: User) -> None:
         agency=mission.agency,
         actor=actor,
         action="mission assigned",
-        subject=str(mission),
+        subject=mission,
         detail={"mission": mission.pk, "unit": unit.call_sign if unit else None},
     )
     tell_change(mission, "assigned")
@@ -121,7 +121,7 @@ def mission_withdraw(*, mission: Mission, reason: str, actor: User) -> None:
         agency=mission.agency,
         actor=actor,
         action="mission withdrawn",
-        subject=str(mission),
+        subject=mission,
         detail={"mission": mission.pk, "reason": reason},
     )
     tell_change(mission, "withdrawn")
@@ -191,7 +191,7 @@ def mission_add(
         agency=plan.agency,
         actor=actor,
         action="mission added",
-        subject=str(mission),
+        subject=mission,
         detail={"mission": mission.pk, "reason": reason},
     )
     tell_change(mission, "added")

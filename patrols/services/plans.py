@@ -147,7 +147,7 @@ def _publish(plan: MissionPlan, actor: User | None) -> None:
     )
     if won != 1:
         raise MissionsError(_("This plan is no longer a draft."), next_step=_("reload the shift map."))
-    audit_record(agency=plan.agency, actor=actor, action="plan published", subject=str(plan))
+    audit_record(agency=plan.agency, actor=actor, action="plan published", subject=plan)
     notice_record(plan=plan, event=NoticeDelivery.Event.PUBLISHED, what="")
     boards_nudge(plan.agency_id)
 

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from agencies.engine.shift_clock import ShiftHours, shift_instance
 from agencies.models import Shift
 from forecasting.models import ForecastRun
-from forecasting.selectors import approved_agencies
+from forecasting.selectors import approved_agencies, cells_by_agency
 from forecasting.services import forecast_run, forecast_run_queue
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import HEARTBEAT_LOST_AFTER, MAX_ATTEMPTS, RunNotClaimed, RunStatus
@@ -48,21 +48,25 @@ class _Lost(Exception):
 def plannings_claim(*, now: dt.datetime) -> list[int]:
     """Claim the rounds that are due at an instant, take up those that were left, and return their ids for a worker.
 
-    Earliest shift first. However many schedulers ask at once, each round is claimed by one. Of rounds missed while no
-    scheduler ran the newest one of each shift is claimed, as long as the shift is not over. Four queries where nothing is
-    due.
+    Earliest shift first, of those that start together the one with the most cells: begun last, it would hold up the end
+    while the other workers are idle. However many schedulers ask at once, each round is claimed by one. Of rounds missed
+    while no scheduler ran the newest one of each shift is claimed, as long as the shift is not over. Four queries where
+    nothing is due.
     """
     due = _due(now)
     # A mark of our own: another scheduler that asks at the same instant must not take our claims for its own.
     mark = now.replace(microsecond=secrets.randbelow(1_000_000))
     known = _known(due, now) if due else set()
+    new = [item for item in due if (item[0]["pk"], item[1].instance.on, item[1].number) not in known]
+    cells = cells_by_agency() if len(new) > 1 else {}
+    # Sorted by start already, and a sort keeps the order of what is equal to it.
+    new.sort(key=lambda item: (item[1].instance.from_utc, -cells.get(item[0]["agency_id"], 0)))
     fresh = [
         ShiftPlanning(
             agency_id=shift["agency_id"], shift_id=shift["pk"], on=row.instance.on, round=row.number,
             due_at=row.due_at, claimed_at=mark,
         )
-        for shift, row in due
-        if (shift["pk"], row.instance.on, row.number) not in known
+        for shift, row in new
     ]  # fmt: skip
     # Inserted first: a round that was left gives way to a later one.
     sent = _insert(fresh) if fresh else []
@@ -137,7 +141,9 @@ def _left(now: dt.datetime) -> list[int]:
         .select_related("agency", "shift")
     )
     found = []
-    for row in rows.defer("agency__boundary").order_by("due_at", "pk"):
+    left = list(rows.defer("agency__boundary").order_by("due_at", "pk"))
+    cells = cells_by_agency() if len(left) > 1 else {}
+    for row in sorted(left, key=lambda row: (row.due_at, -cells.get(row.agency_id, 0))):
         same = ShiftPlanning.objects.filter(pk=row.pk, state=row.state, claimed_at=row.claimed_at)
         if row.state == State.RUNNING and row.attempts >= MAX_ATTEMPTS:
             _close(same, row, State.FAILED, f"The worker died {MAX_ATTEMPTS} times while planning this shift, most likely for "

@@ -63,7 +63,11 @@ class TransparencyPackAdmin(RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin
         return super().get_queryset(request).select_related("agency").defer("content")
 
     def run_links(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
-        return [(_("Open its page"), reverse("tactics:pack", args=[run.agency.slug, run.number]))]
+        place = [run.agency.slug, run.number]
+        return [
+            (_("Open its page"), reverse("tactics:pack", args=place)),
+            (_("PDF"), reverse("tactics:pack_pdf", args=place)),
+        ]
 
 
 class FindingForm(AgencyScopedForm):

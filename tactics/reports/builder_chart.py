@@ -111,7 +111,7 @@ def _bars(table: Table, splits: list[str]) -> bytes:
 
 def _unit(table: Table, splits: list[str]) -> str:
     column = table.columns[len(splits)]
-    return f"{column.title} ({column.unit})" if column.unit else column.title
+    return column.heading
 
 
 def _finish(axes: Any) -> None:

@@ -1,6 +1,7 @@
 """What every report is made of: a sentence, figures, tables and charts. Pages, files, API and e-mails show the same."""
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -50,6 +51,16 @@ class Column:
         if self.kind == "share":
             return f"{100 * value:,.{self.digits}f} %"
         return f"{value:,.{0 if self.kind == 'int' else self.digits}f}"
+
+    @property
+    def heading(self) -> str:
+        """The title with its unit, unless the title says it: "Minutes" needs no "min" behind it.
+
+        >>> Column("a", "Delivered", unit="min").heading, Column("b", "Minutes a visit", unit="min").heading
+        ('Delivered (min)', 'Minutes a visit')
+        """
+        is_said = self.unit == "min" and re.search(r"\bminut", self.title, re.IGNORECASE)
+        return f"{self.title} ({self.unit})" if self.unit and not is_said else self.title
 
     @property
     def is_number(self) -> bool:
@@ -159,6 +170,20 @@ class Report:
         """Each chart with the title of the table that holds its numbers."""
         titles = {table.slug: table.title for table in self.tables}
         return [(chart, titles.get(chart.table, chart.table)) for chart in self.charts]
+
+    @property
+    def filled(self) -> list[Table]:
+        """The tables that hold anything."""
+        return [table for table in self.tables if table.rows]
+
+    @property
+    def unfilled(self) -> list[tuple[str, list[Table]]]:
+        """Why the other tables hold nothing, each reason once. What the report's sentence says is not said again."""
+        found: dict[str, list[Table]] = {}
+        for table in self.tables:
+            if not table.rows:
+                found.setdefault("" if table.empty == self.sentence else table.empty, []).append(table)
+        return list(found.items())
 
     def table(self, slug: str) -> Table | None:
         """The table of this name, the first one for an empty name, None for another."""

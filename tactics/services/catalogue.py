@@ -30,6 +30,8 @@ def starter_catalogue_create(*, agency: Agency) -> StarterResult:
     Adds what is missing and changes nothing that is there: a tactic is known by its slug, a rule by crime type and
     tactic, so an edited note or weight stays, and a crime type made later gets its rules by a second call. To be rid
     of a tactic make it inactive, of a rule give it preference 0: a deleted one would come back.
+
+    The texts are those of the language that is active, and stay in it: from then on they are the agency's own.
     """
     existing = {tactic.slug: tactic for tactic in Tactic.objects.filter(agency=agency)}
     added = [_tactic(agency, row) for row in STARTER_TACTICS if row.slug not in existing]
@@ -58,12 +60,12 @@ def _tactic(agency: Agency, row: StarterTactic) -> Tactic:
     return Tactic(
         agency=agency,
         slug=row.slug,
-        name=row.name,
-        steps=row.steps,
-        community_note=row.community_note,
-        evidence_note=row.evidence_note,
+        name=_(row.name),
+        steps=_(row.steps),
+        community_note=_(row.community_note),
+        evidence_note=_(row.evidence_note),
         evidence_source=row.evidence_source,
-        evidence_effect=row.evidence_effect,
+        evidence_effect=_(row.evidence_effect) if row.evidence_effect else "",
         evidence_strength=row.evidence_strength,
         places=list(row.places),
         hours_from=row.hours[0] if row.hours else None,
@@ -99,7 +101,7 @@ def rule_weight_set(
     if TacticRule.objects.filter(pk=rule.pk, preference=value_from).update(preference=value_to) != 1:
         raise moved
     audit_record(
-        agency=agency, actor=actor, action="tacticrule.weight_set", subject=str(rule),
+        agency=agency, actor=actor, action="tacticrule.weight_set", subject=rule,
         detail={"id": rule.pk, "from": value_from, "to": value_to, "reason": reason},
     )  # fmt: skip
     return rule

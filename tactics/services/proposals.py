@@ -72,7 +72,7 @@ def proposal_decide(*, proposal: PolicyProposal, actor: User, approve: bool, rea
             if approve:
                 _turn(proposal, actor, reason)
             audit_record(
-                agency=proposal.agency, actor=actor, subject=str(proposal), detail={"id": proposal.pk, "reason": reason},
+                agency=proposal.agency, actor=actor, subject=proposal, detail={"id": proposal.pk, "reason": reason},
                 action="proposal.approved" if approve else "proposal.declined",
             )  # fmt: skip
     except PolicyMoved:

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.mail import EmailMessage
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -17,6 +16,7 @@ from agencies.access import Access
 from agencies.models import Agency, Membership, User
 from missions_project.lib.deliveries import deliver
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.mail import Button, Letter, Rows, Words, message_of, own_address
 from missions_project.lib.outbox import claim, settle
 from tactics.models import ReportMail, SavedReport
 from tactics.reports.asked import Asked, asked_from, choices_of
@@ -145,7 +145,7 @@ def report_mails_claim(*, now: dt.datetime) -> list[tuple[int, int]]:
 def report_mail_send(*, pk: int, attempt: int) -> bool:
     """Make and send one report; return whether it left. Does nothing where another worker has taken it since."""
     mine = ReportMail.objects.filter(pk=pk, state=ReportMail.State.WAITING, attempts=attempt)
-    row = mine.select_related("agency", "saved", "membership__user").first()
+    row = mine.select_related("agency", "saved__owner", "membership__user").first()
     if row is None:
         return False
     return settle(mine, attempt=attempt, error=deliver(lambda: _send(row)))
@@ -174,28 +174,29 @@ def _send(row: ReportMail) -> str | None:
         asked = kind.narrowed(asked_of(row.saved, row.on), whose)
         personal_report_seen(kind, asked, whose, action=MAILED)
         report = report_made(row.agency, kind, asked)
-        message = EmailMessage(
-            # A subject of two lines is how a header is smuggled in.
-            " ".join(f"[{row.agency.name}] {row.saved.name}".split()),
-            mail_text(report),
-            settings.DEFAULT_FROM_EMAIL,
-            [person.user.email],
-        )
+        message = message_of(report_letter(report, row.saved), [person.user.email])
         message.attach(report.file_name("", "xlsx"), workbook(report), XLSX)
     message.send()
     return None
 
 
-def mail_text(report: Report) -> str:
-    """What the e-mail says: the sentence, the figures, where the page is, what the file is."""
-    path = reverse("tactics:report", args=[report.agency_slug, report.slug])
-    lines = [report.sentence, ""]
-    lines += [f"- {one.label}: {one.value}{f' ({one.note})' if one.note else ''}" for one in report.figures]
-    lines += ["", f"{settings.PUBLIC_URL.rstrip('/')}{path}?{report.asked.query}", ""]
-    reports = reverse("tactics:reports", args=[report.agency_slug])
-    lines += [
-        *report.provenance,
-        _("Sent because you are on its list: %(address)s")
-        % {"address": f"{settings.PUBLIC_URL.rstrip('/')}{reports}"},
-    ]
-    return "\n".join(lines)
+def report_letter(report: Report, saved: SavedReport) -> Letter:
+    """What the e-mail says: the sentence, the figures, where the page is, what the file is, and who can stop it."""
+    page = own_address(reverse("tactics:report", args=[report.agency_slug, report.slug]))
+    reports = own_address(reverse("tactics:reports", args=[report.agency_slug]))
+    return Letter(
+        subject=f"[{report.agency}] {saved.name}",
+        sender=report.agency,
+        heading=saved.name,
+        pieces=[
+            Words(report.sentence),
+            Rows([(one.label, one.value, one.note) for one in report.figures]),
+            Button(f"{page}?{report.asked.query}", _("Open the report")),
+        ],
+        foot=[
+            *report.provenance,
+            _("Sent because you are on its list: %(address)s") % {"address": reports},
+            _("To get it no longer, ask %(owner)s, who keeps it.") % {"owner": saved.owner},
+        ],
+        stop=reports,
+    )

@@ -156,7 +156,7 @@ def study_freeze(*, study: ImpactStudy, actor: User) -> ImpactStudy:
     study.full_clean()
     study.save()
     audit_record(
-        agency=study.agency, actor=actor, action="study frozen", subject=str(study),
+        agency=study.agency, actor=actor, action="study frozen", subject=study,
         detail={"hash": study.design_hash, "specification": specification},
     )  # fmt: skip
     return study
@@ -194,7 +194,7 @@ def study_cancel(*, study: ImpactStudy, actor: User, reason: str) -> ImpactStudy
         agency=study.agency,
         actor=actor,
         action="study cancelled",
-        subject=str(study),
+        subject=study,
         detail={"reason": reason},
     )
     return study

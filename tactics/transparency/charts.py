@@ -11,6 +11,8 @@ from tactics.transparency.shapes import written_in
 
 COLOURS = ("#56B4E9", "#E69F00", "#0072B2")
 HATCHES = ("", "//", "")
+HEAD_IN = 1.0
+"""Inches of a chart's height for its axis and legend."""
 MOST_BARS = 40
 """An agency with more areas gets a chart of the largest and a table of all."""
 
@@ -37,19 +39,42 @@ def charts_drawn(content: Mapping[str, Any]) -> dict[str, bytes]:
 
 def chart_svg(chart: Mapping[str, Any], table: Mapping[str, Any]) -> bytes:
     """Draw one chart, in the language in which this is called. The same pack gives the same bytes. Without any number it says so."""
+    return svg(chart_figure(chart, table))
+
+
+def bars_within(inches: float, n_series: int) -> int:
+    """How many rows a dense chart of this height holds, at most as many as any chart shows.
+
+    >>> bars_within(5.7, 3), bars_within(90.0, 2)
+    (10, 40)
+    """
+    return min(int((inches - HEAD_IN) / _row_in(n_series, is_dense=True)), MOST_BARS)
+
+
+def _row_in(n_series: int, *, is_dense: bool) -> float:
+    return 0.11 * n_series + 0.12 if is_dense else 0.17 * n_series + 0.13
+
+
+def chart_figure(
+    chart: Mapping[str, Any], table: Mapping[str, Any], *, most_bars: int = MOST_BARS, is_dense: bool = False
+) -> Any:
+    """Draw one chart on an empty figure, for whichever kind of file. More rows than ``most_bars``: the largest, and it says so.
+
+    A dense one has thinner bars, for paper.
+    """
     column = {one["key"]: at for at, one in enumerate(table["columns"])}
     titles = {one["key"]: one["title"] for one in table["columns"]}
     is_share = table["columns"][column[chart["values"][0]]]["kind"] == "share"
     rows = [row for row in table["rows"] if any(row[column[one]] is not None for one in chart["values"])]
-    left_out = max(len(rows) - MOST_BARS, 0)
+    left_out = max(len(rows) - most_bars, 0)
     if left_out:
-        rows = sorted(rows, key=lambda row: -(row[column[chart["values"][-1]]] or 0.0))[:MOST_BARS]
+        rows = sorted(rows, key=lambda row: -(row[column[chart["values"][-1]]] or 0.0))[:most_bars]
     if not rows:
         return _nothing()
     names = [str(row[column[chart["label"]]]) for row in rows]
     scale = 100.0 if is_share else 1.0
     n_bars = len(chart["values"])
-    figure = paper(7.2, max(1.6, 1.0 + len(rows) * (0.17 * n_bars + 0.13)))
+    figure = paper(7.2, max(1.6, HEAD_IN + len(rows) * _row_in(n_bars, is_dense=is_dense)))
     axes = figure.subplots()
     at = np.arange(len(rows))[::-1].astype(float)
     if chart["low"] and n_bars == 1:
@@ -72,13 +97,13 @@ def chart_svg(chart: Mapping[str, Any], table: Mapping[str, Any]) -> bytes:
     axes.tick_params(labelsize=8)
     if left_out:
         axes.set_title(
-            _("The %(most)s largest; %(more)s more are in the table") % {"most": MOST_BARS, "more": left_out},
+            _("The %(most)s largest; %(more)s more are in the table") % {"most": most_bars, "more": left_out},
             fontsize=8,
             loc="left",
         )
     plain_axes(axes)
     axes.set_xlim(left=0)
-    return svg(figure)
+    return figure
 
 
 def _points(
@@ -98,9 +123,9 @@ def _points(
     axes.set_ylim(-0.7, len(rows) - 0.3)
 
 
-def _nothing() -> bytes:
+def _nothing() -> Any:
     figure = paper(7.2, 0.8)
     axes = figure.subplots()
     axes.set_axis_off()
     axes.text(0.5, 0.5, _("No figure in this period"), ha="center", va="center", fontsize=11)
-    return svg(figure)
+    return figure

@@ -310,17 +310,17 @@ def _docx_table(made: Any, table: Table) -> None:
             for paragraph in cell.paragraphs:
                 for run in paragraph.runs:
                     run.font.size = Pt(8)
-    more = len(table.rows) - len(rows)
-    note = " ".join(
-        part
-        for part in (
-            table.note,
-            ngettext("%(count)s more row is in the pack.", "%(count)s more rows are in the pack.", more)
-            % {"count": more}
-            if more > 0
-            else "",
-        )
-        if part
-    )
-    if note:
+    if note := note_below(table, len(rows)):
         made.add_paragraph(note)
+
+
+def note_below(table: Table, shown: int) -> str:
+    """What stands below a table: its own note, and how many of its rows are not here."""
+    more = len(table.rows) - shown
+    left_out = (
+        ngettext("%(count)s more row is in the pack.", "%(count)s more rows are in the pack.", more)
+        % {"count": more}
+        if more > 0
+        else ""
+    )
+    return " ".join(part for part in (table.note, left_out) if part)

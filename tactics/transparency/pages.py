@@ -30,6 +30,8 @@ from tactics.tasks import transparency_pack_task
 from tactics.transparency import selectors, services, site
 from tactics.transparency.charts import chart_of, chart_svg
 from tactics.transparency.documents import DOCUMENTS, document_docx, document_html
+from tactics.transparency.pdf import KIND as PDF
+from tactics.transparency.pdf import document_pdf, pack_pdf
 from tactics.transparency.shapes import written_in
 
 SEES_PACKS = SEES_RISK
@@ -37,6 +39,12 @@ MAKES_PACKS = frozenset({Role.SUPERVISOR, Role.ANALYST, Role.ADMIN})
 PUBLISHES_PACKS = frozenset({Role.ADMIN})
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 DAY_S = 24 * 3600
+ENDINGS: dict[str, tuple[str, Callable[[TransparencyPack, str], str | bytes]]] = {
+    "html": ("text/html; charset=utf-8", document_html),
+    "docx": (DOCX, document_docx),
+    "pdf": (PDF, document_pdf),
+}
+"""The forms that a document comes in, with their media types."""
 
 
 def public_page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -101,6 +109,12 @@ def public_json(request: HttpRequest, agency: Agency, number: int) -> HttpRespon
 
 
 @public_page
+def public_pdf(request: HttpRequest, agency: Agency, number: int) -> HttpResponse:
+    """The pack as one file to print and to keep, laid out once a day at most."""
+    return _pdf(_published(agency, number), agency)
+
+
+@public_page
 def public_style(request: HttpRequest, agency: Agency) -> HttpResponse:
     """The style sheet of these pages, the one that stands in the folder."""
     return HttpResponse(site.style_sheet(), content_type="text/css; charset=utf-8")
@@ -123,6 +137,17 @@ def _json(pack: TransparencyPack, agency: Agency) -> HttpResponse:
     name = f"{agency.slug}-transparency-pack-{pack.number}.json"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return HttpResponse(site.pack_json(pack), content_type="application/json", headers=headers)
+
+
+def _pdf(pack: TransparencyPack, agency: Agency) -> HttpResponse:
+    # A draft says so on each page.
+    key = f"pack-pdf:{pack.content_hash[:40]}:{pack.state}"
+    made: bytes | None = cache.get(key)
+    if made is None:
+        made = pack_pdf(pack)
+        cache.set(key, made, DAY_S)
+    name = f"{agency.slug}-transparency-pack-{pack.number}.pdf"
+    return HttpResponse(made, content_type=PDF, headers={"Content-Disposition": f'inline; filename="{name}"'})
 
 
 def _pack(access: Access, number: int) -> TransparencyPack:
@@ -195,14 +220,25 @@ def pack_document(
 ) -> HttpResponse:
     """A document filled in from the pack, to be completed by people."""
     row = _pack(access, number)
-    if document not in DOCUMENTS or ending not in ("html", "docx") or not row.content:
+    if document not in DOCUMENTS or ending not in ENDINGS or not row.content:
         raise Http404("This pack has no such document.")
-    body = document_docx(row, document) if ending == "docx" else document_html(row, document)
+    kind, make = ENDINGS[ending]
     name = f"{access.agency.slug}-{document}-{number}.{ending}"
-    kind = DOCX if ending == "docx" else "text/html; charset=utf-8"
     return HttpResponse(
-        body, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'}
+        make(row, document),
+        content_type=kind,
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+@require_GET
+@agency_page(SEES_PACKS)
+def pack_file(request: HttpRequest, access: Access, number: int) -> HttpResponse:
+    """The pack as PDF, draft or published."""
+    row = _pack(access, number)
+    if not row.content:
+        raise Http404("This pack holds nothing yet.")
+    return _pdf(row, access.agency)
 
 
 @require_GET

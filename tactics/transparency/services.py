@@ -221,7 +221,7 @@ def pack_publish(*, pack: TransparencyPack, actor: User) -> TransparencyPack:
         agency=pack.agency,
         actor=actor,
         action="pack published",
-        subject=str(pack),
+        subject=pack,
         detail={"hash": pack.content_hash},
     )
     return pack
@@ -236,7 +236,7 @@ def pack_discard(*, pack: TransparencyPack, actor: User) -> None:
     )
     if won != 1:
         raise MissionsError(_("Only a draft that is done can be set aside."), next_step=_("reload its page."))
-    audit_record(agency=pack.agency, actor=actor, action="pack set aside", subject=str(pack))
+    audit_record(agency=pack.agency, actor=actor, action="pack set aside", subject=pack)
 
 
 def answer_problem(answer: str) -> MissionsError | None:
@@ -273,7 +273,7 @@ def finding_answer(*, finding: ExposureFinding, actor: User, answer: str) -> Exp
         agency=finding.agency,
         actor=actor,
         action="exposure finding answered",
-        subject=str(finding),
+        subject=finding,
         detail={"answer": words[:500]},
     )
     return finding

@@ -1,4 +1,4 @@
-"""A pack as files: a public site that needs no server and no script, its JSON, and the documents that a council asks for."""
+"""A pack as files: a public site that needs no server and no script, its PDF and JSON, and the documents that a council asks for."""
 
 import json
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from missions_project.lib.errors import MissionsError
 from tactics.models import TransparencyPack
 from tactics.transparency.charts import charts_drawn
 from tactics.transparency.documents import DOCUMENTS, document_docx, document_html
+from tactics.transparency.pdf import document_pdf, pack_pdf
 from tactics.transparency.shapes import content_hash, table_from, written_in
 
 
@@ -86,6 +87,7 @@ def pack_write(pack: TransparencyPack, folder: Path) -> list[Path]:
     for slug in DOCUMENTS:
         files[documents / f"{slug}.html"] = document_html(pack, slug).encode()
         files[documents / f"{slug}.docx"] = document_docx(pack, slug)
+        files[documents / f"{slug}.pdf"] = document_pdf(pack, slug)
     for path, body in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
@@ -98,5 +100,6 @@ def public_files(pack: TransparencyPack) -> dict[str, bytes]:
         "index.html": site_html(pack).encode(),
         "style.css": style_sheet().encode(),
         "pack.json": pack_json(pack).encode(),
+        "pack.pdf": pack_pdf(pack),
         **{f"charts/{name}.svg": drawn for name, drawn in charts_drawn(pack.content).items()},
     }

@@ -87,6 +87,35 @@ def test_the_database_itself_refuses(agency: Agency, statement: str) -> None:
     assert problems(agency) == []
 
 
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    "tables",
+    [
+        "agencies_auditevent",
+        "agencies_auditchain",
+        "agencies_auditcheckpoint",
+        "agencies_agency CASCADE",
+        "agencies_user CASCADE",
+    ],
+)
+def test_the_database_refuses_to_be_emptied(agency: Agency, tables: str) -> None:
+    write(agency)
+    # What waits for the end of the transaction would stand in the way before the guard is asked.
+    sql("SET CONSTRAINTS ALL IMMEDIATE")
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+        sql(f"TRUNCATE {tables}")
+    assert AuditEvent.objects.count() == 6
+    assert problems(agency) == []
+
+
+@pytest.mark.postgres
+def test_the_guard_against_emptying_is_missed_when_it_is_gone(agency: Agency) -> None:
+    sql("DROP TRIGGER audit_event_not_emptied ON agencies_auditevent")
+    assert guards_missing(connection) == ["audit_event_not_emptied"]
+    call_command("migrate", "agencies", verbosity=0)
+    assert guards_missing(connection) == []
+
+
 def test_an_event_that_was_read_is_not_saved_again(agency: Agency) -> None:
     event = write(agency, 1)[0]
     with pytest.raises(TypeError, match="never edited"):

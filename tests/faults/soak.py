@@ -1,10 +1,13 @@
 """`make soak`: simulated days with random kills, fuzz and load, and the same days without; both must end with the same plans and counts.
 
-    .venv/bin/python -m tests.faults.soak [--days 3] [--seed 7] [--kills-a-minute 6] [--minutes 360] [--folder DIR]
+    .venv/bin/python -m tests.faults.soak [--days 3] [--seed 7] [--kills-a-minute 6] [--minutes 360] [--folder DIR] [--requests 1000]
 
 SIGKILL at moments that the seed chooses: the worker with all its children, the process that works, or the web server's
 process; no run more often than it may be tried. Meanwhile four people read page after page and malformed requests arrive.
 Ends with 0 where nothing was lost, nothing doubled, and no request met an error of the server or no answer.
+
+Afterwards so many malformed requests meet a server that nobody kills (tests.faults.malformed_run): `ARGS="--days 0 --requests 10000"`
+sends these alone.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from typing import Any
 
 from tests.faults.installation import ROOT, TABLES, Installation, closing
 from tests.faults.load import Load
+from tests.faults.malformed_run import storm
 from tools.postgres import free_port
 
 PAUSE_SECONDS = 0.5
@@ -203,24 +207,40 @@ def main() -> int:
     parser.add_argument(
         "--folder", type=Path, default=None, help="Kept; by default a folder that is deleted."
     )
+    parser.add_argument(
+        "--requests",
+        type=int,
+        default=1_000,
+        help="Malformed requests afterwards, on PostgreSQL where it is.",
+    )
     chosen = parser.parse_args()
     how = {
         "days": chosen.days, "seed": chosen.seed, "kills_a_minute": chosen.kills_a_minute, "minutes": chosen.minutes,
     }  # fmt: skip
     # Ended by anybody, it ends what it started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if chosen.folder is not None and chosen.folder.exists() and any(chosen.folder.iterdir()):
+        parser.error(f"{chosen.folder} is not empty: two soaks in one folder would be counted together.")
+    with contextlib.ExitStack() as stack:
+        kept = chosen.folder and chosen.folder.resolve()
+        folder = kept or Path(
+            stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="missions-soak-", ignore_cleanup_errors=True)
+            )
+        )
+        return both(folder, how, requests=chosen.requests)
+
+
+def both(folder: Path, how: dict[str, Any], *, requests: int) -> int:
+    """The days, then the requests; 1 where either failed."""
     try:
-        if chosen.folder is not None:
-            if chosen.folder.exists() and any(chosen.folder.iterdir()):
-                parser.error(
-                    f"{chosen.folder} is not empty: two soaks in one folder would be counted together."
-                )
-            return soak(chosen.folder.resolve(), **how)
-        with tempfile.TemporaryDirectory(prefix="missions-soak-", ignore_cleanup_errors=True) as folder:
-            return soak(Path(folder), **how)
+        codes = [soak(folder, **how)] if how["days"] else []
+        if requests:
+            codes.append(storm(folder / "malformed", requests=requests, seed=how["seed"], database=""))
     except (AssertionError, subprocess.TimeoutExpired) as exc:
         print(f"SOAK FAILED: it did not come to its end: {exc}")
         return 1
+    return max(codes, default=0)
 
 
 if __name__ == "__main__":

@@ -287,6 +287,8 @@ def test_a_worker_that_was_given_up_leaves_the_round_to_its_successor(
 def test_two_schedulers_at_once_never_plan_a_shift_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = one_shift_scene(ON)
     copying_forecast(monkeypatch, scene)
+    # The claim is of the scene's day, months ago: a thread that comes late must not take it for a dead worker's.
+    monkeypatch.setattr(schedules, "HEARTBEAT_LOST_AFTER", dt.timedelta(days=36_500))
     together = Barrier(4)
 
     def scheduler(_: int) -> int:

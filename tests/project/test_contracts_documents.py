@@ -98,6 +98,8 @@ def test_no_template_holds(what: str) -> None:
         f"{path.relative_to(ROOT)}:{number}"
         for path in project_files()
         if path.suffix == ".html" and "templates" in path.parts
+        # Mail programs load no style sheet and know no policy.
+        if path.relative_to(ROOT).as_posix() != "templates/email/base.html"
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if INLINE_CODE[what].search(line)
     ]

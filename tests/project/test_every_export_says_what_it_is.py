@@ -44,10 +44,13 @@ FILES: dict[str, tuple[dict[str, Any], str]] = {
 }
 """Every address that gives a file, with its arguments and query."""
 ELSEWHERE = {
+    "agencies:audit_log_csv": "auditors'; tests/agencies/test_the_audit_log_is_read_and_handed_out.py",
     "tactics:report_csv": "a study's; tests/tactics/test_study_pages.py",
     "tactics:report_json": "a study's; tests/tactics/test_study_pages.py",
     "tactics:table_geojson": "a report's; tests/tactics/test_reports_on_maps.py",
     "tactics:table_gpkg": "a report's; tests/tactics/test_reports_on_maps.py",
+    "tactics:pack_pdf": "a pack's; tests/tactics/test_packs_as_pdf.py",
+    "tactics:public_pdf": "a published pack's; tests/tactics/test_packs_as_pdf.py",
 }
 """Files that are looked at where what they hold is made."""
 MAP_LAYERS = {
@@ -74,7 +77,7 @@ def addresses(*endings: str) -> Iterator[str]:
 
 
 def test_every_address_of_a_file_is_looked_at_here() -> None:
-    found = set(addresses(".csv", ".xlsx", ".geojson", "report.json", ".gpkg"))
+    found = set(addresses(".csv", ".xlsx", ".geojson", "report.json", ".gpkg", ".pdf"))
     assert found - MAP_LAYERS == set(FILES) | set(ELSEWHERE)
 
 

@@ -27,7 +27,7 @@ PAGES = [
     "/riverton/policy/preview/", RISK, "/riverton/my/hunch/", "/riverton/my/training/", "/riverton/reports/",
     "/riverton/reports/shifts/", "/riverton/reports/coverage/", "/riverton/reports/builder/", "/riverton/studies/",
     "/riverton/studies/new/", "/riverton/studies/design/", "/riverton/optimise/", "/riverton/data/", "/riverton/packs/",
-    "/riverton/models/robbery/", "/riverton/tactics/", "/riverton/notices/",
+    "/riverton/models/robbery/", "/riverton/tactics/", "/riverton/notices/", "/riverton/audit-log/",
 ]  # fmt: skip
 ADMIN = ["/admin/", "/admin/agencies/crimetype/add/", "/admin/agencies/user/add/", "/admin/agencies/beat/add/",
          "/admin/patrols/suppression/add/", "/admin/patrols/patrolpolicy/"]  # fmt: skip

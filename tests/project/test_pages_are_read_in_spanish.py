@@ -100,6 +100,13 @@ def test_the_walk_over_templates_finds_words_and_passes_marked_ones() -> None:
         "Day \x00",
         "Sent to",
     ]
+    button = '<input type="submit" value="Look again"><input type="submit" value="{% translate \'Save\' %}">'
+    assert translations.unmarked(
+        button + '{{ who|default:"nobody" }}{{ label|default:"Starting"|said }}'
+    ) == [
+        "Look again",
+        "nobody",
+    ]
 
 
 def test_every_marked_text_is_translated_and_compiled() -> None:

@@ -19,14 +19,7 @@ from ingestion.words import WITHHELD
 from missions_project.lib.sentences import Sentences
 from tools import translations
 
-
-@pytest.fixture(autouse=True)
-def translated() -> None:
-    with translation.override("es"):
-        if model_label("blend") == "Blend of the learned":
-            pytest.skip("The translations are older than the texts. Next step: make translations")
-
-
+pytestmark = pytest.mark.usefixtures("translated")
 CLAUSES = (
     "3 robberies within 250 m in two weeks (usual 1.2)",
     "3 robberies within 250 m in 45 days (middle cell 0.1)",

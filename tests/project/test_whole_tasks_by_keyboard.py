@@ -1,19 +1,23 @@
-"""Whole tasks without a mouse: drawers and dialogs of the shift map, and five of the admin's most frequent tasks."""
+"""Whole tasks without a mouse: drawers and dialogs of the shift map, and the nine most frequent tasks of the admin."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.cache import cache
 from django.urls import reverse
 from django.utils import timezone
 
-from agencies.models import CrimeType, Membership, Shift, Unit
-from patrols.models import Assignment, Suppression
+from agencies.models import AuditEvent, CrimeType, Membership, Shift, Unit
+from ingestion.models import Feed, ImportRun
+from patrols.models import Assignment, PatrolPolicy, Suppression
+from tactics.models import Tactic, TacticRule
 from tests import factories
+from tests.ingestion.files import good_row, write_rows
 from tests.keyboard import focused, tab_to
 from tests.patrols.scenes import ON, Scene, make_scene
 
@@ -191,3 +195,80 @@ def test_a_person_is_given_a_role_by_keys_alone(page_of_owner: Page, scene: Scen
     choose(page_of_owner, "#id_role", "Supervisor")
     save(page_of_owner)
     assert Membership.objects.get(agency=scene.agency, user__username="newcomer").role == "supervisor"
+
+
+def test_a_weight_is_changed_after_a_look_at_what_it_does_by_keys_alone(
+    page_of_owner: Page, scene: Scene
+) -> None:
+    page = page_of_owner
+    robbery = CrimeType.objects.get(agency=scene.agency, slug="robbery")
+    begin(page, "tr.model-crimetype th a")
+    follow(page, f"#result_list a[href*='/crimetype/{robbery.pk}/']")
+    page.locator("#row-preview tr", has_text="Robbery").wait_for()
+    write(page, "#id_weight", "8")
+    page.locator("#row-preview tr", has_text="4 → 8").wait_for()
+    # What came in beside it has taken the focus from nobody.
+    assert focused(page, "#id_weight")
+    write(page, "#id_change_reason", "Survey of residents")
+    save(page)
+    robbery.refresh_from_db()
+    assert robbery.weight == 8
+    assert AuditEvent.objects.get(action="crimetype.changed").why == "Survey of residents"
+
+
+def test_a_tactic_rule_is_added_by_keys_alone(page_of_owner: Page, scene: Scene) -> None:
+    Tactic.objects.create(agency=scene.agency, name="Foot patrol", slug="foot-patrol")
+    begin(page_of_owner, "tr.model-tacticrule a.addlink")
+    choose(page_of_owner, "#id_crime_type", "Robbery")
+    choose(page_of_owner, "#id_tactic", "Foot patrol")
+    save(page_of_owner)
+    rule = TacticRule.objects.get(agency=scene.agency, tactic__slug="foot-patrol")
+    assert rule.crime_type.slug == "robbery"
+
+
+def test_a_feed_is_mapped_and_its_file_imported_by_keys_alone(
+    page_of_owner: Page, scene: Scene, tmp_path: Path, settings: Any
+) -> None:
+    page = page_of_owner
+    settings.SPOOL_DIR = tmp_path / "spool"
+    settings.SPOOL_DIR.mkdir()
+    feed = Feed.objects.create(agency=scene.agency, name="RMS", slug="rms")
+    path = write_rows(tmp_path / "rows.csv", [good_row(number) for number in range(30)])
+    begin(page, f".checklist a[href$='/feed/{feed.pk}/upload/']")
+    tab_to(page, "input[type=file]")
+    # The space bar opens the computer's own window of files: that one is the browser's to make reachable.
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Space")
+    chooser.value.set_files(path)
+    follow(page, ".submit-row input.default")
+    # What the columns mean was guessed right; a list is changed, and changed back, by typing.
+    first = "select[name=column_0]"
+    guessed = page.locator(first).evaluate("(node) => node.selectedOptions[0].textContent")
+    choose(page, first, "Longitude")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.type(guessed)
+    assert page.locator(first).evaluate("(node) => node.selectedOptions[0].textContent") == guessed
+    follow(page, ".submit-row input[name=check]")
+    page.locator("[data-places-ready=yes]").wait_for()
+    # The map of the first places is passed by, and read as a table.
+    tab_to(page, ".map-table summary")
+    page.keyboard.press("Enter")
+    assert page.locator(".map-table tbody tr").count() == 30
+    follow(page, ".submit-row input.default")
+    assert page.url.endswith("/codes/")
+    follow(page, ".submit-row input.default")
+    assert page.url.endswith("/review/")
+    follow(page, ".submit-row input.default")
+    assert "/importrun/" in page.url
+    feed.refresh_from_db()
+    assert feed.mapping
+    assert ImportRun.objects.filter(feed=feed).exists()
+
+
+def test_a_dial_of_the_policy_is_turned_by_keys_alone(page_of_owner: Page, scene: Scene) -> None:
+    begin(page_of_owner, "tr.model-patrolpolicy th a")
+    follow(page_of_owner, f"#result_list a[href*='/patrolpolicy/{scene.policy.pk}/']")
+    write(page_of_owner, "#id_gamma", "2")
+    write(page_of_owner, "#id_change_reason", "Study of spring says so")
+    save(page_of_owner)
+    assert PatrolPolicy.objects.get(pk=scene.policy.pk).gamma == 2.0

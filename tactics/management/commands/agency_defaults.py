@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import CommandParser
+from django.utils import translation
 
 from agencies.lookups import agency_by_slug
 from missions_project.lib.commands import MissionsCommand
@@ -22,12 +24,21 @@ class Command(MissionsCommand):
         parser.add_argument(
             "--missions-per-shift", type=int, default=3, help="Boxes per unit and shift; default 3."
         )
+        parser.add_argument(
+            "--language",
+            default=settings.LANGUAGE_CODE,
+            choices=[code for code, _name in settings.LANGUAGES],
+            help="The language in which names of shifts and crime types and the tactics' texts are written; they are the agency's "
+            "own from then on.",
+        )
 
     def work(self, **options: Any) -> None:
-        made = agency_defaults_create(
-            agency=agency_by_slug(options["agency"]),
-            units_per_beat=options["units_per_beat"],
-            missions_per_shift=options["missions_per_shift"],
-        )
+        agency = agency_by_slug(options["agency"])
+        with translation.override(options["language"]):
+            made = agency_defaults_create(
+                agency=agency,
+                units_per_beat=options["units_per_beat"],
+                missions_per_shift=options["missions_per_shift"],
+            )
         for what, number in made.items():
             self.stdout.write(f"  {what}: {number or 'kept as they are'}")

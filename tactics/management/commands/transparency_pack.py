@@ -21,8 +21,8 @@ from tactics.transparency.site import pack_write, verify
 
 class Command(MissionsCommand):
     help = (
-        "Make a transparency pack as a draft, or write one that was made as files: a public site without scripts, its JSON, and the "
-        "impact report, use policy and annual report as HTML and DOCX. --verify recomputes a file's hash."
+        "Make a transparency pack as a draft, or write one that was made as files: a public site without scripts, its PDF and "
+        "JSON, and the impact report, use policy and annual report as HTML, DOCX and PDF. --verify recomputes a file's hash."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

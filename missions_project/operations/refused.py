@@ -1,0 +1,33 @@
+"""Requests that no page can answer are refused at the door, before they reach a parser or a database that would not take them."""
+
+from collections.abc import Callable
+
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+CHARSETS = ("", "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252")
+"""In which forms come. Python knows others that are no alphabets (base64, rot13) or end in an error (idna)."""
+
+
+class RefusedMiddleware:
+    """400 for an address with a NUL in it, which PostgreSQL answers with an error, and for a form in an alphabet that no browser sends.
+
+    The API says such things itself, as a problem that names the field: there the body is read as UTF-8.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        params = request.content_params or {}
+        is_odd = request.content_type in FORMS and params.get("charset", "").lower() not in CHARSETS
+        if request.path_info.startswith("/api/"):
+            if is_odd:
+                request.encoding = "utf-8"
+            return self.get_response(request)
+        asked = request.META.get("QUERY_STRING", "")
+        if is_odd or "\x00" in request.path_info or "%00" in asked or "\x00" in asked:
+            raise BadRequest("A NUL in the address, or a form in an unknown alphabet.")
+        return self.get_response(request)

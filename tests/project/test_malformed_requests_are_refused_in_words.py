@@ -1,0 +1,66 @@
+"""What malformed requests once broke: each is answered with 400 and a page that says what to do, and nothing is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from agencies.models import User
+
+pytestmark = pytest.mark.django_db
+SignIn = Callable[[User | None], Client]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/admin/agencies/auditevent/?subject__contains=%00",
+        "/admin/agencies/auditevent/?action=a%00b",
+        "/admin/agencies/unit/?call_sign=%00",
+        "/riverton/shifts/2026-03-14/evening%00/",
+        "/riverton/audit-log/?who=%00",
+        "/riverton/reports/shifts/?from=%00",
+    ],
+)
+def test_a_nul_in_an_address_is_refused_at_the_door(sign_in: SignIn, owner: User, address: str) -> None:
+    answer = sign_in(owner).get(address)
+    assert answer.status_code == 400
+    assert "could not be read" in answer.content.decode()
+
+
+@pytest.mark.parametrize("pattern", ["(", "(a%2B)%2B$", "[", "a"])
+@pytest.mark.parametrize("lookup", ["regex", "iregex"])
+def test_nobodys_pattern_runs_in_the_database(
+    sign_in: SignIn, owner: User, lookup: str, pattern: str
+) -> None:
+    client = sign_in(owner)
+    assert client.get(f"/admin/agencies/unit/?call_sign__{lookup}={pattern}").status_code == 400
+    assert client.get(f"/admin/agencies/auditevent/?subject__{lookup}={pattern}").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "body", ["[" * 100_000, '{"reason":' * 20_000, '{"reason": ' + "[" * 3_000 + "]" * 3_000 + "}"]
+)
+@pytest.mark.parametrize("address", ["suppressions/", "engagements/", "plans/1/publish/"])
+def test_json_nested_deeper_than_anybody_reads_is_400(
+    sign_in: SignIn, owner: User, address: str, body: str
+) -> None:
+    answer = sign_in(owner).post(f"/api/v1/riverton/{address}", body, content_type="application/json")
+    assert answer.status_code in (400, 404)
+    assert "Next step" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("charset", ["idna", "rot13", "base64", "utf-16", "utf-7", "nothing"])
+def test_a_form_in_an_alphabet_that_no_browser_sends_is_refused(
+    sign_in: SignIn, owner: User, charset: str
+) -> None:
+    kind = f"application/x-www-form-urlencoded; charset={charset}"
+    client = sign_in(owner)
+    answer = client.generic("POST", "/admin/agencies/unit/add/", b"call_sign=%ff\x00", content_type=kind)
+    assert answer.status_code == 400
+    assert "could not be read" in answer.content.decode()
+    answer = client.generic("POST", "/api/v1/riverton/suppressions/", b"beat=%ff\x00", content_type=kind)
+    assert answer.status_code == 400
+    assert "Next step" in answer.json()["detail"]
