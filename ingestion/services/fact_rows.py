@@ -129,17 +129,18 @@ class FactRows:
             return
         copied = self._copied if len(places) == len(self._copied) else self._copied.take(places)
         with connection.cursor() as cursor:
-            # Not straight into the table: COPY refuses tables that stand behind walls between agencies.
-            # Dropped by hand: inside one long test transaction ON COMMIT DROP would meet itself.
+            # Not straight into the table: COPY refuses tables that stand behind walls between agencies. The session keeps the
+            # table for its next chunk, and it is empty after each transaction: made and dropped each time, it is litter.
+            incoming = connection.ops.quote_name(f"incoming_{self._model._meta.model_name}")
             cursor.execute(
-                f"CREATE TEMP TABLE incoming_rows ON COMMIT DROP AS SELECT {names} FROM {table} LIMIT 0"  # nosec B608 - names are ours, values go by parameters
+                f"CREATE TEMP TABLE IF NOT EXISTS {incoming} ON COMMIT DELETE ROWS AS SELECT {names} FROM {table} LIMIT 0"  # nosec B608 - names are ours, values go by parameters
             )
-            _copy(cursor, "incoming_rows", names, copied)
+            _copy(cursor, incoming, names, copied)
             beside = "" if are_new else _on_conflict(self._columns)
+            # Emptied by hand too: several chunks may share a transaction.
             cursor.execute(
-                f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming_rows {beside}"  # nosec B608 - names are ours, values go by parameters
+                f"INSERT INTO {table} ({names}) SELECT {names} FROM {incoming} {beside}; DELETE FROM {incoming}"  # nosec B608 - names are ours, values go by parameters
             )
-            cursor.execute("DROP TABLE incoming_rows")
 
     def _insert(self, table: str, names: str, places: Ints) -> None:
         values = ", ".join(["%s"] * len(self._columns))
