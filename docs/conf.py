@@ -26,7 +26,13 @@ NAVIGATION = {
     "Methods": ("methods",),
     "Connect": ("api", "api-reference"),
     "Operate": ("operations", "commands", "performance", "scale"),
-    "Security": ("security/threat-model", "security/walls", "security/single-sign-on", "security/audit-log", "security/cjis"),
+    "Security": (
+        "security/threat-model",
+        "security/walls",
+        "security/single-sign-on",
+        "security/audit-log",
+        "security/cjis",
+    ),
     "Change it": ("development", "../CONTRIBUTING", "../CHANGELOG"),
 }
 """The site's navigation: captions, and pages of docs/ in their order. A page of a new room is found below and listed last in its section."""
