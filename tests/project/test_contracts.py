@@ -27,7 +27,7 @@ def test_every_dependency_has_a_reason_and_a_pinned_version() -> None:
             if not line or line.startswith(("#", "-c")):
                 continue
             requirement, _, reason = line.partition("#")
-            package = re.split(r"[\[~=<> ]", requirement.strip())[0].lower()
+            package = re.split(r"[\[~=<>; ]", requirement.strip())[0].lower()
             assert reason.strip(), f"{name}.in: {package} has no reason"
             assert package in pinned, f"{package} is not pinned in {name}.txt. Next step: make requirements"
 
