@@ -77,7 +77,18 @@ def cluster_ensure(data: Path, binaries: Path) -> None:
     if account:
         shutil.chown(data, account)
     made = subprocess.run(
-        [binaries / "initdb", "-D", data, "-U", NAME, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"],
+        [
+            binaries / "initdb",
+            "-D",
+            data,
+            "-U",
+            postgres.SUPERUSER,
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+        ],
         user=account,
         cwd="/",
         text=True,
@@ -103,6 +114,31 @@ def wait_for_database(environment: dict[str, str], binaries: Path, port: int) ->
         time.sleep(0.2)
 
 
+def role_ensure(binaries: Path, port: int) -> None:
+    """Make the product's own role where the cluster has none yet.
+
+    A cluster of before the walls between agencies was made with that role as its superuser, which cannot be taken away:
+    it works on, and ``doctor`` says what to do.
+    """
+    asked = [
+        binaries / "psql",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        "-U",
+        postgres.SUPERUSER,
+        "-X",
+        "-A",
+        "-t",
+        "-c",
+    ]
+    question = f"SELECT count(*) FROM pg_roles WHERE rolname = '{NAME}'"  # nosec B608 - a constant
+    found = subprocess.run([*asked, question, "postgres"], cwd="/", capture_output=True, text=True)
+    if found.returncode == 0 and found.stdout.strip() == "0":
+        postgres.make_role(binaries, port, Path("/"))
+
+
 def manage(environment: dict[str, str], *arguments: str) -> None:
     done = subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment)
     if done.returncode != 0:
@@ -126,7 +162,7 @@ def start_database(data: Path, binaries: Path, port: int, log: Path) -> subproce
     account = postgres.server_account()
     with log.open("ab") as sink:
         return subprocess.Popen(
-            [binaries / "postgres", "-D", data, "-p", str(port), "-clisten_addresses=127.0.0.1", "-cunix_socket_directories="],
+            [binaries / "postgres", "-D", data, "-p", str(port), "-clisten_addresses=127.0.0.1", "-cunix_socket_directories=", "-crandom_page_cost=1.1"],
             user=account, cwd="/", stdout=sink, stderr=subprocess.STDOUT, start_new_session=True,
             preexec_fn=postgres.die_with_parent,
         )  # fmt: skip
@@ -165,6 +201,7 @@ def run(var: Path, port: int) -> int:
         servers.append(start_database(data, binaries, database_port, var / "postgres.log"))
         servers.append(start_redis(var / "redis", redis_port, var / "redis.log"))
         wait_for_database(told, binaries, database_port)
+        role_ensure(binaries, database_port)
         manage(told, "migrate", "--verbosity", "0", "--no-input")
         manage(told, "collectstatic", "--verbosity", "0", "--no-input")
         manager: Any = Manager()

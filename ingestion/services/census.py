@@ -51,7 +51,7 @@ def census_population(path: Path, *, column: str = "") -> dict[str, Any]:
             _("%(name)s cannot be read as census areas (%(exc)s).") % {"name": path.name, "exc": exc},
             next_step=_("use GeoJSON or GeoPackage."),
         ) from exc
-    shapes = shapes_in_degrees(shapely.from_wkb(geometry), meta["crs"], path.name)
+    shapes = shapes_in_degrees(shapely.from_wkb(geometry, on_invalid="fix"), meta["crs"], path.name)
     try:
         people = np.asarray(values[0], dtype=np.float64)
     except (TypeError, ValueError) as exc:

@@ -95,7 +95,9 @@ def places_read(
             next_step=_("use %(formats)s.") % {"formats": FORMATS},
         ) from exc
     _check_number(len(geometry), shown)
-    shapes = shapes_in_degrees(shapely.from_wkb(geometry), meta["crs"] or crs or None, shown)
+    # A ring that somebody left open is closed; what is no shape at all is a place without one.
+    found = shapely.from_wkb(geometry, on_invalid="fix")
+    shapes = shapes_in_degrees(found, meta["crs"] or crs or None, shown)
     order = {str(name): index for index, name in enumerate(meta["fields"])}
     return PlacesFile(tuple(columns), shapes, {column: values[order[column]] for column in keep})
 

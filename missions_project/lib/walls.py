@@ -42,7 +42,7 @@ class Scope:
         numbers = ",".join(str(int(pk)) for pk in self.agency_ids or ())
         if self.person_id is None:
             return _set(f"'{numbers or 'none'}'", ends)
-        own = f"SELECT string_agg(agency_id::text, ',') FROM {MEMBERSHIPS} WHERE user_id = {int(self.person_id)}"
+        own = f"SELECT string_agg(agency_id::text, ',') FROM {MEMBERSHIPS} WHERE user_id = {int(self.person_id)}"  # nosec B608 - a constant and a whole number
         if self.agency_ids is not None:
             own += f" AND agency_id IN ({numbers or 'NULL'})"
         # The person's roles stand behind the wall themselves: it is open for this one question, in one message to the server.

@@ -81,13 +81,13 @@ def walled_tables(all_models: Iterable[type[models.Model]]) -> dict[str, str]:
         elif options.db_table in CHAINS:
             column = CHAINS[options.db_table]
             found[options.db_table] = (
-                f"{IS_ALL} OR {column} = ANY (ARRAY(SELECT 'agency:' || one FROM unnest(missions_reach()) AS one))"
+                f"{IS_ALL} OR {column} = ANY (ARRAY(SELECT 'agency:' || one FROM unnest(missions_reach()) AS one))"  # nosec B608 - names are ours
             )
         elif options.auto_created:
             joins.append(model)
     for model in joins:
         ends = [
-            f"{one.column} IN (SELECT id FROM {one.related_model._meta.db_table})"  # type: ignore[union-attr]
+            f"{one.column} IN (SELECT id FROM {one.related_model._meta.db_table})"  # type: ignore[union-attr]  # nosec B608 - names are ours
             for one in model._meta.fields
             if one.is_relation and one.related_model._meta.db_table in found  # type: ignore[union-attr]
         ]

@@ -39,6 +39,7 @@ class Servers:
             self.data, self.binaries, self.database_port, self.folder / "postgres.log"
         )
         up.wait_for_database({}, self.binaries, self.database_port)
+        up.role_ensure(self.binaries, self.database_port)
 
     def start_broker(self) -> None:
         self.broker = up.start_redis(
