@@ -29,6 +29,7 @@ def found_city(folder: Path) -> None:
     from django.core.management import call_command
 
     from agencies.models import CrimeType, Shift
+    from patrols.models import PlanSchedule
     from tests import factories
     from tests.ingestion.files import COLUMNS, plain_feed, write_rows
 
@@ -42,6 +43,8 @@ def found_city(folder: Path) -> None:
     for role in ROLES:
         factories.make_member(agency, role, username=role)
     factories.make_operator()
+    # Else the shift of the day on which the tests run is planned too, at the hours of the day at which it is due.
+    PlanSchedule.objects.create(agency=agency, is_on=False)
     write_rows(folder / "rms.csv", city_rows(ROWS), COLUMNS)
 
 
