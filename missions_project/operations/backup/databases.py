@@ -138,9 +138,15 @@ class PostgresDatabase:
             command = [program, "--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}"]
             # Else it refuses tables that have walls, unless it may walk through them.
             command.append("--enable-row-security")
+            # An extension's own rows (PostGIS's list of coordinate systems) are its owner's, and only the owner may put them back.
+            schema = _schema(cursor)
+            command += [
+                f"--exclude-table-data={quoted(schema)}.{quoted(name)}"
+                for name in _postgres_names(cursor, of_extensions=True)
+            ]
             progress(0, 1, "Saving the database")
             done = subprocess.run(
-                [*command, f"--schema={_schema(cursor)}", f"--file={path}"],
+                [*command, f"--schema={schema}", f"--file={path}"],
                 env=self._environment(), capture_output=True, text=True,
             )  # fmt: skip
             if done.returncode != 0:
@@ -245,13 +251,14 @@ def _schema(cursor: Any) -> str:
     return str(cursor.fetchone()[0])
 
 
-def _postgres_names(cursor: Any) -> list[str]:
+def _postgres_names(cursor: Any, *, of_extensions: bool = False) -> list[str]:
     # Ordinary and partitioned tables; a partition's rows are read through its parent.
     cursor.execute(
         "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
         "WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND NOT c.relispartition "
         # Tables that an extension (PostGIS) brought are its own.
-        "AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')"
+        "AND EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e') = %s",
+        [of_extensions],
     )
     return sorted(row[0] for row in cursor.fetchall())
 
