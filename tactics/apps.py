@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 from django.utils.translation import gettext_lazy
 
 
@@ -22,6 +22,7 @@ class TacticsConfig(AppConfig):
         from tactics.configuration import register_own
 
         register_own()
+        pre_migrate.connect(_triggers_off, sender=self, dispatch_uid="tactics: frozen studies, off")
         post_migrate.connect(_triggers, sender=self, dispatch_uid="tactics: frozen studies")
 
 
@@ -29,3 +30,9 @@ def _triggers(using: str = "default", **_: Any) -> None:
     from tactics.triggers import triggers_ensure
 
     triggers_ensure(using)
+
+
+def _triggers_off(using: str = "default", **_: Any) -> None:
+    from tactics.triggers import triggers_drop
+
+    triggers_drop(using)

@@ -1,10 +1,10 @@
 """The database's own word that what is frozen stays as it is, whoever writes: a shell, a bulk update, another program.
 
 Frozen studies, published packs, findings of the exposure audit and their answers. Made anew after every migration: SQLite loses
-a table's triggers when a later migration rebuilds it.
+a table's triggers when a later migration rebuilds it, and drops no column that one names: they are taken off before it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connections, models
@@ -60,13 +60,31 @@ LASTING = (
 
 
 def triggers_ensure(using: str = "default", **_: Any) -> None:
-    """Put the triggers on their tables, where there are such. Two statements each on SQLite, three on PostgreSQL."""
+    """Put the triggers on their tables, where there are such, over the columns that they have: an older schema has fewer.
+
+    Two statements each on SQLite, three on PostgreSQL.
+    """
+    connection = connections[using]
+    with connection.cursor() as cursor:
+        tables = connection.introspection.table_names(cursor)
+        for one in LASTING:
+            table = one.model._meta.db_table
+            if table not in tables:
+                continue
+            there = {row.name for row in connection.introspection.get_table_description(cursor, table)}
+            if fields := tuple(name for name in one.fields if name in there):
+                _put(connection.vendor, cursor, replace(one, fields=fields))
+
+
+def triggers_drop(using: str = "default", **_: Any) -> None:
+    """Take them off, for as long as the schema changes. One statement each."""
     connection = connections[using]
     with connection.cursor() as cursor:
         tables = connection.introspection.table_names(cursor)
         for one in LASTING:
             if one.model._meta.db_table in tables:
-                _put(connection.vendor, cursor, one)
+                where = f' ON "{one.model._meta.db_table}"' if connection.vendor == "postgresql" else ""
+                cursor.execute(f"DROP TRIGGER IF EXISTS {one.name}{where}")
 
 
 def _put(vendor: str, cursor: Any, one: Lasting) -> None:
