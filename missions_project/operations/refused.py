@@ -23,9 +23,10 @@ class RefusedMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         params = request.content_params or {}
         is_odd = request.content_type in FORMS and params.get("charset", "").lower() not in CHARSETS
+        if is_odd:
+            # Whoever reads anything of the request, and the page that says what was wrong does, would fail on that alphabet.
+            request.encoding = "utf-8"
         if request.path_info.startswith("/api/"):
-            if is_odd:
-                request.encoding = "utf-8"
             return self.get_response(request)
         asked = request.META.get("QUERY_STRING", "")
         if is_odd or "\x00" in request.path_info or "%00" in asked or "\x00" in asked:

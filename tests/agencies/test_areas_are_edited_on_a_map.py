@@ -142,7 +142,7 @@ def test_a_file_of_beats_is_uploaded_looked_at_and_saved(
     page.wait_for_selector("[data-drawn='1']")
     assert page.locator("select[name=code]").input_value() == "BEAT_NUM"
     assert page.locator("select[name=district]").input_value() == "DIST"
-    page.get_by_role("button", name="Save 1 beats").click()
+    page.get_by_role("button", name="Save 1 beat").click()
     page.wait_for_url("**/admin/agencies/beat/")
     assert Beat.objects.get(agency=agency, code="77").district.code == "S"
 
