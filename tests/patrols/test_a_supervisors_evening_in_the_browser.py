@@ -174,7 +174,9 @@ def test_a_supervisor_changes_the_evening_on_the_map(
     drawer.get_by_label("Until").select_option("date")
     drawer.get_by_label("Day").fill((dt.datetime.now(tz=dt.UTC).date() + dt.timedelta(days=7)).isoformat())
     picture(page, f"suppress-{where}")
-    drawer.get_by_role("button", name="Suppress").click()
+    # The notes are read again: what is typed before they are there would be gone.
+    with page.expect_response(lambda answer: answer.url.endswith("/notes/")):
+        drawer.get_by_role("button", name="Suppress").click()
     drawer.get_by_text(f"Withdrawn: mission {third.number}").wait_for()
     assert Suppression.objects.get().reason == "street fair"
     page.wait_for_selector(f'.mission--withdrawn[data-mission="{third.pk}"]')
