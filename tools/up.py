@@ -120,7 +120,7 @@ def role_ensure(binaries: Path, port: int) -> None:
     A cluster of before the walls between agencies was made with that role as its superuser, which cannot be taken away:
     it works on, and ``doctor`` says what to do.
     """
-    asked = [
+    asked: list[str | Path] = [
         binaries / "psql",
         "-h",
         "127.0.0.1",
