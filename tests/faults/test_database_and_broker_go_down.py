@@ -92,12 +92,14 @@ def test_a_crash_of_the_database_and_a_broker_that_forgets_lose_and_double_nothi
 
         def strike() -> None:
             keeper()
-            for what, (down, up_again) in strikes.items():
-                if what not in struck and one.rows(f"SELECT 1 FROM {TABLES[what]} WHERE status = 'running'"):
-                    down()
-                    struck.append(what)
-                    time.sleep(DOWN_SECONDS)
-                    up_again()
+            # One asks for the next alone: to ask for all four takes as long as a plan.
+            what = next((work for work in WORKS if work not in struck), None)
+            if what and one.rows(f"SELECT 1 FROM {TABLES[what]} WHERE status = 'running'"):
+                down, up_again = strikes[what]
+                down()
+                struck.append(what)
+                time.sleep(DOWN_SECONDS)
+                up_again()
 
         one.line(*WORKS, keep=strike)
         assert struck == list(WORKS)
