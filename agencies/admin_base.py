@@ -249,6 +249,11 @@ class OperatorAdmin(AgencyScopedAdmin):
 
     agency_path = "self"
 
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        queryset = super(AgencyScopedAdmin, self).get_queryset(request)
+        # Not by agencies' numbers: keys of these rows may be texts, which PostgreSQL compares with no number.
+        return queryset if self._is_administrator(request) else queryset.none()
+
     def _is_administrator(self, request: HttpRequest) -> bool:
         return bool(request.user.is_active and request.user.is_superuser)
 

@@ -282,3 +282,15 @@ def test_somebody_who_administers_nothing_stays_outside(
     assert client.get(reverse("admin:login")).status_code == 403
     outside = sign_in(None).get(reverse("admin:index"), follow=True)
     assert outside.redirect_chain[-1][0].startswith(reverse("account_login"))
+
+
+def test_pages_of_the_operators_rows_are_refused_and_do_not_fail(
+    sign_in: SignIn, agency: Agency, owner: User
+) -> None:
+    client = sign_in(owner)
+    models_of_the_operator = [m for m, a in admin.site._registry.items() if isinstance(a, OperatorAdmin)]
+    assert models_of_the_operator
+    for model in models_of_the_operator:
+        # A key that may be a text: PostgreSQL compares texts with no number.
+        for page in ("change", "delete", "history"):
+            assert client.get(url(model, page, "1")).status_code in (302, 403, 404), (model, page)

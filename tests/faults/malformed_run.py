@@ -93,7 +93,9 @@ def judged(request: Malformed, told: bytes, seconds: float) -> Answer:
     head = head.lower()
     if status >= "500":
         busy = status == "503" and b"\r\nretry-after:" in head
-        allowed = busy or (status in PROTOCOL and not request.is_http)
+        # RFC 9112, 6.1: "should respond with 501" to a transfer coding that it does not know. gunicorn does, before the product.
+        is_coded = re.search(rb"\r\ntransfer-encoding: (?!chunked\r)", request.sent.lower()) is not None
+        allowed = busy or (status in PROTOCOL and (is_coded or not request.is_http))
         return Answer(status, seconds, "" if allowed else status)
     has_body = not request.sent.startswith(b"HEAD ") and status not in ("204", "304")
     if has_body and b"\r\ntransfer-encoding: chunked" in head and not body.endswith(b"0\r\n\r\n"):
