@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from agencies.access import READS_AUDIT, Access, agency_page
-from agencies.audit_words import action_words
+from agencies.audit_words import action_words, subject_words
 from agencies.history import changes_of
 from agencies.lookups import date_from_text
 from agencies.models import Agency, AuditChain, AuditEvent
@@ -110,7 +110,7 @@ def audit_log(request: HttpRequest, access: Access) -> HttpResponse:
     page = Paginator(rows, PAGE_ROWS).get_page(request.GET.get("page"))
     context = {
         "access": access, "tab": "audit", "question": question, "error": error, "page": page,
-        "events": [(event, changes_of(event)) for event in page],
+        "events": [(event, subject_words(event.action, event.subject), changes_of(event)) for event in page],
         "people": everything.exclude(actor_name="").values_list("actor_name", flat=True).distinct().order_by("actor_name"),
         "actions": [(name, action_words(name)) for name in everything.values_list("action", flat=True).distinct().order_by("action")],
     }  # fmt: skip
