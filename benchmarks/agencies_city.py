@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.copied import copied
+
 CELL_M = 250
 YEARS = 4
 ZONE = "America/Chicago"
@@ -19,6 +21,7 @@ TYPES = (
 )  # fmt: skip
 STREETS = 300
 COPY_ROWS = 500_000
+CSV = "(FORMAT csv, FORCE_NOT_NULL (code))"
 COLUMNS = (
     "agency_id", "feed_id", "external_id", "code", "occurred_from", "occurred_to", "reported_at", "lon", "lat", "discovery",
     "time_precision", "content_hash", "imported_at", "crime_type_id",
@@ -161,8 +164,6 @@ def crimes_copy(
     side = spec.n_cols * spec.cell_size_m
     centre = rng.random((STREETS, 2)) * side
     share = rng.dirichlet(np.full(STREETS, 0.4))
-    names = ", ".join(COLUMNS)
-    order = f"COPY ingestion_incident ({names}) FROM STDIN (FORMAT csv, FORCE_NOT_NULL (code))"
     for begin in range(0, n, COPY_ROWS):
         size = min(COPY_ROWS, n - begin)
         street = rng.choice(STREETS, size, p=share)
@@ -182,7 +183,7 @@ def crimes_copy(
         kind = ids[rng.choice(len(ids), size, p=[share for *_, share in TYPES])]
         seconds = rng.integers(3_600, YEARS * 365 * 86_400, size)
         text = rows_text(agency.pk, feed.pk, first + begin, lon, lat, seconds, kind)
-        with connection.cursor() as cursor, cursor.copy(order) as copy:
+        with copied(connection, "ingestion_incident", COLUMNS, CSV) as copy:
             copy.write(text)
 
 

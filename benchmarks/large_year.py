@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.copied import copied
+
 DAYS, YEARS_BEFORE = 365, 5
 VISITED, TICKED = 0.7, 0.85
 BATCH = 5_000
@@ -49,12 +51,8 @@ def _copied(model: Any, rows: Iterator[Any]) -> int:
     from django.db import connection
 
     fields = [field for field in model._meta.concrete_fields if not field.primary_key]
-    names = ", ".join(f'"{field.column}"' for field in fields)
     count = 0
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f'COPY "{model._meta.db_table}" ({names}) FROM STDIN') as copy,
-    ):
+    with copied(connection, model._meta.db_table, [field.column for field in fields]) as copy:
         for row in rows:
             copy.write_row(
                 [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]

@@ -8,7 +8,7 @@ from django.http.response import HttpResponseBase
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 CHARSETS = ("", "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252")
-"""In which forms come. Python knows others that are no alphabets (base64, rot13) or end in an error (idna)."""
+"""In which requests come. Python knows others that are no alphabets (base64, rot13) or end in an error (idna)."""
 
 
 class RefusedMiddleware:
@@ -22,13 +22,14 @@ class RefusedMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         params = request.content_params or {}
-        is_odd = request.content_type in FORMS and params.get("charset", "").lower() not in CHARSETS
+        is_odd = params.get("charset", "").lower() not in CHARSETS
         if is_odd:
-            # Whoever reads anything of the request, and the page that says what was wrong does, would fail on that alphabet.
+            # Django reads the address in that alphabet too, whatever the body is; so does the page that says what was wrong.
             request.encoding = "utf-8"
         if request.path_info.startswith("/api/"):
             return self.get_response(request)
         asked = request.META.get("QUERY_STRING", "")
-        if is_odd or "\x00" in request.path_info or "%00" in asked or "\x00" in asked:
+        is_form = request.content_type in FORMS
+        if (is_odd and is_form) or "\x00" in request.path_info or "%00" in asked or "\x00" in asked:
             raise BadRequest("A NUL in the address, or a form in an unknown alphabet.")
         return self.get_response(request)
