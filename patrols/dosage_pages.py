@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
@@ -19,6 +20,7 @@ from missions_project.lib.errors import MissionsError
 from missions_project.lib.exports import About, csv_response
 from patrols.dosage import SOURCE_LABELS, DosageReport, dosage_report
 from patrols.dosage_chart import chart_size, dosage_svg
+from patrols.dosage_tables import dose_tables, record_tables
 from patrols.engine.reconcile import SOURCES
 from patrols.selectors import models_behind
 
@@ -48,12 +50,21 @@ def _period(request: HttpRequest, agency: Agency) -> tuple[dt.date, dt.date]:
     return first, last
 
 
-def _page(request: HttpRequest, access: Access, template: str) -> HttpResponse:
+def _page(
+    request: HttpRequest,
+    access: Access,
+    template: str,
+    tables: Callable[[DosageReport], list[tuple[str, SafeString]]],
+    *,
+    with_passive: bool,
+) -> HttpResponse:
     """A page about the period asked for; where that makes no sense the page says so."""
     context: dict[str, Any] = {"tab": "reports", "source_labels": SOURCE_LABELS}
     status = 200
     try:
-        context["report"] = report = dosage_report(access.agency, *_period(request, access.agency))
+        period = _period(request, access.agency)
+        context["report"] = report = dosage_report(access.agency, *period, with_passive=with_passive)
+        context["tables"] = tables(report)
         context["chart_width"], context["chart_height"] = chart_size(report)
     except MissionsError as exc:
         context["error"], status = exc, 400
@@ -103,14 +114,14 @@ def _csv(
 @require_GET
 @agency_page(SEES_PLANS)
 def dosage(request: HttpRequest, access: Access) -> HttpResponse:
-    """Recommended against delivered dose, and what share of missions has any record. Five queries for the report."""
-    return _page(request, access, "patrols/dosage.html")
+    """Recommended against delivered dose, and what share of missions has any record. Seven queries for the report."""
+    return _page(request, access, "patrols/dosage.html", dose_tables, with_passive=True)
 
 
 @require_GET
 @agency_page(SEES_PLANS)
 def dosage_chart(request: HttpRequest, access: Access) -> HttpResponseBase:
-    """Hours of each beat as a picture, recommended and delivered. Six queries."""
+    """Hours of each beat as a picture, recommended and delivered. Eight queries."""
 
     def made(report: DosageReport) -> HttpResponse:
         return HttpResponse(
@@ -138,7 +149,7 @@ def dosage_csv(request: HttpRequest, access: Access) -> HttpResponseBase:
 @agency_page(SEES_PLANS)
 def completeness(request: HttpRequest, access: Access) -> HttpResponse:
     """What share of missions has any record, by source: the first thing to know before doses are compared. Six queries."""
-    return _page(request, access, "patrols/completeness.html")
+    return _page(request, access, "patrols/completeness.html", record_tables, with_passive=False)
 
 
 @require_GET

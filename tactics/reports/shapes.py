@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from django.utils.functional import Promise
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from missions_project.lib.lazy import gettext_lazy
+from missions_project.lib.table_rows import table_rows
 from tactics.reports.asked import Asked
 
 PLACES = ("cell", "beat", "district")
@@ -110,6 +112,14 @@ class Table:
             [(column, column.shown(value)) for column, value in zip(self.columns, row, strict=True)]
             for row in self.rows[: self.most_shown or None]
         ]
+
+    @property
+    def drawn(self) -> SafeString:
+        """The same rows as HTML."""
+        return table_rows(
+            ([text for _column, text in row] for row in self.shown),
+            [column.is_number for column in self.columns],
+        )
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import math
+import re
 
 import pytest
+from django.db.models import Value
+from django.db.models.functions import Concat
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
 
-from agencies.models import Unit
+from agencies.models import Beat, Unit
 from patrols.dosage import BoxMinutes, dosage_report, minutes_on_record
 from patrols.models import Mission, MissionPlan, Presence, PresenceAccount
 from patrols.services import engagement_record, presence_count
@@ -92,11 +97,27 @@ def test_shifts_that_wait_to_be_counted_are_said(scene: Scene, plan: MissionPlan
     assert "1 of 1 ended shifts are not counted yet" in page.content.decode()
 
 
-def test_the_report_costs_five_queries(
-    scene: Scene, plan: MissionPlan, django_assert_num_queries: object
+@pytest.mark.parametrize(("with_passive", "queries"), [(True, 7), (False, 4)])
+def test_the_report_costs_seven_queries(
+    scene: Scene, plan: MissionPlan, with_passive: bool, queries: int, django_assert_num_queries: object
 ) -> None:
-    with django_assert_num_queries(5):  # type: ignore[operator]
-        dosage_report(scene.agency, ON, ON, now=LATER)
+    with django_assert_num_queries(queries):  # type: ignore[operator]
+        dosage_report(scene.agency, ON, ON, now=LATER, with_passive=with_passive)
+
+
+def test_the_tables_show_every_line_as_the_report_has_it(
+    scene: Scene, plan: MissionPlan, client: Client
+) -> None:
+    Beat.objects.filter(agency=scene.agency).update(code=Concat(Value("<"), "code"))
+    report = dosage_report(scene.agency, ON, ON, now=LATER)
+    client.force_login(make_member(scene.agency, "analyst"))
+    page = client.get(reverse("patrols:dosage", args=["riverton"]), DATES).content.decode()
+    for line in (*report.beats, *report.shifts):
+        row = page.split(f'<th scope="row">{escape(line.name)}</th>')[1].split("</tr>")[0]
+        found = re.findall(r'<td class="num">([^<]*)</td>', row)
+        assert len(found) == 6 + len(line.by_source)
+        assert (found[0], found[2]) == (f"{line.missions:,}", f"{math.floor(line.recommended + 0.5):,}")
+        assert found[-1] == f"{math.floor((line.passive or 0) + 0.5):,}"
 
 
 def test_completeness_is_told_by_source_week_beat_shift_and_crime_type(
