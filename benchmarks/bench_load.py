@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A busy evening on the web server: 200 shift boards that ask every 2 s and 800 officers' phones every 15 s, by locust on loopback.
 
-    .venv/bin/python benchmarks/bench_load.py [--short] [--seconds 180] [--web-processes 0] [--out FILE]
+    .venv/bin/python benchmarks/bench_load.py [--short] [--seconds 180] [--web-processes 2] [--out FILE]
 
 A throwaway PostgreSQL and a Redis, the product's own web server (gunicorn as `make up` starts it) under the production
 profile, a city of 100 beats with 300 missions of which everybody looks at the same shift. Boards ask with their mark and load
@@ -30,7 +30,7 @@ from tools import postgres, up  # noqa: E402
 
 LIMIT_MS = 500
 PRESSES_A_SHIFT, SHIFT_SECONDS, PHONE_SECONDS = 10, 8 * 3_600, 15
-ARRIVE_A_SECOND = 25
+ARRIVE_A_SECOND = 8
 
 
 def make(boards: str, phones: str) -> dict[str, Any]:
@@ -100,9 +100,7 @@ def serve(one: Stack, port: int, processes: int) -> subprocess.Popen[bytes]:
     """The web server as `make up` starts it, or with so many processes; returns when it answers."""
     import http.client
 
-    words = shlex.split(up.process_list(port)["web"])[2:]
-    if processes:
-        words += ["--workers", str(processes)]
+    words = [*shlex.split(up.process_list(port)["web"])[2:], "--workers", str(processes)]
     server = one.start("web", *words)
     for _ in range(300):
         try:
@@ -146,7 +144,7 @@ def load(one: Stack, options: argparse.Namespace) -> dict[str, Any]:
         raise RuntimeError(f"locust told nothing:\n{(one.folder / 'locust.log').read_text()[-3000:]}")
     told = json.loads((one.folder / "told.json").read_text())
     return {
-        "web": f"{options.web_processes or 1} processes of 8 threads",
+        "web": f"{options.web_processes} processes of 8 threads",
         "missions": made["missions"],
         "boards": options.boards,
         "phones": options.phones,
@@ -165,7 +163,9 @@ def main() -> int:
     parser.add_argument("--phones", type=int, default=800)
     parser.add_argument("--seconds", type=int, default=180, help="after everybody is there")
     parser.add_argument("--short", action="store_true", help="30 seconds")
-    parser.add_argument("--web-processes", type=int, default=0, help="0: as `make up` starts it")
+    parser.add_argument(
+        "--web-processes", type=int, default=up.web_processes(), help="as `make up` starts it"
+    )
     parser.add_argument("--order", nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "load.json")
     options = parser.parse_args()

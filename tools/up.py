@@ -68,6 +68,23 @@ def environment(var: Path, port: int, database_port: int, redis_port: int) -> di
     }
 
 
+def web_processes() -> int:
+    """As many as cores, four at most: one process answers with one core, however many threads it has."""
+    return min(4, os.cpu_count() or 1)
+
+
+def web_environment(var: Path, told: dict[str, str]) -> dict[str, str]:
+    """What the web server is told beside: its processes' metrics are added up in a folder that is emptied here."""
+    folder = var / "metrics"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
+    return {
+        "WEB_CONCURRENCY": str(web_processes()),
+        **told,
+        "PROMETHEUS_MULTIPROC_DIR": str(folder),
+    }
+
+
 def cluster_ensure(data: Path, binaries: Path) -> None:
     """Make the database's folder where there is none."""
     if (data / "PG_VERSION").exists():
@@ -206,7 +223,8 @@ def run(var: Path, port: int) -> int:
         manage(told, "collectstatic", "--verbosity", "0", "--no-input")
         manager: Any = Manager()
         for name, command in process_list(port).items():
-            manager.add_process(name, command, env=told, cwd=str(ROOT))
+            own = web_environment(var, told) if name == "web" else told
+            manager.add_process(name, command, env=own, cwd=str(ROOT))
         print(
             f"The stack runs on http://localhost:{port}/ ; the environment of its commands is in {var / 'env'}",
             flush=True,
