@@ -131,8 +131,10 @@ def _insert(
     keys = list(zip(units, seconds, strict=True))
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql" and n > FEW_RECORDS:
+            # Not made from a question of the table: that would open all of its months, and wait for the rest while a month is added.
             cursor.execute(
-                f"CREATE TEMP TABLE incoming_positions ON COMMIT DROP AS SELECT {names} FROM {table} LIMIT 0"  # nosec B608 - names are ours, values go by parameters
+                "CREATE TEMP TABLE incoming_positions (agency_id bigint, feed_id bigint, unit_code text, at timestamptz, "
+                "lon float8, lat float8, is_known_unit boolean, received_at timestamptz) ON COMMIT DROP"
             )
             with cursor.cursor.copy(f"COPY incoming_positions ({names}) FROM STDIN") as copy:
                 copy.write(_copy_text(columns))
