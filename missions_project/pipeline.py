@@ -30,8 +30,8 @@ from ingestion.services import (
 )
 from ingestion.signals import facts_pushed
 from ingestion.tasks import drop_folder_task, import_task, position_months_task, retention_task
-from missions_project.lib.runs import RunStatus
 from missions_project.operations.alerts import alerts_claim, alerts_look_due
+from missions_project.operations.lost import lost_runs
 from missions_project.operations.pulses import DISPATCH, lease_hold, new_holder, pulse_write
 from missions_project.operations.tasks import alert_task, alerts_task
 from patrols import services
@@ -292,20 +292,18 @@ def requeue_abandoned() -> int:
 
 
 def resend_forgotten() -> int:
-    """Send again the queued runs of which no worker knows: a killed worker takes the messages it held with it.
+    """Send again the queued runs of which no worker and no queue knows: a killed worker takes the messages it held with it.
 
-    Only while nothing runs, for otherwise they may just wait their turn. A run that is sent twice is done once.
-    Returns how many. Eleven queries where there are none.
+    Those that merely wait their turn are left alone, whatever else runs (`missions_project.operations.lost`). Returns how many.
+    Seven queries where there are none.
     """
-    if any(model.objects.filter(status=RunStatus.RUNNING).exists() for model, _ in _RUNS):
-        return 0
     found = 0
-    for model, task in _RUNS:
-        for pk in list(model.objects.forgotten().values_list("pk", flat=True)):
-            if model.objects.filter(pk=pk).forgotten().update(heartbeat_at=timezone.now()) == 1:
-                logger.warning("%s %s was forgotten; sent again.", model._meta.verbose_name, pk)
-                task.delay(pk)
-                found += 1
+    for model, task, pk in lost_runs(_RUNS):
+        # Compare and swap: of two dispatchers one sends.
+        if model.objects.filter(pk=pk).forgotten().update(heartbeat_at=timezone.now()) == 1:
+            logger.warning("%s %s was forgotten; sent again.", model._meta.verbose_name, pk)
+            task.delay(pk)
+            found += 1
     return found
 
 
