@@ -35,7 +35,9 @@ def _turn(cursor: Any, *, by_month: bool) -> None:
     cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s, %s)", [TABLE, *cursor.fetchone()])
     wall_copy(cursor, OLD, TABLE)
     if by_month:
-        cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = to_regclass(%s)", [TABLE])
+        cursor.execute(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = to_regclass(%s)", [TABLE]
+        )
         for (piece,) in cursor.fetchall():
             wall_copy(cursor, TABLE, piece)
     # With all of its partitions, and the names of its keys.

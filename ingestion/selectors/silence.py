@@ -104,8 +104,17 @@ def silences_everywhere(feeds: Iterable[Feed], *, now: datetime) -> Silences:
 
     Sixty days of imports are read only of feeds that were quiet for as long as any may be: of most, the last is enough.
     """
+    feeds = list(feeds)
+    if not feeds:
+        return {}
     last = dict(_bringing(now).order_by().values_list("feed").annotate(last=Max("queued_at")))
-    quiet = _bringing(now).order_by().values("feed").annotate(last=Max("queued_at")).filter(last__lt=now - SHORTEST)
+    quiet = (
+        _bringing(now)
+        .order_by()
+        .values("feed")
+        .annotate(last=Max("queued_at"))
+        .filter(last__lt=now - SHORTEST)
+    )
     came: dict[int, list[datetime]] = defaultdict(list)
     rows = _bringing(now).filter(feed__in=quiet.values("feed")).order_by("feed", "queued_at")
     for feed, at in rows.values_list("feed", "queued_at").iterator(chunk_size=10_000):

@@ -5,13 +5,13 @@ On SQLite positions are one table and nothing here does anything.
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 
 from agencies.models import Agency
 from ingestion.models import RecordKind, RetentionPolicy, VehiclePosition
@@ -25,7 +25,8 @@ MOST_MONTHS = 12
 """So many months are taken out of the rest in one go; the others wait for the next."""
 TRIES = 3
 _ADVISORY_KEYS = [0x1A92, 0]
-_LOCK_NOT_AVAILABLE = "55P03"
+_LOCK_NOT_AVAILABLE, _CHECK_VIOLATION = "55P03", "23514"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,9 @@ def position_months_keep(*, now: datetime) -> int:
         _end_what_began()
         state = position_months_state(now=now)
         with connection.cursor() as cursor:
-            late = monthly.months_in_rest(cursor, POSITIONS, most=MOST_MONTHS) if state.rest_holds_rows else []
+            late = (
+                monthly.months_in_rest(cursor, POSITIONS, most=MOST_MONTHS) if state.rest_holds_rows else []
+            )
             for month in sorted({*state.missing, *late} - set(monthly.months(cursor, POSITIONS))):
                 done += _tried(lambda month=month: _add(month))  # type: ignore[misc]  # mypy gives a default no type
             for month in state.empty:
@@ -102,6 +105,19 @@ def position_months_drop(*, policy: RetentionPolicy, now: datetime) -> int:
     return gone[policy.agency_id]
 
 
+def again_for_new_month(work: Callable[[], T]) -> T:
+    """Do a piece of work that stores positions in one transaction; once more where a month got a piece of its own meanwhile.
+
+    PostgreSQL chose the rest for a row, waited for us to empty it, and then refuses the row there: it belongs elsewhere now.
+    """
+    try:
+        return work()
+    except IntegrityError as error:
+        if getattr(error.__cause__, "sqlstate", "") != _CHECK_VIOLATION or POSITIONS.rest not in str(error):
+            raise
+        return work()
+
+
 @contextmanager
 def _alone() -> Iterator[bool]:
     """Whether nobody else is at the months; until the block ends nobody will. Every agency's rows are within reach in it."""
@@ -119,7 +135,7 @@ def _alone() -> Iterator[bool]:
                 cursor.execute("SELECT pg_advisory_unlock(%s, %s)", _ADVISORY_KEYS)
 
 
-def _tried(work: Any) -> bool:
+def _tried(work: Callable[[], Any]) -> bool:
     """Do it in a transaction; again where somebody held what it needs. Whether it was done."""
     for _ in range(TRIES):
         try:

@@ -106,7 +106,9 @@ def retention_run(
                 time.sleep(YIELD_SECONDS)
     counts = _log(policy)
     RetentionPolicy.objects.filter(pk=policy.pk).update(finished_at=timezone.now())
-    return RetentionPlan(policy, kind, whole + counts.get("deleted", 0), counts.get("coarsened", 0), planned.notices)
+    return RetentionPlan(
+        policy, kind, whole + counts.get("deleted", 0), counts.get("coarsened", 0), planned.notices
+    )
 
 
 def _batch(

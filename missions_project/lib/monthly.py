@@ -58,7 +58,9 @@ def is_monthly(cursor: Any, kept: Monthly) -> bool:
     """Whether the table is kept by month: not on SQLite, nor where the migration was taken back. One query, none on SQLite."""
     if cursor.db.vendor != "postgresql":
         return False
-    cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_partitioned_table WHERE partrelid = to_regclass(%s))", [kept.table])
+    cursor.execute(
+        "SELECT EXISTS (SELECT 1 FROM pg_partitioned_table WHERE partrelid = to_regclass(%s))", [kept.table]
+    )
     return bool(cursor.fetchone()[0])
 
 
@@ -95,7 +97,9 @@ def months_in_rest(cursor: Any, kept: Monthly, *, most: int) -> list[date]:
     after = None
     while len(found) < most:
         condition = "" if after is None else f" WHERE {kept.column} >= %s"
-        cursor.execute(f"SELECT min({kept.column}) FROM {kept.rest}{condition}", [] if after is None else [after])  # nosec B608 - names are ours, values go by parameters
+        cursor.execute(
+            f"SELECT min({kept.column}) FROM {kept.rest}{condition}", [] if after is None else [after]
+        )  # nosec B608 - names are ours, values go by parameters
         (at,) = cursor.fetchone()
         if at is None:
             break
@@ -176,7 +180,9 @@ def wall_copy(cursor: Any, source: str, target: str) -> None:
     for name, using, check in cursor.fetchall():
         told = f"CREATE POLICY {name} ON {target} USING ({using})"
         cursor.execute(told + (f" WITH CHECK ({check})" if check else ""))
-    cursor.execute("SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE oid = to_regclass(%s)", [source])
+    cursor.execute(
+        "SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE oid = to_regclass(%s)", [source]
+    )
     has_walls, forced = cursor.fetchone()
     if has_walls:
         cursor.execute(f"ALTER TABLE {target} ENABLE ROW LEVEL SECURITY")

@@ -44,7 +44,9 @@ def lost_runs(runs: Sequence[tuple[Any, Any]]) -> Iterator[tuple[Any, Any, int]]
     begun = {} if idle else _begun(runs)
     for model, task, pk, sent_at in waiting:
         way = _way(task)
-        passed = [at for other, at in begun.items() if other.queue == way.queue and other.priority >= way.priority]
+        passed = [
+            at for other, at in begun.items() if other.queue == way.queue and other.priority >= way.priority
+        ]
         if idle or way.queue in empty or any(at > sent_at + HEARTBEAT_LOST_AFTER for at in passed):
             yield model, task, pk
 
@@ -67,7 +69,12 @@ def _begun(runs: Sequence[tuple[Any, Any]]) -> dict[_Way, datetime]:
     found: dict[_Way, datetime] = {}
     for model, task in runs:
         # By key, which every table can be read backwards by; the newest begun is near its end.
-        newest = model.objects.filter(started_at__isnull=False).order_by("-pk").values_list("queued_at", flat=True).first()
+        newest = (
+            model.objects.filter(started_at__isnull=False)
+            .order_by("-pk")
+            .values_list("queued_at", flat=True)
+            .first()
+        )
         if newest is not None:
             way = _way(task)
             found[way] = max(newest, found.get(way, newest))

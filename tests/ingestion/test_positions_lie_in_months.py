@@ -14,11 +14,13 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from agencies.models import Agency, AuditEvent
+from ingestion.engine.rows import RowChunk
 from ingestion.models import Feed, RetentionPolicy, VehiclePosition
 from ingestion.services import (
     position_months_drop,
     position_months_keep,
     position_months_state,
+    positions_store,
     retention_run,
 )
 from ingestion.services import position_months as service
@@ -27,7 +29,8 @@ from missions_project import pipeline
 from missions_project.lib import monthly, walls
 from missions_project.operations.row_policies import POLICY, all_tables, walls_missing
 from tests.factories import make_agency
-from tests.ingestion.files import plain_feed
+from tests.ingestion.files import place, plain_feed
+from tests.ingestion.pushing import push_feed
 
 NOW = datetime(2026, 3, 14, 12, tzinfo=UTC)
 on_postgres = [pytest.mark.postgres, pytest.mark.django_db]
@@ -103,7 +106,10 @@ class TestPiecesAreThereBeforeTheirMonth:
     def test_a_row_lies_in_its_month_by_utc(self, two: tuple[Feed, Feed]) -> None:
         edge = datetime(2026, 2, 1, tzinfo=UTC)
         pushed(two[0], edge - timedelta(seconds=1), edge)
-        assert (lying_in(POSITIONS.piece(date(2026, 1, 1))), lying_in(POSITIONS.piece(date(2026, 2, 1)))) == (1, 1)
+        assert (lying_in(POSITIONS.piece(date(2026, 1, 1))), lying_in(POSITIONS.piece(date(2026, 2, 1)))) == (
+            1,
+            1,
+        )
         assert lying_in(POSITIONS.rest) == 0
 
     def test_what_came_for_no_month_moves_into_one(self, two: tuple[Feed, Feed]) -> None:
@@ -120,7 +126,9 @@ class TestPiecesAreThereBeforeTheirMonth:
         with pytest.raises(IntegrityError), transaction.atomic():
             pushed(two[0], late[0])
 
-    def test_so_many_months_at_once_and_no_more(self, two: tuple[Feed, Feed], monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_so_many_months_at_once_and_no_more(
+        self, two: tuple[Feed, Feed], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(service, "MOST_MONTHS", 2)
         pushed(two[0], *(datetime(2019, month, 5, tzinfo=UTC) for month in range(1, 4)))
         position_months_keep(now=NOW)
@@ -136,7 +144,9 @@ class TestPiecesAreThereBeforeTheirMonth:
         assert date(2026, 2, 1) not in months()
         assert date(2026, 3, 1) in months(), "last month may still be pushed"
 
-    def test_the_dispatcher_sends_for_it_once_an_hour(self, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_dispatcher_sends_for_it_once_an_hour(
+        self, db: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         sent: list[int] = []
         monkeypatch.setattr(pipeline.position_months_task, "delay", lambda: sent.append(1))
         assert [pipeline.position_months_due() for _ in range(3)] == [1, 0, 0]
@@ -156,9 +166,16 @@ class TestTheWallsStandBeforeEachMonth:
         position_months_keep(now=NOW)
         pushed(two[1], datetime(2018, 3, 5, tzinfo=UTC))
         assert walls_missing(connection, all_tables()) == []
-        names = [POSITIONS.table, POSITIONS.piece(date(2026, 1, 1)), POSITIONS.piece(date(2019, 3, 1)), POSITIONS.rest]
+        names = [
+            POSITIONS.table,
+            POSITIONS.piece(date(2026, 1, 1)),
+            POSITIONS.piece(date(2019, 3, 1)),
+            POSITIONS.rest,
+        ]
         with walls.within(walls.of_agency(two[0].agency_id)):
-            seen = {name: asked(f"SELECT count(*), count(DISTINCT agency_id) FROM {name}")[0] for name in names}
+            seen = {
+                name: asked(f"SELECT count(*), count(DISTINCT agency_id) FROM {name}")[0] for name in names
+            }
             assert seen == dict(zip(names, [(4, 1), (3, 1), (1, 1), (0, 0)], strict=True))
             with pytest.raises(DatabaseError, match="row-level security"), transaction.atomic():
                 pushed(two[1], late + timedelta(days=1))
@@ -185,14 +202,22 @@ class TestAMonthGoesInOnePiece:
         assert date(2026, 1, 1) not in months()
         assert VehiclePosition.objects.count() == 2, "today's stay"
         event = AuditEvent.objects.get(agency=two[1].agency, action="retention.done")
-        assert event.detail | {"month": "2026-01", "delete_after_days": 20, "kind": "positions"} == event.detail
+        assert (
+            event.detail | {"month": "2026-01", "delete_after_days": 20, "kind": "positions"} == event.detail
+        )
         assert event.subject == "Vehicle positions: 3 deleted"
         assert position_months_state(now=NOW).leaving == ()
 
     @pytest.mark.parametrize(
         ("days", "had_a_night"),
         [(None, True), (43, True), (4_000, True), (20, False), ("none", True)],
-        ids=["never deletes", "one day of it is young enough", "keeps for years", "had no night yet", "no policy"],
+        ids=[
+            "never deletes",
+            "one day of it is young enough",
+            "keeps for years",
+            "had no night yet",
+            "no policy",
+        ],
     )
     def test_not_where_one_agency_keeps_some_of_it(
         self, two: tuple[Feed, Feed], days: int | str | None, had_a_night: bool
@@ -229,7 +254,9 @@ class TestAMonthGoesInOnePiece:
         assert position_months_drop(policy=policy, now=NOW) == 0
         assert VehiclePosition.objects.count() == 3
 
-    def test_killed_while_it_counts_each_is_told_once(self, two: tuple[Feed, Feed], monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_killed_while_it_counts_each_is_told_once(
+        self, two: tuple[Feed, Feed], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         for feed, n in zip(two, (5, 3), strict=True):
             pushed(feed, *january(n))
             rule(feed.agency, 20)
@@ -316,8 +343,12 @@ class TestTwoAtOnce:
         assert VehiclePosition.objects.count() == 4
         assert date(2026, 1, 1) in months()
 
-    def test_a_month_that_is_read_for_long_is_left_for_another_night(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(monthly, "patience", lambda cursor: cursor.execute("SET LOCAL lock_timeout = '50ms'"))
+    def test_a_month_that_is_read_for_long_is_left_for_another_night(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(
+            monthly, "patience", lambda cursor: cursor.execute("SET LOCAL lock_timeout = '50ms'")
+        )
         mine = plain_feed(make_agency())
         position_months_keep(now=NOW - timedelta(days=60))
         pushed(mine, *january())
@@ -333,31 +364,50 @@ class TestTwoAtOnce:
         with transaction.atomic():
             assert retention_run(policy=policy, now=NOW).deleted == 3
 
-    def test_pushes_go_on_while_the_rest_is_emptied(self) -> None:
-        mine = plain_feed(make_agency())
-        pushed(mine, datetime(2019, 3, 5, tzinfo=UTC))
+    def test_a_push_that_waits_while_its_month_gets_a_piece_is_stored_there(self) -> None:
+        mine = push_feed(make_agency(), "positions", slug="avl")
         position_months_keep(now=NOW - timedelta(days=60))
         pushed(mine, datetime(2018, 3, 5, tzinfo=UTC))
-        stop, rounds = threading.Event(), []
-
-        def pushing() -> None:
-            at = datetime(2018, 3, 6, tzinfo=UTC)
-            while not stop.is_set():
-                at += timedelta(seconds=1)
-                pushed(mine, at, at + timedelta(days=2_850))
-                rounds.append(at)
-
-        other = Other(pushing)
-        other.start()
-        try:
-            for _ in range(3):
-                position_months_keep(now=NOW)
-        finally:
-            stop.set()
-            other.join(60)
+        lon, lat = place(1)
+        rows = [{"unit": "R11", "at": "2018-03-06T10:00:00Z", "lon": str(lon), "lat": str(lat)}]
+        chunk = RowChunk.from_rows(rows, ("unit", "at", "lon", "lat"))
+        other = Other(lambda: positions_store(feed=mine, chunk=chunk, now=NOW))
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                monthly.month_add(cursor, POSITIONS, date(2018, 3, 1))
+            other.start()
+            other.join(1.0)
+            assert other.is_alive(), "it waits for the rest"
+        other.join(60)
         assert other.error is None
-        assert VehiclePosition.objects.count() == 2 + 2 * len(rounds)
+        assert other.found.counts["inserted"] == 1
+        assert lying_in(POSITIONS.piece(date(2018, 3, 1))) == 2
         assert lying_in(POSITIONS.rest) == 0
+
+    def test_pushes_of_other_months_go_on_while_the_rest_is_emptied(self) -> None:
+        mine = plain_feed(make_agency())
+        position_months_keep(now=NOW - timedelta(days=60))
+        pushed(mine, datetime(2018, 3, 5, tzinfo=UTC))
+        other = Other(lambda: (pushed(mine, NOW), list(VehiclePosition.objects.filter(agency=mine.agency, at__gte=NOW, at__lt=NOW + timedelta(hours=8)))))  # fmt: skip
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                monthly.month_add(cursor, POSITIONS, date(2018, 3, 1))
+            other.start()
+            other.join(30)
+            assert not other.is_alive(), "it waited for a month that is none of its"
+        assert other.error is None
+        assert len(other.found[1]) == 1
+
+    def test_another_refusal_is_not_tried_again(self) -> None:
+        seen: list[int] = []
+
+        def refused() -> None:
+            seen.append(1)
+            pushed(plain_feed(make_agency()), NOW, NOW)
+
+        with pytest.raises(IntegrityError):
+            service.again_for_new_month(refused)
+        assert seen == [1]
 
 
 class TestTheTableIsTurnedOverWithItsRows:
@@ -366,9 +416,14 @@ class TestTheTableIsTurnedOverWithItsRows:
     def described(self) -> dict[str, Any]:
         """What Django knows of the table: columns, keys, indexes by their names."""
         with connection.cursor() as cursor:
-            columns = [tuple(one)[:6] for one in connection.introspection.get_table_description(cursor, POSITIONS.table)]
+            columns = [
+                tuple(one)[:6]
+                for one in connection.introspection.get_table_description(cursor, POSITIONS.table)
+            ]
             found = connection.introspection.get_constraints(cursor, POSITIONS.table)
-        return {"columns": columns} | {name: (one["columns"], one["unique"], one["index"]) for name, one in found.items()}
+        return {"columns": columns} | {
+            name: (one["columns"], one["unique"], one["index"]) for name, one in found.items()
+        }
 
     def rows(self) -> list[Any]:
         return list(VehiclePosition.objects.order_by("pk").values_list())
@@ -385,7 +440,9 @@ class TestTheTableIsTurnedOverWithItsRows:
             assert position_months_keep(now=NOW) == 0
             assert not position_months_state(now=NOW).is_kept
             assert walls_missing(connection, all_tables()) == []
-            assert asked("SELECT count(*) FROM pg_class WHERE relname LIKE %s", f"{POSITIONS.table}\\_2%") == [(0,)]
+            assert asked(
+                "SELECT count(*) FROM pg_class WHERE relname LIKE %s", f"{POSITIONS.table}\\_2%"
+            ) == [(0,)]
             pushed(feed, NOW + timedelta(seconds=1))
             call_command("migrate", "ingestion", verbosity=0)
             assert self.rows()[:6] == rows
@@ -410,7 +467,11 @@ class TestTheTableIsTurnedOverWithItsRows:
             position_months_keep(now=timezone.now())
 
     def test_later_migrations_find_what_they_know_by_name(self) -> None:
-        state = MigrationExecutor(connection).loader.project_state().apps.get_model("ingestion", "VehiclePosition")
+        state = (
+            MigrationExecutor(connection)
+            .loader.project_state()
+            .apps.get_model("ingestion", "VehiclePosition")
+        )
         field: Any = models.FloatField(null=True)
         field.set_attributes_from_name("speed")
         (unique,), (index,) = state._meta.constraints, state._meta.indexes

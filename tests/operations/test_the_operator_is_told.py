@@ -216,7 +216,7 @@ def test_the_look_costs_the_same_for_three_agencies_and_for_thirty(
         version = ModelVersion.objects.create(
             agency=agency, crime_type=agency.crimetype_set.all()[0], run=TrainingRun.objects.create(agency=agency),
             grid=make_grid(agency), number=1, champion="x", beats_baseline=True, artefact="x", artefact_hash="x", state="live",
-            trained_from=now, trained_to=now, n_incidents=1, data_hash="x",
+            trained_from=now, trained_to=now, n_incidents=1, data_hash="x", approved_at=now,
         )  # fmt: skip
         ModelWeek.objects.bulk_create(
             ModelWeek(

@@ -111,7 +111,9 @@ class TestWhileSomethingRuns:
         training(agency, RunStatus.RUNNING, heartbeat_at=timezone.now(), started_at=timezone.now(), queued_at=timezone.now() - 2 * LONG_AGO)  # fmt: skip
         return training(agency, RunStatus.QUEUED, queued_at=timezone.now() - LONG_AGO)
 
-    def test_a_run_that_waits_behind_another_is_not_sent_again(self, run: TrainingRun, sent: list[int]) -> None:
+    def test_a_run_that_waits_behind_another_is_not_sent_again(
+        self, run: TrainingRun, sent: list[int]
+    ) -> None:
         assert pipeline.resend_forgotten() == 0
         assert sent == []
 
@@ -144,10 +146,16 @@ class TestWhileSomethingRuns:
         forecasts: list[int] = []
         monkeypatch.setattr(pipeline.forecast_run_task, "delay", forecasts.append)
         shift = agency.shift_set.order_by("pk")[0]
-        forecast = ForecastRun.objects.create(agency=agency, shift=shift, on=timezone.now().date(), queued_at=timezone.now(), started_at=timezone.now(), status=RunStatus.SUCCEEDED)  # fmt: skip
+        now = timezone.now()
+        forecast = ForecastRun.objects.create(
+            agency=agency, shift=shift, on=now.date(), period_from=now, period_to=now + timedelta(hours=8), as_of=now,
+            queued_at=now, started_at=now, status=RunStatus.SUCCEEDED,
+        )  # fmt: skip
         assert pipeline.resend_forgotten() == 0
         old = timezone.now() - 3 * LONG_AGO
-        ForecastRun.objects.filter(pk=forecast.pk).update(status=RunStatus.QUEUED, started_at=None, queued_at=old)
+        ForecastRun.objects.filter(pk=forecast.pk).update(
+            status=RunStatus.QUEUED, started_at=None, queued_at=old
+        )
         assert pipeline.resend_forgotten() == 1, "the training that runs was queued after it"
         assert (sent, forecasts) == ([], [forecast.pk])
 
@@ -170,7 +178,9 @@ class TestWhileSomethingRuns:
         waiting["ingest"] = 0
         training(agency, RunStatus.RUNNING, heartbeat_at=timezone.now())
         monkeypatch.setattr(import_turns, "is_anothers_turn", lambda run, now: True)
-        run = ImportRun.objects.create(agency=agency, feed=plain_feed(agency), queued_at=timezone.now() - LONG_AGO)
+        run = ImportRun.objects.create(
+            agency=agency, feed=plain_feed(agency), queued_at=timezone.now() - LONG_AGO
+        )
         with pytest.raises(ImportBusy):
             import_turns.import_run_in_turn(run=run)
         imports: list[int] = []
