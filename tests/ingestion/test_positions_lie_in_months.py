@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError, IntegrityError, connection, models, transaction
-from django.db.migrations.executor import MigrationExecutor
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from agencies.models import Agency, AuditEvent
 from ingestion.engine.rows import RowChunk
 from ingestion.models import Feed, RetentionPolicy, VehiclePosition
+from ingestion.services import position_months as service
 from ingestion.services import (
     position_months_drop,
     position_months_keep,
@@ -23,24 +23,19 @@ from ingestion.services import (
     positions_store,
     retention_run,
 )
-from ingestion.services import position_months as service
 from ingestion.services.position_months import POSITIONS
 from missions_project import pipeline
 from missions_project.lib import monthly, walls
+from missions_project.operations.doctor import services as doctor
+from missions_project.operations.doctor.findings import Level
 from missions_project.operations.row_policies import POLICY, all_tables, walls_missing
 from tests.factories import make_agency
 from tests.ingestion.files import place, plain_feed
+from tests.ingestion.position_months import NOW, asked, january, lying_in, months, pushed
 from tests.ingestion.pushing import push_feed
 
-NOW = datetime(2026, 3, 14, 12, tzinfo=UTC)
 on_postgres = [pytest.mark.postgres, pytest.mark.django_db]
 for_real = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
-
-
-def asked(sql: str, *parameters: Any) -> list[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return list(cursor.fetchall()) if cursor.description else []
 
 
 def told(agency: Agency) -> list[int]:
@@ -49,30 +44,10 @@ def told(agency: Agency) -> list[int]:
     return [event.detail["deleted"] for event in events]
 
 
-def months() -> list[date]:
-    with connection.cursor() as cursor:
-        return monthly.months(cursor, POSITIONS)
-
-
-def lying_in(table: str) -> int:
-    return int(asked(f"SELECT count(*) FROM {table}")[0][0])
-
-
-def pushed(feed: Feed, *times: datetime) -> None:
-    VehiclePosition.objects.bulk_create(
-        VehiclePosition(agency=feed.agency, feed=feed, unit_code="R11", at=at, lon=-87.6, lat=41.8, is_known_unit=True)
-        for at in times
-    )  # fmt: skip
-
-
 def rule(agency: Agency, days: int | None, *, had_a_night: bool = True) -> RetentionPolicy:
     return RetentionPolicy.objects.create(
         agency=agency, kind="positions", delete_after_days=days, claimed_on=date(2026, 3, 13) if had_a_night else None
     )  # fmt: skip
-
-
-def january(n: int = 3) -> list[datetime]:
-    return [datetime(2026, 1, 10, 8, second, tzinfo=UTC) for second in range(n)]
 
 
 @pytest.fixture
@@ -282,6 +257,37 @@ class TestAMonthGoesInOnePiece:
         assert VehiclePosition.objects.count() == 1
 
 
+class TestTheDoctorSaysWhatIsWrong:
+    pytestmark = on_postgres
+
+    def test_nothing_where_all_is_in_place(self, two: tuple[Feed, Feed]) -> None:
+        position_months_keep(now=timezone.now())
+        pushed(two[0], timezone.now())
+        assert list(doctor.position_months()) == []
+
+    def test_a_missing_month_rows_in_the_rest_and_a_month_given_up_by_half(
+        self, two: tuple[Feed, Feed]
+    ) -> None:
+        position_months_keep(now=timezone.now())
+        coming = monthly.month_after(monthly.month_of(timezone.now()))
+        pushed(two[0], *january(), datetime(2019, 3, 5, tzinfo=UTC))
+        asked("SET CONSTRAINTS ALL IMMEDIATE")
+        asked(f"DROP TABLE {POSITIONS.piece(coming)}")
+        with connection.cursor() as cursor:
+            monthly.month_take_out(cursor, POSITIONS, date(2026, 1, 1))
+        found = [
+            (level, what)
+            for level, what, next_step in doctor.position_months()
+            if "queue ingest" in next_step
+        ]
+        assert [level for level, _ in found] == [Level.ERROR, Level.WARNING, Level.WARNING]
+        assert f"for {coming:%Y-%m}." in found[0][1]
+        assert "outside the months" in found[1][1]
+        assert "2026-01 of vehicle positions was given up" in found[2][1]
+        position_months_keep(now=timezone.now())
+        assert list(doctor.position_months()) == []
+
+
 class Other(threading.Thread):
     """Work on a connection of its own."""
 
@@ -408,84 +414,3 @@ class TestTwoAtOnce:
         with pytest.raises(IntegrityError):
             service.again_for_new_month(refused)
         assert seen == [1]
-
-
-class TestTheTableIsTurnedOverWithItsRows:
-    pytestmark = for_real
-
-    def described(self) -> dict[str, Any]:
-        """What Django knows of the table: columns, keys, indexes by their names."""
-        with connection.cursor() as cursor:
-            columns = [
-                tuple(one)[:6]
-                for one in connection.introspection.get_table_description(cursor, POSITIONS.table)
-            ]
-            found = connection.introspection.get_constraints(cursor, POSITIONS.table)
-        return {"columns": columns} | {
-            name: (one["columns"], one["unique"], one["index"]) for name, one in found.items()
-        }
-
-    def rows(self) -> list[Any]:
-        return list(VehiclePosition.objects.order_by("pk").values_list())
-
-    def test_forth_and_back_and_forth(self) -> None:
-        feed = plain_feed(make_agency())
-        pushed(feed, *january(), datetime(2019, 3, 5, tzinfo=UTC), NOW, timezone.now())
-        rows, apart = self.rows(), self.described()
-        assert len(rows) == 6
-        try:
-            call_command("migrate", "ingestion", "0010", verbosity=0)
-            plain = self.described()
-            assert self.rows() == rows
-            assert position_months_keep(now=NOW) == 0
-            assert not position_months_state(now=NOW).is_kept
-            assert walls_missing(connection, all_tables()) == []
-            assert asked(
-                "SELECT count(*) FROM pg_class WHERE relname LIKE %s", f"{POSITIONS.table}\\_2%"
-            ) == [(0,)]
-            pushed(feed, NOW + timedelta(seconds=1))
-            call_command("migrate", "ingestion", verbosity=0)
-            assert self.rows()[:6] == rows
-            assert VehiclePosition.objects.count() == 7
-            assert lying_in(POSITIONS.rest) == 0, "each month with rows has a piece"
-            assert date(2019, 3, 1) in months()
-            assert walls_missing(connection, all_tables()) == []
-            pushed(feed, NOW + timedelta(seconds=2))
-            newest = VehiclePosition.objects.order_by("-pk")[0]
-            assert newest.at == NOW + timedelta(seconds=2), "the numbers go on"
-            assert self.described() == apart
-            key = f"{POSITIONS.table}_pkey"
-            assert plain.pop(key)[0] == ["id"]
-            assert apart.pop(key)[0] == ["id", "at"]
-            assert plain == apart
-            assert asked("SELECT pg_get_serial_sequence(%s, 'id')", POSITIONS.table)[0][0].endswith(
-                f".{POSITIONS.table}_id_seq"
-            )
-        finally:
-            call_command("migrate", verbosity=0)
-            VehiclePosition.objects.all().delete()
-            position_months_keep(now=timezone.now())
-
-    def test_later_migrations_find_what_they_know_by_name(self) -> None:
-        state = (
-            MigrationExecutor(connection)
-            .loader.project_state()
-            .apps.get_model("ingestion", "VehiclePosition")
-        )
-        field: Any = models.FloatField(null=True)
-        field.set_attributes_from_name("speed")
-        (unique,), (index,) = state._meta.constraints, state._meta.indexes
-        pushed(plain_feed(make_agency()), NOW)
-
-        def altered() -> None:
-            with connection.schema_editor(atomic=False) as editor:
-                editor.add_field(state, field)
-                editor.remove_constraint(state, unique)
-                editor.remove_index(state, index)
-                editor.add_index(state, index)
-                editor.add_constraint(state, unique)
-            assert asked(f"SELECT speed FROM {POSITIONS.table}") == [(None,)]
-            raise ZeroDivisionError
-
-        with pytest.raises(ZeroDivisionError), transaction.atomic():
-            altered()
