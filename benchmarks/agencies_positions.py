@@ -58,11 +58,11 @@ def positions_add(piece: int, n: int) -> dict[str, Any]:
     with connection.cursor() as cursor:
         cursor.execute(f"ANALYZE {POSITIONS.table}")
         cursor.execute(
-            "SELECT sum(pg_table_size(inhrelid)), sum(pg_indexes_size(inhrelid)), count(*) FROM pg_inherits WHERE inhparent = "
-            f"'{POSITIONS.table}'::regclass"
+            "SELECT sum(pg_table_size(inhrelid)), sum(pg_indexes_size(inhrelid)), count(*) FROM pg_inherits "
+            "WHERE inhparent = 'ingestion_vehicleposition'::regclass"
         )
         table, indexes, months = cursor.fetchone()
-        cursor.execute(f"SELECT count(*) FROM {POSITIONS.table}")
+        cursor.execute("SELECT count(*) FROM ingestion_vehicleposition")
         (rows,) = cursor.fetchone()
     return {
         "rows": rows,
@@ -115,7 +115,7 @@ def positions_asked() -> dict[str, Any]:
         )
         with CaptureQueriesContext(connection) as queries:
             began = time.perf_counter()
-            n = len(pings_of(agency, shift).at)
+            n = len(pings_of(agency, shift).unit)
             seconds = time.perf_counter() - began
         (sql,) = [row["sql"] for row in queries if "ingestion_vehicleposition" in row["sql"]]
         with connection.cursor() as cursor:

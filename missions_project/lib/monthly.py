@@ -94,12 +94,10 @@ def months_in_rest(cursor: Any, kept: Monthly, *, most: int) -> list[date]:
     Each reads the rest through, for no index begins with the time: it is meant to be small.
     """
     found: list[date] = []
-    after = None
+    after = datetime(1, 1, 1, tzinfo=UTC)
+    smallest = f"SELECT min({kept.column}) FROM {kept.rest} WHERE {kept.column} >= %s"  # nosec B608 - names are ours, values go by parameters
     while len(found) < most:
-        condition = "" if after is None else f" WHERE {kept.column} >= %s"
-        cursor.execute(
-            f"SELECT min({kept.column}) FROM {kept.rest}{condition}", [] if after is None else [after]
-        )  # nosec B608 - names are ours, values go by parameters
+        cursor.execute(smallest, [after])
         (at,) = cursor.fetchone()
         if at is None:
             break
