@@ -256,6 +256,33 @@ class TestAMonthGoesInOnePiece:
         assert position_months_state(now=NOW).leaving == ()
         assert VehiclePosition.objects.count() == 1
 
+    def test_a_month_that_came_again_before_its_room_was_free_waits(
+        self, two: tuple[Feed, Feed], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Somebody saves the database: the old rows cannot be dropped yet.
+        with monkeypatch.context() as held:
+            held.setattr(service, "_drop", lambda table: False)
+            pushed(two[0], *january())
+            policy = rule(two[0].agency, 20)
+            assert position_months_drop(policy=policy, now=NOW) == 3
+            pushed(two[0], *january(2))
+            position_months_keep(now=NOW)
+            assert date(2026, 1, 1) in months()
+            assert position_months_drop(policy=policy, now=NOW) == 0
+            assert VehiclePosition.objects.count() == 2
+        assert retention_run(policy=policy, now=NOW).deleted == 2
+        assert told(two[0].agency) == [3, 2]
+        assert position_months_state(now=NOW).leaving == ()
+
+    def test_of_many_agencies_each_is_found(self, two: tuple[Feed, Feed]) -> None:
+        feeds = [*two, *(plain_feed(make_agency(f"a{number}")) for number in range(5))]
+        for feed in feeds:
+            pushed(feed, *january())
+        with connection.cursor() as cursor:
+            found = service._agencies_in(cursor, POSITIONS.piece(date(2026, 1, 1)))
+            assert found == sorted(feed.agency_id for feed in feeds)
+            assert service._agencies_in(cursor, POSITIONS.rest) == []
+
 
 class TestTheDoctorSaysWhatIsWrong:
     pytestmark = on_postgres
@@ -268,9 +295,10 @@ class TestTheDoctorSaysWhatIsWrong:
     def test_a_missing_month_rows_in_the_rest_and_a_month_given_up_by_half(
         self, two: tuple[Feed, Feed]
     ) -> None:
+        pushed(two[0], *january())
         position_months_keep(now=timezone.now())
         coming = monthly.month_after(monthly.month_of(timezone.now()))
-        pushed(two[0], *january(), datetime(2019, 3, 5, tzinfo=UTC))
+        pushed(two[0], datetime(2019, 3, 5, tzinfo=UTC))
         asked("SET CONSTRAINTS ALL IMMEDIATE")
         asked(f"DROP TABLE {POSITIONS.piece(coming)}")
         with connection.cursor() as cursor:
