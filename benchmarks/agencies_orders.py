@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import agencies_rows
+from benchmarks import agencies_positions, agencies_rows
 from benchmarks.agencies_city import KINDS, TYPES, agencies_make, agency_make, shift_choose
 
 
@@ -116,6 +116,10 @@ def asked() -> dict[str, Any]:
     return agencies_rows.asked()
 
 
+def positions(piece: str, n: str) -> dict[str, Any]:
+    return agencies_positions.positions_add(int(piece), int(n))
+
+
 ORDERS: dict[str, Callable[..., dict[str, Any]]] = {
     "make": make,
     "send": send,
@@ -123,4 +127,7 @@ ORDERS: dict[str, Callable[..., dict[str, Any]]] = {
     "import": import_send,
     "rows": rows,
     "asked": asked,
+    "positions": positions,
+    "positions_asked": agencies_positions.positions_asked,
+    "positions_given_up": agencies_positions.positions_given_up,
 }

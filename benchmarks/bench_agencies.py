@@ -10,7 +10,8 @@ its own as long as there are some; PostgreSQL and Redis use all of them. Limits:
 15 %, 1.5 GB a worker process.
 
 ``fairness``: what a million rows that one agency imports do to another's forecast, with a worker for each queue and with
-one worker for all. ``rows``: incidents by the million, what a further million costs and how the hot questions are answered.
+one worker for all. ``rows``: incidents by the million, what a further million costs and how the hot questions are answered;
+then vehicle positions likewise, extrapolated to 200 million, and how long a month of them takes to go row by row and in one piece.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ LIMIT_MB, LIMIT_SCALING = 1_536, 0.85
 PATIENCE_SECONDS = 3_600.0
 IMPORTED_ROWS, FAIR_ROUNDS = 1_000_000, 3
 TABLE_ROWS = 10_000_000
+POSITIONS_GOAL = 200
 UNFINISHED = {
     "training": "SELECT count(*) FROM forecasting_trainingrun WHERE status IN ('queued', 'running')",
     "planning": "SELECT count(*) FROM patrols_shiftplanning WHERE state IN ('queued', 'running')",
@@ -188,21 +191,44 @@ def planned(one: Stack) -> float:
 
 
 def rows(one: Stack, options: argparse.Namespace) -> dict[str, Any]:
-    """Incidents in ten equal pieces up to the number asked for, and what a piece costs at each size."""
-    piece = (options.rows or TABLE_ROWS) // 10
+    """Incidents, then positions, in ten equal pieces up to the number asked for, and what a piece costs at each size."""
+    found = grown(one, "rows", options.rows or TABLE_ROWS, first=lambda number, piece: number * piece)
+    found["asked"] = one.order(__file__, "asked")
+    positions = grown(one, "positions", options.positions or TABLE_ROWS, first=lambda number, piece: number)
+    positions["at_200_million"] = extrapolated(positions, POSITIONS_GOAL)
+    positions["asked"] = one.order(__file__, "positions_asked")
+    positions["given_up"] = one.order(__file__, "positions_given_up")
+    return found | {"positions": positions}
+
+
+def grown(one: Stack, what: str, n: int, *, first: Callable[[int, int], int]) -> dict[str, Any]:
+    """The table's sizes on the way to so many rows, and by how much a million costs more for each that is there."""
+    piece = n // 10
     sizes = []
     for number in range(10):
-        sizes.append(one.order(__file__, "rows", str(number * piece), str(piece)))
-        print(json.dumps(sizes[-1]), flush=True)
+        sizes.append(one.order(__file__, what, str(first(number, piece)), str(piece)))
+        print(json.dumps({what: sizes[-1]}), flush=True)
+    # Of the second half: the first rows go into indexes that lie in the memory's cache whole.
     half = sizes[len(sizes) // 2 :]
     millions = [row["rows"] / 1e6 for row in half]
-    slope, _ = statistics.linear_regression(millions, [row["seconds_a_million"] for row in half])
+    slope, start = statistics.linear_regression(millions, [row["seconds_a_million"] for row in half])
     return {
         "sizes": sizes,
-        # Of the second half: the first rows go into indexes that lie in the memory's cache whole.
         "seconds_a_million_more_for_each_million": round(slope, 4),
+        "seconds_a_million_at_none": round(start, 3),
         "gb_a_million": round((sizes[-1]["table_mb"] + sizes[-1]["indexes_mb"]) / sizes[-1]["rows"] * 1e3, 3),
-        "asked": one.order(__file__, "asked"),
+    }
+
+
+def extrapolated(measured: dict[str, Any], millions: int) -> dict[str, Any]:
+    """What so many million rows would take by the line through the second half. A calculation, not a measurement."""
+    start, slope = measured["seconds_a_million_at_none"], measured["seconds_a_million_more_for_each_million"]
+    return {
+        "millions": millions,
+        "measured_millions": round(measured["sizes"][-1]["rows"] / 1e6, 1),
+        "seconds_for_the_last_million": round(start + slope * millions, 2),
+        "seconds_for_all": round(start * millions + slope * millions**2 / 2),
+        "gb": round(measured["gb_a_million"] * millions, 1),
     }
 
 
@@ -227,6 +253,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--part", choices=PARTS, default="scale")
     parser.add_argument("--rows", type=int, default=0, help="rows of the imported file, or of the table")
+    parser.add_argument("--positions", type=int, default=0, help="vehicle positions, in --part rows")
     parser.add_argument("--order", nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()

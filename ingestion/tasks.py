@@ -1,6 +1,7 @@
 """Work that a worker does. Tasks take ids and have one statement."""
 
 from celery import shared_task
+from django.utils import timezone
 
 from ingestion import services
 from ingestion.models import DropFolder, ImportRun, RetentionPolicy
@@ -29,3 +30,9 @@ def drop_folder_task(folder_id: int) -> None:
 def retention_task(policy_id: int) -> None:
     """Delete or make coarse what a policy says is too old."""
     services.retention_run(policy=RetentionPolicy.objects.select_related("agency").get(pk=policy_id))
+
+
+@shared_task
+def position_months_task() -> None:
+    """Make the coming months' pieces of the positions, and tidy the past ones."""
+    services.position_months_keep(now=timezone.now())

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
+from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 from django.dispatch import receiver
 from django.utils import timezone
@@ -28,10 +29,10 @@ from ingestion.services import (
     spool_expire,
 )
 from ingestion.signals import facts_pushed
-from ingestion.tasks import drop_folder_task, import_task, retention_task
-from missions_project.lib.runs import RunStatus
+from ingestion.tasks import drop_folder_task, import_task, position_months_task, retention_task
 from missions_project.operations.alerts import alerts_claim, alerts_look_due
-from missions_project.operations.pulses import DISPATCH, pulse_write
+from missions_project.operations.lost import lost_runs
+from missions_project.operations.pulses import DISPATCH, lease_hold, new_holder, pulse_write
 from missions_project.operations.tasks import alert_task, alerts_task
 from patrols import services
 from patrols.models import MissionPlan
@@ -60,6 +61,9 @@ DRIFT_EVERY = timedelta(hours=20)
 DRIFT_LOST_AFTER = timedelta(hours=1)
 """Measuring that has not been done so long after it was sent is sent again."""
 
+MONTHS_EVERY = timedelta(hours=1)
+"""What came for a month without a piece of its own waits no longer in the rest."""
+
 
 @shared_task(name="missions_project.pipeline.dispatch")  # type: ignore[untyped-decorator]  # celery ships no types
 def dispatch() -> None:
@@ -68,7 +72,7 @@ def dispatch() -> None:
 
 def housekeeping() -> None:
     """What is due each minute: a sign of life left for the doctor, abandoned and forgotten runs sent again, uploads past their time deleted, the days' pushes
-    summed, feeds pulled, drop folders looked into, old records deleted or made coarse, shifts planned, models trained anew,
+    summed, feeds pulled, drop folders looked into, old records deleted or made coarse, the months of positions kept, shifts planned, models trained anew,
     models measured, sealed forecasts scored, reasons written, notices sent, presence counted, studies analysed, tactics
     compared for adaptive draws, reports sent, the operator told of what is late, silent or drifting."""
     pulse_write(name=DISPATCH, now=timezone.now())
@@ -80,6 +84,7 @@ def housekeeping() -> None:
     pulls_due()
     drop_folders_look()
     retention_due()
+    position_months_due()
     # Before what trains and measures for minutes: a shift starts when it starts.
     plannings_due()
     refits_due()
@@ -111,6 +116,19 @@ def retention_due() -> int:
     for pk in found:
         retention_task.delay(pk)
     return len(found)
+
+
+def position_months_due() -> int:
+    """Have the months of positions looked after: at the first dispatch, and each hour after that. Returns 1 if it was sent.
+
+    One query, which is all where it is not due.
+    """
+    if connection.vendor != "postgresql":
+        return 0
+    if not lease_hold(name="position-months", holder=new_holder(), now=timezone.now(), lease=MONTHS_EVERY):
+        return 0
+    position_months_task.delay()
+    return 1
 
 
 def pulls_due() -> int:
@@ -274,20 +292,18 @@ def requeue_abandoned() -> int:
 
 
 def resend_forgotten() -> int:
-    """Send again the queued runs of which no worker knows: a killed worker takes the messages it held with it.
+    """Send again the queued runs of which no worker and no queue knows: a killed worker takes the messages it held with it.
 
-    Only while nothing runs, for otherwise they may just wait their turn. A run that is sent twice is done once.
-    Returns how many. Eleven queries where there are none.
+    Those that merely wait their turn are left alone, whatever else runs (`missions_project.operations.lost`). Returns how many.
+    Seven queries where there are none.
     """
-    if any(model.objects.filter(status=RunStatus.RUNNING).exists() for model, _ in _RUNS):
-        return 0
     found = 0
-    for model, task in _RUNS:
-        for pk in list(model.objects.forgotten().values_list("pk", flat=True)):
-            if model.objects.filter(pk=pk).forgotten().update(heartbeat_at=timezone.now()) == 1:
-                logger.warning("%s %s was forgotten; sent again.", model._meta.verbose_name, pk)
-                task.delay(pk)
-                found += 1
+    for model, task, pk in lost_runs(_RUNS):
+        # Compare and swap: of two dispatchers one sends.
+        if model.objects.filter(pk=pk).forgotten().update(heartbeat_at=timezone.now()) == 1:
+            logger.warning("%s %s was forgotten; sent again.", model._meta.verbose_name, pk)
+            task.delay(pk)
+            found += 1
     return found
 
 

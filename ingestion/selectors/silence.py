@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
-from django.db.models import Q
+from django.db.models import Max, Q, QuerySet
 from django.utils.translation import ngettext
 
 from agencies.models import Agency
@@ -25,12 +25,7 @@ LONGEST_USUAL = timedelta(days=8)
 def arrivals(agency: Agency, *, now: datetime) -> dict[int, list[datetime]]:
     """Return by feed when rows that were new or changed came, oldest first, within sixty days. One query."""
     found: dict[int, list[datetime]] = defaultdict(list)
-    runs = (
-        ImportRun.objects.filter(agency=agency, queued_at__gte=now - LOOK_BACK)
-        .filter(Q(counts__inserted__gt=0) | Q(counts__updated__gt=0))
-        .order_by("queued_at")
-        .values_list("feed", "queued_at")
-    )
+    runs = _bringing(now).filter(agency=agency).order_by("queued_at").values_list("feed", "queued_at")
     for feed, at in runs:
         found[feed].append(at)
     return found
@@ -101,7 +96,41 @@ def silences(agency: Agency, feeds: Iterable[Feed], *, now: datetime) -> Silence
     A feed with hours of its own is judged by them alone, and one that never brought a row is not silent but new. Days of
     pushes are not judged here: they keep the moment of their last batch themselves.
     """
-    came, found = arrivals(agency, now=now), {}
+    return _judged(feeds, arrivals(agency, now=now), now)
+
+
+def silences_everywhere(feeds: Iterable[Feed], *, now: datetime) -> Silences:
+    """The same for feeds of whichever agencies, for the operator. Two queries, however many agencies there are.
+
+    Sixty days of imports are read only of feeds that were quiet for as long as any may be: of most, the last is enough.
+    """
+    feeds = list(feeds)
+    if not feeds:
+        return {}
+    last = dict(_bringing(now).order_by().values_list("feed").annotate(last=Max("queued_at")))
+    quiet = (
+        _bringing(now)
+        .order_by()
+        .values("feed")
+        .annotate(last=Max("queued_at"))
+        .filter(last__lt=now - SHORTEST)
+    )
+    came: dict[int, list[datetime]] = defaultdict(list)
+    rows = _bringing(now).filter(feed__in=quiet.values("feed")).order_by("feed", "queued_at")
+    for feed, at in rows.values_list("feed", "queued_at").iterator(chunk_size=10_000):
+        came[feed].append(at)
+    return _judged(feeds, {feed: [at] for feed, at in last.items()} | came, now)
+
+
+def _bringing(now: datetime) -> QuerySet[ImportRun]:
+    """Imports within sixty days that brought something new."""
+    return ImportRun.objects.filter(queued_at__gte=now - LOOK_BACK).filter(
+        Q(counts__inserted__gt=0) | Q(counts__updated__gt=0)
+    )
+
+
+def _judged(feeds: Iterable[Feed], came: Mapping[int, list[datetime]], now: datetime) -> Silences:
+    found = {}
     for feed in feeds:
         times = came.get(feed.pk, [])
         if feed.silent_after_hours is None:

@@ -20,6 +20,11 @@ from ingestion.services.imports import import_run_execute, import_run_queue
 from ingestion.services.layers import context_layer_import, layer_geojson, layer_slug
 from ingestion.services.locks import ImportBusy
 from ingestion.services.open_data import feed_pull_all, open_data_feeds
+from ingestion.services.position_months import (
+    position_months_drop,
+    position_months_keep,
+    position_months_state,
+)
 from ingestion.services.positions import positions_mapping, positions_store
 from ingestion.services.pulls import pull_params_save, pull_queue, pulls_queue, unfinished_pull
 from ingestion.services.push import PushResult, push_mapped, push_mapping, push_store
@@ -90,6 +95,9 @@ __all__ = [
     "layer_slug",
     "offence_code_choose",
     "open_data_feeds",
+    "position_months_drop",
+    "position_months_keep",
+    "position_months_state",
     "positions_mapping",
     "positions_store",
     "pull_params_save",

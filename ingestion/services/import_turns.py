@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -14,19 +14,31 @@ from missions_project.lib.runs import RunStatus
 WAITS_FOR = dt.timedelta(minutes=10)
 """A file that has waited longer than this holds up nobody: its message may be lost, and then nobody will begin it soon."""
 
+SIGN_EVERY = dt.timedelta(minutes=1)
+
 
 def import_run_in_turn(*, run: ImportRun) -> ImportRun:
     """Import the run's file when it is the agency's turn. Raises ``ImportBusy`` (the run stays queued) when it is not.
 
     Who does import at once (a command, a drop folder) asks nobody.
     """
-    # One that is not queued is somebody's already: nothing is gained by waiting.
-    if run.status == RunStatus.QUEUED and is_anothers_turn(run, now=timezone.now()):
-        raise ImportBusy(
-            _("Another agency's file waits, and its last turn was before this agency's."),
-            next_step=_("nothing: it is imported next, by itself."),
-        )
-    return import_run_execute(run=run)
+    try:
+        # One that is not queued is somebody's already: nothing is gained by waiting.
+        if run.status == RunStatus.QUEUED and is_anothers_turn(run, now=timezone.now()):
+            raise ImportBusy(
+                _("Another agency's file waits, and its last turn was before this agency's."),
+                next_step=_("nothing: it is imported next, by itself."),
+            )
+        return import_run_execute(run=run)
+    except ImportBusy:
+        _sign_of_life(run, now=timezone.now())
+        raise
+
+
+def _sign_of_life(run: ImportRun, *, now: dt.datetime) -> None:
+    """Say that a worker has the run's message and comes again: else the dispatcher would send a second one. One query."""
+    unsaid = Q(heartbeat_at__isnull=True) | Q(heartbeat_at__lt=now - SIGN_EVERY)
+    ImportRun.objects.filter(unsaid, pk=run.pk, status=RunStatus.QUEUED).update(heartbeat_at=now)
 
 
 def is_anothers_turn(run: ImportRun, *, now: dt.datetime) -> bool:

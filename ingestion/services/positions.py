@@ -21,6 +21,7 @@ from ingestion.engine.rows import RowChunk
 from ingestion.models import Feed, VehiclePosition
 from ingestion.services.fact_rows import instant_texts
 from ingestion.services.locks import FEW_RECORDS
+from ingestion.services.position_months import again_for_new_month
 from ingestion.services.push import PushResult, RowResult, shown_ids
 from ingestion.services.push_account import push_account
 from ingestion.services.tally import CLASSES, Tally
@@ -85,12 +86,17 @@ def positions_store(*, feed: Feed, chunk: RowChunk, now: datetime) -> PushResult
     for row in np.flatnonzero(read.code == "").tolist():
         first.setdefault((units[row], seconds[row]), row)
     rows = list(first.values())
-    with transaction.atomic():
-        inserted = _insert(feed, read, rows, known.units, now) if rows else set()
-        tally = _tally(chunk, read, len(inserted))
-        with push_account(feed, now, tally):
-            pass
-        tell(feed, now, {second // 3600 for _, second in inserted})
+
+    def stored() -> tuple[set[_Key], Tally]:
+        with transaction.atomic():
+            inserted = _insert(feed, read, rows, known.units, now) if rows else set()
+            tally = _tally(chunk, read, len(inserted))
+            with push_account(feed, now, tally):
+                pass
+            tell(feed, now, {second // 3600 for _, second in inserted})
+        return inserted, tally
+
+    inserted, tally = again_for_new_month(stored)
     counts = {name: tally.counts[name] for name in ("received", *CLASSES)}
     return PushResult(counts, _results(chunk, read, units, seconds, first, inserted, known.units))
 
@@ -131,8 +137,10 @@ def _insert(
     keys = list(zip(units, seconds, strict=True))
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql" and n > FEW_RECORDS:
+            # Not made from a question of the table: that would open all of its months, and wait for the rest while a month is added.
             cursor.execute(
-                f"CREATE TEMP TABLE incoming_positions ON COMMIT DROP AS SELECT {names} FROM {table} LIMIT 0"  # nosec B608 - names are ours, values go by parameters
+                "CREATE TEMP TABLE incoming_positions (agency_id bigint, feed_id bigint, unit_code text, at timestamptz, "
+                "lon float8, lat float8, is_known_unit boolean, received_at timestamptz) ON COMMIT DROP"
             )
             with cursor.cursor.copy(f"COPY incoming_positions ({names}) FROM STDIN") as copy:
                 copy.write(_copy_text(columns))

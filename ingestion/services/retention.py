@@ -12,9 +12,10 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from agencies.models import Agency
-from agencies.services import audit_record
-from ingestion.models import RetentionPolicy
+from ingestion.models import RecordKind, RetentionPolicy
+from ingestion.services.position_months import position_months_drop
 from ingestion.services.retention_kinds import RetentionKind, retention_kind, retention_notices
+from ingestion.services.retention_log import retention_record
 from missions_project.lib.progress import Progress, no_progress
 
 BATCH_ROWS = 2_000
@@ -78,12 +79,16 @@ def _claim(pk: int, on: date) -> bool:
 def retention_run(
     *, policy: RetentionPolicy, now: datetime | None = None, progress: Progress = no_progress
 ) -> RetentionPlan:
-    """Do what the policy says, 2,000 rows a transaction, and write into the audit log what was done.
+    """Do what the policy says, 2,000 rows a transaction (positions on PostgreSQL: whole months where that is possible), and write into the audit log what was done.
 
     Killed at any moment it loses no count: the batch's number is stored with the batch, and the next run logs it.
     """
     kind, now = retention_kind(policy.kind), now or timezone.now()
     _log(policy)
+    # What goes in one piece goes first: nothing of it is deleted row by row.
+    whole = 0
+    if policy.kind == RecordKind.POSITIONS and policy.delete_after_days is not None:
+        whole = position_months_drop(policy=policy, now=now)
     planned = retention_plan(policy=policy, now=now)
     done = 0
     for action, rows, work in (
@@ -101,7 +106,9 @@ def retention_run(
                 time.sleep(YIELD_SECONDS)
     counts = _log(policy)
     RetentionPolicy.objects.filter(pk=policy.pk).update(finished_at=timezone.now())
-    return RetentionPlan(policy, kind, counts.get("deleted", 0), counts.get("coarsened", 0), planned.notices)
+    return RetentionPlan(
+        policy, kind, whole + counts.get("deleted", 0), counts.get("coarsened", 0), planned.notices
+    )
 
 
 def _batch(
@@ -134,18 +141,12 @@ def _log(policy: RetentionPolicy) -> dict[str, int]:
         counts: dict[str, int] = held.unlogged
         if not counts:
             return {}
-        audit_record(
+        retention_record(
             agency=policy.agency,
-            actor=None,
-            action="retention.done",
-            subject=f"{retention_kind(policy.kind).label}: "
-            + ", ".join(f"{number:,} {action}" for action, number in sorted(counts.items())),
-            detail={
-                "kind": policy.kind,
-                **counts,
-                "delete_after_days": policy.delete_after_days,
-                "coarsen_after_days": policy.coarsen_after_days,
-            },
+            kind=policy.kind,
+            counts=counts,
+            delete_after_days=policy.delete_after_days,
+            coarsen_after_days=policy.coarsen_after_days,
         )
         RetentionPolicy.objects.filter(pk=policy.pk).update(unlogged={})
     return counts

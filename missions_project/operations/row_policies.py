@@ -116,11 +116,14 @@ def all_tables() -> dict[str, str]:
 
 
 def walls_missing(connection: BaseDatabaseWrapper, tables: Iterable[str]) -> list[str]:
-    """Tables of these that are there and have no wall, or one that does not hold for their owner. One query."""
+    """Tables of these that are there and have no wall, or one that does not hold for their owner; likewise where one of a
+    table's partitions has none, for it can be asked by its own name. One query."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-            "WHERE n.nspname = current_schema() AND c.relname = ANY(%s) AND NOT (c.relrowsecurity AND c.relforcerowsecurity "
+            "SELECT DISTINCT coalesce(whole.relname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class whole ON whole.oid = i.inhparent "
+            "WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND coalesce(whole.relname, c.relname) = ANY(%s) "
+            "AND NOT (c.relrowsecurity AND c.relforcerowsecurity "
             "AND EXISTS (SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = %s)) ORDER BY 1",
             [list(tables), POLICY],
         )
@@ -138,11 +141,14 @@ def walls_build(connection: BaseDatabaseWrapper, tables: dict[str, str]) -> None
         }  # fmt: skip
         for text in _FUNCTIONS:
             cursor.execute(text.format(**words))
-        for table, condition in tables.items():
-            cursor.execute(f"DROP POLICY IF EXISTS {POLICY} ON {table}")
-            cursor.execute(f"CREATE POLICY {POLICY} ON {table} USING ({condition}) WITH CHECK ({condition})")
-            cursor.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-            cursor.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+        for whole, condition in tables.items():
+            for table in (whole, *_partitions(cursor, whole)):
+                cursor.execute(f"DROP POLICY IF EXISTS {POLICY} ON {table}")
+                cursor.execute(
+                    f"CREATE POLICY {POLICY} ON {table} USING ({condition}) WITH CHECK ({condition})"
+                )
+                cursor.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+                cursor.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
         if MEMBERSHIPS in tables:
             cursor.execute(f"DROP POLICY IF EXISTS {PEOPLE_POLICY} ON {MEMBERSHIPS}")
             cursor.execute(
@@ -151,25 +157,36 @@ def walls_build(connection: BaseDatabaseWrapper, tables: dict[str, str]) -> None
             )
 
 
+def _partitions(cursor: Any, table: str) -> list[str]:
+    """The table's partitions: a wall before the whole does not stand before a part that is asked by its own name. One query."""
+    cursor.execute(
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = to_regclass(%s) ORDER BY 1",
+        [table],
+    )
+    return [row[0] for row in cursor.fetchall()]
+
+
 def walls_remove(connection: BaseDatabaseWrapper, tables: Iterable[str]) -> None:
     """Take the walls away, those of later tables too."""
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:
-        for table in tables:
-            cursor.execute(f"DROP POLICY IF EXISTS {POLICY} ON {table}")
-            cursor.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
-            cursor.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+        for whole in tables:
+            for table in (whole, *_partitions(cursor, whole)):
+                cursor.execute(f"DROP POLICY IF EXISTS {POLICY} ON {table}")
+                cursor.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
+                cursor.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
         cursor.execute(f"DROP POLICY IF EXISTS {PEOPLE_POLICY} ON {MEMBERSHIPS}")
         for name in FUNCTIONS:
             cursor.execute(f"DROP FUNCTION IF EXISTS {name}")
 
 
 def walled_now(connection: BaseDatabaseWrapper) -> list[str]:
-    """Tables that have a wall. One query."""
+    """Tables that have a wall; partitions go with their table and are not named. One query."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT tablename FROM pg_policies WHERE schemaname = current_schema() AND policyname = %s ORDER BY 1",
+            "SELECT c.relname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid "
+            "WHERE c.relnamespace = to_regnamespace(current_schema()) AND p.polname = %s AND NOT c.relispartition ORDER BY 1",
             [POLICY],
         )
         return [row[0] for row in cursor.fetchall()]

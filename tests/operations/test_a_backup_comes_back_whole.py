@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
 from agencies.audit_guards import guards_missing
 from agencies.models import Agency, AuditEvent, CrimeType, Unit
 from agencies.services import audit_record
 from agencies.services.audit_log import audit_retire, audit_verify
+from ingestion.models import VehiclePosition
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import no_progress
 from missions_project.operations.backup import manifest as manifests
@@ -25,6 +27,7 @@ from missions_project.operations.backup.services import MARK, backup_make, backu
 from missions_project.operations.backup.table_hashes import TableHash, differences
 from tests.auditing import without_guards
 from tests.factories import make_agency, make_member
+from tests.ingestion.files import plain_feed
 
 KEY = "k" * 20 + "0123456789abcdef"
 OTHER = "o" * 20 + "0123456789abcdef"
@@ -45,6 +48,11 @@ def installation(settings: Any, tmp_path: Path, transactional_db: None) -> Path:
     (settings.ARTEFACT_DIR / "riverton" / "burglary-1.joblib.seal").write_text("12345678:" + "a" * 64)
     agency = make_agency(name="Ríverton “PD”")
     owner = make_member(agency, "admin", username="owner")
+    # One that has a month's piece on PostgreSQL, and one that lies in the rest.
+    for at in (timezone.now(), NOW - timedelta(days=3_650)):
+        VehiclePosition.objects.create(
+            agency=agency, feed=plain_feed(agency, f"avl-{at:%Y}"), unit_code="R11", at=at, lon=0, lat=0, is_known_unit=True
+        )  # fmt: skip
     for number in range(4):
         audit_record(agency=agency, actor=owner, action="unit.changed", subject=f"Unit {number}")
     audit_retire(events=AuditEvent.objects.filter(sequence__lte=2), why="Old.")

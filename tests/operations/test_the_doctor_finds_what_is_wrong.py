@@ -20,6 +20,8 @@ from django.utils import timezone
 
 from agencies.models import BaseMap
 from forecasting.models import ForecastRun
+from ingestion.services.position_months import PositionMonths
+from missions_project.lib.monthly import month_after, month_of
 from missions_project.lib.runs import RunStatus
 from missions_project.operations import doctor, health
 from missions_project.operations.backup.services import MARK
@@ -326,6 +328,18 @@ def test_the_command_ends_with_one_for_errors_and_prints_json(settings: Any) -> 
     told = json.loads(out.getvalue())
     assert {row["check"] for row in told["findings"]} == {"secret_key", "operator"}
     assert told["checks"] == list(doctor.CHECKS)
+
+
+def test_months_of_positions_without_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    # On a real table: tests/ingestion/test_positions_lie_in_months.py.
+    later = month_after(month_of(timezone.now()), 2)
+    states = (
+        PositionMonths(is_kept=True, missing=(later,)),
+        PositionMonths(is_kept=True, rest_holds_rows=True),
+    )
+    for state, levels in zip(states, ([], [Level.WARNING]), strict=True):
+        monkeypatch.setattr(services, "position_months_state", lambda now, state=state: state)
+        assert [level for level, _ in found("position_months")] == levels
 
 
 def test_every_check_is_tested_here() -> None:

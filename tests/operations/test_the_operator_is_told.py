@@ -10,6 +10,9 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
+from forecasting.models import ModelVersion, ModelWeek, TrainingRun
+from ingestion.models import Feed, ImportRun
+from ingestion.selectors.silence import silences, silences_everywhere
 from missions_project import pipeline
 from missions_project.lib.deliveries import signature
 from missions_project.lib.http import Fetcher
@@ -18,7 +21,7 @@ from missions_project.operations.alerts import alert_send, alerts_claim, alerts_
 from missions_project.operations.models import Alert, AlertDelivery
 from missions_project.operations.watch import troubles
 from patrols.models import ShiftPlanning
-from tests.factories import make_agency, make_member, make_operator
+from tests.factories import make_agency, make_grid, make_member, make_operator
 from tests.patrols.scenes import make_scene
 
 pytestmark = pytest.mark.django_db
@@ -194,3 +197,39 @@ def test_the_operators_page_costs_the_same_for_many_agencies(
     late(45, now=timezone.now(), slug="d4")
     with django_assert_max_num_queries(before):
         client.get("/operator/")
+
+
+@pytest.mark.parametrize("agencies", [3, 30])
+def test_the_look_costs_the_same_for_three_agencies_and_for_thirty(
+    agencies: int, django_assert_num_queries: Any
+) -> None:
+    now = timezone.now()
+    for number in range(agencies):
+        agency = make_agency(f"a{number:02}")
+        # The last day's rows did not come, those of the other did, and the third kind is judged by its own hours.
+        for slug, hours, own in (("stopped", 70, None), ("going", 2, None), ("strict", 5, 4)):
+            feed = Feed.objects.create(agency=agency, slug=slug, name=slug, silent_after_hours=own)
+            ImportRun.objects.bulk_create(
+                ImportRun(agency=agency, feed=feed, queued_at=now - timedelta(hours=hours + 24 * day), counts={"inserted": 1})
+                for day in range(10)
+            )  # fmt: skip
+        version = ModelVersion.objects.create(
+            agency=agency, crime_type=agency.crimetype_set.all()[0], run=TrainingRun.objects.create(agency=agency),
+            grid=make_grid(agency), number=1, champion="x", beats_baseline=True, artefact="x", artefact_hash="x", state="live",
+            trained_from=now, trained_to=now, n_incidents=1, data_hash="x", approved_at=now,
+        )  # fmt: skip
+        ModelWeek.objects.bulk_create(
+            ModelWeek(
+                agency=agency, version=version, week_from=now.date() - timedelta(weeks=60 - week), n_shifts=21, expected=50.0,
+                observed=200, log_score=-300.0, measured_at=now,
+            )
+            for week in range(8)
+        )  # fmt: skip
+    with django_assert_num_queries(9):
+        found = troubles(now=now)
+    assert [row.kind for row in found].count("drift") >= agencies
+    quiet = [row.key.rpartition(":")[2] for row in found if row.kind == "feed_silent"]
+    assert quiet == ["stopped", "strict"] * agencies
+    alone = silences(agency, Feed.objects.filter(agency=agency), now=now)
+    assert silences_everywhere(Feed.objects.filter(agency=agency), now=now) == alone
+    assert len(alone) == 2

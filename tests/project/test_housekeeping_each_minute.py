@@ -16,9 +16,19 @@ from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import ModelEntry
 
 from agencies.models import Agency
-from forecasting.models import TrainingRun
+from forecasting.models import ForecastRun, TrainingRun
+from ingestion.models import ImportRun
+from ingestion.services import ImportBusy, import_turns
 from missions_project import pipeline
-from missions_project.lib.runs import HEARTBEAT_LOST_AFTER, MAX_ATTEMPTS, RunStatus, run_execution
+from missions_project.lib.runs import (
+    HEARTBEAT_LOST_AFTER,
+    MAX_ATTEMPTS,
+    RunNotClaimed,
+    RunStatus,
+    run_execution,
+)
+from missions_project.operations import lost
+from tests.ingestion.files import plain_feed
 
 pytestmark = pytest.mark.django_db
 LONG_AGO = HEARTBEAT_LOST_AFTER + timedelta(minutes=1)
@@ -85,11 +95,115 @@ def test_a_queued_run_of_which_no_worker_knows_is_sent_again_once(agency: Agency
     assert sent == [run.pk]
 
 
-def test_a_run_that_waits_behind_another_is_not_sent_again(agency: Agency, sent: list[int]) -> None:
-    training(agency, RunStatus.QUEUED, queued_at=timezone.now() - LONG_AGO)
+class TestWhileSomethingRuns:
+    """A lost message is told from one that waits its turn."""
+
+    @pytest.fixture(autouse=True)
+    def waiting(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+        """How many messages wait in each queue."""
+        lengths = dict.fromkeys(("ingest", "forecast", "plan", "reports"), 3)
+        monkeypatch.setattr(lost, "queue_lengths", lambda: lengths)
+        return lengths
+
+    @pytest.fixture
+    def run(self, agency: Agency) -> TrainingRun:
+        """One that waits, and one that a worker is at: queued before it."""
+        training(agency, RunStatus.RUNNING, heartbeat_at=timezone.now(), started_at=timezone.now(), queued_at=timezone.now() - 2 * LONG_AGO)  # fmt: skip
+        return training(agency, RunStatus.QUEUED, queued_at=timezone.now() - LONG_AGO)
+
+    def test_a_run_that_waits_behind_another_is_not_sent_again(
+        self, run: TrainingRun, sent: list[int]
+    ) -> None:
+        assert pipeline.resend_forgotten() == 0
+        assert sent == []
+
+    def test_one_whose_queue_is_empty_is_sent_again_once(
+        self, run: TrainingRun, sent: list[int], waiting: dict[str, int]
+    ) -> None:
+        waiting["plan"] = 0
+        assert pipeline.resend_forgotten() == 0, "trainings wait elsewhere"
+        waiting["forecast"] = 0
+        assert [pipeline.resend_forgotten(), pipeline.resend_forgotten()] == [1, 0]
+        assert sent == [run.pk]
+
+    @pytest.mark.parametrize(("minutes", "resent"), [(4, 0), (6, 1)])
+    def test_one_that_was_passed_is_sent_again_once(
+        self, agency: Agency, run: TrainingRun, sent: list[int], minutes: int, resent: int
+    ) -> None:
+        TrainingRun.objects.filter(pk=run.pk).update(queued_at=timezone.now() - 4 * LONG_AGO)
+        run.refresh_from_db()
+        # It could not pass: a training stands in line with trainings. Minutes apart are no proof: sending takes time.
+        later = run.queued_at + timedelta(minutes=minutes)
+        TrainingRun.objects.exclude(pk=run.pk).update(queued_at=run.queued_at - timedelta(minutes=1))
+        training(agency, RunStatus.SUCCEEDED, queued_at=later, started_at=timezone.now())
+        assert [pipeline.resend_forgotten(), pipeline.resend_forgotten()] == [resent, 0]
+        assert sent == [run.pk] * resent
+
+    def test_what_may_pass_proves_nothing(
+        self, agency: Agency, run: TrainingRun, sent: list[int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # A forecast that a person asks for goes before trainings in the queue that both use, and not the other way round.
+        forecasts: list[int] = []
+        monkeypatch.setattr(pipeline.forecast_run_task, "delay", forecasts.append)
+        shift = agency.shift_set.order_by("pk")[0]
+        now = timezone.now()
+        forecast = ForecastRun.objects.create(
+            agency=agency, shift=shift, on=now.date(), period_from=now, period_to=now + timedelta(hours=8), as_of=now,
+            queued_at=now, started_at=now, status=RunStatus.SUCCEEDED,
+        )  # fmt: skip
+        assert pipeline.resend_forgotten() == 0
+        old = timezone.now() - 3 * LONG_AGO
+        ForecastRun.objects.filter(pk=forecast.pk).update(
+            status=RunStatus.QUEUED, started_at=None, queued_at=old
+        )
+        assert pipeline.resend_forgotten() == 1, "the training that runs was queued after it"
+        assert (sent, forecasts) == ([], [forecast.pk])
+
+    def test_where_the_broker_does_not_tell_only_what_was_passed_is_lost(
+        self, run: TrainingRun, sent: list[int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(lost, "queue_lengths", dict)
+        assert pipeline.resend_forgotten() == 0
+
+        def away() -> dict[str, int]:
+            raise OSError(errno.ECONNREFUSED, "Connection refused")
+
+        monkeypatch.setattr(lost, "queue_lengths", away)
+        assert pipeline.resend_forgotten() == 0
+        assert sent == []
+
+    def test_an_import_that_gives_way_is_not_sent_a_second_time(
+        self, agency: Agency, monkeypatch: pytest.MonkeyPatch, waiting: dict[str, int]
+    ) -> None:
+        waiting["ingest"] = 0
+        training(agency, RunStatus.RUNNING, heartbeat_at=timezone.now())
+        monkeypatch.setattr(import_turns, "is_anothers_turn", lambda run, now: True)
+        run = ImportRun.objects.create(
+            agency=agency, feed=plain_feed(agency), queued_at=timezone.now() - LONG_AGO
+        )
+        with pytest.raises(ImportBusy):
+            import_turns.import_run_in_turn(run=run)
+        imports: list[int] = []
+        monkeypatch.setattr(pipeline.import_task, "delay", imports.append)
+        assert pipeline.resend_forgotten() == 0
+        # Its worker is killed: nobody comes again.
+        ImportRun.objects.update(heartbeat_at=timezone.now() - LONG_AGO)
+        assert pipeline.resend_forgotten() == 1
+        assert imports == [run.pk]
+
+
+def test_a_run_that_is_sent_twice_is_done_once(agency: Agency) -> None:
+    run = training(agency, RunStatus.QUEUED)
+    with run_execution(run), pytest.raises(RunNotClaimed), run_execution(TrainingRun.objects.get(pk=run.pk)):
+        pytest.fail("done by two")
+
+
+def test_where_nothing_waits_so_long_each_kind_is_asked_once(
+    agency: Agency, django_assert_num_queries: Any
+) -> None:
     training(agency, RunStatus.RUNNING, heartbeat_at=timezone.now())
-    assert pipeline.resend_forgotten() == 0
-    assert sent == []
+    with django_assert_num_queries(len(pipeline._RUNS)):
+        assert pipeline.resend_forgotten() == 0
 
 
 def test_a_finished_run_stays_finished(agency: Agency, sent: list[int]) -> None:

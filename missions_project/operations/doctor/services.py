@@ -11,6 +11,8 @@ from django.core.mail import get_connection
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
+from ingestion.services import position_months_state
+from missions_project.lib.monthly import month_after, month_of
 from missions_project.operations import health
 from missions_project.operations.doctor.findings import Level, check
 from missions_project.operations.pulses import BEAT, DISPATCH, pulse_age
@@ -99,6 +101,40 @@ def walls_passed_by() -> str:
     if is_super:
         return f"{name} is a superuser"
     return f"{name} has BYPASSRLS" if bypasses else ""
+
+
+@check("position_months", "The months of vehicle positions", needs_database=True)
+def position_months() -> Found:
+    now = timezone.now()
+    state = position_months_state(now=now)
+    if not state.is_kept:
+        if connection.vendor == "postgresql":
+            yield (
+                Level.WARNING,
+                "Vehicle positions are one table: old months are deleted row by row.",
+                "manage.py migrate ingestion",
+            )
+        return
+    mend = "see that a worker of the queue ingest runs and its log names no error of position_months_task, which mends it each hour."
+    # The one after the next may be missing for the first hour of a month.
+    if missing := [month for month in state.missing if month <= month_after(month_of(now))]:
+        yield (
+            Level.ERROR,
+            f"Vehicle positions have no place of their own for {', '.join(f'{month:%Y-%m}' for month in missing)}.",
+            mend,
+        )
+    if state.rest_holds_rows:
+        yield (
+            Level.WARNING,
+            "Vehicle positions lie outside the months: questions of a month read them all.",
+            mend,
+        )
+    if state.leaving:
+        yield (
+            Level.WARNING,
+            f"{', '.join(f'{month:%Y-%m}' for month in state.leaving)} of vehicle positions was given up and still takes its room.",
+            mend,
+        )
 
 
 @check("clock", "Clocks", needs_database=True)
