@@ -1,4 +1,7 @@
-"""Single sign-on by OpenID Connect: django-allauth does the protocol; who is let in, and as what, is decided in ``agencies.services.sign_on``."""
+"""Single sign-on: django-allauth does the protocol; who is let in, and as what, is decided in ``agencies.services.sign_on``.
+
+OpenID Connect is checked here; what came by SAML was checked in ``agencies.saml`` and arrives in the same words.
+"""
 
 from typing import Any
 

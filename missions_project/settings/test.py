@@ -15,8 +15,10 @@ WORKER_DIR.mkdir(parents=True, exist_ok=True)
 os.environ["MISSIONS_VAR_DIR"] = str(WORKER_DIR)
 
 from .base import *  # noqa: E402, F403 - the folder must be chosen before base reads it
-from .base import DATABASES  # noqa: E402 - as above
+from .base import DATABASES, INSTALLED_APPS  # noqa: E402 - as above
 
+# SAML's addresses are there, and lead nowhere until a test names a provider.
+INSTALLED_APPS.append("agencies.saml")
 DEBUG = False
 SECRET_KEY = "only-for-tests"
 ALLOWED_HOSTS = ["*"]
