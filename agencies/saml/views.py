@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from allauth.account.adapter import get_adapter as get_account_adapter
 from allauth.core import ratelimit
+from allauth.core.internal.ratelimit import consume
 from allauth.socialaccount.adapter import get_adapter
 from allauth.socialaccount.helpers import complete_social_login
 from allauth.socialaccount.models import SocialApp
@@ -161,7 +162,7 @@ def _is_about(request: HttpRequest, provider_id: str, told: str) -> bool:
 
 def _refused(request: HttpRequest, provider_id: str, refusal: SamlRefused) -> HttpResponseBase:
     """The page that says why, with a line in the installation's audit log; a flood of them writes no lines."""
-    if not ratelimit.consume(request, action="sign_on_refused", limit_get=True):
+    if not consume(request, app="allauth.account", action="sign_on_refused", limit_get=True):
         return ratelimit.respond_429(request)  # type: ignore[no-any-return]  # allauth ships no types
     with walls.within(walls.EVERYTHING):
         audit_record(
