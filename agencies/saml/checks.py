@@ -4,7 +4,7 @@ django-allauth leave open is held here. Nothing here looks at the signature; not
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from agencies.saml.refusals import SamlRefused
+from agencies.saml.refusals import SamlRefused, Why
 from agencies.saml.shape import NAMES, Answer
 
 if TYPE_CHECKING:
@@ -24,32 +24,36 @@ def answer_check(answer: Answer, *, issuer: str, audience: str, door: str, now: 
     """
     issuers = answer.root.findall("saml:Issuer", NAMES) + answer.find("saml:Issuer")
     if not answer.find("saml:Issuer") or any(_text(node) != issuer for node in issuers):
-        raise SamlRefused("issuer")
+        raise SamlRefused(Why.ISSUER)
     if answer.root.get("Destination") != door:
-        raise SamlRefused("destination")
+        raise SamlRefused(Why.DESTINATION)
     _conditions_check(answer, audience, now)
-    ends = [end for node in answer.find("saml:Subject/saml:SubjectConfirmation") if (end := _confirmed(node, answer, door, now))]
+    ends = [
+        end
+        for node in answer.find("saml:Subject/saml:SubjectConfirmation")
+        if (end := _confirmed(node, answer, door, now))
+    ]
     if not ends:
-        raise SamlRefused("confirmation")
+        raise SamlRefused(Why.CONFIRMATION)
     return max(ends) + CLOCKS_DIFFER
 
 
 def _conditions_check(answer: Answer, audience: str, now: datetime) -> None:
     conditions = answer.find("saml:Conditions")
     if len(conditions) != 1:
-        raise SamlRefused("confirmation")
+        raise SamlRefused(Why.CONFIRMATION)
     restrictions = conditions[0].findall("saml:AudienceRestriction", NAMES)
     # Each restriction has to hold, and there has to be one: without, an answer for any service would do.
     for restriction in restrictions or [None]:
         heard = restriction.findall("saml:Audience", NAMES) if restriction is not None else []
         if audience not in [_text(node) for node in heard]:
-            raise SamlRefused("audience")
+            raise SamlRefused(Why.AUDIENCE)
     if not _holds(conditions[0], now) or _instant(answer.assertion.get("IssueInstant")) > now + CLOCKS_DIFFER:
-        raise SamlRefused("time")
+        raise SamlRefused(Why.TIME)
     for statement in answer.find("saml:AuthnStatement"):
         end = statement.get("SessionNotOnOrAfter")
         if end is not None and _instant(end) <= now - CLOCKS_DIFFER:
-            raise SamlRefused("time")
+            raise SamlRefused(Why.TIME)
 
 
 def _confirmed(node: "etree._Element", answer: Answer, door: str, now: datetime) -> datetime | None:
@@ -63,7 +67,7 @@ def _confirmed(node: "etree._Element", answer: Answer, door: str, now: datetime)
         return None
     end = _instant(data.get("NotOnOrAfter"))
     if not _holds(data, now) or end > now + LONGEST:
-        raise SamlRefused("time")
+        raise SamlRefused(Why.TIME)
     return end
 
 
@@ -78,7 +82,7 @@ def _instant(text: str | None) -> datetime:
         found = datetime.fromisoformat(text or "")
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise SamlRefused("time") from None
+        raise SamlRefused(Why.TIME) from None
 
 
 def _text(node: "etree._Element") -> str:

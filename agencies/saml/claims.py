@@ -6,7 +6,13 @@ from typing import Any
 SCHEMAS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims"
 EMAIL_FORMAT = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 KNOWN_AS = {
-    "preferred_username": ("username", "uid", "urn:oid:0.9.2342.19200300.100.1.1", f"{SCHEMAS}/upn", f"{SCHEMAS}/name"),
+    "preferred_username": (
+        "username",
+        "uid",
+        "urn:oid:0.9.2342.19200300.100.1.1",
+        f"{SCHEMAS}/upn",
+        f"{SCHEMAS}/name",
+    ),
     "email": ("email", "mail", "urn:oid:0.9.2342.19200300.100.1.3", f"{SCHEMAS}/emailaddress"),
     "given_name": ("given_name", "firstName", "givenName", "urn:oid:2.5.4.42", f"{SCHEMAS}/givenname"),
     "family_name": ("family_name", "lastName", "surname", "sn", "urn:oid:2.5.4.4", f"{SCHEMAS}/surname"),

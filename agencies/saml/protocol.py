@@ -17,7 +17,7 @@ from onelogin.saml2.settings import OneLogin_Saml2_Settings
 
 from agencies.saml.checks import answer_check
 from agencies.saml.claims import Said
-from agencies.saml.refusals import SamlRefused
+from agencies.saml.refusals import SamlRefused, Why
 from agencies.saml.shape import Answer, answer_read
 
 logger = logging.getLogger(__name__)
@@ -40,12 +40,18 @@ def toolkit_settings(app: SocialApp, *, for_sign_out: bool = False) -> dict[str,
     }
     sp: dict[str, Any] = {
         "entityId": address("saml_metadata", app.provider_id),
-        "assertionConsumerService": {"url": address("saml_acs", app.provider_id), "binding": Names.BINDING_HTTP_POST},
+        "assertionConsumerService": {
+            "url": address("saml_acs", app.provider_id),
+            "binding": Names.BINDING_HTTP_POST,
+        },
         "NameIDFormat": Names.NAMEID_UNSPECIFIED,
     }
     if chosen["slo_url"]:
         idp["singleLogoutService"] = {"url": chosen["slo_url"]}
-        sp["singleLogoutService"] = {"url": address("saml_sls", app.provider_id), "binding": Names.BINDING_HTTP_REDIRECT}
+        sp["singleLogoutService"] = {
+            "url": address("saml_sls", app.provider_id),
+            "binding": Names.BINDING_HTTP_REDIRECT,
+        }
     is_signing = bool(chosen["signing_key"])
     if is_signing:
         sp |= {"x509cert": chosen["signing_certificate"], "privateKey": chosen["signing_key"]}
@@ -73,7 +79,9 @@ def toolkit_settings(app: SocialApp, *, for_sign_out: bool = False) -> dict[str,
     }  # fmt: skip
 
 
-def request_data(door: str, *, sent: dict[str, str] | None = None, asked: dict[str, str] | None = None, query: str = "") -> dict[str, Any]:
+def request_data(
+    door: str, *, sent: dict[str, str] | None = None, asked: dict[str, str] | None = None, query: str = ""
+) -> dict[str, Any]:
     """A request as python3-saml wants to be told of it, at the address where it must have come in."""
     parts = urlsplit(door)
     return {
@@ -115,11 +123,11 @@ def _verified(app: SocialApp, answer: Answer, door: str) -> OneLogin_Saml2_Respo
         is_valid = response.is_valid(request_data(door, sent={"SAMLResponse": answer.sent}))
     except (OneLogin_Saml2_Error, OneLogin_Saml2_ValidationError, ValueError) as exc:
         logger.warning("SAML answer for %s refused: %s", app.provider_id, type(exc).__name__)
-        raise SamlRefused("signature") from exc
+        raise SamlRefused(Why.SIGNATURE) from exc
     if not is_valid:
         # Words of whoever sent it may stand in the reason: quoted and short.
         logger.warning("SAML answer for %s refused: %.200r", app.provider_id, response.get_error())
-        raise SamlRefused("signature")
+        raise SamlRefused(Why.SIGNATURE)
     return response
 
 
@@ -128,12 +136,16 @@ def _said(app: SocialApp, answer: Answer, response: OneLogin_Saml2_Response) -> 
         name_id, name_format = response.get_nameid() or "", response.get_nameid_format() or ""
         found = response.get_attributes()
     except OneLogin_Saml2_ValidationError as exc:
-        raise SamlRefused("subject") from exc
-    attributes = {name: [value for value in values if isinstance(value, str)] for name, values in found.items()}
+        raise SamlRefused(Why.SUBJECT) from exc
+    attributes = {
+        name: [value for value in values if isinstance(value, str)] for name, values in found.items()
+    }
     chosen = app.settings["subject_attribute"]
-    subjects = attributes.get(chosen, []) if chosen else [name_id] if name_format != Names.NAMEID_TRANSIENT else []
+    subjects = (
+        attributes.get(chosen, []) if chosen else [name_id] if name_format != Names.NAMEID_TRANSIENT else []
+    )
     if len(subjects) != 1 or not 0 < len(subjects[0].strip()) <= MAX_NAME:
-        raise SamlRefused("subject")
+        raise SamlRefused(Why.SUBJECT)
     return Said(
         provider=app.provider_id,
         subject=subjects[0].strip(),

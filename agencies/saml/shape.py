@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from agencies.saml.refusals import SamlRefused
+from agencies.saml.refusals import SamlRefused, Why
 
 MAX_LETTERS = 256 * 1024
 """Of an answer as it is sent. Two hundred groups take about forty thousand."""
@@ -51,15 +51,15 @@ def answer_read(sent: str) -> Answer:
     """Return the answer if it is built of a response with one assertion, signed as a whole. Raises ``SamlRefused``; believes nothing."""
     root = _parsed(sent)
     if root.tag != _name("samlp", "Response") or root.get("Version") != "2.0" or not root.get("ID"):
-        raise SamlRefused("structure")
+        raise SamlRefused(Why.STRUCTURE)
     status = root.find("samlp:Status/samlp:StatusCode", NAMES)
     if status is None or status.get("Value") != "urn:oasis:names:tc:SAML:2.0:status:Success":
-        raise SamlRefused("status")
+        raise SamlRefused(Why.STATUS)
     if next(root.iter(_name("saml", "EncryptedAssertion"), _name("saml", "EncryptedID")), None) is not None:
-        raise SamlRefused("encrypted")
+        raise SamlRefused(Why.ENCRYPTED)
     assertions = list(root.iter(_name("saml", "Assertion")))
     if len(assertions) != 1 or assertions[0].getparent() is not root:
-        raise SamlRefused("structure")
+        raise SamlRefused(Why.STRUCTURE)
     _ids_unique(root)
     _signatures_plain(root, assertions[0])
     return Answer(sent=sent, root=root, assertion=assertions[0])
@@ -71,32 +71,32 @@ def _name(space: str, tag: str) -> str:
 
 def _parsed(sent: str) -> "etree._Element":
     if not 0 < len(sent) <= MAX_LETTERS:
-        raise SamlRefused("size")
+        raise SamlRefused(Why.SIZE)
     try:
         text = base64.b64decode("".join(sent.split()), validate=True).decode("utf-8")
     except (binascii.Error, ValueError):
-        raise SamlRefused("xml") from None
+        raise SamlRefused(Why.XML) from None
     told = _ENCODING.match(text.lstrip("\ufeff"))
     # In another alphabet the same bytes could be a document type after all.
     if "<!DOCTYPE" in text or "<!ENTITY" in text or (told and told[1].lower() != "utf-8"):
-        raise SamlRefused("xml")
+        raise SamlRefused(Why.XML)
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
         root = etree.fromstring(text.encode(), parser)  # nosec B320 - no document type, no entities, no network
     except etree.XMLSyntaxError:
-        raise SamlRefused("xml") from None
+        raise SamlRefused(Why.XML) from None
     tree = root.getroottree()
     around = (tree.docinfo.doctype, root.getprevious() is not None, root.getnext() is not None)
     if any(around) or any(not isinstance(node.tag, str) for node in root.iter()):
         # A comment within a name is not signed: a@x.org<!---->.evil would be read as a@x.org by some.
-        raise SamlRefused("xml")
+        raise SamlRefused(Why.XML)
     return root
 
 
 def _ids_unique(root: "etree._Element") -> None:
     ids = [value for node in root.iter() for name, value in node.attrib.items() if name.lower() == "id"]
     if len(ids) != len(set(ids)):
-        raise SamlRefused("structure")
+        raise SamlRefused(Why.STRUCTURE)
 
 
 def _signatures_plain(root: "etree._Element", assertion: "etree._Element") -> None:
@@ -104,16 +104,18 @@ def _signatures_plain(root: "etree._Element", assertion: "etree._Element") -> No
     signatures = list(root.iter(_name("ds", "Signature")))
     owners = [signature.getparent() for signature in signatures]
     if assertion not in owners:
-        raise SamlRefused("unsigned")
-    if any(owner is not root and owner is not assertion for owner in owners) or len(owners) != len(set(owners)):
-        raise SamlRefused("structure")
+        raise SamlRefused(Why.UNSIGNED)
+    if any(owner is not root and owner is not assertion for owner in owners) or len(owners) != len(
+        set(owners)
+    ):
+        raise SamlRefused(Why.STRUCTURE)
     for signature, owner in zip(signatures, owners, strict=True):
         references = signature.findall(".//ds:Reference", NAMES)
         whole = f"#{owner.get('ID')}" if owner is not None else ""
         if len(references) != 1 or references[0].get("URI") != whole or len(whole) < 2:
-            raise SamlRefused("structure")
+            raise SamlRefused(Why.STRUCTURE)
         if signature.find("ds:Object", NAMES) is not None:
-            raise SamlRefused("structure")
+            raise SamlRefused(Why.STRUCTURE)
         for path, accepted in (
             ("ds:SignedInfo/ds:SignatureMethod", SIGNED_BY),
             ("ds:SignedInfo/ds:CanonicalizationMethod", CANONICAL),
@@ -122,4 +124,4 @@ def _signatures_plain(root: "etree._Element", assertion: "etree._Element") -> No
         ):
             found = [node.get("Algorithm") for node in signature.findall(path, NAMES)]
             if not found or not accepted.issuperset(found):
-                raise SamlRefused("algorithm")
+                raise SamlRefused(Why.ALGORITHM)

@@ -29,7 +29,7 @@ from onelogin.saml2.errors import OneLogin_Saml2_Error, OneLogin_Saml2_Validatio
 from agencies.saml.claims import Said
 from agencies.saml.handover import hand_over, taken_over
 from agencies.saml.protocol import address, answer_believed, metadata_made, signing_out
-from agencies.saml.refusals import SamlRefused
+from agencies.saml.refusals import SamlRefused, Why
 from agencies.services.assertions import assertion_spend
 from agencies.services.audit import audit_record
 from missions_project.lib import walls
@@ -67,7 +67,7 @@ def answered(request: HttpRequest, provider_id: str) -> HttpResponseBase:
         with walls.within(walls.EVERYTHING):
             is_first = assertion_spend(provider=provider_id, number=number, until=until, now=now)
         if not is_first:
-            raise SamlRefused("replayed", subject=said.subject)
+            raise SamlRefused(Why.REPLAYED, subject=said.subject)
     except SamlRefused as refusal:
         return _refused(request, provider_id, refusal)
     goes_to = "" if said.answers else _own_address(request.POST.get("RelayState", ""))
@@ -83,7 +83,7 @@ def arrived(request: HttpRequest, provider_id: str) -> HttpResponseBase:
     said = taken_over(request)
     try:
         if said is None or said.provider != provider_id:
-            raise SamlRefused("unasked")
+            raise SamlRefused(Why.UNASKED)
         login = provider.sociallogin_from_response(request, said)
         login.state = _asked(request, provider, said)
     except SamlRefused as refusal:
@@ -108,9 +108,9 @@ def sign_out(request: HttpRequest, provider_id: str) -> HttpResponseBase:
         there = signing.process_slo(keep_local_session=True)
         told = signing.get_last_request_xml() or "" if "SAMLRequest" in request.GET else ""
         if signing.get_errors():
-            raise SamlRefused("sign-out")
+            raise SamlRefused(Why.SIGN_OUT)
     except DAMAGED:
-        return _refused(request, provider_id, SamlRefused("sign-out"))
+        return _refused(request, provider_id, SamlRefused(Why.SIGN_OUT))
     except SamlRefused as refusal:
         return _refused(request, provider_id, refusal)
     if told and _is_about(request, provider_id, told):
@@ -139,12 +139,12 @@ def _asked(request: HttpRequest, provider: Any, said: Said) -> dict[str, Any]:
     """What was asked in this browser's session, once; for an answer without a question only where the provider may begin."""
     if not said.answers:
         if not provider.app.settings["may_begin"]:
-            raise SamlRefused("unasked", subject=said.subject)
+            raise SamlRefused(Why.UNASKED, subject=said.subject)
         return {"process": AuthProcess.LOGIN, **({"next": said.goes_to} if said.goes_to else {})}
     try:
         state: dict[str, Any] = provider.unstash_redirect_state(request, said.answers)
     except PermissionDenied:
-        raise SamlRefused("unasked", subject=said.subject) from None
+        raise SamlRefused(Why.UNASKED, subject=said.subject) from None
     return state
 
 
@@ -167,6 +167,6 @@ def _refused(request: HttpRequest, provider_id: str, refusal: SamlRefused) -> Ht
     with walls.within(walls.EVERYTHING):
         audit_record(
             agency=None, actor=None, action="sign-on refused", subject=f"{provider_id}: {refusal.subject or '?'}",
-            detail={"because": str(refusal), "code": refusal.code},
+            detail={"because": str(refusal), "code": refusal.code.value},
         )  # fmt: skip
     return render(request, "account/sign_on_refused.html", {"refusal": refusal}, status=403)

@@ -32,7 +32,7 @@ NS = {
     "ds": "http://www.w3.org/2000/09/xmldsig#",
 }
 PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
-PASSWORD_ONLY = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"  # noqa: S105 - a way of signing in
+PASSWORD_ONLY = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
 SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
 
 
@@ -175,7 +175,9 @@ class SamlProvider:
         """A good answer: a signed assertion in a response."""
         return self.response(told, self.signed(self.assertion(told)))
 
-    def sign_out_query(self, subject: str, *, signs: bool = True, by: str = "rsa-sha256", key: Any = None) -> str:
+    def sign_out_query(
+        self, subject: str, *, signs: bool = True, by: str = "rsa-sha256", key: Any = None
+    ) -> str:
         """A request to sign out, as a query."""
         xml = (
             f'<samlp:LogoutRequest xmlns:samlp="{NS["samlp"]}" xmlns:saml="{NS["saml"]}" Version="2.0" ID="_{uuid.uuid4().hex}" '
@@ -188,7 +190,7 @@ class SamlProvider:
         if not signs:
             return query
         query += f"&SigAlg={quote(space + by, safe='')}"
-        hashed = hashes.SHA1() if by == "rsa-sha1" else hashes.SHA256()  # noqa: S303 - to see it refused
+        hashed = hashes.SHA1() if by == "rsa-sha1" else hashes.SHA256()
         signature = (key or self.key).sign(query.encode(), padding.PKCS1v15(), hashed)
         return f"{query}&Signature={quote(base64.b64encode(signature), safe='')}"
 
