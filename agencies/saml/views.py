@@ -19,12 +19,13 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 from lxml import etree
 from onelogin.saml2.errors import OneLogin_Saml2_Error, OneLogin_Saml2_ValidationError
+from onelogin.saml2.logout_request import OneLogin_Saml2_Logout_Request
 
 from agencies.saml.claims import Said
 from agencies.saml.handover import hand_over, taken_over
@@ -37,6 +38,8 @@ from missions_project.lib import walls
 logger = logging.getLogger(__name__)
 SIGNED_ON = "saml_signed_on"
 """In a session: by which provider, and under which of its names, the person came. A provider signs out nobody else."""
+HERE = "here"
+"""A parameter that says: sent on from another name of this server."""
 DAMAGED = (OneLogin_Saml2_Error, OneLogin_Saml2_ValidationError, etree.LxmlError, zlib.error, ValueError)
 
 
@@ -45,10 +48,11 @@ DAMAGED = (OneLogin_Saml2_Error, OneLogin_Saml2_ValidationError, etree.LxmlError
 def sign_in(request: HttpRequest, provider_id: str) -> HttpResponseBase:
     """The way to the provider."""
     app = _app(request, provider_id)
-    if request.get_host() != urlsplit(settings.PUBLIC_URL).netloc:
-        # The answer comes to PUBLIC_URL: a session under another name of this server would never see it.
-        asked = request.META.get("QUERY_STRING", "")
-        return HttpResponseRedirect(address("saml_login", provider_id) + (f"?{asked}" if asked else ""))
+    if request.get_host() != urlsplit(settings.PUBLIC_URL).netloc and HERE not in request.GET:
+        # The answer comes to PUBLIC_URL: a session under another name of this server would never see it. Once: behind a
+        # server that changes the name it would go round for ever.
+        asked = urlencode({**request.GET.dict(), HERE: "1"})
+        return HttpResponseRedirect(f"{address('saml_login', provider_id)}?{asked}")
     answer: HttpResponseBase = app.get_provider(request).redirect_from_request(request)
     return answer
 
@@ -88,11 +92,13 @@ def arrived(request: HttpRequest, provider_id: str) -> HttpResponseBase:
         login.state = _asked(request, provider, said)
     except SamlRefused as refusal:
         return _refused(request, provider_id, refusal)
+    # Before, for a sign-in that goes on to a second factor; after, because the session of somebody else is emptied on the way.
     request.session[SIGNED_ON] = [provider_id, said.name_id]
     answer: HttpResponseBase = complete_social_login(request, login)
     if request.user.is_authenticated:
-        # A session of somebody else was emptied on the way.
         request.session[SIGNED_ON] = [provider_id, said.name_id]
+    elif answer.status_code == 403:
+        request.session.pop(SIGNED_ON, None)
     return answer
 
 
@@ -103,17 +109,15 @@ def sign_out(request: HttpRequest, provider_id: str) -> HttpResponseBase:
     app = _app(request, provider_id)
     if not app.settings["slo_url"]:
         raise Http404
-    signing, told = signing_out(app, request.GET.dict(), request.META.get("QUERY_STRING", "")), ""
+    signing = signing_out(app, request.GET.dict(), request.META.get("QUERY_STRING", ""))
     try:
         there = signing.process_slo(keep_local_session=True)
-        told = signing.get_last_request_xml() or "" if "SAMLRequest" in request.GET else ""
         if signing.get_errors():
             raise SamlRefused(Why.SIGN_OUT)
-    except DAMAGED:
+        is_about = _is_about(request, provider_id, signing.get_last_request_xml())
+    except (*DAMAGED, SamlRefused):
         return _refused(request, provider_id, SamlRefused(Why.SIGN_OUT))
-    except SamlRefused as refusal:
-        return _refused(request, provider_id, refusal)
-    if told and _is_about(request, provider_id, told):
+    if is_about:
         get_account_adapter(request).logout(request)
     return HttpResponseRedirect(there or reverse("account_login"))
 
@@ -154,10 +158,10 @@ def _own_address(text: str) -> str:
     return text if is_own and len(text) <= 500 else ""
 
 
-def _is_about(request: HttpRequest, provider_id: str, told: str) -> bool:
-    from onelogin.saml2.logout_request import OneLogin_Saml2_Logout_Request
-
-    return request.session.get(SIGNED_ON) == [provider_id, OneLogin_Saml2_Logout_Request.get_nameid(told)]
+def _is_about(request: HttpRequest, provider_id: str, told: str | None) -> bool:
+    """Whether a request to sign out names the person of this session. Nothing is asked for where the message is an answer."""
+    known = request.session.get(SIGNED_ON)
+    return bool(told) and known == [provider_id, OneLogin_Saml2_Logout_Request.get_nameid(told)]
 
 
 def _refused(request: HttpRequest, provider_id: str, refusal: SamlRefused) -> HttpResponseBase:
@@ -167,6 +171,6 @@ def _refused(request: HttpRequest, provider_id: str, refusal: SamlRefused) -> Ht
     with walls.within(walls.EVERYTHING):
         audit_record(
             agency=None, actor=None, action="sign-on refused", subject=f"{provider_id}: {refusal.subject or '?'}",
-            detail={"because": str(refusal), "code": refusal.code.value},
+            detail={"because": str(SamlRefused(refusal.code)), "code": refusal.code.value},
         )  # fmt: skip
     return render(request, "account/sign_on_refused.html", {"refusal": refusal}, status=403)

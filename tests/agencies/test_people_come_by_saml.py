@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,10 +13,12 @@ from allauth.socialaccount.models import SocialAccount
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
+from django.utils.translation import override
 from lxml import etree
 
 from agencies.models import Agency, AuditEvent, GroupRole, Membership, Role, User
 from agencies.saml.claims import PROVED_TWICE, Said, claims_of
+from agencies.saml.refusals import SamlRefused, Why
 from tests.agencies.saml_provider import (
     ACS,
     METADATA,
@@ -262,7 +265,36 @@ def test_another_name_of_the_server_leads_to_the_public_one(provider: SamlProvid
         {"next": "/riverton/"},
         headers={"host": "alias.example.org"},
     )
-    assert out.url == f"{PUBLIC}/accounts/saml/{NAME}/login/?next=%2Friverton%2F"
+    assert out.url == f"{PUBLIC}/accounts/saml/{NAME}/login/?next=%2Friverton%2F&here=1"
+
+
+def test_a_server_behind_another_name_does_not_send_round_for_ever(provider: SamlProvider) -> None:
+    there = reverse("saml_login", kwargs={"provider_id": NAME})
+    out = Client().get(there, {"here": "1"}, headers={"host": "inside:8000"})
+    assert out.url.startswith(SSO)
+
+
+def test_accounts_are_not_tied_together(provider: SamlProvider, agency: Agency, owner: User) -> None:
+    mapped(agency, "patrol", "officer")
+    client = Client()
+    client.force_login(owner, backend="django.contrib.auth.backends.ModelBackend")
+    _, answer = come(provider, client, query="?process=connect")
+    assert answer.status_code == 403
+    assert not SocialAccount.objects.exists()
+
+
+def test_a_refusal_is_read_in_spanish_and_kept_in_english(provider: SamlProvider) -> None:
+    with override("es"):
+        refusal = str(SamlRefused(Why.SIZE))
+    answer = Client().post(ACS, headers={"accept-language": "es"})
+    assert answer.status_code == 403
+    assert html.escape(refusal) in answer.content.decode()
+    assert told("sign-on refused")[0].detail == {"because": english(Why.SIZE), "code": "size"}
+
+
+def english(why: Why) -> str:
+    with override("en"):
+        return str(SamlRefused(why))
 
 
 class TestAProviderThatBegins:
@@ -316,6 +348,11 @@ class TestSigningOutAtTheProvider:
         assert out.status_code == 302
         assert out.url.startswith(f"{SLO}?SAMLResponse=")
         assert not is_signed_in(client)
+
+    def test_without_a_name_is_about_nobody(self, provider: SamlProvider, agency: Agency) -> None:
+        client = self.arrived(provider, agency)
+        assert client.get(f"{SLS}?{provider.sign_out_query('')}").status_code in (302, 403)
+        assert is_signed_in(client)
 
     def test_ends_nobody_elses(self, provider: SamlProvider, agency: Agency) -> None:
         client = self.arrived(provider, agency)
