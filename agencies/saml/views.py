@@ -1,7 +1,7 @@
 """The door for identity providers that speak SAML: asking them, hearing their answer, letting the person in, signing them out."""
 
-import logging
 import zlib
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.translation import override
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
@@ -35,7 +36,6 @@ from agencies.services.assertions import assertion_spend
 from agencies.services.audit import audit_record
 from missions_project.lib import walls
 
-logger = logging.getLogger(__name__)
 SIGNED_ON = "saml_signed_on"
 """In a session: by which provider, and under which of its names, the person came. A provider signs out nobody else."""
 HERE = "here"
@@ -76,7 +76,7 @@ def answered(request: HttpRequest, provider_id: str) -> HttpResponseBase:
         return _refused(request, provider_id, refusal)
     goes_to = "" if said.answers else _own_address(request.POST.get("RelayState", ""))
     to = reverse("saml_finish_acs", kwargs={"provider_id": provider_id})
-    return hand_over(Said(**{**vars(said), "goes_to": goes_to}), to)
+    return hand_over(replace(said, goes_to=goes_to), to)
 
 
 @require_GET
@@ -168,7 +168,8 @@ def _refused(request: HttpRequest, provider_id: str, refusal: SamlRefused) -> Ht
     """The page that says why, with a line in the installation's audit log; a flood of them writes no lines."""
     if not consume(request, app="allauth.account", action="sign_on_refused", limit_get=True):
         return ratelimit.respond_429(request)  # type: ignore[no-any-return]  # allauth ships no types
-    with walls.within(walls.EVERYTHING):
+    # The audit log is kept in one language, whoever stands at the door.
+    with walls.within(walls.EVERYTHING), override("en"):
         audit_record(
             agency=None, actor=None, action="sign-on refused", subject=f"{provider_id}: {refusal.subject or '?'}",
             detail={"because": str(SamlRefused(refusal.code)), "code": refusal.code.value},
