@@ -2,13 +2,14 @@
 
 import logging
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from allauth.socialaccount.models import SocialApp
 from django.conf import settings
 from django.urls import reverse
+from django.utils import timezone
 from onelogin.saml2.auth import OneLogin_Saml2_Auth
 from onelogin.saml2.constants import OneLogin_Saml2_Constants as Names
 from onelogin.saml2.errors import OneLogin_Saml2_Error, OneLogin_Saml2_ValidationError
@@ -21,6 +22,8 @@ from agencies.saml.refusals import SamlRefused, Why
 from agencies.saml.shape import Answer, answer_read
 
 logger = logging.getLogger(__name__)
+GOOD_FOR = timedelta(days=366)
+"""Until when a provider may go by what our metadata says."""
 MAX_NAME = 191
 """Letters of the name under which django-allauth keeps a person of a provider."""
 
@@ -172,5 +175,8 @@ def signing_out(app: SocialApp, asked: dict[str, str], query: str) -> OneLogin_S
 
 def metadata_made(app: SocialApp) -> bytes:
     """What a provider wants to know of us, as XML."""
-    found = OneLogin_Saml2_Settings(toolkit_settings(app), sp_validation_only=True).get_sp_metadata()
+    chosen = toolkit_settings(app)
+    # python3-saml says two days: a provider that reads it once would stop believing it on the third.
+    chosen["security"]["metadataValidUntil"] = f"{timezone.now() + GOOD_FOR:%Y-%m-%dT%H:%M:%SZ}"
+    found = OneLogin_Saml2_Settings(chosen, sp_validation_only=True).get_sp_metadata()
     return found if isinstance(found, bytes) else str(found).encode()

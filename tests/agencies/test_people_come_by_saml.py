@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import override
 from lxml import etree
 
@@ -394,6 +396,7 @@ class TestWhatIsToldToTheProvider:
         md = "{urn:oasis:names:tc:SAML:2.0:metadata}"
         (descriptor,) = root.findall(f"{md}SPSSODescriptor")
         assert root.get("entityID") == METADATA
+        assert root.get("validUntil") > f"{timezone.now() + timedelta(days=300):%Y-%m-%d}"
         assert descriptor.get("WantAssertionsSigned") == descriptor.get("AuthnRequestsSigned") == "true"
         assert descriptor.find(f"{md}AssertionConsumerService").get("Location") == ACS
         assert descriptor.find(f"{md}SingleLogoutService").get("Location") == SLS
