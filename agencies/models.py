@@ -396,7 +396,7 @@ class Membership(models.Model):
 
 
 from agencies.models_audit import AuditChain, AuditCheckpoint, AuditEvent  # noqa: E402 - they name the agency above
-from agencies.models_sign_on import GroupRole, SignOnGrant  # noqa: E402 - they name the roles above
+from agencies.models_sign_on import GroupRole, SignOnGrant, SpentAssertion  # noqa: E402 - they name the roles above
 
 # Models of other modules that the rest of the program knows as this one's.
 __all__ = [
@@ -407,4 +407,5 @@ __all__ = [
     "DistrictPriority",
     "GroupRole",
     "SignOnGrant",
+    "SpentAssertion",
 ]

@@ -48,3 +48,13 @@ class SignOnGrant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.membership} by {self.provider}"
+
+
+class SpentAssertion(models.Model):
+    """An assertion by SAML that has been used, until it ends by itself. Written by ``agencies.services.assertions`` only."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    until = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.digest[:12]} until {self.until:%Y-%m-%d %H:%M}"

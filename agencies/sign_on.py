@@ -1,4 +1,7 @@
-"""Single sign-on by OpenID Connect: django-allauth does the protocol; who is let in, and as what, is decided in ``agencies.services.sign_on``."""
+"""Single sign-on: django-allauth does the protocol; who is let in, and as what, is decided in ``agencies.services.sign_on``.
+
+OpenID Connect is checked here; what came by SAML was checked in ``agencies.saml`` and arrives in the same words.
+"""
 
 from typing import Any
 
@@ -11,6 +14,8 @@ from allauth.socialaccount.providers.base import AuthProcess
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -23,6 +28,7 @@ SIGNED_BY = frozenset(
 """Signatures by a key that only the provider has. The token itself names one: "none", or one that we could make too, is refused."""
 PROVED_TWICE = frozenset({"mfa", "otp", "hwk", "swk", "sc", "fpt", "face"})
 """Values of the claim "amr" (RFC 8176) that tell of more than a password."""
+MAX_ADDRESS = 254
 
 
 class CheckedAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth ships no types
@@ -54,10 +60,12 @@ class CheckedAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allau
 
 def signed_on(request: HttpRequest, provider_id: str) -> HttpResponseBase:
     """Where the provider sends people back to."""
+    adapter = CheckedAdapter(request, provider_id)
     try:
-        answer: HttpResponseBase = OAuth2CallbackView.adapter_view(CheckedAdapter(request, provider_id))(
-            request
-        )
+        # One that speaks SAML has an address of its own to come back to.
+        if adapter.get_provider().app.provider != "openid_connect":
+            raise Http404
+        answer: HttpResponseBase = OAuth2CallbackView.adapter_view(adapter)(request)
     except SocialApp.DoesNotExist:
         raise Http404 from None
     return answer
@@ -87,11 +95,20 @@ def arrival_of(provider: str, subject: str, told: dict[str, Any], settings: dict
         subject=subject,
         groups=tuple(group for group in groups if isinstance(group, str)),
         username=word("preferred_username"),
-        email=word("email"),
+        email=_address(word("email")),
         is_email_sure=settings["trusts_email"] or claims.get("email_verified") is True,
         first_name=word("given_name"),
         last_name=word("family_name"),
     )
+
+
+def _address(text: str) -> str:
+    """An e-mail address that an account can have; empty for anything else, which would fail only when it is stored."""
+    try:
+        validate_email(text)
+    except ValidationError:
+        return ""
+    return text if len(text) <= MAX_ADDRESS else ""
 
 
 class SignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth ships no types

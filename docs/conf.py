@@ -30,6 +30,7 @@ NAVIGATION = {
         "security/threat-model",
         "security/walls",
         "security/single-sign-on",
+        "security/saml",
         "security/audit-log",
         "security/cjis",
     ),

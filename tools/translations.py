@@ -82,6 +82,7 @@ STAYS_ENGLISH = {
     "missions_project/demo/": "only the commands demo and planted_city say it, to whoever tries the product out",
     "missions_project/lib/commands.py": "only commands say it, at a terminal",
     "missions_project/lib/rest/": "describes the interface to programmers, like the rest of its documents",
+    "agencies/saml/apps.py": "the app has no models of its own, so nobody reads its name",
     "ingestion/audit/apps.py": "its label is a name for the program; its name for people is translated",
     "ingestion/sources/csv_pieces.py": "the csv module's own words, which only our code looks at",
     "ingestion/sources/text.py": "the csv module's own words, which only our code looks at",

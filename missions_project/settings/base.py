@@ -9,7 +9,7 @@ import dj_database_url
 from csp.constants import NONCE, NONE, SELF
 from kombu import Queue
 
-from missions_project.settings import environment
+from missions_project.settings import environment, saml
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = Path(os.environ.get("MISSIONS_VAR_DIR", BASE_DIR / "var"))
@@ -162,6 +162,7 @@ ACCOUNT_RATE_LIMITS = {
     "login": "60/m/ip",
     "login_failed": "20/m/ip,5/900s/key",
     "reauthenticate": "10/m/user",
+    "sign_on_refused": "20/m/ip",
 }
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
@@ -172,8 +173,12 @@ MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_REQUIRED_ROLES = tuple(filter(None, os.environ.get("MFA_REQUIRED_ROLES", "").replace(" ", "").split(",")))
 """Roles whose people are let in with a second factor only."""
 
-# Single sign-on by OpenID Connect. A provider's keys stand in the environment alone, and nobody's tokens are kept.
+# Single sign-on by OpenID Connect and SAML. A provider's keys stand in the environment alone, and nobody's tokens are kept.
 SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": environment.sign_on_providers()}}
+if saml_apps := saml.saml_providers():
+    # Only then: without a provider nothing of SAML is loaded, and its package need not be there.
+    INSTALLED_APPS.append("agencies.saml")
+    SOCIALACCOUNT_PROVIDERS["saml"] = {"APPS": saml_apps}
 SOCIALACCOUNT_ADAPTER = "agencies.sign_on.SignOnAdapter"
 SOCIALACCOUNT_STORE_TOKENS = False
 # A form may be sent to our own host only (form-action), and a redirect after it counts: the way out is a link.
