@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from agencies.models import Agency, CrimeType
 from forecasting.engine.difference import difference, estimate_from
 from forecasting.engine.metrics import MAIN_AREA, Estimate
-from forecasting.model_card import shift_names
+from forecasting.model_card import seen_words, shift_names
 from forecasting.model_words import model_label
 from forecasting.models import ModelVersion
 from forecasting.selectors import alarms_of
@@ -84,8 +84,8 @@ def _facts(one: ModelVersion, other: ModelVersion) -> list[tuple[str, Any, Any]]
         row(_("Tested on"), lambda v: _tested(v.summary)),
         row(_("Best plain count"), lambda v: model_label(v.summary.get("card", {}).get("baseline", "") or _("not recorded"))),
         row(_("Grid"), lambda v: str(v.grid)),
-        row(_("Layers"), lambda v: ", ".join((v.run.config_snapshot.get("context") or {}).get("columns", [])) or "none"),
-        row(_("Crime types"), lambda v: ", ".join(v.run.config_snapshot.get("crime_types") or {}) or _("not recorded")),
+        row(_("Layers"), lambda v: ", ".join(seen_words(v)["layers"]) or _("none")),
+        row(_("Crime types"), lambda v: ", ".join(seen_words(v)["crime_types"]) or _("not recorded")),
         row(_("Data hash"), lambda v: v.data_hash),
     ]  # fmt: skip
 

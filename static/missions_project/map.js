@@ -24,6 +24,16 @@ window.MissionsMap = (() => {
   };
   const PANES = { ground: 350, lines: 360, outlines: 370, labels: 640, places: 420 };
 
+  /* A city fills its map: whole steps of zoom leave up to half of it empty. Tiles are drawn for whole steps: with them those count. */
+  const steps = (map) => {
+    map.options.zoomSnap = 0.25;
+    map.on("layeradd", ({ layer }) => {
+      if (!(layer instanceof L.TileLayer) || map.options.zoomSnap === 1) { return; }
+      map.options.zoomSnap = 1;
+      map.whenReady(() => map.setZoom(Math.floor(map.getZoom()), { animate: false }));
+    });
+  };
+
   const panesOf = (map) => {
     Object.entries(PANES).forEach(([name, z]) => {
       if (map.getPane(`base-${name}`)) { return; }
@@ -129,6 +139,7 @@ window.MissionsMap = (() => {
   /* Add the agency's layers. `source.layers` is the address of the layer index. Resolves to the layers by slug.
      Options: control (false: no switch, the page has its own), hide (slugs or kinds that start switched off). */
   const base = async (map, source, options = {}) => {
+    steps(map);
     panesOf(map);
     fit(map, null);
     if (!source.layers) { return {}; }

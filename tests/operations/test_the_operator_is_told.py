@@ -14,7 +14,13 @@ from missions_project import pipeline
 from missions_project.lib.deliveries import signature
 from missions_project.lib.http import Fetcher
 from missions_project.operations import watch
-from missions_project.operations.alerts import _by_language, alert_send, alerts_claim, alerts_look_due, alerts_update
+from missions_project.operations.alerts import (
+    _by_language,
+    alert_send,
+    alerts_claim,
+    alerts_look_due,
+    alerts_update,
+)
 from missions_project.operations.models import Alert, AlertDelivery
 from missions_project.operations.watch import troubles
 from patrols.models import ShiftPlanning
@@ -144,7 +150,10 @@ def test_who_reads_which_language(settings: Any, django_assert_num_queries: Any)
         user.save()
     with django_assert_num_queries(1):
         found = _by_language(("ONE@example.org", "two@example.org", "off@example.org", "team@example.org"))
-    assert found == {"es": ["ONE@example.org"], "en": ["two@example.org", "off@example.org", "team@example.org"]}
+    assert found == {
+        "es": ["ONE@example.org"],
+        "en": ["two@example.org", "off@example.org", "team@example.org"],
+    }
 
 
 def test_a_web_hook_gets_signed_json(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,7 +129,10 @@ def _given(name: str, function: Function, place: int, module: ast.Module) -> set
 
 
 def _is_imported(name: str, module: ast.Module) -> bool:
-    return any(isinstance(node, ast.ImportFrom) and name in {one.name for one in node.names} for node in ast.walk(module))
+    return any(
+        isinstance(node, ast.ImportFrom) and name in {one.name for one in node.names}
+        for node in ast.walk(module)
+    )
 
 
 def _assigned(name: str, place: ast.AST, module: ast.Module) -> set[str]:
@@ -170,7 +173,12 @@ def without_words(action: str) -> bool:
 def test_every_action_that_the_code_writes_has_words() -> None:
     written = actions()
     # Handed over by callers, chosen by an if, a constant of another module: each way is followed.
-    assert {"modelversion.went_live", "modelversion.rolled_back_to", "notices chosen", "boundary.set"} <= written
+    assert {
+        "modelversion.went_live",
+        "modelversion.rolled_back_to",
+        "notices chosen",
+        "boundary.set",
+    } <= written
     assert {"personal report mailed", "unit.deleted", "unit.added", "addition ended"} <= written
     assert [action for action in sorted(written) if without_words(action)] == []
     assert without_words("modelversion.sent_home")

@@ -36,7 +36,9 @@ def chart(values: Any, **how: Any) -> tuple[Figure, Any]:
 def placed(page: Any) -> list[list[float]]:
     """The matrices in force when a picture is drawn, as (a, b, c, d, e, f) on the page."""
     found: list[list[float]] = []
-    page.extract_text(visitor_operand_before=lambda op, _, cm, __: found.append(list(cm)) if op == b"Do" else None)
+    page.extract_text(
+        visitor_operand_before=lambda op, _, cm, __: found.append(list(cm)) if op == b"Do" else None
+    )
     return found
 
 

@@ -83,9 +83,7 @@ class _Renderer(RendererBase):
         page.drawString(0, 0, s)
         page.restoreState()
 
-    def draw_image(
-        self, gc: GraphicsContextBase, x: float, y: float, im: Any, transform: Any = None
-    ) -> None:
+    def draw_image(self, gc: GraphicsContextBase, x: float, y: float, im: Any, transform: Any = None) -> None:
         """Put a picture on the page: ``im`` is (rows, columns, 4) of bytes, red to alpha, the lowest row of the picture first.
 
         With a transform the picture is as the chart holds it, and the transform says where its unit square lies; without, it
