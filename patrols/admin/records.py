@@ -1,5 +1,6 @@
 """Missions, who was sent, what was done: shown as they were written."""
 
+import datetime as dt
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -55,7 +56,7 @@ class MissionAdmin(AgencyClockMixin, LongListMixin, ReadOnlyAdminMixin, AgencySc
     @admin.display(description=gettext_lazy("visits"))
     def visits(self, mission: Mission) -> str:
         """Each visit's beginning by the agency's clock: the row keeps them in UTC, for programs."""
-        return ", ".join(local(start, mission.agency) for start in visits_of(mission))
+        return ", ".join(local(dt.datetime.fromisoformat(start), mission.agency) for start in mission.current_starts)
 
     @admin.display(description=gettext_lazy("expected in the shift"))
     def expected_count(self, mission: Mission) -> str:
