@@ -49,7 +49,7 @@ class MissionAdmin(AgencyClockMixin, LongListMixin, ReadOnlyAdminMixin, AgencySc
     def starts(self, mission: Mission) -> str:
         return local(mission.starts_at, mission.agency)
 
-    @admin.display(description="π", ordering="probability")
+    @admin.display(description=gettext_lazy("chance of being drawn (π)"), ordering="probability")
     def chance(self, mission: Mission) -> str:
         return f"{mission.probability:.3f}"
 

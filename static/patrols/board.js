@@ -65,13 +65,6 @@ window.MissionsBoard = (() => {
     return true;
   };
 
-  /* Where the map is wide enough, boxes are fitted beside the legend: below it nobody can press them. */
-  const besideLegend = () => {
-    const legend = document.getElementById("legend");
-    const width = legend && legend.open ? legend.offsetWidth : 0;
-    return width && holder.clientWidth > 2.5 * width ? width + 24 : 30;
-  };
-
   const loadBoxes = async () => {
     if (!board.map) { return; }
     const response = await fetch(holder.dataset.missions, { headers: { Accept: "application/geo+json" } }).catch(() => null);
@@ -81,7 +74,7 @@ window.MissionsBoard = (() => {
     if (boxes) { boxes.remove(); }
     boxes = MissionsBoxes.draw(board.map, data, { pane: "missions", choose: chooseBox, grips: Boolean(holder.dataset.assign) });
     MissionsBoxes.fitLabels(board.map, boxes, holder);
-    if (first && data.features.length) { board.map.fitBounds(boxes.getBounds(), { paddingTopLeft: [30, 30], paddingBottomRight: [besideLegend(), 30], maxZoom: 15 }); }
+    if (first && data.features.length) { board.map.fitBounds(boxes.getBounds(), { paddingTopLeft: [30, 30], paddingBottomRight: [MissionsMap.beside(board.map, 30), 30], maxZoom: 15 }); }
     mark();
   };
 

@@ -129,7 +129,7 @@ def test_each_operator_reads_the_alert_in_their_own_language(settings: Any, tran
     ShiftPlanning.objects.filter(pk=row.pk).update(state="done")
     alerts_update(now=now)
     send_all(now)
-    assert mail.outbox[2].subject.startswith("[Missions] Terminado: ")
+    assert mail.outbox[2].subject.startswith("[Missions] Resuelto: ")
     # Nobody else is a user: the installation's language decides.
     settings.LANGUAGE_CODE, settings.OPERATOR_EMAILS = "es", ("team@example.org",)
     ShiftPlanning.objects.filter(pk=row.pk).update(state="failed")
