@@ -56,7 +56,9 @@ class MissionAdmin(AgencyClockMixin, LongListMixin, ReadOnlyAdminMixin, AgencySc
     @admin.display(description=gettext_lazy("visits"))
     def visits(self, mission: Mission) -> str:
         """Each visit's beginning by the agency's clock: the row keeps them in UTC, for programs."""
-        return ", ".join(local(dt.datetime.fromisoformat(start), mission.agency) for start in mission.current_starts)
+        return ", ".join(
+            local(dt.datetime.fromisoformat(start), mission.agency) for start in mission.current_starts
+        )
 
     @admin.display(description=gettext_lazy("expected in the shift"))
     def expected_count(self, mission: Mission) -> str:

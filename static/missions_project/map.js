@@ -139,7 +139,7 @@ window.MissionsMap = (() => {
     const bounds = extent ? L.latLngBounds([extent[1], extent[0]], [extent[3], extent[2]]) : null;
     const known = bounds || (map.options.djoptions && map.options.djoptions.extent && L.latLngBounds(map.options.djoptions.extent));
     if (!known) { return; }
-    map.setMaxBounds(known.pad(0.6));
+    map.setMaxBounds(known.pad(1.2));
     map.fitBounds(known, { paddingTopLeft: [12, 12], paddingBottomRight: [beside(map, 12), 12], animate: false });
   };
 
