@@ -90,7 +90,7 @@ class DosageReport:
     @property
     def record_groups(self) -> list[tuple[str, list[DoseLine]]]:
         """The lines of the completeness report: by week first, for gaps in the records are gaps in time."""
-        return [(_("Week"), self.weeks), *self.groups]
+        return [(_("Week of"), self.weeks), *self.groups]
 
     @property
     def sources(self) -> list[tuple[str, int, float]]:
