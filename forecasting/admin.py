@@ -101,9 +101,9 @@ class GridAdmin(AgencyActionMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # ty
 
 
 @admin.register(TrainingRun)
-class TrainingRunAdmin(
+class TrainingRunAdmin(  # type: ignore[misc]  # mixins before the base
     AgencyClockMixin, AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin
-):  # type: ignore[misc]  # mixins before the base
+):
     action_label = gettext_lazy("Train now")
     action_help = gettext_lazy(
         "Trains and tests every active crime type in the background. Champions go live together, or wait for approval: see "
@@ -150,9 +150,9 @@ class TrainingRunAdmin(
 
 
 @admin.register(ForecastRun)
-class ForecastRunAdmin(
+class ForecastRunAdmin(  # type: ignore[misc]  # mixins before the base
     AgencyClockMixin, AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin
-):  # type: ignore[misc]  # mixins before the base
+):
     action_label = gettext_lazy("Forecast next shift")
     action_help = gettext_lazy("The next shift to start, for every active crime type with a live model.")
     list_select_related = ("agency", "shift")  # type: ignore[misc]  # the mixin declares it for one model

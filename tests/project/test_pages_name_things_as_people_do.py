@@ -34,7 +34,11 @@ def test_a_model_card_names_what_the_model_saw() -> None:
     agency = make_agency()
     crime_type = CrimeType.objects.filter(agency=agency).order_by("pk")[0]
     ContextLayer.objects.create(
-        agency=agency, slug="night-bars", name="Bars open at night", valid_from=dt.date(2020, 1, 1)
+        agency=agency,
+        slug="night-bars",
+        name="Bars open at night",
+        valid_from=dt.date(2020, 1, 1),
+        geojson={"type": "FeatureCollection", "features": []},
     )
     kept = {
         "crime_types": [crime_type.slug, "gone_long_ago"],
