@@ -79,7 +79,9 @@ def test_why_rows_are_kept_aside_is_filtered_by_in_words() -> None:
     feed = plain_feed(agency)
     run = ImportRun.objects.create(agency=agency, feed=feed)
     for number, code in enumerate(("missing_coordinates", "zero_coordinates")):
-        QuarantinedRow.objects.create(agency=agency, feed=feed, run=run, row_number=number, code=code)
+        QuarantinedRow.objects.create(
+            agency=agency, feed=feed, run=run, row_number=number, code=code, fingerprint=f"row {number}"
+        )
     client = signed_in(agency)
     text = client.get(
         reverse("admin:ingestion_quarantinedrow_changelist"), {"state": "open"}
