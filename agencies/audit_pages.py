@@ -2,8 +2,9 @@
 
 import datetime as dt
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import wraps
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -28,6 +29,7 @@ from missions_project.lib.exports import NO_MODEL, About, csv_response, in_block
 
 PAGE_ROWS = 50
 MOST_TEXT = 200
+_Page = Callable[[HttpRequest, Access], HttpResponseBase]
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def audit_log(request: HttpRequest, access: Access) -> HttpResponse:
     return render(request, "agencies/audit_log.html", context, status=400 if error else 200)
 
 
-def _about(request: HttpRequest, access: Access, question: Question) -> About:
+def _about(access: Access, question: Question) -> About:
     checks = (
         _("No row between the first and the last is left out: each can be checked against the one before")
         if question.is_whole
@@ -138,34 +140,42 @@ def _name(access: Access, question: Question, ending: str) -> str:
     return f"{access.agency.slug}-audit-log-{days}.{ending}"
 
 
+def _download(answer: Callable[[Access, Question, About, QuerySet[AuditEvent]], HttpResponseBase]) -> _Page:
+    """A page that hands out the rows asked for: reads the question once for every kind of file; days that make no sense are 400."""
+
+    @wraps(answer)
+    def page(request: HttpRequest, access: Access) -> HttpResponseBase:
+        try:
+            question = question_of(request)
+        except MissionsError as exc:
+            return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
+        rows = question.rows(access.agency, now=timezone.now())
+        return answer(access, question, _about(access, question), rows)
+
+    return page
+
+
 @require_GET
 @agency_page(READS_AUDIT)
-def audit_log_csv(request: HttpRequest, access: Access) -> HttpResponseBase:
+@_download
+def audit_log_csv(
+    access: Access, question: Question, about: About, rows: QuerySet[AuditEvent]
+) -> HttpResponseBase:
     """The rows asked for as a table, streamed, with their fingerprints. Texts that a spreadsheet would run are defused."""
-    try:
-        question = question_of(request)
-    except MissionsError as exc:
-        return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
-    rows = question.rows(access.agency, now=timezone.now())
-    name, about = _name(access, question, "csv"), _about(request, access, question)
+    name = _name(access, question, "csv")
     return csv_response(name, about=about, columns=COLUMNS, rows=audit_table(rows))
 
 
 @require_GET
 @agency_page(READS_AUDIT)
-def audit_log_lines(request: HttpRequest, access: Access) -> HttpResponseBase:
+@_download
+def audit_log_lines(
+    access: Access, question: Question, about: About, rows: QuerySet[AuditEvent]
+) -> HttpResponseBase:
     """The rows asked for as JSON lines, streamed, with all that their fingerprints are taken of: for tools/verify_audit_export.py."""
-    try:
-        question = question_of(request)
-    except MissionsError as exc:
-        return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
-    head = {
-        "about": _about(request, access, question).facts,
-        "whole": question.is_whole,
-        "end": _end(access.agency),
-    }
+    head = {"about": about.facts, "whole": question.is_whole, "end": _end(access.agency)}
     return StreamingHttpResponse(
-        in_blocks(_lines(head, question.rows(access.agency, now=timezone.now()))),
+        in_blocks(_lines(head, rows)),
         content_type="application/x-ndjson; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{_name(access, question, "jsonl")}"'},
     )

@@ -35,6 +35,8 @@ DONE = (
     gettext_noop("offence code mapped with a written reason"),
     gettext_noop("pack published"),
     gettext_noop("pack set aside"),
+    gettext_noop("notice secret renewed"),
+    gettext_noop("notices chosen"),
     gettext_noop("personal report mailed"),
     gettext_noop("personal report seen"),
     gettext_noop("plan not as drawn"),
@@ -66,6 +68,7 @@ VERBS = (
     gettext_noop("ended"),
     gettext_noop("refused"),
     gettext_noop("retired"),
+    gettext_noop("rolled back to"),
     gettext_noop("set"),
     gettext_noop("starter set added"),
     gettext_noop("uploaded"),
@@ -152,13 +155,13 @@ def _names() -> dict[str, Any]:
 
 
 def action_words(action: str) -> str:
-    """What was done, in the reader's language; in English, and where nobody translated it, as it is kept. No query.
+    """What was done, in the reader's language, English too: what is kept names tables as the code does. No query.
 
-    >>> action_words("beats.uploaded")
-    'beats.uploaded'
+    >>> action_words("modelversion.went_live")
+    'model version: went live'
+    >>> action_words("plan published")
+    'plan published'
     """
-    if (get_language() or "en").startswith("en"):
-        return action
     name, dot, verb = action.partition(".")
     if not dot:
         return gettext(action) if action else ""

@@ -21,6 +21,8 @@ def date_axis(axes: Any, most: int, *, least: int = 3) -> None:
     locator = AutoDateLocator(minticks=least, maxticks=most)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(Spoken(locator))
+    # The year below the dates is a label like them, no heading.
+    axes.xaxis.get_offset_text().set_fontsize(8)
 
 
 def _in_words(text: str) -> str:

@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 
 from agencies import checklist
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin, administered_agencies
+from agencies.admin_clock import AgencyClockMixin
 from agencies.admin_runs import RunAdminMixin
 from agencies.lookups import pk_from_text
-from agencies.models import Agency, Shift
+from agencies.models import Agency, CrimeType, Shift
 from agencies.selectors import active_crime_types
 from forecasting import (
     admin_dashboard,  # noqa: F401  # registers its panels
@@ -100,7 +101,9 @@ class GridAdmin(AgencyActionMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # ty
 
 
 @admin.register(TrainingRun)
-class TrainingRunAdmin(AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # type: ignore[misc]  # mixins before the base
+class TrainingRunAdmin(  # type: ignore[misc]  # mixins before the base
+    AgencyClockMixin, AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin
+):
     action_label = gettext_lazy("Train now")
     action_help = gettext_lazy(
         "Trains and tests every active crime type in the background. Champions go live together, or wait for approval: see "
@@ -133,7 +136,7 @@ class TrainingRunAdmin(AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, Age
     def run_counts(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
         return [
             (_("%(name)s: incidents learned from") % {"name": name}, f"{n:,}")
-            for name, n in run.counts.items()
+            for name, n in _named(run.agency, run.counts)
         ]
 
     def run_links(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
@@ -147,7 +150,9 @@ class TrainingRunAdmin(AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, Age
 
 
 @admin.register(ForecastRun)
-class ForecastRunAdmin(AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # type: ignore[misc]  # mixins before the base
+class ForecastRunAdmin(  # type: ignore[misc]  # mixins before the base
+    AgencyClockMixin, AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin
+):
     action_label = gettext_lazy("Forecast next shift")
     action_help = gettext_lazy("The next shift to start, for every active crime type with a live model.")
     list_select_related = ("agency", "shift")  # type: ignore[misc]  # the mixin declares it for one model
@@ -161,7 +166,7 @@ class ForecastRunAdmin(AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, Age
     def run_counts(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
         return [
             (_("%(name)s: expected in the shift") % {"name": name}, short(total))
-            for name, total in run.counts.items()
+            for name, total in _named(run.agency, run.counts)
         ]
 
     def run_links(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
@@ -173,7 +178,8 @@ class ForecastRunAdmin(AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, Age
 class RiskSurfaceAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     list_display = ("__str__", "agency", "expected", "model_version")
     list_select_related = ("agency", "crime_type", "run__shift", "model_version__crime_type")
-    fields = ("agency", "run", "crime_type", "model_version", "expected_total", "dtype", "codec", "grid_hash")
+    fields = ("agency", "run", "crime_type", "model_version", "expected", "dtype", "codec", "grid_hash")
+    readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("values", "baseline_values")
@@ -181,6 +187,12 @@ class RiskSurfaceAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     @admin.display(description=gettext_lazy("expected count"), ordering="expected_total")
     def expected(self, surface: RiskSurface) -> str:
         return f"{surface.expected_total:,.2f}"
+
+
+def _named(agency: Agency, counts: dict[str, Any]) -> list[tuple[str, Any]]:
+    """A run's figures by crime type, each by the agency's own name for it: runs keep them by slug. One query."""
+    names = dict(CrimeType.objects.filter(agency=agency).values_list("slug", "name"))
+    return [(names.get(slug, slug.replace("_", " ")), value) for slug, value in counts.items()]
 
 
 def forecasting_checklist(agency: Agency) -> list[checklist.ChecklistItem]:

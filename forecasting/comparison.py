@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from agencies.models import Agency, CrimeType
 from forecasting.engine.difference import difference, estimate_from
 from forecasting.engine.metrics import MAIN_AREA, Estimate
-from forecasting.model_card import shift_names
+from forecasting.model_card import seen_words, shift_names
 from forecasting.model_words import model_label
 from forecasting.models import ModelVersion
 from forecasting.selectors import alarms_of
@@ -77,6 +77,7 @@ def _facts(one: ModelVersion, other: ModelVersion) -> list[tuple[str, Any, Any]]
     def row(label: str, of: Callable[[ModelVersion], Any]) -> tuple[str, Any, Any]:
         return label, of(one), of(other)
 
+    seen = {version.pk: seen_words(version) for version in (one, other)}
     return [
         row(_("Champion"), lambda v: model_label(v.champion)),
         row(_("Beats the best plain count"), lambda v: "yes" if v.beats_baseline else _("no: it is one") if v.is_baseline else "no"),
@@ -84,8 +85,8 @@ def _facts(one: ModelVersion, other: ModelVersion) -> list[tuple[str, Any, Any]]
         row(_("Tested on"), lambda v: _tested(v.summary)),
         row(_("Best plain count"), lambda v: model_label(v.summary.get("card", {}).get("baseline", "") or _("not recorded"))),
         row(_("Grid"), lambda v: str(v.grid)),
-        row(_("Layers"), lambda v: ", ".join((v.run.config_snapshot.get("context") or {}).get("columns", [])) or "none"),
-        row(_("Crime types"), lambda v: ", ".join(v.run.config_snapshot.get("crime_types") or {}) or _("not recorded")),
+        row(_("Layers"), lambda v: ", ".join(seen[v.pk]["layers"]) or _("none")),
+        row(_("Crime types"), lambda v: ", ".join(seen[v.pk]["crime_types"]) or _("not recorded")),
         row(_("Data hash"), lambda v: v.data_hash),
     ]  # fmt: skip
 

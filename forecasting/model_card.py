@@ -1,5 +1,6 @@
 """What the model card shows: one version's record, put in the order in which a reader asks."""
 
+import re
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -12,11 +13,14 @@ from forecasting.models import ModelVersion
 from forecasting.selectors import drift_of, live_card
 from forecasting.selectors.why import family_label
 from ingestion.engine.withheld import withheld
+from ingestion.models import ContextLayer
 
 FEW_CRIMES = 10
 """Below this an area's figures say more about luck than about the model."""
 SHOWN_AREAS = 12
 LIBRARIES_UNKNOWN = _("not recorded")
+_OF_DISTANCE = re.compile(r"_(\d+m|nearest)$")
+"""What a column's name says of how far it looks, behind its layer."""
 
 
 def listed_versions(crime_type: CrimeType) -> list[ModelVersion]:
@@ -32,14 +36,14 @@ def waiting_newer(versions: list[ModelVersion]) -> list[ModelVersion]:
 
 
 def card_context(crime_type: CrimeType, version_id: int) -> dict[str, Any]:
-    """Everything below the heading. Seven queries."""
+    """Everything below the heading. Nine queries."""
     rows = ModelVersion.objects.select_related("agency", "crime_type", "grid", "run", "approved_by")
     version = rows.defer("grid__spec").get(pk=version_id)
     return {"version": version, "live": live_card(version.agency, crime_type), **figures(crime_type, version)}
 
 
 def figures(crime_type: CrimeType, version: ModelVersion) -> dict[str, Any]:
-    """One version's record, ready for the template. Three queries."""
+    """One version's record, ready for the template. Five queries."""
     card = version.summary.get("card", {})
     drift = drift_of(version)
     areas = _areas(version, card)
@@ -58,9 +62,29 @@ def figures(crime_type: CrimeType, version: ModelVersion) -> dict[str, Any]:
         "newest_weeks": list(reversed(drift.weeks))[:16],
         "never_sees": [(said(kind), [said(one) for one in items]) for kind, items in withheld()],
         "libraries": version.summary.get("libraries") or version.summary.get("library", LIBRARIES_UNKNOWN),
-        "seen": version.run.config_snapshot,
+        "seen": seen_words(version),
         "lift": _lift(version),
     }
+
+
+def seen_words(version: ModelVersion) -> dict[str, list[str]]:
+    """What a model saw, by the agency's names: the run keeps slugs, and a column for each distance. Two queries.
+
+    Crime types that are gone, and layers too, are named after their slug.
+    """
+    kept = version.run.config_snapshot
+    types = dict(CrimeType.objects.filter(agency=version.agency).values_list("slug", "name"))
+    layers = dict(ContextLayer.objects.filter(agency=version.agency).values_list("slug", "name"))
+    columns = (kept.get("context") or {}).get("columns", [])
+    slugs = dict.fromkeys(_OF_DISTANCE.sub("", str(column)) for column in columns)
+    return {
+        "crime_types": [types.get(slug, _plain(slug)) for slug in kept.get("crime_types") or ()],
+        "layers": [layers.get(slug) or layers.get(slug.replace("_", "-")) or _plain(slug) for slug in slugs],
+    }
+
+
+def _plain(slug: str) -> str:
+    return re.sub(r"[_:-]+", " ", slug)
 
 
 def _lift(version: ModelVersion) -> dict[str, Any] | None:

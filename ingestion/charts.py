@@ -56,6 +56,8 @@ def clock_svg(quality: Quality) -> bytes:
     minutes.set_xlabel(_("Minute of the hour"))
     for axes in (hours, minutes):
         plain_axes(axes)
+    # Room above the bars: the key would lie on them.
+    minutes.set_ylim(top=1.25 * max(1, *heaping.by_minute, heaping.rows / 60))
     legend(minutes, loc="upper right", fontsize=8)
     return svg(figure)
 

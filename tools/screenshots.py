@@ -29,9 +29,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
-SIZES = {"desk": (1440, 900), "phone": (390, 844), "narrow": (360, 740)}
+SIZES = {
+    "desk": (1440, 900),
+    "laptop": (1280, 800),
+    "zoomed": (640, 400),
+    "phone": (390, 844),
+    "narrow": (360, 740),
+}
+TOUCHED = ("phone", "narrow")
 USUAL = ("desk", "phone")
-"""The sizes that are taken unasked. "narrow" is the least width that every page must do with, the administration's too."""
+"""The sizes that are taken unasked. "narrow" is the least width that every page must do with, the administration's too;
+"zoomed" is a laptop whose reader has set 200 %."""
 TALLEST = 3200
 """Pixels of a page that are kept: a list of thousands of rows is looked at by its beginning."""
 PAST = "/riverton-study"
@@ -117,7 +125,7 @@ def opened(
     """A browser page signed in as the person, and the list into which its faults are written."""
     width, height = SIZES[size]
     context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme=theme, has_touch=size != "desk"
+        viewport={"width": width, "height": height}, color_scheme=theme, has_touch=size in TOUCHED
     )
     if person is not None:
         context.add_cookies([{"name": "sessionid", "value": session_of(person), "url": site}])

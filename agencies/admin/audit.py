@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
+from agencies.admin_clock import AgencyClockMixin, local
 from agencies.audit_words import action_words, subject_words
 from agencies.configuration import sections
 from agencies.history import changes_of
@@ -53,8 +54,8 @@ class ActionFilter(admin.AllValuesFieldListFilter):
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
-    list_display = ("at", "agency", "actor_name", "about", "changes", "why")
+class AuditEventAdmin(AgencyClockMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
+    list_display = ("when", "agency", "actor_name", "about", "changes", "why")
     list_filter = ("agency", RowKindFilter, "at", "actor", ("action", ActionFilter))
     search_fields = ("subject", "action", "why")
     list_select_related = ("agency", "actor")
@@ -63,6 +64,11 @@ class AuditEventAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fields
+
+    @admin.display(description=gettext_lazy("at"), ordering="at")
+    def when(self, event: AuditEvent) -> str:
+        """By the agency's clock; of the installation's own events in UTC."""
+        return local(event.at, event.agency) if event.agency else f"{event.at:%Y-%m-%d %H:%M} UTC"
 
     @admin.display(description=gettext_lazy("who"))
     def actor_name(self, event: AuditEvent) -> str:

@@ -1,6 +1,7 @@
 """Rows that could not be used: why, what to do, download, and reading them again."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin, messages
@@ -17,7 +18,7 @@ from ingestion import services
 from ingestion.engine.mapping import FIELDS
 from ingestion.models import Feed, QuarantinedRow
 from ingestion.tasks import import_task
-from ingestion.words import rejection_words, said
+from ingestion.words import REJECTION_CODES, rejection_words, said
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.exports import NO_MODEL, About, csv_response
 
@@ -35,10 +36,19 @@ class StateFilter(admin.SimpleListFilter):
         return queryset
 
 
+class ReasonFilter(admin.AllValuesFieldListFilter):
+    """Why a row is kept aside, in words."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        for choice in super().choices(changelist):
+            code = str(choice["display"])
+            yield choice | {"display": rejection_words(code).meaning if code in REJECTION_CODES else code}
+
+
 @admin.register(QuarantinedRow)
 class QuarantinedRowAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     list_display = ("row_number", "feed", "code", "column", "external_id", "remedy", "resolved_at")
-    list_filter = (StateFilter, "code", "feed", "agency")
+    list_filter = (StateFilter, ("code", ReasonFilter), "feed", "agency")
     list_select_related = ("feed", "agency")
     search_fields = ("external_id",)
     ordering = ("-run", "row_number")

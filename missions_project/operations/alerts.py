@@ -1,14 +1,21 @@
 """Alerts to the operator: written when trouble is first seen and when it is over, sent until they arrive or are given up."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.core.mail import get_connection
 from django.db import transaction
+from django.db.models.functions import Lower
+from django.utils import translation
+from django.utils.translation import gettext as _
 
+from agencies.models import User
 from missions_project.lib.deliveries import compact, deliver, post_signed
 from missions_project.lib.mail import PRODUCT, Letter, Words, message_of
 from missions_project.lib.outbox import claim, settle
+from missions_project.lib.sentences import said_again
 from missions_project.operations.models import Alert, AlertDelivery
 from missions_project.operations.pulses import lease_hold, new_holder
 from missions_project.operations.watch import Trouble, troubles
@@ -30,7 +37,9 @@ def alerts_look_due(*, now: datetime) -> bool:
 
 def alerts_update(*, now: datetime) -> tuple[int, int]:
     """Open an alert for each new trouble, close those that are over; return how many of each. Told once, however long it lasts."""
-    found = {trouble.key: trouble for trouble in troubles(now=now)}
+    # Kept in English, whatever the worker's language: each reader gets it said again in their own.
+    with translation.override("en"):
+        found = {trouble.key: trouble for trouble in troubles(now=now)}
     opened = Alert.objects.filter(closed_at=None).in_bulk(field_name="pk")
     known = {alert.key for alert in opened.values()}
     over = [alert for alert in opened.values() if alert.key not in found]
@@ -89,25 +98,50 @@ def alert_send(*, pk: int, attempt: int) -> bool:
 
 
 def _send_email(row: AlertDelivery) -> None:
-    over = row.event == Event.OVER
-    title = " ".join(f"[{PRODUCT}] {'Over: ' if over else ''}{row.alert.what}".split())[:200]
-    letter = Letter(
-        subject=title,
-        sender=f"{PRODUCT}, {row.alert.agency_slug}" if row.alert.agency_slug else PRODUCT,
-        heading="Over" if over else "Trouble",
-        pieces=[
-            Words(row.alert.what),
-            Words(
-                f"This is over since {row.alert.closed_at:%Y-%m-%d %H:%M} UTC."
-                if over
-                else f"Next step: {row.alert.next_step}"
-            ),
-        ],
+    """One e-mail for each language that the operators read, through one connection: a server that is away gets none of them."""
+    letters = []
+    for language, addresses in _by_language(settings.OPERATOR_EMAILS).items():
+        with translation.override(language):
+            letters.append(message_of(_letter(row), addresses))
+    get_connection().send_messages(letters)
+
+
+def _by_language(addresses: Sequence[str]) -> dict[str, list[str]]:
+    """Who reads what: a user of this installation the language of their choice, everybody else that of the installation. One query.
+
+    Several users may have one address: an operator's choice counts before a member's, then the older account's.
+    """
+    wanted = {address.strip().lower() for address in addresses}
+    users = User.objects.annotate(address=Lower("email")).filter(address__in=wanted, is_active=True)
+    chosen = dict(users.order_by("is_superuser", "-pk").values_list("address", "language"))
+    found: dict[str, list[str]] = {}
+    for address in addresses:
+        language = chosen.get(address.strip().lower()) or settings.LANGUAGE_CODE
+        found.setdefault(language, []).append(address)
+    return found
+
+
+def _letter(row: AlertDelivery) -> Letter:
+    """The alert in the language that is active: it is kept in English, as it was seen by the worker."""
+    alert, over = row.alert, row.event == Event.OVER
+    what = said_again(alert.what)
+    title = _("Over: %(what)s") % {"what": what} if over else what
+    end = (
+        _("This is over since %(time)s UTC.") % {"time": f"{alert.closed_at:%Y-%m-%d %H:%M}"}
+        if over
+        else _("Next step: %(next_step)s") % {"next_step": said_again(alert.next_step)}
+    )
+    return Letter(
+        subject=" ".join(f"[{PRODUCT}] {title}".split())[:200],
+        sender=f"{PRODUCT}, {alert.agency_slug}" if alert.agency_slug else PRODUCT,
+        heading=_("Over") if over else _("Trouble"),
+        pieces=[Words(what), Words(end)],
         foot=[
-            "Sent because this address is in OPERATOR_EMAILS of the installation. Take it out there to stop this."
+            _(
+                "Sent because this address is in OPERATOR_EMAILS of the installation. Take it out there to stop this."
+            )
         ],
     )
-    message_of(letter, settings.OPERATOR_EMAILS).send()
 
 
 def _send_webhook(row: AlertDelivery) -> None:

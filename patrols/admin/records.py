@@ -1,5 +1,6 @@
 """Missions, who was sent, what was done: shown as they were written."""
 
+import datetime as dt
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -9,13 +10,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
-from agencies.admin_clock import local
+from agencies.admin_clock import AgencyClockMixin, local
 from agencies.admin_dates import LongListMixin
 from patrols.models import Assignment, Engagement, Mission
 
 
 @admin.register(Mission)
-class MissionAdmin(LongListMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
+class MissionAdmin(AgencyClockMixin, LongListMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
     list_display = (
         "__str__",
         "agency",
@@ -32,6 +33,12 @@ class MissionAdmin(LongListMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
     list_select_related = ("agency", "plan__shift", "beat", "crime_type")
     search_fields = ("place",)
     date_hierarchy = "starts_at"
+    fields = (
+        *("agency", "plan", "beat", "number", "cell_id", "crime_type", "place", "visits", "dose_minutes"),
+        *("expected_count", "harm_sum", "chance", "source", "reason", "author", "tactic"),
+        *("withdrawn_at", "withdrawn_reason", "withdrawn_by"),
+    )
+    readonly_fields = ("visits", "expected_count", "harm_sum", "chance")
     # By an index: the model's own order, by plan, sorts all missions of all years for one page.
     ordering = ("-starts_at",)
 
@@ -42,9 +49,24 @@ class MissionAdmin(LongListMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
     def starts(self, mission: Mission) -> str:
         return local(mission.starts_at, mission.agency)
 
-    @admin.display(description="π", ordering="probability")
+    @admin.display(description=gettext_lazy("chance of being drawn (π)"), ordering="probability")
     def chance(self, mission: Mission) -> str:
         return f"{mission.probability:.3f}"
+
+    @admin.display(description=gettext_lazy("visits"))
+    def visits(self, mission: Mission) -> str:
+        """Each visit's beginning by the agency's clock: the row keeps them in UTC, for programs."""
+        return ", ".join(
+            local(dt.datetime.fromisoformat(start), mission.agency) for start in mission.current_starts
+        )
+
+    @admin.display(description=gettext_lazy("expected in the shift"))
+    def expected_count(self, mission: Mission) -> str:
+        return f"{mission.expected:.4f}"
+
+    @admin.display(description=gettext_lazy("expected harm (weight × count)"))
+    def harm_sum(self, mission: Mission) -> str:
+        return f"{mission.harm:.4f}"
 
     @admin.display(description=gettext_lazy("withdrawn"), boolean=True, ordering="withdrawn_at")
     def is_withdrawn(self, mission: Mission) -> bool:

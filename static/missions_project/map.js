@@ -24,6 +24,16 @@ window.MissionsMap = (() => {
   };
   const PANES = { ground: 350, lines: 360, outlines: 370, labels: 640, places: 420 };
 
+  /* A city fills its map: whole steps of zoom leave up to half of it empty. Tiles are drawn for whole steps: with them those count. */
+  const steps = (map) => {
+    map.options.zoomSnap = 0.25;
+    map.on("layeradd", ({ layer }) => {
+      if (!(layer instanceof L.TileLayer) || map.options.zoomSnap === 1) { return; }
+      map.options.zoomSnap = 1;
+      map.whenReady(() => map.setZoom(Math.floor(map.getZoom()), { animate: false }));
+    });
+  };
+
   const panesOf = (map) => {
     Object.entries(PANES).forEach(([name, z]) => {
       if (map.getPane(`base-${name}`)) { return; }
@@ -117,18 +127,26 @@ window.MissionsMap = (() => {
     map.on("zoomend", draw);
   };
 
+  /* Where a map is wide enough, what it shows is fitted beside its legend: below it nobody sees or presses anything. */
+  const beside = (map, least) => {
+    const legend = document.querySelector("details#legend[open]");
+    const width = legend ? legend.offsetWidth : 0;
+    return width && map.getSize().x > 2.5 * width ? width + 24 : least;
+  };
+
   /* Fit the agency, and let the map be dragged a little beyond it (the tag's own limit is the very edge). */
   const fit = (map, extent) => {
     const bounds = extent ? L.latLngBounds([extent[1], extent[0]], [extent[3], extent[2]]) : null;
     const known = bounds || (map.options.djoptions && map.options.djoptions.extent && L.latLngBounds(map.options.djoptions.extent));
     if (!known) { return; }
-    map.setMaxBounds(known.pad(0.6));
-    map.fitBounds(known, { padding: [12, 12], animate: false });
+    map.setMaxBounds(known.pad(1.2));
+    map.fitBounds(known, { paddingTopLeft: [12, 12], paddingBottomRight: [beside(map, 12), 12], animate: false });
   };
 
   /* Add the agency's layers. `source.layers` is the address of the layer index. Resolves to the layers by slug.
      Options: control (false: no switch, the page has its own), hide (slugs or kinds that start switched off). */
   const base = async (map, source, options = {}) => {
+    steps(map);
     panesOf(map);
     fit(map, null);
     if (!source.layers) { return {}; }
@@ -209,5 +227,5 @@ window.MissionsMap = (() => {
   document.addEventListener("DOMContentLoaded", () => paint(document));
   document.addEventListener("htmx:afterSwap", (event) => paint(event.detail.target));
 
-  return { base, fit, legend, lazy, paint, inkOn, getJson, token, still };
+  return { base, beside, fit, legend, lazy, paint, inkOn, getJson, token, still };
 })();

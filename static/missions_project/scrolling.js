@@ -26,6 +26,12 @@
       delete place.dataset.scrolls;
     }
   });
+  /* A row of tabs that is wider than a phone shows the page that is open, not only the first ones. */
+  const tab = () => document.querySelectorAll(".topbar__tabs [aria-current='page'], .account__pages [aria-current='page']").forEach((open) => {
+    const row = open.parentElement;
+    row.scrollLeft = Math.max(0, open.offsetLeft - row.offsetLeft + open.offsetWidth - row.clientWidth + 8);
+  });
+  window.addEventListener("load", tab);
   let asked = 0;
   const soon = () => { cancelAnimationFrame(asked); asked = requestAnimationFrame(look); };
   window.addEventListener("load", soon);

@@ -74,7 +74,7 @@ window.MissionsBoard = (() => {
     if (boxes) { boxes.remove(); }
     boxes = MissionsBoxes.draw(board.map, data, { pane: "missions", choose: chooseBox, grips: Boolean(holder.dataset.assign) });
     MissionsBoxes.fitLabels(board.map, boxes, holder);
-    if (first && data.features.length) { board.map.fitBounds(boxes.getBounds(), { padding: [30, 30], maxZoom: 15 }); }
+    if (first && data.features.length) { board.map.fitBounds(boxes.getBounds(), { paddingTopLeft: [30, 30], paddingBottomRight: [MissionsMap.beside(board.map, 30), 30], maxZoom: 15 }); }
     mark();
   };
 

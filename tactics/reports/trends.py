@@ -226,12 +226,12 @@ def _sentence(counts: Table, asked: Asked) -> str:
     }
     if more and fewer:
         words = _(
-            "In the 28 days to %(last)s: more %(more)s; fewer %(fewer)s than chance explains, given earlier years."
+            "In the 28 days to %(last)s more than chance explains, given earlier years: %(more)s. Fewer: %(fewer)s."
         )
     elif more:
-        words = _("In the 28 days to %(last)s: more %(more)s than chance explains, given earlier years.")
+        words = _("In the 28 days to %(last)s more than chance explains, given earlier years: %(more)s.")
     elif fewer:
-        words = _("In the 28 days to %(last)s: fewer %(fewer)s than chance explains, given earlier years.")
+        words = _("In the 28 days to %(last)s fewer than chance explains, given earlier years: %(fewer)s.")
     else:
         words = _("In the 28 days to %(last)s no crime type lies outside the limits of earlier years.")
     return words % told

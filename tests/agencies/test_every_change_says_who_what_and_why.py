@@ -119,7 +119,7 @@ def test_a_new_row_begins_its_history(sign_in: SignIn, agency: Agency, owner: Us
     client.post(reverse("admin:agencies_unit_add"), data)
     text = history(client, Unit.objects.get(call_sign="K9"))
     assert "New team" in text
-    assert "unit.added" in text
+    assert "unit: added" in text
 
 
 def test_a_new_person_begins_theirs(sign_in: SignIn, agency: Agency, owner: User) -> None:

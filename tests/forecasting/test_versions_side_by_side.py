@@ -201,7 +201,7 @@ def test_it_costs_the_same_for_many_versions(
     for number in range(2, 9):
         waiting(scene, number)
     client = sign_in(analyst)
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(16):
         assert client.get(page_of(scene)).status_code == 200
 
 

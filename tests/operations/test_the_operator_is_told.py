@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from forecasting.models import ModelVersion, ModelWeek, TrainingRun
 from ingestion.models import Feed, ImportRun
@@ -17,7 +17,13 @@ from missions_project import pipeline
 from missions_project.lib.deliveries import signature
 from missions_project.lib.http import Fetcher
 from missions_project.operations import watch
-from missions_project.operations.alerts import alert_send, alerts_claim, alerts_look_due, alerts_update
+from missions_project.operations.alerts import (
+    _by_language,
+    alert_send,
+    alerts_claim,
+    alerts_look_due,
+    alerts_update,
+)
 from missions_project.operations.models import Alert, AlertDelivery
 from missions_project.operations.watch import troubles
 from patrols.models import ShiftPlanning
@@ -99,6 +105,58 @@ def test_an_alert_is_sent_once_and_again_when_it_is_over() -> None:
     ShiftPlanning.objects.filter(pk=row.pk).update(state="failed")
     assert alerts_update(now=now) == (1, 0)
     assert Alert.objects.count() == 2
+
+
+def test_each_operator_reads_the_alert_in_their_own_language(settings: Any, translated: None) -> None:
+    settings.OPERATOR_EMAILS = ("Jefa@example.org", "team@example.org", "old@example.org")
+    operator = make_operator(username="jefa")
+    operator.email, operator.language = "jefa@example.org", "es"
+    operator.save()
+    gone = make_operator(username="gone")
+    gone.email, gone.language, gone.is_active = "old@example.org", "es", False
+    gone.save()
+    now = timezone.now()
+    # Whatever the worker speaks, the alert is kept in English.
+    with translation.override("es"):
+        row = late(45, now=now)
+        alerts_update(now=now)
+        assert send_all(now) == 1
+    assert "the forecast of" in Alert.objects.get().what
+    told = {tuple(message.to): message for message in mail.outbox}
+    spanish, english = told[("Jefa@example.org",)], told[("team@example.org", "old@example.org")]
+    assert "el pronóstico de" in spanish.subject
+    assert "Siguiente paso: " in spanish.body
+    assert "Next step" not in spanish.body
+    assert "the forecast of" in english.subject
+    assert "Next step: see https://missions.example.org/riverton/" in english.body
+    ShiftPlanning.objects.filter(pk=row.pk).update(state="done")
+    alerts_update(now=now)
+    send_all(now)
+    assert mail.outbox[2].subject.startswith("[Missions] Resuelto: ")
+    # Nobody else is a user: the installation's language decides.
+    settings.LANGUAGE_CODE, settings.OPERATOR_EMAILS = "es", ("team@example.org",)
+    ShiftPlanning.objects.filter(pk=row.pk).update(state="failed")
+    alerts_update(now=now)
+    send_all(now)
+    assert "Siguiente paso: " in mail.outbox[-1].body
+
+
+def test_who_reads_which_language(settings: Any, django_assert_num_queries: Any) -> None:
+    settings.LANGUAGE_CODE = "en"
+    for name, address, language, is_active in (
+        ("one", "one@example.org", "es", True),
+        ("two", "two@example.org", "", True),
+        ("off", "off@example.org", "es", False),
+    ):
+        user = make_operator(username=name)
+        user.email, user.language, user.is_active = address, language, is_active
+        user.save()
+    with django_assert_num_queries(1):
+        found = _by_language(("ONE@example.org", "two@example.org", "off@example.org", "team@example.org"))
+    assert found == {
+        "es": ["ONE@example.org"],
+        "en": ["two@example.org", "off@example.org", "team@example.org"],
+    }
 
 
 def test_a_web_hook_gets_signed_json(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:

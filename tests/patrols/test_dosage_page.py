@@ -94,7 +94,7 @@ def test_shifts_that_wait_to_be_counted_are_said(scene: Scene, plan: MissionPlan
     assert dosage_report(scene.agency, ON, ON, now=LATER).waiting_shifts == 1
     client.force_login(make_member(scene.agency, "supervisor"))
     page = client.get(reverse("patrols:dosage", args=["riverton"]), DATES)
-    assert "1 of 1 ended shifts are not counted yet" in page.content.decode()
+    assert "The one shift that ended is not counted yet: its missions" in page.content.decode()
 
 
 @pytest.mark.parametrize(("with_passive", "queries"), [(True, 7), (False, 4)])

@@ -2,12 +2,16 @@
 
 from typing import Any
 
+import numpy as np
 from matplotlib.backend_bases import FigureCanvasBase, GraphicsContextBase, RendererBase
 from matplotlib.path import Path
+from PIL import Image
+from reportlab.lib.utils import ImageReader
 
 from missions_project.lib.pdf.paper import BOLD, FACE
 
 INCH = 72.0
+IMAGE_DPI = 216.0
 HATCH_TILE = 72.0
 """A hatch repeats each inch, as matplotlib's own files have it."""
 
@@ -38,7 +42,7 @@ class _Canvas(FigureCanvasBase):
 
 
 class _Renderer(RendererBase):
-    """Matplotlib's drawing as operators of a page. What our charts use: paths, hatches, clips, words."""
+    """Matplotlib's drawing as operators of a page: paths, hatches, clips, words, and pictures where a chart holds one."""
 
     def __init__(self, canvas: Any, width: float, height: float) -> None:
         super().__init__()
@@ -79,8 +83,37 @@ class _Renderer(RendererBase):
         page.drawString(0, 0, s)
         page.restoreState()
 
-    def draw_image(self, *args: Any, **how: Any) -> None:
-        raise NotImplementedError("A chart of a PDF holds lines and words only.")
+    def draw_image(self, gc: GraphicsContextBase, x: float, y: float, im: Any, transform: Any = None) -> None:
+        """Put a picture on the page: ``im`` is (rows, columns, 4) of bytes, red to alpha, the lowest row of the picture first.
+
+        With a transform the picture is as the chart holds it, and the transform says where its unit square lies; without, it
+        is scaled for ``get_image_magnification`` already. What lies outside the chart's clip path is not drawn.
+        """
+        rows, columns = im.shape[:2]
+        if rows == 0 or columns == 0:
+            return
+        page = self.page
+        page.saveState()
+        self._clip(gc)
+        page.translate(float(x), float(y))
+        if transform is None:
+            # Matplotlib has blended the chart's alpha into the picture already: once more would make it paler.
+            page.setFillAlpha(1.0)
+            page.scale(columns / self.get_image_magnification(), rows / self.get_image_magnification())
+        else:
+            page.setFillAlpha(_alpha(gc, ()))
+            page.transform(*(float(one) for one in transform.frozen().to_values()))
+        picture = ImageReader(Image.fromarray(np.ascontiguousarray(im[::-1])))
+        # What is clear in the picture stays clear on the page: its alpha goes along as a soft mask.
+        page.drawImage(picture, 0, 0, 1, 1, mask="auto")
+        page.restoreState()
+
+    def get_image_magnification(self) -> float:
+        """Pixels of a picture for each point of the page: sharp at arm's length, and a page stays small."""
+        return IMAGE_DPI / INCH
+
+    def option_scale_image(self) -> bool:
+        return True
 
     def _pens(self, gc: GraphicsContextBase, face: Any) -> tuple[bool, bool]:
         """Set colours, width and dashes; return whether there is anything to fill and to draw along."""
