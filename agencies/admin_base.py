@@ -1,5 +1,6 @@
 """The admin's walls between agencies: every ModelAdmin of ours stands on this base, and a system check sees to it."""
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
+from agencies.admin_clock import common_zone, rendered_by_clock
 from agencies.deleting import kinds_too_many, told_too_many
 from agencies.lookups import pk_from_text
 from agencies.models import Agency, Membership, Role, User
@@ -145,6 +147,14 @@ class AgencyScopedAdmin(ScopedChoices, admin.ModelAdmin):  # type: ignore[type-a
             return queryset
         path = "pk" if self.agency_path == "self" else self.agency_path
         return queryset.filter(**{f"{path}__in": administered_agencies(request)})
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        page = super().changelist_view
+        return rendered_by_clock(self._own_zone(request), lambda: page(request, extra_context))
+
+    def _own_zone(self, request: HttpRequest) -> dt.tzinfo:
+        """The clock of pages that are about rows of several agencies."""
+        return common_zone(administered_agencies(request))
 
     def _is_administrator(self, request: HttpRequest) -> bool:
         if not hasattr(request, "_administers"):
