@@ -21,7 +21,7 @@ from tests.patrols.scenes import Scene, make_scene
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User | None], Client]
-LISTS = {"/admin/patrols/mission/": 16, "/admin/tactics/tacticdraw/": 18}
+LISTS = {"/admin/patrols/mission/": 17, "/admin/tactics/tacticdraw/": 18}
 
 
 @pytest.fixture
