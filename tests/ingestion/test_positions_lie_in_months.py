@@ -58,9 +58,8 @@ def two(db: None) -> tuple[Feed, Feed]:
     return feeds
 
 
-def test_sqlite_has_one_table_and_nothing_to_do(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    if connection.vendor == "postgresql":
-        pytest.skip("says something of SQLite")
+@pytest.mark.sqlite_only
+def test_sqlite_has_one_table_and_nothing_to_do(db: None) -> None:
     agency = make_agency()
     assert not position_months_state(now=NOW).is_kept
     assert position_months_keep(now=NOW) == 0
