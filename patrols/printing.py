@@ -96,7 +96,7 @@ class _Frame:
         return cls(west, north, scale, shapely.box(west, north - HEIGHT / scale, west + WIDTH / scale, north))
 
     def mission(self, row: MissionRow, box: Any) -> str:
-        """A mission's box with its number as SVG. Here and not in the template, which writes 12.5 as the reader's language does."""
+        """A mission's box with its number as SVG."""
         west, _south, east, north = box.bounds
         x, y = (west - self.west) * self.scale, (self.north - north) * self.scale
         size = (east - west) * self.scale
