@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import override
 from lxml import etree
 
-from agencies.models import Agency, AuditEvent, GroupRole, Membership, Role, User
+from agencies.models import Agency, GroupRole, Role, User
 from agencies.saml.claims import PROVED_TWICE, Said, claims_of
 from agencies.saml.refusals import SamlRefused, Why
 from tests.agencies.saml_provider import (
@@ -38,6 +38,7 @@ from tests.agencies.saml_provider import (
     new_key,
     pem_of,
 )
+from tests.agencies.signed_on import is_signed_in, roles, told
 from tests.factories import make_agency, make_member
 
 pytestmark = pytest.mark.django_db
@@ -82,20 +83,8 @@ def come(
     return client, client.get(handed.url)
 
 
-def is_signed_in(client: Client) -> bool:
-    return "_auth_user_id" in client.session
-
-
 def mapped(agency: Agency, group: str, role: str, name: str = NAME) -> GroupRole:
     return GroupRole.objects.create(agency=agency, provider=name, group=group, role=role)
-
-
-def roles(person: User) -> dict[str, str]:
-    return dict(Membership.objects.filter(user=person).values_list("agency__slug", "role"))
-
-
-def told(action: str) -> list[AuditEvent]:
-    return list(AuditEvent.objects.filter(action=action).order_by("pk"))
 
 
 @pytest.mark.parametrize("role", Role.values)

@@ -14,11 +14,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from django.urls import reverse
 
-from agencies.models import Agency, AuditEvent, GroupRole, Membership, SignOnGrant, User
+from agencies.models import Agency, GroupRole, Membership, SignOnGrant, User
 from agencies.services.sign_on import Arrival, roles_of
 from agencies.sign_on import arrival_of
 from missions_project.settings import environment
 from tests.agencies.identity_provider import CLIENT, Provider
+from tests.agencies.signed_on import is_signed_in, roles, told
 from tests.factories import PASSWORD, make_agency, make_member, make_operator
 
 pytestmark = pytest.mark.django_db
@@ -71,20 +72,8 @@ def come(provider: Provider, client: Client | None = None, **claims: Any) -> tup
     return client, client.get(f"{back}?{urlencode({'code': 'c', 'state': asked['state'][0]})}")
 
 
-def is_signed_in(client: Client) -> bool:
-    return "_auth_user_id" in client.session
-
-
 def mapped(agency: Agency, group: str, role: str, provider: str = PROVIDER) -> GroupRole:
     return GroupRole.objects.create(agency=agency, provider=provider, group=group, role=role)
-
-
-def roles(person: User) -> dict[str, str]:
-    return dict(Membership.objects.filter(user=person).values_list("agency__slug", "role"))
-
-
-def told(action: str) -> list[AuditEvent]:
-    return list(AuditEvent.objects.filter(action=action).order_by("pk"))
 
 
 def test_a_group_makes_an_account_with_its_role(provider: Provider, agency: Agency) -> None:
