@@ -1,14 +1,34 @@
 """Requests that no page can answer are refused at the door, before they reach a parser or a database that would not take them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.http import parse_header_parameters
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 CHARSETS = ("", "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252")
 """In which requests come. Python knows others that are no alphabets (base64, rot13) or end in an error (idna)."""
+
+
+ODD = "missions.odd_charset"
+"""In the environment of a request that named another alphabet."""
+Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+def readable(application: Application) -> Application:
+    """The WSGI application, told of no alphabet but these: Django reads the address in it while it makes the request, before any
+    middleware, and one that cannot be read so would end in an error that no page says."""
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        kind, params = parse_header_parameters(environ.get("CONTENT_TYPE", ""))
+        if params.get("charset", "").lower() not in CHARSETS:
+            environ |= {ODD: True, "CONTENT_TYPE": kind}
+        return application(environ, start_response)
+
+    return answer
 
 
 class RefusedMiddleware:
@@ -22,9 +42,9 @@ class RefusedMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         params = request.content_params or {}
-        is_odd = params.get("charset", "").lower() not in CHARSETS
+        is_odd = ODD in request.META or params.get("charset", "").lower() not in CHARSETS
         if is_odd:
-            # Django reads the address in that alphabet too, whatever the body is; so does the page that says what was wrong.
+            # Whoever reads anything of the request, and the page that says what was wrong does, would fail on that alphabet.
             request.encoding = "utf-8"
         if request.path_info.startswith("/api/"):
             return self.get_response(request)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
+from wsgiref.util import setup_testing_defaults
 
 import pytest
+from django.core.wsgi import get_wsgi_application
 from django.test import Client
 
 from agencies.models import User
+from missions_project.operations.refused import readable
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User | None], Client]
@@ -64,3 +68,23 @@ def test_a_form_in_an_alphabet_that_no_browser_sends_is_refused(
     answer = client.generic("POST", "/api/v1/riverton/suppressions/", b"beat=%ff\x00", content_type=kind)
     assert answer.status_code == 400
     assert "Next step" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "status"),
+    [
+        ("application/x-www-form-urlencoded; charset=idna", "/accounts/login/", "400"),
+        ("multipart/form-data; boundary=x; charset*=utf-8''idna", "/accounts/login/", "400"),
+        ("application/x-www-form-urlencoded; charset=idna", "/api/v1/riverton/suppressions/", "401"),
+        ("text/csv; charset=rot13", "/accounts/login/", "403"),
+    ],
+)
+def test_an_address_is_not_read_in_the_alphabet_that_the_body_names(
+    kind: str, path: str, status: str
+) -> None:
+    environ: dict[str, Any] = {"CONTENT_TYPE": kind, "QUERY_STRING": "q=%ff%c3&p=1", "PATH_INFO": path}
+    setup_testing_defaults(environ)
+    environ |= {"REQUEST_METHOD": "POST", "HTTP_HOST": "testserver"}
+    told: list[str] = []
+    body = b"".join(readable(get_wsgi_application())(environ, lambda line, _headers: told.append(line)))
+    assert told[0].startswith(status), body.decode()[:400]
