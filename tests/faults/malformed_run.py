@@ -189,6 +189,8 @@ def run(one: Installation, *, requests: int, seed: int) -> Run:
     sent.still_there(known["sessions"], known["cookie"])
     log = (one.folder / "web.log").read_text(errors="replace")
     sent.faults += [line for line in log.splitlines() if "WORKER TIMEOUT" in line or "was sent SIG" in line]
+    if sent.faults and (raised := log.find("ERROR django.request")) >= 0:
+        sent.faults.append(f"the first error that the server's log tells of:\n{log[raised:][:5000]}")
     return sent
 
 

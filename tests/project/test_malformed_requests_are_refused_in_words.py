@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 from wsgiref.util import setup_testing_defaults
@@ -88,3 +89,29 @@ def test_an_address_is_not_read_in_the_alphabet_that_the_body_names(
     told: list[str] = []
     body = b"".join(readable(get_wsgi_application())(environ, lambda line, _headers: told.append(line)))
     assert told[0].startswith(status), body.decode()[:400]
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [
+        ("multipart/form-data; charset=nothing; boundary=x", ""),
+        ("multipart/form-data; charset=idna", ""),
+        ("multipart/form-data", "?name=%00"),
+    ],
+)
+def test_a_form_without_its_boundary_is_refused_by_a_page_for_whoever_is_signed_in(
+    sign_in: SignIn, owner: User, kind: str, asked: str
+) -> None:
+    cookies = sign_in(owner).cookies
+    cookies["csrftoken"] = "a" * 32  # who has one is asked for it by the page that refuses, too
+    environ: dict[str, Any] = {"CONTENT_TYPE": kind, "QUERY_STRING": asked[1:]}
+    environ |= {"PATH_INFO": "/admin/agencies/unit/add/"}
+    environ |= {"HTTP_COOKIE": "; ".join(f"{name}={one.value}" for name, one in cookies.items())}
+    setup_testing_defaults(environ)
+    form = b'--x\r\nContent-Disposition: form-data; name="call_sign"\r\n\r\n\xff\r\n--x--\r\n'
+    environ |= {"REQUEST_METHOD": "POST", "HTTP_HOST": "testserver", "CONTENT_LENGTH": str(len(form))}
+    environ |= {"wsgi.input": io.BytesIO(form)}
+    told: list[str] = []
+    body = b"".join(readable(get_wsgi_application())(environ, lambda line, _headers: told.append(line)))
+    assert told[0].startswith("400"), told
+    assert "could not be read" in body.decode()

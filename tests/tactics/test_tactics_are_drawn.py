@@ -239,8 +239,10 @@ def test_adaptive_draws_keep_the_floor_and_follow_what_was_counted(scene: Scene)
 def test_a_mission_that_a_person_added_keeps_what_was_asked_for_and_has_no_draw(scene: Scene) -> None:
     plan = scene.plan()
     mission = plan.missions.earliest("pk")
+    taken = set(plan.missions.values_list("cell_id", flat=True))
+    free = next(cell for cell in scene.spec.cells.tolist() if cell not in taken)
     added = Mission.objects.create(
-        agency=scene.agency, plan=plan, beat=mission.beat, number=900, cell_id=int(scene.spec.cells[0]),
+        agency=scene.agency, plan=plan, beat=mission.beat, number=900, cell_id=free,
         crime_type=mission.crime_type, visit_starts=mission.visit_starts, starts_at=mission.starts_at, dose_minutes=12,
         expected=0.0, harm=0.0, probability=0.0, source=Mission.Source.ADDED, tactic="park-walk", reason="A festival",
     )  # fmt: skip
