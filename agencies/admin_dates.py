@@ -29,7 +29,8 @@ class DatedQuerySet(QuerySet[Any]):
             Exists(rows.filter(**{f"{field_name}__gte": begin, f"{field_name}__lt": end}))
             for begin, end in pairwise(starts)
         ]
-        has_rows = self.model._base_manager.values_list(*found)[:1].get()
+        # In no order: the model's own would sort every row to find the one that is asked.
+        has_rows = self.model._base_manager.order_by().values_list(*found)[:1].get()
         return [begin for begin, is_there in zip(starts, has_rows, strict=False) if is_there]
 
 

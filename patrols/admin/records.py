@@ -73,7 +73,7 @@ class MissionAdmin(AgencyClockMixin, LongListMixin, ReadOnlyAdminMixin, AgencySc
         return mission.withdrawn_at is not None
 
 
-class OfMissionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
+class OfMissionAdmin(LongListMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
     """Rows that hang from a mission."""
 
     list_select_related: ClassVar[Any] = ("agency", "mission__plan__shift", "mission__crime_type", "unit")
@@ -99,6 +99,7 @@ class EngagementAdmin(OfMissionAdmin):
     list_filter = ("agency", "source", "unit")
     list_select_related = (*OfMissionAdmin.list_select_related, "officer")
     date_hierarchy = "arrived_at"
+    ordering = ("-arrived_at",)
 
     @admin.display(description=gettext_lazy("arrived"), ordering="arrived_at")
     def arrived(self, row: Engagement) -> str:

@@ -41,6 +41,11 @@ class Engagement(models.Model):
 
     class Meta:
         ordering = ["arrived_at"]
+        indexes = [
+            models.Index(fields=["agency", "arrived_at"], name="engagement_by_time"),
+            # The operator's list of all agencies.
+            models.Index(fields=["arrived_at"], name="engagement_by_time_of_all"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(left_at__isnull=True) | Q(left_at__gte=F("arrived_at")),

@@ -12,7 +12,7 @@ from tactics.models import TacticDraw, TacticUpdate, TacticUse
 
 
 @admin.register(TacticUse)
-class TacticUseAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
+class TacticUseAdmin(LongListMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
     list_display = ("tactic", "mission", "unit", "was_recommended", "used_at", "officer", "agency")
     list_filter = ("agency", "tactic", "was_recommended")
     list_select_related = (
@@ -24,6 +24,7 @@ class TacticUseAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
         "officer",
     )
     date_hierarchy = "used_at"
+    ordering = ("-used_at",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).defer("engagement__mission__plan__design", "agency__boundary")

@@ -20,6 +20,11 @@ class TacticUse(models.Model):
     officer = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
+        indexes = [
+            models.Index(fields=["agency", "used_at"], name="tactic_use_by_time"),
+            # The operator's list of all agencies.
+            models.Index(fields=["used_at"], name="tactic_use_by_time_of_all"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["engagement", "tactic"], name="tactic_once_per_engagement")
         ]
