@@ -84,7 +84,7 @@ def plan_coverage(plan: MissionPlan) -> PlanCoverage:
         raise MissionsError(_("This plan is not finished."), next_step=_("wait for it, or plan again."))
     draw = design_from_bytes(bytes(plan.design))
     certain = Q(source=Mission.Source.DRAWN) | Q(addition__isnull=False)
-    missions = list(Mission.objects.filter(certain, plan=plan).order_by("number"))
+    missions = list(Mission.objects.filter(certain, plan=plan).defer("why").order_by("number"))
     beats = {
         beat.pk: beat
         for beat in Beat.objects.filter(agency_id=plan.agency_id)

@@ -8,32 +8,20 @@ from html import escape
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.formats import date_format
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from agencies.access import SEES_PLANS, Access, agency_page
-from patrols.coverage import CellStrip, plan_coverage
+from forecasting.templatetags.forecasting_format import percent
+from missions_project.lib.table_rows import decimals, table_rows
+from patrols.coverage import CellStrip, PlanCoverage, plan_coverage
 from patrols.dosage import BoxMinutes, minutes_on_record
 from patrols.models import Mission, MissionPlan
 
 LEVELS = 5
 """Shades of a strip's day: none, up to a quarter, a half, three quarters, and above of the limit of the whole window."""
-
-
-@dataclass(frozen=True)
-class StripRow:
-    """One mission's box with its planned minutes by day, drawn as a strip of shades."""
-
-    mission: Mission
-    strip: CellStrip
-    drawn: SafeString
-    seen: BoxMinutes
-
-    @property
-    def share(self) -> int:
-        """Planned minutes of the window as a percentage of the limit."""
-        return round(100 * self.strip.total / self.strip.limit) if self.strip.limit else 0
 
 
 def _shade(minutes: int, limit: int) -> int:
@@ -94,9 +82,45 @@ def _coverage(row: MissionPlan) -> dict[str, object]:
     return {
         "coverage": coverage,
         "share": coverage.harm_expected / coverage.harm_total if coverage.harm_total else 0.0,
-        "strips": [
-            StripRow(by_cell[one.cell_id], one, days.drawn(one), seen.get(one.cell_id, BoxMinutes()))
-            for one in strips
-        ],
+        "beat_rows": _beat_rows(coverage),
+        "strip_rows": table_rows(
+            [
+                _strip_cells(by_cell[one.cell_id], one, days.drawn(one), seen.get(one.cell_id, BoxMinutes()))
+                for one in strips
+            ],
+            [True, False, False, True, True, True, True],
+        ),
         "window": window,
     }
+
+
+def _beat_rows(coverage: PlanCoverage) -> SafeString:
+    three = decimals(3)
+    return table_rows(
+        [
+            (
+                format_html('{} <small class="muted">{}</small>', row.beat.code, row.beat.district),
+                str(row.missions),
+                three(row.harm),
+                format_html(
+                    '<meter min="0" max="1" value="{}"></meter> <span class="num">{}</span>',
+                    f"{row.share:.4f}",
+                    percent(row.share),
+                ),
+            )
+            for row in coverage.beats
+        ],
+        [False, True, True, False],
+    )
+
+
+def _strip_cells(mission: Mission, strip: CellStrip, drawn: SafeString, seen: BoxMinutes) -> list[str]:
+    """One mission's box with its planned minutes by day, drawn as a strip of shades."""
+    kind = mission.crime_type
+    place = format_html(
+        '<span class="type-box type-{}">{}</span> {} <small class="muted">{}</small>',
+        *(kind.slug, kind.letter, mission.place or mission.cell_id, _("beat %(code)s") % {"code": mission.beat.code}),
+    )  # fmt: skip
+    share = round(100 * strip.total / strip.limit) if strip.limit else 0
+    recorded = [f"{minutes:.0f}" for minutes in (seen.delivered, seen.passive)]
+    return [str(mission.number), place, drawn, str(strip.total), f"{share} %", *recorded]

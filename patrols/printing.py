@@ -27,10 +27,13 @@ MARGIN_M = 150.0
 
 @dataclass(frozen=True)
 class Sheet:
-    """One beat's page. Paths are SVG path data, ``boxes`` the missions' boxes as SVG, ``rows`` the missions as rows of a
-    table, ``scale_px`` the length of 500 m as SVG has it."""
+    """One beat's page. ``title``, ``of_map`` and ``units`` are words for the reader, paths are SVG path data, ``boxes`` the
+    missions' boxes as SVG, ``rows`` the missions as rows of a table, ``scale_px`` the length of 500 m as SVG has it."""
 
     beat: BeatRows
+    title: str
+    of_map: str
+    units: str
     outline: str
     streets: str
     main_streets: str
@@ -46,13 +49,13 @@ def beat_sheets(agency: Agency, plans: list[MissionPlan], beats: list[BeatRows])
     spec = specs[plans[0].pk]
     outlines = dict(Beat.objects.filter(agency=agency).values_list("pk", "geometry"))
     streets, names = _layer(agency, "streets", spec.epsg)
-    water, _ = _layer(agency, "river", spec.epsg)
+    water = _layer(agency, "river", spec.epsg)[0]
     is_main = np.array(
         [name.endswith(("Ave", "Avenue", "Blvd", "Boulevard", "Pkwy", "Parkway")) for name in names],
         dtype=bool,
     )
-    # Of thousands of streets a beat shows a few hundred.
-    tree = shapely.STRtree(streets)
+    # Of thousands of streets a beat shows a few hundred, and hardly one has the river.
+    tree, water_tree = shapely.STRtree(streets), shapely.STRtree(water)
     sheets = []
     for beat in beats:
         area = _to_metres(polygon_from_geojson(outlines[beat.beat.pk]), spec.epsg)
@@ -63,10 +66,13 @@ def beat_sheets(agency: Agency, plans: list[MissionPlan], beats: list[BeatRows])
         sheets.append(
             Sheet(
                 beat=beat,
+                title=_("Beat %(code)s") % {"code": beat.beat.code},
+                of_map=_("Beat %(code)s with its missions") % {"code": beat.beat.code},
+                units=_("Units: %(units)s") % {"units": ", ".join(beat.units) or _("none assigned")},
                 outline=frame.path([area]),
                 streets=frame.path(streets[near & ~is_main]),
                 main_streets=frame.path(streets[near & is_main]),
-                water=frame.path(water),
+                water=frame.path(water[np.sort(water_tree.query(frame.window))]),
                 boxes=mark_safe(
                     "".join([frame.mission(row, box) for row, box in zip(beat.rows, boxes, strict=True)])
                 ),  # nosec B308 B703 - every text in it is escaped
@@ -88,7 +94,8 @@ class _Frame:
 
     @classmethod
     def around(cls, area: Any) -> "_Frame":
-        west, south, east, north = area.buffer(MARGIN_M).bounds
+        west, south, east, north = area.bounds
+        west, south, east, north = west - MARGIN_M, south - MARGIN_M, east + MARGIN_M, north + MARGIN_M
         scale = min(WIDTH / (east - west), HEIGHT / (north - south))
         # Centre the beat: a tall one would otherwise stick to the left edge.
         west -= (WIDTH / scale - (east - west)) / 2

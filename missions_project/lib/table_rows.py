@@ -31,6 +31,17 @@ def table_rows(rows: Iterable[Sequence[str]], is_number: Sequence[bool]) -> Safe
     return mark_safe("".join([f"<tr>{cells}</tr>" for cells in drawn]))  # nosec B308 B703 - each cell is escaped above
 
 
+def decimals(places: int) -> Callable[[float], str]:
+    """A function that writes numbers with so many decimals as the reader's language does. Asks for the language once."""
+    point, separator = str(get_format("DECIMAL_SEPARATOR")), str(get_format("THOUSAND_SEPARATOR"))
+
+    def said(value: float) -> str:
+        whole, _, fraction = f"{value:,.{places}f}".partition(".")
+        return whole.replace(",", separator) + (point + fraction if fraction else "")
+
+    return said
+
+
 def whole_numbers() -> Callable[[float | None], str]:
     """A function that writes numbers as the reader's language does, rounded half up, a dash for None. Asks for the language once."""
     separator = str(get_format("THOUSAND_SEPARATOR"))

@@ -45,9 +45,7 @@ def test_the_list_costs_as_many_queries_with_one_row_as_with_twelve(
     tactic = Tactic.objects.earliest("pk")
     for mission in Mission.objects.all():
         visit = Engagement.objects.create(agency=scene.agency, mission=mission, arrived_at=mission.starts_at)
-        TacticUse.objects.create(
-            agency=scene.agency, engagement=visit, tactic=tactic, was_recommended=True
-        )
+        TacticUse.objects.create(agency=scene.agency, engagement=visit, tactic=tactic, was_recommended=True)
     client = sign_in(make_member(scene.agency, "admin"))
     client.get(path)
     with CaptureQueriesContext(connection) as many:
