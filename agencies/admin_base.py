@@ -1,6 +1,7 @@
 """The admin's walls between agencies: every ModelAdmin of ours stands on this base, and a system check sees to it."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,7 +59,14 @@ class OwnRowsFilter(admin.RelatedFieldListFilter):
         own = model_admin.own_choices(request, field.related_model)
         if own is None:
             return super().field_choices(field, request, model_admin)
-        return [(row.pk, str(row)) for row in own[:200]]
+        belongs = any(one.name == "agency" for one in own.model._meta.fields)
+        shown = list((own.select_related("agency") if belongs else own)[:200])
+        times = Counter(str(row) for row in shown)
+        # Two agencies have a crime type of one name: the filter says whose each is.
+        return [
+            (row.pk, f"{row} · {row.agency}" if belongs and times[str(row)] > 1 else str(row))
+            for row in shown
+        ]
 
 
 class ScopedChoices:

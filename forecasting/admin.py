@@ -83,9 +83,18 @@ class GridAdmin(AgencyActionMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # ty
     action_help = gettext_lazy(
         "From the agency's boundary and cell size. An identical grid is used again; forecasts keep theirs."
     )
-    list_display = ("__str__", "agency", "epsg", "is_active", "built_at")
+    list_display = ("__str__", "agency", "projection", "is_active", "built_at")
     list_filter = ("is_active",)
-    fields = ("agency", "cell_size_m", "n_cells", "epsg", "hash", "is_active", "built_at")
+    fields = ("agency", "cell_size_m", "cells", "projection", "hash", "is_active", "built_at")
+    readonly_fields = ("cells", "projection")
+
+    @admin.display(description=gettext_lazy("projection"), ordering="epsg")
+    def projection(self, grid: Grid) -> str:
+        return f"EPSG:{grid.epsg}"
+
+    @admin.display(description=gettext_lazy("cells"), ordering="n_cells")
+    def cells(self, grid: Grid) -> str:
+        return f"{grid.n_cells:,}"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("agency").defer("spec")
@@ -178,11 +187,15 @@ class ForecastRunAdmin(  # type: ignore[misc]  # mixins before the base
 class RiskSurfaceAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     list_display = ("__str__", "agency", "expected", "model_version")
     list_select_related = ("agency", "crime_type", "run__shift", "model_version__crime_type")
-    fields = ("agency", "run", "crime_type", "model_version", "expected", "dtype", "codec", "grid_hash")
+    fields = ("agency", "run", "crime_type", "model_version", "expected", "stored_as", "grid_hash")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("values", "baseline_values")
+
+    @admin.display(description=gettext_lazy("values stored as"))
+    def stored_as(self, surface: RiskSurface) -> str:
+        return f"{surface.dtype}, {surface.codec}"
 
     @admin.display(description=gettext_lazy("expected count"), ordering="expected_total")
     def expected(self, surface: RiskSurface) -> str:

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from agencies.access import EVERYONE, SEES_PLANS, Access, agency_page
+from missions_project.lib.days import weekday_and_day
 from patrols.board import rows_by_beat, type_style_sheet
 from patrols.board_page import instance_of, load
 from patrols.printing import beat_sheets
@@ -27,6 +28,7 @@ def print_sheets(request: HttpRequest, access: Access, on: str, shift_slug: str)
         "table_head": render_to_string("patrols/_sheet_head.html", words),
         "sheet_foot": render_to_string("patrols/_sheet_foot.html", words),
         "shift": loaded.instance.shift,
+        "day": weekday_and_day(loaded.plan.on),
         "sheets": beat_sheets(access.agency, loaded.plans, rows_by_beat(standing)),
         "looks": loaded.looks,
         "missions": ",".join(str(row.mission.pk) for row in standing),

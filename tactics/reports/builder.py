@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from agencies.access import SEES_PLANS
 from agencies.models import Agency
+from missions_project.lib.days import short_day
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.lazy import gettext_lazy
 from tactics.models import Tactic
@@ -17,7 +18,6 @@ from tactics.reports.asked import Asked, Choices, Option, choices_of
 from tactics.reports.builder_chart import built_svg
 from tactics.reports.builder_counts import OUTSIDE, Key, Reader
 from tactics.reports.builder_measures import MEASURES, SPLITS, Measure
-from tactics.reports.days import short_day
 from tactics.reports.kinds import ReportKind
 from tactics.reports.shapes import Cell, Chart, Column, Figure, Report, Table
 

@@ -13,6 +13,7 @@ from agencies.access import SEES_PLANS
 from agencies.engine.geometry import polygon_from_geojson
 from agencies.models import Agency, District
 from forecasting.engine.grid import to_metres
+from missions_project.lib.days import day_and_month
 from missions_project.lib.lazy import gettext_lazy
 from tactics.reports.asked import Asked
 from tactics.reports.coverage_chart import DISTRICT_PANELS, cells_svg, districts_svg, map_height, weeks_svg
@@ -31,7 +32,6 @@ from tactics.reports.coverage_tables import (
     saturation_table,
     weeks_table,
 )
-from tactics.reports.days import day_and_month
 from tactics.reports.kinds import ReportKind
 from tactics.reports.shapes import Chart, Figure, Report
 

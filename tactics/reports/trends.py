@@ -10,6 +10,7 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 
 from agencies.models import Agency
+from missions_project.lib.days import day_and_month, long_day, short_day
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.lazy import gettext_lazy
 from tactics.engine.trends import (
@@ -20,7 +21,6 @@ from tactics.engine.trends import (
 )
 from tactics.reports.asked import Asked
 from tactics.reports.crimes import Crimes, crimes_of
-from tactics.reports.days import day_and_month, long_day, short_day
 from tactics.reports.kinds import ReportKind
 from tactics.reports.shapes import Cell, Chart, Column, Figure, Report, Table
 from tactics.reports.trends_chart import hours_svg, weeks_svg

@@ -5,13 +5,13 @@ import datetime as dt
 import numpy as np
 from django.utils.translation import gettext as _
 
+from missions_project.lib.days import short_day
 from tactics.engine.trends import (
     emerging_cells,
     near_repeats,
 )
 from tactics.reports.asked import Asked
 from tactics.reports.crimes import Crimes
-from tactics.reports.days import short_day
 from tactics.reports.shapes import Cell, Column, Table
 
 YEAR_OF_WEEKS = 364

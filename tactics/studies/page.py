@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 
 from agencies.access import RUNS_STUDIES, Access
 from agencies.lookups import pk_from_text
+from missions_project.lib.days import short_day
 from missions_project.lib.lazy import gettext_lazy
 from tactics.models import ImpactReport, ImpactStudy
-from tactics.reports.days import short_day
 from tactics.services.studies import due_at, study_specification
 from tactics.studies.forms import CancelForm
 from tactics.studies.selectors import StudyRow

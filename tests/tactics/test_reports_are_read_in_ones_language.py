@@ -11,9 +11,9 @@ from django.utils import timezone, translation
 
 from agencies.access import Access
 from agencies.models import Membership
+from missions_project.lib.days import day_and_month, long_day, short_day
 from tactics.models import ImpactReport, SavedReport
 from tactics.reports.asked import asked_from, choices_of
-from tactics.reports.days import day_and_month, long_day, short_day
 from tactics.reports.files import as_json
 from tactics.reports.kinds import all_kinds, report_made
 from tactics.services.saved_reports import report_mail_send, report_mails_claim, saved_report_set

@@ -31,3 +31,12 @@ def long_day(day: dt.date) -> str:
     '4 March 2026'
     """
     return date_format(day, pgettext("long date", "j F Y"))
+
+
+def weekday_and_day(day: dt.date) -> str:
+    """A date with its weekday and the month's whole name.
+
+    >>> weekday_and_day(dt.date(2026, 3, 4))
+    'Wednesday 4 March 2026'
+    """
+    return f"{date_format(day, 'l')} {long_day(day)}"
