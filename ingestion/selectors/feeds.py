@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max, Sum
+from django.db.models import Case, Count, Exists, F, Max, OuterRef, QuerySet, Subquery, Sum, When
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -56,9 +56,8 @@ def feeds_with_health(agency: Agency, *, now: datetime) -> list[FeedHealth]:
     }
     stored: dict[int, tuple[int, datetime | None]] = {}
     for kind in {feed.record_kind for feed in feeds}:
-        rows = fact_model(kind)._default_manager.filter(agency=agency).order_by().values("feed")
-        for row in rows.annotate(n=Count("pk"), newest=Max(TIME_FIELD.get(kind, "occurred_from"))):
-            stored[row["feed"]] = (row["n"], row["newest"])
+        for pk, n, newest in _stored(agency, kind):
+            stored[pk] = (n or 0, newest)
     _count_pushes(agency, list(runs.values()))
     waiting = dict(
         QuarantinedRow.objects.filter(agency=agency, resolved_at=None)
@@ -78,6 +77,23 @@ def feeds_with_health(agency: Agency, *, now: datetime) -> list[FeedHealth]:
         )
         for feed in feeds
     ]
+
+
+def _stored(agency: Agency, kind: str) -> QuerySet[Feed, Any]:
+    """Key, rows kept and the newest's time of the agency's feeds of one kind: counted in the index of the feed's own keys,
+    the newest found at the end of the index by time, where to read every row for both takes ten times as long."""
+    rows = fact_model(kind)._default_manager.filter(feed=OuterRef("pk")).order_by()
+    time = TIME_FIELD.get(kind, "occurred_from")
+    newest = rows.filter(agency=agency).order_by(F(time).desc()).values(time)[:1]
+    return (
+        Feed.objects.filter(agency=agency, record_kind=kind)
+        .annotate(
+            n=Subquery(rows.values("feed").annotate(n=Count("*")).values("n")),
+            # A feed without rows would have the whole index looked through for one.
+            newest=Case(When(Exists(rows), then=Subquery(newest))),
+        )
+        .values_list("pk", "n", "newest")
+    )
 
 
 def _count_pushes(agency: Agency, runs: list[ImportRun]) -> None:
