@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from html import escape
 
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 
 from agencies.access import SEES_PLANS, Access, agency_page
 from forecasting.templatetags.forecasting_format import percent
-from missions_project.lib.table_rows import decimals, table_rows
+from missions_project.lib.table_rows import decimals, table_rows, whole_numbers
 from patrols.coverage import CellStrip, PlanCoverage, plan_coverage
 from patrols.dosage import BoxMinutes, minutes_on_record
 from patrols.models import Mission, MissionPlan
@@ -78,6 +78,7 @@ def _coverage(row: MissionPlan) -> dict[str, object]:
     window = len(coverage.saturation[0].days) if coverage.saturation else 0
     seen = minutes_on_record(row.agency, row, list(by_cell), window)
     days = _Days.until(row.on, window)
+    whole = whole_numbers()
     strips: Sequence[CellStrip] = sorted(coverage.saturation, key=lambda strip: -strip.total)
     return {
         "coverage": coverage,
@@ -85,7 +86,10 @@ def _coverage(row: MissionPlan) -> dict[str, object]:
         "beat_rows": _beat_rows(coverage),
         "strip_rows": table_rows(
             [
-                _strip_cells(by_cell[one.cell_id], one, days.drawn(one), seen.get(one.cell_id, BoxMinutes()))
+                [
+                    *_strip_cells(by_cell[one.cell_id], one, days.drawn(one)),
+                    *map(whole, astuple(seen.get(one.cell_id, BoxMinutes()))),
+                ]
                 for one in strips
             ],
             [True, False, False, True, True, True, True],
@@ -114,7 +118,7 @@ def _beat_rows(coverage: PlanCoverage) -> SafeString:
     )
 
 
-def _strip_cells(mission: Mission, strip: CellStrip, drawn: SafeString, seen: BoxMinutes) -> list[str]:
+def _strip_cells(mission: Mission, strip: CellStrip, drawn: SafeString) -> list[str]:
     """One mission's box with its planned minutes by day, drawn as a strip of shades."""
     kind = mission.crime_type
     place = format_html(
@@ -122,5 +126,4 @@ def _strip_cells(mission: Mission, strip: CellStrip, drawn: SafeString, seen: Bo
         *(kind.slug, kind.letter, mission.place or mission.cell_id, _("beat %(code)s") % {"code": mission.beat.code}),
     )  # fmt: skip
     share = round(100 * strip.total / strip.limit) if strip.limit else 0
-    recorded = [f"{minutes:.0f}" for minutes in (seen.delivered, seen.passive)]
-    return [str(mission.number), place, drawn, str(strip.total), f"{share} %", *recorded]
+    return [str(mission.number), place, drawn, str(strip.total), f"{share} %"]

@@ -32,7 +32,11 @@ def table_rows(rows: Iterable[Sequence[str]], is_number: Sequence[bool]) -> Safe
 
 
 def decimals(places: int) -> Callable[[float], str]:
-    """A function that writes numbers with so many decimals as the reader's language does. Asks for the language once."""
+    """A function that writes numbers with so many decimals as the reader's language does. Asks for the language once.
+
+    >>> decimals(3)(1234.5)
+    '1,234.500'
+    """
     point, separator = str(get_format("DECIMAL_SEPARATOR")), str(get_format("THOUSAND_SEPARATOR"))
 
     def said(value: float) -> str:
