@@ -57,6 +57,7 @@ class LongListMixin:
     """A list of hundreds of thousands of rows: counted once, its dates asked of the index of ``date_hierarchy``."""
 
     show_full_result_count = False
+    list_per_page = 50
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request)  # type: ignore[misc]

@@ -51,6 +51,7 @@ class QuarantinedRowAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     list_filter = (StateFilter, ("code", ReasonFilter), "feed", "agency")
     list_select_related = ("feed", "agency")
     search_fields = ("external_id",)
+    list_per_page = 50
     ordering = ("-run", "row_number")
     fields = (
         "feed",
