@@ -13,9 +13,11 @@ class AgenciesConfig(AppConfig):
     def ready(self) -> None:
         from agencies.audit_guards import guards_after_migrate
         from agencies.configuration.own import register_own
+        from agencies.grants import register_grants
         from agencies.services.audit_log import retire_with_agency
 
         register_own()
+        register_grants()
         post_migrate.connect(guards_after_migrate, sender=self, dispatch_uid="agencies.audit_guards")
         pre_delete.connect(
             retire_with_agency, sender="agencies.Agency", dispatch_uid="agencies.audit_retires"

@@ -23,6 +23,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 
+from agencies.grants import is_asked_by_view
 from agencies.models import Membership, User
 
 BEGAN, SEEN = "signed_in_at", "last_seen_at"
@@ -30,10 +31,6 @@ SEEN_EVERY_SECONDS = 60
 """A request writes the session at most so often: a page that polls must not write at each turn."""
 OPEN_PREFIXES = ("/accounts/", "/language/", "/static/")
 """What a session without its second factor may still reach: setting one up, proving it, signing out."""
-
-POLLED = "/version.json"
-"""Asked every other second by open pages, and answered without a session to who was let in a minute ago; whoever answers
-(``ingestion.live_views.granted``) asks the session itself when that minute is over."""
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 
@@ -53,7 +50,7 @@ class SessionLimitsMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not request.path.endswith(POLLED):
+        if not is_asked_by_view(request):
             session_end_if_over(request)
         return self.get_response(request)
 
@@ -90,7 +87,7 @@ class SecondFactorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path.startswith(OPEN_PREFIXES) or request.path.endswith(POLLED):
+        if request.path.startswith(OPEN_PREFIXES) or is_asked_by_view(request):
             return self.get_response(request)
         return second_factor_refusal(request) or self.get_response(request)
 

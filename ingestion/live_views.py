@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -15,13 +16,11 @@ from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_GET
 
 from agencies.access import EVERYONE, Access, agency_page
+from agencies.grants import Grant, asks_itself, grant_keep, grant_of, turn_of
 from agencies.sessions import second_factor_refusal, session_end_if_over
 from ingestion.models import GunfireAlert
 from ingestion.selectors.live import alerts_version, recent_alerts
 from missions_project.lib import walls
-
-GRANT_SECONDS = 60
-"""How long a session that was let in is let in again unasked; what it reads so is a mark and no row."""
 
 
 def live_nudge(agency_id: int) -> None:
@@ -59,33 +58,56 @@ def conditional_answer(
     return response
 
 
+Known = Callable[[HttpRequest, Grant], HttpResponseBase | None]
+
+
 def granted(
+    request: HttpRequest,
+    agency_slug: str,
+    roles: frozenset[str],
+    known: Known,
+    else_asked: Callable[[HttpRequest, Access], HttpResponseBase],
+) -> HttpResponseBase:
+    """Answer by ``known`` to a session with a grant; where there is none, or ``known`` has no answer, by ``else_asked``.
+
+    ``known`` answers from what is kept, within the agency's rows alone. ``else_asked`` is given who asks, and
+    whoever gets so far has a grant for the next minute.
+    """
+    grant = grant_of(request, agency_slug)
+    if grant is not None and grant.has(roles):
+        # Nobody was asked who this is, so nothing is within reach: an empty agency's mark would be kept for everybody.
+        with walls.within(walls.of_agency(grant.agency_id)):
+            if (answer := known(request, grant)) is not None:
+                return answer
+
+    session_end_if_over(request)
+    if refusal := second_factor_refusal(request):
+        return refusal
+    # Before the role is read: a role that is taken away in between makes what is kept below worthless, as it should.
+    turn = turn_of(request.session.get(SESSION_KEY))
+
+    @agency_page(roles)
+    def let_in(request: HttpRequest, access: Access) -> HttpResponseBase:
+        grant_keep(request, access, turn)
+        return else_asked(request, access)
+
+    return let_in(request, agency_slug)
+
+
+def mark_answer(
     request: HttpRequest,
     agency_slug: str,
     roles: frozenset[str],
     tell: Callable[[HttpRequest, int], HttpResponseBase],
 ) -> HttpResponseBase:
-    """Answer by ``tell(request, agency_id)`` to who has one of the roles; a session that was let in is so for a minute."""
-    session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
-    # The roles are part of the key: who may see alerts may not therefore see plans.
-    whose = hashlib.sha256(f"{session} {sorted(roles)}".encode()).hexdigest()[:32]
-    grant = f"live-grant:{whose}:{agency_slug}"
-    agency_id = cache.get(grant) if session else None
-    if agency_id is not None:
-        # Nobody was asked who this is, so nothing is within reach: an empty agency's mark would be kept for everybody.
-        with walls.within(walls.of_agency(agency_id)):
-            return tell(request, agency_id)
-
-    session_end_if_over(request)
-    if refusal := second_factor_refusal(request):
-        return refusal
-
-    @agency_page(roles)
-    def let_in(request: HttpRequest, access: Access) -> HttpResponseBase:
-        cache.set(grant, access.agency.pk, GRANT_SECONDS)
-        return tell(request, access.agency.pk)
-
-    return let_in(request, agency_slug)
+    """Answer by ``tell(request, agency_id)`` to who has one of the roles."""
+    return granted(
+        request,
+        agency_slug,
+        roles,
+        lambda request, grant: tell(request, grant.agency_id),
+        lambda request, access: tell(request, access.agency.pk),
+    )
 
 
 def _told(request: HttpRequest, agency_id: int) -> HttpResponseBase:
@@ -93,10 +115,11 @@ def _told(request: HttpRequest, agency_id: int) -> HttpResponseBase:
     return conditional_answer(request, lambda: json.dumps({"alerts": mark}), f'"{mark}"', "application/json")
 
 
+@asks_itself
 @require_GET
 def version(request: HttpRequest, agency_slug: str) -> HttpResponseBase:
     """The mark of what an open map shows. No query while nothing changed and the session is known."""
-    return granted(request, agency_slug, EVERYONE, _told)
+    return mark_answer(request, agency_slug, EVERYONE, _told)
 
 
 @require_GET

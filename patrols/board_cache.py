@@ -38,8 +38,7 @@ def kept(agency_id: int, name: str, mark: str, make: Callable[[], str]) -> bytes
 
     Two hundred boards hear of a change within two seconds: without this each would have its own copy worked out.
     """
-    whole = f"{get_language()} {name} {mark}"
-    key = f"board-text:{agency_id}:{hashlib.sha256(whole.encode()).hexdigest()[:32]}"
+    key = _key(agency_id, name, mark)
     deadline = time.monotonic() + WAIT_S
     packed: bytes | None
     while (packed := cache.get(key)) is None:
@@ -52,6 +51,17 @@ def kept(agency_id: int, name: str, mark: str, make: Callable[[], str]) -> bytes
             break
         time.sleep(STEP_S)
     return packed
+
+
+def known(agency_id: int, name: str, mark: str) -> bytes | None:
+    """Return what ``kept`` keeps of this name for this mark, None where it keeps nothing. No query."""
+    packed: bytes | None = cache.get(_key(agency_id, name, mark))
+    return packed
+
+
+def _key(agency_id: int, name: str, mark: str) -> str:
+    whole = f"{get_language()} {name} {mark}"
+    return f"board-text:{agency_id}:{hashlib.sha256(whole.encode()).hexdigest()[:32]}"
 
 
 def packed_answer(request: HttpRequest, packed: bytes, content_type: str) -> HttpResponse:

@@ -7,12 +7,14 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_GET
 
 from agencies.access import SEES_PLANS
+from agencies.grants import asks_itself
 from agencies.lookups import date_from_text
-from ingestion.live_views import alerts_mark, conditional_answer, granted
+from ingestion.live_views import alerts_mark, conditional_answer, mark_answer
 from missions_project.lib.errors import MissionsError
 from patrols.board_cache import plan_mark, standing_mark
 
 
+@asks_itself
 @require_GET
 def version(request: HttpRequest, agency_slug: str, on: str, shift_slug: str) -> HttpResponseBase:
     """The marks of what an open board shows. No query while nothing changed and the session is known."""
@@ -27,4 +29,4 @@ def version(request: HttpRequest, agency_slug: str, on: str, shift_slug: str) ->
         body = json.dumps({"alerts": alerts, "plan": plan, "notes": notes})
         return conditional_answer(request, lambda: body, f'"{alerts}{plan}{notes}"', "application/json")
 
-    return granted(request, agency_slug, SEES_PLANS, tell)
+    return mark_answer(request, agency_slug, SEES_PLANS, tell)

@@ -4,6 +4,7 @@ import json
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -12,10 +13,11 @@ from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET, require_POST
 
 from agencies.access import RUNS_SHIFTS, SEES_PLANS, Access, agency_page
+from agencies.grants import asks_itself
 from agencies.selectors import current_or_next_shift_instance, leaflet_settings, shift_instance_of
 from missions_project.lib.errors import MissionsError
-from patrols.board_cache import kept, packed_answer, plan_mark
-from patrols.board_page import board_context, instance_of, load
+from patrols.board_parts import Part, part_answer
+from patrols.board_page import Instance, board_context, instance_of, load
 from patrols.models import MissionPlan
 from patrols.services import plan_publish
 from patrols.tasks import run_shift_task
@@ -52,34 +54,27 @@ def board(request: HttpRequest, access: Access, on: str, shift_slug: str) -> Htt
     return render(request, "patrols/board.html", context)
 
 
+@asks_itself
 @require_GET
-@agency_page(SEES_PLANS)
-def board_list(request: HttpRequest, access: Access, on: str, shift_slug: str) -> HttpResponse:
-    """The list, and beside it the status line and the timeline, for a board that heard of a change."""
-    instance = instance_of(access, on, shift_slug)
-    # Read before the rows are: what changes in between must look new to the board that gets this.
-    mark = plan_mark(access.agency.pk, instance.shift.slug, instance.on)
-    may = access.may["run_shifts"], access.may["override"]
+def board_list(request: HttpRequest, agency_slug: str, on: str, shift_slug: str) -> HttpResponseBase:
+    """The list, and beside it the status line and the timeline, for a board that heard of a change. No query while it is kept."""
 
-    def make() -> str:
+    def make(access: Access, instance: Instance, mark: str) -> str:
         context = board_context(request, access, instance) | {"mark": mark}
         return render_to_string("patrols/_refresh.html", context)
 
-    name = f"list {instance.address} {may} {request.GET.urlencode()}"
-    return packed_answer(request, kept(access.agency.pk, name, mark, make), "text/html; charset=utf-8")
+    return part_answer(request, agency_slug, (on, shift_slug), Part("list", "text/html; charset=utf-8", make))
 
 
+@asks_itself
 @require_GET
-@agency_page(SEES_PLANS)
-def plan_geojson(request: HttpRequest, access: Access, on: str, shift_slug: str) -> HttpResponse:
-    instance = instance_of(access, on, shift_slug)
-    mark = plan_mark(access.agency.pk, instance.shift.slug, instance.on)
+def plan_geojson(request: HttpRequest, agency_slug: str, on: str, shift_slug: str) -> HttpResponseBase:
+    """The boxes of the map. No query while they are kept."""
 
-    def make() -> str:
+    def make(access: Access, instance: Instance, mark: str) -> str:
         return json.dumps(load(request, access, instance).features(), separators=(",", ":"))
 
-    name = f"boxes {instance.address} {request.GET.urlencode()}"
-    return packed_answer(request, kept(access.agency.pk, name, mark, make), "application/geo+json")
+    return part_answer(request, agency_slug, (on, shift_slug), Part("boxes", "application/geo+json", make))
 
 
 @require_POST

@@ -24,9 +24,19 @@ def as_before() -> Iterator[None]:
     gc.unfreeze()
 
 
-def answers(number: int) -> None:
+def answers(number: int, *, objects: int = collector.YOUNG + 1_000) -> None:
+    """So many answers end, each while so many new objects of another one are in use."""
     for _ in range(number):
+        in_use: list[list[None]] = [[] for _ in range(objects)]
         collector.collect()
+        del in_use
+
+
+def test_small_answers_are_not_looked_through_one_by_one() -> None:
+    collector.settle()
+    looks = gc.get_stats()[0]["collections"]
+    answers(10, objects=10)
+    assert gc.get_stats()[0]["collections"] == looks
 
 
 def test_what_an_answer_left_is_gone_at_once() -> None:

@@ -1,0 +1,61 @@
+"""The parts of an open board that are loaded anew when it hears of a change: list and boxes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from agencies.access import OVERRIDES_PLANS, RUNS_SHIFTS, SEES_PLANS, Access
+from agencies.grants import Grant
+from agencies.lookups import date_from_text
+from ingestion.live_views import granted
+from missions_project.lib.errors import MissionsError
+from patrols.board_cache import kept, known, packed_answer, plan_mark
+from patrols.board_page import Instance, instance_of
+
+
+@dataclass(frozen=True)
+class Part:
+    """What an open board loads anew when it hears of a change: the same for all of a role who look at the same shift."""
+
+    name: str
+    content_type: str
+    make: Callable[[Access, Instance, str], str]
+
+
+def part_answer(
+    request: HttpRequest, agency_slug: str, address: tuple[str, str], part: Part
+) -> HttpResponseBase:
+    """Answer with what is kept for the shift's mark, without a query to whoever was let in a moment ago; or have it worked out.
+
+    ``address``: date and shift as they stand in the address; 404 where there is no such shift.
+    """
+
+    def name(address: tuple[str, str], may: tuple[bool, bool]) -> str:
+        return f"{part.name} {address} {may} {request.GET.urlencode()}"
+
+    def at_once(request: HttpRequest, grant: Grant) -> HttpResponse | None:
+        try:
+            on = date_from_text(address[0])
+        except MissionsError:
+            return None
+        mark = plan_mark(grant.agency_id, address[1], on)
+        may = grant.has(RUNS_SHIFTS), grant.has(OVERRIDES_PLANS)
+        packed = known(grant.agency_id, name((on.isoformat(), address[1]), may), mark)
+        return None if packed is None else packed_answer(request, packed, part.content_type)
+
+    def worked_out(request: HttpRequest, access: Access) -> HttpResponse:
+        instance = instance_of(access, *address)
+        # Read before the rows are: what changes in between must look new to the board that gets this.
+        mark = plan_mark(access.agency.pk, instance.shift.slug, instance.on)
+        may = access.has(RUNS_SHIFTS), access.has(OVERRIDES_PLANS)
+        packed = kept(
+            access.agency.pk,
+            name(instance.address, may),
+            mark,
+            lambda: part.make(access, instance, mark),
+        )
+        return packed_answer(request, packed, part.content_type)
+
+    return granted(request, agency_slug, SEES_PLANS, at_once, worked_out)
