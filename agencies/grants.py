@@ -25,7 +25,7 @@ from agencies.models import Membership, User
 
 log = logging.getLogger(__name__)
 GRANT_SECONDS = 60
-POLLED = ("/version.json", "/list/", "/plan.geojson", "/alerts.geojson")
+POLLED = ("/version.json", "/list/", "/plan.geojson")
 """How addresses end of which some are answered so."""
 V = TypeVar("V", bound=Callable[..., Any])
 

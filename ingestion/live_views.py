@@ -3,7 +3,7 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -28,22 +28,29 @@ def live_nudge(agency_id: int) -> None:
     cache.set(f"live-nudge:{agency_id}", uuid.uuid4().hex, None)
 
 
-def cached_mark(agency_id: int, name: str, make: Callable[[], str]) -> str:
-    """Return the mark of this name that ``make`` works out, kept for ``LIVE_CACHE_SECONDS`` and until a nudge."""
-    keys = (f"live-nudge:{agency_id}", f"live-{name}:{agency_id}")
-    known: dict[str, Any] = cache.get_many(keys)
+def cached_marks(agency_id: int, makes: Mapping[str, Callable[[], str]]) -> list[str]:
+    """Return the mark of each name, as its function works it out, kept for ``LIVE_CACHE_SECONDS`` and until a nudge.
+
+    One question to the cache for all of them: of a poll's time it is the larger part.
+    """
+    nudged = f"live-nudge:{agency_id}"
+    keys = [f"live-{name}:{agency_id}" for name in makes]
+    known: dict[str, Any] = cache.get_many([nudged, *keys])
     # Read before the database is: a push that comes in between makes what is kept below worthless, as it should.
-    nudge = known.get(keys[0], "")
-    if keys[1] in known and known[keys[1]][0] == nudge:
-        return str(known[keys[1]][1])
-    mark = make()
-    cache.set(keys[1], (nudge, mark), settings.LIVE_CACHE_SECONDS)
-    return mark
+    nudge = known.get(nudged, "")
+    marks = []
+    for key, make in zip(keys, makes.values(), strict=True):
+        kept_for, mark = known.get(key, (None, ""))
+        if kept_for != nudge:
+            mark = make()
+            cache.set(key, (nudge, mark), settings.LIVE_CACHE_SECONDS)
+        marks.append(str(mark))
+    return marks
 
 
-def alerts_mark(agency_id: int) -> str:
-    """Return the mark of the agency's gunfire alerts. No query while it is kept."""
-    return cached_mark(agency_id, "version", lambda: alerts_version(agency_id, now=timezone.now()))
+def alerts_make(agency_id: int) -> dict[str, Callable[[], str]]:
+    """How the mark of the agency's gunfire alerts is made, by its name."""
+    return {"version": lambda: alerts_version(agency_id, now=timezone.now())}
 
 
 def conditional_answer(
@@ -111,7 +118,7 @@ def mark_answer(
 
 
 def _told(request: HttpRequest, agency_id: int) -> HttpResponseBase:
-    mark = alerts_mark(agency_id)
+    (mark,) = cached_marks(agency_id, alerts_make(agency_id))
     return conditional_answer(request, lambda: json.dumps({"alerts": mark}), f'"{mark}"', "application/json")
 
 

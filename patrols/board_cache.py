@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import get_language
 
-from ingestion.live_views import cached_mark
+from ingestion.live_views import cached_marks
 from patrols.board_selectors import board_mark, notes_mark
 
 KEEP_S = 120
@@ -19,18 +19,22 @@ WAIT_S, STEP_S = 2.0, 0.02
 """How long somebody waits for another who is already working the same thing out, and how often they look."""
 
 
+def plan_make(agency_id: int, shift_slug: str, on: dt.date) -> dict[str, Callable[[], str]]:
+    """How the mark of a shift instance's plans, missions and visits is made, by its name."""
+    # Cut, for it becomes a key of the cache; no shift's slug is longer.
+    slug = shift_slug[:40]
+    return {f"board:{on}:{slug}": lambda: board_mark(agency_id, slug, on, now=timezone.now())}
+
+
+def standing_make(agency_id: int, on: dt.date) -> dict[str, Callable[[], str]]:
+    """How the mark of notes and standing changes around a date is made, by its name."""
+    return {f"notes:{on}": lambda: notes_mark(agency_id, on, now=timezone.now())}
+
+
 def plan_mark(agency_id: int, shift_slug: str, on: dt.date) -> str:
     """Return the mark of a shift instance's plans, missions and visits. No query while it is kept."""
-    # Cut, for it becomes a key of the cache; no shift's slug is longer.
-    name = f"board:{on}:{shift_slug[:40]}"
-    return cached_mark(
-        agency_id, name, lambda: board_mark(agency_id, shift_slug[:40], on, now=timezone.now())
-    )
-
-
-def standing_mark(agency_id: int, on: dt.date) -> str:
-    """Return the mark of notes and standing changes around a date. No query while it is kept."""
-    return cached_mark(agency_id, f"notes:{on}", lambda: notes_mark(agency_id, on, now=timezone.now()))
+    (mark,) = cached_marks(agency_id, plan_make(agency_id, shift_slug, on))
+    return mark
 
 
 def kept(agency_id: int, name: str, mark: str, make: Callable[[], str]) -> bytes:

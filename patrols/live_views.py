@@ -9,9 +9,9 @@ from django.views.decorators.http import require_GET
 from agencies.access import SEES_PLANS
 from agencies.grants import asks_itself
 from agencies.lookups import date_from_text
-from ingestion.live_views import alerts_mark, conditional_answer, mark_answer
+from ingestion.live_views import alerts_make, cached_marks, conditional_answer, mark_answer
 from missions_project.lib.errors import MissionsError
-from patrols.board_cache import plan_mark, standing_mark
+from patrols.board_cache import plan_make, standing_make
 
 
 @asks_itself
@@ -24,8 +24,8 @@ def version(request: HttpRequest, agency_slug: str, on: str, shift_slug: str) ->
         raise Http404(str(exc)) from exc
 
     def tell(request: HttpRequest, agency_id: int) -> HttpResponseBase:
-        plan, notes = plan_mark(agency_id, shift_slug, date), standing_mark(agency_id, date)
-        alerts = alerts_mark(agency_id)
+        makes = plan_make(agency_id, shift_slug, date) | standing_make(agency_id, date) | alerts_make(agency_id)
+        plan, notes, alerts = cached_marks(agency_id, makes)
         body = json.dumps({"alerts": alerts, "plan": plan, "notes": notes})
         return conditional_answer(request, lambda: body, f'"{alerts}{plan}{notes}"', "application/json")
 
