@@ -1,6 +1,6 @@
 """Who was let in a moment ago is let in again unasked: hundreds of open boards and phones ask every few seconds.
 
-A grant holds for one session and one agency, for a minute. It ends at once, wherever processes share a cache, when the person signs
+A grant holds for one session and one agency, for ``GRANT_SECONDS``. It ends at once, wherever processes share a cache, when the person signs
 out or a session of theirs is ended, when their account or one of their roles is saved or deleted.
 """
 
@@ -24,7 +24,6 @@ from agencies.access import Access
 from agencies.models import Membership, User
 
 log = logging.getLogger(__name__)
-GRANT_SECONDS = 60
 POLLED = ("/version.json", "/list/", "/plan.geojson")
 """How addresses end of which some are answered so."""
 V = TypeVar("V", bound=Callable[..., Any])
@@ -70,11 +69,11 @@ def grant_of(request: HttpRequest, agency_slug: str) -> Grant | None:
 
 
 def grant_keep(request: HttpRequest, access: Access, turn: str) -> None:
-    """Let the session in for a minute. ``turn``: what ``turn_of`` said before the person's role was read."""
+    """Let the session in for ``GRANT_SECONDS``. ``turn``: what ``turn_of`` said before the person's role was read."""
     if session := _session(request):
         role = access.membership.role if access.membership else None
         whose = (access.user.pk, turn, access.agency.pk, role)
-        cache.set(_key(session, access.agency.slug), whose, GRANT_SECONDS)
+        cache.set(_key(session, access.agency.slug), whose, settings.GRANT_SECONDS)
 
 
 def turn_of(person_id: int | str | None) -> str:
@@ -86,10 +85,10 @@ def grants_end(person_id: int | None) -> None:
     """End all grants of this person."""
     try:
         # For twice as long as the oldest of them could last: forgotten earlier, it would let them in again.
-        cache.set(_turn_key(person_id), uuid.uuid4().hex, 2 * GRANT_SECONDS)
+        cache.set(_turn_key(person_id), uuid.uuid4().hex, 2 * settings.GRANT_SECONDS)
     except (RedisError, OSError):
         # Without the cache nobody has a grant; an account is made before Redis runs, too.
-        log.warning("The cache does not answer: pages that poll may let this person in for another minute.")
+        log.warning("The cache does not answer: pages that poll may go on to let this person in for some minutes.")
 
 
 def _session(request: HttpRequest) -> str:

@@ -23,6 +23,9 @@ from ingestion.selectors.live import alerts_version, recent_alerts
 from missions_project.lib import walls
 
 
+LOCK_SECONDS, LAST_SECONDS = 2, 60
+
+
 def live_nudge(agency_id: int) -> None:
     """Have every process that shares the cache look anew; the others do within ``LIVE_CACHE_SECONDS``."""
     cache.set(f"live-nudge:{agency_id}", uuid.uuid4().hex, None)
@@ -31,21 +34,31 @@ def live_nudge(agency_id: int) -> None:
 def cached_marks(agency_id: int, makes: Mapping[str, Callable[[], str]]) -> list[str]:
     """Return the mark of each name, as its function works it out, kept for ``LIVE_CACHE_SECONDS`` and until a nudge.
 
-    One question to the cache for all of them: of a poll's time it is the larger part.
+    One question to the cache for all of them: of a poll's time it is the larger part. One of those who find a mark
+    out of date works it out anew; the others are told the last one meanwhile, and hear of the change at their next question.
     """
     nudged = f"live-nudge:{agency_id}"
     keys = [f"live-{name}:{agency_id}" for name in makes]
-    known: dict[str, Any] = cache.get_many([nudged, *keys])
+    known: dict[str, Any] = cache.get_many([nudged, *keys, *(f"{key}:fresh" for key in keys)])
     # Read before the database is: a push that comes in between makes what is kept below worthless, as it should.
     nudge = known.get(nudged, "")
-    marks = []
-    for key, make in zip(keys, makes.values(), strict=True):
-        kept_for, mark = known.get(key, (None, ""))
-        if kept_for != nudge:
-            mark = make()
-            cache.set(key, (nudge, mark), settings.LIVE_CACHE_SECONDS)
-        marks.append(str(mark))
-    return marks
+    return [
+        str(known[key])
+        if key in known and known.get(f"{key}:fresh") == nudge
+        else _mark_anew(key, nudge, known.get(key), make)
+        for key, make in zip(keys, makes.values(), strict=True)
+    ]
+
+
+def _mark_anew(key: str, nudge: str, last: str | None, make: Callable[[], str]) -> str:
+    # Whoever sets the lock works; it ends by itself, should that process die.
+    if not cache.add(f"{key}:lock", 1, LOCK_SECONDS) and last is not None:
+        return last
+    mark = make()
+    cache.set(key, mark, settings.LIVE_CACHE_SECONDS + LAST_SECONDS)
+    cache.set(f"{key}:fresh", nudge, settings.LIVE_CACHE_SECONDS)
+    cache.delete(f"{key}:lock")
+    return mark
 
 
 def alerts_make(agency_id: int) -> dict[str, Callable[[], str]]:

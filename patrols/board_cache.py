@@ -37,29 +37,44 @@ def plan_mark(agency_id: int, shift_slug: str, on: dt.date) -> str:
     return mark
 
 
-def kept(agency_id: int, name: str, mark: str, make: Callable[[], str]) -> bytes:
-    """Return the text of this name for this mark, compressed, made by one of all who ask for it in the same moment.
+class Busy(Exception):
+    """Another is working out what was asked for, and nobody waits for it."""
 
-    Two hundred boards hear of a change within two seconds: without this each would have its own copy worked out.
+
+def known(agency_id: int, name: str, mark: str, *, waits: bool) -> bytes | None:
+    """Return what ``kept`` keeps of this name for this mark, None where it has to be worked out. No query.
+
+    While another works it out: waits for that, or without ``waits`` raises ``Busy``.
     """
     key = _key(agency_id, name, mark)
     deadline = time.monotonic() + WAIT_S
-    packed: bytes | None
-    while (packed := cache.get(key)) is None:
-        # Whoever sets the lock works; it ends by itself, should that process die.
-        if cache.add(f"{key}:lock", 1, WAIT_S) or time.monotonic() > deadline:
-            # Compressed once, too: that takes longer than all else about an answer that is kept.
-            packed = gzip.compress(make().encode(), 6, mtime=0)
-            cache.set(key, packed, KEEP_S)
-            cache.delete(f"{key}:lock")
-            break
+    while time.monotonic() < deadline:
+        found = cache.get_many([key, f"{key}:lock"])
+        packed: bytes | None = found.get(key)
+        if packed is not None or f"{key}:lock" not in found:
+            return packed
+        if not waits:
+            raise Busy
         time.sleep(STEP_S)
-    return packed
+    return None
 
 
-def known(agency_id: int, name: str, mark: str) -> bytes | None:
-    """Return what ``kept`` keeps of this name for this mark, None where it keeps nothing. No query."""
-    packed: bytes | None = cache.get(_key(agency_id, name, mark))
+def kept(agency_id: int, name: str, mark: str, make: Callable[[], str], *, waits: bool = True) -> bytes:
+    """Return the text of this name for this mark, compressed, made by one of all who ask for it in the same moment.
+
+    Two hundred boards hear of a change within two seconds: without this each would have its own copy worked out. The others
+    wait, or without ``waits`` ``Busy`` is raised: while they wait, they hold the threads that answer everybody else.
+    """
+    key = _key(agency_id, name, mark)
+    if (packed := known(agency_id, name, mark, waits=waits)) is not None:
+        return packed
+    # Whoever sets the lock works; it ends by itself, should that process die.
+    if not cache.add(f"{key}:lock", 1, WAIT_S) and not waits:
+        raise Busy
+    # Compressed once, too: that takes longer than all else about an answer that is kept.
+    packed = gzip.compress(make().encode(), 6, mtime=0)
+    cache.set(key, packed, KEEP_S)
+    cache.delete(f"{key}:lock")
     return packed
 
 

@@ -11,7 +11,7 @@ from agencies.grants import Grant
 from agencies.lookups import date_from_text
 from ingestion.live_views import granted
 from missions_project.lib.errors import MissionsError
-from patrols.board_cache import kept, known, packed_answer, plan_mark
+from patrols.board_cache import Busy, kept, known, packed_answer, plan_mark
 from patrols.board_page import Instance, instance_of
 
 
@@ -22,6 +22,8 @@ class Part:
     name: str
     content_type: str
     make: Callable[[Access, Instance, str], str]
+    waits: bool = True
+    """Whether somebody waits while another is working it out. Else the answer is 204, and the board asks again at its next turn."""
 
 
 def part_answer(
@@ -42,7 +44,9 @@ def part_answer(
             return None
         mark = plan_mark(grant.agency_id, address[1], on)
         may = grant.has(RUNS_SHIFTS), grant.has(OVERRIDES_PLANS)
-        packed = known(grant.agency_id, name((on.isoformat(), address[1]), may), mark)
+        packed = known(
+            grant.agency_id, name((on.isoformat(), address[1]), may), mark, waits=part.waits
+        )
         return None if packed is None else packed_answer(request, packed, part.content_type)
 
     def worked_out(request: HttpRequest, access: Access) -> HttpResponse:
@@ -55,7 +59,11 @@ def part_answer(
             name(instance.address, may),
             mark,
             lambda: part.make(access, instance, mark),
+            waits=part.waits,
         )
         return packed_answer(request, packed, part.content_type)
 
-    return granted(request, agency_slug, SEES_PLANS, at_once, worked_out)
+    try:
+        return granted(request, agency_slug, SEES_PLANS, at_once, worked_out)
+    except Busy:
+        return HttpResponse(status=204)

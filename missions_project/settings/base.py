@@ -212,6 +212,8 @@ API_PERSON_REQUESTS_PER_SECOND = 20
 PUSH_MAX_BYTES = 16 * 1024**2
 PUSH_CONTEXT_SECONDS = 2.0
 """How long a server process goes on with the boundary, codes and mapping that it has read."""
+GRANT_SECONDS = 60
+"""How long a page that polls is let in unasked; where processes share no cache, so long after a role was taken away, too."""
 LIVE_CACHE_SECONDS = 0.5
 """How long a board may be told an old version where processes share no cache."""
 SPECTACULAR_SETTINGS = {

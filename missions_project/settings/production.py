@@ -39,6 +39,8 @@ if broker_url.startswith(("redis://", "rediss://")):
     CACHES = {"default": {"BACKEND": "missions_project.lib.redis_cache.KeptRedisCache", "LOCATION": broker_url}}
     # Processes that share a cache hear of a push at once; this bounds what an import of a file may take to show.
     LIVE_CACHE_SECONDS = 2.0
+    # They also hear at once that a session or a role has ended: who may still look need not be asked each minute.
+    GRANT_SECONDS = 240
 PUBLIC_URL = os.environ.get("PUBLIC_URL") or f"https://{ALLOWED_HOSTS[0].removeprefix('.')}"
 CSRF_TRUSTED_ORIGINS = (
     [PUBLIC_URL] if local_http else [f"https://{host.removeprefix('.')}" for host in ALLOWED_HOSTS]

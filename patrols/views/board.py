@@ -63,7 +63,9 @@ def board_list(request: HttpRequest, agency_slug: str, on: str, shift_slug: str)
         context = board_context(request, access, instance) | {"mark": mark}
         return render_to_string("patrols/_refresh.html", context)
 
-    return part_answer(request, agency_slug, (on, shift_slug), Part("list", "text/html; charset=utf-8", make))
+    # The list says itself of which mark it is: a board that gets none knows that it shows an old one.
+    part = Part("list", "text/html; charset=utf-8", make, waits=False)
+    return part_answer(request, agency_slug, (on, shift_slug), part)
 
 
 @asks_itself
