@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
@@ -33,18 +32,6 @@ def common_zone(agencies: QuerySet[Agency]) -> dt.tzinfo:
     return ZoneInfo(names[0]) if len(names) == 1 else dt.UTC
 
 
-class AgencyClockMixin:
-    """Put before an ``AgencyScopedAdmin``: its page of one row speaks the time zone of the row's agency."""
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: Any = None,
-    ) -> HttpResponse:
-        row = self.get_object(request, object_id) if object_id else None  # type: ignore[attr-defined]  # a mixin
-        agency = row.agency if row else self.page_agency(request)  # type: ignore[attr-defined]  # a mixin
-        zone = ZoneInfo(agency.time_zone) if agency else dt.UTC
-        page = super().changeform_view  # type: ignore[misc]  # a mixin
-        return rendered_by_clock(zone, lambda: page(request, object_id, form_url, extra_context))
+def zone_of(agency: Agency | None) -> dt.tzinfo:
+    """The agency's own zone; UTC where a page is about no agency, or about none yet."""
+    return ZoneInfo(agency.time_zone) if agency else dt.UTC

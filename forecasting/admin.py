@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 
 from agencies import checklist
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin, administered_agencies
-from agencies.admin_clock import AgencyClockMixin
 from agencies.admin_runs import RunAdminMixin
 from agencies.lookups import pk_from_text
 from agencies.models import Agency, CrimeType, Shift
@@ -111,7 +110,7 @@ class GridAdmin(AgencyActionMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # ty
 
 @admin.register(TrainingRun)
 class TrainingRunAdmin(  # type: ignore[misc]  # mixins before the base
-    AgencyClockMixin, AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin
+    AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin
 ):
     action_label = gettext_lazy("Train now")
     action_help = gettext_lazy(
@@ -160,7 +159,7 @@ class TrainingRunAdmin(  # type: ignore[misc]  # mixins before the base
 
 @admin.register(ForecastRun)
 class ForecastRunAdmin(  # type: ignore[misc]  # mixins before the base
-    AgencyClockMixin, AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin
+    AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin
 ):
     action_label = gettext_lazy("Forecast next shift")
     action_help = gettext_lazy("The next shift to start, for every active crime type with a live model.")

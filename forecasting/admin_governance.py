@@ -20,7 +20,6 @@ from django.utils.translation import gettext_lazy
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin, administered_agencies
-from agencies.admin_clock import AgencyClockMixin
 from agencies.lookups import date_from_text, pk_from_text
 from agencies.models import User
 from forecasting.model_words import model_label
@@ -113,7 +112,7 @@ class ModelPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
 
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(AgencyClockMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
+class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     change_form_template: ClassVar[Any] = "forecasting/admin/version_change.html"
     list_display = (
         "__str__",

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
-from agencies.admin_clock import AgencyClockMixin, local
+from agencies.admin_clock import local
 from agencies.audit_words import action_words, subject_words
 from agencies.configuration import sections
 from agencies.history import changes_of
@@ -54,7 +54,7 @@ class ActionFilter(admin.AllValuesFieldListFilter):
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(AgencyClockMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
+class AuditEventAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     list_display = ("when", "agency", "actor_name", "about", "changes", "why")
     list_filter = ("agency", RowKindFilter, "at", "actor", ("action", ActionFilter))
     search_fields = ("subject", "action", "why")

@@ -10,13 +10,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
-from agencies.admin_clock import AgencyClockMixin, local
+from agencies.admin_clock import local
 from agencies.admin_dates import LongListMixin
 from patrols.models import Assignment, Engagement, Mission
 
 
 @admin.register(Mission)
-class MissionAdmin(AgencyClockMixin, LongListMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
+class MissionAdmin(LongListMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
     list_display = (
         "__str__",
         "agency",
