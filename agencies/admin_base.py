@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import escape
 from django.utils.translation import gettext as _
 
-from agencies.admin_clock import common_zone, rendered_by_clock, zone_of
+from agencies.admin_clock import ShortTimeWidget, common_zone, rendered_by_clock, zone_of
 from agencies.admin_lists import GroupedChangeList
 from agencies.deleting import kinds_too_many, told_too_many
 from agencies.lookups import pk_from_text
@@ -102,6 +102,8 @@ class ScopedChoices:
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
+        if isinstance(field, forms.TimeField):
+            field.widget = ShortTimeWidget()
         if field is not None and "<" in (words := str(field.help_text)):
             # The admin's pages take help for markup: of "/<agency>/transparency/" nothing would be left but "//transparency/".
             field.help_text = escape(words)

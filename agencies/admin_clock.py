@@ -2,8 +2,10 @@
 
 import datetime as dt
 from collections.abc import Callable
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.contrib.admin.widgets import AdminTimeWidget
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -15,6 +17,14 @@ from agencies.models import Agency
 def local(instant: dt.datetime | None, agency: Agency) -> str:
     """An instant by the agency's clock."""
     return f"{instant.astimezone(ZoneInfo(agency.time_zone)):%Y-%m-%d %H:%M}" if instant else "–"
+
+
+class ShortTimeWidget(AdminTimeWidget):
+    """A time of day without its seconds where they are none: "04:30", as people say when a shift starts."""
+
+    def format_value(self, value: Any) -> str | None:
+        text = super().format_value(value)
+        return text[:-3] if text and text.count(":") == 2 and text.endswith(":00") else text
 
 
 def rendered_by_clock(zone: dt.tzinfo, page: Callable[[], HttpResponse]) -> HttpResponse:

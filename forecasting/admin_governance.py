@@ -51,6 +51,11 @@ def short_local(instant: dt.datetime | None, zone: str) -> str:
     return date_format(local, "j M Y H:i") if local else "–"
 
 
+def version_name(version: ModelVersion) -> str:
+    """A version as a reader knows it: "Theft v1 (Boosted mixture)". Its own name keeps the code's word, for the audit log."""
+    return f"{version.crime_type} v{version.number} ({model_label(version.champion)})"
+
+
 @admin.register(ModelPolicy)
 class ModelPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
     list_display = ("__str__", "agency", "go_live", "refit_days", "refit_time", "next_refit")
@@ -114,8 +119,9 @@ class ModelPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     change_form_template: ClassVar[Any] = "forecasting/admin/version_change.html"
+    none_yet = gettext_lazy("A training makes them: Training runs → Train now.")
     list_display = (
-        "__str__",
+        "named",
         "agency",
         "state",
         "beside",
@@ -245,11 +251,16 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
         if version is not None and self.has_view_permission(request, version):
             extra |= {
                 "version": version,
+                "subtitle": version_name(version),
                 "live": live_version(version.crime_type),
                 "why_not": None if version.is_live else why_not_live(version),
                 "alarms": alarms_of([version]).get(version.pk, ()),
             }
         return super().change_view(request, object_id, form_url, extra)
+
+    @admin.display(description=gettext_lazy("model version"))
+    def named(self, version: ModelVersion) -> str:
+        return version_name(version)
 
     @admin.display(description=gettext_lazy("approved"), ordering="approved_at")
     def approved(self, version: ModelVersion) -> str:

@@ -60,7 +60,7 @@ class AuditEventAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     search_fields = ("subject", "action", "why")
     list_select_related = ("agency", "actor")
     date_hierarchy = "at"
-    fields = ("at", "agency", "actor_name", "done", "about", "why", "changes", "what")
+    fields = ("at", "agency", "actor_name", "about", "why", "changes", "what")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fields
@@ -77,10 +77,6 @@ class AuditEventAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     @admin.display(description=gettext_lazy("subject"), ordering="subject")
     def about(self, event: AuditEvent) -> str:
         return subject_words(event.action, event.subject)
-
-    @admin.display(description=gettext_lazy("action"))
-    def done(self, event: AuditEvent) -> str:
-        return action_words(event.action)
 
     @admin.display(description=gettext_lazy("what"))
     def changes(self, event: AuditEvent) -> str:

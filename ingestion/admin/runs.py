@@ -16,6 +16,7 @@ from ingestion.words import said
 
 @admin.register(ImportRun)
 class ImportRunAdmin(RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # type: ignore[misc]
+    none_yet = gettext_lazy("A run begins when a file is uploaded or rows are fetched or sent: Feeds.")
     list_display: Any = (
         "__str__",
         "feed",

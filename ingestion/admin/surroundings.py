@@ -51,6 +51,7 @@ class ScheduledEventAdmin(AuditedAdminMixin, AgencyScopedAdmin):
 
 @admin.register(WeatherHour)
 class WeatherHourAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
+    none_yet = gettext_lazy("Weather comes through a feed of that kind: Feeds → Add feed.")
     list_display = (
         *("begins", "agency", "length_hours", "temperature_c", "precipitation_mm", "snow_cm", "wind_ms"),
         *("is_forecast", "issued", "feed"),

@@ -17,6 +17,7 @@ from patrols.models import Assignment, Engagement, Mission
 
 @admin.register(Mission)
 class MissionAdmin(LongListMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
+    none_yet = gettext_lazy("Missions are drawn with a plan: Mission plans → Plan next shift.")
     list_display = (
         "__str__",
         "agency",
@@ -88,6 +89,7 @@ class OfMissionAdmin(LongListMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
 
 @admin.register(Assignment)
 class AssignmentAdmin(OfMissionAdmin):
+    none_yet = gettext_lazy("A plan assigns its missions to units; supervisors change that on the shift map.")
     list_display = ("mission", "plan", "agency", "unit", "assigned_by", "assigned_at")
     list_filter = ("agency", "unit")
     list_select_related = (*OfMissionAdmin.list_select_related, "assigned_by")
@@ -95,6 +97,9 @@ class AssignmentAdmin(OfMissionAdmin):
 
 @admin.register(Engagement)
 class EngagementAdmin(OfMissionAdmin):
+    none_yet = gettext_lazy(
+        "Visits come from officers' phones, from supervisors and from vehicle positions, once a plan is published."
+    )
     list_display = ("mission", "plan", "agency", "unit", "officer", "arrived", "left", "stayed", "source")
     list_filter = ("agency", "source", "unit")
     list_select_related = (*OfMissionAdmin.list_select_related, "officer")
