@@ -34,9 +34,11 @@ def names_translated(sender: Any, **_kwargs: Any) -> None:
     if meta.app_label not in OURS or sender.__module__ == "__fake__":
         return
     if "verbose_name_plural" not in meta.original_attrs:
-        meta.verbose_name_plural = gettext_lazy(str(meta.verbose_name_plural))
+        many = str(meta.verbose_name_plural)
+        meta.verbose_name_plural = gettext_lazy(plainer.MODELS.get(many, many))
     if "verbose_name" not in meta.original_attrs:
-        meta.verbose_name = gettext_lazy(str(meta.verbose_name))
+        one = str(meta.verbose_name)
+        meta.verbose_name = gettext_lazy(plainer.MODELS.get(one, one))
     for field in _unnamed(meta):
         # The name as written (none) stays: migrations are made from that one, and none comes of a translation.
         field.verbose_name = gettext_lazy(_plain(meta, field))

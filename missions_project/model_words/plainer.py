@@ -1,7 +1,7 @@
 """What a field is called where the name that Django makes of the code is a code word or lacks its unit.
 
-``FIELDS`` holds for one field (``app.model.field``), ``NAMES`` for every field with that automatic name. Both are looked up by
-``missions_project.lib.model_names``, so that no migration has to say what only readers see.
+``FIELDS`` holds for one field (``app.model.field``), ``NAMES`` for every field with that automatic name, ``MODELS`` for what a
+model is called, one row and many. They are looked up by ``missions_project.lib.model_names``, so that no migration has to say what only readers see.
 """
 
 from django.utils.translation import gettext_noop
@@ -14,6 +14,11 @@ FIELDS = {
     "ingestion.feed.record_kind": gettext_noop("what a row is"),
     "tactics.officeraction.at": gettext_noop("time"),
     "tactics.tacticrule.context": gettext_noop("only near"),
+}
+
+MODELS = {
+    "quarantined row": gettext_noop("row kept aside"),
+    "quarantined rows": gettext_noop("rows kept aside"),
 }
 
 NAMES = {

@@ -92,8 +92,6 @@ NAMES = (
     gettext_noop("push tally"),
     gettext_noop("push tallys"),
     gettext_noop("quarantined"),
-    gettext_noop("quarantined row"),
-    gettext_noop("quarantined rows"),
     gettext_noop("question"),
     gettext_noop("queued at"),
     gettext_noop("raised at"),

@@ -176,7 +176,7 @@ def test_the_list_costs_the_same_for_many_events(
 @pytest.mark.parametrize(
     ("told", "shown"),
     [
-        ({"is_active": [True, False]}, Change("Is active", "yes", "no")),
+        ({"is_active": [True, False]}, Change("Active", "yes", "no")),
         ({"beat": [None, "Beat 11"]}, Change("Beat", "empty", "Beat 11")),
         ({"shifts": [[], ["Day", "Night"]]}, Change("Shifts", "empty", "Day, Night")),
         ({"password": "changed"}, Change("Password", "", "", kept=False)),
