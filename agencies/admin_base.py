@@ -198,9 +198,7 @@ class AgencyScopedAdmin(ScopedChoices, admin.ModelAdmin):  # type: ignore[type-a
         row = self.get_object(request, unquote(object_id)) if object_id else None
         agency = self.agency_of(row) if row is not None else self.page_agency(request)
         page = super().changeform_view
-        return rendered_by_clock(
-            zone_of(agency), lambda: page(request, object_id, form_url, extra_context)
-        )
+        return rendered_by_clock(zone_of(agency), lambda: page(request, object_id, form_url, extra_context))
 
     def _own_zone(self, request: HttpRequest) -> dt.tzinfo:
         """The clock of pages that are about rows of several agencies."""

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.admin.widgets import AdminTimeWidget
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 

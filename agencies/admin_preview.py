@@ -15,8 +15,14 @@ from agencies.lookups import pk_from_text
 def missing_only(form: ModelForm) -> list[str]:  # type: ignore[type-arg]
     """The fields that are still to be filled in, by name; none where something else is wrong, which is told in full."""
     faults = form.errors.as_data()
-    blank = {name for name, found in faults.items() if name in form.fields and found[0].code in ("required", "null")}
-    return [str(form[name].label) for name in form.fields if name in blank] if len(blank) == len(faults) else []
+    blank = {
+        name
+        for name, found in faults.items()
+        if name in form.fields and found[0].code in ("required", "null")
+    }
+    return (
+        [str(form[name].label) for name in form.fields if name in blank] if len(blank) == len(faults) else []
+    )
 
 
 class PreviewFormMixin:

@@ -119,7 +119,9 @@ class TrainingRunAdmin(  # type: ignore[misc]  # mixins before the base
         "Trains and tests every active crime type in the background. Champions go live together, or wait for approval: see "
         "Model policies."
     )
-    none_yet = gettext_lazy("“Train now” above starts the first, once a grid is built and incidents are there.")
+    none_yet = gettext_lazy(
+        "“Train now” above starts the first, once a grid is built and incidents are there."
+    )
     actions = ["approve_all"]
 
     def action(self, request: HttpRequest, agency: Agency) -> AbstractRun:
@@ -188,7 +190,9 @@ class ForecastRunAdmin(  # type: ignore[misc]  # mixins before the base
 
 @admin.register(RiskSurface)
 class RiskSurfaceAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
-    none_yet = gettext_lazy("Each forecast writes one for every crime type: Forecast runs → Forecast next shift.")
+    none_yet = gettext_lazy(
+        "Each forecast writes one for every crime type: Forecast runs → Forecast next shift."
+    )
     list_display = ("__str__", "agency", "expected", "version")
     list_select_related = ("agency", "crime_type", "run__shift", "model_version__crime_type")
     fields = ("agency", "run", "crime_type", "version", "expected", "stored_as", "grid_hash")

@@ -21,7 +21,19 @@ class ForecastSealAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     ordering = ("-sealed_at", "-number")
     date_hierarchy = "on"
     fields = (
-        *("agency", "number", "run", "shift", "on", "period_from", "period_to", "sealed_at", "in_time", "state", "due_at"),
+        *(
+            "agency",
+            "number",
+            "run",
+            "shift",
+            "on",
+            "period_from",
+            "period_to",
+            "sealed_at",
+            "in_time",
+            "state",
+            "due_at",
+        ),
         *("sealed_text", "previous", "hash"),
     )
     readonly_fields = ("in_time", "sealed_text")

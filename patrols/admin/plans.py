@@ -34,7 +34,9 @@ MAX_DIFFERENCES_SHOWN = 5
 class MissionPlanAdmin(RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
     change_form_template: ClassVar[Any] = "admin/patrols/plan_change_form.html"
     change_list_template = "admin/patrols/plan_change_list.html"
-    none_yet = gettext_lazy("“Plan next shift” above makes the first, once a model is live and a policy is active.")
+    none_yet = gettext_lazy(
+        "“Plan next shift” above makes the first, once a model is live and a policy is active."
+    )
     list_display = (
         "__str__",
         "agency",

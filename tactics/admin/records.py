@@ -50,7 +50,18 @@ class TacticDrawAdmin(LongListMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
     date_hierarchy = "drawn_at"
     ordering = ("-drawn_at",)
     fields = (
-        *("agency", "mission", "tactic", "chances", "near", "method", "policy_name", "seed", "update", "drawn_at"),
+        *(
+            "agency",
+            "mission",
+            "tactic",
+            "chances",
+            "near",
+            "method",
+            "policy_name",
+            "seed",
+            "update",
+            "drawn_at",
+        ),
         *("counted_in", "counted_crimes", "expected_crimes"),
     )
     readonly_fields = ("chances", "near", "policy_name", "expected_crimes")
@@ -73,7 +84,9 @@ class TacticDrawAdmin(LongListMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
             gettext("Tactic"),
             gettext("Preference"),
             gettext("Chance"),
-            format_html_join("", '<tr><td>{}</td><td class="number">{}</td><td class="number">{}</td></tr>', rows),
+            format_html_join(
+                "", '<tr><td>{}</td><td class="number">{}</td><td class="number">{}</td></tr>', rows
+            ),
         )
 
     @admin.display(description=_("places near the box"))

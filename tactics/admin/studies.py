@@ -34,11 +34,27 @@ class ImpactStudyAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     fields = (
         *("agency", "name", "question", "kind", "state", "first", "last"),
         *("studied_types", "studied_districts", "studied_beats", "studied_shifts"),
-        *("window_hours", "stop_at_next_draw", "estimand", "with_plain", "family", "confidence", "draws", "settle_days"),
+        *(
+            "window_hours",
+            "stop_at_next_draw",
+            "estimand",
+            "with_plain",
+            "family",
+            "confidence",
+            "draws",
+            "settle_days",
+        ),
         *("detectable", "net_detectable", "minimum_basis", "frozen_at", "frozen_by", "design_hash"),
     )
     readonly_fields = (
-        *("studied_types", "studied_districts", "studied_beats", "studied_shifts", "detectable", "net_detectable"),
+        *(
+            "studied_types",
+            "studied_districts",
+            "studied_beats",
+            "studied_shifts",
+            "detectable",
+            "net_detectable",
+        ),
     )
 
     @admin.display(description=gettext_lazy("crime types"))

@@ -53,7 +53,9 @@ def test_a_time_of_day_has_seconds_only_where_it_has_some(agency: Agency, client
     shift = Shift.objects.filter(agency=agency).earliest("pk")
     for stored, shown in ((dt.time(16), "16:00"), (dt.time(16, 0, 30), "16:00:30")):
         Shift.objects.filter(pk=shift.pk).update(starts_at=stored)
-        field = re.search(r'<input[^>]*name="starts_at"[^>]*>', text_of(client, "agencies_shift_change", shift.pk))
+        field = re.search(
+            r'<input[^>]*name="starts_at"[^>]*>', text_of(client, "agencies_shift_change", shift.pk)
+        )
         assert field is not None
         assert f'value="{shown}"' in field[0]
 
@@ -89,7 +91,9 @@ def test_a_list_of_thousands_says_so_with_a_comma() -> None:
     assert Grouped(24112) == 24112
 
 
-def test_a_count_above_a_list_is_grouped(agency: Agency, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_count_above_a_list_is_grouped(
+    agency: Agency, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # A thousand rows of something small: the paginator is told, the database is not filled.
     monkeypatch.setattr("django.core.paginator.Paginator.count", 24112)
     page = text_of(client, "agencies_district_changelist")
@@ -100,7 +104,9 @@ def test_a_count_above_a_list_is_grouped(agency: Agency, client: Client, monkeyp
 def test_a_study_names_what_it_studies(agency: Agency, client: Client) -> None:
     types = list(CrimeType.objects.filter(agency=agency)[:2])
     study = make_row(ImpactStudy, agency)
-    ImpactStudy.objects.filter(pk=study.pk).update(crime_types=[t.pk for t in types], shifts=[], minimum_detectable=0.1234)
+    ImpactStudy.objects.filter(pk=study.pk).update(
+        crime_types=[t.pk for t in types], shifts=[], minimum_detectable=0.1234
+    )
     page = text_of(client, "tactics_impactstudy_change", study.pk)
     for crime_type in types:
         assert crime_type.name in page
