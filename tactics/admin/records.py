@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -82,8 +83,8 @@ class TacticDrawAdmin(LongListMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
         return format_html(
             '<table class="told"><thead><tr><th>{}</th><th>{}</th><th>{}</th></tr></thead><tbody>{}</tbody></table>',
             gettext("Tactic"),
-            gettext("Preference"),
-            gettext("Chance"),
+            capfirst(gettext("preference")),
+            capfirst(gettext("chance")),
             format_html_join(
                 "", '<tr><td>{}</td><td class="number">{}</td><td class="number">{}</td></tr>', rows
             ),
