@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
+from django.utils.text import capfirst
 
 
 class Grouped(int):
@@ -18,10 +19,16 @@ class Grouped(int):
 
 
 class GroupedChangeList(ChangeList):
-    """A list that says "24,112 missions", above it and below it."""
+    """A list under the name of what it lists, which says "24,112 missions" above it and below it."""
 
     result_count: Any
     full_result_count: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.is_popup:
+            # "Beats", not "Select beat to change": most who come want to read.
+            self.title = capfirst(str(self.opts.verbose_name_plural))
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)

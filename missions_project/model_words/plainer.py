@@ -11,7 +11,7 @@ FIELDS = {
     "forecasting.modelversion.n_incidents": gettext_noop("incidents learned from"),
     "ingestion.censusarea.geometry": gettext_noop("area"),
     "ingestion.feed.kind": gettext_noop("how rows arrive"),
-    "ingestion.feed.record_kind": gettext_noop("what a row is"),
+    "ingestion.feed.record_kind": gettext_noop("what it holds"),
     "tactics.officeraction.at": gettext_noop("time"),
     "tactics.tacticrule.context": gettext_noop("only near"),
 }
