@@ -120,6 +120,10 @@ class MembershipInline(AgencyScopedInline):
     def get_max_num(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
         return administered_agencies(request).count()
 
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        kwargs.setdefault("widget", forms.CheckboxSelectMultiple)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
         return super().get_queryset(request).filter(agency__in=administered_agencies(request))
 
