@@ -83,7 +83,6 @@ NAMES = (
     gettext_noop("config snapshot"),
     gettext_noop("content"),
     gettext_noop("content hash"),
-    gettext_noop("context"),
     gettext_noop("context layer"),
     gettext_noop("context layers"),
     gettext_noop("counted in"),

@@ -88,7 +88,7 @@ def test_related_rows_are_told_by_name_before_and_after(sign_in: SignIn, agency:
     assert change(sign_in(owner), beat, data).status_code == 302
     told = {change.label: change for change in changes_of(AuditEvent.objects.get(row_id=beat.pk))}
     assert (told["District"].before, told["District"].after) == ("South", "North")
-    assert told["Geometry"].after == "area of 4 points"
+    assert told["Area"].after == "area of 4 points"
 
 
 AREA = '{"type": "Polygon", "coordinates": [[[-87.6, 41.8], [-87.59, 41.8], [-87.59, 41.81], [-87.6, 41.8]]]}'

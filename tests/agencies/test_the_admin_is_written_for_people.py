@@ -22,7 +22,7 @@ SignIn = Callable[[User | None], Client]
 
 
 @pytest.fixture
-def client(owner: User, sign_in: SignIn) -> Client:
+def boss(owner: User, sign_in: SignIn) -> Client:
     return sign_in(owner)
 
 
@@ -39,22 +39,22 @@ def text_of(client: Client, name: str, *args: object) -> str:
         ("tactics_transparencypolicy_add", "at /&lt;agency&gt;/transparency/."),
     ],
 )
-def test_what_help_has_in_angle_brackets_is_read(client: Client, page: str, words: str) -> None:
-    assert words in text_of(client, page)
+def test_what_help_has_in_angle_brackets_is_read(boss: Client, page: str, words: str) -> None:
+    assert words in text_of(boss, page)
 
 
-def test_the_reason_is_asked_for_once_and_kept(agency: Agency, client: Client) -> None:
+def test_the_reason_is_asked_for_once_and_kept(agency: Agency, boss: Client) -> None:
     row = make_row(DemographicMeasure, agency)
-    page = text_of(client, "tactics_demographicmeasure_change", row.pk)
+    page = text_of(boss, "tactics_demographicmeasure_change", row.pk)
     assert page.count('name="change_reason"') == 1
 
 
-def test_a_time_of_day_has_seconds_only_where_it_has_some(agency: Agency, client: Client) -> None:
+def test_a_time_of_day_has_seconds_only_where_it_has_some(agency: Agency, boss: Client) -> None:
     shift = Shift.objects.filter(agency=agency).earliest("pk")
     for stored, shown in ((dt.time(16), "16:00"), (dt.time(16, 0, 30), "16:00:30")):
         Shift.objects.filter(pk=shift.pk).update(starts_at=stored)
         field = re.search(
-            r'<input[^>]*name="starts_at"[^>]*>', text_of(client, "agencies_shift_change", shift.pk)
+            r'<input[^>]*name="starts_at"[^>]*>', text_of(boss, "agencies_shift_change", shift.pk)
         )
         assert field is not None
         assert f'value="{shown}"' in field[0]
@@ -71,19 +71,19 @@ def test_before_an_agency_is_chosen_choices_say_whose_they_are(sign_in: SignIn) 
     assert "Harbour ·" not in alone
 
 
-def test_a_password_is_told_without_its_scrambling(agency: Agency, client: Client) -> None:
+def test_a_password_is_told_without_its_scrambling(agency: Agency, boss: Client) -> None:
     person = make_member(agency, "officer", username="sam")
     person.set_password("a long enough password")
     person.save()
-    page = text_of(client, "agencies_user_change", person.pk)
+    page = text_of(boss, "agencies_user_change", person.pk)
     assert "A password is set." in page
     assert "iterations" not in page
     assert "salt" not in page
 
 
-def test_an_empty_list_says_who_writes_it(client: Client) -> None:
-    assert "once a model is live" in text_of(client, "patrols_missionplan_changelist")
-    assert "Studies → New study" in text_of(client, "tactics_impactstudy_changelist")
+def test_an_empty_list_says_who_writes_it(boss: Client) -> None:
+    assert "once a model is live" in text_of(boss, "patrols_missionplan_changelist")
+    assert "Studies → New study" in text_of(boss, "tactics_impactstudy_changelist")
 
 
 def test_a_list_of_thousands_says_so_with_a_comma() -> None:
@@ -92,51 +92,51 @@ def test_a_list_of_thousands_says_so_with_a_comma() -> None:
 
 
 def test_a_count_above_a_list_is_grouped(
-    agency: Agency, client: Client, monkeypatch: pytest.MonkeyPatch
+    agency: Agency, boss: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A thousand rows of something small: the paginator is told, the database is not filled.
     monkeypatch.setattr("django.core.paginator.Paginator.count", 24112)
-    page = text_of(client, "agencies_district_changelist")
+    page = text_of(boss, "agencies_district_changelist")
     assert "24,112 districts" in page
     assert "24112" not in page
 
 
-def test_a_study_names_what_it_studies(agency: Agency, client: Client) -> None:
+def test_a_study_names_what_it_studies(agency: Agency, boss: Client) -> None:
     types = list(CrimeType.objects.filter(agency=agency)[:2])
     study = make_row(ImpactStudy, agency)
     ImpactStudy.objects.filter(pk=study.pk).update(
         crime_types=[t.pk for t in types], shifts=[], minimum_detectable=0.1234
     )
-    page = text_of(client, "tactics_impactstudy_change", study.pk)
+    page = text_of(boss, "tactics_impactstudy_change", study.pk)
     for crime_type in types:
         assert crime_type.name in page
     assert str([t.pk for t in types]) not in page
     assert "12.3 %" in page
 
 
-def test_a_late_seal_has_no_tick_of_approval(agency: Agency, client: Client) -> None:
+def test_a_late_seal_has_no_tick_of_approval(agency: Agency, boss: Client) -> None:
     seal = make_row(ForecastSeal, agency)
     ForecastSeal.objects.filter(pk=seal.pk).update(
         is_late=True, state="late", due_at=None, period_from=seal.sealed_at - dt.timedelta(hours=1)
     )
-    page = text_of(client, "forecasting_forecastseal_changelist")
+    page = text_of(boss, "forecasting_forecastseal_changelist")
     cell = re.search(r'<td class="field-in_time">(.*?)</td>', page)
     assert cell is not None
     assert 'alt="False"' in cell[1]
 
 
-def test_a_page_of_a_row_speaks_its_agencys_clock(agency: Agency, client: Client) -> None:
+def test_a_page_of_a_row_speaks_its_agencys_clock(agency: Agency, boss: Client) -> None:
     Agency.objects.filter(pk=agency.pk).update(time_zone="America/Los_Angeles")
     seal = make_row(ForecastSeal, agency)
     at = dt.datetime(2026, 3, 14, 22, 5, tzinfo=dt.UTC)
     ForecastSeal.objects.filter(pk=seal.pk).update(
         sealed_at=at, is_late=False, period_from=at + dt.timedelta(hours=1), state="waiting"
     )
-    assert "March 14, 2026, 3:05 p.m." in text_of(client, "forecasting_forecastseal_change", seal.pk)
+    assert "March 14, 2026, 3:05 p.m." in text_of(boss, "forecasting_forecastseal_change", seal.pk)
 
 
-def test_a_form_that_is_not_filled_in_is_told_so_in_one_line(client: Client) -> None:
-    answer = client.get(reverse("admin:agencies_crimetype_preview"), {"preview_row": ""})
+def test_a_form_that_is_not_filled_in_is_told_so_in_one_line(boss: Client) -> None:
+    answer = boss.get(reverse("admin:agencies_crimetype_preview"), {"preview_row": ""})
     words = answer.content.decode()
     assert "Still to be filled in:" in words
     assert "Offence class" in words
@@ -144,9 +144,9 @@ def test_a_form_that_is_not_filled_in_is_told_so_in_one_line(client: Client) -> 
     assert "This field is required" not in words
 
 
-def test_nothing_is_read_only_on_a_page_that_adds(client: Client) -> None:
+def test_nothing_is_read_only_on_a_page_that_adds(boss: Client) -> None:
     for page in ("patrols_addition_add", "patrols_suppression_add"):
-        words = text_of(client, page)
+        words = text_of(boss, page)
         assert 'name="reason"' in words
         assert "field-author" not in words
         assert "field-created_at" not in words
