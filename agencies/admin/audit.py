@@ -55,23 +55,24 @@ class ActionFilter(admin.AllValuesFieldListFilter):
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
-    list_display = ("when", "agency", "actor_name", "about", "changes", "why")
+    list_display = ("when", "agency", "who", "about", "changes", "why")
     list_filter = ("agency", RowKindFilter, "at", "actor", ("action", ActionFilter))
     search_fields = ("subject", "action", "why")
     list_select_related = ("agency", "actor")
     date_hierarchy = "at"
-    fields = ("at", "agency", "actor_name", "about", "why", "changes", "what")
+    fields = ("at", "agency", "who", "about", "why", "changes", "what")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fields
 
-    @admin.display(description=gettext_lazy("at"), ordering="at")
+    @admin.display(description=gettext_lazy("time"), ordering="at")
     def when(self, event: AuditEvent) -> str:
         """By the agency's clock; of the installation's own events in UTC."""
         return local(event.at, event.agency) if event.agency else f"{event.at:%Y-%m-%d %H:%M} UTC"
 
     @admin.display(description=gettext_lazy("who"))
-    def actor_name(self, event: AuditEvent) -> str:
+    def who(self, event: AuditEvent) -> str:
+        # Not called like the row's own column: Django would show that one, and nothing where a command did it.
         return str(event.actor) if event.actor else _("a command or the worker")
 
     @admin.display(description=gettext_lazy("subject"), ordering="subject")

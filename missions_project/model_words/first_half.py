@@ -30,7 +30,6 @@ NAMES = (
     gettext_noop("assigned by"),
     gettext_noop("assignment"),
     gettext_noop("assignments"),
-    gettext_noop("at"),
     gettext_noop("attempts"),
     gettext_noop("attendance"),
     gettext_noop("attribution"),

@@ -12,7 +12,6 @@ FIELDS = {
     "ingestion.censusarea.geometry": gettext_noop("area"),
     "ingestion.feed.kind": gettext_noop("how rows arrive"),
     "ingestion.feed.record_kind": gettext_noop("what it holds"),
-    "tactics.officeraction.at": gettext_noop("time"),
     "tactics.tacticrule.context": gettext_noop("only near"),
 }
 
@@ -24,6 +23,7 @@ MODELS = {
 NAMES = {
     "artefact": gettext_noop("model file"),
     "artefact hash": gettext_noop("hash of the model file"),
+    "at": gettext_noop("time"),
     "batch days": gettext_noop("Updated every (days)"),
     "beats baseline": gettext_noop("better than the plain count"),
     "cap max": gettext_noop("Highest chance of a box"),

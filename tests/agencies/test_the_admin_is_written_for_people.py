@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from agencies.admin_lists import Grouped
-from agencies.models import Agency, CrimeType, District, Shift, User
+from agencies.models import Agency, AuditEvent, CrimeType, District, Shift, User
 from forecasting.models import ForecastSeal
 from tactics.models import DemographicMeasure, ImpactStudy
 from tests.agencies.rows import make_row
@@ -112,6 +112,11 @@ def test_a_study_names_what_it_studies(agency: Agency, boss: Client) -> None:
         assert crime_type.name in page
     assert str([t.pk for t in types]) not in page
     assert "12.3 %" in page
+
+
+def test_the_audit_log_says_who_it_was_where_nobody_was(agency: Agency, boss: Client) -> None:
+    AuditEvent.objects.create(agency=agency, action="boundary.set", subject="x", detail={})
+    assert "a command or the worker" in text_of(boss, "agencies_auditevent_changelist")
 
 
 def test_a_late_seal_has_no_tick_of_approval(agency: Agency, boss: Client) -> None:
