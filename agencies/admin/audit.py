@@ -73,7 +73,8 @@ class AuditEventAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     @admin.display(description=gettext_lazy("who"))
     def who(self, event: AuditEvent) -> str:
         # Not called like the row's own column: Django would show that one, and nothing where a command did it.
-        return str(event.actor) if event.actor else _("a command or the worker")
+        # A person who is no longer there is known by the name that was kept.
+        return str(event.actor or event.actor_name or _("a command or the worker"))
 
     @admin.display(description=gettext_lazy("subject"), ordering="subject")
     def about(self, event: AuditEvent) -> str:

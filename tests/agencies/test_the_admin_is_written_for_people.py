@@ -116,7 +116,12 @@ def test_a_study_names_what_it_studies(agency: Agency, boss: Client) -> None:
 
 def test_the_audit_log_says_who_it_was_where_nobody_was(agency: Agency, boss: Client) -> None:
     AuditEvent.objects.create(agency=agency, action="boundary.set", subject="x", detail={})
-    assert "a command or the worker" in text_of(boss, "agencies_auditevent_changelist")
+    gone = make_member(agency, "analyst", username="gone-since")
+    AuditEvent.objects.create(agency=agency, action="boundary.set", subject="y", detail={}, actor=gone)
+    gone.delete()
+    page = text_of(boss, "agencies_auditevent_changelist")
+    assert "a command or the worker" in page
+    assert "gone-since" in page
 
 
 def test_a_late_seal_has_no_tick_of_approval(agency: Agency, boss: Client) -> None:
