@@ -85,7 +85,14 @@ class AuditedAdminMixin:
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)  # type: ignore[misc]
-        return [*fieldsets, (_("Why"), {"fields": (WHY,)})] if self._may_save(request, obj) else fieldsets
+        if not self._may_save(request, obj):
+            return fieldsets
+        # An admin that names no fields has them all from its form, this one too: asked twice, the first answer would be lost.
+        once = [
+            (title, options | {"fields": [name for name in options["fields"] if name != WHY]})
+            for title, options in fieldsets
+        ]
+        return [*once, (_("Why"), {"fields": (WHY,)})]
 
     def audit(
         self, request: HttpRequest, obj: Any, action: str, detail: dict[str, Any], why: str = ""

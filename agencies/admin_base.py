@@ -7,13 +7,15 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import get_fields_from_path
+from django.contrib.admin.utils import get_fields_from_path, unquote
 from django.core.checks import CheckMessage, Error, register
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import escape
 from django.utils.translation import gettext as _
 
-from agencies.admin_clock import common_zone, rendered_by_clock
+from agencies.admin_clock import ShortTimeWidget, common_zone, rendered_by_clock, zone_of
+from agencies.admin_lists import GroupedChangeList
 from agencies.deleting import kinds_too_many, told_too_many
 from agencies.lookups import pk_from_text
 from agencies.models import Agency, Membership, Role, User
@@ -98,21 +100,41 @@ class ScopedChoices:
             return rows.filter(agency=agency) if agency else rows.filter(agency__in=own)
         return people_of(request) if model is User else None
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
+        if isinstance(field, forms.TimeField):
+            field.widget = ShortTimeWidget()
+        if field is not None and "<" in (words := str(field.help_text)):
+            # The admin's pages take help for markup: of "/<agency>/transparency/" nothing would be left but "//transparency/".
+            field.help_text = escape(words)
+        return field
+
+    def _told_apart(self, request: HttpRequest, field: Any, model: type[models.Model]) -> Any:
+        """The field whose choices say whose each is, while no agency is chosen: two have a district of one name."""
+        if field is None or model is Agency or self.page_agency(request) is not None:
+            return field
+        if any(one.name == "agency" for one in model._meta.fields):
+            field.queryset = field.queryset.select_related("agency").defer("agency__boundary")
+            field.label_from_instance = lambda row: f"{row} · {row.agency}"
+        return field
+
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if (choices := self.own_choices(request, db_field.related_model)) is not None:
             kwargs["queryset"] = choices
         if db_field.name == "agency" and db_field.related_model is Agency:
-            kwargs.setdefault("help_text", _("Whose row this is. Fixed once saved."))
+            kwargs.setdefault("help_text", _("Whose this is. It stays with that agency once it is saved."))
             if (agency := self.page_agency(request)) is not None:
                 kwargs.setdefault("initial", agency.pk)
                 if len(administered_agencies(request)[:2]) == 1:
                     kwargs["widget"] = forms.HiddenInput
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
+        return self._told_apart(request, field, db_field.related_model)
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if (choices := self.own_choices(request, db_field.related_model)) is not None:
             kwargs["queryset"] = choices
-        return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]
+        field = super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]
+        return self._told_apart(request, field, db_field.related_model)
 
 
 def people_of(request: HttpRequest) -> models.QuerySet[User]:
@@ -137,10 +159,13 @@ class AgencyScopedAdmin(ScopedChoices, admin.ModelAdmin):  # type: ignore[type-a
 
     ``agency_path`` is the lookup from the model to its agency. Rows elsewhere do not exist: not in lists, not
     in choices or filters, not by address. Where the person administers one agency, it is set and not shown.
+    Times stand by the agency's clock, typed and shown: a row's by that of its agency.
     """
 
     agency_path = "agency"
     form = AgencyScopedForm
+    none_yet: Any = ""
+    """What an empty list says where rows are not added in the admin: who makes them, and where."""
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         # A pattern of somebody's would run in the database, or on SQLite in this process, for as long as it likes; a broken one ends
@@ -159,6 +184,21 @@ class AgencyScopedAdmin(ScopedChoices, admin.ModelAdmin):  # type: ignore[type-a
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         page = super().changelist_view
         return rendered_by_clock(self._own_zone(request), lambda: page(request, extra_context))
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[GroupedChangeList]:
+        return GroupedChangeList
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> HttpResponse:
+        row = self.get_object(request, unquote(object_id)) if object_id else None
+        agency = self.agency_of(row) if row is not None else self.page_agency(request)
+        page = super().changeform_view
+        return rendered_by_clock(zone_of(agency), lambda: page(request, object_id, form_url, extra_context))
 
     def _own_zone(self, request: HttpRequest) -> dt.tzinfo:
         """The clock of pages that are about rows of several agencies."""

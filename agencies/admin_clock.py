@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.contrib.admin.widgets import AdminTimeWidget
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
@@ -16,6 +17,14 @@ from agencies.models import Agency
 def local(instant: dt.datetime | None, agency: Agency) -> str:
     """An instant by the agency's clock."""
     return f"{instant.astimezone(ZoneInfo(agency.time_zone)):%Y-%m-%d %H:%M}" if instant else "–"
+
+
+class ShortTimeWidget(AdminTimeWidget):
+    """A time of day without its seconds where they are none: "04:30", as people say when a shift starts."""
+
+    def format_value(self, value: Any) -> str | None:
+        text = super().format_value(value)
+        return text[:-3] if text and text.count(":") == 2 and text.endswith(":00") else text
 
 
 def rendered_by_clock(zone: dt.tzinfo, page: Callable[[], HttpResponse]) -> HttpResponse:
@@ -33,18 +42,6 @@ def common_zone(agencies: QuerySet[Agency]) -> dt.tzinfo:
     return ZoneInfo(names[0]) if len(names) == 1 else dt.UTC
 
 
-class AgencyClockMixin:
-    """Put before an ``AgencyScopedAdmin``: its page of one row speaks the time zone of the row's agency."""
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: Any = None,
-    ) -> HttpResponse:
-        row = self.get_object(request, object_id) if object_id else None  # type: ignore[attr-defined]  # a mixin
-        agency = row.agency if row else self.page_agency(request)  # type: ignore[attr-defined]  # a mixin
-        zone = ZoneInfo(agency.time_zone) if agency else dt.UTC
-        page = super().changeform_view  # type: ignore[misc]  # a mixin
-        return rendered_by_clock(zone, lambda: page(request, object_id, form_url, extra_context))
+def zone_of(agency: Agency | None) -> dt.tzinfo:
+    """The agency's own zone; UTC where a page is about no agency, or about none yet."""
+    return ZoneInfo(agency.time_zone) if agency else dt.UTC

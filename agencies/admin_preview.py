@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
@@ -9,6 +10,19 @@ from django.utils.translation import gettext as _
 
 from agencies import previews
 from agencies.lookups import pk_from_text
+
+
+def missing_only(form: ModelForm) -> list[str]:  # type: ignore[type-arg]
+    """The fields that are still to be filled in, by name; none where something else is wrong, which is told in full."""
+    faults = form.errors.as_data()
+    blank = {
+        name
+        for name, found in faults.items()
+        if name in form.fields and found[0].code in ("required", "null")
+    }
+    return (
+        [str(form[name].label) for name in form.fields if name in blank] if len(blank) == len(faults) else []
+    )
 
 
 class PreviewFormMixin:
@@ -46,7 +60,7 @@ class PreviewFormMixin:
             raise Http404(_("No such row."))
         before = self.model._default_manager.get(pk=row.pk) if row else None
         form = self.get_form(request, row, change=row is not None)(request.GET, instance=row)  # type: ignore[attr-defined]
-        context: dict[str, Any] = {"form": form}
+        context: dict[str, Any] = {"form": form, "missing": missing_only(form)}
         if form.is_valid():
             agency = self.agency_of(form.instance)  # type: ignore[attr-defined]
             context["panels"] = previews.panels(agency, before, form.instance)

@@ -19,7 +19,7 @@ COLUMNS = (
     _("What"),
     _("Last"),
     _("State"),
-    _("Seconds"),
+    _("Took"),
     _("Last that went well"),
     _("Failed, 30 days"),
     _("Last error"),
@@ -46,12 +46,11 @@ def run_row(agency: Agency, model: Any, label: str) -> list[Cell]:
         good=Max("finished_at", filter=Q(status=RunStatus.SUCCEEDED)),
         failed=Count("pk", filter=Q(status=RunStatus.FAILED, queued_at__gte=timezone.now() - WINDOW)),
     )
-    seconds = last.seconds
     return [
         Cell(label, list_url),
         Cell(local(last.queued_at, agency), reverse(f"{page}_change", args=[last.pk])),
         Cell(last.get_status_display(), tone=TONES.get(last.status, "")),
-        Cell("–" if seconds is None else f"{seconds:,.1f}", number=True),
+        Cell(last.lasted, number=True),
         Cell(local(told["good"], agency), tone="" if told["good"] else "warn"),
         Cell(
             f"{told['failed']:,}",

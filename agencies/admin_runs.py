@@ -151,4 +151,4 @@ class RunAdminMixin:
 
     @admin.display(description=gettext_lazy("duration"))
     def run_duration(self, run: Any) -> str:
-        return "–" if run.seconds is None else f"{run.seconds:,.1f} s"
+        return str(run.lasted)

@@ -9,11 +9,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from agencies import checklist
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin, administered_agencies
-from agencies.admin_clock import AgencyClockMixin
 from agencies.admin_runs import RunAdminMixin
 from agencies.lookups import pk_from_text
 from agencies.models import Agency, CrimeType, Shift
@@ -22,7 +22,7 @@ from forecasting import (
     admin_dashboard,  # noqa: F401  # registers its panels
     admin_live,  # noqa: F401  # registers itself
 )
-from forecasting.admin_governance import person_of
+from forecasting.admin_governance import person_of, version_name
 from forecasting.models import ForecastRun, Grid, ModelVersion, RiskSurface, TrainingRun
 from forecasting.overlay import short
 from forecasting.selectors import next_shift_instance, waiting_versions
@@ -83,6 +83,7 @@ class GridAdmin(AgencyActionMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # ty
     action_help = gettext_lazy(
         "From the agency's boundary and cell size. An identical grid is used again; forecasts keep theirs."
     )
+    none_yet = gettext_lazy("“Build grid” above makes it, once the agency has a boundary or beats.")
     list_display = ("__str__", "agency", "projection", "is_active", "built_at")
     list_filter = ("is_active",)
     fields = ("agency", "cell_size_m", "cells", "projection", "hash", "is_active", "built_at")
@@ -111,12 +112,15 @@ class GridAdmin(AgencyActionMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # ty
 
 @admin.register(TrainingRun)
 class TrainingRunAdmin(  # type: ignore[misc]  # mixins before the base
-    AgencyClockMixin, AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin
+    AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin
 ):
     action_label = gettext_lazy("Train now")
     action_help = gettext_lazy(
         "Trains and tests every active crime type in the background. Champions go live together, or wait for approval: see "
         "Model policies."
+    )
+    none_yet = gettext_lazy(
+        "“Train now” above starts the first, once a grid is built and incidents are there."
     )
     actions = ["approve_all"]
 
@@ -160,10 +164,11 @@ class TrainingRunAdmin(  # type: ignore[misc]  # mixins before the base
 
 @admin.register(ForecastRun)
 class ForecastRunAdmin(  # type: ignore[misc]  # mixins before the base
-    AgencyClockMixin, AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin
+    AgencyActionMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin
 ):
     action_label = gettext_lazy("Forecast next shift")
     action_help = gettext_lazy("The next shift to start, for every active crime type with a live model.")
+    none_yet = gettext_lazy("“Forecast next shift” above makes the first, once a model is live.")
     list_select_related = ("agency", "shift")  # type: ignore[misc]  # the mixin declares it for one model
 
     def action(self, request: HttpRequest, agency: Agency) -> AbstractRun:
@@ -185,13 +190,21 @@ class ForecastRunAdmin(  # type: ignore[misc]  # mixins before the base
 
 @admin.register(RiskSurface)
 class RiskSurfaceAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
-    list_display = ("__str__", "agency", "expected", "model_version")
+    none_yet = gettext_lazy(
+        "Each forecast writes one for every crime type: Forecast runs → Forecast next shift."
+    )
+    list_display = ("__str__", "agency", "expected", "version")
     list_select_related = ("agency", "crime_type", "run__shift", "model_version__crime_type")
-    fields = ("agency", "run", "crime_type", "model_version", "expected", "stored_as", "grid_hash")
+    fields = ("agency", "run", "crime_type", "version", "expected", "stored_as", "grid_hash")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("values", "baseline_values")
+
+    @admin.display(description=gettext_lazy("model version"))
+    def version(self, surface: RiskSurface) -> str:
+        address = reverse("admin:forecasting_modelversion_change", args=[surface.model_version_id])
+        return format_html('<a href="{}">{}</a>', address, version_name(surface.model_version))
 
     @admin.display(description=gettext_lazy("values stored as"))
     def stored_as(self, surface: RiskSurface) -> str:

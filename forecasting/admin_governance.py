@@ -20,7 +20,6 @@ from django.utils.translation import gettext_lazy
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin, administered_agencies
-from agencies.admin_clock import AgencyClockMixin
 from agencies.lookups import date_from_text, pk_from_text
 from agencies.models import User
 from forecasting.model_words import model_label
@@ -50,6 +49,11 @@ def short_local(instant: dt.datetime | None, zone: str) -> str:
     local = instant and instant.astimezone(ZoneInfo(zone))
     # Words, not hyphens: a narrow column would break a date in its middle.
     return date_format(local, "j M Y H:i") if local else "–"
+
+
+def version_name(version: ModelVersion) -> str:
+    """A version as a reader knows it: "Theft v1 (Boosted mixture)". Its own name keeps the code's word, for the audit log."""
+    return f"{version.crime_type} v{version.number} ({model_label(version.champion)})"
 
 
 @admin.register(ModelPolicy)
@@ -113,10 +117,11 @@ class ModelPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
 
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(AgencyClockMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
+class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     change_form_template: ClassVar[Any] = "forecasting/admin/version_change.html"
+    none_yet = gettext_lazy("A training makes them: Training runs → Train now.")
     list_display = (
-        "__str__",
+        "named",
         "agency",
         "state",
         "beside",
@@ -246,11 +251,16 @@ class ModelVersionAdmin(AgencyClockMixin, ReadOnlyAdminMixin, AgencyScopedAdmin)
         if version is not None and self.has_view_permission(request, version):
             extra |= {
                 "version": version,
+                "subtitle": version_name(version),
                 "live": live_version(version.crime_type),
                 "why_not": None if version.is_live else why_not_live(version),
                 "alarms": alarms_of([version]).get(version.pk, ()),
             }
         return super().change_view(request, object_id, form_url, extra)
+
+    @admin.display(description=gettext_lazy("model version"))
+    def named(self, version: ModelVersion) -> str:
+        return version_name(version)
 
     @admin.display(description=gettext_lazy("approved"), ordering="approved_at")
     def approved(self, version: ModelVersion) -> str:

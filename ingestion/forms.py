@@ -256,7 +256,7 @@ class ContextLayerForm(AgencyScopedForm):
     )
     osm = forms.ChoiceField(
         required=False,
-        label=gettext_lazy("from an OpenStreetMap extract, take"),
+        label=gettext_lazy("From an OpenStreetMap extract, take"),
         help_text=gettext_lazy("Only for a .osm.pbf file, which holds everything that is on the map."),
         choices=[
             ("", gettext_lazy("– not such a file –")),
@@ -266,13 +266,13 @@ class ContextLayerForm(AgencyScopedForm):
     file_layer = forms.CharField(
         required=False,
         max_length=100,
-        label=gettext_lazy("layer of the file"),
+        label=gettext_lazy("Layer of the file"),
         help_text=gettext_lazy("Only for a GeoPackage or KML with several."),
     )
     crs = forms.IntegerField(
         required=False,
         min_value=1,
-        label=gettext_lazy("coordinate system (EPSG)"),
+        label=gettext_lazy("Coordinate system (EPSG)"),
         help_text=gettext_lazy(
             "Only where the file does not say, such as a Shapefile without its .prj, or a CSV with x and y in feet."
         ),

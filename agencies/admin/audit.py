@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
-from agencies.admin_clock import AgencyClockMixin, local
+from agencies.admin_clock import local
 from agencies.audit_words import action_words, subject_words
 from agencies.configuration import sections
 from agencies.history import changes_of
@@ -54,33 +54,31 @@ class ActionFilter(admin.AllValuesFieldListFilter):
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(AgencyClockMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
-    list_display = ("when", "agency", "actor_name", "about", "changes", "why")
+class AuditEventAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
+    list_display = ("when", "agency", "who", "about", "changes", "why")
     list_filter = ("agency", RowKindFilter, "at", "actor", ("action", ActionFilter))
     search_fields = ("subject", "action", "why")
     list_select_related = ("agency", "actor")
     date_hierarchy = "at"
-    fields = ("at", "agency", "actor_name", "done", "about", "why", "changes", "what")
+    fields = ("at", "agency", "who", "about", "why", "changes", "what")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fields
 
-    @admin.display(description=gettext_lazy("at"), ordering="at")
+    @admin.display(description=gettext_lazy("time"), ordering="at")
     def when(self, event: AuditEvent) -> str:
         """By the agency's clock; of the installation's own events in UTC."""
         return local(event.at, event.agency) if event.agency else f"{event.at:%Y-%m-%d %H:%M} UTC"
 
     @admin.display(description=gettext_lazy("who"))
-    def actor_name(self, event: AuditEvent) -> str:
-        return str(event.actor) if event.actor else _("a command or the worker")
+    def who(self, event: AuditEvent) -> str:
+        # Not called like the row's own column: Django would show that one, and nothing where a command did it.
+        # A person who is no longer there is known by the name that was kept.
+        return str(event.actor or event.actor_name or _("a command or the worker"))
 
     @admin.display(description=gettext_lazy("subject"), ordering="subject")
     def about(self, event: AuditEvent) -> str:
         return subject_words(event.action, event.subject)
-
-    @admin.display(description=gettext_lazy("action"))
-    def done(self, event: AuditEvent) -> str:
-        return action_words(event.action)
 
     @admin.display(description=gettext_lazy("what"))
     def changes(self, event: AuditEvent) -> str:

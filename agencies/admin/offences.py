@@ -119,7 +119,7 @@ class CrimeTypeForm(AgencyScopedForm):
 @admin.register(CrimeType)
 class CrimeTypeAdmin(PreviewFormMixin, AuditedAdminMixin, AgencyScopedAdmin):
     form = CrimeTypeForm
-    list_display = ("name", "box", "agency", "offence", "weight", "is_active")
+    list_display = ("name", "box", "agency", "offence", "severity", "is_active")
     list_filter = ("agency", "is_active")
     list_select_related = ("agency",)
     search_fields = ("name", "slug")
@@ -142,6 +142,10 @@ class CrimeTypeAdmin(PreviewFormMixin, AuditedAdminMixin, AgencyScopedAdmin):
             crime_type.letter,
         )
 
+    @admin.display(description=CrimeType._meta.get_field("weight").verbose_name, ordering="weight")
+    def severity(self, crime_type: CrimeType) -> str:
+        return f"{crime_type.weight:g}"
+
     @admin.display(description=CrimeType._meta.get_field("nibrs_code").verbose_name, ordering="nibrs_code")
     def offence(self, crime_type: CrimeType) -> str:
         known = offence_class_of(crime_type.nibrs_code)
@@ -157,7 +161,13 @@ class CrimeTypeAdmin(PreviewFormMixin, AuditedAdminMixin, AgencyScopedAdmin):
 
 @admin.register(DistrictPriority)
 class DistrictPriorityAdmin(PreviewFormMixin, AuditedAdminMixin, AgencyScopedAdmin):
-    list_display = ("district", "crime_type", "agency", "multiplier")
+    list_display = ("district", "crime_type", "agency", "multiplied")
     list_filter = ("agency", "district", "crime_type")
     list_select_related = ("agency", "district", "crime_type")
     fields = ("agency", "district", "crime_type", "multiplier")
+
+    @admin.display(
+        description=DistrictPriority._meta.get_field("multiplier").verbose_name, ordering="multiplier"
+    )
+    def multiplied(self, priority: DistrictPriority) -> str:
+        return f"× {priority.multiplier:g}"

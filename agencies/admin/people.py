@@ -5,7 +5,12 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.forms import (
+    AdminPasswordChangeForm,
+    AdminUserCreationForm,
+    ReadOnlyPasswordHashWidget,
+    UserChangeForm,
+)
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -30,10 +35,25 @@ HELP = {
 }
 
 
+class PasswordSetWidget(ReadOnlyPasswordHashWidget):
+    """Whether there is a password. By what it is scrambled, and the first signs of the result, tell an administrator nothing."""
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(name, value, attrs)
+        if any("value" in entry for entry in context["summary"]):
+            context["summary"] = [{"label": _("A password is set.")}]
+        return context
+
+
 class PersonChangeForm(UserChangeForm):  # type: ignore[type-arg]
     class Meta(UserChangeForm.Meta):
         model = User
         help_texts = HELP
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if password := self.fields.get("password"):
+            password.widget = PasswordSetWidget()
 
 
 class PersonAddForm(AdminUserCreationForm):  # type: ignore[type-arg]
@@ -99,6 +119,10 @@ class MembershipInline(AgencyScopedInline):
 
     def get_max_num(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
         return administered_agencies(request).count()
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        kwargs.setdefault("widget", forms.CheckboxSelectMultiple)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
         return super().get_queryset(request).filter(agency__in=administered_agencies(request))
@@ -200,7 +224,7 @@ class PersonAdmin(AuditedAdminMixin, AgencyScopedAdmin, DjangoUserAdmin):  # typ
     def roles(self, user: User) -> str:
         if user.is_superuser:
             return _("Operator")
-        return ", ".join(f"{m.get_role_display()} ({m.agency})" for m in user.memberships.all()) or "none"
+        return ", ".join(f"{m.get_role_display()} ({m.agency})" for m in user.memberships.all()) or _("none")
 
 
 @admin.register(Membership)

@@ -28,7 +28,7 @@ class CensusUploadForm(AgencyScopedForm):
     )
     columns = forms.MultipleChoiceField(
         required=False,
-        label=gettext_lazy("read these alone"),
+        label=gettext_lazy("Read these alone"),
         choices=[(name, gettext_lazy(name.replace("_", " "))) for name in FIGURES],
         widget=forms.CheckboxSelectMultiple,
         help_text=gettext_lazy(
@@ -38,7 +38,7 @@ class CensusUploadForm(AgencyScopedForm):
     crs = forms.IntegerField(
         required=False,
         min_value=1,
-        label=gettext_lazy("coordinate system (EPSG)"),
+        label=gettext_lazy("Coordinate system (EPSG)"),
         help_text=gettext_lazy("Only where the file does not say, such as a Shapefile without its .prj."),
     )
     source = forms.CharField(

@@ -75,4 +75,4 @@ class DropFolderAdmin(AuditedAdminMixin, AgencyScopedAdmin):
         if file.run_id is None:
             return "–"
         url = reverse("admin:ingestion_importrun_change", args=[file.run_id])
-        return format_html('<a href="{}">Run {}</a>', url, file.run_id)
+        return format_html('<a href="{}">{}</a>', url, _("Run %(number)s") % {"number": file.run_id})

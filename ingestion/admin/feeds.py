@@ -29,6 +29,7 @@ from ingestion.admin.pulls import PullMixin
 from ingestion.admin.wizard import WizardMixin
 from ingestion.engine.mapping import FIELDS, FeedMapping, MappingError
 from ingestion.engine.position_mapping import PositionMapping
+from ingestion.engine.suggest import DATE_FORMATS
 from ingestion.forms import FeedForm
 from ingestion.models import FACT_KINDS, Feed, RecordKind
 from ingestion.selectors import FeedHealth, feeds_with_health
@@ -218,7 +219,7 @@ class FeedAdmin(PullMixin, TokensMixin, WizardMixin, AuditedAdminMixin, AgencySc
             for name, value in mapping.constants.items()
         ]
         rows += [
-            (_("Dates look like"), mapping.date_format),
+            (_("Dates look like"), dict(DATE_FORMATS).get(mapping.date_format, mapping.date_format)),
             (
                 _("Time zone"),
                 mapping.time_zone or _("the agency's (%(time_zone)s)") % {"time_zone": feed.agency.time_zone},

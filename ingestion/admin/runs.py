@@ -16,6 +16,7 @@ from ingestion.words import said
 
 @admin.register(ImportRun)
 class ImportRunAdmin(RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # type: ignore[misc]
+    none_yet = gettext_lazy("A run begins when a file is uploaded or rows are fetched or sent: Feeds.")
     list_display: Any = (
         "__str__",
         "feed",
@@ -39,7 +40,9 @@ class ImportRunAdmin(RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # t
             _("refused: %(rule)s") % {"rule": said(rule.replace("_", " "))}: sum(codes.values())
             for rule, codes in run.refusals.items()
         }
-        return count_rows(run.counts) + count_rows(kept) + count_rows(refused)
+        # As on every other page: "quarantined" is the code's word.
+        counts = {_("kept aside") if name == "quarantined" else name: n for name, n in run.counts.items()}
+        return count_rows(counts) + count_rows(kept) + count_rows(refused)
 
     def run_links(self, request: HttpRequest, run: Any) -> list[tuple[str, str]]:
         links = [(_("Data page"), reverse("ingestion:data", args=[run.agency.slug]))]

@@ -9,13 +9,13 @@ from django.utils.translation import gettext_lazy
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
-from agencies.admin_clock import AgencyClockMixin, local
+from agencies.admin_clock import local
 from ingestion.models import ScheduledEvent, WeatherHour
 from ingestion.services.context_facts import FORMER
 
 
 @admin.register(ScheduledEvent)
-class ScheduledEventAdmin(AgencyClockMixin, AuditedAdminMixin, AgencyScopedAdmin):
+class ScheduledEventAdmin(AuditedAdminMixin, AgencyScopedAdmin):
     list_display = ("name", "agency", "kind", "starts", "place", "attendance", "origin", "is_on")
     list_filter = ("agency", "kind", "feed")
     list_select_related = ("agency", "feed")
@@ -51,6 +51,7 @@ class ScheduledEventAdmin(AgencyClockMixin, AuditedAdminMixin, AgencyScopedAdmin
 
 @admin.register(WeatherHour)
 class WeatherHourAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
+    none_yet = gettext_lazy("Weather comes through a feed of that kind: Feeds → Add feed.")
     list_display = (
         *("begins", "agency", "length_hours", "temperature_c", "precipitation_mm", "snow_cm", "wind_ms"),
         *("is_forecast", "issued", "feed"),

@@ -1,6 +1,6 @@
 """The audit store in the administration: loaded and deleted by an agency's administrator, changed by nobody."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -29,6 +29,10 @@ class AuditTableForm(AgencyScopedForm):
     class Meta:
         model = AuditTable
         fields = ("agency", "name", "valid_from")
+        help_texts: ClassVar[dict[str, Any]] = {
+            "name": _("Demographic measures refer to it, e.g. “Census tracts 2024”."),
+            "valid_from": _("The day from which its figures hold."),
+        }
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}
@@ -56,7 +60,7 @@ class AuditTableAdmin(AuditedAdminMixin, AgencyScopedAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return ("agency", "name", "valid_from", "file")
-        return ("agency", "name", "valid_from", "source", "columns", "imported_at")
+        return ("agency", "name", "valid_from", "source", "column_names", "imported_at")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.get_fields(request, obj) if obj is not None else ()
@@ -73,6 +77,10 @@ class AuditTableAdmin(AuditedAdminMixin, AgencyScopedAdmin):
             requested_by=request.user,  # type: ignore[arg-type]  # the admin lets nobody anonymous in
         )
         obj.pk = stored.pk
+
+    @admin.display(description=_("columns"))
+    def column_names(self, table: AuditTable) -> str:
+        return ", ".join(map(str, table.columns)) or "–"
 
     @admin.display(description=_("columns"))
     def n_columns(self, table: AuditTable) -> int:

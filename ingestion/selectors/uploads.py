@@ -45,5 +45,5 @@ def upload_log(run: ImportRun) -> str:
         named = f" ({external_id})" if external_id else ""
         lines.append(f"Row {number}{named}: {code}. {Rejection(code, field).message}")
     if len(kept) > MAX_LOG_ROWS:
-        lines.append("… and more: see Admin → Quarantined rows.")
+        lines.append("… and more: see Admin → Rows kept aside.")
     return "\n".join(lines)

@@ -1,18 +1,21 @@
 """Names of models and fields that nobody wrote down are read in the reader's language, too.
 
 Django makes "cell size m" of ``cell_size_m`` and "crime type" of ``CrimeType`` by itself, in English. Naming each of them by
-hand would change hundreds of lines and every migration's state to say what the code says already.
+hand would change hundreds of lines and every migration's state to say what the code says already. Where the code's word is
+none of a reader's ("slug", "n cells"), ``missions_project.model_words.plainer`` has the reader's.
 """
 
 from typing import Any
 
 from django.utils.translation import gettext_lazy
 
+from missions_project.model_words import plainer
+
 OURS = frozenset({"agencies", "ingestion", "ingestion_audit", "forecasting", "patrols", "tactics"})
 
 
 def automatic_names(model: Any) -> list[str]:
-    """The names that Django made of the code: the model's own, in one and many, and those of its fields."""
+    """The names that nobody wrote in the models: the model's own, in one and many, and those of its fields."""
     meta = model._meta
     names = [] if "verbose_name" in meta.original_attrs else [str(meta.verbose_name_raw)]
     if "verbose_name_plural" not in meta.original_attrs:
@@ -31,12 +34,20 @@ def names_translated(sender: Any, **_kwargs: Any) -> None:
     if meta.app_label not in OURS or sender.__module__ == "__fake__":
         return
     if "verbose_name_plural" not in meta.original_attrs:
-        meta.verbose_name_plural = gettext_lazy(str(meta.verbose_name_plural))
+        many = str(meta.verbose_name_plural)
+        meta.verbose_name_plural = gettext_lazy(plainer.MODELS.get(many, many))
     if "verbose_name" not in meta.original_attrs:
-        meta.verbose_name = gettext_lazy(str(meta.verbose_name))
+        one = str(meta.verbose_name)
+        meta.verbose_name = gettext_lazy(plainer.MODELS.get(one, one))
     for field in _unnamed(meta):
         # The name as written (none) stays: migrations are made from that one, and none comes of a translation.
-        field.verbose_name = gettext_lazy(str(field.verbose_name))
+        field.verbose_name = gettext_lazy(_plain(meta, field))
+
+
+def _plain(meta: Any, field: Any) -> str:
+    """What a reader calls the field: "cell size (metres)", not "cell size m"."""
+    made = str(field.verbose_name)
+    return plainer.FIELDS.get(f"{meta.label_lower}.{field.name}") or plainer.NAMES.get(made, made)
 
 
 def _unnamed(meta: Any) -> list[Any]:

@@ -91,6 +91,23 @@ class AbstractRun(models.Model):
             return None
         return ((self.finished_at or timezone.now()) - self.started_at).total_seconds()
 
+    @property
+    def lasted(self) -> str:
+        """How long it took, or has taken so far, as people say it; a dash while it is queued."""
+        return "–" if self.seconds is None else time_told(self.seconds)
+
+
+def time_told(seconds: float) -> str:
+    """A length of time, to the second from a minute on, to the minute from an hour on.
+
+    >>> time_told(2.34), time_told(264.4), time_told(3599.7), time_told(7512)
+    ('2.3 s', '4 min 24 s', '1 h 0 min', '2 h 5 min')
+    """
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
 
 class RunReporter:
     """Writes a run's progress, log and counts to its row, at most every 0.7 s, as a heartbeat too.

@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin
-from agencies.admin_clock import AgencyClockMixin
 from agencies.admin_maps import AreaAdminMixin
 from patrols.admin.policies import ClockNamingForm
 from patrols.models import Addition
@@ -27,7 +26,7 @@ class AdditionForm(ClockNamingForm):
 
 
 @admin.register(Addition)
-class AdditionAdmin(AgencyClockMixin, AuditedAdminMixin, AreaAdminMixin, AgencyScopedAdmin):
+class AdditionAdmin(AuditedAdminMixin, AreaAdminMixin, AgencyScopedAdmin):
     """Kept for good, because missions name them: ended early rather than deleted."""
 
     form = AdditionForm
@@ -50,6 +49,10 @@ class AdditionAdmin(AgencyClockMixin, AuditedAdminMixin, AreaAdminMixin, AgencyS
         "author",
         "created_at",
     )
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        # Who added it and when is known once it is saved.
+        return self.fields if obj is not None else [f for f in self.fields if f not in self.readonly_fields]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin, administered_agencies
-from agencies.admin_clock import AgencyClockMixin, local
+from agencies.admin_clock import local
 from agencies.admin_runs import TONES, RunAdminMixin
 from agencies.lookups import date_from_text, pk_from_text
 from agencies.models import Agency, Shift
@@ -31,9 +31,12 @@ MAX_DIFFERENCES_SHOWN = 5
 
 
 @admin.register(MissionPlan)
-class MissionPlanAdmin(AgencyClockMixin, RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
+class MissionPlanAdmin(RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
     change_form_template: ClassVar[Any] = "admin/patrols/plan_change_form.html"
     change_list_template = "admin/patrols/plan_change_list.html"
+    none_yet = gettext_lazy(
+        "“Plan next shift” above makes the first, once a model is live and a policy is active."
+    )
     list_display = (
         "__str__",
         "agency",

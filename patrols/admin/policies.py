@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
-from agencies.admin_clock import AgencyClockMixin
 from agencies.admin_maps import AreaAdminMixin
 from agencies.services import audit_record
 from patrols.admin.preview import PolicyPreviewMixin
@@ -136,7 +135,7 @@ class SuppressionForm(ClockNamingForm):
 
 
 @admin.register(Suppression)
-class SuppressionAdmin(AgencyClockMixin, AuditedAdminMixin, AreaAdminMixin, AgencyScopedAdmin):
+class SuppressionAdmin(AuditedAdminMixin, AreaAdminMixin, AgencyScopedAdmin):
     """Kept for good, because plans name them: ended early rather than deleted."""
 
     form = SuppressionForm
@@ -147,6 +146,10 @@ class SuppressionAdmin(AgencyClockMixin, AuditedAdminMixin, AreaAdminMixin, Agen
     actions = ["end_now"]
     readonly_fields = ("author", "created_at")
     fields = ("agency", "beat", "geometry", "reason", "starts_at", "expires_at", "author", "created_at")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        # Who added it and when is known once it is saved.
+        return self.fields if obj is not None else [f for f in self.fields if f not in self.readonly_fields]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -10,13 +10,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
-from agencies.admin_clock import AgencyClockMixin, local
+from agencies.admin_clock import local
 from agencies.admin_dates import LongListMixin
 from patrols.models import Assignment, Engagement, Mission
 
 
 @admin.register(Mission)
-class MissionAdmin(AgencyClockMixin, LongListMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
+class MissionAdmin(LongListMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
+    none_yet = gettext_lazy("Missions are drawn with a plan: Mission plans → Plan next shift.")
     list_display = (
         "__str__",
         "agency",
@@ -88,6 +89,7 @@ class OfMissionAdmin(LongListMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):
 
 @admin.register(Assignment)
 class AssignmentAdmin(OfMissionAdmin):
+    none_yet = gettext_lazy("A plan assigns its missions to units; supervisors change that on the shift map.")
     list_display = ("mission", "plan", "agency", "unit", "assigned_by", "assigned_at")
     list_filter = ("agency", "unit")
     list_select_related = (*OfMissionAdmin.list_select_related, "assigned_by")
@@ -95,6 +97,9 @@ class AssignmentAdmin(OfMissionAdmin):
 
 @admin.register(Engagement)
 class EngagementAdmin(OfMissionAdmin):
+    none_yet = gettext_lazy(
+        "Visits come from officers' phones, from supervisors and from vehicle positions, once a plan is published."
+    )
     list_display = ("mission", "plan", "agency", "unit", "officer", "arrived", "left", "stayed", "source")
     list_filter = ("agency", "source", "unit")
     list_select_related = (*OfMissionAdmin.list_select_related, "officer")

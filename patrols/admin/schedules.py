@@ -82,6 +82,9 @@ class PlanScheduleAdmin(AuditedAdminMixin, AgencyScopedAdmin):
 
 @admin.register(ShiftPlanning)
 class ShiftPlanningAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
+    none_yet = gettext_lazy(
+        "Each shift that is planned by itself leaves one here. When that is: Plan schedules."
+    )
     list_display = ("__str__", "agency", "due", "state", "attempts", "finished", "plan_link", "short_message")
     list_filter = ("agency", "state", "shift")
     list_select_related = ("agency", "shift")
@@ -120,6 +123,9 @@ class ShiftPlanningAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
 class NoticeDeliveryAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     """What went out. Whose web-hook it is stands here, its address does not: it may hold a key of the other server."""
 
+    none_yet = gettext_lazy(
+        "Notices go to people who have chosen some: Notices about plans, in the menu under their name."
+    )
     list_display = (
         "event",
         "agency",

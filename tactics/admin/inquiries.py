@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
 from agencies.admin_runs import RunAdminMixin
@@ -15,6 +16,9 @@ from tactics.models import Inquiry, PolicyProposal
 
 @admin.register(Inquiry)
 class InquiryAdmin(RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # type: ignore[misc]  # mixins before the base
+    none_yet = gettext_lazy(
+        "They are asked on pages under Studies: Design an experiment, Optimise, Time until the next crime."
+    )
     list_filter = ("kind", "status")  # type: ignore[misc]  # the mixin declares it for one model
     run_hidden_fields = ("answer", "choices_hash")
 
@@ -32,6 +36,7 @@ class InquiryAdmin(RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # typ
 
 @admin.register(PolicyProposal)
 class PolicyProposalAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
+    none_yet = gettext_lazy("They are made and decided under Studies → Optimise.")
     list_display = ("__str__", "purpose", "status", "made_at", "decided_by", "reason", "agency")
     list_filter = ("status", "agency")
     list_select_related = ("agency", "decided_by")

@@ -22,6 +22,7 @@ class OfficerPageSettingsAdmin(AuditedAdminMixin, AgencyScopedAdmin):
 class OfficerActionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     """What phones sent, with what was not accepted and why: the place to look when an officer says “I was there”."""
 
+    none_yet = _("What officers' phones send from their page is kept here, whether it was accepted or not.")
     list_display = (
         "at",
         "kind",
@@ -49,6 +50,7 @@ class OfficerActionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
 class VisitNoteAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     """Notes about places. They can be deleted, in case something about a person slipped through the screen."""
 
+    none_yet = _("Officers write notes about places on their page, at a visit.")
     list_display = ("written_at", "text", "unit", "officer", "agency")
     list_filter = ("agency", "written_at")
     list_select_related = ("agency", "engagement__unit", "officer")
@@ -68,6 +70,7 @@ class VisitNoteAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
 
 @admin.register(Hunch)
 class HunchAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
+    none_yet = _("Officers log them on their page, under “Log a hunch”.")
     list_display = ("made_at", "crime_type", "cell_id", "beat", "status", "officer", "agency")
     list_filter = ("agency", "status", "crime_type")
     list_select_related = ("agency", "crime_type", "beat", "officer")

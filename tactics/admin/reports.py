@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin
@@ -20,6 +21,7 @@ class ReportPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
 class SavedReportAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     """Made and deleted on the reports' pages."""
 
+    none_yet = _("Reports are saved on their own pages: Reports.")
     list_display = ("name", "agency", "kind", "days", "sends", "is_shared", "owner")
     list_filter = ("agency", "kind", "sends")
     list_select_related = ("agency", "owner")
@@ -30,6 +32,7 @@ class SavedReportAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
 class ReportMailAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     """Written by the dispatcher."""
 
+    none_yet = _("Saved reports that are sent by e-mail leave one here each time.")
     list_display = ("saved", "agency", "membership", "on", "state", "attempts", "sent_at", "error")
     list_filter = ("agency", "state")
     list_select_related = ("agency", "saved", "membership__user")

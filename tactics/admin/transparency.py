@@ -56,6 +56,7 @@ class DemographicMeasureAdmin(AuditedAdminMixin, AgencyScopedAdmin):
 class TransparencyPackAdmin(RunAdminMixin, ReadOnlyAdminMixin, AgencyScopedAdmin):  # type: ignore[misc]  # mixins before the base
     """To look at: packs are made and published on their own page."""
 
+    none_yet = gettext_lazy("Packs are made under Reports → Transparency packs.")
     list_filter = ("state", "status")  # type: ignore[misc]  # the mixin declares it for one model
     run_hidden_fields = ("content",)
 
@@ -94,6 +95,9 @@ class ExposureFindingAdmin(AgencyScopedAdmin):
     """Raised by the exposure audit; answered here, once; never deleted."""
 
     form = FindingForm
+    none_yet = gettext_lazy(
+        "The exposure audit raises them when a transparency pack is made, once Demographic measures name what to compare."
+    )
     list_display = (
         "place",
         "measure",

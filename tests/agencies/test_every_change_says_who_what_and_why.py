@@ -88,7 +88,7 @@ def test_related_rows_are_told_by_name_before_and_after(sign_in: SignIn, agency:
     assert change(sign_in(owner), beat, data).status_code == 302
     told = {change.label: change for change in changes_of(AuditEvent.objects.get(row_id=beat.pk))}
     assert (told["District"].before, told["District"].after) == ("South", "North")
-    assert told["Geometry"].after == "area of 4 points"
+    assert told["Area"].after == "area of 4 points"
 
 
 AREA = '{"type": "Polygon", "coordinates": [[[-87.6, 41.8], [-87.59, 41.8], [-87.59, 41.81], [-87.6, 41.8]]]}'
@@ -176,7 +176,7 @@ def test_the_list_costs_the_same_for_many_events(
 @pytest.mark.parametrize(
     ("told", "shown"),
     [
-        ({"is_active": [True, False]}, Change("Is active", "yes", "no")),
+        ({"is_active": [True, False]}, Change("Active", "yes", "no")),
         ({"beat": [None, "Beat 11"]}, Change("Beat", "empty", "Beat 11")),
         ({"shifts": [[], ["Day", "Night"]]}, Change("Shifts", "empty", "Day, Night")),
         ({"password": "changed"}, Change("Password", "", "", kept=False)),

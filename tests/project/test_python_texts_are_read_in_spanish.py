@@ -36,7 +36,15 @@ def test_every_automatic_name_of_a_model_or_field_is_there_for_the_translators()
 def test_names_of_models_and_fields_are_looked_up_when_they_are_shown() -> None:
     assert isinstance(Agency._meta.get_field("cell_size_m").verbose_name, Promise)
     assert isinstance(Agency._meta.verbose_name, Promise)
-    assert str(Agency._meta.get_field("cell_size_m").verbose_name) == "cell size m"
+    assert str(Agency._meta.get_field("time_zone").verbose_name) == "time zone"
+
+
+def test_a_code_word_is_shown_as_a_reader_says_it() -> None:
+    # Of every field of that name, and of one field alone; migrations know neither.
+    assert str(Agency._meta.get_field("cell_size_m").verbose_name) == "cell size (metres)"
+    assert str(apps.get_model("ingestion", "feed")._meta.get_field("kind").verbose_name) == "how rows arrive"
+    assert str(apps.get_model("tactics", "placelayer")._meta.get_field("kind").verbose_name) == "kind"
+    assert "verbose_name" not in Agency._meta.get_field("cell_size_m").deconstruct()[3]
 
 
 def test_what_engines_say_is_there_for_the_translators() -> None:

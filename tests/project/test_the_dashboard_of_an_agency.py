@@ -105,7 +105,7 @@ def test_a_run_tells_seconds_state_and_error(scene: Scene) -> None:
         error="The grid is gone.",
     )  # fmt: skip
     row = next(row for row in texts(panel(scene.agency, "Trainings and forecasts")) if row[0] == "Forecast")
-    assert row[2:4] == ["Failed", "12.0"]
+    assert row[2:4] == ["Failed", "12.0 s"]
     assert row[4] != "–"
     assert row[5:] == ["1", "The grid is gone."]
 
