@@ -122,7 +122,9 @@ class Phone(Person):
         if not self.token:
             answer = self.ask("phone: token", MADE["sync"])
             self.token = json.loads(answer.text)["token"]
-            self.cookie += f"; csrftoken={answer.headers['Set-Cookie'].split('csrftoken=')[1].split(';')[0]}"
+            # One header or several: now and then the session's cookie is set anew, too.
+            found = re.search(r"csrftoken=([^;', ]+)", str(answer.headers["Set-Cookie"]))
+            self.cookie += f"; csrftoken={found[1] if found else ''}"
         now = int(time.time() * 1000)
         action = {
             "uuid": str(uuid.uuid4()), "kind": "left" if self.arrived else "arrived", "mission": self.own["mission"],
