@@ -88,7 +88,9 @@ def grants_end(person_id: int | None) -> None:
         cache.set(_turn_key(person_id), uuid.uuid4().hex, 2 * settings.GRANT_SECONDS)
     except (RedisError, OSError):
         # Without the cache nobody has a grant; an account is made before Redis runs, too.
-        log.warning("The cache does not answer: pages that poll may go on to let this person in for some minutes.")
+        log.warning(
+            "The cache does not answer: pages that poll may go on to let this person in for some minutes."
+        )
 
 
 def _session(request: HttpRequest) -> str:

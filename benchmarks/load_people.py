@@ -73,10 +73,14 @@ class Board(Person):
     def on_start(self) -> None:
         self.prepare(MADE["board_sessions"][next(_boards) % len(MADE["board_sessions"])])
         self.shown = shown_mark(self.ask("board: page", BOARD).text)
-        self.ask("board: boxes", f"{BOARD}plan.geojson")
+        self.boxes()
         self.look("board: asks", f"{BOARD}version.json")
         self.ask("board: alerts", MADE["alerts"])
         time.sleep(_rng.random() * 2)
+
+    def boxes(self) -> None:
+        while self.ask("board: boxes", f"{BOARD}plan.geojson").status_code == 204:
+            time.sleep(0.4 + _rng.random() * 0.6)
 
     @task
     def poll(self) -> None:
@@ -90,7 +94,7 @@ class Board(Person):
             # None while another board's is being worked out: asked for again at the next turn.
             if answer.status_code == 200:
                 self.shown = shown_mark(answer.text)
-                self.ask("board: boxes", f"{BOARD}plan.geojson")
+                self.boxes()
         self.shown = self.shown or self.marks["plan"]
         if "notes" in changed:
             self.ask("board: notes", f"{BOARD}notes/", **{"HX-Request": "true"})

@@ -22,7 +22,6 @@ from ingestion.models import GunfireAlert
 from ingestion.selectors.live import alerts_version, recent_alerts
 from missions_project.lib import walls
 
-
 LOCK_SECONDS, LAST_SECONDS = 2, 60
 
 

@@ -3,7 +3,6 @@
 import datetime as dt
 import gzip
 import hashlib
-import time
 from collections.abc import Callable
 
 from django.core.cache import cache
@@ -15,8 +14,8 @@ from ingestion.live_views import cached_marks
 from patrols.board_selectors import board_mark, notes_mark
 
 KEEP_S = 120
-WAIT_S, STEP_S = 2.0, 0.02
-"""How long somebody waits for another who is already working the same thing out, and how often they look."""
+LOCK_S = 5
+"""How long one may work something out before another takes over."""
 
 
 def plan_make(agency_id: int, shift_slug: str, on: dt.date) -> dict[str, Callable[[], str]]:
@@ -38,43 +37,40 @@ def plan_mark(agency_id: int, shift_slug: str, on: dt.date) -> str:
 
 
 class Busy(Exception):
-    """Another is working out what was asked for, and nobody waits for it."""
+    """Another is working out what was asked for. Nobody waits: who waits holds a thread that answers everybody else."""
 
 
-def known(agency_id: int, name: str, mark: str, *, waits: bool) -> bytes | None:
+def known(agency_id: int, name: str, mark: str) -> bytes | None:
     """Return what ``kept`` keeps of this name for this mark, None where it has to be worked out. No query.
 
-    While another works it out: waits for that, or without ``waits`` raises ``Busy``.
+    Raises ``Busy`` while another works it out.
     """
     key = _key(agency_id, name, mark)
-    deadline = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline:
-        found = cache.get_many([key, f"{key}:lock"])
-        packed: bytes | None = found.get(key)
-        if packed is not None or f"{key}:lock" not in found:
-            return packed
-        if not waits:
-            raise Busy
-        time.sleep(STEP_S)
-    return None
+    found = cache.get_many([key, f"{key}:lock"])
+    packed: bytes | None = found.get(key)
+    if packed is None and f"{key}:lock" in found:
+        raise Busy
+    return packed
 
 
-def kept(agency_id: int, name: str, mark: str, make: Callable[[], str], *, waits: bool = True) -> bytes:
+def kept(agency_id: int, name: str, mark: str, make: Callable[[], str]) -> bytes:
     """Return the text of this name for this mark, compressed, made by one of all who ask for it in the same moment.
 
-    Two hundred boards hear of a change within two seconds: without this each would have its own copy worked out. The others
-    wait, or without ``waits`` ``Busy`` is raised: while they wait, they hold the threads that answer everybody else.
+    Two hundred boards hear of a change within two seconds: without this each would have its own copy worked out. For the others
+    ``Busy`` is raised: they ask again.
     """
-    key = _key(agency_id, name, mark)
-    if (packed := known(agency_id, name, mark, waits=waits)) is not None:
+    if (packed := known(agency_id, name, mark)) is not None:
         return packed
+    key = _key(agency_id, name, mark)
     # Whoever sets the lock works; it ends by itself, should that process die.
-    if not cache.add(f"{key}:lock", 1, WAIT_S) and not waits:
+    if not cache.add(f"{key}:lock", 1, LOCK_S):
         raise Busy
-    # Compressed once, too: that takes longer than all else about an answer that is kept.
-    packed = gzip.compress(make().encode(), 6, mtime=0)
-    cache.set(key, packed, KEEP_S)
-    cache.delete(f"{key}:lock")
+    try:
+        # Compressed once, too: that takes longer than all else about an answer that is kept.
+        packed = gzip.compress(make().encode(), 6, mtime=0)
+        cache.set(key, packed, KEEP_S)
+    finally:
+        cache.delete(f"{key}:lock")
     return packed
 
 

@@ -22,8 +22,6 @@ class Part:
     name: str
     content_type: str
     make: Callable[[Access, Instance, str], str]
-    waits: bool = True
-    """Whether somebody waits while another is working it out. Else the answer is 204, and the board asks again at its next turn."""
 
 
 def part_answer(
@@ -31,7 +29,8 @@ def part_answer(
 ) -> HttpResponseBase:
     """Answer with what is kept for the shift's mark, without a query to whoever was let in a moment ago; or have it worked out.
 
-    ``address``: date and shift as they stand in the address; 404 where there is no such shift.
+    204 while another's is being worked out: the board asks again. ``address``: date and shift as they stand in the address; 404
+    where there is no such shift.
     """
 
     def name(address: tuple[str, str], may: tuple[bool, bool]) -> str:
@@ -44,9 +43,7 @@ def part_answer(
             return None
         mark = plan_mark(grant.agency_id, address[1], on)
         may = grant.has(RUNS_SHIFTS), grant.has(OVERRIDES_PLANS)
-        packed = known(
-            grant.agency_id, name((on.isoformat(), address[1]), may), mark, waits=part.waits
-        )
+        packed = known(grant.agency_id, name((on.isoformat(), address[1]), may), mark)
         return None if packed is None else packed_answer(request, packed, part.content_type)
 
     def worked_out(request: HttpRequest, access: Access) -> HttpResponse:
@@ -59,7 +56,6 @@ def part_answer(
             name(instance.address, may),
             mark,
             lambda: part.make(access, instance, mark),
-            waits=part.waits,
         )
         return packed_answer(request, packed, part.content_type)
 

@@ -24,7 +24,9 @@ def version(request: HttpRequest, agency_slug: str, on: str, shift_slug: str) ->
         raise Http404(str(exc)) from exc
 
     def tell(request: HttpRequest, agency_id: int) -> HttpResponseBase:
-        makes = plan_make(agency_id, shift_slug, date) | standing_make(agency_id, date) | alerts_make(agency_id)
+        makes = (
+            plan_make(agency_id, shift_slug, date) | standing_make(agency_id, date) | alerts_make(agency_id)
+        )
         plan, notes, alerts = cached_marks(agency_id, makes)
         body = json.dumps({"alerts": alerts, "plan": plan, "notes": notes})
         return conditional_answer(request, lambda: body, f'"{alerts}{plan}{notes}"', "application/json")

@@ -1,4 +1,4 @@
-"""Django's Redis cache with one client for each server: Django makes one for each question, which costs more than the question."""
+"""Django's Redis cache with one client to read by and one to write: Django makes one for each question, which costs more than the question."""
 
 from typing import Any
 
@@ -6,17 +6,15 @@ from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 
 
 class KeptClients(RedisCacheClient):
-    """The same client each time: its connections are in a pool, and threads may share it."""
+    """The same client each time: its connections are in a pool, and threads may share it. For one server, or one that is written and one that is read."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._clients: dict[int, Any] = {}
+        self._clients: dict[bool, Any] = {}
 
-    def get_client(self, key: str | None = None, *, write: bool = False) -> Any:
-        pool = self._get_connection_pool(write)
-        if (client := self._clients.get(id(pool))) is None:
-            # The pool is kept by the base class as long as this is: its number is nobody else's.
-            client = self._clients[id(pool)] = self._client(connection_pool=pool)
+    def get_client(self, key: Any = None, *, write: bool = False) -> Any:
+        if (client := self._clients.get(write)) is None:
+            client = self._clients[write] = super().get_client(key, write=write)
         return client
 
 

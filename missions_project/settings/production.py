@@ -36,7 +36,9 @@ environment.check()
 LOGGING = logging_config(environment.choice("LOG_FORMAT", "json", ("plain", "json")), LOG_LEVEL)
 if broker_url.startswith(("redis://", "rediss://")):
     # Sign-in attempts are counted in the cache: a cache per process would give each server process its own count.
-    CACHES = {"default": {"BACKEND": "missions_project.lib.redis_cache.KeptRedisCache", "LOCATION": broker_url}}
+    CACHES = {
+        "default": {"BACKEND": "missions_project.lib.redis_cache.KeptRedisCache", "LOCATION": broker_url}
+    }
     # Processes that share a cache hear of a push at once; this bounds what an import of a file may take to show.
     LIVE_CACHE_SECONDS = 2.0
     # They also hear at once that a session or a role has ended: who may still look need not be asked each minute.

@@ -16,8 +16,8 @@ from agencies.access import RUNS_SHIFTS, SEES_PLANS, Access, agency_page
 from agencies.grants import asks_itself
 from agencies.selectors import current_or_next_shift_instance, leaflet_settings, shift_instance_of
 from missions_project.lib.errors import MissionsError
-from patrols.board_parts import Part, part_answer
 from patrols.board_page import Instance, board_context, instance_of, load
+from patrols.board_parts import Part, part_answer
 from patrols.models import MissionPlan
 from patrols.services import plan_publish
 from patrols.tasks import run_shift_task
@@ -63,9 +63,7 @@ def board_list(request: HttpRequest, agency_slug: str, on: str, shift_slug: str)
         context = board_context(request, access, instance) | {"mark": mark}
         return render_to_string("patrols/_refresh.html", context)
 
-    # The list says itself of which mark it is: a board that gets none knows that it shows an old one.
-    part = Part("list", "text/html; charset=utf-8", make, waits=False)
-    return part_answer(request, agency_slug, (on, shift_slug), part)
+    return part_answer(request, agency_slug, (on, shift_slug), Part("list", "text/html; charset=utf-8", make))
 
 
 @asks_itself

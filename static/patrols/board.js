@@ -68,6 +68,8 @@ window.MissionsBoard = (() => {
   const loadBoxes = async () => {
     if (!board.map) { return; }
     const response = await fetch(holder.dataset.missions, { headers: { Accept: "application/geo+json" } }).catch(() => null);
+    // Another board's are being worked out: they are there in a moment. A list that gets none is asked for at the next turn.
+    if (response && response.status === 204) { setTimeout(loadBoxes, 400 + Math.random() * 600); return; }
     if (!response || !response.ok) { return; }
     const data = await response.json();
     const first = boxes === null;

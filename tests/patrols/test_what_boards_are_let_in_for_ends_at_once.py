@@ -17,6 +17,7 @@ from redis.exceptions import ConnectionError as NoRedis
 
 from agencies import grants
 from agencies.models import Membership, Role, User
+from patrols import board_cache
 from patrols.models import MissionPlan
 from tests.factories import make_member
 from tests.patrols.scenes import ON, Scene, make_scene
@@ -189,3 +190,44 @@ def test_an_account_is_made_while_the_cache_is_away(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(grants.cache, "set", away)
     person = make_member(scene.agency, "analyst")
     assert Membership.objects.filter(user=person).exists()
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_who_asks_for_what_another_is_working_out_is_told_to_come_again(
+    scene: Scene, plan: MissionPlan, supervisor: User, is_known: bool
+) -> None:
+    client = signed_in(supervisor)
+    _, lists, boxes = addresses(scene)
+    if is_known:
+        assert client.get(addresses(scene)[0]).status_code == 200
+    seen: list[int] = []
+    real = board_cache.gzip.compress
+
+    def slowly(*args: Any, **kwargs: Any) -> bytes:
+        # In the middle of one's work another asks for the same.
+        seen.append(
+            signed_in(supervisor).get(lists).status_code if not is_known else client.get(lists).status_code
+        )
+        return real(*args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(board_cache.gzip, "compress", slowly)
+        assert client.get(lists).status_code == 200
+    assert seen == [204]
+    assert (client.get(lists).status_code, client.get(boxes).status_code) == (200, 200)
+
+
+def test_whoever_failed_at_it_leaves_it_to_the_next(
+    scene: Scene, plan: MissionPlan, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = signed_in(supervisor)
+    lists = addresses(scene)[1]
+
+    def broken(*args: Any, **kwargs: Any) -> bytes:
+        raise RuntimeError("no more")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(board_cache.gzip, "compress", broken)
+        with pytest.raises(RuntimeError, match="no more"):
+            client.get(lists)
+    assert client.get(lists).status_code == 200
