@@ -18,15 +18,15 @@ MOST_ROWS = 1_000
 def kinds_too_many(rows: Sequence[models.Model]) -> list[str]:
     """The kinds of rows, by name, of which more than ``MOST_ROWS`` would go with these or keep them. Empty where a page may delete them.
 
-    Goes from row to row as deleting would, kind by kind, and no farther than to the first rows of which some hang too many: what
-    hangs from others still does not change the answer. One query a relation, each of at most ``MOST_ROWS`` keys for each that is asked for.
+    Goes from row to row as deleting would, kind by kind, and goes no deeper where a kind is too many. One query a relation,
+    each of at most ``MOST_ROWS`` keys for each that is asked for.
     """
     waiting: list[tuple[type[models.Model], list[Any]]] = []
     if rows:
         waiting.append((type(rows[0]), [row.pk for row in rows]))
     seen: dict[type[models.Model], set[Any]] = {}
     found: dict[str, None] = {}
-    while waiting and not found:
+    while waiting:
         model, keys = waiting.pop()
         relations: Iterable[Any] = get_candidate_relations_to_delete(model._meta)
         for relation in relations:

@@ -73,7 +73,7 @@ def grant_keep(request: HttpRequest, access: Access, turn: str) -> None:
     if session := _session(request):
         role = access.membership.role if access.membership else None
         whose = (access.user.pk, turn, access.agency.pk, role)
-        cache.set(_key(session, access.agency.slug), whose, settings.GRANT_SECONDS)
+        cache.set(_key(session, access.agency.slug), whose, _seconds())
 
 
 def turn_of(person_id: int | str | None) -> str:
@@ -91,6 +91,12 @@ def grants_end(person_id: int | None) -> None:
         log.warning(
             "The cache does not answer: pages that poll may go on to let this person in for some minutes."
         )
+
+
+def _seconds() -> int:
+    """How long a grant lasts: no longer than half of the time after which a session is idle, for a poll with a grant is not noted there."""
+    idle = settings.SESSION_IDLE_MINUTES * 60
+    return min(settings.GRANT_SECONDS, idle // 2) if idle else int(settings.GRANT_SECONDS)
 
 
 def _session(request: HttpRequest) -> str:

@@ -90,7 +90,7 @@ def granted(
     """Answer by ``known`` to a session with a grant; where there is none, or ``known`` has no answer, by ``else_asked``.
 
     ``known`` answers from what is kept, within the agency's rows alone. ``else_asked`` is given who asks, and
-    whoever gets so far has a grant for the next minute.
+    whoever gets so far has a grant from then on.
     """
     grant = grant_of(request, agency_slug)
     if grant is not None and grant.has(roles):

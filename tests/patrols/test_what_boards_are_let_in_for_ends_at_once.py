@@ -148,6 +148,15 @@ def test_a_grant_that_is_kept_after_a_role_was_taken_is_worth_nothing(
     assert client.get(addresses(scene)[1]).status_code == 404
 
 
+def test_a_board_that_polls_is_not_idle_however_short_that_is(settings: Any) -> None:
+    settings.GRANT_SECONDS, settings.SESSION_IDLE_MINUTES = 240, 2
+    assert grants._seconds() == 60
+    settings.SESSION_IDLE_MINUTES = 30
+    assert grants._seconds() == 240
+    settings.SESSION_IDLE_MINUTES = 0
+    assert grants._seconds() == 240
+
+
 def test_a_second_factor_is_asked_for_by_these_views_too(
     scene: Scene, plan: MissionPlan, settings: Any, supervisor: User
 ) -> None:
