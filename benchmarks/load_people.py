@@ -11,12 +11,12 @@ import json
 import os
 import random
 import re
+import threading
 import time
 import uuid
 from pathlib import Path
 from typing import Any
 
-import gevent
 from locust import FastHttpUser, constant_pacing, events, task
 
 FOLDER = Path(os.environ["LOAD_FOLDER"])
@@ -161,7 +161,7 @@ class Phone(Person):
 def known(environment: Any, **_: Any) -> None:
     @events.spawning_complete.add_listener
     def all_there(user_count: int, **_: Any) -> None:
-        gevent.spawn_later(float(MADE["settle"]), begin, environment, user_count)
+        threading.Timer(float(MADE["settle"]), begin, (environment, user_count)).start()
 
 
 def begin(environment: Any, user_count: int) -> None:
