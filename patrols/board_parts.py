@@ -32,34 +32,37 @@ def part_answer(
     204 while another's is being worked out: the board asks again. ``address``: date and shift as they stand in the address; 404
     where there is no such shift.
     """
-
-    def name(address: tuple[str, str], may: tuple[bool, bool]) -> str:
-        return f"{part.name} {address} {may} {request.GET.urlencode()}"
-
-    def at_once(request: HttpRequest, grant: Grant) -> HttpResponse | None:
-        try:
-            on = date_from_text(address[0])
-        except MissionsError:
-            return None
-        mark = plan_mark(grant.agency_id, address[1], on)
-        may = grant.has(RUNS_SHIFTS), grant.has(OVERRIDES_PLANS)
-        packed = known(grant.agency_id, name((on.isoformat(), address[1]), may), mark)
-        return None if packed is None else packed_answer(request, packed, part.content_type)
-
-    def worked_out(request: HttpRequest, access: Access) -> HttpResponse:
-        instance = instance_of(access, *address)
-        # Read before the rows are: what changes in between must look new to the board that gets this.
-        mark = plan_mark(access.agency.pk, instance.shift.slug, instance.on)
-        may = access.has(RUNS_SHIFTS), access.has(OVERRIDES_PLANS)
-        packed = kept(
-            access.agency.pk,
-            name(instance.address, may),
-            mark,
-            lambda: part.make(access, instance, mark),
-        )
-        return packed_answer(request, packed, part.content_type)
-
     try:
-        return granted(request, agency_slug, SEES_PLANS, at_once, worked_out)
+        return granted(
+            request,
+            agency_slug,
+            SEES_PLANS,
+            lambda request, grant: _at_once(request, grant, address, part),
+            lambda request, access: _worked_out(request, access, address, part),
+        )
     except Busy:
         return HttpResponse(status=204)
+
+
+def _at_once(request: HttpRequest, grant: Grant, address: tuple[str, str], part: Part) -> HttpResponse | None:
+    try:
+        on = date_from_text(address[0])
+    except MissionsError:
+        return None
+    mark = plan_mark(grant.agency_id, address[1], on)
+    packed = known(grant.agency_id, _name(request, grant, (on.isoformat(), address[1]), part), mark)
+    return None if packed is None else packed_answer(request, packed, part.content_type)
+
+
+def _worked_out(request: HttpRequest, access: Access, address: tuple[str, str], part: Part) -> HttpResponse:
+    instance = instance_of(access, *address)
+    # Read before the rows are: what changes in between must look new to the board that gets this.
+    mark = plan_mark(access.agency.pk, instance.shift.slug, instance.on)
+    name = _name(request, access, instance.address, part)
+    packed = kept(access.agency.pk, name, mark, lambda: part.make(access, instance, mark))
+    return packed_answer(request, packed, part.content_type)
+
+
+def _name(request: HttpRequest, who: Grant | Access, address: tuple[str, str], part: Part) -> str:
+    may = who.has(RUNS_SHIFTS), who.has(OVERRIDES_PLANS)
+    return f"{part.name} {address} {may} {request.GET.urlencode()}"

@@ -17,6 +17,7 @@ from agencies.models import AuditEvent, Beat
 from forecasting.models import ForecastRun, RiskSurface
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.runs import RunStatus, run_execution
+from missions_project.lib.sending import RowTask
 from patrols.models import MissionPlan, PatrolPolicy
 from patrols.no_plan import no_plan
 from patrols.services import line, plan_run, shift_plan_queue
@@ -40,6 +41,13 @@ def of_shift(scene: ApiScene, what: str) -> str:
 def tomorrow(scene: ApiScene, what: str) -> str:
     on = scene.plan.on + dt.timedelta(days=1)
     return f"shifts/{on.isoformat()}/{scene.scene.shift.slug}/{what}/"
+
+
+def queued(callbacks: list[Callable[[], Any]]) -> list[Any]:
+    """Those that send for work: a sign-in among the requests leaves one of its own."""
+    return [
+        one for one in callbacks if isinstance(getattr(getattr(one, "func", None), "__self__", None), RowTask)
+    ]
 
 
 def path_of(scene: ApiScene, answer: HttpResponse) -> str:
@@ -100,7 +108,7 @@ def test_what_waits_already_is_the_answer_and_nothing_more_is_queued(
         again = scene.send("supervisor", path)
         MissionPlan.objects.filter(pk=one.json()["id"]).update(status=RunStatus.RUNNING)
         third = scene.send("admin", path, {"forecast": False})
-    assert (len(first), len(second)) == (1, 0)
+    assert (len(queued(first)), len(queued(second))) == (1, 0)
     assert one["Location"] == again["Location"] == third["Location"]
     assert (again.status_code, third.json()["status"]) == (202, "running")
     assert ForecastRun.objects.count() == before + 1
@@ -214,7 +222,7 @@ def test_the_same_words_of_the_same_person_that_still_wait_are_one_decision(
         somebody = scene.send("admin", path, sent)
     assert one["Location"] == again["Location"]
     assert len({one["Location"], other["Location"], somebody["Location"]}) == 3
-    assert len(callbacks) == 3
+    assert len(queued(callbacks)) == 3
     assert AuditEvent.objects.filter(action="decision asked for").count() == 3
 
 
