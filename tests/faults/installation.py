@@ -156,6 +156,20 @@ class Installation:
         path = self.folder / "worker.log"
         return path.read_text(errors="replace")[-4000:] if path.exists() else ""
 
+    @property
+    def told(self) -> str:
+        """What became of the processes, the runs and the log: for whoever reads of a failure on a machine that is gone."""
+        path = self.folder / "worker.log"
+        lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+        happened = [line[:240] for line in lines if line[:2] == "20" or line.startswith("Process ")]
+        runs = {what: states(self, what) for what in TABLES}
+        ended = [process.poll() for process in self.workers]
+        return (
+            f"Exit codes of the processes (None: lives): {ended}. Runs: {runs}. What the worker's log tells:\n"
+            + "\n".join(happened[-60:])
+            + f"\nIt ends:\n{self.log}"
+        )
+
     def wait(self, what: Callable[[], Any], *, keep: Callable[[], Any] = lambda: None) -> Any:
         """Look again and again until ``what`` is true; ``keep`` is called at each look, e.g. to start anew what was killed."""
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -164,7 +178,7 @@ class Installation:
             if found := what():
                 return found
             time.sleep(0.1)
-        raise AssertionError(f"It did not come to pass. The worker's log ends:\n{self.log}")
+        raise AssertionError(f"It did not come to pass. {self.told}")
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Rows from the database, by whatever driver it has; empty while it cannot be read."""

@@ -110,3 +110,19 @@ def test_a_crash_of_the_database_and_a_broker_that_forgets_lose_and_double_nothi
     assert found["rows"] == calm["rows"]
     assert [run["counts"] for run in found["runs"]] == [run["counts"] for run in calm["runs"]]
     assert all(run["closed"] and not run["error"] for run in found["runs"])
+
+
+def test_a_worker_that_starts_before_its_database_has_a_scheduler(servers: Servers, tmp_path: Path) -> None:
+    one = Installation(
+        tmp_path / "one",
+        database_url=f"postgres://{up.NAME}@127.0.0.1:{servers.database_port}/postgres",
+        broker_url=f"redis://127.0.0.1:{servers.broker_port}/0",
+    )
+    with closing(one):
+        one.order("found")
+        servers.crash_database()
+        one.start()
+        # It has asked for the schedule and got no answer.
+        one.wait(lambda: "OperationalError" in one.log)
+        servers.start_database()
+        one.wait(lambda: one.rows("SELECT 1 FROM operations_pulse WHERE name = 'dispatch'"))

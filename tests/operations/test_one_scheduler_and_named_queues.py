@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from celery import current_app
 from django.conf import settings
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
-from django_celery_beat.schedulers import DatabaseScheduler
+from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from missions_project.operations import scheduler as schedulers
 from missions_project.operations.pulses import BEAT, LEASE, lease_drop, lease_hold, pulse_age, pulse_write
@@ -38,6 +40,7 @@ def test_the_lease_is_one_holders_until_it_is_silent() -> None:
 def test_of_two_schedulers_one_sends(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[object] = []
     monkeypatch.setattr(DatabaseScheduler, "__init__", lambda self: None)
+    monkeypatch.setattr(DatabaseScheduler, "setup_schedule", lambda self: None)
     monkeypatch.setattr(DatabaseScheduler, "schedule", {})
     monkeypatch.setattr(DatabaseScheduler, "tick", lambda self: sent.append(self) or 300.0)
     monkeypatch.setattr(DatabaseScheduler, "close", lambda self: None)
@@ -57,6 +60,7 @@ def test_a_database_that_is_away_does_not_end_the_scheduler(monkeypatch: pytest.
         raise OperationalError("gone")
 
     monkeypatch.setattr(DatabaseScheduler, "__init__", lambda self: None)
+    monkeypatch.setattr(DatabaseScheduler, "setup_schedule", lambda self: None)
     monkeypatch.setattr(DatabaseScheduler, "close", lambda self: None)
     monkeypatch.setattr(schedulers, "close_old_connections", lambda: None)
     monkeypatch.setattr(schedulers, "lease_hold", away)
@@ -64,6 +68,64 @@ def test_a_database_that_is_away_does_not_end_the_scheduler(monkeypatch: pytest.
     one = SingleScheduler()
     assert one.tick() == WAIT_SECONDS
     one.close()
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the entries that the real scheduler sent; nothing leaves for a broker."""
+    names: list[str] = []
+    monkeypatch.setattr(
+        DatabaseScheduler, "apply_entry", lambda self, entry, producer=None: names.append(entry.name)
+    )
+    # They would end the test's transaction.
+    monkeypatch.setattr(DatabaseScheduler, "schedule_changed", lambda self: False)
+    monkeypatch.setattr("django_celery_beat.schedulers.close_old_connections", lambda: None)
+    monkeypatch.setattr(schedulers, "close_old_connections", lambda: None)
+    # It would write once more as the tests' process ends.
+    monkeypatch.setattr("django_celery_beat.schedulers.Finalize", Mock())
+    return names
+
+
+def due(scheduler: SingleScheduler) -> None:
+    """Have every entry wait for the next look."""
+    for entry in scheduler.schedule.values():
+        entry.last_run_at = timezone.now() - timedelta(days=400)
+    scheduler._heap = None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+@pytest.mark.parametrize("owner, step", [(ModelEntry, "from_entry"), (DatabaseScheduler, "all_as_schedule")])
+def test_a_database_that_is_away_as_it_starts_is_asked_again(
+    sent: list[str], monkeypatch: pytest.MonkeyPatch, error: type[Exception], owner: type[Any], step: str
+) -> None:
+    with monkeypatch.context() as away:
+        away.setattr(owner, step, Mock(side_effect=error("gone")))
+        one = SingleScheduler(app=current_app)
+        assert one.tick() == WAIT_SECONDS
+    one.tick()
+    due(one)
+    for _ in one.schedule:
+        one.tick()
+    assert set(sent) >= set(settings.CELERY_BEAT_SCHEDULE)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_a_database_that_goes_away_between_two_looks_loses_no_entry(
+    sent: list[str], monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    one = SingleScheduler(app=current_app)
+    one.tick()
+    due(one)
+    with monkeypatch.context() as away:
+        # After it was taken from what is due, before it is put back.
+        away.setattr(SingleScheduler, "reserve", Mock(side_effect=error("gone")))
+        assert one.tick() == WAIT_SECONDS
+    assert not sent
+    for _ in one.schedule:
+        one.tick()
+    assert set(sent) >= set(settings.CELERY_BEAT_SCHEDULE)
 
 
 @pytest.mark.django_db
@@ -119,6 +181,7 @@ def test_the_schedule_follows_a_clock_that_is_put_back(monkeypatch: pytest.Monke
 
     entry = Entry()
     monkeypatch.setattr(DatabaseScheduler, "__init__", lambda self: None)
+    monkeypatch.setattr(DatabaseScheduler, "setup_schedule", lambda self: None)
     monkeypatch.setattr(DatabaseScheduler, "tick", lambda self: 300.0)
     monkeypatch.setattr(SingleScheduler, "schedule", {"one": entry})
     monkeypatch.setattr(schedulers, "close_old_connections", lambda: None)
