@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_out
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 from django.http import HttpRequest
@@ -61,11 +61,19 @@ def grant_of(request: HttpRequest, agency_slug: str) -> Grant | None:
     """The session's grant for this agency's pages, or None: then everything has to be asked. No query."""
     if not (session := _session(request)):
         return None
-    known = cache.get(_key(session, agency_slug))
-    if known is None:
+    key = _key(session, agency_slug)
+    # Whose session it is, is remembered here: what ends it then comes in the same answer of the shared cache.
+    turn_key = _turn_key(caches["process"].get(key))
+    found = cache.get_many([key, turn_key])
+    if key not in found:
         return None
-    person, turn, agency_id, role = known
-    return Grant(agency_id, role) if cache.get(_turn_key(person), "") == turn else None
+    person, turn, agency_id, role = found[key]
+    if turn_key == _turn_key(person):
+        now = found.get(turn_key, "")
+    else:
+        caches["process"].set(key, person, settings.GRANT_SECONDS)
+        now = turn_of(person)
+    return Grant(agency_id, role) if now == turn else None
 
 
 def grant_keep(request: HttpRequest, access: Access, turn: str) -> None:

@@ -17,11 +17,13 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import gevent
 from locust import FastHttpUser, constant_pacing, events, task
 
 FOLDER = Path(os.environ["LOAD_FOLDER"])
 MADE: dict[str, Any] = json.loads((FOLDER / "made.json").read_text())
 BOARD, AGENCY = MADE["board"], MADE["agency"]
+LIST_WITHIN_S = 2.0
 _boards, _phones = itertools.count(), itertools.count()
 _rng = random.Random(16)
 
@@ -73,6 +75,7 @@ class Board(Person):
 
     def on_start(self) -> None:
         self.prepare(MADE["board_sessions"][next(_boards) % len(MADE["board_sessions"])])
+        self.asking = False
         self.shown = shown_mark(self.ask("board: page", BOARD).text)
         self.boxes()
         self.look("board: asks", f"{BOARD}version.json")
@@ -83,19 +86,26 @@ class Board(Person):
         while self.ask("board: boxes", f"{BOARD}plan.geojson").status_code == 204:
             time.sleep(0.4 + _rng.random() * 0.6)
 
+    def is_behind(self) -> bool:
+        return bool(self.shown) and self.marks["plan"] != self.shown
+
+    def list(self) -> None:
+        self.asking = False
+        answer = self.ask("board: list", f"{BOARD}list/", **{"HX-Request": "true"})
+        # None while another board's is being worked out: asked for again at the next turn.
+        if answer.status_code == 200:
+            self.shown = shown_mark(answer.text)
+            self.boxes()
+
     @task
     def poll(self) -> None:
         changed = self.look("board: asks", f"{BOARD}version.json")
         if "alerts" in changed:
             self.ask("board: alerts", MADE["alerts"])
-        if self.shown and self.marks["plan"] != self.shown:
-            # Not all boards in the same moment: the page waits a little, too.
-            time.sleep(_rng.random() * 0.5)
-            answer = self.ask("board: list", f"{BOARD}list/", **{"HX-Request": "true"})
-            # None while another board's is being worked out: asked for again at the next turn.
-            if answer.status_code == 200:
-                self.shown = shown_mark(answer.text)
-                self.boxes()
+        if self.is_behind() and not self.asking:
+            # Not all boards in the same moment: the page waits, too, and goes on asking what is new.
+            self.asking = True
+            gevent.spawn_later(_rng.random() * LIST_WITHIN_S, self.list)
         self.shown = self.shown or self.marks["plan"]
         if "notes" in changed:
             self.ask("board: notes", f"{BOARD}notes/", **{"HX-Request": "true"})

@@ -5,7 +5,7 @@ import gzip
 import hashlib
 from collections.abc import Callable
 
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -13,7 +13,8 @@ from django.utils.translation import get_language
 from ingestion.live_views import cached_marks
 from patrols.board_selectors import board_mark, notes_mark
 
-KEEP_S = 120
+KEEP_S, NEAR_S = 120, 15
+"""In the cache that processes share, and in each process: most boards ask within seconds of a change."""
 LOCK_S = 5
 """How long one may work something out before another takes over."""
 
@@ -46,10 +47,14 @@ def known(agency_id: int, name: str, mark: str) -> bytes | None:
     Raises ``Busy`` while another works it out.
     """
     key = _key(agency_id, name, mark)
-    found = cache.get_many([key, f"{key}:lock"])
-    packed: bytes | None = found.get(key)
-    if packed is None and f"{key}:lock" in found:
-        raise Busy
+    packed: bytes | None = caches["texts"].get(key)
+    if packed is None:
+        found = cache.get_many([key, f"{key}:lock"])
+        packed = found.get(key)
+        if packed is not None:
+            caches["texts"].set(key, packed, NEAR_S)
+        elif f"{key}:lock" in found:
+            raise Busy
     return packed
 
 

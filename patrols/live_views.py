@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET
 from agencies.access import SEES_PLANS
 from agencies.grants import asks_itself
 from agencies.lookups import date_from_text
-from ingestion.live_views import alerts_make, cached_marks, conditional_answer, mark_answer
+from ingestion.live_views import alerts_make, conditional_answer, mark_answer, told_marks
 from missions_project.lib.errors import MissionsError
 from patrols.board_cache import plan_make, standing_make
 
@@ -27,7 +27,7 @@ def version(request: HttpRequest, agency_slug: str, on: str, shift_slug: str) ->
         makes = (
             plan_make(agency_id, shift_slug, date) | standing_make(agency_id, date) | alerts_make(agency_id)
         )
-        plan, notes, alerts = cached_marks(agency_id, makes)
+        plan, notes, alerts = told_marks(agency_id, makes)
         body = json.dumps({"alerts": alerts, "plan": plan, "notes": notes})
         return conditional_answer(request, lambda: body, f'"{alerts}{plan}{notes}"', "application/json")
 

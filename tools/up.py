@@ -169,7 +169,7 @@ def process_list(port: int) -> dict[str, str]:
         f"{python} -m celery --app missions_project worker --concurrency 1 --without-mingle --without-gossip"
     )
     return {
-        "web": f"{python} -m gunicorn missions_project.wsgi --bind 127.0.0.1:{port} --threads 8 --worker-connections 10 --keep-alive 0 --timeout 120 --log-level warning",
+        "web": f"{python} -m gunicorn missions_project.wsgi --bind 127.0.0.1:{port} --threads 4 --worker-connections 6 --keep-alive 0 --timeout 120 --log-level warning",
         **{f"worker.{queue}": f"{worker} --queues {queue} --hostname {queue}@%h" for queue in QUEUES},
         "beat": f"{python} -m celery --app missions_project beat --pidfile=",
     }

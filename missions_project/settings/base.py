@@ -216,6 +216,23 @@ GRANT_SECONDS = 60
 """How long a page that polls is let in unasked; where processes share no cache, so long after a role was taken away, too."""
 LIVE_CACHE_SECONDS = 0.5
 """How long a board may be told an old version where processes share no cache."""
+LIVE_TOLD_SECONDS = 0.0
+"""How long a process tells all who ask the version that it has found for one of them."""
+CACHES = {
+    # In production the processes share Redis instead.
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # What a process need not ask the shared one for again: small things, and the lists and boxes of boards.
+    "process": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "process",
+        "OPTIONS": {"MAX_ENTRIES": 5_000},
+    },
+    "texts": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "texts",
+        "OPTIONS": {"MAX_ENTRIES": 64},
+    },
+}
 SPECTACULAR_SETTINGS = {
     "TITLE": "Missions API",
     "DESCRIPTION": "What machines and people send to and fetch from the product. Rows are pushed with a feed's key; an agency's "

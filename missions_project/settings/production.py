@@ -4,7 +4,7 @@ import os
 
 from . import environment
 from .base import *  # noqa: F403 - settings are layered by star import, Django's own idiom
-from .base import LOG_LEVEL, logging_config
+from .base import CACHES, LOG_LEVEL, logging_config
 from .environment import required
 
 DEBUG = False
@@ -36,11 +36,13 @@ environment.check()
 LOGGING = logging_config(environment.choice("LOG_FORMAT", "json", ("plain", "json")), LOG_LEVEL)
 if broker_url.startswith(("redis://", "rediss://")):
     # Sign-in attempts are counted in the cache: a cache per process would give each server process its own count.
-    CACHES = {
+    CACHES = CACHES | {
         "default": {"BACKEND": "missions_project.lib.redis_cache.KeptRedisCache", "LOCATION": broker_url}
     }
     # Processes that share a cache hear of a push at once; this bounds what an import of a file may take to show.
     LIVE_CACHE_SECONDS = 2.0
+    # Of all boards that ask a process within a quarter of a second, one has it look.
+    LIVE_TOLD_SECONDS = 0.25
     # They also hear at once that a session or a role has ended: who may still look need not be asked each minute.
     GRANT_SECONDS = 240
 PUBLIC_URL = os.environ.get("PUBLIC_URL") or f"https://{ALLOWED_HOSTS[0].removeprefix('.')}"

@@ -140,16 +140,25 @@ window.MissionsBoard = (() => {
     document.dispatchEvent(new CustomEvent("board:map"));
   });
 
+  const shown = () => document.querySelector("#list [data-mark]").dataset.mark || plan;
+  const isBehind = () => Boolean(shown()) && heard !== shown();
+  let heard = "";
+  let asking = null;
+
   /* The version address told something: ask for the list if the one shown is of another mark, for the notes likewise.
      The first mark told is the page's own; a list says itself which it is of, so that one that was late is asked for again. */
   document.addEventListener("missions:told", (event) => {
     const told = event.detail;
-    const shown = document.querySelector("#list [data-mark]").dataset.mark || plan;
-    if (shown && told.plan !== shown) {
-      // Not all boards in the same moment.
-      setTimeout(() => htmx.trigger(document.body, "missions-changed"), Math.random() * 500);
+    heard = told.plan;
+    if (isBehind() && asking === null) {
+      // Not all boards in the same moment: as far apart as two questions are.
+      asking = setTimeout(() => {
+        asking = null;
+        // What somebody did on this very page has it loaded anew at once.
+        if (isBehind()) { htmx.trigger(document.body, "missions-changed"); }
+      }, Math.random() * 2000);
     }
-    plan = shown || told.plan;
+    plan = shown() || told.plan;
     if (notes !== null && told.notes !== notes) { refreshNotes(); }
     notes = told.notes;
   });
