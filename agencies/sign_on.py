@@ -3,13 +3,14 @@
 OpenID Connect is checked here; what came by SAML was checked in ``agencies.saml`` and arrives in the same words.
 """
 
+import hashlib
 from typing import Any
 
 from allauth.account.internal.flows.login import record_authentication
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.internal import jwtkit
-from allauth.socialaccount.models import SocialApp, SocialLogin
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
 from allauth.socialaccount.providers.base import AuthProcess
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
@@ -29,6 +30,8 @@ SIGNED_BY = frozenset(
 PROVED_TWICE = frozenset({"mfa", "otp", "hwk", "swk", "sc", "fpt", "face"})
 """Values of the claim "amr" (RFC 8176) that tell of more than a password."""
 MAX_ADDRESS = 254
+MAX_SUBJECT = 255
+"""OpenID Connect Core, section 2: a subject's letters."""
 
 
 class CheckedAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth ships no types
@@ -56,6 +59,29 @@ class CheckedAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allau
         if not kwargs["response"].get("id_token"):
             raise OAuth2Error
         return super().complete_login(request, app, token, **kwargs)
+
+    def get_provider(self) -> Any:
+        provider = super().get_provider()
+        told = provider.extract_uid
+
+        def subject(data: dict[str, Any]) -> str:
+            try:
+                return _subject(told(data))
+            except KeyError as exc:
+                # It does not say who comes.
+                raise OAuth2Error from exc
+
+        provider.extract_uid = subject
+        return provider
+
+
+def _subject(told: str) -> str:
+    """A provider's name for a person, as an account can keep it: one longer than that by its hash. Refuses what the standard does."""
+    if not 0 < len(told) <= MAX_SUBJECT:
+        raise OAuth2Error
+    if len(told) <= SocialAccount._meta.get_field("uid").max_length:
+        return told
+    return f"sha256:{hashlib.sha256(told.encode()).hexdigest()}"
 
 
 def signed_on(request: HttpRequest, provider_id: str) -> HttpResponseBase:

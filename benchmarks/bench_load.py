@@ -147,7 +147,7 @@ def load(one: Stack, options: argparse.Namespace) -> dict[str, Any]:
         raise RuntimeError(f"locust told nothing:\n{(one.folder / 'locust.log').read_text()[-3000:]}")
     told = json.loads((one.folder / "told.json").read_text())
     return {
-        "web": f"{options.web_processes} processes of 8 threads",
+        "web": f"{options.web_processes} processes, as `make up` starts them",
         "missions": made["missions"],
         "boards": options.boards,
         "phones": options.phones,

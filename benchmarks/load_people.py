@@ -17,7 +17,6 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import gevent
 from locust import FastHttpUser, constant_pacing, events, task
 
 FOLDER = Path(os.environ["LOAD_FOLDER"])
@@ -105,7 +104,7 @@ class Board(Person):
         if self.is_behind() and not self.asking:
             # Not all boards in the same moment: the page waits, too, and goes on asking what is new.
             self.asking = True
-            gevent.spawn_later(_rng.random() * LIST_WITHIN_S, self.list)
+            threading.Timer(_rng.random() * LIST_WITHIN_S, self.list).start()
         self.shown = self.shown or self.marks["plan"]
         if "notes" in changed:
             self.ask("board: notes", f"{BOARD}notes/", **{"HX-Request": "true"})

@@ -54,7 +54,7 @@ def told_marks(agency_id: int, makes: Mapping[str, Callable[[], str]]) -> list[s
 
     For those who ask again and again, not for what somebody has loaded anew after a change of their own.
     """
-    key = f"told:{agency_id}:{' '.join(makes)}"
+    key = f"told:{agency_id}:{'|'.join(makes)}"
     told: list[str] | None = caches["process"].get(key)
     if told is None:
         told = cached_marks(agency_id, makes)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
+from django.core.cache import caches
 from django.test import Client
 from django.utils import translation
 
@@ -45,6 +46,13 @@ def _speaks_english() -> Iterator[None]:
     translation.activate("en")
     yield
     translation.activate("en")
+
+
+@pytest.fixture(autouse=True)
+def _process_remembers_nothing() -> None:
+    """A test's rows are gone after it, and the next test's may have their numbers."""
+    for name in ("process", "texts"):
+        caches[name].clear()
 
 
 @pytest.fixture(scope="session")

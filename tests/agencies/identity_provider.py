@@ -76,7 +76,9 @@ class Provider:
 
     def token(self) -> dict[str, Any]:
         now = int(time.time())
-        claims = {"iss": self.url, "aud": CLIENT, "iat": now, "exp": now + 300, **self.claims}
+        said = {"iss": self.url, "aud": CLIENT, "iat": now, "exp": now + 300, **self.claims}
+        # The dots stand for a claim that is left out.
+        claims = {name: value for name, value in said.items() if value is not ...}
         token = jwt.encode(claims, self.sign_with, algorithm=self.algorithm, headers={"kid": self.kid})
         return {
             "access_token": "a",

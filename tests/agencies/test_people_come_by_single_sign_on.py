@@ -307,6 +307,26 @@ def test_claims_of_odd_shapes_say_nothing() -> None:
     assert arrival_of("p", "1", odd, chosen) == Arrival("p", "1", ("a",))
 
 
+def test_a_subject_as_long_as_the_standard_allows_is_one_person(provider: Provider, agency: Agency) -> None:
+    mapped(agency, "patrol", "officer")
+    for last in "aab":
+        told = {"preferred_username": f"jo.{last}", "email": f"{last}@example.org", "groups": ["patrol"]}
+        client, _ = come(provider, sub="x" * 254 + last, **told)
+        assert is_signed_in(client)
+    assert sorted(User.objects.values_list("username", flat=True)) == ["jo.a", "jo.b"]
+
+
+@pytest.mark.parametrize("sub", ["", "x" * 256, None, 4711, ...])
+def test_who_is_not_named_as_the_standard_says_does_not_come_in(
+    provider: Provider, agency: Agency, sub: Any
+) -> None:
+    mapped(agency, "patrol", "officer")
+    client, answer = come(provider, sub=sub, groups=["patrol"])
+    assert answer.status_code < 500
+    assert not is_signed_in(client)
+    assert not User.objects.exists()
+
+
 def test_accounts_are_neither_signed_up_nor_tied_together(
     provider: Provider, agency: Agency, owner: User
 ) -> None:

@@ -95,7 +95,9 @@ def due(scheduler: SingleScheduler) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
-@pytest.mark.parametrize("owner, step", [(ModelEntry, "from_entry"), (DatabaseScheduler, "all_as_schedule")])
+@pytest.mark.parametrize(
+    ("owner", "step"), [(ModelEntry, "from_entry"), (DatabaseScheduler, "all_as_schedule")]
+)
 def test_a_database_that_is_away_as_it_starts_is_asked_again(
     sent: list[str], monkeypatch: pytest.MonkeyPatch, error: type[Exception], owner: type[Any], step: str
 ) -> None:

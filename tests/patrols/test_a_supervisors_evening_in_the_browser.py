@@ -34,11 +34,6 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 
 
 @pytest.fixture
-def scene() -> Scene:
-    return make_scene()
-
-
-@pytest.fixture
 def person(scene: Scene) -> User:
     return make_member(scene.agency, "supervisor", username="marlow")
 

@@ -15,18 +15,13 @@ from patrols.admin.schedules import coming_rows
 from patrols.models import NoticeDelivery, PlanSchedule, ShiftPlanning
 from patrols.services import notice_choice_set
 from tests.factories import make_agency, make_member
-from tests.patrols.scenes import ON, Scene, make_scene
+from tests.patrols.scenes import ON, Scene
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User | None], Client]
 SCHEDULES, PLANNINGS, NOTICES = (
     f"/admin/patrols/{name}/" for name in ("planschedule", "shiftplanning", "noticedelivery")
 )
-
-
-@pytest.fixture
-def scene() -> Scene:
-    return make_scene()
 
 
 @pytest.fixture

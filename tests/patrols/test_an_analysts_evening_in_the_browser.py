@@ -13,14 +13,9 @@ from agencies.models import User
 from patrols.models import Mission, PatrolPolicy, Suppression
 from tests.factories import make_member
 from tests.patrols.browsing import SIZES, free_cells, open_board, picture, spot, until
-from tests.patrols.scenes import ON, Scene, make_forecast, make_scene
+from tests.patrols.scenes import ON, Scene, make_forecast
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
-
-
-@pytest.fixture
-def scene() -> Scene:
-    return make_scene()
 
 
 @pytest.fixture

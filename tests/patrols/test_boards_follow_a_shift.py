@@ -25,7 +25,7 @@ from patrols.selectors import mission_of, plans_of
 from patrols.services import hand_over_write, mission_assign, mission_move, mission_withdraw
 from patrols.timeline import ROW_PX, timeline
 from tests.factories import make_agency, make_member
-from tests.patrols.scenes import ON, Scene, make_forecast, make_scene
+from tests.patrols.scenes import ON, Scene, make_forecast
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User | None], Client]
@@ -36,21 +36,6 @@ def _fresh() -> Iterator[None]:
     cache.clear()
     yield
     cache.clear()
-
-
-@pytest.fixture
-def scene() -> Scene:
-    return make_scene()
-
-
-@pytest.fixture
-def plan(scene: Scene) -> MissionPlan:
-    return scene.plan(publish=True)
-
-
-@pytest.fixture
-def supervisor(scene: Scene) -> User:
-    return make_member(scene.agency, "supervisor")
 
 
 def address(scene: Scene, name: str) -> str:

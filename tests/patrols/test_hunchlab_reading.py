@@ -19,11 +19,6 @@ from tests.patrols.scenes import ON, Scene, make_scene
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def scene() -> Scene:
-    return make_scene()
-
-
 def ask(scene: Scene, address: str, scope: str = "read", **parameters: str) -> HttpResponse:
     feed = Feed.objects.filter(agency=scene.agency).first() or push_feed(scene.agency)
     return Client().get(address, parameters, headers={"authorization": f"Token {make_token(feed, scope)}"})

@@ -40,7 +40,7 @@ from patrols.services import (
 )
 from tests.factories import make_member
 from tests.patrols.rounds import claim_and_run, copying_forecast, one_shift_scene
-from tests.patrols.scenes import ON, Scene, make_scene
+from tests.patrols.scenes import ON, Scene
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User | None], Client]
@@ -81,11 +81,6 @@ def hook(settings: Any) -> Iterator[Hook]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture
-def scene() -> Scene:
-    return make_scene()
 
 
 def chosen(scene: Scene, role: str = "supervisor", **changes: Any) -> NoticeChoice:

@@ -31,26 +31,11 @@ from patrols.services import (
     suppression_end,
 )
 from tests.factories import make_agency, make_member
-from tests.patrols.scenes import ON, Scene, make_scene
+from tests.patrols.scenes import ON, Scene
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User | None], Client]
 LATER = dt.timedelta(days=3)
-
-
-@pytest.fixture
-def scene() -> Scene:
-    return make_scene()
-
-
-@pytest.fixture
-def plan(scene: Scene) -> MissionPlan:
-    return scene.plan(publish=True)
-
-
-@pytest.fixture
-def supervisor(scene: Scene) -> User:
-    return make_member(scene.agency, "supervisor")
 
 
 @pytest.fixture

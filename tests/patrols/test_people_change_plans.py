@@ -19,20 +19,10 @@ from patrols.services import (
     plan_publish,
     suppression_create,
 )
-from tests.factories import make_agency, make_member
-from tests.patrols.scenes import Scene, make_scene
+from tests.factories import make_agency
+from tests.patrols.scenes import Scene
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def scene() -> Scene:
-    return make_scene()
-
-
-@pytest.fixture
-def supervisor(scene: Scene) -> User:
-    return make_member(scene.agency, "supervisor")
 
 
 def test_publishing_makes_the_draft_the_shifts_plan_and_records_who(scene: Scene, supervisor: User) -> None:

@@ -14,14 +14,9 @@ from patrols.coverage import plan_coverage
 from patrols.models import Mission
 from patrols.selectors import plan_draw_of
 from patrols.services import plan_missions, plan_queue
-from tests.patrols.scenes import ON, Scene, make_forecast, make_scene
+from tests.patrols.scenes import ON, Scene, make_forecast
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def scene() -> Scene:
-    return make_scene()
 
 
 def test_coverage_adds_up_and_costs_three_queries(scene: Scene) -> None:

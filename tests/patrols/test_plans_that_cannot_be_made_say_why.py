@@ -8,14 +8,9 @@ from agencies.models import Beat, Unit
 from missions_project.lib.errors import MissionsError
 from patrols.models import Suppression
 from tests.factories import rectangle
-from tests.patrols.scenes import Scene, make_scene
+from tests.patrols.scenes import Scene
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def scene() -> Scene:
-    return make_scene()
 
 
 def test_a_beat_without_a_cell_is_named_and_the_others_are_planned(scene: Scene) -> None:

@@ -26,11 +26,6 @@ PAGE, FIGURES = "/riverton/policy/preview/", "/riverton/policy/preview/figures/"
 
 
 @pytest.fixture
-def scene() -> Scene:
-    return make_scene()
-
-
-@pytest.fixture
 def analyst(scene: Scene) -> User:
     return make_member(scene.agency, "analyst")
 

@@ -20,20 +20,10 @@ from missions_project.lib.runs import RunStatus
 from patrols.models import Engagement, MissionPlan
 from patrols.services import mission_withdraw
 from tests.factories import make_agency, make_member
-from tests.patrols.scenes import ON, Scene, make_scene
+from tests.patrols.scenes import ON, Scene
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User | None], Client]
-
-
-@pytest.fixture
-def scene() -> Scene:
-    return make_scene()
-
-
-@pytest.fixture
-def plan(scene: Scene) -> MissionPlan:
-    return scene.plan(publish=True)
 
 
 def address(name: str, scene: Scene, *more: object) -> str:

@@ -17,20 +17,10 @@ from missions_project.lib.errors import MissionsError
 from patrols.models import Mission, MissionPlan, Suppression
 from patrols.services import mission_add, suppression_create
 from tests.factories import make_member, rectangle
-from tests.patrols.scenes import Scene, make_scene
+from tests.patrols.scenes import Scene
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User | None], Client]
-
-
-@pytest.fixture
-def scene() -> Scene:
-    return make_scene()
-
-
-@pytest.fixture
-def plan(scene: Scene) -> MissionPlan:
-    return scene.plan(publish=True)
 
 
 @pytest.fixture

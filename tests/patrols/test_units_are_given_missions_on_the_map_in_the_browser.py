@@ -23,14 +23,9 @@ from tests.patrols.browsing import (
     picture,
     until,
 )
-from tests.patrols.scenes import Scene, make_scene
+from tests.patrols.scenes import Scene
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
-
-
-@pytest.fixture
-def scene() -> Scene:
-    return make_scene()
 
 
 @pytest.fixture

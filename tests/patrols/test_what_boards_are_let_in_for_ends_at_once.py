@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from allauth.usersessions.models import UserSession
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.db import connection
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
@@ -17,10 +17,13 @@ from redis.exceptions import ConnectionError as NoRedis
 
 from agencies import grants
 from agencies.models import Membership, Role, User
+from ingestion.live_views import live_nudge
 from patrols import board_cache
 from patrols.models import MissionPlan
+from patrols.selectors import mission_of
+from patrols.services import mission_withdraw
 from tests.factories import make_member
-from tests.patrols.scenes import ON, Scene, make_scene
+from tests.patrols.scenes import ON, Scene
 
 pytestmark = pytest.mark.django_db
 PARTS = ("version", "board_list", "plan_geojson")
@@ -32,21 +35,6 @@ def _fresh(settings: Any) -> Iterator[None]:
     cache.clear()
     yield
     cache.clear()
-
-
-@pytest.fixture
-def scene() -> Scene:
-    return make_scene()
-
-
-@pytest.fixture
-def plan(scene: Scene) -> MissionPlan:
-    return scene.plan(publish=True)
-
-
-@pytest.fixture
-def supervisor(scene: Scene) -> User:
-    return make_member(scene.agency, "supervisor")
 
 
 def addresses(scene: Scene) -> list[str]:
@@ -81,6 +69,39 @@ def test_what_is_kept_for_who_may_change_a_shift_is_not_given_to_who_may_not(
     for _ in range(2):
         assert b"Drag a unit to a box" in own.get(address).content
         assert b"Drag a unit to a box" not in auditor.get(address).content
+
+
+def test_who_was_remembered_for_a_session_is_asked_for_again(
+    scene: Scene, plan: MissionPlan, supervisor: User
+) -> None:
+    first, second = signed_in(supervisor), signed_in(make_member(scene.agency, "supervisor"))
+    address = addresses(scene)[1]
+    for client in (first, second):
+        assert client.get(address).status_code == 200
+    # What a process remembers is where to look, not whom to let in.
+    for client in (first, second):
+        key = grants._key(client.cookies[settings.SESSION_COOKIE_NAME].value, scene.agency.slug)
+        caches["process"].set(key, supervisor.pk)
+    dismissed(supervisor, first)
+    assert [client.get(address).status_code for client in (first, second)] == [404, 200]
+
+
+def test_a_process_tells_others_what_it_told_one_and_lists_at_once_what_is_new(
+    scene: Scene, plan: MissionPlan, supervisor: User, settings: Any
+) -> None:
+    settings.LIVE_TOLD_SECONDS = 60
+    client, other = signed_in(supervisor), signed_in(make_member(scene.agency, "supervisor"))
+    version, listed, _ = addresses(scene)
+    told = client.get(version).json()["plan"]
+    assert told in client.get(listed).content.decode()
+    mission_withdraw(mission=mission_of(scene.agency, plan.missions.first().pk), reason="x", actor=supervisor)
+    live_nudge(scene.agency.pk)
+    assert other.get(version).json()["plan"] == told
+    # Who did it sees it without waiting for what others are told.
+    assert told not in client.get(listed).content.decode()
+    settings.LIVE_TOLD_SECONDS = 0
+    caches["process"].clear()
+    assert other.get(version).json()["plan"] != told
 
 
 def demoted(person: User, client: Client) -> None:
