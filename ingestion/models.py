@@ -338,6 +338,15 @@ class CallForService(Fact):
 
     class Meta(Fact.Meta):
         verbose_name_plural = gettext_lazy("calls for service")
+        # Whether a crime type may be deleted is asked by type alone: without one, of every call there is.
+        indexes = [
+            *Fact.Meta.indexes,
+            models.Index(
+                fields=["crime_type"],
+                condition=models.Q(crime_type__isnull=False),
+                name="call_about_shots_by_type",
+            ),
+        ]
 
 
 class GunfireAlert(Fact):

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from agencies import deleting
 from agencies.models import Agency, CrimeType
-from ingestion.models import Feed, Incident
+from ingestion.models import CallForService, Feed, Incident
 from tests.factories import make_operator
 
 pytestmark = pytest.mark.django_db
@@ -87,3 +87,10 @@ def test_what_hangs_deeper_counts_too(agency: Agency, feed: Feed, monkeypatch: p
     incidents(feed, 21)
     assert "incidents" in deleting.kinds_too_many([agency])
     assert deleting.kinds_too_many([]) == []
+
+
+@pytest.mark.sqlite_only
+def test_whether_a_crime_type_may_go_does_not_read_every_call(agency: Agency) -> None:
+    kinds = CrimeType.objects.filter(agency=agency).values_list("pk", flat=True)
+    asked = CallForService.objects.filter(crime_type__in=[*kinds, 0]).values_list("pk", flat=True)
+    assert "USING COVERING INDEX call_about_shots_by_type" in asked.explain()
