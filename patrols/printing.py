@@ -179,6 +179,23 @@ def _to_metres(shape: Any, epsg: int) -> Any:
 def _layer(agency: Agency, slug: str, epsg: int) -> tuple[Any, list[str]]:
     layer = ContextLayer.objects.filter(agency=agency, slug=slug).first()
     features = (layer.geojson or {}).get("features", []) if layer else []
-    shapes = [shapely.geometry.shape(feature["geometry"]) for feature in features if feature.get("geometry")]
-    names = [str((f.get("properties") or {}).get("name", "")) for f in features if f.get("geometry")]
-    return _to_metres(np.array(shapes, dtype=object), epsg) if shapes else np.array([], dtype=object), names
+    placed = [feature for feature in features if feature.get("geometry")]
+    names = [str((feature.get("properties") or {}).get("name", "")) for feature in placed]
+    shapes = _shapes([feature["geometry"] for feature in placed])
+    return _to_metres(shapes, epsg) if placed else shapes, names
+
+
+def _shapes(geometries: list[dict[str, Any]]) -> Any:
+    """GeoJSON geometries as shapes; lines, of which streets are many, all at once."""
+    shapes = np.empty(len(geometries), dtype=object)
+    is_line = np.array(
+        [geometry["type"] == "LineString" and len(geometry["coordinates"]) > 1 for geometry in geometries],
+        dtype=bool,
+    )
+    points = [np.asarray(geometries[at]["coordinates"], dtype=float)[:, :2] for at in np.flatnonzero(is_line)]
+    if points:
+        of = np.repeat(np.arange(len(points)), [len(line) for line in points])
+        shapes[is_line] = shapely.linestrings(np.concatenate(points), indices=of)
+    for at in np.flatnonzero(~is_line):
+        shapes[at] = shapely.geometry.shape(geometries[at])
+    return shapes

@@ -1,6 +1,7 @@
 """Shifts, units: when people are on the street, and who."""
 
 import datetime as dt
+import itertools
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -75,14 +76,13 @@ def preview_rows(shift: Shift, now: dt.datetime) -> list[dict[str, Any]]:
     hours = ShiftHours(shift.slug, shift.starts_at, shift.duration_minutes, shift.weekday_numbers)
     coming = instances_between([hours], now, now + dt.timedelta(days=15), zone)[:PREVIEW_INSTANCES]
     year = instances_between([hours], now, now + dt.timedelta(days=CLOCK_CHANGE_SEARCH_DAYS), zone)
-    rows = [_row(instance, shift, zone) for instance in coming]
-    odd = [
-        row for instance in year if instance not in coming and (row := _row(instance, shift, zone))["note"]
-    ]
-    return rows + odd[:2]
+    # The others of the year are looked at, and not written out: that takes the larger part of the page.
+    odd = (instance for instance in year if instance not in coming and _note(instance, shift, zone))
+    return [_row(instance, shift, zone) for instance in [*coming, *itertools.islice(odd, 2)]]
 
 
-def _row(instance: ShiftInstance, shift: Shift, zone: ZoneInfo) -> dict[str, Any]:
+def _note(instance: ShiftInstance, shift: Shift, zone: ZoneInfo) -> str:
+    """What a change of the clocks does to this instance; empty for most."""
     start, end = instance.from_utc.astimezone(zone), instance.to_utc.astimezone(zone)
     moved = (end.utcoffset() or dt.timedelta()) - (start.utcoffset() or dt.timedelta())
     note = ""
@@ -100,12 +100,17 @@ def _row(instance: ShiftInstance, shift: Shift, zone: ZoneInfo) -> dict[str, Any
             )
         )
         note = said % {"minutes": minutes, "end": f"{end:%H:%M}"}
+    return note
+
+
+def _row(instance: ShiftInstance, shift: Shift, zone: ZoneInfo) -> dict[str, Any]:
+    start, end = instance.from_utc.astimezone(zone), instance.to_utc.astimezone(zone)
     hours = (instance.to_utc - instance.from_utc) / dt.timedelta(hours=1)
     return {
         "start": date_format(start, "D j M Y H:i T"),
         "end": date_format(end, "D H:i T"),
         "hours": f"{hours:g} h",
-        "note": note,
+        "note": _note(instance, shift, zone),
     }
 
 
