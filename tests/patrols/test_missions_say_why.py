@@ -21,11 +21,16 @@ from patrols.selectors import mission_of, missions_for_unit, why_here_of
 from patrols.services import plan_missions, plan_publish, plan_queue, plan_reasons_write
 from patrols.tasks import plan_reasons_task
 from tests.factories import make_member
-from tests.forecasting.scenes import Scene
+from tests.forecasting.scenes import Scene, make_scene
 from tests.patrols.scenes import make_scene as make_scene_without_models
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User | None], Client]
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return make_scene()
 
 
 @pytest.fixture
