@@ -34,6 +34,14 @@ class Servers:
         self.start_database()
         self.start_broker()
 
+    def installation(self, folder: Path) -> Installation:
+        """One that uses these two."""
+        return Installation(
+            folder,
+            database_url=f"postgres://{up.NAME}@127.0.0.1:{self.database_port}/postgres",
+            broker_url=f"redis://127.0.0.1:{self.broker_port}/0",
+        )
+
     def start_database(self) -> None:
         self.database = up.start_database(
             self.data, self.binaries, self.database_port, self.folder / "postgres.log"
@@ -75,11 +83,7 @@ def servers(tmp_path: Path) -> Iterator[Servers]:
 def test_a_crash_of_the_database_and_a_broker_that_forgets_lose_and_double_nothing(
     servers: Servers, tmp_path: Path, calm: dict[str, Any]
 ) -> None:
-    one = Installation(
-        tmp_path / "one",
-        database_url=f"postgres://{up.NAME}@127.0.0.1:{servers.database_port}/postgres",
-        broker_url=f"redis://127.0.0.1:{servers.broker_port}/0",
-    )
+    one = servers.installation(tmp_path / "one")
     with closing(one):
         one.order("found")
         database, broker = (
@@ -113,11 +117,7 @@ def test_a_crash_of_the_database_and_a_broker_that_forgets_lose_and_double_nothi
 
 
 def test_a_worker_that_starts_before_its_database_has_a_scheduler(servers: Servers, tmp_path: Path) -> None:
-    one = Installation(
-        tmp_path / "one",
-        database_url=f"postgres://{up.NAME}@127.0.0.1:{servers.database_port}/postgres",
-        broker_url=f"redis://127.0.0.1:{servers.broker_port}/0",
-    )
+    one = servers.installation(tmp_path / "one")
     with closing(one):
         one.order("found")
         servers.crash_database()
