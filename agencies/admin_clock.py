@@ -10,13 +10,24 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.formats import date_format
 
+from agencies.clocks import clock_text, format_for, reads_like
 from agencies.models import Agency
 
 
 def local(instant: dt.datetime | None, agency: Agency) -> str:
-    """An instant by the agency's clock."""
-    return f"{instant.astimezone(ZoneInfo(agency.time_zone)):%Y-%m-%d %H:%M}" if instant else "–"
+    """An instant by the agency's clock, as its pages write it: words, no hyphens at which a narrow column would break."""
+    if instant is None:
+        return "–"
+    with reads_like(agency):
+        return date_format(instant.astimezone(ZoneInfo(agency.time_zone)), format_for("j M Y H:i"))
+
+
+def local_time(instant: dt.datetime, agency: Agency) -> str:
+    """The time of day alone, by the agency's clock."""
+    with reads_like(agency):
+        return clock_text(instant.astimezone(ZoneInfo(agency.time_zone)))
 
 
 class ShortTimeWidget(AdminTimeWidget):

@@ -93,8 +93,8 @@ class Board(Person):
         answer = self.ask("board: list", f"{BOARD}list/", **{"HX-Request": "true"})
         # None while another board's is being worked out: asked for again at the next turn.
         if answer.status_code == 200:
+            # It brings its boxes.
             self.shown = shown_mark(answer.text)
-            self.boxes()
 
     @task
     def poll(self) -> None:

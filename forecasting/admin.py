@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
@@ -253,7 +254,7 @@ def forecasting_checklist(agency: Agency) -> list[checklist.ChecklistItem]:
             why=_("Missions are drawn from the forecast of their shift."),
             url=reverse("admin:forecasting_forecastrun_changelist"),
             detail=_("last: %(shift)s, %(on)s")
-            % {"shift": Shift.objects.get(pk=last.shift_id), "on": f"{last.on:%Y-%m-%d}"}
+            % {"shift": Shift.objects.get(pk=last.shift_id), "on": date_format(last.on)}
             if last
             else "",
         ),

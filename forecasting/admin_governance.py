@@ -1,9 +1,7 @@
 """Model versions and the policy about them in the admin: look, approve, refuse, roll back."""
 
-import datetime as dt
 from collections.abc import Callable
 from typing import Any, ClassVar
-from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
@@ -12,7 +10,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -20,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, ReadOnlyAdminMixin, administered_agencies
+from agencies.admin_clock import local
 from agencies.lookups import date_from_text, pk_from_text
 from agencies.models import User
 from forecasting.model_words import model_label
@@ -42,13 +40,6 @@ def person_of(request: HttpRequest) -> User:
     """The administrator or operator who is signed in."""
     assert isinstance(request.user, User)  # the admin lets nobody else in
     return request.user
-
-
-def short_local(instant: dt.datetime | None, zone: str) -> str:
-    """An instant by the agency's clock, short enough for a list's column."""
-    local = instant and instant.astimezone(ZoneInfo(zone))
-    # Words, not hyphens: a narrow column would break a date in its middle.
-    return date_format(local, "j M Y H:i") if local else "–"
 
 
 def version_name(version: ModelVersion) -> str:
@@ -101,7 +92,7 @@ class ModelPolicyAdmin(AuditedAdminMixin, AgencyScopedAdmin):
             return _("now: it is due")
         if refit.next_at is None:
             return _("after the first training by hand")
-        return short_local(refit.next_at, policy.agency.time_zone)
+        return local(refit.next_at, policy.agency)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # Every agency has its one.
@@ -264,11 +255,11 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
 
     @admin.display(description=gettext_lazy("approved"), ordering="approved_at")
     def approved(self, version: ModelVersion) -> str:
-        return short_local(version.approved_at, version.agency.time_zone)
+        return local(version.approved_at, version.agency)
 
     @admin.display(description=gettext_lazy("made"), ordering="created_at")
     def made(self, version: ModelVersion) -> str:
-        return short_local(version.created_at, version.agency.time_zone)
+        return local(version.created_at, version.agency)
 
     @admin.display(description=gettext_lazy("compare"))
     def beside(self, version: ModelVersion) -> str:

@@ -129,6 +129,8 @@ def board_context(request: HttpRequest, access: Access, instance: Instance) -> d
         "filter": loaded.filter,
         "districts": board.districts_of(rows),
         "looks": loaded.looks,
+        # Worked out where a template asks for it: the page itself loads its boxes when its map is there.
+        "features": loaded.features,
         "types_present": {row.mission.crime_type_id for row in rows},
         "query": _query(request),
         "lanes_query": {name: _query(request, lanes=name) for name in LANES},

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -68,7 +69,7 @@ class AuditEventAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     @admin.display(description=gettext_lazy("time"), ordering="at")
     def when(self, event: AuditEvent) -> str:
         """By the agency's clock; of the installation's own events in UTC."""
-        return local(event.at, event.agency) if event.agency else f"{event.at:%Y-%m-%d %H:%M} UTC"
+        return local(event.at, event.agency) if event.agency else date_format(event.at, "j M Y H:i") + " UTC"
 
     @admin.display(description=gettext_lazy("who"))
     def who(self, event: AuditEvent) -> str:

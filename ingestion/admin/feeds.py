@@ -1,9 +1,7 @@
 """Feeds: what comes from where, how it is read, how it is doing; and the door to the mapping wizard."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
@@ -16,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin
+from agencies.admin_clock import local
 from ingestion.admin.feed_tokens import TokensMixin
 from ingestion.admin.parameters import (
     ParameterForm,
@@ -48,11 +47,6 @@ def _row_of(feed: Feed, cache: Cache | None) -> FeedHealth:
         rows = feeds_with_health(feed.agency, now=timezone.now())
         known[feed.agency_id] = {row.feed.pk: row for row in rows}
     return known[feed.agency_id][feed.pk]
-
-
-def _clock(feed: Feed, at: datetime) -> str:
-    """By the agency's clock."""
-    return at.astimezone(ZoneInfo(feed.agency.time_zone)).strftime("%Y-%m-%d %H:%M")
 
 
 def _bound(method: Any, cache: Cache) -> Callable[[Feed], str]:
@@ -162,7 +156,7 @@ class FeedAdmin(PullMixin, TokensMixin, WizardMixin, AuditedAdminMixin, AgencySc
         return format_html(
             '<a href="{}">{}</a><span class="feed-counts">{}</span>',
             url,
-            _clock(feed, run.queued_at),
+            local(run.queued_at, feed.agency),
             ", ".join(told),
         )
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -10,10 +9,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from agencies.admin_clock import local
 from ingestion import services
 from ingestion.models import Feed
 from ingestion.sources import is_pull
@@ -84,4 +83,4 @@ class PullMixin:
             return _("once it is mapped")
         if feed.next_due_at is None:
             return _("within a minute")
-        return f"{localtime(feed.next_due_at, ZoneInfo(feed.agency.time_zone)):%Y-%m-%d %H:%M}"
+        return local(feed.next_due_at, feed.agency)

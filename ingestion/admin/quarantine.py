@@ -47,7 +47,7 @@ class ReasonFilter(admin.AllValuesFieldListFilter):
 
 @admin.register(QuarantinedRow)
 class QuarantinedRowAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
-    list_display = ("row_number", "feed", "code", "column", "external_id", "remedy", "resolved_at")
+    list_display = ("row_number", "feed", "meaning", "column", "external_id", "remedy", "resolved_at")
     list_filter = (StateFilter, ("code", ReasonFilter), "feed", "agency")
     list_select_related = ("feed", "agency")
     search_fields = ("external_id",)
@@ -72,7 +72,7 @@ class QuarantinedRowAdmin(ReadOnlyAdminMixin, AgencyScopedAdmin):
     def column(self, row: QuarantinedRow) -> str:
         return said(FIELDS[row.field].label) if row.field in FIELDS else row.field or "–"
 
-    @admin.display(description=gettext_lazy("what is wrong"))
+    @admin.display(description=gettext_lazy("what is wrong"), ordering="code")
     def meaning(self, row: QuarantinedRow) -> str:
         return rejection_words(row.code).meaning
 

@@ -18,6 +18,8 @@ FIELDS = {
 MODELS = {
     "quarantined row": gettext_noop("row kept aside"),
     "quarantined rows": gettext_noop("rows kept aside"),
+    "shift planning": gettext_noop("planning round"),
+    "shift plannings": gettext_noop("planning rounds"),
 }
 
 NAMES = {

@@ -132,8 +132,6 @@ NAMES = (
     gettext_noop("sent at"),
     gettext_noop("sentence"),
     gettext_noop("shift"),
-    gettext_noop("shift planning"),
-    gettext_noop("shift plannings"),
     gettext_noop("shifts"),
     gettext_noop("sign on grant"),
     gettext_noop("sign on grants"),

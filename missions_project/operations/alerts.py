@@ -9,6 +9,7 @@ from django.core.mail import get_connection
 from django.db import transaction
 from django.db.models.functions import Lower
 from django.utils import translation
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from agencies.models import User
@@ -127,7 +128,7 @@ def _letter(row: AlertDelivery) -> Letter:
     what = said_again(alert.what)
     title = _("Over: %(what)s") % {"what": what} if over else what
     end = (
-        _("This is over since %(time)s UTC.") % {"time": f"{alert.closed_at:%Y-%m-%d %H:%M}"}
+        _("This is over since %(time)s UTC.") % {"time": date_format(alert.closed_at, "j M Y H:i")}
         if over
         else _("Next step: %(next_step)s") % {"next_step": said_again(alert.next_step)}
     )

@@ -1,6 +1,7 @@
 """This room's part of the dashboard: plans, and the rounds of the schedule."""
 
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from agencies import dashboards
@@ -28,7 +29,7 @@ def plan_panels(agency: Agency) -> list[Panel]:
             [
                 [
                     Cell(str(row.shift), reverse("admin:patrols_shiftplanning_change", args=[row.pk])),
-                    Cell(f"{row.on:%Y-%m-%d}"),
+                    Cell(date_format(row.on)),
                     Cell(local(row.due_at, agency)),
                     Cell(row.get_state_display(), tone=TONES.get(ShiftPlanning.State(row.state), "")),
                     Cell(local(row.finished_at, agency)),

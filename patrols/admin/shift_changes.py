@@ -4,10 +4,11 @@ import datetime as dt
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from agencies import previews
-from agencies.admin_clock import local
+from agencies.admin_clock import local, local_time
 from agencies.dashboards import Cell, Panel
 from agencies.models import Agency, Shift
 from agencies.selectors import shift_instance_of
@@ -62,15 +63,15 @@ def _row(agency: Agency, plan: MissionPlan, after: Shift, starts: list[dt.dateti
     else:
         would = _("%(local)s to %(local_2)s") % {
             "local": local(new_from, agency),
-            "local_2": local(new_to, agency)[-5:],
+            "local_2": local_time(new_to, agency),
         }
         outside = sum(not new_from <= at < new_to for at in starts)
     return [
-        Cell(f"{plan.on:%Y-%m-%d}", reverse("admin:patrols_missionplan_change", args=[plan.pk])),
+        Cell(date_format(plan.on), reverse("admin:patrols_missionplan_change", args=[plan.pk])),
         Cell(plan.get_state_display()),
         Cell(
             _("%(local)s to %(local_2)s")
-            % {"local": local(plan.period_from, agency), "local_2": local(plan.period_to, agency)[-5:]}
+            % {"local": local(plan.period_from, agency), "local_2": local_time(plan.period_to, agency)}
         ),
         Cell(would),
         Cell(f"{len(starts):,}", number=True),

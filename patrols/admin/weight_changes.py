@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from agencies import previews
@@ -68,7 +69,7 @@ def _panels(agency: Agency, changed: CrimeType | None, priorities: Priorities) -
     notes.insert(
         0,
         _("Tried on the forecast of %(shift)s, %(on)s. Missions: how many a draw has on average.")
-        % {"shift": run.shift, "on": f"{run.on:%Y-%m-%d}"},
+        % {"shift": run.shift, "on": date_format(run.on)},
     )
     return [Panel(title, COLUMNS, type_rows(run, changed, priorities, inputs, policy), "", notes=notes)]
 

@@ -57,7 +57,7 @@ def board(request: HttpRequest, access: Access, on: str, shift_slug: str) -> Htt
 @asks_itself
 @require_GET
 def board_list(request: HttpRequest, agency_slug: str, on: str, shift_slug: str) -> HttpResponseBase:
-    """The list, and beside it the status line and the timeline, for a board that heard of a change. No query while it is kept."""
+    """The list with the map's boxes, status line and timeline, for a board that heard of a change. No query while it is kept."""
 
     def make(access: Access, instance: Instance, mark: str) -> str:
         context = board_context(request, access, instance) | {"mark": mark}

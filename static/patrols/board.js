@@ -66,12 +66,15 @@ window.MissionsBoard = (() => {
   };
 
   const loadBoxes = async () => {
-    if (!board.map) { return; }
     const response = await fetch(holder.dataset.missions, { headers: { Accept: "application/geo+json" } }).catch(() => null);
     // Another board's are being worked out: they are there in a moment. A list that gets none is asked for at the next turn.
     if (response && response.status === 204) { setTimeout(loadBoxes, 400 + Math.random() * 600); return; }
-    if (!response || !response.ok) { return; }
-    const data = await response.json();
+    const data = response && response.ok ? await response.json() : null;
+    // A list that came meanwhile has brought newer ones.
+    if (data && boxes === null) { showBoxes(data); }
+  };
+
+  const showBoxes = (data) => {
     const first = boxes === null;
     if (boxes) { boxes.remove(); }
     boxes = MissionsBoxes.draw(board.map, data, { pane: "missions", choose: chooseBox, grips: Boolean(holder.dataset.assign) });
@@ -188,7 +191,9 @@ window.MissionsBoard = (() => {
       if (scroll && kept.timeline) { [scroll.scrollLeft, scroll.scrollTop] = kept.timeline; }
       kept = null;
     }
-    loadBoxes();
+    // A list that is loaded anew brings its boxes: both are of one moment, and it is one question instead of two.
+    const own = document.getElementById("board-features");
+    if (own && board.map) { showBoxes(JSON.parse(own.textContent)); }
   });
   const pageVersion = document.querySelector("#list [data-plan]").dataset.plan;
 

@@ -142,7 +142,7 @@ def test_a_page_of_a_row_speaks_its_agencys_clock(agency: Agency, boss: Client) 
     ForecastSeal.objects.filter(pk=seal.pk).update(
         sealed_at=at, is_late=False, period_from=at + dt.timedelta(hours=1), state="waiting"
     )
-    assert "March 14, 2026, 3:05 p.m." in text_of(boss, "forecasting_forecastseal_change", seal.pk)
+    assert "14 Mar 2026 15:05" in text_of(boss, "forecasting_forecastseal_change", seal.pk)
 
 
 def test_a_form_that_is_not_filled_in_is_told_so_in_one_line(boss: Client) -> None:

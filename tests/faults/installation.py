@@ -54,8 +54,13 @@ class Installation:
         return Installation(folder)
 
     def have(self, *faults: str) -> None:
-        """Have the workers die of these faults, one a line: see ``tests.faults.worker``."""
+        """Have the workers die of, or wait at, these faults, one a line: see ``tests.faults.worker``."""
         (self.folder / "faults").write_text("\n".join(faults) + "\n")
+
+    @property
+    def held(self) -> Path:
+        """Who waits in the middle of its work writes this file, and goes on when it is gone."""
+        return self.folder / "held"
 
     @property
     def deaths(self) -> list[str]:

@@ -3,13 +3,15 @@
 Each line of the installation's file ``faults`` is ``model step who often``, e.g. ``forecastrun 3 child once``: at the third
 sign of life of such a run (or at each one of a name: progress, log, record, close) the process kills itself with SIGKILL,
 once in the installation's life or always. ``child`` is the process that works, as when the kernel runs out of memory,
-``group`` the worker with all its children, as when the machine dies.
+``group`` the worker with all its children, as when the machine dies. ``nobody``: it waits in the middle of its work for as
+long as the test keeps it there (the file ``held``), so that something else can be struck under it.
 """
 
 import datetime as dt
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +68,18 @@ def step(reporter: runs.RunReporter, name: str) -> None:
                 file.write(f"{line}\n")
                 file.flush()
                 os.fsync(file.fileno())
-            die(who)
+            if who == "nobody":
+                stay(kind)
+            else:
+                die(who)
+
+
+def stay(kind: str) -> None:
+    """Tell the test, and wait until it lets go or, where it has gone, a minute."""
+    held, until = FOLDER / "held", time.monotonic() + 60
+    held.write_text(kind)
+    while held.exists() and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 def die(who: str) -> None:

@@ -6,7 +6,9 @@ import dataclasses
 import datetime as dt
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -176,6 +178,16 @@ def test_decisions_during_the_shift_stand_on_the_same_board_marked_as_such(
     assert sorted(box["properties"]["text"] for box in boxes)[:3] == ["1", "1.1", "10"]
 
 
+def boxes_of(refreshed: str) -> list[dict[str, Any]]:
+    """What a list that is loaded anew brings for the map."""
+    found = re.search(
+        r'<script id="board-features" type="application/json">(.*?)</script>', refreshed, re.DOTALL
+    )
+    assert found is not None
+    features: list[dict[str, Any]] = json.loads(found[1])["features"]
+    return features
+
+
 def test_a_filter_by_address_holds_for_list_map_and_print(
     scene: Scene, plan: MissionPlan, supervisor: User, sign_in: SignIn
 ) -> None:
@@ -193,6 +205,7 @@ def test_a_filter_by_address_holds_for_list_map_and_print(
     assert {box["id"] for box in boxes} == set(wanted.values_list("pk", flat=True))
     refreshed = client.get(address(scene, "board_list") + query).content.decode()
     assert refreshed.count('data-mission="') == wanted.count()
+    assert boxes_of(refreshed) == boxes
     assert (
         "All 12 missions are hidden" in client.get(address(scene, "board") + "?district=X").content.decode()
     )

@@ -68,7 +68,8 @@ def test_a_missions_page_tells_its_visits_by_the_agencys_clock() -> None:
     page = reverse("admin:patrols_mission_change", args=[mission.pk])
     text = signed_in(scene.agency).get(page).content.decode()
     start = dt.datetime.fromisoformat(mission.current_starts[0])
-    assert f"{start.astimezone(ZoneInfo(scene.agency.time_zone)):%Y-%m-%d %H:%M}" in text
+    at = start.astimezone(ZoneInfo(scene.agency.time_zone))
+    assert f"{at.day} {at:%b %Y %H:%M}" in text
     assert "+00:00" not in text
     assert str(mission.probability) not in text
     assert f"{mission.probability:.3f}" in text

@@ -3,9 +3,9 @@
 A decimal comma would also end up in the coordinates of charts, where it means something else.
 """
 
-DATE_FORMAT = r"j \d\e F \d\e Y"
+DATE_FORMAT = "j M Y"
 TIME_FORMAT = "H:i"
-DATETIME_FORMAT = r"j \d\e F \d\e Y \a \l\a\s H:i"
+DATETIME_FORMAT = "j M Y H:i"
 YEAR_MONTH_FORMAT = r"F \d\e Y"
 MONTH_DAY_FORMAT = r"j \d\e F"
 SHORT_DATE_FORMAT = "d/m/Y"
