@@ -31,6 +31,15 @@ def administered_agencies(request: HttpRequest) -> models.QuerySet[Agency]:
     return Agency.objects.filter(membership__user=user, membership__role=Role.ADMIN)
 
 
+def administered_keys(request: HttpRequest) -> frozenset[int]:
+    """The keys of those agencies, asked for once a request: a page of the admin wants them dozens of times."""
+    if not hasattr(request, "_administered"):
+        own = administered_agencies(request).order_by().values_list("pk", flat=True)
+        request._administered = frozenset(own)  # type: ignore[attr-defined]
+    keys: frozenset[int] = request._administered  # type: ignore[attr-defined]
+    return keys
+
+
 class AgencyScopedForm(forms.ModelForm):  # type: ignore[type-arg]
     """Refuses a related row of another agency, and a move to another agency, whatever the browser sent."""
 
@@ -83,9 +92,8 @@ class ScopedChoices:
 
     def _asked_agency(self, request: HttpRequest) -> Agency | None:
         own = administered_agencies(request)
-        first_two = list(own[:2])
-        if len(first_two) == 1:
-            return first_two[0]
+        if len(administered_keys(request)) == 1:
+            return own.first()
         asked = request.POST.get("agency") or request.GET.get("agency") or ""
         return own.filter(pk=pk_from_text(asked)).first()
 
@@ -125,7 +133,7 @@ class ScopedChoices:
             kwargs.setdefault("help_text", _("Whose this is. It stays with that agency once it is saved."))
             if (agency := self.page_agency(request)) is not None:
                 kwargs.setdefault("initial", agency.pk)
-                if len(administered_agencies(request)[:2]) == 1:
+                if len(administered_keys(request)) == 1:
                     kwargs["widget"] = forms.HiddenInput
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
         return self._told_apart(request, field, db_field.related_model)
@@ -205,9 +213,7 @@ class AgencyScopedAdmin(ScopedChoices, admin.ModelAdmin):  # type: ignore[type-a
         return common_zone(administered_agencies(request))
 
     def _is_administrator(self, request: HttpRequest) -> bool:
-        if not hasattr(request, "_administers"):
-            request._administers = administered_agencies(request).exists()  # type: ignore[attr-defined]
-        return bool(request._administers)  # type: ignore[attr-defined]
+        return bool(administered_keys(request))
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self._is_administrator(request)
@@ -234,7 +240,7 @@ class AgencyScopedAdmin(ScopedChoices, admin.ModelAdmin):  # type: ignore[type-a
         if request.user.is_superuser:
             return True
         agency = self.agency_of(obj)
-        return agency is not None and administered_agencies(request).filter(pk=agency.pk).exists()
+        return agency is not None and agency.pk in administered_keys(request)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is not None and obj.pk and (agency := self.agency_of(obj)) is not None:
@@ -248,7 +254,7 @@ class AgencyScopedAdmin(ScopedChoices, admin.ModelAdmin):  # type: ignore[type-a
         return [*fields, "agency"] if obj is not None and has_agency and "agency" not in fields else fields
 
     def get_list_filter(self, request: HttpRequest) -> Any:
-        several = len(administered_agencies(request)[:2]) > 1
+        several = len(administered_keys(request)) > 1
         filters: list[Any] = []
         for entry in super().get_list_filter(request):
             if entry == "agency" and not several:
@@ -259,7 +265,7 @@ class AgencyScopedAdmin(ScopedChoices, admin.ModelAdmin):  # type: ignore[type-a
 
     def get_list_display(self, request: HttpRequest) -> Any:
         columns = super().get_list_display(request)
-        if len(administered_agencies(request)[:2]) > 1:
+        if len(administered_keys(request)) > 1:
             return columns
         return [name for name in columns if name != "agency"]
 
@@ -290,7 +296,14 @@ class AgencyScopedInline(ScopedChoices, admin.TabularInline):  # type: ignore[ty
     extra = 0
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return administered_agencies(request).exists()
+        return bool(administered_keys(request))
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if field is not None:
+            # Read once for all rows of the page: each row's own form would ask anew.
+            field.choices = list(field.choices)
+        return field
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_view_permission(request, obj)

@@ -172,7 +172,11 @@ class PersonAdmin(AuditedAdminMixin, AgencyScopedAdmin, DjangoUserAdmin):  # typ
         return people_of(request).prefetch_related("memberships__agency")
 
     def _is_own(self, request: HttpRequest, obj: Any) -> bool:
-        return people_of(request).filter(pk=obj.pk).exists()
+        # Asked for each button and each row of memberships: once a request is enough.
+        known: dict[int, bool] = vars(request).setdefault("_own_people", {})
+        if obj.pk not in known:
+            known[obj.pk] = people_of(request).filter(pk=obj.pk).exists()
+        return known[obj.pk]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # A deleted person's plans, overrides and audit events would be nobody's.

@@ -129,7 +129,7 @@ def _letter(row: AlertDelivery) -> Letter:
     title = _("Over: %(what)s") % {"what": what} if over else what
     end = (
         _("This is over since %(time)s UTC.") % {"time": date_format(alert.closed_at, "j M Y H:i")}
-        if over
+        if over and alert.closed_at
         else _("Next step: %(next_step)s") % {"next_step": said_again(alert.next_step)}
     )
     return Letter(

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
@@ -86,6 +87,10 @@ class TacticRuleInline(AgencyScopedInline):
     fields = ("crime_type", "shift", "context", "preference")
     verbose_name = gettext_lazy("rule")
     verbose_name_plural = gettext_lazy("Recommended for these crime types")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TacticRule]:
+        # Each rule's line names both.
+        return super().get_queryset(request).select_related("crime_type", "tactic")
 
 
 @admin.register(Tactic)
