@@ -185,6 +185,7 @@ class TacticRuleAdmin(AuditedAdminMixin, AgencyScopedAdmin):
     list_editable = ("preference",)
     list_filter = ("crime_type", "shift", "context", "agency")
     list_select_related = ("agency", "tactic", "crime_type", "shift")
+    list_per_page = 50  # each line is a form
     ordering = ("crime_type", "-preference", "tactic__name")
     fields = ("agency", "crime_type", "tactic", "shift", "context", "place_known", "preference")
     readonly_fields = ("place_known",)
