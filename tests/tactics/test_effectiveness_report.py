@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter, defaultdict
+from typing import Any
 
+import numpy as np
 import pytest
 from django.core.cache import cache
 from django.db import connection
@@ -11,7 +14,8 @@ from django.test.utils import CaptureQueriesContext
 
 from agencies.models import Agency, Beat, CrimeType
 from forecasting.engine.grid import unproject
-from forecasting.selectors import cell_beats
+from forecasting.models import RiskSurface
+from forecasting.selectors import cell_beats, surface_values
 from ingestion.models import Feed, Incident
 from patrols.models import Mission, MissionPlan
 from patrols.services import plan_missions, plan_publish, plan_queue
@@ -52,6 +56,112 @@ def figures(report: Report) -> dict[str, str]:
     return {figure.label: figure.value for figure in report.figures}
 
 
+def shares_of(report: Report) -> dict[str, dict[str, Any]]:
+    """The table of the three shares, by measure."""
+    table = report.table("shares")
+    assert table is not None
+    return {
+        str(row[0]): dict(zip([column.key for column in table.columns], row, strict=True))
+        for row in table.rows
+    }
+
+
+def harm_by_cell(scene: Scene) -> dict[int, float]:
+    """What the scene's forecast expects in each cell, by the weights of the crime types."""
+    found = np.zeros(len(scene.spec))
+    for surface in RiskSurface.objects.filter(run__agency=scene.agency).select_related("crime_type"):
+        found += surface.crime_type.weight * surface_values(surface, scene.grid)
+    return dict(zip(scene.spec.cells.tolist(), found.tolist(), strict=True))
+
+
+def test_three_shares_stand_against_chance_and_a_plain_count_as_counted_by_hand(scene: Scene) -> None:
+    plan = scene.plan(publish=True)
+    missions, beats = list(plan.missions.all()), cell_beats(scene.grid).tolist()
+    cells = scene.spec.cells.tolist()
+    beat_of, harm = dict(zip(cells, beats, strict=True)), harm_by_cell(scene)
+    k = Counter(mission.beat_id for mission in missions)
+    # The plain count is the model's own map here, so its boxes are the cells with most harm in each beat.
+    top: set[int] = set()
+    for beat, n in k.items():
+        own = sorted((cell for cell in cells if beat_of[cell] == beat), key=lambda cell: -harm[cell])
+        assert n == len(own) or harm[own[n - 1]] > harm[own[n]], "no ties, for a count by hand"
+        top |= set(own[:n])
+    boxes = {mission.cell_id for mission in missions}
+    outside = next(cell for cell in cells if cell not in boxes | top)
+    events = [(missions[0].cell_id, "burglary"), (next(iter(top)), "robbery"), (outside, "burglary")]
+    for cell, slug in events:
+        crime(scene, cell, plan, slug=slug)
+    weight = {row.slug: row.weight for row in CrimeType.objects.filter(agency=scene.agency)}
+    found = shares_of(made(scene.agency))
+    chance = {cell: k[beat_of[cell]] / beats.count(beat_of[cell]) for cell in cells}
+    for name, amounts in {
+        "Events": [(cell, 1.0) for cell, _slug in events],
+        "Severity": [(cell, weight[slug]) for cell, slug in events],
+        "Patrol weight": list(harm.items()),
+    }.items():
+        whole = sum(amount for _cell, amount in amounts)
+        by = {
+            "in_missions": sum(amount for cell, amount in amounts if cell in boxes),
+            "chance": sum(amount * chance[cell] for cell, amount in amounts) / whole,
+            "plain_count": sum(amount for cell, amount in amounts if cell in top) / whole,
+        }
+        for key, value in by.items():
+            assert found[name][key] == pytest.approx(value, rel=1e-6), (name, key)
+        assert found[name]["whole"] == pytest.approx(whole, rel=1e-6)
+        assert found[name]["share"] == pytest.approx(by["in_missions"] / whole, rel=1e-6)
+        if by["plain_count"]:
+            assert found[name]["times_plain_count"] == pytest.approx(
+                by["in_missions"] / whole / by["plain_count"], rel=1e-6
+            )
+
+
+def test_patrol_weight_is_that_of_the_boxes_that_stood_at_the_end(scene: Scene) -> None:
+    plan = scene.plan(publish=True)
+    first, harm = plan.missions.all()[0], harm_by_cell(scene)
+    before = shares_of(made(scene.agency))["Patrol weight"]
+    Mission.objects.filter(pk=first.pk).update(withdrawn_at=plan.period_from)
+    after = shares_of(made(scene.agency))["Patrol weight"]
+    assert before["in_missions"] - after["in_missions"] == pytest.approx(harm[first.cell_id], rel=1e-6)
+    assert before["whole"] == after["whole"]
+
+
+def test_calibration_holds_every_district_and_every_tenth_of_the_cells(scene: Scene) -> None:
+    plan = scene.plan(publish=True)
+    expected = sum(
+        surface_values(surface, scene.grid).sum() for surface in RiskSurface.objects.filter(run__agency=scene.agency)
+    )  # fmt: skip
+    for cell in scene.spec.cells.tolist()[:3]:
+        crime(scene, cell, plan)
+    table = made(scene.agency).table("calibration")
+    assert table is not None
+    parts: dict[str, list[tuple[float, int]]] = defaultdict(list)
+    for what, _which, foreseen, observed, *_more in table.rows:
+        parts[str(what)].append((float(foreseen or 0), int(observed or 0)))
+    assert set(parts) == {"All", "District", "Tenth of cells by risk"}
+    for rows in parts.values():
+        assert sum(row[0] for row in rows) == pytest.approx(expected, rel=1e-6)
+        assert sum(row[1] for row in rows) == 3
+    tenths = [row[0] for row in parts["Tenth of cells by risk"]]
+    assert len(tenths) == 10
+    assert tenths == sorted(tenths, reverse=True)
+
+
+def test_intervals_are_drawn_by_week(scene: Scene) -> None:
+    for day in (0, 7, 14):
+        on = ON + dt.timedelta(days=day)
+        if day:
+            make_forecast(scene.agency, scene.grid, scene.shift, on)
+        plan = plan_missions(
+            plan=plan_queue(agency=scene.agency, shift=scene.shift, on=on, seed=1), with_reasons=False
+        )
+        plan_publish(plan=plan, actor=None)
+        crime(scene, plan.missions.all()[0].cell_id, plan)
+        crime(scene, scene.spec.cells.tolist()[-1], plan)
+    asked = Asked(ON, ON + dt.timedelta(days=20))
+    row = shares_of(ForecastEffectiveness().make(scene.agency, asked))["Events"]
+    assert row["times_chance_from"] <= row["times_chance"] <= row["times_chance_to"]
+
+
 def test_shares_and_chance_are_those_of_a_count_by_hand(scene: Scene) -> None:
     plan = scene.plan(publish=True)
     missions = list(plan.missions.all())
@@ -76,12 +186,13 @@ def test_shares_and_chance_are_those_of_a_count_by_hand(scene: Scene) -> None:
     assert weeks.rows[0][1:4] == (len(missions), 8, 3)
     share, area = 3 / 8, len(missions) / len(scene.spec)
     assert weeks.rows[0][-1] == pytest.approx(share / area)
+    assert weeks.rows[0][-2] == pytest.approx(shares_of(report)["Events"]["plain_count"] / area)
     types = report.table("types")
     assert types is not None
     burglary = next(row for row in types.rows if row[0] == CrimeType.objects.get(slug="burglary").name)
     assert burglary[1:3] == (8, 3)
     assert next(f.note for f in report.figures if f.label == "Times chance") == "one week gives no interval"
-    assert report.sentence.endswith("what chance would have (one week gives no interval).")
+    assert "what chance would have (one week gives no interval)." in report.sentence
     # The plan's own forecast is the plain count here: it catches what its highest boxes hold.
     assert "1 of 1 plans" in next(f.note for f in report.figures if f.label == "A plain count")
 

@@ -1,0 +1,263 @@
+"""What missions' boxes held of events, severity and patrol weight, what as many boxes picked blindly would have, and a plain count's."""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
+
+import numpy as np
+import numpy.typing as npt
+
+from agencies.models import Agency, Beat
+from forecasting.models import Grid, RiskSurface
+from forecasting.selectors import baseline_values, cell_beats, grid_spec, surface_values
+from patrols.models import Mission, MissionPlan
+from tactics.reports.asked import Asked
+from tactics.reports.crimes import Crimes
+
+MOST_LAID_OUT = 120
+"""Plans for which the maps of risk and of the plain count are laid out: each means two hundred kilobytes a crime type."""
+SURFACES_AT_ONCE = 24
+TENTHS = 10
+EVENTS, SEVERITY, WEIGHT = range(3)
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass
+class LaidOut:
+    """What is known of a plan whose maps were laid out.
+
+    ``plain``: float64[3], amounts in the boxes with the highest plain count, as many in each beat as the plan has. ``plain_by_type``:
+    its events by position of the crime type. ``expected``, ``observed``: float64[districts + 10], counts by district and then by
+    tenth of the cells, riskiest first; of crime types that were forecast.
+    """
+
+    plain: Floats
+    plain_by_type: dict[int, float]
+    expected: Floats
+    observed: Floats
+
+
+@dataclass
+class PlanCatch:
+    """One plan: its missions' boxes, and what happened in its shift.
+
+    ``whole``, ``inside``, ``chance``: float64[3], in all cells in question, in the boxes, and in as many boxes of each beat picked
+    blindly: events, severity (the sum of crime types' weights), patrol weight (expected harm before the shift; 0 until laid out).
+    ``by_type``: events, those in boxes, those by chance, by position of the crime type.
+    """
+
+    on: dt.date
+    boxes: int
+    cells: int
+    whole: Floats
+    inside: Floats
+    chance: Floats
+    by_type: dict[int, tuple[int, int, float]] = field(default_factory=dict)
+    laid_out: LaidOut | None = None
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The cells in question: beats of the districts and beats that were asked for."""
+
+    beats: Ints
+    is_inside: npt.NDArray[np.bool_]
+    beat_keys: Ints
+    place: Ints
+    cells_of: list[Ints]
+    districts: list[str]
+    district: Ints
+
+    @classmethod
+    def of(cls, agency: Agency, asked: Asked, grid: Grid) -> "Ground":
+        """Two queries."""
+        beats = cell_beats(grid)
+        rows = Beat.objects.filter(agency=agency).values_list(
+            "pk", "code", "district__code", "district__name"
+        )
+        named = {pk: name for pk, code, district, name in rows if asked.lets(beat=code, district=district)}
+        keys, place = np.unique(beats, return_inverse=True)
+        order = np.argsort(place, kind="stable")
+        districts = sorted(set(named.values()))
+        of_beat = np.array([districts.index(named[key]) if key in named else -1 for key in keys.tolist()])
+        return cls(
+            beats=beats,
+            is_inside=np.isin(beats, list(named)),
+            beat_keys=keys,
+            place=place,
+            cells_of=np.split(order, np.cumsum(np.bincount(place))[:-1]),
+            districts=districts,
+            district=of_beat[place] if len(keys) else np.zeros(0, dtype=np.int64),
+        )
+
+    @property
+    def n_cells(self) -> int:
+        return int(self.is_inside.sum())
+
+    def boxes_by_beat(self, beats: list[int]) -> Ints:
+        """How many boxes each of ``beat_keys`` has."""
+        found: Ints = np.bincount(np.searchsorted(self.beat_keys, beats), minlength=len(self.beat_keys))
+        return found
+
+
+@dataclass(frozen=True)
+class Shift:
+    """One plan's shift as it is counted: cell, weight and crime type of each event; boxes; how many of them each beat has."""
+
+    events: Ints
+    weight: Floats
+    kinds: Ints
+    boxes: Ints
+    given: Ints
+
+
+def catches_of(
+    agency: Agency, asked: Asked, crimes: Crimes, plans: list[MissionPlan], grid: Grid
+) -> tuple[list[PlanCatch], Ground]:
+    """What each plan's boxes held, in the order of ``plans``; at most 120 of them, evenly spread, are laid out. Five queries."""
+    ground, spec = Ground.of(agency, asked, grid), grid_spec(grid)
+    missions: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    inside = np.unique(ground.beats[ground.is_inside]).tolist()
+    rows = Mission.objects.filter(agency=agency, plan__in=plans, withdrawn_at=None, beat__in=inside)
+    for plan_id, cell, beat in rows.values_list("plan_id", "cell_id", "beat_id").iterator():
+        missions[plan_id].append((cell, beat))
+    at = crimes.table.occurred_utc[crimes.row]
+    weights = np.array([row.weight for row in crimes.types], dtype=np.float64)
+    chosen = set(np.linspace(0, len(plans) - 1, min(len(plans), MOST_LAID_OUT)).astype(int).tolist())
+    found, by_run = [], defaultdict(list)
+    for number, plan in enumerate(plans):
+        begin, end = (
+            np.datetime64(int(moment.timestamp()), "s") for moment in (plan.period_from, plan.period_to)
+        )
+        here = np.flatnonzero((at >= begin) & (at < end) & (crimes.cell >= 0))
+        here = here[ground.is_inside[crimes.cell[here]]]
+        kinds = crimes.kind[here]
+        own = missions[plan.pk]
+        shift = Shift(
+            crimes.cell[here],
+            weights[kinds],
+            kinds,
+            spec.index_of([cell for cell, _beat in own]),
+            ground.boxes_by_beat([beat for _cell, beat in own]),
+        )
+        catch = _counted(plan.on, shift, ground)
+        if number in chosen and own:
+            by_run[plan.forecast_run_id].append((catch, shift))
+        found.append(catch)
+    for run, maps in _maps(list(by_run), crimes, grid):
+        for catch, shift in by_run[run]:
+            _lay_out(catch, shift, ground, maps)
+    return found, ground
+
+
+def _chance(shift: Shift, ground: Ground) -> Floats:
+    """The chance of each cell to be a box, were as many of its beat picked blindly."""
+    cells = np.bincount(ground.place, minlength=len(ground.beat_keys))
+    by_cell: Floats = (shift.given / np.maximum(cells, 1))[ground.place]
+    return by_cell
+
+
+def _counted(on: dt.date, shift: Shift, ground: Ground) -> PlanCatch:
+    hit = np.isin(shift.events, shift.boxes)
+    by_chance = _chance(shift, ground)[shift.events]
+    catch = PlanCatch(
+        on=on,
+        boxes=len(shift.boxes),
+        cells=ground.n_cells,
+        whole=np.array([len(hit), shift.weight.sum(), 0.0]),
+        inside=np.array([hit.sum(), shift.weight[hit].sum(), 0.0]),
+        chance=np.array([by_chance.sum(), (shift.weight * by_chance).sum(), 0.0]),
+    )
+    for kind in np.unique(shift.kinds).tolist():
+        own = shift.kinds == kind
+        catch.by_type[kind] = int(own.sum()), int((own & hit).sum()), float(by_chance[own].sum())
+    return catch
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Of one forecast, float64[N] by cell: expected harm, the plain count's harm, expected events; and which crime types it is of."""
+
+    harm: Floats
+    plain: Floats
+    expected: Floats
+    kinds: list[int]
+
+
+def _maps(runs: list[int | None], crimes: Crimes, grid: Grid) -> Iterator[tuple[int, Maps]]:
+    """Yield each run with its maps; none for a run without a plain count. One query, few rows held at a time."""
+    position = {row.pk: number for number, row in enumerate(crimes.types)}
+    rows = (
+        RiskSurface.objects.filter(run__in=[run for run in runs if run], crime_type__in=list(position))
+        .select_related("model_version", "crime_type")
+        .order_by("run_id")
+    )
+    for run, surfaces in groupby(rows.iterator(chunk_size=SURFACES_AT_ONCE), key=attrgetter("run_id")):
+        harm, plain, expected = np.zeros((3, grid.n_cells))
+        kinds = []
+        for surface in surfaces:
+            kind = position[surface.crime_type_id]
+            values, weight = surface_values(surface, grid).astype(np.float64), crimes.types[kind].weight
+            counts = baseline_values(surface, grid)
+            if counts is None and not surface.model_version.is_baseline:
+                continue
+            # A baseline that is live has no surface beside it: it is its own.
+            plain += weight * (values if counts is None else counts)
+            harm += weight * values
+            expected += values
+            kinds.append(kind)
+        if kinds:
+            yield run, Maps(harm, plain, expected, kinds)
+
+
+def _lay_out(catch: PlanCatch, shift: Shift, ground: Ground, maps: Maps) -> None:
+    harm = np.where(ground.is_inside, maps.harm, 0.0)
+    catch.whole[WEIGHT] = harm.sum()
+    catch.inside[WEIGHT] = harm[shift.boxes].sum()
+    catch.chance[WEIGHT] = harm @ _chance(shift, ground)
+    top = _highest(maps.plain, shift.given, ground)
+    by_top = top[shift.events]
+    expected, observed = _by_group(shift, ground, maps)
+    catch.laid_out = LaidOut(
+        plain=np.array([by_top.sum(), (shift.weight * by_top).sum(), harm @ top]),
+        plain_by_type={kind: float(by_top[shift.kinds == kind].sum()) for kind in catch.by_type},
+        expected=expected,
+        observed=observed,
+    )
+
+
+def _highest(values: Floats, given: Ints, ground: Ground) -> Floats:
+    """Which cells are the highest of their beat, as many as are given: 1, or a part where several that are level share. float64[N]."""
+    found = np.zeros(len(values))
+    for own, n in zip(ground.cells_of, given.tolist(), strict=True):
+        if n >= len(own):
+            found[own] = 1.0
+        elif n:
+            cut = np.partition(values[own], len(own) - n)[len(own) - n]
+            above, level = own[values[own] > cut], own[values[own] == cut]
+            found[above], found[level] = 1.0, (n - len(above)) / len(level)
+    return found
+
+
+def _by_group(shift: Shift, ground: Ground, maps: Maps) -> tuple[Floats, Floats]:
+    """Expected and observed events by district, then by tenth of the cells, riskiest first."""
+    inside = np.flatnonzero(ground.is_inside)
+    events = shift.events[np.isin(shift.kinds, maps.kinds)]
+    tenth = np.zeros(len(ground.place), dtype=np.int64)
+    order = inside[np.argsort(-maps.expected[inside], kind="stable")]
+    tenth[order] = np.arange(len(order)) * TENTHS // max(len(order), 1)
+    n = len(ground.districts)
+    parts = [
+        np.concatenate(
+            [
+                np.bincount(ground.district[cells], weight, n),
+                np.bincount(tenth[cells], weight, TENTHS),
+            ]
+        )
+        for cells, weight in ((inside, maps.expected[inside]), (events, np.ones(len(events))))
+    ]
+    return parts[0], parts[1]
