@@ -6,6 +6,7 @@ Pages of an agency are read its way (``reads_like`` around each view); files and
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,7 +16,9 @@ from django.utils.translation import gettext as _
 
 FOOT_M = 0.3048
 MILE_M = 1609.344
+KM2_A_SQUARE_MILE = (MILE_M / 1000) ** 2
 NO_BREAK = "\u00a0"
+_LENGTH = re.compile(r"(?:(\d+(?:\.\d+)?)–)?(\d+(?:\.\d+)?) m\b")
 
 
 class Habits(Protocol):
@@ -46,6 +49,11 @@ def is_twelve() -> bool:
     return _clock.get() == "12"
 
 
+def is_imperial() -> bool:
+    """Whether distances are read in feet and miles now."""
+    return _units.get() == "imperial"
+
+
 def clock_text(at: dt.datetime | dt.time) -> str:
     """Hours and minutes. A thousand of them a page, and ``strftime`` takes four times as long.
 
@@ -57,7 +65,17 @@ def clock_text(at: dt.datetime | dt.time) -> str:
     return f"{at.hour % 12 or 12}:{at.minute:02d}{NO_BREAK}{'AM' if at.hour < 12 else 'PM'}"
 
 
-def hour_text(at: dt.datetime) -> str:
+def clock_read(text: str) -> str:
+    """A time that is kept as "16:40", for people; any other text is left as it is.
+
+    >>> clock_read("16:40"), clock_read("–")
+    ('16:40', '–')
+    """
+    is_time = is_twelve() and len(text) == 5 and text[2] == ":"
+    return clock_text(dt.time.fromisoformat(text)) if is_time else text
+
+
+def hour_text(at: dt.datetime | dt.time) -> str:
     """A whole hour as an axis names it: 16, or 4p.
 
     >>> hour_text(dt.datetime(2026, 3, 14, 16))
@@ -83,7 +101,7 @@ def distance_text(metres: float) -> str:
     >>> distance_text(250), distance_text(1840)
     ('250 metres', '1.8 km')
     """
-    if _units.get() != "imperial":
+    if not is_imperial():
         return (
             _("%(metres)s metres") % {"metres": f"{metres:.0f}"}
             if metres < 1000
@@ -95,3 +113,25 @@ def distance_text(metres: float) -> str:
         if feet < 2000
         else _("%(metres)s miles") % {"metres": f"{metres / MILE_M:.1f}"}
     )
+
+
+def lengths_read(text: str) -> str:
+    """A text with lengths in metres as files have it ("1–100 m"), for people: in feet and miles where these are read.
+
+    >>> lengths_read("Cells of 250 m")
+    'Cells of 250 m'
+    """
+    return _LENGTH.sub(_length_read, text) if is_imperial() else text
+
+
+def _length_read(found: re.Match[str]) -> str:
+    least, most = found[1], float(found[2])
+    if least is None:
+        return distance_text(most)
+    return _("%(feet)s feet") % {"feet": f"{_feet(float(least))}–{_feet(most)}"}
+
+
+def _feet(metres: float) -> str:
+    feet = metres / FOOT_M
+    # To ten feet, as distances are; a metre would be none then.
+    return f"{round(feet, -1 if feet >= 100 else 0):,.0f}"

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agencies import previews
+from agencies.clocks import clock_text, reads_like
 from agencies.dashboards import Cell, Panel
 from agencies.engine.shift_clock import ShiftHours, ShiftInstance, instances_between
 from agencies.models import Agency, Shift
@@ -34,6 +35,11 @@ def hours_of(shift: Shift) -> ShiftHours:
 
 def shift_panels(agency: Agency, before: Shift | None, after: Shift) -> list[Panel]:
     """The coming week's instances as they are and as they would be; hours a week with no shift, or more than one. One query."""
+    with reads_like(agency):
+        return _panels(agency, before, after)
+
+
+def _panels(agency: Agency, before: Shift | None, after: Shift) -> list[Panel]:
     now = dt.datetime.now(tz=dt.UTC)
     zone = ZoneInfo(agency.time_zone)
     was = {i.on: i for i in _coming(before, now, zone)} if before else {}
@@ -68,7 +74,7 @@ def _coming(shift: Shift, now: dt.datetime, zone: ZoneInfo) -> list[ShiftInstanc
 def _told(instance: ShiftInstance | None, zone: ZoneInfo) -> str:
     if instance is None:
         return "–"
-    return f"{instance.from_utc.astimezone(zone):%H:%M}–{instance.to_utc.astimezone(zone):%H:%M}"
+    return f"{clock_text(instance.from_utc.astimezone(zone))}–{clock_text(instance.to_utc.astimezone(zone))}"
 
 
 def week_cover(shifts: list[Shift]) -> npt.NDArray[np.int64]:
@@ -102,7 +108,7 @@ def _first(minutes: npt.NDArray[np.bool_]) -> str:
     if not minutes.any():
         return "none"
     at = int(np.argmax(minutes))
-    return f"{DAYS[at // 1440]} {at % 1440 // 60:02d}:{at % 60:02d}"
+    return f"{DAYS[at // 1440]} {clock_text(dt.time(at % 1440 // 60, at % 60))}"
 
 
 previews.register(Shift, shift_panels, order=10)

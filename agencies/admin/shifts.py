@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
 from agencies.admin_preview import PreviewFormMixin
+from agencies.clocks import clock_text, format_for, reads_like
 from agencies.engine.shift_clock import ShiftHours, ShiftInstance, instances_between
 from agencies.models import Shift, Unit
 
@@ -78,7 +79,8 @@ def preview_rows(shift: Shift, now: dt.datetime) -> list[dict[str, Any]]:
     year = instances_between([hours], now, now + dt.timedelta(days=CLOCK_CHANGE_SEARCH_DAYS), zone)
     # The others of the year are looked at, and not written out: that takes the larger part of the page.
     odd = (instance for instance in year if instance not in coming and _note(instance, shift, zone))
-    return [_row(instance, shift, zone) for instance in [*coming, *itertools.islice(odd, 2)]]
+    with reads_like(shift.agency):
+        return [_row(instance, shift, zone) for instance in [*coming, *itertools.islice(odd, 2)]]
 
 
 def _note(instance: ShiftInstance, shift: Shift, zone: ZoneInfo) -> str:
@@ -88,7 +90,7 @@ def _note(instance: ShiftInstance, shift: Shift, zone: ZoneInfo) -> str:
     note = ""
     if start.time() != shift.starts_at.replace(tzinfo=None):
         note = _("%(starts_at)s does not exist on that day: it starts at the first moment after the gap.") % {
-            "starts_at": f"{shift.starts_at:%H:%M}"
+            "starts_at": clock_text(shift.starts_at)
         }
     elif moved:
         minutes = abs(moved) // dt.timedelta(minutes=1)
@@ -99,7 +101,7 @@ def _note(instance: ShiftInstance, shift: Shift, zone: ZoneInfo) -> str:
                 "The clocks go back by %(minutes)s minutes meanwhile: it ends at %(end)s by the wall clock."
             )
         )
-        note = said % {"minutes": minutes, "end": f"{end:%H:%M}"}
+        note = said % {"minutes": minutes, "end": clock_text(end)}
     return note
 
 
@@ -107,8 +109,8 @@ def _row(instance: ShiftInstance, shift: Shift, zone: ZoneInfo) -> dict[str, Any
     start, end = instance.from_utc.astimezone(zone), instance.to_utc.astimezone(zone)
     hours = (instance.to_utc - instance.from_utc) / dt.timedelta(hours=1)
     return {
-        "start": date_format(start, "D j M Y H:i T"),
-        "end": date_format(end, "D H:i T"),
+        "start": date_format(start, format_for("D j M Y H:i T")),
+        "end": date_format(end, format_for("D H:i T")),
         "hours": f"{hours:g} h",
         "note": _note(instance, shift, zone),
     }

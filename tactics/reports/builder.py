@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from django.utils import timezone
@@ -19,7 +19,7 @@ from tactics.reports.builder_chart import built_svg
 from tactics.reports.builder_counts import OUTSIDE, Key, Reader
 from tactics.reports.builder_measures import MEASURES, SPLITS, Measure
 from tactics.reports.kinds import ReportKind
-from tactics.reports.shapes import Cell, Chart, Column, Figure, Report, Table
+from tactics.reports.shapes import Cell, Chart, Column, Figure, Reads, Report, Table
 
 MOST_LINES = 5_000
 MOST_ACROSS = 31
@@ -280,7 +280,7 @@ def _table(
     compared: list[Compared],
 ) -> Table:
     total = sum(counts.values())
-    columns = [Column(name, SPLITS[name]) for name in splits]
+    columns = [_split_column(name) for name in splits]
     columns += [_column(measure, "value", measure.title), Column("share", _("Share of all"), "share")]
     for one in compared:
         columns += [
@@ -300,13 +300,18 @@ def _table(
     return Table("lines", _title(measure, splits), tuple(columns), rows)
 
 
+def _split_column(split: str) -> Column:
+    return Column(split, SPLITS[split], reads="clock" if split == "hour" else "")
+
+
 def _column(measure: Measure, key: str, title: str) -> Column:
     return Column(key, title, measure.kind, measure.unit)
 
 
 def _cross(measure: Measure, splits: list[str], lines: list[Lines], counts: dict[Key, float]) -> Table:
-    columns = [Column(splits[0], SPLITS[splits[0]])]
-    columns += [_column(measure, f"{splits[1]}_{name}", name) for __, name in lines[1]]
+    columns = [_split_column(splits[0])]
+    reads: Reads = "hour" if splits[1] == "hour" else ""
+    columns += [replace(_column(measure, f"{splits[1]}_{name}", name), reads=reads) for __, name in lines[1]]
     rows: list[tuple[Cell, ...]] = [
         (name, *(values := [counts.get((key, across), 0) for across, __ in lines[1]]), sum(values))
         for key, name in lines[0]

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from django.utils.translation import gettext as _
 
 from agencies.chart_dates import date_axis
+from agencies.clocks import MILE_M, is_imperial, lengths_read
 from agencies.engine.drawing import paper, plain_axes, svg
 from agencies.engine.palette import INK, NOTHING
 from forecasting.engine.grid import GridSpec
@@ -79,8 +80,10 @@ def _maps(data: dict[str, Any], maps: list[tuple[str, npt.NDArray[np.float32]]],
     beyond = "max" if len(some) and float(some.max()) > top else "neither"
     bar = figure.colorbar(image, ax=panels, location="bottom", fraction=0.05, aspect=50, pad=0.02, extend=beyond)  # fmt: skip
     bar.set_label(
-        _("%(label)s (cell: %(cell_size_m)s m; lines: districts)")
-        % {"label": label, "cell_size_m": f"{spec.cell_size_m:g}"},
+        lengths_read(
+            _("%(label)s (cell: %(cell_size_m)s m; lines: districts)")
+            % {"label": label, "cell_size_m": f"{spec.cell_size_m:g}"}
+        ),
         fontsize=8,
     )
     bar.ax.tick_params(labelsize=8)
@@ -90,13 +93,18 @@ def _maps(data: dict[str, Any], maps: list[tuple[str, npt.NDArray[np.float32]]],
 
 
 def _scale_bar(axes: Any, extent: tuple[float, float, float, float]) -> None:
-    """A length in kilometres, about a quarter of the map's width."""
+    """A length in kilometres or miles, about a quarter of the map's width."""
     west, east, south, north = extent
-    km = next((one for one in (20, 10, 5, 2, 1, 0.5) if 1000 * one <= (east - west) / 3), 0.2)
+    unit_m = MILE_M if is_imperial() else 1000
+    units = next((one for one in (20, 10, 5, 2, 1, 0.5) if unit_m * one <= (east - west) / 3), 0.2)
+    if is_imperial():
+        words = _("%(metres)s miles") % {"metres": f"{units:g}"}
+    else:
+        words = _("%(km)s km") % {"km": f"{units:g}"}
     x, y = west + 0.03 * (east - west), south + 0.04 * (north - south)
-    axes.plot([x, x + 1000 * km], [y, y], color="white", linewidth=4, solid_capstyle="butt")
-    axes.plot([x, x + 1000 * km], [y, y], color="black", linewidth=2, solid_capstyle="butt")
-    axes.text(x + 500 * km, y + 0.015 * (north - south), _("%(km)s km") % {"km": f"{km:g}"}, ha="center", va="bottom", fontsize=7,
+    axes.plot([x, x + unit_m * units], [y, y], color="white", linewidth=4, solid_capstyle="butt")
+    axes.plot([x, x + unit_m * units], [y, y], color="black", linewidth=2, solid_capstyle="butt")
+    axes.text(x + unit_m * units / 2, y + 0.015 * (north - south), words, ha="center", va="bottom", fontsize=7,
               bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1})  # fmt: skip
 
 

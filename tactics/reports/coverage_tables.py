@@ -141,7 +141,14 @@ _BY_AREA = (
     SHARE,
     Column("cells", gettext_lazy("Cells"), "int"),
     Column("cells_present", gettext_lazy("Cells with minutes"), "int"),
-    Column("minutes_per_km2", gettext_lazy("On record per km²"), "number", unit="min/km²", digits=0),
+    Column(
+        "minutes_per_km2",
+        gettext_lazy("On record per km²"),
+        "number",
+        unit="min/km²",
+        digits=0,
+        reads="per_km2",
+    ),
 )
 
 

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from agencies.access import EVERYONE, Access, agency_page
+from agencies.clocks import clock_text
 from agencies.models import Agency
 from missions_project.lib.errors import MissionsError
 from tactics.models import SavedReport
@@ -83,6 +84,12 @@ class SavedLine:
     title: str
     query: str
     may_delete: bool
+
+    @property
+    def sent_from(self) -> str:
+        """The hour from which it is sent, as the agency reads clocks."""
+        # A zero that leads is left out: "6:00" stands in a sentence here, in no column.
+        return clock_text(dt.time(self.row.send_hour)).removeprefix("0")
 
     @property
     def looks_back(self) -> str:

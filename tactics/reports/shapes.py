@@ -10,6 +10,14 @@ from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from agencies.clocks import (
+    KM2_A_SQUARE_MILE,
+    clock_read,
+    hour_text,
+    is_imperial,
+    is_twelve,
+    lengths_read,
+)
 from missions_project.lib.lazy import gettext_lazy
 from missions_project.lib.table_rows import table_rows
 from tactics.reports.asked import Asked
@@ -18,6 +26,9 @@ PLACES = ("cell", "beat", "district")
 """Columns of these keys hold places, the finest first: a table that has one can be shown on a map. A cell is of the grid whose
 key the report holds as ``data["grid"]``."""
 Kind = Literal["text", "int", "number", "share"]
+Reads = Literal["", "clock", "hour", "lengths", "per_km2"]
+"""What people read in their agency's clock and units while files keep 24 hours and metres: cells such as "16:40"; a column's
+title, an hour such as "16"; cells such as "1–100 m"; numbers for each square kilometre."""
 Cell = str | int | float | None
 """None: not known, shown as a dash and left empty in files."""
 
@@ -31,7 +42,10 @@ def _say(thing: Any) -> None:
 
 @dataclass(frozen=True)
 class Column:
-    """A column: ``key`` in files and the API, ``title`` on paper. A ``share`` is 0..1 and shown in per cent."""
+    """A column: ``key`` in files and the API, ``title`` on paper. A ``share`` is 0..1 and shown in per cent.
+
+    ``reads`` is what of it is worded for people, when it is shown and not before: a report is kept, and an agency's clock may change.
+    """
 
     key: str
     title: str
@@ -39,6 +53,7 @@ class Column:
     unit: str = ""
     digits: int = 1
     about: str = ""
+    reads: Reads = ""
 
     def shown(self, value: Cell) -> str:
         """The value as people read it.
@@ -49,7 +64,9 @@ class Column:
         if value is None:
             return "–"
         if isinstance(value, str):
-            return value
+            return _READ[self.reads](value) if self.reads in _READ else value
+        if self.reads == "per_km2" and is_imperial():
+            value *= KM2_A_SQUARE_MILE
         if self.kind == "share":
             return f"{100 * value:,.{self.digits}f} %"
         return f"{value:,.{0 if self.kind == 'int' else self.digits}f}"
@@ -62,11 +79,19 @@ class Column:
         ('Delivered (min)', 'Minutes a visit')
         """
         is_said = self.unit == "min" and re.search(r"\bminut", self.title, re.IGNORECASE)
-        return f"{self.title} ({self.unit})" if self.unit and not is_said else self.title
+        words = f"{self.title} ({self.unit})" if self.unit and not is_said else self.title
+        if self.reads == "per_km2" and is_imperial():
+            return words.replace("km²", "mi²")
+        if self.reads == "hour" and is_twelve():
+            return words.replace(self.title, hour_text(dt.time(int(self.title[:2]))), 1)
+        return words
 
     @property
     def is_number(self) -> bool:
         return self.kind != "text"
+
+
+_READ = {"clock": clock_read, "lengths": lengths_read}
 
 
 @dataclass(frozen=True)
@@ -94,6 +119,11 @@ class Table:
     def is_cut(self) -> bool:
         """Whether the page leaves rows out."""
         return 0 < self.most_shown < len(self.rows)
+
+    @property
+    def note_shown(self) -> str:
+        """The note as people read it; files hold ``note``."""
+        return lengths_read(self.note)
 
     @property
     def place(self) -> str:

@@ -263,7 +263,7 @@ def _visits(agency: Agency, asked: Asked) -> Table:
         _("Who was where"),
         (
             Column("on", _("Date")), Column("shift", _("Shift")), Column("unit", _("Unit")), Column("beat", _("Beat")),
-            Column("mission", _("Mission"), "int"), Column("place", _("Place")), Column("arrived", _("Arrived")), Column("left", _("Left")),
+            Column("mission", _("Mission"), "int"), Column("place", _("Place")), Column("arrived", _("Arrived"), reads="clock"), Column("left", _("Left"), reads="clock"),
             Column("minutes", _("Minutes"), "number"), Column("source", _("Known from")),
         ),
         rows[:MOST_VISITS],

@@ -1,7 +1,10 @@
 """Who was where over a day, drawn on the server as SVG."""
 
+import datetime as dt
+
 from django.utils.translation import gettext as _
 
+from agencies.clocks import clock_text
 from agencies.engine.drawing import paper, plain_axes, svg
 from agencies.engine.palette import BLUE, GREY, ORANGE, PURPLE, SKY
 from missions_project.lib.lazy import gettext_lazy
@@ -38,11 +41,17 @@ def whereabouts_svg(table: Table | None) -> bytes | None:
         axes.text(start, units.index(str(row[2])), f" {row[4]}", va="center", fontsize=7)
         shown.add(source)
     axes.set_yticks(range(len(units)), units, fontsize=8)
-    axes.xaxis.set_major_formatter(lambda hour, __: f"{int(hour) % 24:02d}:{round(hour % 1 * 60):02d}")
+    axes.xaxis.set_major_formatter(lambda hour, __: _clock(hour))
     axes.set_xlabel(_("Agency's clock"))
     plain_axes(axes)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, fontsize=7, frameon=False)
     return svg(figure)
+
+
+def _clock(hour: float) -> str:
+    """Hours since the first day's midnight, as its agency reads a clock."""
+    minutes = round(hour * 60) % (24 * 60)
+    return clock_text(dt.time(minutes // 60, minutes % 60))
 
 
 def _hours(clock: str) -> float:

@@ -300,7 +300,7 @@ def _hours(uses: Uses) -> Table:
         _("Minutes by hour of the day"),
         (
             Column("tactic", _("Tactic")),
-            *(Column(f"h{hour:02d}", f"{hour:02d}", "number", digits=0) for hour in range(24)),
+            *(Column(f"h{hour:02d}", f"{hour:02d}", "number", digits=0, reads="hour") for hour in range(24)),
         ),
         rows,
         note=_("By the hour of arrival, on the agency's clock."),

@@ -7,6 +7,7 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from agencies.chart_dates import date_axis
+from agencies.clocks import hour_text
 from agencies.engine.drawing import paper, plain_axes, svg
 from tactics.reports.shapes import Table
 
@@ -72,7 +73,7 @@ def hours_svg(table: Table) -> bytes:
     axes = figure.subplots()
     image = axes.imshow(values, cmap="cividis", aspect="auto", vmin=0)
     axes.set_yticks(range(len(values)), [str(row[0]) for row in table.rows], fontsize=8)
-    axes.set_xticks(range(0, 24, 2), [f"{hour:02d}" for hour in range(0, 24, 2)], fontsize=8)
+    axes.set_xticks(range(0, 24, 2), [hour_text(dt.time(hour)) for hour in range(0, 24, 2)], fontsize=8)
     axes.set_xlabel(_("Hour of arrival (agency's clock)"), fontsize=8)
     figure.colorbar(image, ax=axes, label=_("Unit-hours"))
     return svg(figure)

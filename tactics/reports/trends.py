@@ -342,7 +342,7 @@ def _hours(crimes: Crimes, asked: Asked) -> Table:
         % {"first": short_day(asked.first), "last": short_day(asked.last)},
         (
             Column("weekday", _("Weekday")),
-            *(Column(f"h{hour:02d}", f"{hour:02d}", "number") for hour in range(24)),
+            *(Column(f"h{hour:02d}", f"{hour:02d}", "number", reads="hour") for hour in range(24)),
         ),
         [(day, *(float(value) for value in row)) for day, row in zip(days, week, strict=True)],
         note=_(

@@ -6,6 +6,7 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from agencies.chart_dates import date_axis
+from agencies.clocks import hour_text
 from agencies.engine.drawing import paper, plain_axes, svg
 from agencies.engine.palette import BLUE, SEQUENTIAL, VERMILION
 from tactics.reports.shapes import Table
@@ -61,7 +62,7 @@ def hours_svg(table: Table | None) -> bytes | None:
     axes.tick_params(labelsize=8)
     image = axes.imshow(values, cmap=SEQUENTIAL, aspect="auto", vmin=0)
     axes.set_yticks(range(7), [str(row[0])[:3] for row in table.rows])
-    axes.set_xticks(range(0, 24, 2), [f"{hour:02d}" for hour in range(0, 24, 2)])
+    axes.set_xticks(range(0, 24, 2), [hour_text(dt.time(hour)) for hour in range(0, 24, 2)])
     axes.set_xlabel(_("Hour of the day (agency's clock)"), fontsize=8)
     bar = figure.colorbar(image, ax=axes)
     bar.set_label(_("Crimes"), fontsize=8)

@@ -61,7 +61,7 @@ def repeats_table(crimes: Crimes, asked: Asked) -> Table:
         "repeats",
         _("Repeats and near repeats, year to %(last)s") % {"last": short_day(asked.last)},
         (
-            Column("crime_type", _("Crime type")), Column("distance", _("Distance")), Column("days", _("Between")),
+            Column("crime_type", _("Crime type")), Column("distance", _("Distance"), reads="lengths"), Column("days", _("Between")),
             Column("pairs", _("Pairs"), "int"), Column("ratio", _("Knox ratio"), "number", digits=2), Column("p", "p", "number", digits=3),
         ),
         rows,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, time
 
 from django.test import Client
 from django.urls import reverse
 
+from agencies.admin.shift_changes import shift_panels
 from agencies.admin.shifts import preview_rows
 from agencies.models import Agency, Shift, User
 
@@ -38,6 +40,18 @@ def test_a_shift_over_the_spring_change_ends_an_hour_later_by_the_wall(agency: A
 def test_a_start_in_the_gap_is_said(agency: Agency) -> None:
     rows = preview_rows(shift(agency, time(2, 30)), datetime(2026, 3, 1, 12, tzinfo=UTC))
     assert any("02:30 does not exist on that day" in row["note"] and "03:00" in row["start"] for row in rows)
+
+
+def test_an_agency_of_twelve_hours_reads_its_previews_so(agency: Agency) -> None:
+    evening = shift(agency, time(16, 30))
+    told = [cell.text for panel in shift_panels(agency, None, evening) for row in panel.rows for cell in row]
+    assert "16:30–00:30" in told
+    agency.clock = "12"
+    told = [cell.text for panel in shift_panels(agency, None, evening) for row in panel.rows for cell in row]
+    assert "4:30\xa0PM–12:30\xa0AM" in told
+    assert not any(re.search(r"\b(1[3-9]|2[0-3]|0\d):", text) for text in told)
+    gap = preview_rows(shift(agency, time(2, 30)), datetime(2026, 3, 1, 12, tzinfo=UTC))
+    assert any("2:30\xa0AM does not exist" in row["note"] and "3:00\xa0AM" in row["start"] for row in gap)
 
 
 def test_weekdays_are_checkboxes_and_kept_as_digits(
