@@ -3,6 +3,7 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.http import StreamingHttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -14,7 +15,7 @@ from agencies.access import EVERYONE
 from ingestion.api.access import AgencyView
 from missions_project.lib.rest.queries import NoQuery, Query
 from tactics.reports.asked import FILTERS, PERIODS, asked_from, choices_of
-from tactics.reports.files import as_json
+from tactics.reports.files import as_json, json_pieces
 from tactics.reports.kinds import all_kinds
 from tactics.reports.pages import kind_of, kinds_of, report_of
 
@@ -167,7 +168,7 @@ class OneReport(AgencyView):
         parameters=[ReportQuery],
         responses=ReportOut,
     )
-    def get(self, request: Request, agency_slug: str, slug: str) -> Response:
+    def get(self, request: Request, agency_slug: str, slug: str) -> Response | StreamingHttpResponse:
         """Sentence, figures and all tables of a period, made now or within the last minute."""
         kind = kind_of(self.caller, slug)
         query = ReportQuery.of(request)
@@ -188,4 +189,7 @@ class OneReport(AgencyView):
             longest=kind.longest,
             options=kind.options,
         )
-        return Response(as_json(report_of(self.agency, kind, asked, self.caller)))
+        report = report_of(self.agency, kind, asked, self.caller)
+        if any(table.is_streamed for table in report.tables):
+            return StreamingHttpResponse(json_pieces(report), content_type="application/json")
+        return Response(as_json(report))

@@ -35,6 +35,7 @@ class Crimes:
         beat: index into ``beats``, -1 outside all of them.
         cell: index of the grid's cell, -1 outside.
         beats: (code, district's name) of every beat of the agency, by code.
+        grid: key of the grid in use; ``spec`` says how it lies.
         data_from: the first local day of which the agency has any crime on record; None without any.
     """
 
@@ -48,6 +49,7 @@ class Crimes:
     beat: Ints
     cell: Ints
     beats: list[tuple[str, str]]
+    grid: int
     spec: GridSpec
     data_from: np.datetime64 | None
 
@@ -62,7 +64,8 @@ def crimes_of(agency: Agency, asked: Asked, *, since: dt.date) -> Crimes:
 
     Raises ``MissionsError`` where there is no grid yet.
     """
-    spec = grid_spec(active_grid(agency))
+    grid = active_grid(agency)
+    spec = grid_spec(grid)
     table = incident_table(
         agency,
         epsg=spec.epsg,
@@ -95,6 +98,7 @@ def crimes_of(agency: Agency, asked: Asked, *, since: dt.date) -> Crimes:
         beat=beat,
         cell=spec.locate(table.x_m[kept], table.y_m[kept]),
         beats=[(code, name) for code, name, _ in beats],
+        grid=grid.pk,
         spec=spec,
         data_from=local[crimes].min() if crimes.any() else None,
     )

@@ -1,8 +1,10 @@
 """Reports as files: CSV of one table, an Excel workbook of all, JSON. Each says whose it is, what was asked, and when."""
 
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
+from itertools import islice
 from typing import Any
 
 from django.http import HttpResponse
@@ -10,11 +12,13 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
 from missions_project.lib.cells import plain_cell
-from missions_project.lib.exports import About, csv_lines, csv_response
+from missions_project.lib.exports import LINES_AT_ONCE, About, csv_lines, csv_response
 from tactics.reports.shapes import Report, Table
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _NOT_IN_SHEET_NAMES = re.compile(r"[\[\]:*?/\\]")
+ROWS_A_SHEET = 2**20 - 1
+"""What a sheet of Excel holds below its head."""
 _FORMATS = {"int": "#,##0", "share": "0.0 %"}
 
 
@@ -70,23 +74,28 @@ def workbook(report: Report) -> bytes:
     for figure in report.figures:
         sheet.append([plain_cell(figure.label), plain_cell(figure.value), plain_cell(figure.note)])
     for table in report.tables:
-        sheet = book.create_sheet(_sheet_name(table.slug))
-        sheet.freeze_panes = "A2"
-        head = []
-        for column in table.columns:
-            cell = WriteOnlyCell(sheet, plain_cell(column.title))
-            cell.font = Font(bold=True)
-            head.append(cell)
-        sheet.append(head)
         formats = [_FORMATS.get(column.kind) for column in table.columns]
-        for row in table.rows:
-            cells = []
-            for value, form in zip(row, formats, strict=True):
-                cell = WriteOnlyCell(sheet, plain_cell(value))
-                if form and value is not None:
-                    cell.number_format = form
-                cells.append(cell)
-            sheet.append(cells)
+        rows = iter(table.rows)
+        # A sheet of its own for what Excel's rows do not hold: cut there, the file would look whole.
+        for part in range(1, 2 + max(0, len(table.rows) - 1) // ROWS_A_SHEET):
+            sheet = book.create_sheet(_sheet_name(table.slug if part == 1 else f"{table.slug} {part}"))
+            sheet.freeze_panes = "A2"
+            head = []
+            for column in table.columns:
+                cell = WriteOnlyCell(sheet, plain_cell(column.title))
+                cell.font = Font(bold=True)
+                head.append(cell)
+            sheet.append(head)
+            for row in islice(rows, ROWS_A_SHEET):
+                cells: list[Any] = []
+                for value, form in zip(row, formats, strict=True):
+                    if form and value is not None:
+                        cell = WriteOnlyCell(sheet, plain_cell(value))
+                        cell.number_format = form
+                        cells.append(cell)
+                    else:
+                        cells.append(plain_cell(value))
+                sheet.append(cells)
     out = BytesIO()
     book.save(out)
     return out.getvalue()
@@ -102,6 +111,25 @@ def workbook_response(report: Report) -> HttpResponse:
 
 def as_json(report: Report) -> dict[str, Any]:
     """The report as plain data, for the API: tables as lists of objects by column key."""
+    return _facts(report) | {
+        "tables": [_table_facts(table) | {"rows": list(_objects(table))} for table in report.tables]
+    }
+
+
+def json_pieces(report: Report) -> Iterator[str]:
+    """Yield the text of the same, part by part: a long table's rows are never all in memory."""
+    yield json.dumps(_facts(report))[:-1] + ', "tables": ['
+    for number, table in enumerate(report.tables):
+        yield (", " if number else "") + json.dumps(_table_facts(table))[:-1] + ', "rows": ['
+        rows, between = _objects(table), ""
+        while part := list(islice(rows, LINES_AT_ONCE)):
+            yield between + json.dumps(part)[1:-1]
+            between = ", "
+        yield "]}"
+    yield "]}"
+
+
+def _facts(report: Report) -> dict[str, Any]:
     return {
         "report": report.slug,
         "title": report.title,
@@ -117,17 +145,19 @@ def as_json(report: Report) -> dict[str, Any]:
         "about": list(report.about),
         "sentence": report.sentence,
         "figures": [{"label": one.label, "value": one.value, "note": one.note} for one in report.figures],
-        "tables": [
-            {
-                "table": table.slug,
-                "title": table.title,
-                "note": table.note,
-                "columns": [
-                    {"key": c.key, "title": c.title, "kind": c.kind, "unit": c.unit} for c in table.columns
-                ],
-                "rows": [dict(zip([c.key for c in table.columns], row, strict=True)) for row in table.rows],
-            }
-            for table in report.tables
-        ],
         "notes": list(report.notes),
     }
+
+
+def _table_facts(table: Table) -> dict[str, Any]:
+    return {
+        "table": table.slug,
+        "title": table.title,
+        "note": table.note,
+        "columns": [{"key": c.key, "title": c.title, "kind": c.kind, "unit": c.unit} for c in table.columns],
+    }
+
+
+def _objects(table: Table) -> Iterator[dict[str, Any]]:
+    keys = [column.key for column in table.columns]
+    return (dict(zip(keys, row, strict=True)) for row in table.rows)

@@ -5,7 +5,8 @@ Any report has them: a table with a column ``cell``, ``beat`` or ``district`` (`
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from agencies.engine.geometry import polygon_from_geojson
 from agencies.models import Agency, Beat, District
 from forecasting.models import Grid
 from forecasting.selectors import grid_spec
-from tactics.reports.shapes import Column, Report, Table
+from missions_project.lib.cells import plain_cell
+from tactics.reports.shapes import Cell, Column, Report, Table
 
 Shapes = npt.NDArray[np.object_]
+Rows = Sequence[tuple[Cell, ...]]
 GEOJSON, GEOPACKAGE = "application/geo+json", "application/geopackage+sqlite3"
 WGS84 = 4326
 ROWS_A_PART = 500
@@ -38,14 +41,15 @@ def attribute(column: Column) -> str:
 
 
 def facts(report: Report, table: Table) -> dict[str, Any]:
-    """What each file says of itself: whose, what was asked, the zone, when it was made, and what its attributes mean."""
-    return {
+    """What each file says of itself: whose, what was asked, the zone, which models, when it was made, what its attributes mean."""
+    known = {
         "report": report.slug,
         "table": table.slug,
         "title": f"{report.title}: {table.title}",
         "agency": report.agency,
         "filters": report.asked.words,
         "time_zone": report.zone,
+        "model": report.model,
         "generated_at": report.made_at.isoformat(timespec="seconds"),
         "about": [*report.about, *([table.note] if table.note else [])],
         "attributes": {
@@ -57,24 +61,34 @@ def facts(report: Report, table: Table) -> dict[str, Any]:
             for one in table.columns
         },
     }
+    return {name: plain_cell(value) for name, value in known.items()}
 
 
-def table_shapes(agency: Agency, report: Report, table: Table) -> tuple[Shapes, int]:
-    """The shape of each row, None where its place is not known any more, and their EPSG code. One query.
+def shapes_of_rows(agency: Agency, report: Report, table: Table) -> tuple[Callable[[Rows], Shapes], int]:
+    """What finds the shape of each of some rows, None where its place is not known any more, and the EPSG code. One query.
 
     Cells are squares in the metres of their grid, beats and districts as they are drawn now, in WGS84.
     """
     at = next(number for number, column in enumerate(table.columns) if column.key == table.place)
-    names = [row[at] for row in table.rows]
-    found = np.full(len(names), None, dtype=object)
     if table.place == "cell":
         spec = grid_spec(Grid.objects.get(agency=agency, pk=int(str(report.data["grid"]))))
-        where = spec.index_of([int(name) if name is not None else -1 for name in names])
-        found[where >= 0] = spec.boxes()[where[where >= 0]]
-        return found, spec.epsg
-    shapes = _areas(agency, Beat if table.place == "beat" else District)
-    found[:] = [shapes.get(str(name)) for name in names]
-    return found, WGS84
+        boxes = spec.boxes()
+
+        def squares(rows: Rows) -> Shapes:
+            found = np.full(len(rows), None, dtype=object)
+            where = spec.index_of([-1 if row[at] is None else int(str(row[at])) for row in rows])
+            found[where >= 0] = boxes[where[where >= 0]]
+            return found
+
+        return squares, spec.epsg
+    known = _areas(agency, Beat if table.place == "beat" else District)
+
+    def areas(rows: Rows) -> Shapes:
+        found = np.full(len(rows), None, dtype=object)
+        found[:] = [known.get(str(row[at])) for row in rows]
+        return found
+
+    return areas, WGS84
 
 
 def _areas(agency: Agency, model: type[Beat] | type[District]) -> dict[str, shapely.MultiPolygon]:
@@ -89,41 +103,43 @@ def _areas(agency: Agency, model: type[Beat] | type[District]) -> dict[str, shap
 
 
 def geojson_response(agency: Agency, report: Report, table: Table) -> StreamingHttpResponse:
-    """The table as GeoJSON in WGS84, feature by feature. Two queries at most."""
-    shapes, epsg = table_shapes(agency, report, table)
+    """The table as GeoJSON in WGS84, feature by feature. Two queries at most, one more for rows that are read as they leave."""
+    find, epsg = shapes_of_rows(agency, report, table)
     return StreamingHttpResponse(
-        _geojson(report, table, shapes, epsg),
+        _geojson(report, table, find, epsg),
         content_type=GEOJSON,
         headers=_attached(report.file_name(table.slug, "geojson")),
     )
 
 
-def _geojson(report: Report, table: Table, shapes: Shapes, epsg: int) -> Iterator[str]:
+def _geojson(report: Report, table: Table, find: Callable[[Rows], Shapes], epsg: int) -> Iterator[str]:
     # Here: the projection's library takes a moment to load, and pages need it not.
     from forecasting.engine.grid import unproject
 
     names = [attribute(column) for column in table.columns]
     head = json.dumps(facts(report, table), ensure_ascii=False)
     yield f'{{"type": "FeatureCollection", "metadata": {head}, "features": [\n'
-    for first in range(0, len(table.rows), ROWS_A_PART):
-        part = shapes[first : first + ROWS_A_PART]
+    rows, between = iter(table.rows), ""
+    while some := list(islice(rows, ROWS_A_PART)):
+        part = find(some)
         if epsg != WGS84:
             part = shapely.transform(part, lambda p: np.column_stack(unproject(p[:, 0], p[:, 1], epsg)))
         drawn = shapely.to_geojson(shapely.set_precision(part, 1e-6) if epsg != WGS84 else part)
         lines = []
-        for row, shape in zip(table.rows[first : first + ROWS_A_PART], drawn, strict=True):
-            values = json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False)
+        for row, shape in zip(some, drawn, strict=True):
+            values = json.dumps(dict(zip(names, map(plain_cell, row), strict=True)), ensure_ascii=False)
             lines.append(f'{{"type": "Feature", "properties": {values}, "geometry": {shape or "null"}}}')
-        yield ",\n".join(lines) + (",\n" if first + ROWS_A_PART < len(table.rows) else "\n")
-    yield "]}\n"
+        yield between + ",\n".join(lines)
+        between = ",\n"
+    yield "\n]}\n"
 
 
 def geopackage_response(agency: Agency, report: Report, table: Table) -> FileResponse:
-    """The table as a GeoPackage with one layer, written to a file that is gone when it has been sent. Two queries at most."""
-    shapes, epsg = table_shapes(agency, report, table)
+    """The table as a GeoPackage with one layer, written to a file that is gone when it has been sent. Two queries at most, as above."""
+    find, epsg = shapes_of_rows(agency, report, table)
     with tempfile.TemporaryDirectory(prefix="report-") as folder:
         path = Path(folder) / "report.gpkg"
-        _write(path, report, table, shapes, epsg)
+        _write(path, report, table, find, epsg)
         # Open, and taken out of its folder: it lives until the answer is closed, whatever becomes of this process.
         file = path.open("rb")
     return FileResponse(
@@ -134,14 +150,15 @@ def geopackage_response(agency: Agency, report: Report, table: Table) -> FileRes
     )
 
 
-def _write(path: Path, report: Report, table: Table, shapes: Shapes, epsg: int) -> None:
+def _write(path: Path, report: Report, table: Table, find: Callable[[Rows], Shapes], epsg: int) -> None:
     import geopandas
     import pyogrio
 
     types = {"int": "Int64", "number": "float64", "share": "float64", "text": "object"}
+    rows = list(table.rows)
     frame = geopandas.GeoDataFrame(
-        {attribute(column): [row[at] for row in table.rows] for at, column in enumerate(table.columns)},
-        geometry=geopandas.GeoSeries(list(shapes), crs=epsg),
+        {attribute(column): [plain_cell(row[at]) for row in rows] for at, column in enumerate(table.columns)},
+        geometry=geopandas.GeoSeries(list(find(rows)), crs=epsg),
         crs=epsg,
     ).astype({attribute(column): types[column.kind] for column in table.columns})
     known = facts(report, table)

@@ -98,7 +98,8 @@ _READ = {"clock": clock_read, "lengths": lengths_read}
 class Table:
     """A table with all its rows; the first table of a report is the one that a CSV file holds unless asked otherwise.
 
-    ``most_shown`` rows are on the page, all of them where it is 0; files always hold all.
+    ``most_shown`` rows are on the page, all of them where it is 0; files always hold all. ``rows`` of a long table may be read
+    anew each time they are gone through: files take them once, part by part.
     """
 
     slug: str
@@ -124,6 +125,11 @@ class Table:
     def note_shown(self) -> str:
         """The note as people read it; files hold ``note``."""
         return lengths_read(self.note)
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the rows are read anew each time they are gone through: then no answer should hold all at once."""
+        return not isinstance(self.rows, (list, tuple))
 
     @property
     def place(self) -> str:

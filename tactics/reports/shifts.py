@@ -2,8 +2,9 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, overload
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Exists, F, Func, IntegerField, OuterRef, Q, QuerySet, Sum
@@ -21,6 +22,8 @@ from tactics.reports.shapes import Cell, Chart, Column, Figure, Report, Table
 from tactics.reports.shifts_chart import whereabouts_svg
 
 MOST_VISITS = 2_000
+"""Stays that the page and its chart show; files hold all."""
+ROWS_AT_ONCE = 2_000
 CHART_DAYS = 1
 FILTERS = {
     "district": "beat__district__code",
@@ -63,7 +66,7 @@ class ShiftReport(ReportKind):
     days: ClassVar[int] = 1
 
     def make(self, agency: Agency, asked: Asked) -> Report:
-        """Read the missions, what was delivered at them, and the visits. Four queries."""
+        """Read the missions, what was delivered at them, and the visits. Four queries, five where there are more visits than a page shows."""
         now = timezone.now()
         groups = _groups(missions_asked(agency, asked), now)
         delivered = _delivered(agency, asked)
@@ -97,10 +100,12 @@ class ShiftReport(ReportKind):
                 Chart(
                     "whereabouts",
                     _("Who was where"),
-                    _("Each unit's visits over the day."),
+                    _("Each unit's visits over the day: the first %(most)s.") % {"most": f"{MOST_VISITS:,}"}
+                    if visits.is_cut
+                    else _("Each unit's visits over the day."),
                     "visits",
                     720,
-                    60 + 22 * max(3, len({row[2] for row in visits.rows})),
+                    60 + 22 * max(3, len({row[2] for row in visits.rows[:MOST_VISITS]})),
                 ),
             )
             if visits.rows and asked.days <= CHART_DAYS
@@ -234,30 +239,87 @@ def _by_beat(groups: list[dict[str, Any]], delivered: dict[tuple[dt.date, str, s
 NO_MISSIONS = gettext_lazy("No published plan has missions on these days.")
 
 
-def _visits(agency: Agency, asked: Asked) -> Table:
-    """Stretches of presence at missions, one by one; the first two thousand. One query."""
-    chosen = {
-        f"mission__{path}__in": getattr(asked, name) for name, path in FILTERS.items() if getattr(asked, name)
-    }
-    found = (
-        Presence.objects.filter(agency=agency, mission__plan__on__range=(asked.first, asked.last), **chosen)
-        .exclude(mission=None)
-        .order_by("arrived_at", "pk")
-        .values_list(
+class LongRows(Sequence[tuple[Cell, ...]]):
+    """Rows of a table too long to be kept: the first ones at hand, all of them read from the database whenever they are gone through.
+
+    ``head`` and ``known``, how many there are, are of when the report was made. A slice or a row beyond the head costs a query, going through all one.
+    """
+
+    def __init__(self, stays: "Stays", head: list[tuple[Cell, ...]], known: int) -> None:
+        self.stays, self.head, self.known = stays, head, known
+
+    def __len__(self) -> int:
+        return self.known
+
+    def __iter__(self) -> Iterator[tuple[Cell, ...]]:
+        return self.stays.read()
+
+    @overload
+    def __getitem__(self, at: int) -> tuple[Cell, ...]: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[tuple[Cell, ...]]: ...
+
+    def __getitem__(self, at: int | slice) -> tuple[Cell, ...] | list[tuple[Cell, ...]]:
+        places = range(self.known)[at]
+        if isinstance(places, int):
+            return self[places : places + 1][0]
+        if not places or max(places) < len(self.head):
+            return [self.head[place] for place in places]
+        first = min(places)
+        found = list(self.stays.read(first, max(places) + 1))
+        return [found[place - first] for place in places]
+
+
+@dataclass(frozen=True)
+class Stays:
+    """Stretches of presence at the missions asked for, in order of arrival, as rows of a table. Read part by part."""
+
+    agency: int
+    zone: str
+    asked: Asked
+    sources: dict[str, str]
+    """What each source is called, in the language of whoever asked: a file may leave when no language is set any more."""
+
+    @property
+    def found(self) -> QuerySet[Presence]:
+        chosen = {
+            f"mission__{path}__in": getattr(self.asked, name)
+            for name, path in FILTERS.items()
+            if getattr(self.asked, name)
+        }
+        return Presence.objects.filter(
+            agency=self.agency,
+            mission__plan__on__range=(self.asked.first, self.asked.last),
+            mission__isnull=False,
+            **chosen,
+        )
+
+    def read(self, first: int = 0, until: int | None = None) -> Iterator[tuple[Cell, ...]]:
+        """Yield the rows from one place up to another. One query, with flat memory."""
+        found = self.found.order_by("arrived_at", "pk").values_list(
             "mission__plan__on", "mission__plan__shift__name", "unit__call_sign", "mission__beat__code", "mission__number",
             "mission__place", "arrived_at", "left_at", "minutes", "source",
-        )[: MOST_VISITS + 1]
-    )  # fmt: skip
-    zone = ZoneInfo(agency.time_zone)
-    labels = dict(Presence.Source.choices)
-    rows: list[tuple[Cell, ...]] = [
-        (
-            on.isoformat(), shift, unit or "–", beat, number, place, f"{arrived.astimezone(zone):%H:%M}",
-            f"{left.astimezone(zone):%H:%M}", float(minutes), str(labels[source]),
-        )
-        for on, shift, unit, beat, number, place, arrived, left, minutes, source in found
-    ]  # fmt: skip
-    more = len(rows) > MOST_VISITS
+        )[first:until]  # fmt: skip
+        zone = ZoneInfo(self.zone)
+        for on, shift, unit, beat, number, place, arrived, left, minutes, source in found.iterator(
+            chunk_size=ROWS_AT_ONCE
+        ):
+            yield (
+                on.isoformat(), shift, unit or "–", beat, number, place, f"{arrived.astimezone(zone):%H:%M}",
+                f"{left.astimezone(zone):%H:%M}", float(minutes), self.sources[source],
+            )  # fmt: skip
+
+
+def _visits(agency: Agency, asked: Asked) -> Table:
+    """Stretches of presence at missions, one by one: kept up to two thousand, read again for files where there are more.
+
+    One query, two where there are more.
+    """
+    sources = {value: str(label) for value, label in Presence.Source.choices}
+    stays = Stays(agency.pk, agency.time_zone, asked, sources)
+    head = list(stays.read(until=MOST_VISITS + 1))
+    is_long = len(head) > MOST_VISITS
     return Table(
         "visits",
         _("Who was where"),
@@ -266,9 +328,9 @@ def _visits(agency: Agency, asked: Asked) -> Table:
             Column("mission", _("Mission"), "int"), Column("place", _("Place")), Column("arrived", _("Arrived"), reads="clock"), Column("left", _("Left"), reads="clock"),
             Column("minutes", _("Minutes"), "number"), Column("source", _("Known from")),
         ),
-        rows[:MOST_VISITS],
-        note=_("The first %(most)s; all of them: Export on the shift map.") % {"most": f"{MOST_VISITS:,}"} if more else "",
+        LongRows(stays, head[:MOST_VISITS], stays.found.count()) if is_long else head,
         empty=_("Nothing is on record. Presence is counted half an hour after a shift, and once more the next day."),
+        most_shown=MOST_VISITS,
     )  # fmt: skip
 
 

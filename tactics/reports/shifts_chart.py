@@ -19,16 +19,17 @@ COLOURS = {
 
 
 def whereabouts_svg(table: Table | None) -> bytes | None:
-    """A lane a unit, a bar a stay with the mission's number; hours of the first shift's day, on past midnight."""
+    """A lane a unit, a bar a stay with the mission's number; hours of the first shift's day, on past midnight. The rows that the page shows."""
     if table is None or not table.rows:
         return None
-    units = sorted({str(row[2]) for row in table.rows}, reverse=True)
+    rows = table.rows[: table.most_shown or None]
+    units = sorted({str(row[2]) for row in rows}, reverse=True)
     figure = paper(7.2, 0.6 + 0.22 * max(3, len(units)))
     axes = figure.subplots()
     colours = {str(source): colour for source, colour in COLOURS.items()}
     shown: set[str] = set()
-    first = _hours(str(table.rows[0][6]))
-    for row in table.rows:
+    first = _hours(str(rows[0][6]))
+    for row in rows:
         start, end = (_hours(str(row[column])) for column in (6, 7))
         # Rows are in order of arrival: an earlier hour than the first one's is the next day's.
         start += 24 * (start < first)

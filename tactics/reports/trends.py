@@ -121,6 +121,7 @@ class CrimeTrends(ReportKind):
                     "Incidents, gunfire alerts and calls about shots by time of occurrence; officer-initiated ones left out"
                 ),
             ),
+            data={"grid": crimes.grid},
         )
 
     def chart(self, report: Report, slug: str) -> bytes | None:

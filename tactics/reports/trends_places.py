@@ -84,14 +84,15 @@ def emerging_table(crimes: Crimes, asked: Asked) -> Table:
         for cell, n, expected, q in zip(cells.cell, cells.recent, cells.expected, cells.q, strict=True):
             beat = crimes.beat[(crimes.cell == cell) & (crimes.beat >= 0)]
             code = crimes.beats[int(np.bincount(beat).argmax())][0] if len(beat) else None
-            place = (f"{lat[cell]:.5f}, {lon[cell]:.5f}", code)
+            # The key, as in other tables: files for maps draw this square, and without it the whole beat.
+            place = (str(int(crimes.spec.cells[cell])), f"{lat[cell]:.5f}, {lon[cell]:.5f}", code)
             found.append((float(q), (crime_type.name, *place, int(n), float(expected), float(q))))
     rows = [row for __, row in sorted(found, key=lambda item: item[0])[:MOST_CELLS]]
     return Table(
         "emerging",
         _("Emerging cells, %(days)s days to %(last)s") % {"days": RECENT_DAYS, "last": short_day(asked.last)},
         (
-            Column("crime_type", _("Crime type")), Column("middle", _("Middle of the cell (lat, lon)")), Column("beat", _("Beat")),
+            Column("crime_type", _("Crime type")), Column("cell", _("Cell")), Column("middle", _("Middle of the cell (lat, lon)")), Column("beat", _("Beat")),
             Column("count", _("Crimes"), "int"), Column("expected", _("Expected"), "number", digits=2), Column("q", "q", "number", digits=3),
         ),
         rows,

@@ -8,16 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import geopandas
+import numpy as np
 import pyogrio
 import pytest
+import shapely
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
-from agencies.models import Beat, User
+from agencies.models import Agency, Beat, User
+from forecasting.models import ModelVersion
+from forecasting.selectors import grid_spec
+from forecasting.services import grid_build
 from patrols.models import MissionPlan
+from tactics.engine.trends import EmergingCells
+from tactics.reports import trends_places
 from tactics.reports.shapes import Column, Table
-from tests.factories import make_member, make_user
+from tests.factories import make_agency, make_member, make_user
+from tests.forecasting.scenes import CELL_SIZE_M, make_incidents
 from tests.patrols.scenes import ON, Scene
 from tests.patrols.test_dosage_page import plan as plan
 from tests.patrols.test_dosage_page import scene as scene
@@ -74,18 +82,67 @@ def test_cells_leave_as_squares_where_they_lie_with_units_in_their_attributes(
     assert frame["recommended_minutes"].sum() == pytest.approx(total)
 
 
-def test_a_file_says_whose_it_is_what_was_asked_the_zone_and_when(analyst: Client, tmp_path: Path) -> None:
+def test_a_file_says_whose_it_is_what_was_asked_the_zone_the_model_and_when(
+    scene: Scene, analyst: Client, tmp_path: Path
+) -> None:
+    versions = ModelVersion.objects.filter(agency=scene.agency).order_by("crime_type__name", "number")
+    assert versions
     told = geojson(analyst, "coverage", "beats", QUERY + "&district=S")["metadata"]
     assert told["agency"] == "Riverton PD"
     assert "district S" in told["filters"]
     assert told["time_zone"] == "America/Chicago"
     assert told["generated_at"]
+    assert told["model"] == "; ".join(map(str, versions))
     assert told["attributes"]["minutes_per_km2_min_per_km2"]["unit"] == "min/km²"
     geopackage(analyst, tmp_path / "beats.gpkg", "coverage", "beats")
     layer = pyogrio.read_info(tmp_path / "beats.gpkg")
     assert layer["layer_name"] == "beats"
     assert layer["layer_metadata"]["agency"] == "Riverton PD"
     assert layer["layer_metadata"]["time_zone"] == "America/Chicago"
+    assert layer["layer_metadata"]["model"] == told["model"]
+
+
+def test_a_name_that_a_spreadsheet_would_run_is_text_in_files_for_maps(
+    scene: Scene, analyst: Client, tmp_path: Path
+) -> None:
+    for number, beat in enumerate(Beat.objects.filter(agency=scene.agency)):
+        Beat.objects.filter(pk=beat.pk).update(code=f"=1+{number}")
+    Agency.objects.filter(pk=scene.agency.pk).update(name="=1+1")
+    found = geojson(analyst, "coverage", "beats")
+    frame = geopackage(analyst, tmp_path / "beats.gpkg", "coverage", "beats")
+    codes = {one["properties"]["beat"] for one in found["features"]}
+    assert codes == set(frame["beat"])
+    assert all(code.startswith("'=1+") for code in codes)
+    # Its place is found by the name that it has.
+    assert all(one["geometry"] for one in found["features"])
+    assert found["metadata"]["agency"] == "'=1+1"
+
+
+def test_an_emerging_cell_is_its_own_square_and_not_its_whole_beat(
+    sign_in: SignIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.clear()
+    agency = make_agency("trendville", cell_size_m=CELL_SIZE_M)
+    make_incidents(agency)
+    spec = grid_spec(grid_build(agency=agency))
+    told = EmergingCells(
+        cell=np.array([3, 0]), recent=np.array([9, 8]), expected=np.array([1.0, 1.0]),
+        p=np.array([0.01, 0.02]), q=np.array([0.01, 0.02]),
+    )  # fmt: skip
+    monkeypatch.setattr(trends_places, "emerging_cells", lambda *_args, **_more: told)
+    client = sign_in(make_member(agency, "analyst"))
+    at = ["trendville", "crime-trends", "emerging"]
+    found = json.loads(b"".join(client.get(reverse("tactics:table_geojson", args=at))))["features"]
+    assert {int(one["properties"]["cell"]) for one in found} == {int(spec.cells[3]), int(spec.cells[0])}
+    for one in found:
+        lat, lon = (float(part) for part in one["properties"]["middle"].split(", "))
+        square = shapely.from_geojson(json.dumps(one["geometry"]))
+        assert square.geom_type == "Polygon"
+        assert square.centroid.distance(shapely.Point(lon, lat)) < 3e-5
+    path = tmp_path / "emerging.gpkg"
+    path.write_bytes(b"".join(client.get(reverse("tactics:table_gpkg", args=at))))
+    frame = geopandas.read_file(path)
+    assert frame.geometry.area.round(3).unique().tolist() == [CELL_SIZE_M**2]
 
 
 def test_beats_and_districts_of_any_report_have_their_shapes(
