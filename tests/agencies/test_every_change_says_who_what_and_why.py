@@ -130,7 +130,7 @@ def test_a_deletion_of_several_asks_why_and_keeps_it_in_each_row(
     assert {(event.row_id, event.why) for event in events} == {(pk, why) for pk in gone}
 
 
-def test_a_list_that_changes_rows_has_one_reason_beside_save(sign_in: SignIn, owner: User) -> None:
+def test_every_list_that_changes_rows_keeps_its_changes() -> None:
     admin.autodiscover()
     lists = [one for one in admin.site._registry.values() if getattr(one, "list_editable", ())]
     assert lists
