@@ -185,13 +185,14 @@ class AuditedAdminMixin:
         answer: HttpResponse = super().delete_view(request, object_id, extra)  # type: ignore[misc]
         return answer
 
-    def response_action(self, request: HttpRequest, queryset: Any) -> Any:
+    def response_action(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> Any:
         """Before several rows are deleted the page asks why; a reason that may not be kept brings the question back."""
         if request.POST.get("post") and (problem := why_refused(request.POST.get(WHY, ""))):
             messages.error(request, _("Nothing was deleted. Why: %(problem)s") % {"problem": problem})
-            request.POST = request.POST.copy()  # type: ignore[assignment]
-            del request.POST["post"]
-        answer = super().response_action(request, queryset)  # type: ignore[misc]
+            again = request.POST.copy()
+            del again["post"]
+            request.POST = again  # type: ignore[assignment]  # Django's own setter takes it
+        answer = super().response_action(request, queryset, *args, **kwargs)  # type: ignore[misc]
         if isinstance(answer, TemplateResponse) and answer.context_data is not None:
             given = {WHY: request.POST[WHY]} if WHY in request.POST else None
             answer.context_data["why"] = why_asked(given, "delete")

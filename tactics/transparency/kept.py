@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from django.db.models import Count, Q
+from django.db.models import Count, Model, Q
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
@@ -253,8 +253,8 @@ def tables_told() -> dict[str, str]:
 
     Every table that a room registers as configuration is among them, but for ``COUNTED``. No query.
     """
-    registered = [*(section.model._meta for section in sections()), PlaceLayer._meta]
-    words = {str(meta.model_name): capfirst(str(meta.verbose_name)) for meta in registered}
+    registered: list[type[Model]] = [*(section.model for section in sections()), PlaceLayer]
+    words = {str(one._meta.model_name): capfirst(str(one._meta.verbose_name)) for one in registered}
     words |= {model: str(name) for model, name in CONFIGURATION.items()}
     return {model: name for model, name in words.items() if model not in COUNTED}
 
