@@ -8,9 +8,11 @@ from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import Model
+from django.forms.boundfield import BoundField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils import translation
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -60,10 +62,39 @@ class WhyField(forms.CharField):
             raise ValidationError(problem)
 
 
+class _WhyForm(forms.Form):
+    """The reason alone, for pages whose other fields are not one form."""
+
+    change_reason = WhyField()
+
+
+def why_asked(given: Any, page: str) -> BoundField:
+    """The field of the reason for a page, with what was typed where ``given`` is a form's data. ``page`` begins its id."""
+    return _WhyForm(given, auto_id=f"{page}-%s")[WHY]
+
+
+def why_given(request: HttpRequest) -> str:
+    """The reason that came with a press, as it is kept."""
+    return request.POST.get(WHY, "").strip()[:500]
+
+
+class WhyFormSet(forms.BaseModelFormSet):  # type: ignore[type-arg]  # of whichever model the list is
+    """Rows that are changed in a list: one reason for all that one press changes."""
+
+    @cached_property
+    def why(self) -> BoundField:
+        return why_asked(self.data if self.is_bound else None, "list")
+
+    def clean(self) -> None:
+        super().clean()
+        if self.why.errors:
+            raise ValidationError(list(self.why.errors))
+
+
 class AuditedAdminMixin:
     """Put before an ``AgencyScopedAdmin``: every row that it adds, changes or deletes leaves an ``AuditEvent``.
 
-    Its forms ask why, and its history page shows who changed what, when and why, column by column.
+    Its forms, its list where rows are changed there, and its deletions ask why, and its history page shows who changed what, when and why, column by column.
     """
 
     audit_hidden_fields: tuple[str, ...] = ()
@@ -94,6 +125,9 @@ class AuditedAdminMixin:
         ]
         return [*once, (_("Why"), {"fields": (WHY,)})]
 
+    def get_changelist_formset(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return super().get_changelist_formset(request, **{"formset": WhyFormSet, **kwargs})  # type: ignore[misc]
+
     def audit(
         self, request: HttpRequest, obj: Any, action: str, detail: dict[str, Any], why: str = ""
     ) -> None:
@@ -113,7 +147,8 @@ class AuditedAdminMixin:
         with translation.override("en"):
             changed = self._changed(form, formsets)
         if changed or not change:
-            why = form.cleaned_data.get(WHY, "")
+            # A row of the list has no reason of its own: that of the press is beside the rows.
+            why = form.cleaned_data[WHY] if WHY in form.cleaned_data else why_given(request)
             self.audit(request, form.instance, "changed" if change else "added", {"changed": changed}, why)
 
     def _changed(self, form: Any, formsets: Any) -> dict[str, Any]:
@@ -133,21 +168,34 @@ class AuditedAdminMixin:
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         # Said before the deletion, when the row still has its number; written after it, as the last lock.
         with transaction.atomic(), audit_last():
-            self.audit(request, obj, "deleted", {}, request.POST.get(WHY, "").strip()[:500])
+            self.audit(request, obj, "deleted", {}, why_given(request))
             super().delete_model(request, obj)  # type: ignore[misc]
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         with transaction.atomic(), audit_last():
             for obj in queryset:
-                self.audit(request, obj, "deleted", {})
+                self.audit(request, obj, "deleted", {}, why_given(request))
             super().delete_queryset(request, queryset)  # type: ignore[misc]
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         if request.method == "POST" and (problem := why_refused(request.POST.get(WHY, ""))):
             messages.error(request, _("Nothing was deleted. Why: %(problem)s") % {"problem": problem})
             return HttpResponseRedirect(request.path)
-        extra = {"why_name": WHY, "why_help": WHY_HELP, **(extra_context or {})}
+        extra = {"why": why_asked(None, "delete"), **(extra_context or {})}
         answer: HttpResponse = super().delete_view(request, object_id, extra)  # type: ignore[misc]
+        return answer
+
+    def response_action(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> Any:
+        """Before several rows are deleted the page asks why; a reason that may not be kept brings the question back."""
+        if request.POST.get("post") and (problem := why_refused(request.POST.get(WHY, ""))):
+            messages.error(request, _("Nothing was deleted. Why: %(problem)s") % {"problem": problem})
+            again = request.POST.copy()
+            del again["post"]
+            request.POST = again  # type: ignore[assignment]  # Django's own setter takes it
+        answer = super().response_action(request, queryset, *args, **kwargs)  # type: ignore[misc]
+        if isinstance(answer, TemplateResponse) and answer.context_data is not None:
+            given = {WHY: request.POST[WHY]} if WHY in request.POST else None
+            answer.context_data["why"] = why_asked(given, "delete")
         return answer
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:

@@ -5,10 +5,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from django.db.models import Count, Q
+from django.db.models import Count, Model, Q
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
+from agencies.audit_words import subject_words
+from agencies.configuration import sections
 from agencies.history import field_words
 from agencies.models import Agency, AuditEvent
 from agencies.selectors import active_crime_types
@@ -17,7 +20,7 @@ from ingestion.engine.rejections import REJECTION_CODES
 from ingestion.models import Feed, QuarantinedRow
 from ingestion.selectors.tables import EpochSeconds, stored_rows
 from missions_project.lib.lazy import gettext_lazy
-from tactics.models import ImpactStudy
+from tactics.models import ImpactStudy, PlaceLayer
 from tactics.reports.shapes import Cell, Column, Table
 from tactics.studies.selectors import studies_of
 from tactics.studies.words import registration_of, sentence_shown
@@ -47,11 +50,15 @@ CONFIGURATION = {
     "transparencypolicy": gettext_lazy("Transparency policy"),
     "demographicmeasure": gettext_lazy("Measure of the audit store"),
 }
-"""Changes that are told, by the first word of the event. People, units and keys are counted only: their names are nobody's."""
+"""Changes that are told, by the first word of the event; the other tables of the configuration by their own names."""
+COUNTED = {"unit"}
+"""The tables of the configuration that are counted only, as people and keys are: whose car it is would be known."""
 NAMED = {
     "district", "beat", "shift", "crimetype", "districtpriority", "patrolpolicy", "tactic", "tacticrule", "tacticpolicy",
     "modelversion", "modelpolicy", "feed", "contextlayer", "proposal", "demographicmeasure", "planschedule",
+    "retentionpolicy",
 }  # fmt: skip
+"""Tables whose rows are called by their names in a pack. A drop folder is a place on a disk, a base map an address with a key."""
 HOW = (
     gettext_noop("added"),
     gettext_noop("changed"),
@@ -193,18 +200,19 @@ def changes_section(
     """What was changed in the configuration since the last pack, without anybody's name. One query."""
     events = AuditEvent.objects.filter(agency=agency, at__gte=since, at__lt=until).order_by("at", "pk")
     zone = ZoneInfo(agency.time_zone)
+    told = tables_told()
     rows: list[tuple[Cell, ...]] = []
     others = 0
     for at, action, subject, detail, row_model in events.values_list(
         "at", "action", "subject", "detail", "model"
     ):
         model, _dot, verb = action.partition(".")
-        if not verb or model not in CONFIGURATION:
+        if not verb or model not in told:
             others += 1
             continue
-        name = subject if model in NAMED else ""
+        name = subject_words(action, subject) if model in NAMED else ""
         rows.append(
-            (at.astimezone(zone).date().isoformat(), str(CONFIGURATION[model]), said(verb.replace("_", " ")), name, _changed(row_model, detail))
+            (at.astimezone(zone).date().isoformat(), told[model], said(verb.replace("_", " ")), name, _changed(row_model, detail))
         )  # fmt: skip
     more = max(len(rows) - MOST_CHANGES, 0)
     sentences = [
@@ -238,6 +246,17 @@ def changes_section(
             ),
         ),
     )  # fmt: skip
+
+
+def tables_told() -> dict[str, str]:
+    """What the tables are called whose changes a pack tells, by the first word of their events, in the pack's language.
+
+    Every table that a room registers as configuration is among them, but for ``COUNTED``. No query.
+    """
+    registered: list[type[Model]] = [*(section.model for section in sections()), PlaceLayer]
+    words = {str(one._meta.model_name): capfirst(str(one._meta.verbose_name)) for one in registered}
+    words |= {model: str(name) for model, name in CONFIGURATION.items()}
+    return {model: name for model, name in words.items() if model not in COUNTED}
 
 
 def _made(count: int, previous: int | None) -> str:

@@ -107,6 +107,36 @@ def test_a_deletion_asks_why_and_keeps_it(sign_in: SignIn, agency: Agency, owner
     assert (event.why, event.row_id) == ("Merged into another car", unit.pk)
 
 
+@pytest.mark.parametrize("why", ["Merged into other cars", ""])
+def test_a_deletion_of_several_asks_why_and_keeps_it_in_each_row(
+    sign_in: SignIn, agency: Agency, owner: User, why: str
+) -> None:
+    client = sign_in(owner)
+    gone = list(Unit.objects.filter(agency=agency).values_list("pk", flat=True)[:2])
+    here = reverse("admin:agencies_unit_changelist")
+    asked = {"action": "delete_selected", "_selected_action": gone}
+    page = client.post(here, asked | {"index": "0"}).content.decode()
+    assert f'name="{WHY}"' in page
+    assert "<style" not in page
+    confirmed = asked | {"post": "yes"}
+    # Nothing that is about a person is kept, and what was typed can be mended.
+    refused = client.post(here, confirmed | {WHY: "caller's phone 312-555-0100"}).content.decode()
+    assert "Nothing was deleted" in refused
+    assert "312-555-0100" in refused
+    assert Unit.objects.filter(pk__in=gone).count() == len(gone) == 2
+    client.post(here, confirmed | ({WHY: f"  {why} "} if why else {}))
+    assert not Unit.objects.filter(pk__in=gone).exists()
+    events = AuditEvent.objects.filter(action="unit.deleted")
+    assert {(event.row_id, event.why) for event in events} == {(pk, why) for pk in gone}
+
+
+def test_every_list_that_changes_rows_keeps_its_changes() -> None:
+    admin.autodiscover()
+    lists = [one for one in admin.site._registry.values() if getattr(one, "list_editable", ())]
+    assert lists
+    assert all(isinstance(one, AuditedAdminMixin) for one in lists)
+
+
 def test_a_new_row_begins_its_history(sign_in: SignIn, agency: Agency, owner: User) -> None:
     client = sign_in(owner)
     data = {

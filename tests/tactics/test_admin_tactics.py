@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from agencies.admin_audit import WHY
 from agencies.checklist import checklist
 from agencies.models import Agency, AuditEvent, CrimeType, User
 from patrols.models import Mission
@@ -135,6 +136,33 @@ def test_preferences_are_changed_in_the_list(
     assert sign_in(owner).post(only, data).status_code == 302
     rule.refresh_from_db()
     assert rule.preference == 7.0
+
+
+@pytest.mark.parametrize("why", ["Council asked for it in May", ""])
+def test_preferences_changed_in_the_list_keep_one_reason(
+    agency: Agency, owner: User, sign_in: SignIn, why: str
+) -> None:
+    starter_catalogue_create(agency=agency)
+    first, second, kept = TacticRule.objects.filter(agency=agency).order_by("pk")[:3]
+    kept_as = kept.preference
+    data: dict[str, object] = {"form-TOTAL_FORMS": 3, "form-INITIAL_FORMS": 3, "_save": "Save"}
+    for number, (rule, preference) in enumerate([(first, 7), (second, 8), (kept, kept_as)]):
+        data |= {f"form-{number}-id": rule.pk, f"form-{number}-preference": preference}
+    client = sign_in(owner)
+    here = f"{RULES}?id__in={first.pk},{second.pk},{kept.pk}"
+    page = client.get(here).content.decode()
+    assert page.count(f'name="{WHY}"') == 1
+    assert "Why this change" in page
+    # What is about a person is refused where it stands, with all that was typed.
+    refused = client.post(here, data | {WHY: "suspect Jones lives there"})
+    assert refused.status_code == 200
+    told = refused.content.decode()
+    assert 'value="suspect Jones lives there"' in told
+    assert "never kept" in told
+    assert not AuditEvent.objects.filter(action="tacticrule.changed").exists()
+    assert client.post(here, data | ({WHY: why} if why else {})).status_code == 302
+    events = AuditEvent.objects.filter(action="tacticrule.changed")
+    assert {(event.row_id, event.why) for event in events} == {(first.pk, why), (second.pk, why)}
 
 
 def test_what_was_ticked_is_shown_and_cannot_be_changed(
