@@ -47,6 +47,18 @@ def crime(scene: Scene, cell: int, plan: MissionPlan, *, slug: str = "burglary",
     )  # fmt: skip
 
 
+def published(scene: Scene, day: int) -> MissionPlan:
+    """A plan of the shift so many days later, with a forecast of its own."""
+    on = ON + dt.timedelta(days=day)
+    if day:
+        make_forecast(scene.agency, scene.grid, scene.shift, on)
+    plan = plan_missions(
+        plan=plan_queue(agency=scene.agency, shift=scene.shift, on=on, seed=1), with_reasons=False
+    )
+    plan_publish(plan=plan, actor=None)
+    return plan
+
+
 def made(agency: Agency, **changes: object) -> Report:
     asked = Asked(ON, ON, **changes)  # type: ignore[arg-type]
     return ForecastEffectiveness().make(agency, asked)
@@ -148,13 +160,7 @@ def test_calibration_holds_every_district_and_every_tenth_of_the_cells(scene: Sc
 
 def test_intervals_are_drawn_by_week(scene: Scene) -> None:
     for day in (0, 7, 14):
-        on = ON + dt.timedelta(days=day)
-        if day:
-            make_forecast(scene.agency, scene.grid, scene.shift, on)
-        plan = plan_missions(
-            plan=plan_queue(agency=scene.agency, shift=scene.shift, on=on, seed=1), with_reasons=False
-        )
-        plan_publish(plan=plan, actor=None)
+        plan = published(scene, day)
         crime(scene, plan.missions.all()[0].cell_id, plan)
         crime(scene, scene.spec.cells.tolist()[-1], plan)
     asked = Asked(ON, ON + dt.timedelta(days=20))
@@ -213,13 +219,7 @@ def test_withdrawn_missions_caught_nothing_and_a_choice_of_beats_cuts_both_sides
 def test_a_report_of_more_plans_asks_no_more_often(scene: Scene) -> None:
     asked, counts = Asked(ON, ON + dt.timedelta(days=3)), []
     for day in range(3):
-        on = ON + dt.timedelta(days=day)
-        if day:
-            make_forecast(scene.agency, scene.grid, scene.shift, on)
-        plan = plan_missions(
-            plan=plan_queue(agency=scene.agency, shift=scene.shift, on=on, seed=1), with_reasons=False
-        )
-        plan_publish(plan=plan, actor=None)
+        plan = published(scene, day)
         crime(scene, plan.missions.all()[0].cell_id, plan)
         cache.clear()
         with CaptureQueriesContext(connection) as counted:
