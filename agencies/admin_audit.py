@@ -48,7 +48,7 @@ class WhyField(forms.CharField):
         super().__init__(
             required=False,
             max_length=500,
-            label=_("Why this change"),
+            label=gettext_lazy("Why this change"),
             help_text=WHY_HELP,
             widget=forms.TextInput(attrs={"class": "vTextField", "autocomplete": "off"}),
         )

@@ -107,7 +107,7 @@ def forecasts(
     from forecasting.codec import surface_encode
     from forecasting.models import ForecastRun, ModelVersion, RiskSurface
     from missions_project.lib.runs import RunStatus
-    from tactics.reports.caught import MOST_LAID_OUT
+    from tactics.reports.caught import laid_out
 
     now = timezone.now()
     rows = []
@@ -121,7 +121,7 @@ def forecasts(
         )  # fmt: skip
     runs = ForecastRun.objects.bulk_create(rows, batch_size=500)
     versions = {one.crime_type_id: one for one in ModelVersion.objects.filter(agency=agency)}
-    full = set(np.linspace(0, len(runs) - 1, MOST_LAID_OUT).astype(int).tolist())
+    full = laid_out([(run.shift_id, run.period_from, run.pk) for run in runs])
     full |= set(range(len(runs) - latest, len(runs)))
     surface = {
         one.pk: surface_encode(rng.gamma(0.3, 0.01, grid.n_cells))

@@ -2,10 +2,11 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -76,32 +77,40 @@ class Ground:
     def of(cls, agency: Agency, asked: Asked, grid: Grid) -> "Ground":
         """Two queries."""
         beats = cell_beats(grid)
-        rows = Beat.objects.filter(agency=agency).values_list(
-            "pk", "code", "district__code", "district__name"
-        )
-        named = {pk: name for pk, code, district, name in rows if asked.lets(beat=code, district=district)}
+        rows = [
+            row
+            for row in Beat.objects.filter(agency=agency).values_list(
+                "pk", "code", "district__code", "district__name"
+            )
+            if asked.lets(beat=row[1], district=row[2])
+        ]
+        district_of = {pk: code for pk, _code, code, _name in rows}
+        names = {code: name or code for _pk, _code, code, name in rows}
         keys, place = np.unique(beats, return_inverse=True)
         order = np.argsort(place, kind="stable")
-        districts = sorted(set(named.values()))
-        of_beat = np.array([districts.index(named[key]) if key in named else -1 for key in keys.tolist()])
+        # By their codes: two districts may have one name, or none.
+        codes = sorted(names)
+        of_beat = np.array(
+            [codes.index(district_of[key]) if key in district_of else -1 for key in keys.tolist()],
+            dtype=np.int64,
+        )
         return cls(
             beats=beats,
-            is_inside=np.isin(beats, list(named)),
+            is_inside=np.isin(beats, list(district_of)),
             beat_keys=keys,
             place=place,
             cells_of=np.split(order, np.cumsum(np.bincount(place))[:-1]),
-            districts=districts,
-            district=of_beat[place] if len(keys) else np.zeros(0, dtype=np.int64),
+            districts=[names[code] for code in codes],
+            district=of_beat[place],
         )
 
     @property
     def n_cells(self) -> int:
         return int(self.is_inside.sum())
 
-    def boxes_by_beat(self, beats: list[int]) -> Ints:
-        """How many boxes each of ``beat_keys`` has."""
-        found: Ints = np.bincount(np.searchsorted(self.beat_keys, beats), minlength=len(self.beat_keys))
-        return found
+    def given(self, boxes: Ints) -> Ints:
+        """How many of these boxes each of ``beat_keys`` has: by the beats of today, as all else is counted."""
+        return np.bincount(self.place[boxes], minlength=len(self.beat_keys))
 
 
 @dataclass(frozen=True)
@@ -120,14 +129,13 @@ def catches_of(
 ) -> tuple[list[PlanCatch], Ground]:
     """What each plan's boxes held, in the order of ``plans``; at most 120 of them, evenly spread, are laid out. Five queries."""
     ground, spec = Ground.of(agency, asked, grid), grid_spec(grid)
-    missions: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    inside = np.unique(ground.beats[ground.is_inside]).tolist()
-    rows = Mission.objects.filter(agency=agency, plan__in=plans, withdrawn_at=None, beat__in=inside)
-    for plan_id, cell, beat in rows.values_list("plan_id", "cell_id", "beat_id").iterator():
-        missions[plan_id].append((cell, beat))
+    missions: dict[int, list[int]] = defaultdict(list)
+    rows = Mission.objects.filter(agency=agency, plan__in=plans, withdrawn_at=None)
+    for plan_id, cell in rows.values_list("plan_id", "cell_id").iterator():
+        missions[plan_id].append(cell)
     at = crimes.table.occurred_utc[crimes.row]
     weights = np.array([row.weight for row in crimes.types], dtype=np.float64)
-    chosen = set(np.linspace(0, len(plans) - 1, min(len(plans), MOST_LAID_OUT)).astype(int).tolist())
+    chosen = laid_out([(plan.shift_id, plan.period_from, plan.pk) for plan in plans])
     found, by_run = [], defaultdict(list)
     for number, plan in enumerate(plans):
         begin, end = (
@@ -136,22 +144,31 @@ def catches_of(
         here = np.flatnonzero((at >= begin) & (at < end) & (crimes.cell >= 0))
         here = here[ground.is_inside[crimes.cell[here]]]
         kinds = crimes.kind[here]
-        own = missions[plan.pk]
-        shift = Shift(
-            crimes.cell[here],
-            weights[kinds],
-            kinds,
-            spec.index_of([cell for cell, _beat in own]),
-            ground.boxes_by_beat([beat for _cell, beat in own]),
-        )
+        boxes = np.unique(spec.index_of(missions[plan.pk]))
+        boxes = boxes[boxes >= 0]
+        boxes = boxes[ground.is_inside[boxes]]
+        shift = Shift(crimes.cell[here], weights[kinds], kinds, boxes, ground.given(boxes))
         catch = _counted(plan.on, shift, ground)
-        if number in chosen and own:
+        if number in chosen and len(boxes):
             by_run[plan.forecast_run_id].append((catch, shift))
         found.append(catch)
     for run, maps in _maps(list(by_run), crimes, grid):
         for catch, shift in by_run[run]:
             _lay_out(catch, shift, ground, maps)
     return found, ground
+
+
+def laid_out(keys: Sequence[tuple[Any, ...]]) -> set[int]:
+    """Which of these are laid out: at most 120 positions, evenly spread over the order of the keys.
+
+    The shift has to come first in a key. By time alone every third plan would be of the same shift, where there are three.
+
+    >>> sorted(laid_out([("night", 1), ("day", 1)]))
+    [0, 1]
+    """
+    order = sorted(range(len(keys)), key=lambda at: keys[at])
+    spread = np.linspace(0, len(keys) - 1, min(len(keys), MOST_LAID_OUT)).astype(int)
+    return {order[at] for at in spread.tolist()}
 
 
 def _chance(shift: Shift, ground: Ground) -> Floats:

@@ -3,6 +3,7 @@
 import datetime as dt
 import math
 from collections import defaultdict
+from dataclasses import replace
 from typing import ClassVar
 
 from django.utils import timezone
@@ -41,7 +42,9 @@ class ForecastEffectiveness(ReportKind):
         Raises ``MissionsError`` where there is no grid yet.
         """
         grid = active_grid(agency)
-        crimes = crimes_of(agency, asked, since=asked.first - dt.timedelta(days=1))
+        day = dt.timedelta(days=1)
+        # A day more at both ends: the last night ends on the day after.
+        crimes = crimes_of(agency, replace(asked, last=asked.last + day), since=asked.first - day)
         plans = _plans(agency, asked, grid)
         catches, ground = catches_of(agency, asked, crimes, plans, grid)
         shares = [Share.of(catches, measure) for measure in (EVENTS, SEVERITY, WEIGHT)]
@@ -105,10 +108,12 @@ def _plans(agency: Agency, asked: Asked, grid: Grid) -> list[MissionPlan]:
         decision=0,
         grid=grid,
         on__range=(asked.first, asked.last),
+        # Of a shift that is not over, all is expected and not all has happened.
+        period_to__lte=timezone.now(),
     )
     if asked.shift:
         rows = rows.filter(shift__slug__in=asked.shift)
-    return list(rows.defer("design", "log", "config_snapshot").order_by("period_from"))
+    return list(rows.defer("design", "log", "config_snapshot").order_by("period_from", "pk"))
 
 
 def _expected(asked: Asked, crimes: Crimes, plans: list[MissionPlan]) -> dict[int, float] | None:

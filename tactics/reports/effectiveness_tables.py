@@ -152,9 +152,14 @@ def weeks(catches: list[PlanCatch]) -> Table:
         ),
         rows,
         note=_("PAI: prediction accuracy index, the share of events in missions over the share of boxes. A week holds few events in "
-        "missions; its PAI jumps by chance."),
+        "missions; its PAI jumps by chance. The plain count is that of %(laid_out)s of %(plans)s plans.") % _of_how_many(catches),
         empty=_("No published plan on the grid in use in this period."),
     )  # fmt: skip
+
+
+def _of_how_many(catches: list[PlanCatch]) -> dict[str, str]:
+    laid = sum(one.laid_out is not None for one in catches)
+    return {"laid_out": f"{laid:,}", "plans": f"{len(catches):,}"}
 
 
 def _plain_share(week: list[PlanCatch]) -> float | None:
@@ -186,7 +191,8 @@ def types(crimes: Crimes, catches: list[PlanCatch], expected: dict[int, float] |
             Column("expected_over_observed", _("Expected / observed"), "number", digits=2, about=_("1 is a forecast that is right on average")),
         ),
         rows,
-        note=_("Expected counts are those of the whole jurisdiction in these shifts, as forecast before them."),
+        note=_("Expected counts are those of the whole jurisdiction in these shifts, as forecast before them. The plain count is that of "
+        "%(laid_out)s of %(plans)s plans.") % _of_how_many(catches),
     )  # fmt: skip
 
 

@@ -56,7 +56,7 @@ def test_no_page_asks_more_than_is_written_down() -> None:
         WRITTEN.write_text(json.dumps(dict(sorted(found.items())), indent=1) + "\n")
     written = json.loads(WRITTEN.read_text())
     assert len(found) > 150
-    assert set(found) == set(written), "pages came or went: write them down anew (see above)"
+    assert set(found) <= set(written), "there are new pages: write them down, too (see above)"
     more = {
         name: f"{n}, {written[name]} written down" for name, n in found.items() if n > written[name] + SPARE
     }

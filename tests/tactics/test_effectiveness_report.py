@@ -11,8 +11,9 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from agencies.models import Agency, Beat, CrimeType
+from agencies.models import Agency, Beat, CrimeType, District
 from forecasting.engine.grid import unproject
 from forecasting.models import RiskSurface
 from forecasting.selectors import cell_beats, surface_values
@@ -20,6 +21,7 @@ from ingestion.models import Feed, Incident
 from patrols.models import Mission, MissionPlan
 from patrols.services import plan_missions, plan_publish, plan_queue
 from tactics.reports.asked import Asked
+from tactics.reports.caught import laid_out
 from tactics.reports.effectiveness import ForecastEffectiveness
 from tactics.reports.shapes import Report
 from tests.patrols.scenes import ON, Scene, make_forecast, make_scene
@@ -234,3 +236,39 @@ def test_without_plans_nothing_is_claimed(scene: Scene) -> None:
     assert report.sentence.startswith("Nothing can be said")
     assert report.charts == ()
     assert figures(report)["Times chance"] == "–"
+
+
+def test_a_night_counts_to_its_end_and_a_shift_that_is_not_over_not_at_all(scene: Scene) -> None:
+    plan = scene.plan(publish=True)
+    longer = plan.period_to + dt.timedelta(hours=8)
+    MissionPlan.objects.filter(pk=plan.pk).update(period_to=longer)
+    after_midnight = (plan.period_to - plan.period_from).total_seconds() / 3600 + 7
+    crime(scene, plan.missions.all()[0].cell_id, plan, hours=after_midnight)
+    assert shares_of(made(scene.agency))["Events"]["whole"] == 1
+    MissionPlan.objects.filter(pk=plan.pk).update(period_to=timezone.now() + dt.timedelta(hours=1))
+    assert made(scene.agency).sentence.startswith("Nothing can be said")
+
+
+def test_boxes_and_districts_are_those_of_today_and_told_apart_by_their_codes(scene: Scene) -> None:
+    plan = scene.plan(publish=True)
+    first = plan.missions.all()[0]
+    crime(scene, first.cell_id, plan)
+    code = Beat.objects.get(pk=first.beat_id).code
+    # Drawn when its cell was another beat's.
+    other = Beat.objects.filter(agency=scene.agency).exclude(pk=first.beat_id)[0]
+    Mission.objects.filter(pk=first.pk).update(beat=other)
+    assert figures(made(scene.agency, beat=(code,)))["Events in missions"] == "100.0 %"
+    District.objects.filter(agency=scene.agency).update(name="")
+    table = made(scene.agency).table("calibration")
+    assert table is not None
+    codes = sorted(District.objects.filter(agency=scene.agency).values_list("code", flat=True))
+    assert [row[1] for row in table.rows if row[0] == "District"] == codes
+
+
+def test_every_shift_is_laid_out_alike() -> None:
+    for shifts in (1, 2, 3):
+        keys = [(number % shifts, number) for number in range(365 * shifts)]
+        counts = Counter(keys[at][0] for at in laid_out(keys))
+        assert sum(counts.values()) == 120
+        assert max(counts.values()) - min(counts.values()) <= 1
+    assert laid_out([]) == set()
