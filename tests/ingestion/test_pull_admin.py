@@ -211,7 +211,7 @@ def test_the_list_says_when_each_feed_is_pulled_next(owner: Any, feed: Feed, sig
     listed = reverse("admin:ingestion_feed_changelist")
     assert "by hand" in client.get(listed).content.decode()
     Feed.objects.update(every_minutes=60, next_due_at="2025-07-01T12:00:00Z")
-    assert "2025-07-01 07:00" in client.get(listed).content.decode(), "in the agency's own time"
+    assert "1 Jul 2025 07:00" in client.get(listed).content.decode(), "in the agency's own time"
 
 
 def test_a_new_feed_is_a_csv_file_unless_another_kind_is_chosen(owner: Any, sign_in: Any) -> None:

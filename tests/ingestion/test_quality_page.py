@@ -267,12 +267,12 @@ def test_the_feed_list_shows_last_run_next_run_counts_and_health(feed, owner, si
     Feed.objects.update(kind="csv_url", every_minutes=60, next_due_at=due)
     client = sign_in(owner)
     local = due.astimezone(ZoneInfo(feed.agency.time_zone))
-    for address, spoken in (
-        (reverse("admin:ingestion_feed_changelist"), f"{local:%Y-%m-%d %H:%M}"),
-        (reverse("ingestion:data", args=[feed.agency.slug]), f"{local.day} Mar 2031 {local:%H:%M}"),
+    for address in (
+        reverse("admin:ingestion_feed_changelist"),
+        reverse("ingestion:data", args=[feed.agency.slug]),
     ):
         text = client.get(address).content.decode()
-        assert spoken in text, "the next run"
+        assert f"{local.day} Mar 2031 {local:%H:%M}" in text, "the next run"
         assert page_of(feed) in text, "the way to the data quality"
         assert f"{timezone.now():%Y}" in text, "the last run"
         assert "of the last file&#x27;s rows are kept aside" in text, "the health"

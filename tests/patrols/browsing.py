@@ -115,22 +115,27 @@ def clear_box(page: Any, missions: Any) -> tuple[Mission, Place]:
 
 
 def spot(page: Any, scene: Scene, cells: list[int]) -> tuple[int, dict[str, float]]:
-    """One of these cells that can be clicked where the map lies now, and its place on #map."""
-    page.wait_for_timeout(400)
+    """One of these cells that can be clicked where the map lies now, and its place on #map.
+
+    On a phone the map has to come into sight first; on a machine with much to do that takes longer than a moment.
+    """
     points = [centre(scene, cell) for cell in cells]
-    found = page.evaluate(
-        """(points) => {
-            const map = window.MissionsBoard.map, box = map.getContainer().getBoundingClientRect();
-            return points.map((at, i) => [i, map.latLngToContainerPoint(at)]).filter(([, p]) => {
-                const top = document.elementFromPoint(box.left + p.x, box.top + p.y);
-                return top && map.getContainer().contains(top) && !top.closest(".leaflet-control");
-            }).map(([i, p]) => [i, p.x, p.y]);
-        }""",
-        points,
-    )  # fmt: skip
-    assert found, "no such cell is in sight"
-    index, x, y = found[len(found) // 2]
-    return cells[index], {"x": x, "y": y}
+    for _ in range(20):
+        page.wait_for_timeout(400)
+        found = page.evaluate(
+            """(points) => {
+                const map = window.MissionsBoard.map, box = map.getContainer().getBoundingClientRect();
+                return points.map((at, i) => [i, map.latLngToContainerPoint(at)]).filter(([, p]) => {
+                    const top = document.elementFromPoint(box.left + p.x, box.top + p.y);
+                    return top && map.getContainer().contains(top) && !top.closest(".leaflet-control");
+                }).map(([i, p]) => [i, p.x, p.y]);
+            }""",
+            points,
+        )  # fmt: skip
+        if found:
+            index, x, y = found[len(found) // 2]
+            return cells[index], {"x": x, "y": y}
+    raise AssertionError("no such cell is in sight")
 
 
 def free_cells(scene: Scene, plan: MissionPlan) -> list[int]:
