@@ -2,17 +2,20 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponsePermanentRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.urls import include, path, re_path, resolve
 from django.utils.translation import gettext as _
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
+from django.views.decorators.http import require_safe
+from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.exceptions import NotFound
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from ingestion.api import dataservice, push
+from missions_project.lib.rest.reference import api_reference
 from patrols.api import hunchlab
 
 app_name = "api"
@@ -33,13 +36,12 @@ class Description(SpectacularJSONAPIView):
     permission_classes = [AllowAny]
 
 
-class Swagger(SpectacularSwaggerView):
-    """The description as a page, in a template of ours: the package's own holds an inline script and style."""
-
-    authentication_classes: list[type] = []
-    permission_classes = [AllowAny]
-    url_name = "api:schema"
-    template_name = "missions_project/swagger.html"
+def reference(request: HttpRequest) -> HttpResponse:
+    """The description as a page to read, with a call of each address to copy."""
+    site = request.build_absolute_uri("/")
+    found = api_reference()
+    groups = [(tag, [(one, one.example(site)) for one in operations]) for tag, operations in found.groups]
+    return render(request, "missions_project/api_reference.html", {"reference": found, "groups": groups})
 
 
 class Unknown(APIView):
@@ -67,7 +69,7 @@ class Unknown(APIView):
 
 urlpatterns = [
     path("schema/", Description.as_view(), name="schema"),
-    path("docs/", Swagger.as_view(), name="docs"),
+    path("docs/", require_safe(reference), name="docs"),
     path("v1/incidents/", push.PushIncidents.as_view(), name="push_incidents"),
     path("v1/calls/", push.PushCalls.as_view(), name="push_calls"),
     path("v1/gunfire/", push.PushGunfire.as_view(), name="push_gunfire"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
+
+from missions_project.lib.rest.reference import Operation, Shape, Words, api_reference
 
 CONFIGURATION_INTRO = """\
 # Configuration reference
@@ -20,7 +21,7 @@ API_INTRO = """\
 # API reference
 
 Every address, its parameters, bodies and answers, as the product itself describes them in [openapi.yaml](openapi.yaml). How keys and roles work,
-and examples to copy, are in [the API guide](api.md). A signed-in person can try each address at `/api/docs/`. `make docs` writes this page.
+and examples to copy, are in [the API guide](api.md). Your server shows the same at `/api/docs/`. `make docs` writes this page.
 """
 ROOMS = {
     "agencies": "The agency, its places and people",
@@ -215,92 +216,54 @@ def configuration_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def type_of(schema: dict[str, Any]) -> str:
-    """A schema in a few words; one that has a name is a link to it."""
-    if "$ref" in schema:
-        name = schema["$ref"].rsplit("/", 1)[1]
-        return f"[{name}](#{name.lower()})"
-    for joiner in ("allOf", "oneOf", "anyOf"):
-        if joiner in schema:
-            return " or ".join(type_of(one) for one in schema[joiner])
-    kind = schema.get("type", "anything")
-    kind = " or ".join(kind) if isinstance(kind, list) else str(kind)
-    if kind == "array":
-        return f"list of {type_of(schema.get('items', {}))}"
-    if "enum" in schema:
-        return " or ".join(f"`{value}`" for value in schema["enum"])
-    return f"{kind} ({schema['format']})" if "format" in schema else kind
+def marked(words: Words) -> str:
+    """Words as Markdown."""
+    return "".join(
+        f"[{one.text}](#{one.link})" if one.link else f"`{one.text}`" if one.code else one.text
+        for one in words
+    )
 
 
-def bounds(schema: dict[str, Any]) -> str:
-    said = [f"{words} {schema[key]}" for key, words in (("minimum", "at least"), ("maximum", "at most"), ("maxLength", "characters at most"), ("default", "default")) if key in schema]  # fmt: skip
-    return f" ({', '.join(said)})" if said else ""
-
-
-def property_table(schema: dict[str, Any]) -> list[str]:
+def property_table(shape: Shape) -> list[str]:
     lines = ["| field | type | meaning |", "|---|---|---|"]
-    needed = schema.get("required", [])
-    for name, one in schema.get("properties", {}).items():
-        meaning = one.get("description", "") + bounds(one)
-        lines.append(
-            f"| `{name}`{'' if name in needed else ' (optional)'} | {type_of(one)} | {cell(meaning)} |".replace(
-                "|  |", "| |"
-            )
-        )
+    for one in shape.fields:
+        line = f"| `{one.name}`{'' if one.needed else ' (optional)'} | {marked(one.kind)} | {cell(marked(one.meaning))} |"
+        lines.append(line.replace("|  |", "| |"))
     return lines
 
 
-def refusals(schema: dict[str, Any]) -> dict[str, str]:
-    """The refusals that most addresses share, in the words that most of them use: said once, not at each."""
-    operations = [one for methods in schema["paths"].values() for one in methods.values()]
-    said: dict[str, Counter[str]] = {}
-    for one in operations:
-        for code, answer in one.get("responses", {}).items():
-            if code >= "400":
-                said.setdefault(code, Counter())[answer.get("description", "")] += 1
-    most = {code: words.most_common(1)[0] for code, words in sorted(said.items())}
-    return {code: words for code, (words, times) in most.items() if times > len(operations) / 2}
+def prose(words: Words) -> str:
+    return marked(words).replace("<", "&lt;")
 
 
-def operation(method: str, path: str, one: dict[str, Any], common: dict[str, str]) -> list[str]:
+def operation(one: Operation) -> list[str]:
     """One address with one method: what it does, what it takes, what it answers."""
-    lines = ["", f"### {one.get('summary') or one['operationId']}", "", f"`{method.upper()} {path}`"]
-    if one.get("description"):
-        lines += ["", one["description"].replace("<", "&lt;")]
-    if one.get("parameters"):
+    lines = ["", f"### {one.title}", "", f"`{one.method} {one.path}`"]
+    for words in one.about:
+        lines += ["", prose(words)]
+    if one.parameters:
         lines += ["", "| parameter | where | type | meaning |", "|---|---|---|---|"]
-        for each in one["parameters"]:
-            schema = each.get("schema", {})
-            optional = "" if each.get("required") else " (optional)"
-            meaning = each.get("description", "") + bounds(schema)
+        for each in one.parameters:
+            optional = "" if each.needed else " (optional)"
             lines.append(
-                f"| `{each['name']}`{optional} | {each['in']} | {type_of(schema)} | {cell(meaning)} |"
+                f"| `{each.name}`{optional} | {each.where} | {marked(each.kind)} | {cell(marked(each.meaning))} |"
             )
-    if "requestBody" in one:
-        bodies = {
-            media: type_of(body.get("schema", {})) for media, body in one["requestBody"]["content"].items()
-        }
-        lines += ["", "Body: " + "; ".join(f"{what} as `{media}`" for media, what in bodies.items()) + "."]
+    if one.bodies:
+        lines += [
+            "",
+            "Body: " + "; ".join(f"{marked(kind)} as `{media}`" for media, kind in one.bodies) + ".",
+        ]
     lines += ["", "| answer | holds | when |", "|---|---|---|"]
-    for code, answer in one.get("responses", {}).items():
-        if answer.get("description") == common.get(code):
-            continue
-        holds = sorted({type_of(body.get("schema", {})) for body in answer.get("content", {}).values()})
-        lines.append(f"| {code} | {', '.join(holds)} | {cell(answer.get('description', ''))} |")
+    for answer in one.answers:
+        lines.append(
+            f"| {answer.code} | {', '.join(map(marked, answer.holds))} | {cell(marked(answer.when))} |"
+        )
     return lines
 
 
 def api_page() -> str:
     """docs/api-reference.md: the API's description, to read."""
-    from drf_spectacular.generators import SchemaGenerator
-
-    schema = SchemaGenerator().get_schema(request=None, public=True)
-    common = refusals(schema)
-    by_tag: dict[str, list[str]] = {}
-    for path, methods in schema["paths"].items():
-        for method, one in methods.items():
-            tag = (one.get("tags") or ["Other"])[0]
-            by_tag.setdefault(tag, []).extend(operation(method, path, one, common))
+    found = api_reference()
     lines = [
         API_INTRO.rstrip(),
         "",
@@ -308,18 +271,23 @@ def api_page() -> str:
         "",
         "Every address may answer these, each a [Problem](#problem). Further ones stand with their address.",
         "",
-    ]
-    lines += [
         "| answer | when |",
         "|---|---|",
-        *(f"| {code} | {cell(words)} |" for code, words in common.items()),
+        *(f"| {one.code} | {cell(marked(one.when))} |" for one in found.refusals),
     ]
-    for tag in sorted(by_tag, key=str.lower):
-        lines += ["", f"## {tag[:1].upper() + tag[1:]}", *by_tag[tag]]
+    for tag, operations in found.groups:
+        lines += ["", f"## {tag[:1].upper() + tag[1:]}"]
+        for one in operations:
+            lines += operation(one)
     lines += ["", "## What bodies and answers hold"]
-    for name, one in schema["components"]["schemas"].items():
-        lines += ["", f"### {name}", ""]
-        if one.get("description"):
-            lines += [one["description"].replace("<", "&lt;"), ""]
-        lines += property_table(one) if one.get("properties") else [f"{type_of(one)}."]
+    for shape in found.shapes:
+        lines += ["", f"### {shape.name}", ""]
+        for words in shape.about:
+            lines += [prose(words), ""]
+        if shape.fields:
+            lines += property_table(shape)
+        elif shape.values:
+            lines += [f"* {prose(words)}" for words in shape.values]
+        else:
+            lines.append(f"{marked(shape.kind)}.")
     return "\n".join(lines) + "\n"

@@ -46,7 +46,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "knox",
     "drf_spectacular",
-    "drf_spectacular_sidecar",
     "csp",
     "leaflet",
     "djgeojson",
@@ -248,8 +247,6 @@ SPECTACULAR_SETTINGS = {
         "VisitSource": "patrols.models.Engagement.Source",
     },
     "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/",
     "PREPROCESSING_HOOKS": ["missions_project.api.one_of_each"],
 }

@@ -124,9 +124,6 @@ def is_admin(found: Found) -> bool:
 def test_pages_of_the_product_are_fit_to_be_seen(town: Town, look: Callable[..., list[str]]) -> None:
     pages = [found for found in town.pages("admin") if not is_admin(found)]
     names = {found.name for found in pages}
-    # Swagger's own page, as its package draws it: 480 kB, and contrasts that are not ours to mend. The same reference, made by
-    # `make docs`, is a page of the documentation.
-    pages = [found for found in pages if found.name != "api:docs"]
     assert {"patrols:board", "patrols:plan", "forecasting:risk", "tactics:reports", "tactics:studies", "tactics:officer",
             "tactics:hunch", "patrols:dosage", "ingestion:data", "api:docs"} <= names  # fmt: skip
     assert not (wrong := all_wrong(look, town.people["admin"], pages)), f"\n{wrong}"
