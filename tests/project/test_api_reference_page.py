@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from html import unescape
@@ -40,7 +41,7 @@ def test_every_link_of_the_page_leads_to_a_place_on_it(page: str) -> None:
 
 
 def test_a_call_names_the_server_the_key_and_what_must_be_given(page: str) -> None:
-    calls = [unescape(one) for one in re.findall(r'<p class="api__example"[^>]*><code>(.*?)</code>', page)]
+    calls = [unescape(one) for one in re.findall(r'<p class="api__example"><code>(.*?)</code>', page)]
     words = {call: shlex.split(call) for call in calls}
     assert all(parts[0] == "curl" and "Authorization: Token KEY" in parts for parts in words.values())
     assert all(parts[-1].startswith("http://missions.example.org/api/") for parts in words.values())
@@ -48,6 +49,13 @@ def test_a_call_names_the_server_the_key_and_what_must_be_given(page: str) -> No
         'curl -X POST -H "Authorization: Token KEY" -H "Content-Type: application/json" --data-binary @FILE '
         '"http://missions.example.org/api/v1/incidents/"'
     ) in calls
+
+
+def test_what_may_be_sent_is_shown_as_it_is_sent(page: str) -> None:
+    found = re.findall(r'<p class="api__example">([^<]*)<br><code>(.*?)</code></p>', page, flags=re.S)
+    assert len(found) >= 4
+    rows = [json.loads(unescape(sample)) for told, sample in found if "application/json" in told]
+    assert any(row[0].get("code") == "0610" for row in rows if isinstance(row, list))
 
 
 def test_the_page_takes_no_post(client: Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -59,6 +60,8 @@ class Operation:
     about: tuple[Words, ...]
     parameters: tuple[Field, ...]
     bodies: tuple[tuple[str, Words], ...]
+    samples: tuple[tuple[str, str], ...]
+    """A body's media type, and one as it may be sent."""
     answers: tuple[Answer, ...]
     needs_key: bool
 
@@ -208,6 +211,11 @@ def _operation(method: str, path: str, one: OpenApi, common: dict[str, str]) -> 
             for each in one.get("parameters", [])
         ),
         bodies=tuple((media, kind_of(body.get("schema", {}))) for media, body in content.items()),
+        samples=tuple(
+            (media, value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False))
+            for media, body in content.items()
+            for value in (sample["value"] for sample in body.get("examples", {}).values())
+        ),
         answers=tuple(
             Answer(code, _holds(answer), words_of(answer.get("description", "")))
             for code, answer in one.get("responses", {}).items()
