@@ -3,6 +3,7 @@
 Arrays over blocks of time (weeks or days) × cells or areas. No demographic figure has a name here: areas are numbers.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +75,65 @@ class Disparity:
     high: Floats
 
 
+@dataclass(frozen=True)
+class Spread:
+    """Each area's figure over a period, and how sure it is. Arrays [A]; NaN where there is no figure, or too little to say."""
+
+    value: Floats
+    low: Floats
+    high: Floats
+
+
+def part_of_all(
+    values: Floats, *, rng: np.random.Generator, confidence: float = 0.95, draws: int = DRAWS
+) -> Spread:
+    """Each area's part of the whole, and the interval in which it would lie in another such period. ``values`` [B, A].
+
+    Notes
+    -----
+    Blocks of time are drawn with replacement (block bootstrap: Künsch, Ann. Statist. 17, 1989), and percentiles taken. Fewer
+    than two blocks with anything in them: no interval.
+    """
+    return _spread(values, _parts, rng, confidence, draws)
+
+
+def for_each(
+    values: Floats, base: Floats, *, rng: np.random.Generator, confidence: float = 0.95, draws: int = DRAWS
+) -> Spread:
+    """Each area's sum for each of its ``base`` (residents: fixed), with an interval as ``part_of_all``'s. [B, A], [A].
+
+    NaN where the base is below 1: a figure for a part of a person says nothing.
+    """
+    whole = np.where(base >= 1, base, np.nan)
+    return _spread(values, lambda sums: sums / whole, rng, confidence, draws)
+
+
+def _spread(
+    values: Floats,
+    figure: Callable[[Floats], Floats],
+    rng: np.random.Generator,
+    confidence: float,
+    draws: int,
+) -> Spread:
+    value = figure(values.sum(axis=0)[None])[0]
+    n = len(values)
+    if (values.sum(axis=1) > 0).sum() < 2:
+        return Spread(value, np.full(len(value), np.nan), np.full(len(value), np.nan))
+    weight = rng.multinomial(n, np.full(n, 1.0 / n), size=draws).astype(np.float64)
+    drawn = figure(weight @ values)
+    tail = (1.0 - confidence) / 2.0
+    # A draw of empty blocks alone has no parts; where the base is missing, no draw has a figure.
+    known = drawn[np.isfinite(drawn).any(axis=1)]
+    low, high = np.quantile(known, (tail, 1.0 - tail), axis=0)
+    return Spread(value, low, high)
+
+
+def _parts(sums: Floats) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Floats = sums / sums.sum(axis=-1, keepdims=True)
+    return found
+
+
 def disparity(
     exposure: Floats,
     base: Floats,
@@ -124,7 +184,7 @@ def _shares(values: Floats) -> Floats:
 def _ratios(spent: Floats, base: Floats) -> Floats:
     """[R, A]: parts of the row's exposure over parts of the row's base; NaN without either."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        found: Floats = (spent / spent.sum(axis=1, keepdims=True)) / (base / base.sum(axis=1, keepdims=True))
+        found: Floats = _parts(spent) / _parts(base)
     found[~np.isfinite(found)] = np.nan
     return found
 

@@ -8,7 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from agencies.models import Agency
-from tactics.engine.exposure import Disparity, beyond, by_area, disparity, tenths
+from tactics.engine.exposure import (
+    Disparity,
+    Spread,
+    beyond,
+    by_area,
+    disparity,
+    for_each,
+    part_of_all,
+    tenths,
+)
 from tactics.models import ExposureFinding, TransparencyPolicy
 from tactics.models.transparency import RISK, TENTHS
 from tactics.transparency.demographics import measures_of, tenths_of_cells
@@ -55,6 +64,9 @@ class AreaTotals:
     actual: Floats
     crimes: Floats
     residents: Floats | None
+    mission_part: Spread
+    minutes_part: Spread
+    for_each_resident: Spread | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +96,8 @@ def exposure_audit(agency: Agency, given: ExposureInputs, first: dt.date, last: 
     threshold = threshold_of(agency)
     # From the period and nothing else: nobody can try seeds until a disparity falls under the threshold.
     mark = hashlib.sha256(f"{agency.slug}:{first}:{last}".encode()).digest()
-    rng = np.random.default_rng(int.from_bytes(mark[:8], "big"))
+    seed = int.from_bytes(mark[:8], "big")
+    rng, rng_of_parts = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     totals, parts = [], []
     for kind in kinds:
         n = len(kind.areas)
@@ -94,11 +107,13 @@ def exposure_audit(agency: Agency, given: ExposureInputs, first: dt.date, last: 
             Measure.AS_IF: by_area(given.as_if, kind.area, n),
             Measure.ACTUAL: by_area(given.actual, kind.area, n),
         }
+        missions, delivered = by_area(given.missions, kind.area, n), spent[Measure.ACTUAL]
         totals.append(
             AreaTotals(
-                kind, by_area(np.ones((1, len(given.spec))), kind.area, n)[0],
-                by_area(given.missions[None], kind.area, n)[0], spent[Measure.AS_IF].sum(axis=0),
-                spent[Measure.ACTUAL].sum(axis=0), crimes.sum(axis=0), residents,
+                kind, by_area(np.ones((1, len(given.spec))), kind.area, n)[0], missions.sum(axis=0),
+                spent[Measure.AS_IF].sum(axis=0), delivered.sum(axis=0), crimes.sum(axis=0), residents,
+                part_of_all(missions, rng=rng_of_parts), part_of_all(delivered, rng=rng_of_parts),
+                None if residents is None else for_each(delivered, residents, rng=rng_of_parts),
             )
         )  # fmt: skip
         for measure, minutes in spent.items():

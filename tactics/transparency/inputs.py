@@ -52,13 +52,13 @@ class DesignFigures:
 
 @dataclass(frozen=True, eq=False)
 class ExposureInputs:
-    """Everything by cell of the grid in use. Arrays [B, N] over blocks of time, but for the last five.
+    """Everything by cell of the grid in use. Arrays [B, N] over blocks of time, but for the last four.
 
     Attributes:
         blocks: in words, e.g. "weeks".
         as_if, actual: minutes of missions as designed, and as delivered.
         crimes: reported crimes of the active types.
-        missions: missions that stood at the end, [N].
+        missions: missions that stood at the end.
         harm: mean harm forecast for a shift where the cell was a candidate, NaN where it never was, [N].
         residents: by the newest census, [N]; None without one.
         beat: index into ``beats``, -1 for none, [N]; district: index into ``districts``, [N].
@@ -163,10 +163,9 @@ def _add(figures: DesignFigures, draw: PlanDraw) -> None:
 
 
 def _missions(agency: Agency, rows: list[PlanRow], spec: GridSpec, as_if: Floats, place: Any) -> Floats:
-    """Missions that stood at the end, by cell; those that people asked for before a draw join the design with a chance of 1."""
+    """Missions that stood at the end, by block and cell; those that people asked for before a draw join the design with a chance of 1."""
     on = {row.pk: row.on for row in rows}
-    n = len(spec)
-    found = np.zeros(n)
+    found = np.zeros_like(as_if)
     missions = list(
         Mission.objects.filter(agency=agency, plan__in=list(on))
         .order_by()
@@ -181,9 +180,10 @@ def _missions(agency: Agency, rows: list[PlanRow], spec: GridSpec, as_if: Floats
     ):
         if cell < 0:
             continue
+        block = place(on[plan_id])
         if source == Mission.Source.ADDED and addition is not None:
-            as_if[place(on[plan_id]), cell] += dose * len(starts)
-        found[cell] += withdrawn is None
+            as_if[block, cell] += dose * len(starts)
+        found[block, cell] += withdrawn is None
     return found
 
 

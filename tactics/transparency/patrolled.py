@@ -14,9 +14,10 @@ from missions_project.lib.lazy import gettext_lazy
 from patrols.engine.oversight import override_meter
 from patrols.meter import NOTICEABLE, SERIOUS
 from patrols.models import Mission, MissionPlan, Suppression
+from tactics.engine.exposure import Spread
 from tactics.models import ExposureFinding
 from tactics.models.transparency import RISK, area_words
-from tactics.reports.shapes import Cell, Column, Table
+from tactics.reports.shapes import Cell, Column, Kind, Table
 from tactics.transparency.audit import AreaTotals, AuditPart, ExposureAudit
 from tactics.transparency.inputs import ExposureInputs
 from tactics.transparency.shapes import PackChart, Section
@@ -66,7 +67,7 @@ def where_section(given: ExposureInputs, audit: ExposureAudit) -> Section:
     tables, charts = [], []
     for at, totals in enumerate(audit.totals):
         slug = f"where-{at}"
-        tables.append(_where(slug, totals))
+        tables += [_where(slug, totals), _how_sure(f"where-sure-{at}", totals, audit.blocks)]
         charts.append(_bars(slug, totals))
     return Section("where", _("Where patrols went"), sentences, tables, charts)
 
@@ -100,7 +101,6 @@ def _where(slug: str, totals: AreaTotals) -> Table:
     def shares(values: np.ndarray) -> np.ndarray:
         return values / values.sum() if values.sum() else np.full(len(values), np.nan)
 
-    mission_share, minutes_share = shares(totals.missions), shares(totals.actual)
     crime_share = shares(totals.crimes)
     people = totals.residents
     rows: list[tuple[Cell, ...]] = []
@@ -108,10 +108,10 @@ def _where(slug: str, totals: AreaTotals) -> Table:
         if not totals.cells[at]:
             continue
         own = None if people is None else float(people[at])
-        per = 1000 * float(totals.actual[at]) / own if own and own >= 1 else None
+        per = None if totals.for_each_resident is None else _n(1000 * totals.for_each_resident.value[at])
         share = None if people is None or not people.sum() else float(people[at] / people.sum())
         rows.append(
-            (area_words(totals.kind.name, name), int(totals.missions[at]), _n(mission_share[at]), float(totals.actual[at]), _n(minutes_share[at]),
+            (area_words(totals.kind.name, name), int(totals.missions[at]), _n(totals.mission_part.value[at]), float(totals.actual[at]), _n(totals.minutes_part.value[at]),
              int(totals.crimes[at]), _n(crime_share[at]), None if own is None else round(own), share, per)
         )  # fmt: skip
     store = (
@@ -134,6 +134,43 @@ def _where(slug: str, totals: AreaTotals) -> Table:
             Column("per_thousand", _("Minutes per 1,000 residents"), "number"),
         ),
         rows, note=_("Reported crimes of all forecast types in the period, whatever the hour.") + store,
+    )  # fmt: skip
+
+
+def _how_sure(slug: str, totals: AreaTotals, blocks: str) -> Table:
+    """The same parts, each with its interval."""
+    figures: list[tuple[str, str, Kind, Spread, float]] = [
+        ("mission_share", _("Part of missions"), "share", totals.mission_part, 1.0),
+        ("minutes_share", _("Part of minutes"), "share", totals.minutes_part, 1.0),
+    ]
+    if totals.for_each_resident is not None:
+        per = _("Minutes per 1,000 residents")
+        figures.append(("per_thousand", per, "number", totals.for_each_resident, 1000.0))
+    rows: list[tuple[Cell, ...]] = []
+    for at in np.flatnonzero(totals.cells):
+        told: list[Cell] = [area_words(totals.kind.name, totals.kind.areas[at])]
+        for _key, _title, _kind, one, times in figures:
+            told += [_n(times * one.value[at]), _n(times * one.low[at]), _n(times * one.high[at])]
+        rows.append(tuple(told))
+    columns = [Column("area", _("Area"))]
+    for key, title, kind, _one, _times in figures:
+        columns += [
+            Column(key, title, kind),
+            Column(f"{key}_low", _("from"), kind),
+            Column(f"{key}_high", _("to"), kind),
+        ]
+    note = (
+        _(
+            "Intervals are 95 %, by drawing weeks with replacement: in a period like this one, with other weeks, the figure would lie there."
+        )
+        if blocks == "weeks"
+        else _(
+            "Intervals are 95 %, by drawing days with replacement: in a period like this one, with other days, the figure would lie there."
+        )
+    )
+    return Table(
+        slug, _("%(by)s: how sure the parts are") % {"by": _kind_title(totals.kind.name)}, tuple(columns), rows,
+        note=note + " " + _("The census's own error is not part of them."),
     )  # fmt: skip
 
 

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tactics.engine.exposure import TENTHS, as_if_minutes, beyond, by_area, disparity, tenths
+from tactics.engine.exposure import (
+    TENTHS,
+    as_if_minutes,
+    beyond,
+    by_area,
+    disparity,
+    for_each,
+    part_of_all,
+    tenths,
+)
 
 
 def test_a_design_foresees_chance_times_minutes_times_visits_that_fit() -> None:
@@ -83,3 +92,47 @@ def test_one_block_of_time_gives_a_ratio_without_an_interval_and_no_finding() ->
     assert found.ratio.tolist() == [1.8, 0.2]
     assert np.isnan(found.low).all()
     assert beyond(found, 1.25).tolist() == [0, 0]
+
+
+def test_parts_add_up_to_one_and_their_intervals_shrink_with_the_weeks() -> None:
+    rng = np.random.default_rng(3)
+    weeks = rng.poisson([300.0, 100.0, 0.0], (200, 3)).astype(float)
+    few, many = (part_of_all(weeks[:n], rng=np.random.default_rng(4)) for n in (12, 200))
+    for found in (few, many):
+        assert found.value.sum() == pytest.approx(1.0)
+        assert ((found.low <= found.value) & (found.value <= found.high)).all()
+        assert (found.low[2], found.high[2]) == (0.0, 0.0)
+    assert (few.high - few.low)[0] == pytest.approx((many.high - many.low)[0] * np.sqrt(200 / 12), rel=0.4)
+
+
+@pytest.mark.slow
+def test_intervals_of_parts_hold_what_they_promise() -> None:
+    """400 periods of 26 weeks whose weeks differ in size and in place: the true part lies inside in nearly 95 of 100."""
+    rng = np.random.default_rng(5)
+    truth, held = np.array([0.6, 0.3, 0.1]), np.zeros(3)
+    for _ in range(400):
+        size = rng.gamma(8.0, 50.0, (26, 1))
+        weeks = rng.poisson(size * truth * rng.gamma(20.0, 1 / 20.0, (26, 3))).astype(float)
+        found = part_of_all(weeks, rng=rng, draws=400)
+        held += (found.low <= truth) & (truth <= found.high)
+    assert (held / 400 > 0.90).all()
+    assert (held / 400 < 0.98).all()
+
+
+def test_minutes_for_each_resident_need_a_resident() -> None:
+    found = for_each(
+        np.array([[100.0, 50.0, 10.0], [300.0, 50.0, 10.0]]),
+        np.array([200.0, 0.4, np.nan]),
+        rng=np.random.default_rng(6),
+    )
+    assert found.value[0] == 2.0
+    assert found.low[0] == 1.0
+    assert found.high[0] == 3.0
+    assert np.isnan([*found.value[1:], *found.low[1:], *found.high[1:]]).all()
+
+
+def test_one_week_says_nothing_of_how_sure_a_part_is_and_nothing_delivered_has_no_part() -> None:
+    one = part_of_all(np.array([[3.0, 1.0], [0.0, 0.0]]), rng=np.random.default_rng(7))
+    assert one.value.tolist() == [0.75, 0.25]
+    assert np.isnan([*one.low, *one.high]).all()
+    assert np.isnan(part_of_all(np.zeros((4, 2)), rng=np.random.default_rng(8)).value).all()

@@ -103,12 +103,18 @@ def test_a_pack_answers_what_a_council_asks_and_counts_as_the_database_does(past
     assert sum(row["missions"] for row in beats) == Mission.objects.filter(withdrawn_at=None).count()
     assert sum(row["residents"] for row in beats) == pytest.approx(8 * 3300, rel=0.01)
     assert sum(row["minutes_share"] for row in beats) == pytest.approx(1.0, abs=1e-4)
+    sure = rows(pack, "where", "where-sure-1")
+    assert [row["area"] for row in sure] == [row["area"] for row in beats]
+    for row, told in zip(sure, beats, strict=True):
+        for key in ("mission_share", "minutes_share", "per_thousand"):
+            assert row[key] == told[key]
+            assert row[f"{key}_low"] <= row[key] <= row[f"{key}_high"]
     # What came to nothing is told too.
     assert rows(pack, "impact", "studies")[0]["result"] == "No officers left for it."
 
 
 def test_demographic_tenths_come_from_the_audit_store_and_only_from_there(past: PastWeeks) -> None:
-    told = section(make_pack(past), "where")["tables"][-1]
+    told = section(make_pack(past), "where")["tables"][-2]
     assert told["title"] == "By tenth of share of some group"
     assert "audit store" in told["note"]
     AuditTable.objects.all().delete()
