@@ -16,6 +16,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from agencies.admin_clock import habit_of, rendered_for
 from agencies.engine.free_text import text_about_person
 from agencies.history import changes_of, plain_value
 from agencies.models import AuditEvent
@@ -208,13 +209,14 @@ class AuditedAdminMixin:
             "actor", "agency"
         )
         page = Paginator(events, PER_PAGE).get_page(request.GET.get("p"))
+        habit = habit_of(self.agency_of(row))  # type: ignore[attr-defined]
         answer.context_data |= {  # type: ignore[operator]
             "events": [(event, changes_of(event)) for event in page],
             "event_page": page,
-            "time_zone": getattr(self.agency_of(row), "time_zone", "UTC"),  # type: ignore[attr-defined]
+            "time_zone": str(habit.zone),
         }
         answer.template_name = "admin/agencies/history.html"
-        return answer
+        return rendered_for(habit, lambda: answer)
 
 
 def _before(form: Any, name: str) -> Any:

@@ -1,6 +1,5 @@
 """The admin's walls between agencies: every ModelAdmin of ours stands on this base, and a system check sees to it."""
 
-import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import escape
 from django.utils.translation import gettext as _
 
-from agencies.admin_clock import ShortTimeWidget, common_zone, rendered_by_clock, zone_of
+from agencies.admin_clock import Habit, ShortTimeWidget, common_habit, habit_of, rendered_for
 from agencies.admin_lists import GroupedChangeList
 from agencies.deleting import kinds_too_many, told_too_many
 from agencies.lookups import pk_from_text
@@ -191,7 +190,7 @@ class AgencyScopedAdmin(ScopedChoices, admin.ModelAdmin):  # type: ignore[type-a
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         page = super().changelist_view
-        return rendered_by_clock(self._own_zone(request), lambda: page(request, extra_context))
+        return rendered_for(self._own_habit(request), lambda: page(request, extra_context))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[GroupedChangeList]:
         return GroupedChangeList
@@ -206,11 +205,11 @@ class AgencyScopedAdmin(ScopedChoices, admin.ModelAdmin):  # type: ignore[type-a
         row = self.get_object(request, unquote(object_id)) if object_id else None
         agency = self.agency_of(row) if row is not None else self.page_agency(request)
         page = super().changeform_view
-        return rendered_by_clock(zone_of(agency), lambda: page(request, object_id, form_url, extra_context))
+        return rendered_for(habit_of(agency), lambda: page(request, object_id, form_url, extra_context))
 
-    def _own_zone(self, request: HttpRequest) -> dt.tzinfo:
+    def _own_habit(self, request: HttpRequest) -> Habit:
         """The clock of pages that are about rows of several agencies."""
-        return common_zone(administered_agencies(request))
+        return common_habit(administered_agencies(request))
 
     def _is_administrator(self, request: HttpRequest) -> bool:
         return bool(administered_keys(request))

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -38,21 +39,35 @@ class ShortTimeWidget(AdminTimeWidget):
         return text[:-3] if text and text.count(":") == 2 and text.endswith(":00") else text
 
 
-def rendered_by_clock(zone: dt.tzinfo, page: Callable[[], HttpResponse]) -> HttpResponse:
-    """The page with its times in this zone. Rendered here: later it would show, and its fields mean, another clock."""
-    with timezone.override(zone):
+@dataclass(frozen=True)
+class Habit:
+    """How a page is read: in which zone, by which clock, in which units."""
+
+    zone: dt.tzinfo = dt.UTC
+    clock: str = "24"
+    units: str = "metric"
+
+
+def rendered_for(habit: Habit, page: Callable[[], HttpResponse]) -> HttpResponse:
+    """The page as it is read so. Rendered here: later it would show, and its fields mean, another clock."""
+    with timezone.override(habit.zone), reads_like(habit):
         response = page()
         if isinstance(response, TemplateResponse):
             response.render()
     return response
 
 
-def common_zone(agencies: QuerySet[Agency]) -> dt.tzinfo:
-    """The zone of these agencies where it is one, else UTC. One query."""
-    names = list(agencies.order_by().values_list("time_zone", flat=True).distinct()[:2])
-    return ZoneInfo(names[0]) if len(names) == 1 else dt.UTC
+def common_habit(agencies: QuerySet[Agency]) -> Habit:
+    """How these agencies read where they agree, in each of the three by itself. One query."""
+    found = list(agencies.order_by().values_list("time_zone", "clock", "units").distinct())
+    zones, clocks, units = ({row[at] for row in found} for at in range(3))
+    return Habit(
+        ZoneInfo(zones.pop()) if len(zones) == 1 else dt.UTC,
+        clocks.pop() if len(clocks) == 1 else Habit.clock,
+        units.pop() if len(units) == 1 else Habit.units,
+    )
 
 
-def zone_of(agency: Agency | None) -> dt.tzinfo:
-    """The agency's own zone; UTC where a page is about no agency, or about none yet."""
-    return ZoneInfo(agency.time_zone) if agency else dt.UTC
+def habit_of(agency: Agency | None) -> Habit:
+    """The agency's own; the plain one where a page is about no agency, or about none yet."""
+    return Habit(ZoneInfo(agency.time_zone), agency.clock, agency.units) if agency else Habit()

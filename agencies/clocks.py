@@ -24,8 +24,10 @@ _LENGTH = re.compile(r"(?:(\d+(?:\.\d+)?)–)?(\d+(?:\.\d+)?) m\b")
 class Habits(Protocol):
     """What of an agency is asked for here."""
 
-    clock: str
-    units: str
+    @property
+    def clock(self) -> str: ...
+    @property
+    def units(self) -> str: ...
 
 
 _clock: ContextVar[str] = ContextVar("clock", default="24")

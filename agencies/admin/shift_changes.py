@@ -106,7 +106,7 @@ def _hours(minutes: npt.NDArray[np.bool_]) -> str:
 
 def _first(minutes: npt.NDArray[np.bool_]) -> str:
     if not minutes.any():
-        return "none"
+        return _("none")
     at = int(np.argmax(minutes))
     return f"{DAYS[at // 1440]} {clock_text(dt.time(at % 1440 // 60, at % 60))}"
 
