@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 FOOT_M = 0.3048
 MILE_M = 1609.344
 KM2_A_SQUARE_MILE = (MILE_M / 1000) ** 2
 NO_BREAK = "\u00a0"
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _LENGTH = re.compile(r"(?:(\d+(?:\.\d+)?)–)?(\d+(?:\.\d+)?) m\b")
 
 
@@ -75,6 +77,20 @@ def clock_read(text: str) -> str:
     """
     is_time = is_twelve() and len(text) == 5 and text[2] == ":"
     return clock_text(dt.time.fromisoformat(text)) if is_time else text
+
+
+def date_read(text: str) -> str:
+    """A date that is kept as "2026-03-02", for people; any other text is left as it is.
+
+    >>> date_read("2026-03-02"), date_read("2026-W10"), date_read("2026-02-30")
+    ('2\\xa0Mar\\xa02026', '2026-W10', '2026-02-30')
+    """
+    if not _DATE.fullmatch(text):
+        return text
+    try:
+        return date_format(dt.date.fromisoformat(text), "j M Y").replace(" ", NO_BREAK)
+    except ValueError:
+        return text
 
 
 def hour_text(at: dt.datetime | dt.time) -> str:

@@ -330,9 +330,10 @@ def draft_commit(*, feed: Feed, requested_by: User | None) -> ImportRun:
             audit_record(
                 agency=feed.agency,
                 actor=requested_by,
-                action="offence code mapped with a written reason",
+                action="offencecode.chosen",
                 subject=f"{feed.slug}: {entry}",
                 detail={"reason": entry.written_reason, "crime_type": chosen["crime_type"]},
+                row=entry,
             )
     spool_name, file_name = feed.draft["spool_name"], feed.draft["file_name"]
     if is_pull(feed.kind) and feed.mapping != mapping.to_json():

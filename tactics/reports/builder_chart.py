@@ -46,8 +46,9 @@ def _series(table: Table, along: int, other: int | None) -> tuple[list[str], dic
     for row in table.rows:
         one = str(row[other]) if other is not None else name
         values[one if one in named else str(REST)][place[str(row[along])]] += float(row[value] or 0)
-    # Hours are told as the agency reads a clock; whatever else names a line stays as it is.
-    labels = [table.columns[along].shown(label) for label in labels]
+    # Hours are told as the agency reads a clock; an axis of time writes its dates itself.
+    if table.columns[along].key not in TIMES:
+        labels = [table.columns[along].shown(label) for label in labels]
     return labels, values if other is None else {
         table.columns[other].shown(one): own for one, own in values.items()
     }

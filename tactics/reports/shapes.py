@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from agencies.clocks import (
     KM2_A_SQUARE_MILE,
     clock_read,
+    date_read,
     hour_text,
     is_imperial,
     is_twelve,
@@ -58,13 +59,13 @@ class Column:
     def shown(self, value: Cell) -> str:
         """The value as people read it.
 
-        >>> Column("a", "A", "share").shown(0.123)
-        '12.3 %'
+        >>> Column("a", "A", "share").shown(0.123), Column("week", "Week").shown("2026-03-02")
+        ('12.3 %', '2\\xa0Mar\\xa02026')
         """
         if value is None:
             return "–"
         if isinstance(value, str):
-            return _READ[self.reads](value) if self.reads in _READ else value
+            return _READ[self.reads](value) if self.reads in _READ else date_read(value)
         if self.reads == "per_km2" and is_imperial():
             value *= KM2_A_SQUARE_MILE
         if self.kind == "share":

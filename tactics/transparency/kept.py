@@ -51,6 +51,8 @@ CONFIGURATION = {
     "demographicmeasure": gettext_lazy("Measure of the audit store"),
 }
 """Changes that are told, by the first word of the event; the other tables of the configuration by their own names."""
+FORMERLY = {"offence code mapped with a written reason": "offencecode.chosen"}
+"""Events of earlier versions by the names that they have now: a log is never rewritten."""
 COUNTED = {"unit"}
 """The tables of the configuration that are counted only, as people and keys are: whose car it is would be known."""
 NAMED = {
@@ -206,7 +208,7 @@ def changes_section(
     for at, action, subject, detail, row_model in events.values_list(
         "at", "action", "subject", "detail", "model"
     ):
-        model, _dot, verb = action.partition(".")
+        model, _dot, verb = FORMERLY.get(action, action).partition(".")
         if not verb or model not in told:
             others += 1
             continue

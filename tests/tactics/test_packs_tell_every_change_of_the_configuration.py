@@ -95,3 +95,15 @@ def test_each_table_that_administrators_change_is_told_or_left_out_for_a_reason(
     }
     assert audited - set(tables_told()) == set(NOT_CONFIGURATION)
     assert set(NOT_CONFIGURATION) >= COUNTED
+
+
+def test_a_code_that_was_mapped_with_a_reason_is_told_and_not_the_reason(agency: Agency) -> None:
+    """As it is written today, and as earlier versions wrote it."""
+    for action in ("offencecode.chosen", "offence code mapped with a written reason"):
+        audit_record(
+            agency=agency, actor=None, action=action, subject="rms: 0610 s3cret", detail={"reason": "s3cret"}
+        )
+    found = told(agency)
+    assert [row[1] for row in found.tables[0].rows] == ["Offence code"] * 2
+    assert found.sentences[1].startswith("0 other events")
+    assert "s3cret" not in str(found)
