@@ -1,12 +1,15 @@
 """Formats that follow the clock which is read: 16:40 or 4:40 PM."""
 
-from django.utils.functional import lazy
-
 from agencies.clocks import format_for
 
-_by_clock = lazy(format_for, str)
 
+class ByClock(str):
+    """A pattern for dates, turned anew each time one is written.
 
-def by_clock(pattern: str) -> str:
-    """The pattern, read anew each time a date is written. Django keeps formats for good, and turns them into text where it uses them."""
-    return _by_clock(pattern)
+    Django keeps formats for good, and asks for their text where it uses them; what is sent to browsers stays the plain pattern.
+    """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return format_for(super().__str__())

@@ -3,15 +3,15 @@
 A decimal comma would also end up in the coordinates of charts, where it means something else.
 """
 
-from missions_project.formats.clocks import by_clock
+from missions_project.formats.clocks import ByClock
 
 DATE_FORMAT = "j M Y"
-TIME_FORMAT = by_clock("H:i")
-DATETIME_FORMAT = by_clock("j M Y H:i")
+TIME_FORMAT = ByClock("H:i")
+DATETIME_FORMAT = ByClock("j M Y H:i")
 YEAR_MONTH_FORMAT = r"F \d\e Y"
 MONTH_DAY_FORMAT = r"j \d\e F"
 SHORT_DATE_FORMAT = "d/m/Y"
-SHORT_DATETIME_FORMAT = by_clock("d/m/Y H:i")
+SHORT_DATETIME_FORMAT = ByClock("d/m/Y H:i")
 FIRST_DAY_OF_WEEK = 1
 DECIMAL_SEPARATOR = "."
 THOUSAND_SEPARATOR = ","
