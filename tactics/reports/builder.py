@@ -286,7 +286,10 @@ def _table(
         columns += [
             _column(measure, one.slug, one.words),
             Column(
-                f"{one.slug}_change", _("Change"), "share", about=_("From the earlier to the present period")
+                f"{one.slug}_change",
+                _("Difference"),
+                "share",
+                about=_("From the earlier to the present period"),
             ),
         ]
     rows: list[tuple[Cell, ...]] = []

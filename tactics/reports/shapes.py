@@ -61,6 +61,8 @@ class Column:
 
         >>> Column("a", "A", "share").shown(0.123), Column("week", "Week").shown("2026-03-02")
         ('12.3 %', '2\\xa0Mar\\xa02026')
+        >>> Column("a", "A", "share", digits=0).shown(-0.003)
+        '0 %'
         """
         if value is None:
             return "–"
@@ -69,8 +71,8 @@ class Column:
         if self.reads == "per_km2" and is_imperial():
             value *= KM2_A_SQUARE_MILE
         if self.kind == "share":
-            return f"{100 * value:,.{self.digits}f} %"
-        return f"{value:,.{0 if self.kind == 'int' else self.digits}f}"
+            return f"{100 * value:z,.{self.digits}f} %"
+        return f"{value:z,.{0 if self.kind == 'int' else self.digits}f}"
 
     @property
     def heading(self) -> str:

@@ -183,7 +183,7 @@ def _line(band: CountBand, before: int | None) -> tuple[Cell, ...]:
 _LINE = (
     Column("count", gettext_lazy("Now"), "int"),
     Column("last_year", gettext_lazy("Last year"), "int"),
-    Column("change", gettext_lazy("Change"), "share", digits=0),
+    Column("change", gettext_lazy("Difference"), "share", digits=0),
     Column("expected", gettext_lazy("Mean of earlier years"), "number"),
     Column("low", gettext_lazy("Low limit"), "int"),
     Column("high", gettext_lazy("High limit"), "int"),
