@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy.typing as npt
 from django.core.paginator import Paginator
 from django.http import Http404, QueryDict
 from django.utils.translation import gettext as _
@@ -28,7 +29,9 @@ def of_beat(rows: Sequence[Any], query: QueryDict, codes: Sequence[str]) -> Sequ
     return [row for row in rows if row.beat == beat]
 
 
-def paged(rows: Sequence[Any], query: QueryDict, codes: Sequence[str] = ()) -> dict[str, Any]:
+def paged(
+    rows: Sequence[Any] | npt.NDArray[Any], query: QueryDict, codes: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return one page of the rows and what the templates ``_table_filter.html`` and ``_table_pages.html`` need. No query.
 
     A page beyond the last is the last, one that is no number the first. ``asked`` are further fields of the question, which

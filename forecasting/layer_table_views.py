@@ -34,9 +34,7 @@ def risk_cells(request: HttpRequest, access: Access, run_id: int, slug: str) -> 
 @agency_page(EVERYONE)
 def layer_tables(request: HttpRequest, access: Access) -> HttpResponse:
     """Which layers the maps show, each with its table. At most six queries."""
-    return render(
-        request, "forecasting/layer_tables.html", {"access": access, "tables": tables_of(access)}
-    )
+    return render(request, "forecasting/layer_tables.html", {"access": access, "tables": tables_of(access)})
 
 
 @require_GET

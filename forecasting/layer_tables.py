@@ -57,7 +57,9 @@ def tables_of(access: Access) -> list[dict[str, str]]:
     found = [
         {
             "name": row["name"],
-            "kind": str(ContextLayer.Kind(row["kind"]).label) if row["kind"] in ContextLayer.Kind.values else "",
+            "kind": str(ContextLayer.Kind(row["kind"]).label)
+            if row["kind"] in ContextLayer.Kind.values
+            else "",
             "url": reverse("forecasting:layer_table_context", args=[slug, row["slug"]])
             if row["kind"] in ContextLayer.Kind.values
             else reverse("forecasting:layer_table", args=[slug, row["kind"]]),
@@ -72,7 +74,14 @@ def tables_of(access: Access) -> list[dict[str, str]]:
                 "url": reverse("forecasting:layer_table_incidents", args=[slug]),
             }
         )
-    return [*found, {"name": _("Gunfire alerts, 24 hours"), "kind": "", "url": reverse("ingestion:alerts_table", args=[slug])}]
+    return [
+        *found,
+        {
+            "name": _("Gunfire alerts, 24 hours"),
+            "kind": "",
+            "url": reverse("ingestion:alerts_table", args=[slug]),
+        },
+    ]
 
 
 def own_table(agency: Agency, name: str) -> tuple[str, MapLayer]:
@@ -135,9 +144,14 @@ def incidents_context(
 
 def cells_context(agency: Agency, surface: Surface, query: QueryDict) -> dict[str, Any]:
     """Return one page of a surface's cells by rank, of one beat, one district or all. Five queries at most, however many cells."""
-    beats = list(Beat.objects.filter(agency=agency).order_by("code").values_list("pk", "code", "district__code"))
+    beats = list(
+        Beat.objects.filter(agency=agency).order_by("code").values_list("pk", "code", "district__code")
+    )
     beat, district = query.get("beat", ""), query.get("district", "")
-    if beat not in {"", *(code for _pk, code, _of in beats)} or district not in {"", *(of for *_, of in beats)}:
+    if beat not in {"", *(code for _pk, code, _of in beats)} or district not in {
+        "",
+        *(of for *_, of in beats),
+    }:
         raise Http404(_("No such beat or district. Choose one of the list."))
     order = surface.order()
     if beat or district:

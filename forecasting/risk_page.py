@@ -248,7 +248,9 @@ def cell_rows(surface: Surface, positions: npt.NDArray[np.int64]) -> Iterator[di
     codes = dict(Beat.objects.filter(pk__in={int(beat) for beat in beats}).values_list("pk", "code"))
     x_m, y_m = surface.spec.centres()
     lon, lat = unproject(x_m[positions], y_m[positions], surface.spec.epsg)
-    ranks = len(surface.values) - np.searchsorted(np.sort(surface.values), surface.values[positions], side="left")
+    ranks = len(surface.values) - np.searchsorted(
+        np.sort(surface.values), surface.values[positions], side="left"
+    )
     for at, position in enumerate(positions):
         value = float(surface.values[position])
         yield {

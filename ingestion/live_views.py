@@ -4,6 +4,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -167,6 +168,14 @@ def alerts(request: HttpRequest, access: Access) -> HttpResponseBase:
     return conditional_answer(request, lambda: body, etag, "application/geo+json")
 
 
+@dataclass(frozen=True)
+class Heard:
+    """One line of the alerts' table: the alert, and the code of the beat that it was heard in, empty for none."""
+
+    alert: GunfireAlert
+    beat: str
+
+
 @require_GET
 @agency_page(EVERYONE)
 def alerts_table(request: HttpRequest, access: Access) -> HttpResponse:
@@ -174,10 +183,9 @@ def alerts_table(request: HttpRequest, access: Access) -> HttpResponse:
     now = timezone.now()
     alerts = recent_alerts(access.agency, now=now)
     beats = beats_at(access.agency, [alert.lon for alert in alerts], [alert.lat for alert in alerts])
-    for alert, beat in zip(alerts, beats, strict=True):
-        alert.beat = beat
+    rows = [Heard(alert, beat) for alert, beat in zip(alerts, beats, strict=True)]
     codes = beat_codes(access.agency)
-    context = paged(of_beat(alerts, request.GET, codes), request.GET, codes)
+    context = paged(of_beat(rows, request.GET, codes), request.GET, codes)
     context |= {"access": access, "now": now, "is_full": len(alerts) == MAX_ALERTS, "most": MAX_ALERTS}
     return render(request, "ingestion/alerts.html", context)
 

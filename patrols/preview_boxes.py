@@ -70,7 +70,13 @@ def policy_boxes(request: HttpRequest, access: Access) -> HttpResponse:
     codes = beat_codes(access.agency)
     context: dict[str, Any] = paged(of_beat(rows, request.GET, codes), request.GET, codes)
     back = reverse("patrols:policy_preview", args=[access.agency.slug])
-    context |= {"tab": "shift", "access": access, "run": run, "error": error, "back": f"{back}?{context['tail']}"}
+    context |= {
+        "tab": "shift",
+        "access": access,
+        "run": run,
+        "error": error,
+        "back": f"{back}?{context['tail']}",
+    }
     return render(request, "patrols/policy_boxes.html", context)
 
 

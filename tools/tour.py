@@ -14,10 +14,6 @@ MOST_BYTES = 1_500_000
 """All pictures together: a checkout is read on slow lines too."""
 PAST = "/riverton-study"
 NOBODY = "nobody"
-ANSWER = (
-    "Every beat has a car of its own, quiet ones too: per crime they get more of it. We keep that, because people there wait "
-    "longest for help, and look at it again with the next pack."
-)
 
 
 @dataclass(frozen=True)
@@ -53,14 +49,14 @@ PICTURES = (
     Picture("quality", "analyst", "/riverton/data/cad-calls/", "the quality page of one feed", height=1300),
     Picture("study", "analyst", "study", "a study's answer: what missions changed, with its interval and its checks", height=1300),
     Picture("effectiveness", "analyst", f"{PAST}/reports/effectiveness/?from={{first}}&to={{last}}", "the effectiveness report: what missions' boxes held, against chance and a plain count", height=1300),
-    Picture("unit-activity", "supervisor", f"{PAST}/reports/unit-activity/?from={{first}}&to={{last}}", "unit activity: who was sent, how long they stayed"),
+    Picture("unit-activity", "supervisor", "/riverton/reports/unit-activity/?from={begun}&to={ended}", "unit activity: who was sent, how long they stayed"),
     Picture("officer", "officer", "/riverton/my/", "the officer's page after dusk", size="phone", theme="dark"),
     Picture("officer-day", "officer", "/riverton/my/", "the same by day", size="phone"),
     Picture("guide", "officer", "/riverton/officer/guide/", "the officer's guide", size="phone"),
     Picture("admin", "admin", "/admin/", "the administration's start page"),
     Picture("beats", "admin", "first /admin/agencies/beat/", "a beat on its map", height=1100),
     Picture("patrol-policy", "admin", "first /admin/patrols/patrolpolicy/", "a form: every field says what it changes", height=1100),
-    Picture("audit-log", "auditor", f"{PAST}/audit-log/", "the audit log: who did what, when, why"),
+    Picture("audit-log", "auditor", "/riverton/audit-log/", "the audit log: who did what, when, why"),
     Picture("exposure", "auditor", f"{PAST}/packs/{{pack}}/", "a transparency pack's findings: beats that got more or less patrol than their part of crime, and the answers", height=1100),
     Picture("public-pack", NOBODY, f"{PAST}/transparency/{{pack}}/", "the same pack's public page, as anybody reads it without signing in", height=1300),
 )  # fmt: skip
@@ -78,39 +74,10 @@ def address_of(page: Any, site: str, picture: Picture) -> str:
         page.goto(f"{site}{PAST}/studies/")
         return str(page.locator("main .card a, main h2 a, main h3 a").first.get_attribute("href"))
     if "{" in picture.address:
+        from tools.tour_past import told_of_the_past
+
         return picture.address.format(**told_of_the_past())
     return picture.address
-
-
-def told_of_the_past() -> dict[str, str]:
-    """The demo's past in addresses: the last four weeks with plans, and the number of its published pack."""
-    from patrols.models import MissionPlan
-    from tactics.models import TransparencyPack
-
-    slug = PAST.strip("/")
-    last = MissionPlan.objects.filter(agency__slug=slug).latest("on").on
-    pack = TransparencyPack.objects.filter(agency__slug=slug, state=TransparencyPack.State.PUBLISHED).latest("number")
-    return {"first": str(last - dt.timedelta(days=27)), "last": str(last), "pack": str(pack.number)}
-
-
-def pack_ensure() -> None:
-    """A public pack of the demo's past, made and published by its administrator where there is none yet."""
-    from agencies.models import Agency, User
-    from patrols.models import MissionPlan
-    from tactics.models import TransparencyPack, TransparencyPolicy
-    from tactics.transparency.services import finding_answer, pack_make, pack_publish, pack_queue
-
-    agency = Agency.objects.get(slug=PAST.strip("/"))
-    if TransparencyPack.objects.filter(agency=agency, state=TransparencyPack.State.PUBLISHED).exists():
-        return
-    admin = User.objects.get(username="admin")
-    TransparencyPolicy.objects.update_or_create(agency=agency, defaults={"is_public": True})
-    last = MissionPlan.objects.filter(agency=agency).latest("on").on
-    pack = pack_queue(agency=agency, first=last - dt.timedelta(days=90), last=last, requested_by=admin)
-    pack = pack_publish(pack=pack_make(pack=pack), actor=admin)
-    # One answered, the others waiting: the page shows both.
-    for finding in pack.findings.filter(answer="")[:1]:
-        finding_answer(finding=finding, actor=admin, answer=ANSWER)
 
 
 def compressed(png: bytes, width: int) -> bytes:
@@ -179,8 +146,10 @@ def picture_list(made_on: dt.date) -> str:
 
 def tour_take(browser: Any, site: str) -> int:
     """Take all of them. Gives 1 where they became too heavy for the repository."""
+    from tools.tour_past import past_ensure
+
     FOLDER.mkdir(parents=True, exist_ok=True)
-    pack_ensure()
+    past_ensure()
     total = 0
     for picture in PICTURES:
         size = picture_take(browser, site, picture)

@@ -69,7 +69,9 @@ def test_ranks_are_those_of_the_map_and_of_the_cells_own_drawer(
 ) -> None:
     client = sign_in(analyst)
     first = client.get(cells(scene)).context["rows"]
-    top = client.get(reverse("forecasting:risk_top", args=[scene.agency.slug, scene.run.pk, "burglary"])).json()
+    top = client.get(
+        reverse("forecasting:risk_top", args=[scene.agency.slug, scene.run.pk, "burglary"])
+    ).json()
     assert [row["cell_id"] for row in first[: len(top["features"])]] == [one["id"] for one in top["features"]]
     for row in (first[0], first[40]):
         drawer = reverse("forecasting:risk_cell", args=[scene.agency.slug, scene.run.pk, "burglary"])
@@ -77,7 +79,9 @@ def test_ranks_are_those_of_the_map_and_of_the_cells_own_drawer(
         assert f"rank {row['rank']} of" in told
 
 
-def test_cells_of_a_beat_and_of_a_district_are_all_of_theirs(scene: Scene, analyst: User, sign_in: SignIn) -> None:
+def test_cells_of_a_beat_and_of_a_district_are_all_of_theirs(
+    scene: Scene, analyst: User, sign_in: SignIn
+) -> None:
     client = sign_in(analyst)
     everything = all_pages(client, cells(scene), {}, key="rows")
     for code in ("11", "22"):
@@ -107,13 +111,17 @@ def test_another_page_keeps_the_question_and_one_beyond_the_end_is_the_last(
     assert "?beat=&amp;look=a%26b&amp;page=2" in text
 
 
-def test_only_who_may_export_is_offered_the_file(scene: Scene, analyst: User, supervisor: User, sign_in: SignIn) -> None:
+def test_only_who_may_export_is_offered_the_file(
+    scene: Scene, analyst: User, supervisor: User, sign_in: SignIn
+) -> None:
     link = reverse("forecasting:risk_csv", args=[scene.agency.slug, scene.run.pk, "burglary"])
     assert link in sign_in(analyst).get(cells(scene)).content.decode()
     assert link not in sign_in(supervisor).get(cells(scene)).content.decode()
 
 
-def test_layers_hold_in_the_table_what_they_hold_on_the_map(scene: Scene, analyst: User, sign_in: SignIn) -> None:
+def test_layers_hold_in_the_table_what_they_hold_on_the_map(
+    scene: Scene, analyst: User, sign_in: SignIn
+) -> None:
     features = [
         {"type": "Feature", "properties": {"name": "Long Road"}, "geometry": line((100, 100), (100, 1_100))},
         {"type": "Feature", "properties": {}, "geometry": rectangle(200, 200, 600, 700)},
@@ -121,7 +129,10 @@ def test_layers_hold_in_the_table_what_they_hold_on_the_map(scene: Scene, analys
         {"type": "Feature", "properties": {"name": "no shape"}, "geometry": {"type": "Point", "coordinates": ["x"]}},
     ]  # fmt: skip
     ContextLayer.objects.create(
-        agency=scene.agency, name="Mixed", slug="mixed", geojson={"type": "FeatureCollection", "features": features}
+        agency=scene.agency,
+        name="Mixed",
+        slug="mixed",
+        geojson={"type": "FeatureCollection", "features": features},
     )
     client = sign_in(analyst)
     drawn = client.get(layer(scene, "layer_context", "mixed")).json()["features"]
@@ -139,7 +150,9 @@ def test_layers_hold_in_the_table_what_they_hold_on_the_map(scene: Scene, analys
 
 
 @pytest.mark.parametrize("name", ["beats", "districts", "boundary"])
-def test_the_agencys_own_lines_stand_in_tables(scene: Scene, analyst: User, sign_in: SignIn, name: str) -> None:
+def test_the_agencys_own_lines_stand_in_tables(
+    scene: Scene, analyst: User, sign_in: SignIn, name: str
+) -> None:
     client = sign_in(analyst)
     drawn = client.get(layer(scene, f"layer_{name}")).json()["features"]
     rows = list(client.get(layer(scene, "layer_table", name)).context["page"])
@@ -165,7 +178,9 @@ def test_the_incident_layer_and_its_table_hold_the_same(scene: Scene, analyst: U
     assert [row for row in rows if row.beat == code] == own
 
 
-def test_an_evening_crime_is_told_by_the_agencys_own_day(scene: Scene, analyst: User, sign_in: SignIn) -> None:
+def test_an_evening_crime_is_told_by_the_agencys_own_day(
+    scene: Scene, analyst: User, sign_in: SignIn
+) -> None:
     # 20:30 in Chicago is 02:30 of the next day in UTC.
     newest = Incident.objects.filter(agency=scene.agency).order_by("-occurred_from")[0]
     at = newest.occurred_from.replace(hour=2, minute=30)

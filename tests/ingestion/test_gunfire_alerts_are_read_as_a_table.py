@@ -35,22 +35,24 @@ def heard(agency: Agency, n: int = 3) -> None:
     push(make_token(push_feed(agency, "gunfire")), "gunfire", rows)
 
 
-def test_the_table_holds_the_alerts_of_the_map_newest_first(agency: Agency, colleague: User, sign_in: SignIn) -> None:
+def test_the_table_holds_the_alerts_of_the_map_newest_first(
+    agency: Agency, colleague: User, sign_in: SignIn
+) -> None:
     heard(agency)
     client = sign_in(colleague)
     drawn = client.get(reverse("ingestion:alerts", args=["riverton"])).json()["features"]
     shown = client.get(reverse("ingestion:alerts_table", args=["riverton"]))
     rows = list(shown.context["page"])
     assert len(drawn) == 3
-    assert [alert.pk for alert in rows] == [one["id"] for one in drawn]
-    assert [[round(alert.lon, 5), round(alert.lat, 5)] for alert in rows] == [
+    assert [row.alert.pk for row in rows] == [one["id"] for one in drawn]
+    assert [[round(row.alert.lon, 5), round(row.alert.lat, 5)] for row in rows] == [
         one["geometry"]["coordinates"] for one in drawn
     ]
-    assert [alert.beat for alert in rows] == beats_at(
-        agency, [alert.lon for alert in rows], [alert.lat for alert in rows]
+    assert [row.beat for row in rows] == beats_at(
+        agency, [row.alert.lon for row in rows], [row.alert.lat for row in rows]
     )
     text = shown.content.decode()
-    local = rows[0].occurred_from.astimezone(ZoneInfo(agency.time_zone))
+    local = rows[0].alert.occurred_from.astimezone(ZoneInfo(agency.time_zone))
     assert f"{local:%H:%M}" in text
     assert "Detected" in text
 
@@ -65,7 +67,7 @@ def test_what_was_dismissed_or_is_older_than_a_day_is_in_neither(
     client = sign_in(colleague)
     drawn = client.get(reverse("ingestion:alerts", args=["riverton"])).json()["features"]
     rows = client.get(reverse("ingestion:alerts_table", args=["riverton"])).context["page"]
-    assert [alert.pk for alert in rows] == [one["id"] for one in drawn]
+    assert [row.alert.pk for row in rows] == [one["id"] for one in drawn]
     assert len(drawn) == 1
 
 
@@ -75,9 +77,9 @@ def test_alerts_of_one_beat_are_asked_for_and_a_beat_that_is_none_is_refused(
     heard(agency)
     client, here = sign_in(colleague), reverse("ingestion:alerts_table", args=["riverton"])
     everything = list(client.get(here).context["page"])
-    code = next(alert.beat for alert in everything if alert.beat)
+    code = next(row.beat for row in everything if row.beat)
     own = client.get(here, {"beat": code}).context["page"]
-    assert [alert.pk for alert in own] == [alert.pk for alert in everything if alert.beat == code]
+    assert [row.alert.pk for row in own] == [row.alert.pk for row in everything if row.beat == code]
     assert client.get(here, {"beat": "none"}).status_code == 404
 
 
@@ -93,7 +95,9 @@ def test_each_role_reads_it_and_another_agencys_alerts_are_not_in_it(agency: Age
     assert sign_in(None).get(here).status_code == 302
 
 
-def test_it_asks_as_few_questions_for_many_as_for_few(agency: Agency, colleague: User, sign_in: SignIn) -> None:
+def test_it_asks_as_few_questions_for_many_as_for_few(
+    agency: Agency, colleague: User, sign_in: SignIn
+) -> None:
     client, here = sign_in(colleague), reverse("ingestion:alerts_table", args=["riverton"])
     heard(agency, 3)
     client.get(here)

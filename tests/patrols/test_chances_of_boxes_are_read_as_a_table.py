@@ -53,7 +53,9 @@ def test_the_table_holds_the_chances_of_the_map(scene: Scene, sign_in: SignIn, g
     assert {row.cell_id: row.chance_percent for row in rows} == pytest.approx(
         {int(scene.spec.cells[at]): 100 * float(pi[at]) for at in np.flatnonzero(pi > 0)}
     )
-    assert [(row.beat, -row.chance_percent) for row in rows] == sorted((row.beat, -row.chance_percent) for row in rows)
+    assert [(row.beat, -row.chance_percent) for row in rows] == sorted(
+        (row.beat, -row.chance_percent) for row in rows
+    )
     lon, lat = scene.spec.centres_lonlat()
     at = int(scene.spec.index_of([rows[0].cell_id])[0])
     assert [rows[0].lon, rows[0].lat] == pytest.approx([lon[at], lat[at]])
