@@ -49,7 +49,7 @@ PICTURES = (
     Picture("quality", "analyst", "/riverton/data/cad-calls/", "the quality page of one feed", height=1300),
     Picture("study", "analyst", "study", "a study's answer: what missions changed, with its interval and its checks", height=1300),
     Picture("effectiveness", "analyst", f"{PAST}/reports/effectiveness/?from={{first}}&to={{last}}", "the effectiveness report: what missions' boxes held, against chance and a plain count", height=1300),
-    Picture("unit-activity", "supervisor", "/riverton/reports/unit-activity/?from={begun}&to={ended}", "unit activity: who was sent, how long they stayed"),
+    Picture("unit-activity", "supervisor", "/riverton/reports/unit-activity/?from={begun}&to={ended}", "unit activity: visits, minutes and tactics by unit, ranking nobody", height=1300),
     Picture("officer", "officer", "/riverton/my/", "the officer's page after dusk", size="phone", theme="dark"),
     Picture("officer-day", "officer", "/riverton/my/", "the same by day", size="phone"),
     Picture("guide", "officer", "/riverton/officer/guide/", "the officer's guide", size="phone"),

@@ -25,16 +25,17 @@ def past_ensure() -> None:
 
 def told_of_the_past() -> dict[str, str]:
     """What addresses name: the last four weeks with plans in the made-up history, the days of the evenings, the published pack."""
-    from patrols.models import MissionPlan
+    from patrols.models import Engagement, MissionPlan
     from tactics.models import TransparencyPack
 
     last = MissionPlan.objects.filter(agency__slug=PAST).latest("on").on
-    visited = MissionPlan.objects.filter(agency__slug=HERE, missions__engagement__isnull=False)
+    visited = Engagement.objects.filter(agency__slug=HERE).order_by("mission__plan__on")
+    days = visited.values_list("mission__plan__on", flat=True)
     state = TransparencyPack.State.PUBLISHED
     pack = TransparencyPack.objects.filter(agency__slug=PAST, state=state).latest("number")
     return {
         "first": str(last - dt.timedelta(days=27)), "last": str(last), "pack": str(pack.number),
-        "begun": str(visited.earliest("on").on), "ended": str(visited.latest("on").on),
+        "begun": str(days[0]), "ended": str(days.reverse()[0]),
     }  # fmt: skip
 
 
@@ -44,8 +45,8 @@ def evenings_ensure() -> None:
 
     from agencies.models import Agency, Shift, Unit, User
     from forecasting.services import forecast_run, forecast_run_queue
-    from patrols.models import Engagement
-    from patrols.services import plan_missions, plan_publish, plan_queue
+    from patrols.models import Engagement, PresenceAccount
+    from patrols.services import plan_missions, plan_publish, plan_queue, presence_count, presence_due
     from tactics.models import ReportPolicy
 
     agency = Agency.objects.get(slug=HERE)
@@ -71,6 +72,9 @@ def evenings_ensure() -> None:
                     officer,
                     rng,
                 )
+    # As a worker does each minute: what was delivered, from all records.
+    for key in presence_due(now=timezone.now()):
+        presence_count(account=PresenceAccount.objects.get(pk=key))
 
 
 def _visit(mission: Any, unit: Any, officer: Any, rng: np.random.Generator) -> None:
