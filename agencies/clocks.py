@@ -6,6 +6,7 @@ Pages of an agency are read its way (``reads_like`` around each view); files and
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -131,6 +132,17 @@ def distance_text(metres: float) -> str:
         if feet < 2000
         else _("%(metres)s miles") % {"metres": f"{metres / MILE_M:.1f}"}
     )
+
+
+def area_text(square_metres: float) -> str:
+    """An area in words: square kilometres or square miles, two figures where it is less than one.
+
+    >>> area_text(2_340_000), area_text(4_100)
+    ('2.34 km²', '0.0041 km²')
+    """
+    size = square_metres / 1e6 / (KM2_A_SQUARE_MILE if is_imperial() else 1)
+    told = f"{size:,.2f}" if size >= 1 or size == 0 else f"{size:.{1 - math.floor(math.log10(size))}f}"
+    return f"{told} {'mi²' if is_imperial() else 'km²'}"
 
 
 def lengths_read(text: str) -> str:

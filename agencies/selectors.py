@@ -1,6 +1,7 @@
 """Reading an agency's set-up."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -32,6 +33,23 @@ def agency_area(agency: Agency) -> shapely.MultiPolygon | None:
             union = shapely.union_all(areas)
             return union if isinstance(union, shapely.MultiPolygon) else shapely.MultiPolygon([union])
     return None
+
+
+def beats_at(agency: Agency, lon: Sequence[float], lat: Sequence[float]) -> list[str]:
+    """Return the code of the beat that each place lies in, empty for a place in none: as long as ``lon`` and ``lat``.
+
+    Places in WGS84 degrees. On a shared edge the lower code. One query; none for no places.
+    """
+    found = [""] * len(lon)
+    if not found:
+        return found
+    rows = list(Beat.objects.filter(agency=agency).order_by("-code").values_list("code", "geometry"))
+    areas = [polygon_from_geojson(geometry) for _code, geometry in rows]
+    place, beat = shapely.STRtree(areas).query(shapely.points(lon, lat), predicate="intersects")
+    # By the beats' order, the lowest code last: of two it is the one that stays.
+    for at, which in sorted(zip(place.tolist(), beat.tolist(), strict=True), key=lambda pair: pair[1]):
+        found[at] = rows[which][0]
+    return found
 
 
 def active_crime_types(agency: Agency) -> list[CrimeType]:

@@ -1,5 +1,7 @@
 """Map layers of an agency, for every page with a map. Each answers 304 while what it shows is unchanged."""
 
+import datetime as dt
+
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -78,12 +80,16 @@ def layer_context(request: HttpRequest, access: Access, slug: str) -> HttpRespon
 @agency_page(SEES_RISK)
 def layer_incidents(request: HttpRequest, access: Access) -> HttpResponseBase:
     """Where crimes were reported in the 28 days before a forecast's shift (``run``), or before now."""
+    return _respond(request, layers.incidents_layer(access.agency, *incidents_asked(request, access)))
+
+
+def incidents_asked(request: HttpRequest, access: Access) -> tuple[CrimeType | None, dt.datetime]:
+    """Read whose incidents are asked for: one crime type (``type``) or all, and before when. At most two queries."""
     slug, run_id = request.GET.get("type", HARM), request.GET.get("run", "")
     crime_type = None if slug == HARM else get_object_or_404(CrimeType, agency=access.agency, slug=slug)
-    before = timezone.now()
-    if run_id:
-        run = succeeded_forecasts(access.agency).filter(pk=pk_from_text(run_id)).first()
-        if run is None:
-            raise Http404("No such forecast.")
-        before = run.as_of
-    return _respond(request, layers.incidents_layer(access.agency, crime_type, before))
+    if not run_id:
+        return crime_type, timezone.now()
+    run = succeeded_forecasts(access.agency).filter(pk=pk_from_text(run_id)).first()
+    if run is None:
+        raise Http404("No such forecast.")
+    return crime_type, run.as_of

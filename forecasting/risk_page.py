@@ -227,31 +227,41 @@ def _empty(agency: Agency, chosen: Chosen) -> dict[str, Any]:
 
 
 def top_cells(surface: Surface, n: int = TOP_CELLS) -> Iterator[dict[str, Any]]:
-    """Yield the highest cells with rank, id, beat, value, share of the total and position. At most two queries.
+    """Yield the highest cells as ``cell_rows`` does, ranks from 1 without gaps. At most two queries.
 
     Equal cells that do not all fit are left out together: to name some of them would be arbitrary.
     """
     order = surface.order()
     if len(order) > n:
         order = order[:n][surface.values[order[:n]] > surface.values[order[n]]]
+    for rank, row in enumerate(cell_rows(surface, order[surface.values[order] > 0]), start=1):
+        yield row | {"rank": rank}
+
+
+def cell_rows(surface: Surface, positions: npt.NDArray[np.int64]) -> Iterator[dict[str, Any]]:
+    """Yield cells in the order given: rank, position, id, beat, value, share of the total, centre. At most two queries.
+
+    The rank is the number of cells with at least this value, as a cell's own drawer says it: equal cells share the last of their places.
+    """
     total = float(surface.values.sum()) or 1.0
-    beats = cell_beats(run_grid(surface.run))[order]
+    beats = cell_beats(run_grid(surface.run))[positions]
     codes = dict(Beat.objects.filter(pk__in={int(beat) for beat in beats}).values_list("pk", "code"))
     x_m, y_m = surface.spec.centres()
-    lon, lat = unproject(x_m[order], y_m[order], surface.spec.epsg)
-    for rank, position in enumerate(order):
+    lon, lat = unproject(x_m[positions], y_m[positions], surface.spec.epsg)
+    ranks = len(surface.values) - np.searchsorted(
+        np.sort(surface.values), surface.values[positions], side="left"
+    )
+    for at, position in enumerate(positions):
         value = float(surface.values[position])
-        if value <= 0:
-            return
         yield {
-            "rank": rank + 1,
+            "rank": int(ranks[at]),
             "position": int(position),
             "cell_id": int(surface.spec.cells[position]),
-            "beat": codes.get(int(beats[rank]), ""),
+            "beat": codes.get(int(beats[at]), ""),
             "value": value,
             "share": value / total,
-            "lon": float(lon[rank]),
-            "lat": float(lat[rank]),
+            "lon": float(lon[at]),
+            "lat": float(lat[at]),
         }
 
 

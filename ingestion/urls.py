@@ -24,4 +24,5 @@ urlpatterns = [
     ),
     path("version.json", live_views.version, name="version"),
     path("alerts.geojson", live_views.alerts, name="alerts"),
+    path("alerts/", live_views.alerts_table, name="alerts_table"),
 ]

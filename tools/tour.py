@@ -13,6 +13,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "docs" / "screenshots"
 MOST_BYTES = 1_500_000
 """All pictures together: a checkout is read on slow lines too."""
 PAST = "/riverton-study"
+NOBODY = "nobody"
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,17 @@ PICTURES = (
     Picture("trends", "analyst", "/riverton/reports/crime-trends/", "the crime trends report", height=1300),
     Picture("quality", "analyst", "/riverton/data/cad-calls/", "the quality page of one feed", height=1300),
     Picture("study", "analyst", "study", "a study's answer: what missions changed, with its interval and its checks", height=1300),
+    Picture("effectiveness", "analyst", f"{PAST}/reports/effectiveness/?from={{first}}&to={{last}}", "the effectiveness report: what missions' boxes held, against chance and a plain count", height=1300),
+    Picture("unit-activity", "supervisor", "/riverton/reports/unit-activity/?from={begun}&to={ended}", "unit activity: visits, minutes and tactics by unit, ranking nobody", height=1300),
     Picture("officer", "officer", "/riverton/my/", "the officer's page after dusk", size="phone", theme="dark"),
     Picture("officer-day", "officer", "/riverton/my/", "the same by day", size="phone"),
     Picture("guide", "officer", "/riverton/officer/guide/", "the officer's guide", size="phone"),
     Picture("admin", "admin", "/admin/", "the administration's start page"),
     Picture("beats", "admin", "first /admin/agencies/beat/", "a beat on its map", height=1100),
     Picture("patrol-policy", "admin", "first /admin/patrols/patrolpolicy/", "a form: every field says what it changes", height=1100),
+    Picture("audit-log", "auditor", "/riverton/audit-log/", "the audit log: who did what, when, why"),
+    Picture("exposure", "auditor", f"{PAST}/packs/{{pack}}/", "a transparency pack's findings: beats that got more or less patrol than their part of crime, and the answers", height=1100),
+    Picture("public-pack", NOBODY, f"{PAST}/transparency/{{pack}}/", "the same pack's public page, as anybody reads it without signing in", height=1300),
 )  # fmt: skip
 
 
@@ -67,6 +73,10 @@ def address_of(page: Any, site: str, picture: Picture) -> str:
     if picture.address == "study":
         page.goto(f"{site}{PAST}/studies/")
         return str(page.locator("main .card a, main h2 a, main h3 a").first.get_attribute("href"))
+    if "{" in picture.address:
+        from tools.tour_past import told_of_the_past
+
+        return picture.address.format(**told_of_the_past())
     return picture.address
 
 
@@ -87,7 +97,7 @@ def picture_take(browser: Any, site: str, picture: Picture) -> int:
     from agencies.models import User
     from tools.screenshots import SIZES, opened, settle
 
-    person = User.objects.get(username=picture.person)
+    person = None if picture.person == NOBODY else User.objects.get(username=picture.person)
     with opened(browser, site, person, picture.size, picture.theme) as (page, faults):
         address = address_of(page, site, picture)
         settle(page, address if address.startswith("http") else site + address)
@@ -136,7 +146,10 @@ def picture_list(made_on: dt.date) -> str:
 
 def tour_take(browser: Any, site: str) -> int:
     """Take all of them. Gives 1 where they became too heavy for the repository."""
+    from tools.tour_past import past_ensure
+
     FOLDER.mkdir(parents=True, exist_ok=True)
+    past_ensure()
     total = 0
     for picture in PICTURES:
         size = picture_take(browser, site, picture)

@@ -9,7 +9,7 @@ from django import template
 from django.template.defaultfilters import date as plain_date
 from django.utils import timezone
 
-from agencies.clocks import distance_text, format_for
+from agencies.clocks import area_text, distance_text, format_for
 
 register = template.Library()
 
@@ -31,3 +31,9 @@ def now(pattern: str) -> str:
 def distance(metres: float) -> str:
     """A distance in the agency's units."""
     return distance_text(float(metres))
+
+
+@register.filter
+def area(square_metres: float) -> str:
+    """An area in the agency's units."""
+    return area_text(float(square_metres))

@@ -8,11 +8,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import shapely
 import shapely.geometry
-from django.db.models import Count, F, Max, Sum, TextField
+from django.db.models import Count, F, Max, QuerySet, Sum, TextField
 from django.db.models.functions import Cast
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -161,18 +162,31 @@ def context_layer(agency: Agency, slug: str) -> MapLayer | None:
     return MapLayer(etag, _kept(etag, features))
 
 
-def incidents_layer(agency: Agency, crime_type: CrimeType | None, before: dt.datetime) -> MapLayer:
-    """Return where crimes of one type (all active ones if None) were reported in the 28 days before. Two queries."""
+def incidents_before(agency: Agency, crime_type: CrimeType | None, before: dt.datetime) -> QuerySet[Incident]:
+    """Return the incidents of one type (all active ones if None) in the 28 days before; what officers initiated is left out. Lazy."""
     rows = Incident.objects.filter(
         agency=agency, occurred_from__gte=before - dt.timedelta(days=INCIDENT_DAYS), occurred_from__lt=before
     )
     rows = rows.filter(crime_type=crime_type) if crime_type else rows.filter(crime_type__is_active=True)
     # Officer-initiated ones train nothing, so they explain nothing on this map.
-    rows = rows.exclude(discovery__in=tuple(UNTAUGHT_DISCOVERIES))
+    return rows.exclude(discovery__in=tuple(UNTAUGHT_DISCOVERIES))
+
+
+def incidents_layer(agency: Agency, crime_type: CrimeType | None, before: dt.datetime) -> MapLayer:
+    """Return where crimes of one type (all active ones if None) were reported in the 28 days before, on the agency's days.
+
+    Two queries.
+    """
+    rows, zone = incidents_before(agency, crime_type, before), ZoneInfo(agency.time_zone)
     # A corrected place changes the row's hash, whether or not its feed says when it was updated.
     state = rows.aggregate(n=Count("pk"), last=Max("pk"), changed=Sum(F("content_hash") % 1_000_003))
     etag = _etag(
-        "incidents", str(agency.pk), str(crime_type and crime_type.pk), before.isoformat(), repr(state)
+        "incidents",
+        str(agency.pk),
+        str(crime_type and crime_type.pk),
+        before.isoformat(),
+        agency.time_zone,
+        repr(state),
     )
 
     def body() -> bytes:
@@ -180,7 +194,8 @@ def incidents_layer(agency: Agency, crime_type: CrimeType | None, before: dt.dat
             {
                 "type": "Feature",
                 "geometry": {"type": "Point", "coordinates": [round(lon, 5), round(lat, 5)]},
-                "properties": {"type": slug, "on": at.date().isoformat()},
+                # An evening's crime is the next day's in UTC.
+                "properties": {"type": slug, "on": at.astimezone(zone).date().isoformat()},
             }
             for lon, lat, slug, at in rows.values_list(
                 "lon", "lat", "crime_type__slug", "occurred_from"

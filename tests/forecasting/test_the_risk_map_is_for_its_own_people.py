@@ -21,6 +21,7 @@ PAGES: dict[str, tuple[str, dict[str, Any], str]] = {
     "png": ("risk_png", {"run_id": 0, "slug": "burglary"}, "risk"),
     "top": ("risk_top", {"run_id": 0, "slug": "harm"}, "risk"),
     "cell": ("risk_cell", {"run_id": 0, "slug": "burglary"}, "risk"),
+    "cells": ("risk_cells", {"run_id": 0, "slug": "burglary"}, "risk"),
     "csv": ("risk_csv", {"run_id": 0, "slug": "burglary"}, "export"),
     "geojson": ("risk_geojson", {"run_id": 0, "slug": "harm"}, "export"),
     "incidents": ("layer_incidents", {}, "risk"),
@@ -31,6 +32,12 @@ PAGES: dict[str, tuple[str, dict[str, Any], str]] = {
     "districts": ("layer_districts", {}, "everyone"),
     "beats": ("layer_beats", {}, "everyone"),
     "context": ("layer_context", {"slug": "bars"}, "everyone"),
+    "tables": ("layer_tables", {}, "everyone"),
+    "incidents' table": ("layer_table_incidents", {}, "risk"),
+    "boundary's table": ("layer_table", {"layer": "boundary"}, "everyone"),
+    "districts' table": ("layer_table", {"layer": "districts"}, "everyone"),
+    "beats' table": ("layer_table", {"layer": "beats"}, "everyone"),
+    "context's table": ("layer_table_context", {"slug": "bars"}, "everyone"),
 }
 ALLOWED = {
     "risk": {"admin", "supervisor", "analyst", "auditor"},
@@ -76,11 +83,13 @@ def test_a_forecast_of_another_agency_does_not_exist_under_ones_own_address(
 ) -> None:
     other = factories.make_agency("lakeside")
     client = sign_in(factories.make_member(other, "admin", username="stranger"))
-    for page in ("png", "top", "cell", "csv", "geojson", "svg", "context"):
+    for page in ("png", "top", "cell", "csv", "geojson", "svg", "context", "cells", "context's table"):
         assert client.get(address(scene, page, other)).status_code == 404, page
     run_id = scene.run.pk
     layer = reverse("forecasting:layer_incidents", args=[other.slug])
     assert client.get(f"{layer}?run={run_id}").status_code == 404
+    table = reverse("forecasting:layer_table_incidents", args=[other.slug])
+    assert client.get(f"{table}?run={run_id}").status_code == 404
 
 
 @pytest.mark.parametrize(

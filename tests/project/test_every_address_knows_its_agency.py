@@ -42,7 +42,7 @@ def address(scene: Scene, name: str, arguments: list[str], slug: str = "riverton
     known = {
         "inquiry_id": inquiry.pk, "proposal_id": 1, "which": "fair", "study_id": study.pk, "on": ON.isoformat(), "shift_slug": scene.shift.slug, "plan_id": plan.pk, "mission_id": mission.pk,
         "run_id": scene.run.pk, "slug": "burglary", "number": 1, "beside": 1, "row_id": 1, "feed_slug": "rms",
-        "saved_id": 1, "chart": "weeks", "table": "cells", "document": "use-policy", "ending": "html",
+        "saved_id": 1, "chart": "weeks", "layer": "beats", "table": "cells", "document": "use-policy", "ending": "html",
     }  # fmt: skip
     return reverse(name, kwargs={"agency_slug": slug} | {argument: known[argument] for argument in arguments})
 

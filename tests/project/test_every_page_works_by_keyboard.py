@@ -28,6 +28,8 @@ PAGES = [
     "/riverton/reports/shifts/", "/riverton/reports/coverage/", "/riverton/reports/builder/", "/riverton/studies/",
     "/riverton/studies/new/", "/riverton/studies/design/", "/riverton/optimise/", "/riverton/data/", "/riverton/packs/",
     "/riverton/models/robbery/", "/riverton/tactics/", "/riverton/notices/", "/riverton/audit-log/",
+    "/riverton/layers/tables/", "/riverton/layers/tables/beats/", "/riverton/layers/tables/incidents/", "/riverton/alerts/",
+    "/riverton/policy/preview/boxes/",
 ]  # fmt: skip
 ADMIN = ["/admin/", "/admin/agencies/crimetype/add/", "/admin/agencies/user/add/", "/admin/agencies/beat/add/",
          "/admin/patrols/suppression/add/", "/admin/patrols/patrolpolicy/"]  # fmt: skip
@@ -56,8 +58,9 @@ def wrong_with(page: Any, address: str) -> list[str]:
     return [f"{address}: {line}" for line in found + too_wide(page, ZOOMED_TWICE) + too_wide(page, NARROW)]
 
 
-def test_pages_of_the_product_are_walked_by_tab_alone(page_of_owner: Page) -> None:
-    wrong = [line for address in PAGES for line in wrong_with(page_of_owner, address)]
+def test_pages_of_the_product_are_walked_by_tab_alone(page_of_owner: Page, scene: Scene) -> None:
+    cells = f"/riverton/risk/{scene.run.pk}/harm/cells/"
+    wrong = [line for address in [*PAGES, cells] for line in wrong_with(page_of_owner, address)]
     assert not wrong, "\n" + "\n".join(wrong)
 
 

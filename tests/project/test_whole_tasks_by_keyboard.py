@@ -272,3 +272,34 @@ def test_a_dial_of_the_policy_is_turned_by_keys_alone(page_of_owner: Page, scene
     write(page_of_owner, "#id_change_reason", "Study of spring says so")
     save(page_of_owner)
     assert PatrolPolicy.objects.get(pk=scene.policy.pk).gamma == 2.0
+
+
+def test_what_the_risk_map_shows_is_read_by_keys_alone(page_of_owner: Page, scene: Scene) -> None:
+    page = page_of_owner
+    page.goto(f"/riverton/risk/?shift=evening&date={ON}&type=robbery", wait_until="networkidle")
+    follow(page, "a[href$='/robbery/cells/']")
+    choose(page, "select[name=beat]", "22")
+    follow(page, "form.asked button")
+    assert page.url.endswith("beat=22")
+    shown = page.locator("[data-map-table] td[data-label=Beat]")
+    assert {shown.nth(at).inner_text() for at in range(shown.count())} == {"22"}
+    tab_to(page, "[data-map-table] .risk__pick")
+    number = page.evaluate("document.activeElement.textContent")
+    page.keyboard.press("Enter")
+    page.locator("#cell", has_text=f"Cell {number}").wait_for()
+    # The focus stays where one reads: what came is told by the live region.
+    assert page.evaluate("document.activeElement.textContent") == number
+    follow(page, "a[href*='/riverton/risk/?']")
+    follow(page, "a[href$='/layers/tables/']")
+    follow(page, "a[href$='/layers/tables/beats/']")
+    assert page.locator("[data-map-table] tbody tr").count() == 4
+
+
+def test_chances_of_boxes_are_read_by_keys_alone(page_of_owner: Page, scene: Scene) -> None:
+    page = page_of_owner
+    page.goto("/riverton/policy/preview/", wait_until="networkidle")
+    page.locator("a[href*='/policy/preview/boxes/']").wait_for()
+    follow(page, "a[href*='/policy/preview/boxes/']")
+    assert page.locator("[data-map-table] tbody tr").count() > 20
+    follow(page, ".back a")
+    assert "/policy/preview/" in page.url
