@@ -29,7 +29,7 @@ class Channel(filesystem.Channel):
         try:
             os.replace(_written(file, text), file)
         except OSError as exc:
-            raise ChannelError(f"Cannot add the message {file}: {exc}") from exc
+            raise ChannelError(f"{file}: {exc}") from exc
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
         bind: Callable[[str, str, str, str], None] = super()._queue_bind
@@ -45,7 +45,7 @@ class Channel(filesystem.Channel):
                 os.replace(_written(file, "[]"), file)
                 bind(exchange, routing_key, pattern, queue)
         except OSError as exc:
-            raise ChannelError(f"Cannot write the table of queues {file}: {exc}") from exc
+            raise ChannelError(f"{file}: {exc}") from exc
 
 
 class Transport(filesystem.Transport):
