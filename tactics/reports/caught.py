@@ -1,6 +1,7 @@
 """What missions' boxes held of events, severity and patrol weight, what as many boxes picked blindly would have, and a plain count's."""
 
 import datetime as dt
+import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,10 +15,12 @@ import numpy.typing as npt
 from agencies.models import Agency, Beat
 from forecasting.models import Grid, RiskSurface
 from forecasting.selectors import baseline_values, cell_beats, grid_spec, surface_values
+from missions_project.lib.errors import MissionsError
 from patrols.models import Mission, MissionPlan
 from tactics.reports.asked import Asked
 from tactics.reports.crimes import Crimes
 
+logger = logging.getLogger(__name__)
 MOST_LAID_OUT = 120
 """Plans for which the maps of risk and of the plain count are laid out: each means two hundred kilobytes a crime type."""
 SURFACES_AT_ONCE = 24
@@ -126,8 +129,11 @@ class Shift:
 
 def catches_of(
     agency: Agency, asked: Asked, crimes: Crimes, plans: list[MissionPlan], grid: Grid
-) -> tuple[list[PlanCatch], Ground]:
-    """What each plan's boxes held, in the order of ``plans``; at most 120 of them, evenly spread, are laid out. Five queries."""
+) -> tuple[list[PlanCatch], Ground, int]:
+    """What each plan's boxes held, in the order of ``plans``; at most 120 of them, evenly spread, are laid out. Five queries.
+
+    Last, how many could not be laid out because a surface of theirs is damaged or of another grid.
+    """
     ground, spec = Ground.of(agency, asked, grid), grid_spec(grid)
     missions: dict[int, list[int]] = defaultdict(list)
     rows = Mission.objects.filter(agency=agency, plan__in=plans, withdrawn_at=None)
@@ -152,10 +158,14 @@ def catches_of(
         if number in chosen and len(boxes):
             by_run[plan.forecast_run_id].append((catch, shift))
         found.append(catch)
+    unreadable = 0
     for run, maps in _maps(list(by_run), crimes, grid):
         for catch, shift in by_run[run]:
-            _lay_out(catch, shift, ground, maps)
-    return found, ground
+            if maps is None:
+                unreadable += 1
+            else:
+                _lay_out(catch, shift, ground, maps)
+    return found, ground, unreadable
 
 
 def laid_out(keys: Sequence[tuple[Any, ...]]) -> set[int]:
@@ -205,8 +215,12 @@ class Maps:
     kinds: list[int]
 
 
-def _maps(runs: list[int | None], crimes: Crimes, grid: Grid) -> Iterator[tuple[int, Maps]]:
-    """Yield each run with its maps; none for a run without a plain count. One query, few rows held at a time."""
+def _maps(runs: list[int | None], crimes: Crimes, grid: Grid) -> Iterator[tuple[int, Maps | None]]:
+    """Yield each run with its maps. One query, few rows held at a time.
+
+    None where one of its surfaces cannot be read: a year is not refused for one of them, and a part of a forecast is none. A run
+    without a plain count is not among them.
+    """
     position = {row.pk: number for number, row in enumerate(crimes.types)}
     rows = (
         RiskSurface.objects.filter(run__in=[run for run in runs if run], crime_type__in=list(position))
@@ -214,21 +228,31 @@ def _maps(runs: list[int | None], crimes: Crimes, grid: Grid) -> Iterator[tuple[
         .order_by("run_id")
     )
     for run, surfaces in groupby(rows.iterator(chunk_size=SURFACES_AT_ONCE), key=attrgetter("run_id")):
-        harm, plain, expected = np.zeros((3, grid.n_cells))
-        kinds = []
-        for surface in surfaces:
-            kind = position[surface.crime_type_id]
-            values, weight = surface_values(surface, grid).astype(np.float64), crimes.types[kind].weight
-            counts = baseline_values(surface, grid)
-            if counts is None and not surface.model_version.is_baseline:
-                continue
-            # A baseline that is live has no surface beside it: it is its own.
-            plain += weight * (values if counts is None else counts)
-            harm += weight * values
-            expected += values
-            kinds.append(kind)
-        if kinds:
-            yield run, Maps(harm, plain, expected, kinds)
+        try:
+            maps = _added_up(surfaces, position, crimes, grid)
+        except MissionsError as error:
+            logger.warning("Forecast %s is left out of the effectiveness report: %s", run, error)
+            yield run, None
+        else:
+            if maps.kinds:
+                yield run, maps
+
+
+def _added_up(surfaces: Iterator[RiskSurface], position: dict[int, int], crimes: Crimes, grid: Grid) -> Maps:
+    harm, plain, expected = np.zeros((3, grid.n_cells))
+    kinds = []
+    for surface in surfaces:
+        kind = position[surface.crime_type_id]
+        values, weight = surface_values(surface, grid).astype(np.float64), crimes.types[kind].weight
+        counts = baseline_values(surface, grid)
+        if counts is None and not surface.model_version.is_baseline:
+            continue
+        # A baseline that is live has no surface beside it: it is its own.
+        plain += weight * (values if counts is None else counts)
+        harm += weight * values
+        expected += values
+        kinds.append(kind)
+    return Maps(harm, plain, expected, kinds)
 
 
 def _lay_out(catch: PlanCatch, shift: Shift, ground: Ground, maps: Maps) -> None:

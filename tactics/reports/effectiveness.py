@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from agencies.access import SEES_RISK
 from agencies.models import Agency
@@ -46,7 +47,7 @@ class ForecastEffectiveness(ReportKind):
         # A day more at both ends: the last night ends on the day after.
         crimes = crimes_of(agency, replace(asked, last=asked.last + day), since=asked.first - day)
         plans = _plans(agency, asked, grid)
-        catches, ground = catches_of(agency, asked, crimes, plans, grid)
+        catches, ground, unreadable = catches_of(agency, asked, crimes, plans, grid)
         shares = [Share.of(catches, measure) for measure in (EVENTS, SEVERITY, WEIGHT)]
         weeks = tables.weeks(catches)
         return Report(
@@ -88,6 +89,7 @@ class ForecastEffectiveness(ReportKind):
                     "Always going to the top boxes would hold more; missions are drawn at random, so that nobody can foresee them and "
                     "their effect can be measured."
                 ),
+                *_left_out(unreadable),
             ),
             about=(
                 _(
@@ -99,6 +101,20 @@ class ForecastEffectiveness(ReportKind):
 
     def chart(self, report: Report, slug: str) -> bytes | None:
         return pai_svg(report.table("weeks")) if slug == "pai" else None
+
+
+def _left_out(unreadable: int) -> tuple[str, ...]:
+    """What is said where forecasts could not be read; nothing where all could."""
+    if not unreadable:
+        return ()
+    words = ngettext(
+        "The forecast of %(count)s shift cannot be read any more (damaged, or of another grid): that shift is missing from what a plain count "
+        "would have held and from the calibration.",
+        "The forecasts of %(count)s shifts cannot be read any more (damaged, or of another grid): these shifts are missing from what a plain count "
+        "would have held and from the calibration.",
+        unreadable,
+    )
+    return (words % {"count": f"{unreadable:,}"},)
 
 
 def _plans(agency: Agency, asked: Asked, grid: Grid) -> list[MissionPlan]:

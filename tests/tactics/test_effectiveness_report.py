@@ -231,6 +231,25 @@ def test_a_report_of_more_plans_asks_no_more_often(scene: Scene) -> None:
     assert counts[1] == counts[2] <= 16
 
 
+def test_a_forecast_that_cannot_be_read_is_left_out_and_told(scene: Scene) -> None:
+    asked = Asked(ON, ON + dt.timedelta(days=1))
+    plans = [published(scene, day) for day in range(2)]
+    for plan in plans:
+        crime(scene, plan.missions.all()[0].cell_id, plan)
+    whole = ForecastEffectiveness().make(scene.agency, asked)
+    damaged = RiskSurface.objects.filter(run=plans[0].forecast_run).earliest("pk")
+    RiskSurface.objects.filter(pk=damaged.pk).update(values=bytes(damaged.values)[:-4])
+    cache.clear()
+    report = ForecastEffectiveness().make(scene.agency, asked)
+    assert not any("cannot be read" in note for note in whole.notes)
+    assert any(note.startswith("The forecast of 1 shift cannot be read") for note in report.notes)
+    assert "2 of 2 plans" in str(whole.figures)
+    assert "1 of 2 plans" in str(report.figures)
+    # What was counted needs no forecast.
+    for column in ("in_missions", "whole", "share", "chance"):
+        assert shares_of(report)["Events"][column] == shares_of(whole)["Events"][column] is not None
+
+
 def test_without_plans_nothing_is_claimed(scene: Scene) -> None:
     report = made(scene.agency)
     assert report.sentence.startswith("Nothing can be said")
