@@ -96,8 +96,15 @@ class RichTown:
     shift: Shift
     on: dt.date
     plan: MissionPlan
+    visited: Mission
+    """Where the officer is just now."""
     packs: list[TransparencyPack]
     studies: dict[str, ImpactStudy]
+
+    @property
+    def before(self) -> dt.date:
+        """The day before: its shifts are over."""
+        return self.on - dt.timedelta(days=1)
 
     @property
     def board(self) -> str:
@@ -156,13 +163,13 @@ def make_rich_town(folder: Path, slug: str = "riverton") -> RichTown:
     _carried_out(agency)
     _record_of_models(scene)
     run = make_forecast(agency, scene.grid, scene.shift, today)
-    plan = _evening(agency, scene.shift, run, people, now)
+    plan, visit = _evening(agency, scene.shift, run, people, now)
     _feeds(agency, folder, now)
     packs = _packs(agency, people["admin"], first, last)
     studies = _studies(agency, people["admin"], types, first, last)
     _questions(agency, types, first, last)
     _kept(agency, people, now)
-    return RichTown(agency, people, scene.shift, today, plan, packs, studies)
+    return RichTown(agency, people, scene.shift, today, plan, visit.mission, packs, studies)
 
 
 def _past(agency: Agency, n_cells: int, first: dt.date, last: dt.date) -> None:
@@ -221,7 +228,7 @@ def _record_of_models(scene: scenes.Scene) -> None:
 
 def _evening(
     agency: Agency, shift: Shift, run: ForecastRun, people: dict[str, User], now: dt.datetime
-) -> MissionPlan:
+) -> tuple[MissionPlan, Engagement]:
     """The published plan of the shift that is running, what people did with it, and a decision that waits after gunfire."""
     plan = plan_missions(plan=plan_queue(agency=agency, shift=shift, on=run.on, seed=7))
     plan_publish(plan=plan, actor=people["supervisor"])
@@ -256,7 +263,7 @@ def _evening(
     )  # fmt: skip
     if (decision := gunfire_decide(agency=agency, now=now)) is not None:
         plan_missions(plan=decision)
-    return plan
+    return plan, visit
 
 
 def _feeds(agency: Agency, folder: Path, now: dt.datetime) -> None:
@@ -270,6 +277,14 @@ def _feeds(agency: Agency, folder: Path, now: dt.datetime) -> None:
         agency=agency, feed=feed, status="failed", file_name="tuesday.csv", error="The file is empty. Next step: send it anew.",
         started_at=now, finished_at=now,
     )  # fmt: skip
+    # Rows came each day, and have stopped.
+    rms = Feed.objects.get(agency=agency, slug="rms")
+    for days in range(4, 14):
+        at = now - dt.timedelta(days=days)
+        ImportRun.objects.create(
+            agency=agency, feed=rms, status="succeeded", file_name="rms.csv", queued_at=at, started_at=at, finished_at=at,
+            counts={"received": 40, "inserted": 40},
+        )  # fmt: skip
     calls = Feed.objects.create(agency=agency, name="Dispatch", slug="dispatch", record_kind=RecordKind.CALLS)
     rng = np.random.default_rng(4)
     CallForService.objects.bulk_create(
