@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from agencies.models import User
 
 CHANGES = """() => [...document.querySelectorAll("main form, main [hx-post], main [hx-put], main [hx-delete], main button[formmethod=post]")]
-  .filter((node) => node.tagName !== "FORM" || node.method !== "get")
+  .filter((node) => node.tagName !== "FORM" || node.method === "post")
   .map((node) => node.tagName.toLowerCase() + " " + (node.getAttribute("action") || node.getAttribute("hx-post") || node.textContent.trim().slice(0, 40)))"""
 
 

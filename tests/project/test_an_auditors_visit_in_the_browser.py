@@ -152,7 +152,7 @@ def test_an_auditor_finds_nothing_to_change_anywhere_and_is_refused_where_others
     found = {}
     studies = [f"{base}/studies/{study.pk}/" for study in town.studies.values()]
     for address in (*tabs, f"{base}/plans/{town.plan.pk}/", f"{base}/roster/{town.on}/evening/", f"{base}/optimise/",
-                    f"{base}/studies/design/", f"{base}/data/records/kept/?code=unmapped_code", *studies):  # fmt: skip
+                    f"{base}/studies/design/", f"{base}/curves/", f"{base}/packs/", f"{base}/reports/crime-trends/", f"{base}/data/records/kept/?code=unmapped_code", *studies):  # fmt: skip
         page.goto(address, wait_until="networkidle")
         found[address] = changes_nothing(page)
     assert {address: there for address, there in found.items() if there} == {}
