@@ -140,35 +140,26 @@ def look(browser: Any, live_server: Any) -> Iterator[Callable[[User | None, str]
         return contexts[key]
 
     def looked(person: User | None, address: str) -> list[str]:
-        import time; T=[time.time()]
-        def tick(n):
-            T.append(time.time()); print(n, round(T[-1]-T[-2],2), end=" ")
-        print("\nTIME", address, end=" ")
         page = context_of(person).new_page()
         page.set_viewport_size({"width": 1440, "height": 900})
         page.emulate_media(color_scheme="light")
         traffic = watch_traffic(page, own)
-        page.goto(address, wait_until="networkidle"); tick("goto")
+        page.goto(address, wait_until="networkidle")
         wrong = [f"asks {host}" for host in sorted(traffic.strangers)]
         if (moved := shift_of(page)) > MOST_SHIFT:
             wrong.append(f"late content moves the page by {moved:.2f} (at most {MOST_SHIFT})")
         if (weight := traffic.compressed_bytes()) > MOST_BYTES:
             wrong.append(f"weighs {weight:,} bytes compressed (at most {MOST_BYTES:,})")
-        tick("weigh")
         wrong += [f"light: {line}" for line in violations(page)]
-        tick("axe")
         page.emulate_media(color_scheme="dark")
         wrong += [f"dark: {line}" for line in violations(page, COLOUR_RULES)]
-        tick("dark")
         wrong += too_wide(page, ZOOMED) + too_wide(page, NARROW)
-        tick("wide")
         page.set_viewport_size({"width": 1440, "height": 900})
         if open_all(page):
             wrong += [f"dark, opened: {line}" for line in violations(page, within=FOLDED)]
             page.emulate_media(color_scheme="light")
             wrong += [f"light, opened: {line}" for line in violations(page, COLOUR_RULES, within=FOLDED)]
             wrong += [f"opened, {line}" for line in too_wide(page, ZOOMED) + too_wide(page, NARROW)]
-        tick("opened")
         page.close()
         return wrong
 
@@ -236,7 +227,7 @@ def test_pages_of_each_role_are_fit_to_be_seen(town: RichTown, look: Callable[..
             if not pages or parts - seen[found.name]:
                 pages.append(found)
             seen[found.name] |= parts
-        looked[role] = [found.name for found in pages]; print("ROLE", role, looked[role])
+        looked[role] = [found.name for found in pages]
         told.append(all_wrong(look, town.people[role], pages))
     assert "tactics:report unit-activity" in looked["supervisor"]
     assert "tactics:officer" in looked["officer"]
