@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from agencies.models import Agency, CrimeType, Membership, Shift, Unit, User
 from forecasting.models import ForecastRun, ModelVersion
+from forecasting.selectors import cell_beats, grid_spec
 from ingestion.audit.models import AuditArea, AuditTable
 from ingestion.models import (
     CallForService,
@@ -216,7 +217,7 @@ def _carried_out(agency: Agency) -> None:
 
 def _record_of_models(scene: scenes.Scene) -> None:
     """A newer version that waits, weeks of drift, and a live record."""
-    # Here: these test files' own scenes train models when they are imported by name.
+    # Here, and not above: pytest rewrites the asserts of test files that nobody has imported before it.
     from tests.forecasting.test_drift_is_measured import weeks
     from tests.forecasting.test_forecasts_are_sealed_and_scored import scored
     from tests.forecasting.test_model_governance import another
@@ -236,13 +237,17 @@ def _evening(
     visit = engagement_arrive(
         mission=mine[0], unit=mine[0].assignment.unit, officer=people["officer"], at=now - dt.timedelta(minutes=5)
     )  # fmt: skip
-    visit_note_record(engagement=visit, text="The light behind the shop is out.", officer=people["officer"], at=now)
+    visit_note_record(
+        engagement=visit, text="The light behind the shop is out.", officer=people["officer"], at=now
+    )
     north = plan.missions.filter(beat__code="22").order_by("number")
     taken = set(plan.missions.values_list("cell_id", flat=True))
-    from forecasting.selectors import cell_beats, grid_spec
-
     spec, beats = grid_spec(plan.grid), cell_beats(plan.grid)
-    free = [cell for cell, beat in zip(spec.cells.tolist(), beats.tolist(), strict=True) if beat == north[0].beat_id]
+    free = [
+        cell
+        for cell, beat in zip(spec.cells.tolist(), beats.tolist(), strict=True)
+        if beat == north[0].beat_id
+    ]
     mission_add(
         plan=plan, cell_id=next(cell for cell in free if cell not in taken), crime_type=north[0].crime_type,
         starts_at=now + dt.timedelta(hours=1), dose_minutes=12, reason="tip from the school", actor=people["supervisor"],
@@ -252,7 +257,11 @@ def _evening(
         expires_at=now + dt.timedelta(days=2), actor=people["supervisor"],
     )  # fmt: skip
     hand_over_write(
-        agency=agency, shift=shift, on=run.on, text="Watch the lot behind Market St.", actor=people["supervisor"]
+        agency=agency,
+        shift=shift,
+        on=run.on,
+        text="Watch the lot behind Market St.",
+        actor=people["supervisor"],
     )
     feed = Feed.objects.create(agency=agency, name="Gunfire", slug="gunfire", record_kind=RecordKind.GUNFIRE)
     lon, lat = degrees(3000, 3000)
@@ -288,16 +297,23 @@ def _feeds(agency: Agency, folder: Path, now: dt.datetime) -> None:
     calls = Feed.objects.create(agency=agency, name="Dispatch", slug="dispatch", record_kind=RecordKind.CALLS)
     rng = np.random.default_rng(4)
     CallForService.objects.bulk_create(
-        _fact(CallForService, agency, calls, f"C{n}", now - dt.timedelta(hours=2 * n), rng) for n in range(200)
+        _fact(CallForService, agency, calls, f"C{n}", now - dt.timedelta(hours=2 * n), rng)
+        for n in range(200)
     )
     kind = agency.crimetype_set.get(slug="burglary")
     # A year before: what the last weeks are held against.
     Incident.objects.bulk_create(
-        _fact(Incident, agency, feed, f"Y{n}", now - dt.timedelta(hours=24 * 75 + 12 * n), rng, crime_type=kind)
+        _fact(
+            Incident, agency, feed, f"Y{n}", now - dt.timedelta(hours=24 * 75 + 12 * n), rng, crime_type=kind
+        )
         for n in range(600)
     )
     ScheduledEvent.objects.create(
-        agency=agency, name="Street festival", kind="festival", starts_at=now, ends_at=now + dt.timedelta(hours=4)
+        agency=agency,
+        name="Street festival",
+        kind="festival",
+        starts_at=now,
+        ends_at=now + dt.timedelta(hours=4),
     )
 
 
@@ -324,7 +340,10 @@ def _packs(agency: Agency, admin: User, first: dt.date, last: dt.date) -> list[T
                 agency=agency, geometry=box, population=people, valid_from=dt.date(2025, 1, 1), source="ACS"
             )
             AuditArea.objects.create(
-                agency=agency, table=table, geometry=box, values={"all": people, "some": people * 0.1 * (row + 1)}
+                agency=agency,
+                table=table,
+                geometry=box,
+                values={"all": people, "some": people * 0.1 * (row + 1)},
             )
     DemographicMeasure.objects.create(
         agency=agency, name="share of some group", table="ACS", column="some", total_column="all"
@@ -357,7 +376,9 @@ def _studies(
     impact_report_execute(report=report_queue(study=reported, early=True))
     later = {"first": last + dt.timedelta(days=8), "last": last + dt.timedelta(days=99)}
     frozen = study_freeze(study=study("Spring", **later), actor=actor)
-    cancelled = study_cancel(study=study("No officers", **later), actor=actor, reason="No officers left for it.")
+    cancelled = study_cancel(
+        study=study("No officers", **later), actor=actor, reason="No officers left for it."
+    )
     return {
         "rolling": rolling, "reported": reported, "frozen": frozen, "draft": study("Draft", **later),
         "cancelled": cancelled,

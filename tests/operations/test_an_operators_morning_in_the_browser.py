@@ -93,7 +93,11 @@ def test_the_operators_page_tells_of_no_agencys_rows(operator: Page, town: RichT
     text = page.locator("main").inner_text()
     people = [person.username for person in town.people.values()]
     places = set(Mission.objects.filter(agency=town.agency).exclude(place="").values_list("place", flat=True))
-    rows = set(Incident.objects.filter(agency=town.agency, external_id__startswith="R0").values_list("external_id", flat=True))
+    rows = set(
+        Incident.objects.filter(agency=town.agency, external_id__startswith="R0").values_list(
+            "external_id", flat=True
+        )
+    )
     assert rows
     assert [word for word in (*people, *places, *rows, "house break", "Watch the lot") if word in text] == []
 

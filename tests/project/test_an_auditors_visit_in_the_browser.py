@@ -86,7 +86,11 @@ def test_an_auditor_reads_filters_takes_away_and_checks_the_log(
     page.wait_for_url("**/audit-log/")
     lines = taken(page, "For checking (JSON lines)", tmp_path)
     run = subprocess.run(
-        [sys.executable, "-I", str(SCRIPT), str(lines)], capture_output=True, text=True, check=False, cwd=tmp_path
+        [sys.executable, "-I", str(SCRIPT), str(lines)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
     )
     assert run.returncode == 0, run.stdout + run.stderr
     # What an auditor takes away is itself told.
@@ -152,12 +156,21 @@ def test_an_auditor_finds_nothing_to_change_anywhere_and_is_refused_where_others
     found = {}
     studies = [f"{base}/studies/{study.pk}/" for study in town.studies.values()]
     for address in (*tabs, f"{base}/plans/{town.plan.pk}/", f"{base}/roster/{town.on}/evening/", f"{base}/optimise/",
-                    f"{base}/studies/design/", f"{base}/curves/", f"{base}/packs/", f"{base}/reports/crime-trends/", f"{base}/data/records/kept/?code=unmapped_code", *studies):  # fmt: skip
+                    f"{base}/studies/design/", f"{base}/curves/", f"{base}/packs/",
+                    f"{base}/data/records/kept/?code=unmapped_code", *studies):  # fmt: skip
         page.goto(address, wait_until="networkidle")
         found[address] = changes_nothing(page)
     assert {address: there for address, there in found.items() if there} == {}
+    # A report can be kept, which is nobody's but the auditor's own.
+    page.goto(f"{base}/reports/crime-trends/", wait_until="networkidle")
+    assert changes_nothing(page) == [f"form {base}/reports/crime-trends/save/"]
     # By typing: pages and deeds of others are refused, and nothing is done.
-    for address in (f"{base}/studies/new/", f"{base}/hunches/", f"{base}/my/", f"{base}/shifts/{town.on}/evening/decide/"):
+    for address in (
+        f"{base}/studies/new/",
+        f"{base}/hunches/",
+        f"{base}/my/",
+        f"{base}/shifts/{town.on}/evening/decide/",
+    ):
         assert page.goto(address).status == 403, address  # type: ignore[union-attr]
     before = AuditEvent.objects.count(), TransparencyPack.objects.count()
     page.goto(f"{base}/packs/")

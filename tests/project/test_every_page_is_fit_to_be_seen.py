@@ -18,7 +18,7 @@ from django.conf import settings
 from django.test import Client
 
 from agencies.models import User
-from tests.factories import make_agency, make_member, make_operator
+from tests.factories import make_agency, make_operator
 from tests.looking import (
     COLOUR_RULES,
     FOLDED,
@@ -182,7 +182,9 @@ def is_admin(found: Found) -> bool:
 def test_the_town_holds_what_is_to_be_looked_at(town: RichTown) -> None:
     rows = {found.name: rows_in(found.text) for found in product_pages(town, "admin")}
     assert {name: rows.get(name) for name, least in HELD.items() if rows.get(name, 0) < least} == {}
-    activity = next(one for one in product_pages(town, "supervisor") if one.name == "tactics:report unit-activity")
+    activity = next(
+        one for one in product_pages(town, "supervisor") if one.name == "tactics:report unit-activity"
+    )
     assert rows_in(activity.text) > 30
     pages = {found.name: found.text for found in product_pages(town, "admin")}
     assert pages["tactics:report crime-trends"].count('<img class="chart"') == 2
@@ -194,8 +196,16 @@ def test_the_town_holds_what_is_to_be_looked_at(town: RichTown) -> None:
     assert 'data-mission="' in pages["patrols:board"]
     mine = next(one.text for one in product_pages(town, "officer") if one.name == "tactics:officer")
     assert f"/my/{town.visited.pk}/leave/" in mine
-    for state, sentence in (("reported", "effect_chart"), ("frozen", "hash"), ("cancelled", "No officers left")):
-        found = signed_in(town.people["admin"]).get(f"/riverton/studies/{town.studies[state].pk}/").content.decode()
+    for state, sentence in (
+        ("reported", "effect_chart"),
+        ("frozen", "hash"),
+        ("cancelled", "No officers left"),
+    ):
+        found = (
+            signed_in(town.people["admin"])
+            .get(f"/riverton/studies/{town.studies[state].pk}/")
+            .content.decode()
+        )
         assert sentence in found or "effect.svg" in found, state
 
 
@@ -205,7 +215,9 @@ def test_pages_of_the_product_are_fit_to_be_seen(town: RichTown, look: Callable[
     assert not (wrong := all_wrong(look, town.people["admin"], pages)), f"\n{wrong}"
 
 
-def test_pages_in_their_other_states_are_fit_to_be_seen(town: RichTown, look: Callable[..., list[str]]) -> None:
+def test_pages_in_their_other_states_are_fit_to_be_seen(
+    town: RichTown, look: Callable[..., list[str]]
+) -> None:
     assert not (wrong := all_wrong(look, town.people["admin"], more_pages(town))), f"\n{wrong}"
 
 
@@ -238,14 +250,22 @@ def test_pages_of_each_role_are_fit_to_be_seen(town: RichTown, look: Callable[..
 def test_pages_of_the_operator_are_fit_to_be_seen(town: RichTown, look: Callable[..., list[str]]) -> None:
     make_agency("lakeside")
     operator = make_operator()
-    pages = list(pages_of(signed_in(operator), ("/operator/", "/"), but=("/admin/", "/lakeside/", "/riverton/", "/accounts/")))
+    pages = list(
+        pages_of(
+            signed_in(operator),
+            ("/operator/", "/"),
+            but=("/admin/", "/lakeside/", "/riverton/", "/accounts/"),
+        )
+    )
     assert [found.name for found in pages] == ["operator", "home"]
     assert "No unit is on duty" in pages[0].text
     assert not (wrong := all_wrong(look, operator, pages)), f"\n{wrong}"
 
 
 @pytest.mark.parametrize("room", ["agencies", "ingestion", "forecasting", "patrols", "tactics", ""])
-def test_pages_of_the_admin_are_fit_to_be_seen(town: RichTown, look: Callable[..., list[str]], room: str) -> None:
+def test_pages_of_the_admin_are_fit_to_be_seen(
+    town: RichTown, look: Callable[..., list[str]], room: str
+) -> None:
     rooms = ("agencies", "ingestion", "forecasting", "patrols", "tactics")
     pages, seen = [], set()
     for found in pages_by_links(town, "admin"):
@@ -262,7 +282,12 @@ def test_pages_of_the_admin_are_fit_to_be_seen(town: RichTown, look: Callable[..
 def test_pages_before_signing_in_and_pages_that_fail_are_fit_to_be_seen(
     town: RichTown, look: Callable[..., list[str]]
 ) -> None:
-    anybody = ("/accounts/login/", "/accounts/password/reset/", "/riverton/transparency/", "/riverton/transparency/1/")
+    anybody = (
+        "/accounts/login/",
+        "/accounts/password/reset/",
+        "/riverton/transparency/",
+        "/riverton/transparency/1/",
+    )
     told = [f"{at}: {line}" for at in anybody for line in look(None, at)]
     told += [f"404: {line}" for line in look(town.people["officer"], "/riverton/nothing-here/")]
     told += [f"403: {line}" for line in look(town.people["officer"], "/riverton/risk/")]

@@ -99,6 +99,7 @@ def held_pages(town: RichTown, role: str) -> list[str]:
     return pages[role]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
 def test_pages_that_hold_much_are_walked_by_tab_alone(
     town: RichTown, role: str, signed_in_page: Callable[..., Page]
@@ -109,10 +110,15 @@ def test_pages_that_hold_much_are_walked_by_tab_alone(
     assert not wrong, "\n" + "\n".join(wrong)
 
 
-def test_the_operators_pages_are_walked_by_tab_alone(town: RichTown, signed_in_page: Callable[..., Page]) -> None:
+@pytest.mark.slow
+def test_the_operators_pages_are_walked_by_tab_alone(
+    town: RichTown, signed_in_page: Callable[..., Page]
+) -> None:
     make_agency("lakeside")
     page = signed_in_page(make_operator())
-    wrong = [line for address in ("/", "/operator/", town.board, "/admin/") for line in wrong_with(page, address)]
+    wrong = [
+        line for address in ("/", "/operator/", town.board, "/admin/") for line in wrong_with(page, address)
+    ]
     assert page.goto("/operator/").ok  # type: ignore[union-attr]
     assert page.locator("#troubles li a").count() == 2
     assert not wrong, "\n" + "\n".join(wrong)
