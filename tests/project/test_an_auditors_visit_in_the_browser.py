@@ -167,7 +167,6 @@ def test_an_auditor_finds_nothing_to_change_anywhere_and_is_refused_where_others
     # By typing: pages and deeds of others are refused, and nothing is done.
     for address in (
         f"{base}/studies/new/",
-        f"{base}/hunches/",
         f"{base}/my/",
         f"{base}/shifts/{town.on}/evening/decide/",
     ):
