@@ -69,17 +69,33 @@ COLOUR_RULES = ["color-contrast", "link-in-text-block"]
 """What can differ between two themes of one page."""
 
 
-def violations(page: Any, rules: list[str] | None = None) -> list[str]:
-    """What axe finds on the page as it stands: one line for each rule, with up to three places. All rules of WCAG, or these."""
+def violations(page: Any, rules: list[str] | None = None, *, within: str = "") -> list[str]:
+    """What axe finds on the page as it stands: one line for each rule, with up to three places. All rules of WCAG, or these.
+
+    ``within``: a selector that something on the page answers to; the rest is not looked at.
+    """
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(axe_source())
     found = page.evaluate(
-        "([type, values]) => axe.run(document, { runOnly: { type, values }, resultTypes: ['violations'] })"
+        "([type, values, within]) => axe.run(within ? { include: [within] } : document, { runOnly: { type, values }, resultTypes: ['violations'] })"
         ".then((r) => r.violations.map((v) => [v.id, v.help, v.nodes.length,"
         " v.nodes.slice(0, 3).map((n) => n.target.join(' ') + ' [' + (n.any[0]?.message || n.all[0]?.message || n.none[0]?.message || '') + ']')]))",
-        ["rule", rules] if rules else ["tag", RULES],
+        ["rule", rules, within] if rules else ["tag", RULES, within],
     )
     return [f"{rule} ({count}×): {words}: {'; '.join(places)}" for rule, words, count, places in found]
+
+
+FOLDED = "main details"
+
+
+def open_all(page: Any) -> bool:
+    """Open what is ``FOLDED`` up on the page, and say whether there was anything."""
+    return bool(
+        page.evaluate(
+            "() => { const all = [...document.querySelectorAll('main details:not([open])')];"
+            " for (const one of all) { one.open = true; } return all.length; }"
+        )
+    )
 
 
 @dataclass

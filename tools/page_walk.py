@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import unescape
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
@@ -20,15 +20,19 @@ if TYPE_CHECKING:
 LINK = re.compile(r'<(?:a|area)\b[^>]*?\bhref="([^"#]+)|<iframe\b[^>]*?\bsrc="([^"#]+)')
 TELLING = ("slug", "feed_slug", "layer", "chart")
 """Arguments of an address that make another page of it; numbers and days show another row of the same page."""
-ENDS = ("/logout/", "/admin/jsi18n/", ".csv", ".xlsx", ".geojson", ".json", ".svg", ".png")
+ENDS = (
+    "/logout/", "/admin/jsi18n/", ".csv", ".xlsx", ".geojson", ".gpkg", ".json", ".jsonl", ".svg", ".png", ".pdf", ".docx",
+    ".zip",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Found:
-    """One page: the address of one of its rows, and a name that all its rows share."""
+    """One page: the address of one of its rows, a name that all its rows share, and what it said."""
 
     name: str
     address: str
+    text: str = field(default="", compare=False, repr=False)
 
 
 def page_name(address: str) -> str | None:
@@ -41,10 +45,12 @@ def page_name(address: str) -> str | None:
     return " ".join([match.view_name or match._func_path, *telling])
 
 
-def pages_of(client: Client, start: tuple[str, ...] = ("/",), *, most: int = 400) -> Iterator[Found]:
+def pages_of(
+    client: Client, start: tuple[str, ...] = ("/",), *, most: int = 400, but: tuple[str, ...] = ()
+) -> Iterator[Found]:
     """Yield the pages that a signed-in person reaches by links, each once, in the order of their distance.
 
-    Files and parts of pages are left out. A link that leads to nothing raises ``AssertionError`` with the page that shows it;
+    Files and parts of pages are left out, and addresses that begin as one of ``but``. A link that leads to nothing raises ``AssertionError`` with the page that shows it;
     400 is a page, too: a report that says what it lacks.
     """
     waiting = [(address, "the start") for address in start]
@@ -63,15 +69,20 @@ def pages_of(client: Client, start: tuple[str, ...] = ("/",), *, most: int = 400
         )
         if answer.streaming or not answer["Content-Type"].startswith("text/html"):
             continue
+        # A file to be kept, which no browser opens.
+        if answer.headers.get("Content-Disposition", "").startswith("attachment"):
+            continue
         text = answer.content.decode()
         if "<html" not in text:
             continue
         done.add(name)
-        yield Found(name, address)
+        yield Found(name, address, text)
         for link in LINK.finditer(text):
             there = urljoin(address, unescape(link[1] or link[2]))
             parts = urlsplit(there)
             if parts.scheme or parts.netloc or parts.path.endswith(ENDS) or "/static/" in parts.path:
+                continue
+            if but and parts.path.startswith(but):
                 continue
             further = page_name(there)
             if further is not None and further not in seen:

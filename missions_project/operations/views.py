@@ -13,4 +13,6 @@ def operator(request: HttpRequest) -> HttpResponse:
     """Show the operator how the installation does; for everybody else there is no such page."""
     if not request.user.is_superuser:
         raise Http404
-    return render(request, "operations/operator.html", {"page": operator_page(now=timezone.now())})
+    return render(
+        request, "operations/operator.html", {"page": operator_page(now=timezone.now()), "tab": "operator"}
+    )

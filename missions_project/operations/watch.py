@@ -33,6 +33,8 @@ class Trouble:
     what: str
     next_step: str
     since: datetime | None = None
+    page: str = ""
+    """Where on this installation it is seen: a path."""
 
 
 def troubles(*, now: datetime) -> list[Trouble]:
@@ -78,6 +80,7 @@ def _late(agencies: dict[int, Agency], now: datetime) -> Iterator[Trouble]:
             _("see %(address)s, and manage.py doctor.")
             % {"address": f"{settings.PUBLIC_URL.rstrip('/')}{page}"},
             row.due_at,
+            page,
         )
 
 
@@ -88,6 +91,7 @@ def _silent(agencies: dict[int, Agency], now: datetime) -> Iterator[Trouble]:
     for feed in feeds:
         if feed.pk in found:
             agency, (last, usual) = agencies[feed.agency_id], found[feed.pk]
+            page = reverse("ingestion:data", args=[agency.slug])
             hours = (now - last).total_seconds() / 3600
             yield Trouble(
                 "feed_silent",
@@ -103,8 +107,9 @@ def _silent(agencies: dict[int, Agency], now: datetime) -> Iterator[Trouble]:
                     "usual": f"{usual.total_seconds() / 3600:.0f}",
                 },
                 _("see %(address)s and ask whoever runs the source.")
-                % {"address": f"{settings.PUBLIC_URL.rstrip('/')}/{agency.slug}/data/"},
+                % {"address": f"{settings.PUBLIC_URL.rstrip('/')}{page}"},
                 last,
+                page,
             )
 
 
@@ -121,4 +126,5 @@ def _drift(agencies: dict[int, Agency]) -> Iterator[Trouble]:
                     agency.slug,
                     f"{agency.name}, {version.crime_type.name}: {alarm.text}",
                     _("train again or acknowledge it: Admin → Model versions."),
+                    page=reverse("admin:forecasting_modelversion_change", args=[version.pk]),
                 )

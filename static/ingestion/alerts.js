@@ -48,10 +48,19 @@ window.MissionsAlerts = (() => {
       data.features.forEach((feature) => {
         const [lon, lat] = feature.geometry.coordinates;
         const fresh = now - Date.parse(feature.properties.at) < FRESH_MS;
-        L.circleMarker([lat, lon], {
+        const mark = L.circleMarker([lat, lon], {
           pane: "alerts", radius: fresh ? 11 : 7, className: fresh ? "alert-mark alert-mark--fresh" : "alert-mark",
           weight: 2, fillOpacity: fresh ? 0.9 : 0.5,
         }).bindTooltip(document.createTextNode(words(feature.properties))).addTo(layer);
+        // Its tooltip makes it a stop of the Tab key: then it has a name, and the map goes where the focus is.
+        const shape = mark.getElement();
+        if (shape) {
+          shape.setAttribute("role", "img");
+          shape.setAttribute("aria-label", words(feature.properties));
+          shape.addEventListener("focus", () => {
+            if (!map.getBounds().contains(mark.getLatLng())) { map.panTo(mark.getLatLng(), { animate: false }); }
+          });
+        }
       });
       const added = known === null ? [] : data.features.filter((feature) => !known.has(feature.id));
       known = new Set(data.features.map((feature) => feature.id));

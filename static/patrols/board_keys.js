@@ -30,7 +30,7 @@
     });
     select.append(new Option(gettext("No unit"), ""));
     select.selectedIndex = 0;
-    document.getElementById("assign-title").textContent = `Mission ${row.querySelector(".mission__number").textContent}: which unit?`;
+    document.getElementById("assign-title").textContent = interpolate(gettext("Mission %(n)s: which unit?"), { n: row.querySelector(".mission__number").textContent }, true);
     dialog.dataset.mission = row.dataset.mission;
     dialog.returnValue = "";
     dialog.showModal();

@@ -98,9 +98,9 @@ def make_bars(agency: Agency) -> ContextLayer:
     )
 
 
-def make_scene(slug: str = "riverton") -> Scene:
+def make_scene(slug: str = "riverton", **fields: Any) -> Scene:
     """The whole scene. The first call in a process trains; later ones put the same model files under new rows."""
-    agency = make_agency(slug, cell_size_m=CELL_SIZE_M)
+    agency = make_agency(slug, **({"cell_size_m": CELL_SIZE_M} | fields))
     make_incidents(agency)
     make_bars(agency)
     grid = grid_build(agency=agency)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.cache import cache
 
-from tests.factories import make_member
+from tactics.models import ExposureFinding
+from tests.factories import make_agency, make_member, make_operator
 from tests.keyboard import small_targets, space_out, walk
 from tests.looking import NARROW, too_wide
 from tests.patrols.scenes import ON, Scene, make_scene
+from tests.rich_town import ROLES, RichTown, rich_town
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -52,7 +55,8 @@ def page_of_owner(scene: Scene, signed_in_page: Callable[..., Page]) -> Page:
 
 def wrong_with(page: Any, address: str) -> list[str]:
     page.set_viewport_size({"width": 1280, "height": 800})
-    page.goto(address, wait_until="networkidle")
+    answer = page.goto(address, wait_until="networkidle")
+    assert answer.ok, f"{address} answered {answer.status}"
     found = walk(page) + small_targets(page)
     space_out(page)
     return [f"{address}: {line}" for line in found + too_wide(page, ZOOMED_TWICE) + too_wide(page, NARROW)]
@@ -66,6 +70,60 @@ def test_pages_of_the_product_are_walked_by_tab_alone(page_of_owner: Page, scene
 
 def test_pages_of_the_admins_frequent_tasks_are_walked_by_tab_alone(page_of_owner: Page) -> None:
     wrong = [line for address in ADMIN for line in wrong_with(page_of_owner, address)]
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+@pytest.fixture
+def town(live_server: Any, tmp_path: Path) -> RichTown:
+    return rich_town(tmp_path)
+
+
+def held_pages(town: RichTown, role: str) -> list[str]:
+    """Pages with content on them, as the role has them."""
+    base, studies = f"/{town.agency.slug}", town.studies
+    pages = {
+        "admin": [
+            town.board, f"{town.board}print/", f"{base}/plans/{town.plan.pk}/", f"{base}/reports/", f"{base}/reports/crime-trends/",
+            f"{base}/reports/effectiveness/", f"{base}/reports/shifts/", f"{base}/reports/tactics/", f"{base}/reports/coverage/",
+            f"{base}/reports/builder/?by=hour&then=type", f"{base}/dosage/", f"{base}/dosage/completeness/", f"{base}/packs/",
+            f"{base}/packs/2/", f"{base}/transparency/1/", f"{base}/data/", f"{base}/data/records/",
+            f"{base}/data/records/kept/?code=unmapped_code", f"{base}/data/audit-store/", f"{base}/models/burglary/",
+            f"{base}/models/burglary/2/beside/", f"{base}/hunches/", f"{base}/curves/", f"{base}/studies/design/",
+            f"{base}/studies/{studies['reported'].pk}/", f"{base}/studies/{studies['draft'].pk}/",
+            f"/admin/tactics/exposurefinding/{ExposureFinding.objects.latest('pk').pk}/change/",
+        ],
+        "supervisor": [f"{base}/reports/unit-activity/", f"{base}/roster/{town.on}/evening/", f"{base}/notices/"],
+        "analyst": [town.board, f"{base}/optimise/"],
+        "officer": [f"{base}/my/", f"{base}/my/hunch/", f"{base}/my/training/", f"{base}/reports/", f"{base}/reports/unit-activity/",
+                    f"{base}/officer/guide/"],
+        "auditor": [town.board, f"{base}/audit-log/", f"{base}/packs/2/", f"{base}/data/audit-store/", f"{base}/studies/design/",
+                    f"{base}/roster/{town.on}/evening/"],
+    }  # fmt: skip
+    return pages[role]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", ROLES)
+def test_pages_that_hold_much_are_walked_by_tab_alone(
+    town: RichTown, role: str, signed_in_page: Callable[..., Page]
+) -> None:
+    page = signed_in_page(town.people[role])
+    page.emulate_media(reduced_motion="reduce")
+    wrong = [line for address in held_pages(town, role) for line in wrong_with(page, address)]
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+@pytest.mark.slow
+def test_the_operators_pages_are_walked_by_tab_alone(
+    town: RichTown, signed_in_page: Callable[..., Page]
+) -> None:
+    make_agency("lakeside")
+    page = signed_in_page(make_operator())
+    wrong = [
+        line for address in ("/", "/operator/", town.board, "/admin/") for line in wrong_with(page, address)
+    ]
+    assert page.goto("/operator/").ok  # type: ignore[union-attr]
+    assert page.locator("#troubles li a").count() == 2
     assert not wrong, "\n" + "\n".join(wrong)
 
 
