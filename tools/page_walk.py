@@ -21,7 +21,7 @@ LINK = re.compile(r'<(?:a|area)\b[^>]*?\bhref="([^"#]+)|<iframe\b[^>]*?\bsrc="([
 TELLING = ("slug", "feed_slug", "layer", "chart")
 """Arguments of an address that make another page of it; numbers and days show another row of the same page."""
 ENDS = (
-    "/logout/", "/admin/jsi18n/", ".csv", ".xlsx", ".geojson", ".gpkg", ".json", ".jsonl", ".svg", ".png", ".pdf", ".docx",
+    "/logout/", "/admin/jsi18n/", "/api/schema/", ".csv", ".xlsx", ".geojson", ".gpkg", ".json", ".jsonl", ".svg", ".png", ".pdf", ".docx",
     ".zip",
 )  # fmt: skip
 
