@@ -72,7 +72,8 @@ def layer_extent(agency: Agency) -> list[float] | None:
 def boundary_layer(agency: Agency) -> MapLayer:
     """Return the jurisdiction's outline. At most two queries."""
     area = agency_area(agency)
-    etag = _etag("boundary", shapely.to_wkb(area).hex() if area is not None else "")
+    # The name too: two agencies may have one outline, and an agency may be renamed.
+    etag = _etag("boundary", agency.name, shapely.to_wkb(area).hex() if area is not None else "")
     features = [] if area is None else [_feature(_without_slivers(area), {"name": agency.name})]
     return MapLayer(etag, _kept(etag, lambda: features))
 

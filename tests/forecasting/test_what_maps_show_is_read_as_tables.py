@@ -17,7 +17,7 @@ from agencies.models import Agency, Beat, District, User
 from agencies.selectors import beats_at
 from forecasting.selectors import expected_by_type, grid_spec
 from forecasting.selectors.layer_tables import layer_shapes
-from forecasting.selectors.layers import context_layer
+from forecasting.selectors.layers import boundary_layer, context_layer
 from ingestion.models import ContextLayer, Incident
 from tests.factories import SIDE_M, degrees, make_agency, rectangle
 from tests.forecasting.scenes import HOT_M, Scene
@@ -62,6 +62,20 @@ def test_every_cell_of_the_map_stands_in_the_table_once(scene: Scene, analyst: U
     assert [rows[3]["lon"], rows[3]["lat"]] == pytest.approx(
         [lon[rows[3]["position"]], lat[rows[3]["position"]]]
     )
+
+
+def test_an_outline_carries_its_own_agencys_name_only(scene: Scene) -> None:
+    """Two agencies with one outline, in one process; then one of them is renamed."""
+    other = make_agency("lakeside")
+    agencies = [scene.agency, other]
+    told = [boundary_layer(one) for one in agencies]
+    assert [[shape.name for shape in layer_shapes(one)] for one in told] == [[one.name] for one in agencies]
+    assert len({one.etag for one in told}) == 2
+    shapes = [json.loads(one.body())["features"][0] for one in told]
+    assert shapes[0]["geometry"] == shapes[1]["geometry"]
+    Agency.objects.filter(pk=other.pk).update(name="Lakeside Sheriff")
+    other.refresh_from_db()
+    assert [shape.name for shape in layer_shapes(boundary_layer(other))] == ["Lakeside Sheriff"]
 
 
 def test_ranks_are_those_of_the_map_and_of_the_cells_own_drawer(
