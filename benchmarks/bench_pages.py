@@ -96,7 +96,7 @@ def large_city() -> None:
         return
     started = time.perf_counter()
     first = timezone.localdate() - dt.timedelta(days=DAYS - 1)
-    _, _, made = planted(Size(first, crimes=60_000, latest=370))
+    _, _, made = planted(Size(first, crimes=60_000, latest=3 * DAYS))
     make_operator("admin")
     print(f"written in {time.perf_counter() - started:.0f} s: {made}", flush=True)
 

@@ -17,8 +17,6 @@ from tactics.reports.shapes import Report, Table
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _NOT_IN_SHEET_NAMES = re.compile(r"[\[\]:*?/\\]")
-ROWS_A_SHEET = 2**20 - 1
-"""What a sheet of Excel holds below its head."""
 _FORMATS = {"int": "#,##0", "share": "0.0 %"}
 
 
@@ -60,45 +58,60 @@ def _sheet_name(text: str) -> str:
 
 
 def workbook(report: Report) -> bytes:
-    """All tables as an Excel workbook: a sheet of what it is, then a sheet a table."""
+    """Return the tables as an Excel workbook: a sheet of what it is, then a sheet a table.
+
+    A table longer than ``in_workbook`` rows is cut there, and both its own sheet and the first one say so.
+    """
     # Here: a command or worker that makes no workbook should not wait for it.
     from openpyxl import Workbook
-    from openpyxl.cell import WriteOnlyCell
-    from openpyxl.styles import Font
 
     book = Workbook(write_only=True)
     sheet = book.create_sheet(_sheet_name(_("About")))
-    lines = [*report.provenance, "", report.sentence, *report.notes]
-    for line in lines:
+    for line in (*report.provenance, "", report.sentence, *report.notes, *filter(None, map(_cut, report.tables))):
         sheet.append([plain_cell(line)])
     for figure in report.figures:
         sheet.append([plain_cell(figure.label), plain_cell(figure.value), plain_cell(figure.note)])
     for table in report.tables:
-        formats = [_FORMATS.get(column.kind) for column in table.columns]
-        rows = iter(table.rows)
-        # A sheet of its own for what Excel's rows do not hold: cut there, the file would look whole.
-        for part in range(1, 2 + max(0, len(table.rows) - 1) // ROWS_A_SHEET):
-            sheet = book.create_sheet(_sheet_name(table.slug if part == 1 else f"{table.slug} {part}"))
-            sheet.freeze_panes = "A2"
-            head = []
-            for column in table.columns:
-                cell = WriteOnlyCell(sheet, plain_cell(column.title))
-                cell.font = Font(bold=True)
-                head.append(cell)
-            sheet.append(head)
-            for row in islice(rows, ROWS_A_SHEET):
-                cells: list[Any] = []
-                for value, form in zip(row, formats, strict=True):
-                    if form and value is not None:
-                        cell = WriteOnlyCell(sheet, plain_cell(value))
-                        cell.number_format = form
-                        cells.append(cell)
-                    else:
-                        cells.append(plain_cell(value))
-                sheet.append(cells)
+        _fill(book.create_sheet(_sheet_name(table.slug)), table)
     out = BytesIO()
     book.save(out)
     return out.getvalue()
+
+
+def _cut(table: Table) -> str:
+    """What the workbook says of a table that it does not hold whole, else nothing."""
+    if table.in_workbook == len(table.rows):
+        return ""
+    return _("“%(table)s”: the first %(most)s of %(rows)s rows. The CSV file and the API hold all.") % {
+        "table": table.title, "most": f"{table.in_workbook:,}", "rows": f"{len(table.rows):,}",
+    }  # fmt: skip
+
+
+def _fill(sheet: Any, table: Table) -> None:
+    """Write the head, the rows, and what is left out into an empty sheet of a write-only workbook."""
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Font
+
+    def styled(value: Any, *, bold: bool = False, form: str | None = None) -> Any:
+        cell = WriteOnlyCell(sheet, plain_cell(value))
+        if bold:
+            cell.font = Font(bold=True)
+        if form:
+            cell.number_format = form
+        return cell
+
+    sheet.freeze_panes = "A2"
+    formats = [_FORMATS.get(column.kind) for column in table.columns]
+    sheet.append([styled(column.title, bold=True) for column in table.columns])
+    for row in table.rows[: table.in_workbook]:
+        sheet.append(
+            [
+                styled(value, form=form) if form and value is not None else plain_cell(value)
+                for value, form in zip(row, formats, strict=True)
+            ]
+        )
+    if cut := _cut(table):
+        sheet.append([styled(cut, bold=True)])
 
 
 def workbook_response(report: Report) -> HttpResponse:

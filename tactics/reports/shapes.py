@@ -23,6 +23,8 @@ from missions_project.lib.lazy import gettext_lazy
 from missions_project.lib.table_rows import table_rows
 from tactics.reports.asked import Asked
 
+MOST_IN_WORKBOOK = 50_000
+"""Rows of a table in a workbook: it is made in one piece while somebody waits, or for an e-mail. The other files stream."""
 PLACES = ("cell", "beat", "district")
 """Columns of these keys hold places, the finest first: a table that has one can be shown on a map. A cell is of the grid whose
 key the report holds as ``data["grid"]``."""
@@ -101,7 +103,7 @@ _READ = {"clock": clock_read, "lengths": lengths_read}
 class Table:
     """A table with all its rows; the first table of a report is the one that a CSV file holds unless asked otherwise.
 
-    ``most_shown`` rows are on the page, all of them where it is 0; files always hold all. ``rows`` of a long table may be read
+    ``most_shown`` rows are on the page, all of them where it is 0; files hold all, but for a workbook. ``rows`` of a long table may be read
     anew each time they are gone through: files take them once, part by part.
     """
 
@@ -123,6 +125,11 @@ class Table:
     def is_cut(self) -> bool:
         """Whether the page leaves rows out."""
         return 0 < self.most_shown < len(self.rows)
+
+    @property
+    def in_workbook(self) -> int:
+        """How many rows, the first ones, a workbook holds."""
+        return min(len(self.rows), MOST_IN_WORKBOOK)
 
     @property
     def note_shown(self) -> str:

@@ -268,7 +268,8 @@ class LongRows(Sequence[tuple[Cell, ...]]):
             return [self.head[place] for place in places]
         first = min(places)
         found = list(self.stays.read(first, max(places) + 1))
-        return [found[place - first] for place in places]
+        # Fewer where rows have gone since they were counted.
+        return [found[place - first] for place in places if place - first < len(found)]
 
 
 @dataclass(frozen=True)

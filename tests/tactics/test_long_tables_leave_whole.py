@@ -22,7 +22,7 @@ from openpyxl import load_workbook
 
 from agencies.models import User
 from patrols.models import MissionPlan, Presence
-from tactics.reports import files, shifts
+from tactics.reports import shapes, shifts
 from tests.factories import make_member
 from tests.patrols.scenes import ON, Scene
 from tests.patrols.test_dosage_page import plan as plan
@@ -78,21 +78,39 @@ def test_the_page_shows_the_first_and_says_how_many_there_are(client_of: Client)
     assert client_of.get(asked("report_chart", "whereabouts")).content.startswith(b"<?xml")
 
 
-def test_csv_and_excel_hold_every_row_in_order(
-    client_of: Client, minutes: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_csv_and_excel_hold_every_row_in_order(client_of: Client, minutes: list[float]) -> None:
     text = body(client_of, asked("table_csv") + "&table=visits").decode()
     rows = list(csv.DictReader(line for line in io.StringIO(text) if not line.startswith("#")))
     assert [float(row["minutes"]) for row in rows] == pytest.approx(minutes)
     book = load_workbook(io.BytesIO(body(client_of, asked("workbook"))))
     assert [row[8] for row in book["visits"].iter_rows(min_row=2, values_only=True)] == pytest.approx(minutes)
-    # What one sheet does not hold goes on in the next.
-    monkeypatch.setattr(files, "ROWS_A_SHEET", 20)
+    assert "of 35 rows" not in str([*book["About"].values])
+
+
+def test_a_workbook_is_cut_where_it_would_take_too_long_and_says_so_in_it_and_on_the_page(
+    client_of: Client, minutes: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shapes, "MOST_IN_WORKBOOK", 20)
     book = load_workbook(io.BytesIO(body(client_of, asked("workbook"))))
-    parts = [list(book[name].iter_rows(values_only=True)) for name in ("visits", "visits 2")]
-    assert parts[0][0] == parts[1][0]
-    assert [row[8] for part in parts for row in part[1:]] == pytest.approx(minutes)
-    assert book.sheetnames == ["About", "shifts", "beats", "visits", "visits 2"]
+    told = "“Who was where”: the first 20 of 35 rows. The CSV file and the API hold all."
+    rows = [*book["visits"].iter_rows(min_row=2, values_only=True)]
+    assert [row[8] for row in rows[:-1]] == pytest.approx(minutes[:20])
+    assert rows[-1][0] == told
+    assert told in [row[0] for row in book["About"].values]
+    assert "rows." not in str([*book["beats"].values])
+    page = client_of.get(asked("report")).content.decode()
+    assert "The first 10 of 35. The Excel file holds the first 20; the other files hold all." in page
+    assert "of 35; files hold all" not in page
+
+
+def test_a_part_of_rows_that_have_gone_since_they_were_counted_is_what_is_left(
+    scene: Scene, minutes: list[float]
+) -> None:
+    rows = shifts.LongRows(shifts.Stays(scene.agency.pk, "UTC", shifts.Asked(ON, ON), {}), [], ROWS)
+    Presence.objects.filter(agency=scene.agency).delete()
+    assert rows[:20] == []
+    with pytest.raises(IndexError):
+        rows[3]
 
 
 def test_the_api_streams_every_row_and_says_what_it_says_of_short_tables(
