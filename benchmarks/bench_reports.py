@@ -94,7 +94,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         agency, grid, first, made = kept()
     else:
         started, first = time.perf_counter(), FIRST
-        agency, grid, made = planted(Size(first, options.days, options.missions, options.passing, options.crimes))
+        agency, grid, made = planted(
+            Size(first, options.days, options.missions, options.passing, options.crimes)
+        )
         print(f"written in {time.perf_counter() - started:.0f} s: {made}", flush=True)
     with transaction.atomic():
         reports = year_asked(agency, first)
@@ -113,7 +115,9 @@ def kept() -> tuple[Any, Any, dt.date, dict[str, int]]:
 
     agency = Agency.objects.get(slug="bench")
     of = {"agency": agency}
-    made = {model._meta.model_name: model.objects.filter(**of).count() for model in (Mission, Presence, Incident)}
+    made = {
+        str(model._meta.model_name): model.objects.filter(**of).count() for model in (Mission, Presence, Incident)
+    }
     last = MissionPlan.objects.filter(**of).latest("on").on
     return agency, Grid.objects.get(**of), last - dt.timedelta(days=DAYS - 1), made
 

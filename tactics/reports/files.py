@@ -67,7 +67,13 @@ def workbook(report: Report) -> bytes:
 
     book = Workbook(write_only=True)
     sheet = book.create_sheet(_sheet_name(_("About")))
-    for line in (*report.provenance, "", report.sentence, *report.notes, *filter(None, map(_cut, report.tables))):
+    for line in (
+        *report.provenance,
+        "",
+        report.sentence,
+        *report.notes,
+        *filter(None, map(_cut, report.tables)),
+    ):
         sheet.append([plain_cell(line)])
     for figure in report.figures:
         sheet.append([plain_cell(figure.label), plain_cell(figure.value), plain_cell(figure.note)])
