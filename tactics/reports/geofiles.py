@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +22,17 @@ from forecasting.selectors import grid_spec
 from missions_project.lib.cells import plain_cell
 from tactics.reports.shapes import Cell, Column, Report, Table
 
+if TYPE_CHECKING:
+    import geopandas
+
 Shapes = npt.NDArray[np.object_]
 Rows = Sequence[tuple[Cell, ...]]
 GEOJSON, GEOPACKAGE = "application/geo+json", "application/geopackage+sqlite3"
 WGS84 = 4326
 ROWS_A_PART = 500
 """Features that leave in one piece: fewer make many small writes, more a file in memory."""
+ROWS_WRITTEN = 20_000
+"""Rows that a GeoPackage is given at a time: each time it is opened anew."""
 
 
 def attribute(column: Column) -> str:
@@ -151,28 +156,39 @@ def geopackage_response(agency: Agency, report: Report, table: Table) -> FileRes
 
 
 def _write(path: Path, report: Report, table: Table, find: Callable[[Rows], Shapes], epsg: int) -> None:
-    import geopandas
+    """Write the rows part by part: a long table is never all in memory."""
     import pyogrio
 
-    types = {"int": "Int64", "number": "float64", "share": "float64", "text": "object"}
-    rows = list(table.rows)
-    frame = geopandas.GeoDataFrame(
-        {attribute(column): [plain_cell(row[at]) for row in rows] for at, column in enumerate(table.columns)},
-        geometry=geopandas.GeoSeries(list(find(rows)), crs=epsg),
-        crs=epsg,
-    ).astype({attribute(column): types[column.kind] for column in table.columns})
     known = facts(report, table)
     told = {name: value if isinstance(value, str) else json.dumps(value) for name, value in known.items()}
-    pyogrio.write_dataframe(
-        frame,
-        path,
-        driver="GPKG",
-        layer=table.slug,
-        # Without rows the kind of shapes cannot be told from them.
-        geometry_type="Polygon" if table.place == "cell" else "MultiPolygon",
-        layer_metadata=told,
-        layer_options={"IDENTIFIER": known["title"], "DESCRIPTION": "; ".join(report.provenance)},
-    )
+    rows, first = iter(table.rows), True
+    # A table without rows is a layer, too.
+    while (some := list(islice(rows, ROWS_WRITTEN))) or first:
+        about: dict[str, Any] = {
+            "layer_metadata": told,
+            "layer_options": {"IDENTIFIER": known["title"], "DESCRIPTION": "; ".join(report.provenance)},
+        }
+        pyogrio.write_dataframe(
+            _frame(table, some, find(some), epsg),
+            path,
+            driver="GPKG",
+            layer=table.slug,
+            # Without rows the kind of shapes cannot be told from them.
+            geometry_type="Polygon" if table.place == "cell" else "MultiPolygon",
+            **(about if first else {"append": True}),
+        )
+        first = False
+
+
+def _frame(table: Table, rows: Rows, shapes: Shapes, epsg: int) -> "geopandas.GeoDataFrame":
+    import geopandas
+
+    types = {"int": "Int64", "number": "float64", "share": "float64", "text": "object"}
+    return geopandas.GeoDataFrame(
+        {attribute(column): [plain_cell(row[at]) for row in rows] for at, column in enumerate(table.columns)},
+        geometry=geopandas.GeoSeries(list(shapes), crs=epsg),
+        crs=epsg,
+    ).astype({attribute(column): types[column.kind] for column in table.columns})
 
 
 def _attached(name: str) -> dict[str, str]:

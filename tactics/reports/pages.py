@@ -170,6 +170,7 @@ def report(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
     context = {"tab": "reports", "kind": kind, "choices": choices, "status": 200}
     context |= {"may_export": kind.may_export(access), "may_save": access.may["see_plans"]}
     context |= {"people": people_of(access.agency, kind.roles), "sends": SavedReport.Sends.choices}
+    context |= {"hours": [(hour, clock_text(dt.time(hour))) for hour in range(24)]}
     try:
         context["asked"] = _asked(request, access.agency, kind, choices)
         context |= _form(kind, choices, context["asked"])

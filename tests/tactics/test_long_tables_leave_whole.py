@@ -6,11 +6,13 @@ import csv
 import datetime as dt
 import io
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import geopandas
+import pyogrio
 import pytest
 from django.core.cache import cache
 from django.db import connection
@@ -22,7 +24,7 @@ from openpyxl import load_workbook
 
 from agencies.models import User
 from patrols.models import MissionPlan, Presence
-from tactics.reports import shapes, shifts
+from tactics.reports import geofiles, shapes, shifts
 from tests.factories import make_member
 from tests.patrols.scenes import ON, Scene
 from tests.patrols.test_dosage_page import plan as plan
@@ -130,13 +132,25 @@ def test_the_api_streams_every_row_and_says_what_it_says_of_short_tables(
     assert [row["minutes"] for row in visits["rows"]] == pytest.approx(minutes)
 
 
-def test_files_for_maps_hold_every_row(client_of: Client, minutes: list[float], tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_once", [3, 7, ROWS, 1000])
+def test_files_for_maps_hold_every_row(
+    client_of: Client, minutes: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """However many rows are written at a time: some left over, none, all at once."""
+    monkeypatch.setattr(geofiles, "ROWS_WRITTEN", at_once)
     found = json.loads(body(client_of, asked("table_geojson", "visits")))["features"]
     assert [one["properties"]["minutes"] for one in found] == pytest.approx(minutes)
     assert all(one["geometry"] for one in found)
     path = tmp_path / "visits.gpkg"
     path.write_bytes(body(client_of, asked("table_gpkg", "visits")))
-    assert geopandas.read_file(path)["minutes"].tolist() == pytest.approx(minutes)
+    read = geopandas.read_file(path)
+    assert read["minutes"].tolist() == pytest.approx(minutes)
+    assert read.geometry.notna().all()
+    assert pyogrio.read_info(path)["layer_metadata"]["report"] == "shifts"
+    assert pyogrio.list_layers(path).tolist() == [["visits", "MultiPolygon"]]
+    # The index that draws a part of a map without reading all of it knows each row.
+    with sqlite3.connect(path) as file:
+        assert file.execute("SELECT count(*) FROM rtree_visits_geom").fetchone() == (ROWS,)
 
 
 def test_rows_are_kept_no_further_than_the_page_shows_and_read_once_for_a_file(

@@ -14,6 +14,7 @@ from agencies.clocks import clock_read, lengths_read, reads_like
 from agencies.models import Agency, Membership, User
 from forecasting.services import grid_build
 from patrols.models import MissionPlan
+from tactics.models import SavedReport
 from tactics.reports.shapes import Column
 from tactics.services.saved_reports import saved_report_set
 from tests.factories import make_agency, make_member
@@ -179,6 +180,22 @@ def test_the_report_builder_names_hours_as_the_agency_reads(town: Agency, sign_i
     assert ">4p</th>" in across
     assert ">16:00<" not in across
     assert "\n16:00," in csv(client, "builder", "lines", query)
+
+
+def test_the_hour_from_which_a_report_is_sent_is_chosen_by_the_agencys_clock(
+    town: Agency, sign_in: SignIn
+) -> None:
+    client = sign_in(make_member(town, "analyst"))
+    form = client.get(reverse("tactics:report", args=["riverton", "crime-trends"])).content.decode()
+    assert '<option value="6" selected>06:00</option>' in form
+    assert '<option value="16">16:00</option>' in form
+    american(town)
+    form = client.get(reverse("tactics:report", args=["riverton", "crime-trends"])).content.decode()
+    assert '<option value="0">12:00\xa0AM</option>' in form
+    assert '<option value="16">4:00\xa0PM</option>' in form
+    fields = {"name": "Afternoon", "days": "7", "sends": "never", "send_hour": "16"}
+    client.post(reverse("tactics:report_save", args=["riverton", "crime-trends"]), fields)
+    assert SavedReport.objects.get().send_hour == 16
 
 
 def test_the_list_says_from_which_hour_a_report_is_sent(town: Agency, sign_in: SignIn) -> None:
