@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 
 from agencies.models import User
 from agencies.services.sign_on import signs_on_elsewhere
+from agencies.sign_in_log import record_for_person, sign_in_failed
 from agencies.sign_on import SignOnAdapter
 from missions_project.lib.mail import PRODUCT, Letter, message_of, pieces_of
 
@@ -37,6 +38,16 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # alla
             )
             return HttpResponseRedirect(reverse("account_login"))
         return None
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        sign_in_failed(credentials)
+
+    def logout(self, request: HttpRequest) -> None:
+        """Write down who goes, while it is known; a session that ends by itself is none's deed."""
+        person = request.user if request.user.is_authenticated else None
+        super().logout(request)
+        if isinstance(person, User):
+            record_for_person(person, "signed out", by=person)
 
     def render_mail(
         self,

@@ -11,6 +11,7 @@ class AgenciesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from agencies import sign_in_log
         from agencies.audit_guards import guards_after_migrate
         from agencies.configuration.own import register_own
         from agencies.grants import register_grants
@@ -18,6 +19,7 @@ class AgenciesConfig(AppConfig):
 
         register_own()
         register_grants()
+        sign_in_log.connect()
         post_migrate.connect(guards_after_migrate, sender=self, dispatch_uid="agencies.audit_guards")
         pre_delete.connect(
             retire_with_agency, sender="agencies.Agency", dispatch_uid="agencies.audit_retires"

@@ -13,6 +13,12 @@ ACTION = "file exported"
 MAX_QUERY = 40
 
 
+def for_anybody(response: HttpResponseBase) -> HttpResponseBase:
+    """Say of an answer that it is published: who takes it is not written down, and no stranger can make the log grow."""
+    response.is_for_anybody = True  # type: ignore[attr-defined]  # read below
+    return response
+
+
 class ExportedFilesMiddleware:
     """Record each answer that is a file to keep, before its first byte leaves. Three or four queries for such an answer."""
 
@@ -21,7 +27,8 @@ class ExportedFilesMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if response.status_code == 200 and response.get("Content-Disposition", "").startswith("attachment"):
+        is_file = response.get("Content-Disposition", "").startswith("attachment")
+        if response.status_code == 200 and is_file and not getattr(response, "is_for_anybody", False):
             export_record(request, response)
         return response
 

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import (
     AdminPasswordChangeForm,
@@ -20,6 +20,7 @@ from agencies.admin_audit import WHY, AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedInline, administered_agencies, people_of
 from agencies.models import Agency, Membership, Role, Unit, User
 from agencies.services import person_create
+from agencies.sign_in_log import second_factor_remove
 
 HELP = {
     "username": gettext_lazy(
@@ -156,6 +157,7 @@ class PersonAdmin(AuditedAdminMixin, AgencyScopedAdmin, DjangoUserAdmin):  # typ
     filter_horizontal = ()
     readonly_fields = ("last_login", "date_joined")
     audit_hidden_fields = ("password",)
+    actions = ("remove_second_factor",)
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         (gettext_lazy("Person"), {"fields": ("first_name", "last_name", "email", "language")}),
@@ -223,6 +225,25 @@ class PersonAdmin(AuditedAdminMixin, AgencyScopedAdmin, DjangoUserAdmin):  # typ
     ) -> None:
         if action != "added":  # person_create has written that
             super().audit(request, obj, action, detail, why)
+
+    @admin.action(
+        description=gettext_lazy("Remove the second factor of who has lost it"), permissions=["change"]
+    )
+    def remove_second_factor(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
+        for person in chosen:
+            if person.pk == request.user.pk:
+                self.message_user(
+                    request,
+                    _("Your own second factor is changed on the page of your account."),
+                    messages.WARNING,
+                )
+            elif self.has_change_permission(request, person):
+                second_factor_remove(person=person, by=request.user)  # type: ignore[arg-type]  # nobody anonymous comes here
+                self.message_user(
+                    request,
+                    _("%(person)s has no second factor any more, and is signed out everywhere.")
+                    % {"person": person},
+                )
 
     @admin.display(description=gettext_lazy("roles"))
     def roles(self, user: User) -> str:

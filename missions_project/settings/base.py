@@ -151,6 +151,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_ADAPTER = "agencies.accounts.ClosedAccountAdapter"
+USERSESSIONS_ADAPTER = "agencies.sign_in_log.LoggedUserSessions"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
@@ -379,7 +380,7 @@ SESSION_COOKIE_HTTPONLY = True
 # A shift's length and a half: a car's tablet left behind is signed out by the next day.
 SESSION_COOKIE_AGE = environment.whole("SESSION_HOURS", 12) * 3600
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_IDLE_MINUTES = int(os.environ.get("SESSION_IDLE_MINUTES", "0"))
+SESSION_IDLE_MINUTES = environment.whole("SESSION_IDLE_MINUTES", 0, least=0)
 """After so long without a request a person is signed out; 0 is never. A page that polls keeps its session."""
 
 LEAFLET_CONFIG = {

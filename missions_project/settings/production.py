@@ -31,6 +31,9 @@ if local_http and not set(ALLOWED_HOSTS) <= {"localhost", "127.0.0.1", "[::1]"}:
         "INSECURE_LOCAL_HTTP is on although ALLOWED_HOSTS names other machines: passwords would travel in the open. Next step: "
         "remove it, and put a server with a certificate before the product (deploy/nginx.conf)."
     )
+# Attempts to sign in are counted by address: behind a proxy everybody has the proxy's, and it alone says whose the request is.
+ALLAUTH_TRUSTED_PROXY_COUNT = environment.whole("TRUSTED_PROXIES", 0 if local_http else 1, least=0)
+SESSION_IDLE_MINUTES = environment.whole("SESSION_IDLE_MINUTES", 30, least=0)
 # Everything that is wrong in one message: found one by one, each costs a restart.
 environment.check()
 LOGGING = logging_config(environment.choice("LOG_FORMAT", "json", ("plain", "json")), LOG_LEVEL)
@@ -59,7 +62,6 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = (
 MFA_REQUIRED_ROLES = tuple(
     filter(None, os.environ.get("MFA_REQUIRED_ROLES", "admin").replace(" ", "").split(","))
 )
-SESSION_IDLE_MINUTES = int(os.environ.get("SESSION_IDLE_MINUTES", "30"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from agencies.access import EVERYONE, SEES_RISK, Access, agency_page
+from agencies.exported import for_anybody
 from agencies.lookups import date_from_text
 from agencies.models import Agency, Role
 from missions_project.lib import walls
@@ -70,7 +71,7 @@ def public_page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResp
         walls.now_within(walls.of_agency(agency.pk))
         answer = view(request, agency, **kwargs)
         answer.headers.setdefault("Cache-Control", "public, max-age=300")
-        return answer
+        return for_anybody(answer)
 
     return require_GET(wrapped)
 

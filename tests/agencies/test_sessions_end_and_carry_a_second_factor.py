@@ -143,6 +143,35 @@ def test_five_wrong_passwords_lock_an_account_even_for_the_right_one(owner: User
     cache.clear()
 
 
+@pytest.mark.parametrize(("proxies", "is_shared"), [(1, False), (0, True)])
+def test_behind_a_proxy_one_visitors_wrong_passwords_keep_nobody_else_from_signing_in(
+    owner: User, client: Client, settings: Any, proxies: int, is_shared: bool
+) -> None:
+    """Without the proxy's word everybody would come from its address, as ``deploy/nginx.conf`` sends it: the second case."""
+    cache.clear()
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = proxies
+    owner.set_password(PASSWORD)
+    owner.save()
+
+    def signs_in(given: Client, name: str, password: str, forwarded: str) -> str:
+        asked = {"login": name, "password": password}
+        told = given.post(reverse("account_login"), asked, headers={"x-forwarded-for": forwarded})
+        return told.content.decode()
+
+    # What a visitor writes into the header stands before what the proxy adds, and is not believed.
+    for number in range(20):
+        told = signs_in(client, f"nobody{number}", "wrong", f"10.0.0.{number}, 203.0.113.9")
+        assert "Too many failed" not in told
+    assert "Too many failed" in signs_in(client, "nobody", "wrong", "10.0.1.1, 203.0.113.9")
+    here = Client()
+    signs_in(here, "owner", PASSWORD, "198.51.100.7")
+    assert ("_auth_user_id" in here.session) is not is_shared
+    if not is_shared:
+        devices = here.get(reverse("usersessions_list"), headers={"x-forwarded-for": "198.51.100.7"})
+        assert "198.51.100.7" in devices.content.decode()
+    cache.clear()
+
+
 def test_a_password_is_long_or_has_a_second_factor_beside_it(owner: User) -> None:
     with pytest.raises(ValidationError, match="at least 15"):
         validate_password("green hats 12", owner)

@@ -353,6 +353,10 @@ def test_packs_are_public_only_when_published_and_the_agency_says_so(
         assert answer.status_code == 200, address
         assert answer["Cache-Control"] == "public, max-age=300"
         assert not answer.cookies
+    # What is published is anybody's: strangers who take it, again and again, write nothing into a log that nobody may shorten.
+    for name in ("public_json", "public_pdf"):
+        assert nobody.get(reverse(f"tactics:{name}", args=["riverton", 1])).status_code == 200
+    assert not AuditEvent.objects.filter(action="file exported").exists()
     page = nobody.get(addresses[2]).content.decode()
     assert "Draft" not in page
     assert pack.content_hash in page
