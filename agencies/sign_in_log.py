@@ -30,7 +30,8 @@ def record_for_person(person: User, action: str, *, by: User | None, why: str = 
     # Nobody is signed in yet, or nobody any more.
     with walls.within(walls.EVERYTHING):
         own = () if person.is_superuser else Agency.objects.filter(membership__user=person).defer("boundary")
-        for agency in list(own) or [None]:
+        agencies: list[Agency | None] = [*own] or [None]
+        for agency in agencies:
             audit_record(
                 agency=agency,
                 actor=by,

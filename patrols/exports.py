@@ -24,6 +24,7 @@ from missions_project.lib.exports import About, csv_response, geojson_response
 from patrols import board
 from patrols.models import Mission
 from patrols.selectors import missions_between, models_behind, visits_between
+from patrols.units_told import units_are_told, why_untold
 
 DEFAULT_DAYS = 28
 MISSION_COLUMNS = (
@@ -44,6 +45,10 @@ class Export:
     first: dt.date
     last: dt.date
 
+    @property
+    def names_units(self) -> bool:
+        return units_are_told(self.first, self.last)
+
     def about(self, what: str) -> About:
         """What stands at the head of the file. One query."""
         return About(
@@ -53,6 +58,7 @@ class Export:
             % {"first": self.first, "last": self.last},
             zone=self.agency.time_zone,
             model=models_behind(self.agency, self.first, self.last),
+            more=() if self.names_units else (why_untold(),),
         )
 
     def file_name(self, what: str, ending: str) -> str:
@@ -84,11 +90,16 @@ def export_page(view: Callable[[Export], HttpResponseBase]) -> Callable[..., Htt
     return wrapped
 
 
-def _mission_values(agency: Agency, missions: Iterator[Mission]) -> Iterator[tuple[Any, ...]]:
-    now = timezone.now()
-    for mission in missions:
-        row = board.mission_rows([mission], zone=agency.time_zone, now=now)[0]
-        facts = board.mission_properties(row)
+def _missions(export: Export) -> Iterator[tuple[Mission, dict[str, Any]]]:
+    """The missions, each with what a map says of it."""
+    now, zone = timezone.now(), export.agency.time_zone
+    for mission in missions_between(export.agency, export.first, export.last):
+        facts = board.mission_properties(board.mission_rows([mission], zone=zone, now=now)[0])
+        yield mission, facts if export.names_units else facts | {"unit": ""}
+
+
+def _mission_values(export: Export) -> Iterator[tuple[Any, ...]]:
+    for mission, facts in _missions(export):
         yield (
             mission.plan_id, mission.plan.shift.slug, mission.plan.on, mission.number, mission.beat.district.code,
             mission.beat.code, mission.cell_id, facts["place"], facts["crime_type"], " ".join(facts["starts"]),
@@ -103,7 +114,7 @@ def missions_csv(export: Export) -> HttpResponseBase:
         export.file_name("missions", "csv"),
         about=export.about(_("Missions of published plans")),
         columns=MISSION_COLUMNS,
-        rows=_mission_values(export.agency, missions_between(export.agency, export.first, export.last)),
+        rows=_mission_values(export),
     )
 
 
@@ -120,37 +131,31 @@ class _Squares:
         return {"type": "Polygon", "coordinates": [ring]}
 
 
-def _mission_features(agency: Agency, missions: Iterator[Mission]) -> Iterator[dict[str, Any]]:
-    now = timezone.now()
+def _mission_features(export: Export) -> Iterator[dict[str, Any]]:
     squares = _Squares()
-    for mission in missions:
+    for mission, facts in _missions(export):
         assert mission.plan.grid_id is not None  # a published plan has a grid
-        row = board.mission_rows([mission], zone=agency.time_zone, now=now)[0]
-        facts = {
-            **board.mission_properties(row),
-            "date": str(mission.plan.on),
-            "shift": mission.plan.shift.slug,
-        }
+        facts |= {"date": str(mission.plan.on), "shift": mission.plan.shift.slug}
         geometry = squares.of(mission.plan.grid_id, mission.cell_id)
         yield {"type": "Feature", "id": mission.pk, "geometry": geometry, "properties": facts}
 
 
 @export_page
 def missions_geojson(export: Export) -> HttpResponseBase:
-    missions = missions_between(export.agency, export.first, export.last)
     return geojson_response(
         export.file_name("missions", "geojson"),
         about=export.about(_("Missions of published plans")),
-        features=_mission_features(export.agency, missions),
+        features=_mission_features(export),
     )
 
 
-def _visit_values(agency: Agency, visits: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+def _visit_values(export: Export) -> Iterator[tuple[Any, ...]]:
     """The columns of the file, then the visit's key and its grid's."""
-    zone = ZoneInfo(agency.time_zone)
+    zone = ZoneInfo(export.agency.time_zone)
+    visits = visits_between(export.agency, export.first, export.last)
     for *facts, unit, arrived_at, left_at, source, pk, grid_id in visits:
         yield (
-            *facts, unit or "",
+            *facts, (export.names_units and unit) or "",
             arrived_at.astimezone(zone).isoformat(timespec="seconds"),
             left_at.astimezone(zone).isoformat(timespec="seconds") if left_at else "",
             round((left_at - arrived_at).total_seconds() / 60, 1) if left_at else "", source, pk, grid_id,
@@ -159,28 +164,26 @@ def _visit_values(agency: Agency, visits: Iterator[tuple[Any, ...]]) -> Iterator
 
 @export_page
 def engagements_csv(export: Export) -> HttpResponseBase:
-    visits = visits_between(export.agency, export.first, export.last)
     return csv_response(
         export.file_name("engagements", "csv"),
         about=export.about(_("Visits to missions")),
         columns=ENGAGEMENT_COLUMNS,
-        rows=(values[:-2] for values in _visit_values(export.agency, visits)),
+        rows=(values[:-2] for values in _visit_values(export)),
     )
 
 
 @export_page
 def engagements_geojson(export: Export) -> HttpResponseBase:
-    visits = visits_between(export.agency, export.first, export.last)
     return geojson_response(
         export.file_name("engagements", "geojson"),
         about=export.about(_("Visits to missions")),
-        features=_visit_features(export.agency, visits),
+        features=_visit_features(export),
     )
 
 
-def _visit_features(agency: Agency, visits: Iterator[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
+def _visit_features(export: Export) -> Iterator[dict[str, Any]]:
     squares = _Squares()
-    for *values, pk, grid_id in _visit_values(agency, visits):
+    for *values, pk, grid_id in _visit_values(export):
         facts = {name: str(value) for name, value in zip(ENGAGEMENT_COLUMNS, values, strict=True)}
         geometry = squares.of(grid_id, int(facts["cell_id"]))
         yield {"type": "Feature", "id": pk, "geometry": geometry, "properties": facts}

@@ -16,6 +16,7 @@ from agencies.access import SEES_PLANS
 from agencies.models import Agency
 from missions_project.lib.lazy import gettext_lazy
 from patrols.models import Engagement, Mission, MissionPlan, Presence
+from patrols.units_told import units_are_told, why_untold
 from tactics.reports.asked import Asked
 from tactics.reports.kinds import ReportKind
 from tactics.reports.shapes import Cell, Chart, Column, Figure, Report, Table
@@ -302,12 +303,12 @@ class Stays:
             "mission__plan__on", "mission__plan__shift__name", "unit__call_sign", "mission__beat__code", "mission__number",
             "mission__place", "arrived_at", "left_at", "minutes", "source",
         )[first:until]  # fmt: skip
-        zone = ZoneInfo(self.zone)
+        zone, told = ZoneInfo(self.zone), units_are_told(self.asked.first, self.asked.last)
         for on, shift, unit, beat, number, place, arrived, left, minutes, source in found.iterator(
             chunk_size=ROWS_AT_ONCE
         ):
             yield (
-                on.isoformat(), shift, unit or "–", beat, number, place, f"{arrived.astimezone(zone):%H:%M}",
+                on.isoformat(), shift, (told and unit) or "–", beat, number, place, f"{arrived.astimezone(zone):%H:%M}",
                 f"{left.astimezone(zone):%H:%M}", float(minutes), self.sources[source],
             )  # fmt: skip
 
@@ -330,6 +331,7 @@ def _visits(agency: Agency, asked: Asked) -> Table:
             Column("minutes", _("Minutes"), "number"), Column("source", _("Known from")),
         ),
         LongRows(stays, head[:MOST_VISITS], stays.found.count()) if is_long else head,
+        note="" if units_are_told(asked.first, asked.last) else why_untold(),
         empty=_("Nothing is on record. Presence is counted half an hour after a shift, and once more the next day."),
         most_shown=MOST_VISITS,
     )  # fmt: skip

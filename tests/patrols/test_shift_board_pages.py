@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from agencies.models import CrimeType, User
+from agencies.models import CrimeType, Unit, User
 from forecasting.models import ForecastRun
 from missions_project.lib.runs import RunStatus
 from patrols.models import Engagement, MissionPlan
@@ -202,6 +202,28 @@ def test_missions_and_visits_leave_as_csv_and_geojson(
     assert ",11.0," in text
     for name, count in (("missions_geojson", 12), ("engagements_geojson", 1)):
         assert len(json.loads(b"".join(client.get(address(name, scene) + period)))["features"]) == count
+
+
+@pytest.mark.parametrize(("days", "named"), [(7, True), (8, False)])
+def test_files_name_units_for_a_week_at_most(
+    scene: Scene, plan: MissionPlan, sign_in: SignIn, days: int, named: bool
+) -> None:
+    """A year of them would be the unit activity report, which is for the unit and its supervisors alone."""
+    mission = plan.missions.select_related("assignment__unit")[0]
+    Engagement.objects.create(
+        agency=scene.agency, mission=mission, unit=mission.assignment.unit, arrived_at=plan.period_from,
+        left_at=plan.period_from + dt.timedelta(minutes=11),
+    )  # fmt: skip
+    client = sign_in(make_member(scene.agency, "analyst"))
+    period = f"?from={ON - dt.timedelta(days=days - 1)}&to={ON}"
+    signs = {
+        f"{unit}" for unit in Unit.objects.filter(agency=scene.agency).values_list("call_sign", flat=True)
+    }
+    for name in ("missions_csv", "missions_geojson", "engagements_csv", "engagements_geojson"):
+        text = b"".join(client.get(address(name, scene) + period).streaming_content).decode()
+        assert any(sign in text for sign in signs) is named, name
+        assert ("Units are named where 7 days at most are asked for." in text) is not named
+        assert "11.0" in text or "missions" in name
 
 
 @pytest.mark.parametrize(("role", "offered"), [("analyst", 4), ("supervisor", 0)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
-from agencies.models import User
+from agencies.models import Unit, User
 from patrols.models import MissionPlan, Presence
 from patrols.services import mission_withdraw
 from tests.factories import make_member
@@ -53,6 +54,23 @@ def test_shifts_and_beats_add_up_to_the_missions_and_minutes_on_record(
     visits = rows(client_of, "visits")
     assert len(visits) == at_missions.count()
     assert {row["source"] for row in visits} == {"Vehicle location", "Officer's timer"}
+
+
+@pytest.mark.parametrize(("before", "named"), [(6, True), (7, False)])
+def test_who_was_where_names_units_for_a_week_at_most(
+    scene: Scene, plan: MissionPlan, client_of: Client, before: int, named: bool
+) -> None:
+    query = f"?from={ON - dt.timedelta(days=before)}&to={ON}"
+    text = b"".join(
+        client_of.get(reverse("tactics:table_csv", args=["riverton", "shifts"]) + query + "&table=visits")
+    ).decode()
+    found = list(csv.DictReader(line for line in io.StringIO(text) if not line.startswith("#")))
+    signs = set(Unit.objects.filter(agency=scene.agency).values_list("call_sign", flat=True))
+    assert found
+    assert ({row["unit"] for row in found} <= signs) is named
+    assert {row["unit"] for row in found} == {"–"} or named
+    page = client_of.get(reverse("tactics:report", args=["riverton", "shifts"]) + query).content.decode()
+    assert ("Units are named where 7 days at most are asked for." in page) is not named
 
 
 def test_a_withdrawn_mission_is_neither_done_nor_missed(
