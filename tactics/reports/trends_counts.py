@@ -201,7 +201,7 @@ def _standing_out(
         (place, Column("crime_type", _("Crime type")), Column("period", _("Period")), *_LINE),
         rows,
         note=_(
-            "What chance alone explains least stands first, more or fewer. Of these %(rows)s counts at most about %(chance)s fall outside their limits by chance alone; %(outside)s do."
+            "What chance alone explains least stands first, more or fewer. Chance alone puts at most about %(chance)s of these %(rows)s counts outside their limits; outside lie %(outside)s."
         )
         % {
             "rows": f"{len(rows):,}",

@@ -164,7 +164,7 @@ def test_what_chance_explains_least_stands_first_and_a_page_stays_short(
     ]
     assert chances == sorted(chances)
     assert found.rows[0][:3] == ("11", "Burglary", "7 days")
-    assert "Of these 36 counts at most about 2 fall outside" in found.note
+    assert "at most about 2 of these 36 counts outside their limits; outside lie " in found.note
     monkeypatch.setattr(trends_counts, "MOST_ON_PAGE", 5)
     cache.clear()
     client = sign_in(make_member(town, "analyst"))
