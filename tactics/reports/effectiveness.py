@@ -18,11 +18,12 @@ from missions_project.lib.lazy import gettext_lazy
 from patrols.models import MissionPlan
 from tactics.reports import effectiveness_tables as tables
 from tactics.reports.asked import Asked
+from tactics.reports.calibration_chart import calibration_charts, calibration_svg
 from tactics.reports.caught import EVENTS, SEVERITY, WEIGHT, catches_of
 from tactics.reports.crimes import Crimes, crimes_of
 from tactics.reports.effectiveness_tables import Share, ratio_words, share_words
 from tactics.reports.kinds import ReportKind
-from tactics.reports.shapes import Chart, Figure, Report
+from tactics.reports.shapes import Chart, Figure, Report, Table
 from tactics.reports.weekly_chart import pai_svg
 
 
@@ -49,7 +50,7 @@ class ForecastEffectiveness(ReportKind):
         plans = _plans(agency, asked, grid)
         catches, ground, unreadable = catches_of(agency, asked, crimes, plans, grid)
         shares = [Share.of(catches, measure) for measure in (EVENTS, SEVERITY, WEIGHT)]
-        weeks = tables.weeks(catches)
+        weeks, calibration = tables.weeks(catches), tables.calibration(catches, ground)
         return Report(
             slug=self.slug,
             title=self.title,
@@ -64,22 +65,9 @@ class ForecastEffectiveness(ReportKind):
                 tables.shares(shares),
                 weeks,
                 tables.types(crimes, catches, _expected(asked, crimes, plans)),
-                tables.calibration(catches, ground),
+                calibration,
             ),
-            charts=(
-                Chart(
-                    "pai",
-                    _("Weeks"),
-                    _(
-                        "Share of events in missions over the share of boxes, week by week; beside it the boxes of a plain count."
-                    ),
-                    "weeks",
-                    720,
-                    280,
-                ),
-            )
-            if weeks.rows
-            else (),
+            charts=(*_pai_chart(weeks), *calibration_charts(calibration)),
             notes=(
                 _(
                     "A description, not an effect: missions go where crime is expected, and may prevent it. Single boxes prove nothing: "
@@ -100,7 +88,18 @@ class ForecastEffectiveness(ReportKind):
         )
 
     def chart(self, report: Report, slug: str) -> bytes | None:
+        if slug == "calibration":
+            return calibration_svg(report.table("calibration"))
         return pai_svg(report.table("weeks")) if slug == "pai" else None
+
+
+def _pai_chart(weeks: Table) -> tuple[Chart, ...]:
+    """The chart of the weeks; none without any."""
+    alt = _(
+        "Share of events in missions over the share of boxes, week by week, with 95 % intervals where a week has enough events and days; beside it "
+        "the boxes of a plain count, and chance, which is 1."
+    )
+    return (Chart("pai", _("Weeks"), alt, "weeks", 720, 330),) if weeks.rows else ()
 
 
 def _left_out(unreadable: int) -> tuple[str, ...]:

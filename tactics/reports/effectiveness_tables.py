@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +10,16 @@ from django.utils.translation import gettext as _
 
 from tactics.reports.caught import EVENTS, TENTHS, WEIGHT, Ground, LaidOut, PlanCatch
 from tactics.reports.crimes import Crimes
+from tactics.reports.effectiveness_intervals import (
+    LEAST_DAYS,
+    LEAST_EVENTS,
+    inverse_interval,
+    monday,
+    pai_interval,
+    ratio_interval,
+)
 from tactics.reports.shapes import Cell, Column, Table
 
-DRAWS = 2_000
 Floats = npt.NDArray[np.float64]
 
 
@@ -55,29 +61,9 @@ class Share:
             plain=float(sum(row[2] for row in beside)),
             plain_inside=float(sum(row[1] for row in beside)),
             plain_whole=float(sum(one.whole[measure] for one, _maps in laid)),
-            over_chance=_interval(rows),
-            over_plain=_interval(beside),
+            over_chance=ratio_interval(rows),
+            over_plain=ratio_interval(beside),
         )
-
-
-def monday(on: dt.date) -> dt.date:
-    return on - dt.timedelta(days=on.weekday())
-
-
-def _interval(rows: Sequence[tuple[dt.date, float, float]]) -> tuple[float, float]:
-    """95 % interval of the sum of the second over that of the third, whole weeks drawn with replacement; NaN with one week."""
-    weeks: dict[dt.date, Floats] = defaultdict(lambda: np.zeros(2))
-    for on, above, below in rows:
-        weeks[monday(on)] += (above, below)
-    sums = np.array(list(weeks.values())).reshape(-1, 2)
-    # One week drawn again and again is the same week: an interval without width, which reads as certainty.
-    if len(sums) < 2 or not sums[:, 1].sum():
-        return float("nan"), float("nan")
-    pick = np.random.default_rng(len(rows)).integers(0, len(sums), (DRAWS, len(sums)))
-    drawn = sums[pick].sum(axis=1)
-    drawn = drawn[drawn[:, 1] > 0]
-    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], (0.025, 0.975))
-    return float(low), float(high)
 
 
 def share_words(part: float, whole: float) -> str:
@@ -93,8 +79,9 @@ def _over(part: float, whole: float) -> float | None:
 
 
 def _ends(interval: tuple[float, float]) -> tuple[float | None, float | None]:
-    low, high = interval
-    return (None, None) if np.isnan(low) else (low, high)
+    """The ends as cells; what is not a number, or without bound, is not known."""
+    low, high = (float(end) if np.isfinite(end) else None for end in interval)
+    return low, high
 
 
 def shares(found: list[Share]) -> Table:
@@ -138,7 +125,8 @@ def weeks(catches: list[PlanCatch]) -> Table:
         hit, plain = _over(caught, events), _plain_share(week)
         rows.append(
             (begin.isoformat(), sum(one.boxes for one in week), int(events), int(caught), hit, _over(chance, events), plain, area,
-             plain / area if plain is not None and area else None, hit / area if hit is not None and area else None)
+             plain / area if plain is not None and area else None, hit / area if hit is not None and area else None,
+             *_ends(pai_interval(week)))
         )  # fmt: skip
     return Table(
         "weeks",
@@ -149,15 +137,17 @@ def weeks(catches: list[PlanCatch]) -> Table:
             Column("plain_count", _("A plain count"), "share"), Column("area", _("Boxes of all"), "share", digits=2),
             Column("pai_plain_count", _("PAI of a plain count"), "number", digits=2),
             Column("pai", "PAI", "number", digits=2, about=_("Share of events over share of boxes")),
+            Column("pai_low", _("PAI from"), "number", digits=2), Column("pai_high", _("PAI to"), "number", digits=2),
         ),
         rows,
         note=_("PAI: prediction accuracy index, the share of events in missions over the share of boxes. A week holds few events in "
-        "missions; its PAI jumps by chance. The plain count is that of %(laid_out)s of %(plans)s plans.") % _of_how_many(catches),
+        "missions; its PAI jumps by chance. From, to: 95 %% intervals, the week's days drawn with replacement; not known with fewer than "
+        "%(days)s days, or than %(least)s events in missions or outside. The plain count is that of %(laid_out)s of %(plans)s plans.") % (_of_how_many(catches) | {"days": LEAST_DAYS, "least": LEAST_EVENTS}),
         empty=_("No published plan on the grid in use in this period."),
     )  # fmt: skip
 
 
-def _of_how_many(catches: list[PlanCatch]) -> dict[str, str]:
+def _of_how_many(catches: list[PlanCatch]) -> dict[str, str | int]:
     laid = sum(one.laid_out is not None for one in catches)
     return {"laid_out": f"{laid:,}", "plans": f"{len(catches):,}"}
 
@@ -213,7 +203,7 @@ def calibration(catches: list[PlanCatch], ground: Ground) -> Table:
         sums = [(on, float(one.expected[own].sum()), float(one.observed[own].sum())) for on, one in laid]
         expected, observed = sum(row[1] for row in sums), sum(row[2] for row in sums)
         rows.append(
-            (what, which, expected, int(observed), _over(expected, observed), *_ends(_interval(sums)))
+            (what, which, expected, int(observed), _over(expected, observed), *_ends(inverse_interval(sums)))
         )
     return Table(
         "calibration",
@@ -225,7 +215,7 @@ def calibration(catches: list[PlanCatch], ground: Ground) -> Table:
         ),
         rows,
         note=_("Counts of the crime types that were forecast, in the shifts of %(plans)s plans, evenly spread. The first tenth holds the riskiest "
-        "cells of each shift. From, to: 95 %% intervals, weeks drawn with replacement; a group with few events has a wide one.")
+        "cells of each shift. From, to: 95 %% intervals, weeks drawn with replacement; a group with few events has a wide one, or one without an upper end.")
         % {"plans": f"{len(laid):,}"},
         empty=_("No plan of this period has a forecast beside a plain count."),
     )  # fmt: skip

@@ -4,7 +4,6 @@ import datetime as dt
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from django.utils import timezone
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
@@ -13,27 +12,16 @@ from agencies.models import Agency
 from missions_project.lib.days import day_and_month, long_day, short_day
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.lazy import gettext_lazy
-from tactics.engine.trends import (
-    CountBand,
-    count_band,
-    hours_of_week,
-    weekly_counts,
-)
+from tactics.engine.trends import count_band, hours_of_week, weekly_counts
 from tactics.reports.asked import Asked
 from tactics.reports.crimes import Crimes, crimes_of
 from tactics.reports.kinds import ReportKind
 from tactics.reports.shapes import Cell, Chart, Column, Figure, Report, Table
 from tactics.reports.trends_chart import hours_svg, weeks_svg
+from tactics.reports.trends_counts import WORDS, YEARS, count_tables, outside_of
 from tactics.reports.trends_places import RECENT_DAYS, YEAR_OF_WEEKS, day64, emerging_table, repeats_table
 
-YEARS = 5
 WEEKS = 53
-WORDS = {
-    "more": gettext_lazy("▲ more"),
-    "fewer": gettext_lazy("▼ fewer"),
-    "as expected": gettext_lazy("as expected"),
-    "no earlier year": gettext_lazy("no earlier year"),
-}
 
 
 class CrimeTrends(ReportKind):
@@ -58,8 +46,7 @@ class CrimeTrends(ReportKind):
                 _("There is no crime on record in these years."),
                 next_step=_("import incidents: Data → Import a file."),
             )
-        counts = _counts(crimes, asked)
-        outside = [row for row in counts.rows if row[-1] in (WORDS["more"], WORDS["fewer"])]
+        counts, *by_place = count_tables(crimes, asked)
         weeks, hours = _weeks(crimes, asked), _hours(crimes, asked)
         return Report(
             slug=self.slug,
@@ -78,7 +65,7 @@ class CrimeTrends(ReportKind):
             ),
             tables=(
                 counts,
-                *_by_place(crimes, asked),
+                *by_place,
                 hours,
                 repeats_table(crimes, asked),
                 emerging_table(crimes, asked),
@@ -109,7 +96,7 @@ class CrimeTrends(ReportKind):
                 % {
                     "rows": len(counts.rows),
                     "chance": f"{0.05 * len(counts.rows):.0f}",
-                    "outside": len(outside),
+                    "outside": outside_of(counts.rows),
                 },
                 _(
                     "Counted by the beginning of the time of occurrence, as reported up to now: the last days still grow as "
@@ -135,87 +122,6 @@ def _by_type(crimes: Crimes, last: dt.date, days: int) -> list[int]:
     return [int(n) for n in np.bincount(crimes.kind[inside], minlength=len(crimes.types))]
 
 
-def _year_back(day: dt.date, years: int) -> dt.date:
-    # 29 February has no other years: the day before stands for it.
-    try:
-        return day.replace(year=day.year - years)
-    except ValueError:
-        return day.replace(year=day.year - years, day=28)
-
-
-def _windows(asked: Asked, years: int) -> list[tuple[str, dt.date, dt.date]]:
-    """The periods that meetings ask for, so many years back: weeks keep their weekdays, the year to date its dates."""
-    back, last = dt.timedelta(days=YEAR_OF_WEEKS * years), asked.last
-    return [
-        (_("7 days"), last - dt.timedelta(days=6) - back, last - back),
-        (_("28 days"), last - dt.timedelta(days=27) - back, last - back),
-        (_("year to date"), dt.date(last.year - years, 1, 1), _year_back(last, years)),
-    ]
-
-
-def _band(
-    crimes: Crimes, windows: list[tuple[dt.date, dt.date]], which: np.ndarray
-) -> tuple[CountBand, int | None]:
-    """How the first window stands against the others, and last year's count; years before the data count for nothing."""
-    counted = [
-        int((which & crimes.between(day64(first), day64(last))).sum())
-        for first, last in windows
-        if (crimes.data_from is not None and day64(first) >= crimes.data_from) or (first, last) == windows[0]
-    ]
-    now, earlier = counted[0], counted[1:]
-    return count_band(now, np.array(earlier, dtype=np.int64)), earlier[0] if earlier else None
-
-
-def _line(band: CountBand, before: int | None) -> tuple[Cell, ...]:
-    known = not np.isnan(band.mean)
-    return (
-        band.now,
-        before,
-        (band.now - before) / before if before else None,
-        band.mean if known else None,
-        band.low if known else None,
-        band.high if known else None,
-        None if np.isnan(band.spread) else band.spread,
-        str(WORDS[band.word]),
-    )
-
-
-_LINE = (
-    Column("count", gettext_lazy("Now"), "int"),
-    Column("last_year", gettext_lazy("Last year"), "int"),
-    Column("change", gettext_lazy("Difference"), "share", digits=0),
-    Column("expected", gettext_lazy("Mean of earlier years"), "number"),
-    Column("low", gettext_lazy("Low limit"), "int"),
-    Column("high", gettext_lazy("High limit"), "int"),
-    Column(
-        "spread",
-        gettext_lazy("Spread"),
-        "number",
-        about=gettext_lazy("Variance of the earlier years over their mean; 1 is chance alone"),
-    ),
-    Column("verdict", gettext_lazy("Against earlier years")),
-)
-
-
-def _counts(crimes: Crimes, asked: Asked) -> Table:
-    rows: list[tuple[Cell, ...]] = []
-    years = [_windows(asked, n) for n in range(YEARS + 1)]
-    for position, crime_type in enumerate(crimes.types):
-        for number, (name, __, __) in enumerate(years[0]):
-            windows = [(year[number][1], year[number][2]) for year in years]
-            band, before = _band(crimes, windows, crimes.kind == position)
-            rows.append((crime_type.name, name, *_line(band, before)))
-    return Table(
-        "counts",
-        _("Counts to %(last)s") % {"last": long_day(asked.last)},
-        (Column("crime_type", _("Crime type")), Column("period", _("Period")), *_LINE),
-        rows,
-        note=_(
-            "Limits: what chance keeps to in 95 of 100 periods, given up to five earlier years (fewer where the data begin later)."
-        ),
-    )
-
-
 def _sentence(counts: Table, asked: Asked) -> str:
     month = [row for row in counts.rows if row[1] == _("28 days")]
     more = [str(row[0]).lower() for row in month if row[-1] == WORDS["more"]]
@@ -236,64 +142,6 @@ def _sentence(counts: Table, asked: Asked) -> str:
     else:
         words = _("In the 28 days to %(last)s no crime type lies outside the limits of earlier years.")
     return words % told
-
-
-def _by_place(crimes: Crimes, asked: Asked) -> list[Table]:
-    back = [dt.timedelta(days=YEAR_OF_WEEKS * n) for n in range(YEARS + 1)]
-    windows = [(asked.first - one, asked.last - one) for one in back]
-    names = sorted({name for __, name in crimes.beats})
-    district_of = np.array([names.index(name) for __, name in crimes.beats] + [-1], dtype=np.int64)
-    known = [
-        (first, last)
-        for first, last in windows
-        if first == asked.first or (crimes.data_from is not None and day64(first) >= crimes.data_from)
-    ]
-    within = [crimes.between(day64(first), day64(last)) for first, last in known]
-    found = []
-    for slug, title, head, labels, place in (
-        (
-            "districts",
-            _("District"),
-            _("By district, %(first)s to %(last)s"),
-            names,
-            district_of[crimes.beat],
-        ),
-        (
-            "beats",
-            _("Beat"),
-            _("By beat, %(first)s to %(last)s"),
-            [code for code, __ in crimes.beats],
-            crimes.beat,
-        ),
-    ):
-        rows: list[tuple[Cell, ...]] = []
-        present = set(np.unique(place).tolist())
-        # All beats and types of a window at once: looking through six years of crimes for each took 20 s in a large city.
-        counted = [_table(place, crimes, inside, len(labels)) for inside in within]
-        for position, label in enumerate(labels):
-            for number, crime_type in enumerate(crimes.types if position in present else []):
-                now, *earlier = (int(one[position, number]) for one in counted)
-                band = count_band(now, np.array(earlier, dtype=np.int64))
-                rows.append((label, crime_type.name, *_line(band, earlier[0] if earlier else None)))
-        found.append(
-            Table(
-                slug,
-                head % {"first": short_day(asked.first), "last": short_day(asked.last)},
-                (Column(slug[:-1], title), Column("crime_type", _("Crime type")), *_LINE),
-                rows,
-            )
-        )
-    return found
-
-
-def _table(
-    place: npt.NDArray[np.int64], crimes: Crimes, inside: npt.NDArray[np.bool_], places: int
-) -> npt.NDArray[np.int64]:
-    """Crimes by place and type: int64 [places, types]; places below 0 are left out."""
-    own = inside & (place >= 0)
-    types = len(crimes.types)
-    found = np.bincount(place[own] * types + crimes.kind[own], minlength=places * types)
-    return found.astype(np.int64).reshape(places, types)
 
 
 def _weeks(crimes: Crimes, asked: Asked) -> Table:

@@ -13,31 +13,56 @@ from tactics.reports.shapes import Table
 MARGIN = dt.timedelta(days=4)
 FEW = 4
 """Up to so many weeks each is named under the axis."""
+LEGEND = 0.5
+"""Height of the key, in hundreds of pixels."""
 
 
 def pai_svg(table: Table | None) -> bytes | None:
-    """Prediction accuracy index by week, of missions and of a plain count's boxes, with the line of chance at 1."""
+    """Prediction accuracy index by week with its intervals, and of a plain count's boxes, with the line of chance at 1.
+
+    A week whose interval is not known has a hollow mark and no whiskers.
+    """
     if table is None or not table.rows:
         return None
     from matplotlib.dates import DateFormatter, date2num
     from matplotlib.ticker import FixedLocator
 
+    keys = [column.key for column in table.columns]
+    at = [keys.index(key) for key in ("pai_plain_count", "pai", "pai_low", "pai_high")]
     on = [dt.date.fromisoformat(str(row[0])) for row in table.rows]
-    plain, pai = np.array([row[-2:] for row in table.rows], dtype=float).T
-    figure = paper(7.2, 2.8)
+    plain, pai, low, high = np.array([[row[one] for one in at] for row in table.rows], dtype=float).T
+    figure = paper(7.2, 2.8 + LEGEND)
     axes = figure.subplots()
     axes.axhline(1, color=VERMILION, linewidth=1, linestyle="--", label=_("Chance"))
     axes.plot(on, plain, "s:", color=GREY, markersize=3, linewidth=1.2, label=_("A plain count"))
-    axes.plot(on, pai, "o-", color=BLUE, markersize=4, linewidth=1.4, label=_("Missions"))
+    axes.plot(on, pai, "-", color=BLUE, linewidth=1.4)
+    known, unknown = np.isfinite(low), np.isfinite(pai) & ~np.isfinite(low)
+    dates = np.array(on)
+    if known.any():
+        reach = [np.maximum(pai - low, 0)[known], np.maximum(high - pai, 0)[known]]
+        axes.errorbar(
+            dates[known], pai[known], yerr=reach, fmt="o", color=BLUE, markersize=4,
+            elinewidth=1, capsize=2, label=_("Missions, with 95 % interval"),
+        )  # fmt: skip
+    if unknown.any():
+        axes.plot(
+            dates[unknown], pai[unknown], "o", color=BLUE, markerfacecolor="white", markersize=4, clip_on=False,
+            label=_("Missions, too few events or days for an interval"),
+        )  # fmt: skip
     axes.set_ylabel(_("PAI (share of events ÷ share of boxes)"), fontsize=8)
+    axes.tick_params(labelsize=8)
     # From Monday to Monday, with room beside the first and the last: one week alone would else stand in four years.
     axes.set_xlim(on[0] - MARGIN, on[-1] + MARGIN)
-    axes.set_ylim(0, max(2.0, 1.15 * float(np.nanmax([1.0, *pai, *plain]))))
+    axes.set_ylim(0, max(2.0, 1.08 * float(np.nanmax([1.0, *pai, *plain, *high]))))
     if len(on) > FEW:
         date_axis(axes, 8)
     else:
         axes.xaxis.set_major_locator(FixedLocator(date2num(on)))
         axes.xaxis.set_major_formatter(DateFormatter("%Y-%m-%d"))
+    axes.set_xlabel(_("Week from"), fontsize=8)
     plain_axes(axes)
-    axes.legend(frameon=False, fontsize=8, loc="upper left", ncols=3)
+    # In a line of its own above: whiskers reach where a key inside would stand.
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside upper left", ncols=2, frameon=False, fontsize=8
+    )
     return svg(figure)

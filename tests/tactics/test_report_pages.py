@@ -59,7 +59,17 @@ def test_the_list_leads_to_a_report_with_a_sentence_figures_charts_and_tables(
     assert address("report", TRENDS) in client.get(address("reports")).content.decode()
     page = client.get(address("report", TRENDS)).content.decode()
     assert "In the 28 days to" in page
-    for table in ("counts", "districts", "beats", "hours", "repeats", "emerging", "weeks"):
+    for table in (
+        "counts",
+        "district-counts",
+        "districts",
+        "beat-counts",
+        "beats",
+        "hours",
+        "repeats",
+        "emerging",
+        "weeks",
+    ):
         assert f'id="table-{table}"' in page
     for chart in ("weeks", "hours"):
         drawn = client.get(address("report_chart", TRENDS, chart))

@@ -64,22 +64,48 @@ def count_band(now: int, earlier: Counts, *, level: float = LEVEL) -> CountBand:
     >>> count_band(40, np.array([20, 22, 18, 21, 19])).word
     'more'
     """
-    earlier = np.asarray(earlier, dtype=np.int64)
-    if now < 0 or (earlier < 0).any():
+    return count_bands(np.array([now]), np.asarray(earlier, dtype=np.int64)[np.newaxis], level=level)[0]
+
+
+def count_bands(now: Counts, earlier: Counts, *, level: float = LEVEL) -> list[CountBand]:
+    """Return how each of many counts stands against those of its earlier years, as ``count_band`` does for one.
+
+    All at once: one by one the limits of 277 beats, six crime types and three periods took most of a second.
+
+    Args:
+        now: events in the period, shape (n,).
+        earlier: events in the same period of earlier years, shape (n, years); all counts have the same years.
+        level: how often chance alone is allowed to fall outside the limits.
+
+    Raises:
+        ValueError: a negative count, or a level outside (0, 1).
+
+    >>> [band.word for band in count_bands(np.array([30, 40]), np.array([[20, 22, 18, 21, 19]] * 2))]
+    ['as expected', 'more']
+    """
+    now, earlier = np.asarray(now, dtype=np.int64), np.asarray(earlier, dtype=np.int64)
+    if (now < 0).any() or (earlier < 0).any():
         raise ValueError("A count is negative.")
     if not 0 < level < 1:
         raise ValueError(f"level {level} is not between 0 and 1.")
-    years = len(earlier)
-    if years == 0:
-        return CountBand(now, float("nan"), -1, -1, float("nan"), float("nan"))
-    past, chance = int(earlier.sum()), years / (years + 1)
+    years = earlier.shape[1]
+    nan = float("nan")
+    if years == 0 or not len(now):
+        return [CountBand(n, nan, -1, -1, nan, nan) for n in now.tolist()]
+    past, chance = earlier.sum(axis=1), years / (years + 1)
+    # Of no failures there is no such distribution: with empty years the lower tail is all there is, and the lower limit 0.
+    some, is_empty = np.maximum(past, 1), past == 0
     # P(Bin(y + S, 1/(k+1)) >= y) is this tail of a negative binomial; likewise the lower one, with one failure less.
-    above = float(stats.nbinom.sf(now - 1, past + 1, chance))
-    below = float(stats.nbinom.cdf(now, past, chance)) if past else 1.0
-    low = int(stats.nbinom.ppf(level / 2, past, chance)) if past else 0
-    high = int(stats.nbinom.isf(level / 2, past + 1, chance))
-    spread = float(np.var(earlier, ddof=1) / earlier.mean()) if years >= 3 and past else float("nan")
-    return CountBand(now, past / years, low, high, min(1.0, 2 * min(below, above)), spread)
+    above = stats.nbinom.sf(now - 1, past + 1, chance)
+    below = np.where(is_empty, 1.0, stats.nbinom.cdf(now, some, chance))
+    low = np.where(is_empty, 0, stats.nbinom.ppf(level / 2, some, chance)).astype(np.int64)
+    high = stats.nbinom.isf(level / 2, past + 1, chance).astype(np.int64)
+    p = np.minimum(1.0, 2 * np.minimum(below, above))
+    spread = np.full(len(now), nan)
+    if years >= 3:
+        spread[~is_empty] = (earlier.var(axis=1, ddof=1)[~is_empty]) / (past[~is_empty] / years)
+    columns = (column.tolist() for column in (now, past / years, low, high, p, spread))
+    return [CountBand(*values) for values in zip(*columns, strict=True)]
 
 
 def weekly_counts(days: npt.NDArray[np.datetime64], *, last: np.datetime64, weeks: int) -> Counts:
