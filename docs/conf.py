@@ -22,7 +22,7 @@ NAVIGATION = {
     "Forecast": ("forecasting", "accuracy", "live-record", "feedback", "backtest"),
     "Patrol": ("shift-board", "planning", "planning-schedules", "officers-guide", "dosage", "tactics"),
     "Report and study": ("reports", "impact"),
-    "Policies": ("policies", "retention"),
+    "Policies": ("policies", "retention", "transparency"),
     "Methods": ("methods",),
     "Connect": ("api", "api-reference"),
     "Operate": ("operations", "commands", "performance", "scale"),

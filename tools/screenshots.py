@@ -46,15 +46,19 @@ PAST = "/riverton-study"
 """The second demo agency with past shifts, where `manage.py demo_history` made it: studies and reports have something to show there."""
 ROLES = {
     # role: (addresses that its people start from, whether they also hold a phone)
-    "nobody": (("/accounts/login/", "/accounts/password/reset/"), True),
+    "nobody": (("/accounts/login/", "/accounts/password/reset/", f"{PAST}/transparency/"), True),
     "officer": (("/", "/riverton/my/", "/riverton/my/training/"), True),
     "supervisor": (("/", "/riverton/shifts/", f"{PAST}/dosage/"), True),
     "analyst": (
         ("/", "/riverton/risk/", "/riverton/reports/", f"{PAST}/studies/", "/riverton/data/"),
         False,
     ),
+    "auditor": (("/", "/riverton/audit-log/", f"{PAST}/packs/"), False),
     "admin": (("/", "/admin/"), False),
+    "operator": (("/", "/operator/", "/admin/"), False),
 }
+AS_GIVEN = ("operator",)
+"""Who reaches what the administrator reaches and a few pages more: these alone are shown."""
 WRONG_TURNS = {"officer": (("403", "/riverton/risk/"), ("404", "/riverton/nothing-here/"))}
 """Error pages are pages too; no link leads to them."""
 LOOK = """() => {
@@ -189,10 +193,13 @@ def shoot_role(
     """Every page of one role in every theme and size that was asked for."""
     from playwright.sync_api import Error as BrowserError
 
-    from tools.sights import Sight, pages_of
+    from tools.sights import Sight, kind_of, pages_of
 
     starts, holds_phone = ROLES[role]
-    sights = pages_of(person, starts)
+    if role in AS_GIVEN:
+        sights = [Sight(str(kind_of(address)), address, "given") for address in starts]
+    else:
+        sights = pages_of(person, starts)
     sights += [Sight(f"error {code}", address, "a wrong turn") for code, address in WRONG_TURNS.get(role, ())]
     sights = [sight for sight in sights if wanted.only in sight.kind]
     print(f"{role}: {len(sights)} pages", flush=True)
