@@ -12,7 +12,8 @@ _LITERALS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\$(\w*)\$.*?\$\1\$|-
 _FORBIDDEN = re.compile(
     r"\b(?:insert|update|delete|merge|into|create|drop|alter|truncate|grant|revoke|call|exec|execute|copy|do|lock|vacuum|"
     r"attach|detach|pragma|listen|notify|set|reset|begin|commit|rollback|prepare|load|shutdown|kill|"
-    r"pg_sleep|pg_read_file|pg_read_binary_file|pg_ls_dir|lo_import|lo_export|dblink|xp_cmdshell|openrowset|"
+    r"pg_sleep\w*|pg_read_file|pg_read_binary_file|pg_ls_\w+|pg_stat_file|pg_terminate_backend|pg_cancel_backend|pg_reload_conf|"
+    r"lo_\w+|dblink\w*|query_to_xml\w*|cursor_to_xml\w*|table_to_xml\w*|schema_to_xml\w*|database_to_xml\w*|xp_cmdshell|openrowset|"
     r"load_file|benchmark|sleep)\b"
 )
 

@@ -15,6 +15,8 @@ from missions_project.lib.errors import MissionsError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_LOCAL = tuple(map(ipaddress.IPv6Network, ("64:ff9b:1::/48", "fec0::/10", "::/96")))
+"""Networks of a site's own (RFC 8215, RFC 3879) and IPv4 addresses in a form that nobody routes (RFC 4291), which Python calls global."""
 
 
 class AddressRefused(MissionsError):
@@ -42,6 +44,8 @@ def is_public(address: Address) -> bool:
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
         if address in _NAT64:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if any(address in network for network in _LOCAL):
+            return False
     if inner is not None:
         return is_public(inner)
     return address.is_global and not address.is_multicast
