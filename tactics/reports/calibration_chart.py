@@ -61,7 +61,7 @@ def calibration_svg(table: Table | None) -> bytes | None:
         reach = [np.maximum(observed - low, 0)[known], np.maximum(high - observed, 0)[known]]
         axes.errorbar(
             expected[known], observed[known], yerr=reach, fmt="o", color=BLUE, markersize=5, elinewidth=1, capsize=3, clip_on=False,
-            label=_("A tenth of the cells (1: the riskiest), with 95 % interval"),
+            label=_("A tenth of the cells (1: the riskiest), with its interval"),
         )  # fmt: skip
     if not known.all():
         axes.plot(

@@ -42,7 +42,7 @@ def pai_svg(table: Table | None) -> bytes | None:
         reach = [np.maximum(pai - low, 0)[known], np.maximum(high - pai, 0)[known]]
         axes.errorbar(
             dates[known], pai[known], yerr=reach, fmt="o", color=BLUE, markersize=4,
-            elinewidth=1, capsize=2, label=_("Missions, with 95 % interval"),
+            elinewidth=1, capsize=2, label=_("Missions, with their interval"),
         )  # fmt: skip
     if unknown.any():
         axes.plot(

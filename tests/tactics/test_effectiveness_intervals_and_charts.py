@@ -126,13 +126,13 @@ def test_few_events_leave_expected_over_observed_without_an_upper_end() -> None:
 def test_the_weeks_chart_tells_weeks_with_an_interval_from_those_without_by_shape_and_words() -> None:
     known = [caught(day, 20, 2 + day % 3) for day in range(14)]
     words = words_in(pai_svg(tables.weeks(known)))
-    assert {"Chance", "A plain count", "Missions, with 95 % interval", "Week from"} <= set(words)
+    assert {"Chance", "A plain count", "Missions, with their interval", "Week from"} <= set(words)
     assert "PAI (share of events ÷ share of boxes)" in words
     assert "Missions, too few events or days for an interval" not in words
     words = words_in(pai_svg(tables.weeks([*known, caught(14, 5, 1)])))
-    assert {"Missions, with 95 % interval", "Missions, too few events or days for an interval"} <= set(words)
+    assert {"Missions, with their interval", "Missions, too few events or days for an interval"} <= set(words)
     words = words_in(pai_svg(tables.weeks([caught(0, 0, 0)])))
-    assert "Missions, with 95 % interval" not in words
+    assert "Missions, with their interval" not in words
 
 
 def test_the_calibration_chart_draws_tenths_with_numbers_the_diagonal_and_units() -> None:
@@ -142,7 +142,7 @@ def test_the_calibration_chart_draws_tenths_with_numbers_the_diagonal_and_units(
     table = tables.calibration(found, GROUND)
     words = words_in(calibration_svg(table))
     assert {"As many as expected", "Observed events", "Expected events, in the shifts that were laid out"} <= set(words)  # fmt: skip
-    assert "A tenth of the cells (1: the riskiest), with 95 % interval" in words
+    assert "A tenth of the cells (1: the riskiest), with its interval" in words
     assert {"1", "10"} <= set(words)
     (chart,) = calibration_charts(table)
     assert chart.table == table.slug
