@@ -116,7 +116,8 @@ def kept() -> tuple[Any, Any, dt.date, dict[str, int]]:
     agency = Agency.objects.get(slug="bench")
     of = {"agency": agency}
     made = {
-        str(model._meta.model_name): model.objects.filter(**of).count() for model in (Mission, Presence, Incident)
+        str(model._meta.model_name): model.objects.filter(**of).count()
+        for model in (Mission, Presence, Incident)
     }
     last = MissionPlan.objects.filter(**of).latest("on").on
     return agency, Grid.objects.get(**of), last - dt.timedelta(days=DAYS - 1), made

@@ -29,7 +29,8 @@ def pai_svg(table: Table | None) -> bytes | None:
     axes.axhline(1, color=VERMILION, linewidth=1, linestyle="--", label=_("Chance"))
     axes.plot(on, plain, "s:", color=GREY, markersize=3, linewidth=1.2, label=_("A plain count"))
     axes.plot(on, pai, "o-", color=BLUE, markersize=4, linewidth=1.4, label=_("Missions"))
-    axes.set_ylabel(_("PAI (share of events ÷ share of boxes)"), fontsize=8)
+    # Above and not at the side, where it would be longer than the axis in some languages.
+    axes.set_title(_("PAI (share of events ÷ share of boxes)"), fontsize=9, loc="left")
     # From Monday to Monday, with room beside the first and the last: one week alone would else stand in four years.
     axes.set_xlim(on[0] - MARGIN, on[-1] + MARGIN)
     axes.set_ylim(0, max(2.0, 1.15 * float(np.nanmax([1.0, *pai, *plain]))))
@@ -39,5 +40,5 @@ def pai_svg(table: Table | None) -> bytes | None:
         axes.xaxis.set_major_locator(FixedLocator(date2num(on)))
         axes.xaxis.set_major_formatter(DateFormatter("%Y-%m-%d"))
     plain_axes(axes)
-    axes.legend(frameon=False, fontsize=8, loc="upper left", ncols=3)
+    axes.legend(frameon=False, fontsize=9, loc="upper left", ncols=3)
     return svg(figure)

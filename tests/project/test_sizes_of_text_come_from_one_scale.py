@@ -66,6 +66,17 @@ def test_every_page_that_wears_our_sheets_loads_the_scale() -> None:
     assert style_sheet().startswith(Path(str(finders.find(SCALE))).read_text())
 
 
+def test_no_chart_writes_smaller_than_nine_points() -> None:
+    """A chart 7.2 inches wide is shown 720 px wide: nine points are twelve and a half pixels."""
+    small = {
+        f"{path.relative_to(settings.BASE_DIR)}: {found}"
+        for room in ("agencies", "ingestion", "forecasting", "patrols", "tactics")
+        for path in (settings.BASE_DIR / room).rglob("*.py")
+        for found in re.findall(r"(?:fontsize=|labelsize=|set_fontsize\()[0-8]\b", path.read_text())
+    }
+    assert not small
+
+
 def test_e_mails_keep_to_the_same_sizes() -> None:
     text = (settings.BASE_DIR / "templates/email/base.html").read_text()
     asked = set(re.findall(r"font(?:-size)?:([\d.]+px)", text))
