@@ -22,7 +22,7 @@ def date_axis(axes: Any, most: int, *, least: int = 3) -> None:
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(Spoken(locator))
     # The year below the dates is a label like them, no heading.
-    axes.xaxis.get_offset_text().set_fontsize(8)
+    axes.xaxis.get_offset_text().set_fontsize(9)
 
 
 def _in_words(text: str) -> str:

@@ -18,7 +18,7 @@ from forecasting.model_words import model_label
 from forecasting.models import ModelVersion
 from forecasting.selectors.why import family_label
 
-VERSION = 3
+VERSION = 4
 
 
 def curve_svg(version: ModelVersion) -> bytes:
@@ -56,7 +56,7 @@ def curve_svg(version: ModelVersion) -> bytes:
         axes.set_ylim(bottom=0)
         plain_axes(axes)
     if share:
-        hits.legend(loc="best", frameon=False, fontsize=8)
+        hits.legend(loc="best", frameon=False, fontsize=9)
     return svg(figure)
 
 

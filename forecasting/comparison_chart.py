@@ -54,7 +54,7 @@ def comparison_svg(one: ModelVersion, other: ModelVersion) -> bytes:
         axes.set_xlabel(_("Flagged area, %"))
         axes.set_ylim(bottom=0)
         plain_axes(axes)
-    legend(hits, fontsize=8)
+    legend(hits, fontsize=9)
     return svg(figure)
 
 

@@ -53,7 +53,7 @@ def drift_svg(drift: Drift) -> bytes:
     for axes in (above, below):
         plain_axes(axes)
     if drift.weeks:
-        above.legend(loc="upper left", frameon=False, fontsize=8, ncols=2)
+        above.legend(loc="upper left", frameon=False, fontsize=9, ncols=2)
         above.set_ylim(top=1.35 * max(max(w.high, w.observed) for w in drift.weeks) + 1)
     date_axis(below, 8)
     return svg(figure)

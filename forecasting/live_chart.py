@@ -67,8 +67,8 @@ def live_svg(card: LiveCard) -> bytes:
     for axes in (above, below):
         plain_axes(axes)
     if card.compared:
-        legend(above, loc="upper left", fontsize=8, ncols=2)
-        legend(below, loc="lower left", fontsize=8, ncols=2)
+        legend(above, loc="upper left", fontsize=9, ncols=2)
+        legend(below, loc="lower left", fontsize=9, ncols=2)
     else:
         above.text(0.5, 0.5, _("nothing to compare yet"), transform=above.transAxes, ha="center", va="center")
     date_axis(below, 8)

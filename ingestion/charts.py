@@ -1,5 +1,7 @@
 """Charts of the data quality page, drawn on the server as SVG and shown through <img>."""
 
+import textwrap
+
 import numpy as np
 from django.utils.translation import gettext as _
 
@@ -9,7 +11,7 @@ from agencies.engine.palette import BLUE, VERMILION
 from ingestion.engine.quality import LAG_BINS, Quality
 from ingestion.words import said
 
-VERSION = 1
+VERSION = 2
 
 
 def days_svg(quality: Quality) -> bytes:
@@ -33,7 +35,7 @@ def days_svg(quality: Quality) -> bytes:
         axes.set_ylim(bottom=0, top=1.2 * max(days.counts) + 1)
     axes.set_ylabel(_("Rows a day"))
     plain_axes(axes)
-    legend(axes, loc="upper left", fontsize=8, ncols=3)
+    legend(axes, loc="upper left", fontsize=9, ncols=3)
     return svg(figure)
 
 
@@ -58,7 +60,7 @@ def clock_svg(quality: Quality) -> bytes:
         plain_axes(axes)
     # Room above the bars: the key would lie on them.
     minutes.set_ylim(top=1.25 * max(1, *heaping.by_minute, heaping.rows / 60))
-    legend(minutes, loc="upper right", fontsize=8)
+    legend(minutes, loc="upper right", fontsize=9)
     return svg(figure)
 
 
@@ -67,8 +69,10 @@ def lag_svg(quality: Quality) -> bytes:
     figure = paper(7.2, 2.6)
     axes = figure.subplots()
     rows = max(quality.lag.rows, 1)
-    names = [said(name) for name, __ in LAG_BINS]
+    # In two lines: "within the hour" would run into its neighbour.
+    names = [textwrap.fill(said(name), 11) for name, __ in LAG_BINS]
     axes.bar(names, [100 * number / rows for number in quality.lag.bins], color=BLUE, width=0.7)
+    axes.tick_params(axis="x", labelsize=9)
     axes.set_ylabel(_("% of the rows"))
     plain_axes(axes)
     return svg(figure)

@@ -16,7 +16,7 @@ MOST_BEATS = 25
 def chart_size(report: DosageReport) -> tuple[int, int]:
     """Width and height of the chart in pixels: a page that reserves its place does not jump when it comes."""
     lines = min(len(report.beats), MOST_BEATS)
-    return 720, round(130 + 26 * max(lines, 4))
+    return 720, round(150 + 26 * max(lines, 4))
 
 
 def dosage_svg(report: DosageReport) -> bytes:
@@ -57,5 +57,5 @@ def dosage_svg(report: DosageReport) -> bytes:
     axes.set_xlim(left=0)
     axes.set_xlabel(_("Unit-hours at missions"))
     plain_axes(axes)
-    legend(axes, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=5, fontsize=8)
+    legend(axes, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=9)
     return svg(figure)

@@ -150,7 +150,7 @@ def curve_svg(curve: list[tuple[float, DesignPreview]], tried: DesignPreview, ga
     for (value, _point), at_x, at_y in zip(curve, x, y, strict=True):
         if value in (0.0, 1.0, 2.0, 4.0):
             axes.annotate(
-                f"γ {value:g}", (at_x, at_y), xytext=(5, -11), textcoords="offset points", fontsize=8
+                f"γ {value:g}", (at_x, at_y), xytext=(5, -11), textcoords="offset points", fontsize=9
             )
     axes.plot([100 * tried.predictability], [100 * tried.harm_share], "D", color=HERE, markersize=7)
     axes.annotate(
@@ -159,7 +159,7 @@ def curve_svg(curve: list[tuple[float, DesignPreview]], tried: DesignPreview, ga
         xytext=(-8, 8),
         textcoords="offset points",
         ha="right",
-        fontsize=8,
+        fontsize=9,
         color=HERE,
         weight="bold",
     )

@@ -33,11 +33,11 @@ def curves_svg(curves: list[dict[str, Any]], *, clock: str) -> bytes:
         )  # fmt: skip
     if not curves:
         axes.text(0.5, 0.5, _("no visits were counted in this period"), transform=axes.transAxes, ha="center")
-    axes.set_title(_("Descriptive"), loc="right", fontsize=8, color=QUIET)
+    axes.set_title(_("Descriptive"), loc="right", fontsize=9, color=QUIET)
     axes.set_xlabel(_("Minutes since %(clock)s") % {"clock": clock})
     axes.set_ylabel(_("Boxes with a crime by then, %"))
     axes.set_ylim(bottom=0)
     axes.set_xlim(left=0)
     plain_axes(axes)
-    legend(axes, loc="upper left", fontsize=8)
+    legend(axes, loc="upper left", fontsize=9)
     return svg(figure)

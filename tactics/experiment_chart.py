@@ -17,7 +17,7 @@ def experiment_svg(shown: ExperimentShown) -> bytes:
     axes = figure.subplots()
     axes.axhspan(100 * ENOUGH, 100, color=GREEN, alpha=0.08, linewidth=0)
     axes.annotate(
-        _("four of five studies show it"), (0.5, 100 * ENOUGH), xytext=(2, 3), textcoords="offset points", fontsize=8,
+        _("four of five studies show it"), (0.5, 100 * ENOUGH), xytext=(2, 3), textcoords="offset points", fontsize=9,
         color=DEEP_GREEN,
     )  # fmt: skip
     for number, row in enumerate(shown.by_days):
@@ -34,5 +34,5 @@ def experiment_svg(shown: ExperimentShown) -> bytes:
     axes.set_xlabel(_("Share of crime prevented by a mission that is carried out, %"))
     axes.set_ylabel(_("Studies that would show it, %"))
     plain_axes(axes)
-    legend(axes, loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8)
+    legend(axes, loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
     return svg(figure)

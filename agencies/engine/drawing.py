@@ -9,7 +9,8 @@ def paper(width: float, height: float) -> Any:
     # Not at the top: every command and worker would wait a third of a second for a library that only charts need.
     from matplotlib.figure import Figure
 
-    # White paper in both themes: a chart in <img> cannot follow the page's colours.
+    # White paper in both themes, on PDFs and in files. A chart in <img> could follow the system's choice of dark by a style of
+    # its own, but not the administration's switch: there it would be dark on a light page.
     return Figure(figsize=(width, height), facecolor="white", layout="constrained")
 
 

@@ -15,7 +15,7 @@ from missions_project.lib.errors import MissionsError
 from missions_project.lib.lazy import gettext_lazy
 from tactics.models import Tactic
 from tactics.reports.asked import Asked, Choices, Option, choices_of
-from tactics.reports.builder_chart import built_svg
+from tactics.reports.builder_chart import bars_height, built_svg
 from tactics.reports.builder_counts import OUTSIDE, Key, Reader
 from tactics.reports.builder_measures import MEASURES, SPLITS, Measure
 from tactics.reports.kinds import ReportKind
@@ -369,7 +369,7 @@ def _figures(measure: Measure, asked: Asked, total: float, compared: list[Compar
 
 def _charts(measure: Measure, splits: list[str], lines: list[Lines]) -> tuple[Chart, ...]:
     time = bool({"week", "month"} & set(splits))
-    height = 320 if time else 110 + 22 * min(len(lines[0]), 40)
+    height = 320 if time else bars_height(len(lines[0]), len(splits))
     words = (_("%(title)s, a line over time.") if time else _("%(title)s, bars.")) % {
         "title": _title(measure, splits)
     }

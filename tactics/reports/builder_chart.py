@@ -1,6 +1,7 @@
 """The report builder's chart: lines over weeks and months, bars otherwise; drawn on the server from the report's own table."""
 
 import datetime as dt
+import textwrap
 from collections import defaultdict
 from typing import Any
 
@@ -19,6 +20,15 @@ MOST_SERIES = 7
 MOST_BARS = 40
 REST = gettext_lazy("All others")
 TIMES = ("week", "month")
+
+
+def bars_height(bars: int, splits: int) -> int:
+    """Pixels of a chart of so many bars: a key of pieces beside it needs room for all of them.
+
+    >>> bars_height(2, 1), bars_height(2, 2), bars_height(90, 2)
+    (154, 264, 990)
+    """
+    return 110 + 22 * max(min(bars, MOST_BARS), MOST_SERIES if splits > 1 else 1)
 
 
 def built_svg(table: Table, splits: list[str]) -> bytes:
@@ -79,7 +89,7 @@ def _over_time(table: Table, splits: list[str], time: str) -> bytes:
     for number, (name, values) in enumerate(_compared(table, splits)):
         axes.plot(on, values, color=QUIET, linestyle=LINES[1 + number], linewidth=1.2, label=name)
     axes.set_ylim(bottom=0)
-    axes.set_ylabel(_unit(table, splits), fontsize=8)
+    axes.set_ylabel(_unit(table, splits), fontsize=9)
     date_axis(axes, 8)
     _finish(axes)
     return svg(figure)
@@ -88,7 +98,7 @@ def _over_time(table: Table, splits: list[str], time: str) -> bytes:
 def _bars(table: Table, splits: list[str]) -> bytes:
     labels, series = _series(table, 0, 1 if len(splits) == 2 else None)
     shown = min(len(labels), MOST_BARS)
-    figure = paper(7.2, 1.1 + 0.22 * shown)
+    figure = paper(7.2, bars_height(shown, len(splits)) / 100)
     axes = figure.subplots()
     left = np.zeros(shown)
     places = np.arange(shown)
@@ -100,14 +110,14 @@ def _bars(table: Table, splits: list[str]) -> bytes:
     for number, (name, past) in enumerate(_compared(table, splits)):
         axes.plot(past[:shown], places, linestyle="none", marker="|D"[number], color="#D55E00" if number else "black",
                   markersize=4 if number else 12, label=name)  # fmt: skip
-    axes.set_yticks(places, labels[:shown], fontsize=8)
+    axes.set_yticks(places, labels[:shown], fontsize=9)
     axes.invert_yaxis()
     axes.set_xlim(left=0)
-    axes.set_xlabel(_unit(table, splits), fontsize=8)
+    axes.set_xlabel(_unit(table, splits), fontsize=9)
     if shown < len(labels):
         axes.set_title(
             _("The first %(shown)s of %(labels)s") % {"shown": shown, "labels": len(labels)},
-            fontsize=8,
+            fontsize=9,
             loc="left",
         )
     _finish(axes)
@@ -120,7 +130,10 @@ def _unit(table: Table, splits: list[str]) -> str:
 
 
 def _finish(axes: Any) -> None:
-    axes.tick_params(labelsize=8)
+    axes.tick_params(labelsize=9)
     plain_axes(axes)
     if len(axes.get_legend_handles_labels()[0]) > 1:
-        legend(axes, fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        handles, names = axes.get_legend_handles_labels()
+        # Long names in several lines: in one they would take the width of the bars.
+        short = [textwrap.fill(name, 24) for name in names]
+        legend(axes, handles=handles, labels=short, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))

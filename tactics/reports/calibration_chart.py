@@ -70,11 +70,11 @@ def calibration_svg(table: Table | None) -> bytes | None:
         )  # fmt: skip
     _numbers(axes, rows, expected, np.where(known, high, observed), top)
     _square_roots(axes, top)
-    axes.set_xlabel(_("Expected events, in the shifts that were laid out"), fontsize=8)
-    axes.set_ylabel(_("Observed events"), fontsize=8)
+    axes.set_xlabel(_("Expected events, in the shifts that were laid out"), fontsize=9)
+    axes.set_ylabel(_("Observed events"), fontsize=9)
     plain_axes(axes)
     figure.legend(
-        *axes.get_legend_handles_labels(), loc="outside upper left", ncols=2, frameon=False, fontsize=8
+        *axes.get_legend_handles_labels(), loc="outside upper left", ncols=2, frameon=False, fontsize=9
     )
     return svg(figure)
 
@@ -87,7 +87,7 @@ def _numbers(axes: Any, rows: list[tuple[Cell, ...]], expected: Floats, above: F
             continue
         last = np.sqrt(x)
         axes.annotate(
-            str(row[1]), (x, y), xytext=(0, 5), textcoords="offset points", fontsize=8, color=INK, ha="center", va="bottom",
+            str(row[1]), (x, y), xytext=(0, 5), textcoords="offset points", fontsize=9, color=INK, ha="center", va="bottom",
             bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 0.5},
         )  # fmt: skip
 
@@ -103,8 +103,8 @@ def _square_roots(axes: Any, top: float) -> None:
         axis("function", functions=(lambda values: np.sqrt(np.maximum(values, 0)), np.square))
         limit(0, top)
     words = [f"{one:,g}" for one in ticks]
-    axes.set_xticks(ticks, words, fontsize=8)
-    axes.set_yticks(ticks, words, fontsize=8)
+    axes.set_xticks(ticks, words, fontsize=9)
+    axes.set_yticks(ticks, words, fontsize=9)
 
 
 def _tenths(table: Table) -> list[tuple[Cell, ...]]:

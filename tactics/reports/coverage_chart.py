@@ -69,7 +69,7 @@ def _maps(data: dict[str, Any], maps: list[tuple[str, npt.NDArray[np.float32]]],
         axes.set_facecolor(OUTSIDE)
         axes.set_xlim(extent[:2])
         axes.set_ylim(extent[2:])
-        axes.set_title(title, fontsize=9 if columns < 3 else 7, loc="left")
+        axes.set_title(title, fontsize=9, loc="left")
         axes.set_xticks([])
         axes.set_yticks([])
         for side in axes.spines.values():
@@ -84,9 +84,9 @@ def _maps(data: dict[str, Any], maps: list[tuple[str, npt.NDArray[np.float32]]],
             _("%(label)s (cell: %(cell_size_m)s m; lines: districts)")
             % {"label": label, "cell_size_m": f"{spec.cell_size_m:g}"}
         ),
-        fontsize=8,
+        fontsize=9,
     )
-    bar.ax.tick_params(labelsize=8)
+    bar.ax.tick_params(labelsize=9)
     # Few, and none at the bent end of the scale, where their labels would run into each other.
     bar.set_ticks([one for one in MaxNLocator(5).tick_values(0.0, top) if 0 <= one <= 0.97 * top])
     return svg(figure)
@@ -104,7 +104,7 @@ def _scale_bar(axes: Any, extent: tuple[float, float, float, float]) -> None:
     x, y = west + 0.03 * (east - west), south + 0.04 * (north - south)
     axes.plot([x, x + unit_m * units], [y, y], color="white", linewidth=4, solid_capstyle="butt")
     axes.plot([x, x + unit_m * units], [y, y], color="black", linewidth=2, solid_capstyle="butt")
-    axes.text(x + unit_m * units / 2, y + 0.015 * (north - south), words, ha="center", va="bottom", fontsize=7,
+    axes.text(x + unit_m * units / 2, y + 0.015 * (north - south), words, ha="center", va="bottom", fontsize=9,
               bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1})  # fmt: skip
 
 
@@ -125,10 +125,10 @@ def districts_svg(table: Table | None) -> bytes | None:
         axes.step(
             edges, [*asked, asked[-1]], where="post", color="black", linewidth=1, label=_("Recommended")
         )
-        axes.set_title(_("District %(code)s") % {"code": code}, fontsize=8, loc="left")
-        axes.tick_params(labelsize=7)
+        axes.set_title(_("District %(code)s") % {"code": code}, fontsize=9, loc="left")
+        axes.tick_params(labelsize=9)
         date_axis(axes, 4)
-        axes.xaxis.get_offset_text().set_fontsize(7)
+        axes.xaxis.get_offset_text().set_fontsize(9)
         plain_axes(axes)
     for axes in panels.ravel()[len(codes) :]:
         axes.set_axis_off()
@@ -138,8 +138,8 @@ def districts_svg(table: Table | None) -> bytes | None:
         *panels.ravel()[0].get_legend_handles_labels(),
         loc="outside upper right",
         ncols=2,
-        fontsize=7,
+        fontsize=9,
         frameon=False,
     )
-    figure.supylabel(_("Unit-hours a week"), fontsize=8)
+    figure.supylabel(_("Unit-hours a week"), fontsize=9)
     return svg(figure)

@@ -106,7 +106,7 @@ class ShiftReport(ReportKind):
                     else _("Each unit's visits over the day."),
                     "visits",
                     720,
-                    60 + 22 * max(3, len({row[2] for row in visits.rows[:MOST_VISITS]})),
+                    100 + 22 * max(3, len({row[2] for row in visits.rows[:MOST_VISITS]})),
                 ),
             )
             if visits.rows and asked.days <= CHART_DAYS

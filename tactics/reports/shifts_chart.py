@@ -24,7 +24,7 @@ def whereabouts_svg(table: Table | None) -> bytes | None:
         return None
     rows = table.rows[: table.most_shown or None]
     units = sorted({str(row[2]) for row in rows}, reverse=True)
-    figure = paper(7.2, 0.6 + 0.22 * max(3, len(units)))
+    figure = paper(7.2, 1.0 + 0.22 * max(3, len(units)))
     axes = figure.subplots()
     colours = {str(source): colour for source, colour in COLOURS.items()}
     shown: set[str] = set()
@@ -39,13 +39,13 @@ def whereabouts_svg(table: Table | None) -> bytes | None:
             units.index(str(row[2])), max(end - start, 0.05), left=start, height=0.7, color=colours.get(source, GREY),
             label=None if source in shown else source,
         )  # fmt: skip
-        axes.text(start, units.index(str(row[2])), f" {row[4]}", va="center", fontsize=7)
+        axes.text(start, units.index(str(row[2])), f" {row[4]}", va="center", fontsize=9)
         shown.add(source)
-    axes.set_yticks(range(len(units)), units, fontsize=8)
+    axes.set_yticks(range(len(units)), units, fontsize=9)
     axes.xaxis.set_major_formatter(lambda hour, __: _clock(hour))
     axes.set_xlabel(_("Agency's clock"))
     plain_axes(axes)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, fontsize=7, frameon=False)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=9, frameon=False)
     return svg(figure)
 
 

@@ -28,14 +28,14 @@ def uses_svg(table: Table) -> bytes:
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     for axes, name, own in zip(panels.ravel(), names, hours, strict=False):
         axes.bar(on, own, width=6, align="edge", color=BLUE)
-        axes.set_title(textwrap.fill(name, 30), fontsize=8, loc="left")
-        axes.tick_params(labelsize=7)
+        axes.set_title(textwrap.fill(name, 30), fontsize=9, loc="left")
+        axes.tick_params(labelsize=9)
         date_axis(axes, 4)
-        axes.xaxis.get_offset_text().set_fontsize(7)
+        axes.xaxis.get_offset_text().set_fontsize(9)
         plain_axes(axes)
     for axes in panels.ravel()[len(names) :]:
         axes.set_axis_off()
-    figure.supylabel(_("Unit-hours a week"), fontsize=8)
+    figure.supylabel(_("Unit-hours a week"), fontsize=9)
     return svg(figure)
 
 
@@ -57,11 +57,12 @@ def followed_svg(table: Table) -> bytes:
             % {"tactic": row[0], "done": f"{row[3]:,}", "seen": f"{row[2]:,}"}
             for row in rows
         ],
-        fontsize=8,
+        fontsize=9,
     )
     axes.set_xlim(0, 100)
-    axes.set_xlabel(_("Recommended tactic done at visited missions, % (line: interval of 95 %)"), fontsize=8)
-    axes.tick_params(labelsize=8)
+    # Under the names as well: under the axis alone it would be cut at the edge.
+    figure.supxlabel(_("Recommended tactic done at visited missions, % (line: interval of 95 %)"), fontsize=9)
+    axes.tick_params(labelsize=9)
     plain_axes(axes)
     return svg(figure)
 
@@ -72,8 +73,9 @@ def hours_svg(table: Table) -> bytes:
     figure = paper(7.2, 1.2 + 0.28 * len(values))
     axes = figure.subplots()
     image = axes.imshow(values, cmap="cividis", aspect="auto", vmin=0)
-    axes.set_yticks(range(len(values)), [str(row[0]) for row in table.rows], fontsize=8)
-    axes.set_xticks(range(0, 24, 2), [hour_text(dt.time(hour)) for hour in range(0, 24, 2)], fontsize=8)
-    axes.set_xlabel(_("Hour of arrival (agency's clock)"), fontsize=8)
+    axes.set_yticks(range(len(values)), [str(row[0]) for row in table.rows], fontsize=9)
+    hours = range(0, 24, 3)
+    axes.set_xticks(hours, [hour_text(dt.time(hour)) for hour in hours], fontsize=9)
+    axes.set_xlabel(_("Hour of arrival (agency's clock)"), fontsize=9)
     figure.colorbar(image, ax=axes, label=_("Unit-hours"))
     return svg(figure)

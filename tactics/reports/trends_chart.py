@@ -38,8 +38,8 @@ def weeks_svg(table: Table | None) -> bytes | None:
         )
         axes.set_title(name, fontsize=9, loc="left")
         axes.set_ylim(bottom=0)
-        axes.set_ylabel(_("Crimes a week"), fontsize=8)
-        axes.tick_params(labelsize=8)
+        axes.set_ylabel(_("Crimes a week"), fontsize=9)
+        axes.tick_params(labelsize=9)
         date_axis(axes, 5)
         plain_axes(axes)
     for axes in grid.ravel()[len(names) :]:
@@ -48,7 +48,7 @@ def weeks_svg(table: Table | None) -> bytes | None:
         grid[rows - 2, 1].tick_params(labelbottom=rows > 1)
     # One key for all of them, in a line of its own above.
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=4, frameon=False, fontsize=8)
+    figure.legend(handles, labels, loc="outside upper left", ncols=4, frameon=False, fontsize=9)
     return svg(figure)
 
 
@@ -59,12 +59,12 @@ def hours_svg(table: Table | None) -> bytes | None:
     values = np.array([[float(value or 0) for value in row[1:]] for row in table.rows])
     figure = paper(7.2, 2.6)
     axes = figure.subplots()
-    axes.tick_params(labelsize=8)
+    axes.tick_params(labelsize=9)
     image = axes.imshow(values, cmap=SEQUENTIAL, aspect="auto", vmin=0)
     axes.set_yticks(range(7), [str(row[0])[:3] for row in table.rows])
     axes.set_xticks(range(0, 24, 2), [hour_text(dt.time(hour)) for hour in range(0, 24, 2)])
-    axes.set_xlabel(_("Hour of the day (agency's clock)"), fontsize=8)
+    axes.set_xlabel(_("Hour of the day (agency's clock)"), fontsize=9)
     bar = figure.colorbar(image, ax=axes)
-    bar.set_label(_("Crimes"), fontsize=8)
-    bar.ax.tick_params(labelsize=8)
+    bar.set_label(_("Crimes"), fontsize=9)
+    bar.ax.tick_params(labelsize=9)
     return svg(figure)

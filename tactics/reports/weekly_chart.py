@@ -49,8 +49,8 @@ def pai_svg(table: Table | None) -> bytes | None:
             dates[unknown], pai[unknown], "o", color=BLUE, markerfacecolor="white", markersize=4, clip_on=False,
             label=_("Missions, too few events or days for an interval"),
         )  # fmt: skip
-    axes.set_ylabel(_("PAI (share of events ÷ share of boxes)"), fontsize=8)
-    axes.tick_params(labelsize=8)
+    # Above and not at the side, where it would be longer than the axis in some languages.
+    axes.set_title(_("PAI (share of events ÷ share of boxes)"), fontsize=9, loc="left")
     # From Monday to Monday, with room beside the first and the last: one week alone would else stand in four years.
     axes.set_xlim(on[0] - MARGIN, on[-1] + MARGIN)
     axes.set_ylim(0, max(2.0, 1.08 * float(np.nanmax([1.0, *pai, *plain, *high]))))
@@ -59,10 +59,10 @@ def pai_svg(table: Table | None) -> bytes | None:
     else:
         axes.xaxis.set_major_locator(FixedLocator(date2num(on)))
         axes.xaxis.set_major_formatter(DateFormatter("%Y-%m-%d"))
-    axes.set_xlabel(_("Week from"), fontsize=8)
+    axes.set_xlabel(_("Week from"), fontsize=9)
     plain_axes(axes)
     # In a line of its own above: whiskers reach where a key inside would stand.
     figure.legend(
-        *axes.get_legend_handles_labels(), loc="outside upper left", ncols=2, frameon=False, fontsize=8
+        *axes.get_legend_handles_labels(), loc="outside upper left", ncols=2, frameon=False, fontsize=9
     )
     return svg(figure)

@@ -145,10 +145,10 @@ def report_html(request: HttpRequest, access: Access, study_id: int) -> HttpResp
 
 
 def _style() -> str:
-    """Our own two style sheets as one element; a file on somebody's disk has no server to ask for them."""
+    """Our own style sheets as one element; a file on somebody's disk has no server to ask for them."""
     sheets = [
         Path(str(finders.find(name))).read_text(encoding="utf-8")
-        for name in ("missions_project/app.css", "tactics/studies.css")
+        for name in ("missions_project/scale.css", "missions_project/app.css", "tactics/studies.css")
     ]
     tag = "style"
     return mark_safe(f"<{tag}>{''.join(sheets)}</{tag}>")  # nosec B308 B703 - our own files

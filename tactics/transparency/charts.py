@@ -88,17 +88,17 @@ def chart_figure(
                 hatch=HATCHES[number % 3], edgecolor="white", linewidth=0.5, label=titles[key],
             )  # fmt: skip
         # Above the bars: inside, the legend hides the longest one.
-        figure.legend(loc="outside upper left", ncols=n_bars, frameon=False, fontsize=8)
+        figure.legend(loc="outside upper left", ncols=n_bars, frameon=False, fontsize=9)
         axes.set_ylim(-0.6, len(rows) - 0.4)
     if chart["even"]:
         axes.axvline(1.0, color="black", linewidth=1, linestyle="--")
     axes.set_yticks(at, names)
     axes.set_xlabel(chart["unit"] or (_("Per cent") if is_share else titles[chart["values"][0]]), fontsize=9)
-    axes.tick_params(labelsize=8)
+    axes.tick_params(labelsize=9)
     if left_out:
         axes.set_title(
             _("The %(most)s largest; %(more)s more are in the table") % {"most": most_bars, "more": left_out},
-            fontsize=8,
+            fontsize=9,
             loc="left",
         )
     plain_axes(axes)

@@ -68,8 +68,9 @@ def site_html(pack: TransparencyPack, *, chart_folder: str = "charts/", style: s
 
 
 def style_sheet() -> str:
-    """The site's own style sheet."""
-    return Path(str(finders.find("tactics/transparency.css"))).read_text(encoding="utf-8")
+    """The site's own style sheet, with the sizes of all pages before it: a folder on another server holds no other file."""
+    names = ("missions_project/scale.css", "tactics/transparency.css")
+    return "".join(Path(str(finders.find(name))).read_text(encoding="utf-8") for name in names)
 
 
 def pack_write(pack: TransparencyPack, folder: Path) -> list[Path]:

@@ -92,8 +92,8 @@ def weekly_svg(league: CategoryLeague) -> bytes:
         markersize=4,
         label="Expected",
     )
-    step = max(1, len(weeks) // 8)
-    axes.set_xticks(weeks[::step], labels=[str(block["from"]) for block in league.blocks][::step], fontsize=7)
+    step = max(1, -(-len(weeks) // 6))
+    axes.set_xticks(weeks[::step], labels=[str(block["from"]) for block in league.blocks][::step], fontsize=9)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("Crimes")
     legend(axes)

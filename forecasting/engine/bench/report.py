@@ -17,11 +17,11 @@ from forecasting.engine.drawing import model_label
 from forecasting.engine.metrics import MAIN_AREA, Estimate
 
 _STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:74rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
+body{font:16px/1.5 system-ui,sans-serif;max-width:74rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
 h1,h2,h3{line-height:1.2}table{border-collapse:collapse;margin:1rem 0;display:block;overflow-x:auto}
 caption{text-align:left;font-weight:600;padding:.2rem 0}th,td{padding:.25rem .6rem;border-bottom:1px solid #ddd;text-align:right;white-space:nowrap}
 th:first-child,td:first-child{text-align:left;white-space:normal}th{white-space:normal;vertical-align:bottom}td small{color:#555;display:block}tr.written td{background:#e8f2fa}tr.best td{background:#fcefe6}
-figure{display:inline-block;margin:.5rem 1rem .5rem 0;vertical-align:top}figcaption{font-size:.9em;color:#444;max-width:34rem}
+figure{display:inline-block;margin:.5rem 1rem .5rem 0;vertical-align:top}figcaption{font-size:14px;color:#444;max-width:34rem}
 img{max-width:100%}dt{font-weight:600}dd{margin:0 0 .5rem 0}
 """
 FEW_BLOCKS = 8
