@@ -62,6 +62,14 @@ def wrong_now(page: Any, traffic: Traffic) -> list[str]:
     return wrong
 
 
+def without_room(page: Any) -> list[str]:
+    """What is wider than a phone or than a laptop at 200 %, and texts that are cut there, folded parts included."""
+    wrong = too_wide(page, ZOOMED) + too_wide(page, NARROW)
+    if open_all(page):
+        wrong += [f"opened, {line}" for line in too_wide(page, NARROW) + too_wide(page, ZOOMED)]
+    return wrong
+
+
 class Walk:
     """One page of a browser on which a person does one thing after the other; what each leads to is looked at."""
 
@@ -122,9 +130,9 @@ class Eyes:
             self._contexts[key] = made
         return self._contexts[key]
 
-    def walk(self, person: User | None) -> Walk:
-        """A page for a walk in which one thing follows from the other."""
-        return Walk(self.context(person).new_page(), self.own)
+    def walk(self, person: User | None, language: str = "en") -> Walk:
+        """A page for a walk in which one thing follows from the other, asked for in this language."""
+        return Walk(self.context(person, language).new_page(), self.own)
 
     def look(self, person: User | None, address: str) -> list[str]:
         """Everything that is wrong with a page as this person sees it."""
