@@ -85,10 +85,11 @@ def _agency(request: HttpRequest, pk: int) -> Agency:
     return agency
 
 
-def _counted(document: dict[str, Any]) -> list[tuple[str, int]]:
-    """The document's tables by name, with their numbers of rows."""
-    rows = document["sections"]
-    return [(str(section.model._meta.verbose_name_plural), len(rows[section.name])) for section in sections()]
+def _named(numbers: dict[str, int]) -> list[tuple[str, int]]:
+    """The tables of a configuration as people call them, with their numbers of rows."""
+    return [
+        (str(section.model._meta.verbose_name_plural), numbers.get(section.name, 0)) for section in sections()
+    ]
 
 
 def _page(request: HttpRequest, title: str, **context: Any) -> HttpResponse:
@@ -116,7 +117,7 @@ def configuration_view(request: HttpRequest, pk: int) -> HttpResponse:
     told = _clone(request, agency, form) if form is not None and form.is_valid() else []
     if isinstance(told, HttpResponse):
         return told
-    counted = _counted(configuration_export(agency))
+    counted = _named({name: len(rows) for name, rows in configuration_export(agency)["sections"].items()})
     context = {
         "counted": [(name, number) for name, number in counted if number],
         "empty": [name for name, number in counted if not number],
@@ -197,7 +198,7 @@ def _try(request: HttpRequest, form: ImportForm, context: dict[str, Any]) -> Htt
     except MissionsError as exc:
         form.add_error("file", str(exc))
         return None
-    context["made"] = made
+    context |= {"made": made, "would_be": _named(made.counts)}
     return None if look else _taken(request, made, name)
 
 

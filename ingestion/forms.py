@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import AgencyScopedForm
 from agencies.validators import validate_time_zone
-from ingestion.engine.mapping import DISCOVERIES, FIELDS, FeedMapping
+from ingestion.engine.mapping import DISCOVERIES, FIELDS, FeedMapping, MappingProblem
 from ingestion.engine.osm import OSM_CHOICES
 from ingestion.engine.privacy import Violation, screen_columns
 from ingestion.engine.suggest import DATE_FORMATS
@@ -79,6 +79,12 @@ class UploadForm(forms.Form):
             "weather; text also as .gz, .bz2, .xz or .zip. It waits in a private place and is deleted once it is imported."
         ),
     )
+
+
+def problem_words(problem: MappingProblem) -> str:
+    """What is wrong with a mapping, with the field called as on the page."""
+    name = said(FIELDS[problem.setting].label) if problem.setting in FIELDS else problem.setting
+    return f"{name}: {problem.message}"
 
 
 class ColumnsForm(forms.Form):
@@ -188,8 +194,7 @@ class ColumnsForm(forms.Form):
             if problem.setting in ("date_format", "crs", "time_zone"):
                 self.add_error(problem.setting, problem.message)
             else:
-                label = said(FIELDS[problem.setting].label) if problem.setting in FIELDS else problem.setting
-                self.add_error(None, f"{label}: {problem.message}")
+                self.add_error(None, problem_words(problem))
         return cleaned
 
 

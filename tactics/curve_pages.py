@@ -12,7 +12,7 @@ from agencies.access import SEES_STUDIES, Access, agency_page
 from agencies.selectors import active_crime_types
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.lazy import gettext_lazy
-from tactics.curves import CurveChoices, curve_choices, curve_choices_of_study, curve_table
+from tactics.curves import CurveChoices, curve_choices, curve_choices_of_study, curve_table, curves_said
 from tactics.curves_chart import curves_svg
 from tactics.inquiry_pages import ask, found_for, may_ask, svg_response
 from tactics.inquiry_selectors import inquiry_for
@@ -41,8 +41,9 @@ def curves(request: HttpRequest, access: Access) -> HttpResponse:
 def _shown(access: Access, choices: CurveChoices) -> dict[str, Any]:
     context = found_for(access, Inquiry.Kind.CURVES, choices.as_json()) | {"choices": choices}
     if answered := context["answered"]:
-        context["fair"] = answered.answer["fair"]
-        context["stays"] = answered.answer["stays"]
+        context["fair"] = curves_said(answered.answer["fair"])
+        context["stays"] = curves_said(answered.answer["stays"])
+        context["clocks"] = CLOCKS
         context["fair_rows"] = curve_table(answered.answer["fair"])
         context["stay_rows"] = curve_table(answered.answer["stays"], (15.0, 30.0, 60.0, 120.0))
     return context
@@ -87,4 +88,4 @@ def _picture(access: Access, choices: CurveChoices, which: str) -> HttpResponse:
     answered, __ = inquiry_for(access.agency, Inquiry.Kind.CURVES, choices.as_json())
     if answered is None or answered.answer is None:
         raise Http404(_("These curves were not worked out yet."))
-    return svg_response(curves_svg(answered.answer[which], clock=CLOCKS[which]))
+    return svg_response(curves_svg(curves_said(answered.answer[which]), clock=CLOCKS[which]))

@@ -10,11 +10,13 @@ import numpy as np
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from agencies.lookups import date_from_text
 from agencies.models import Agency, CrimeType
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress, no_progress
+from missions_project.lib.sentences import Sentences
 from patrols.models import Presence
 from tactics.engine.survival import Curve, fair_curves, located, visit_curves, watch_of
 from tactics.models import ImpactStudy
@@ -26,6 +28,16 @@ TOLD_MINUTES = (15.0, 30.0, 60.0, 120.0, 240.0, 480.0)
 """Points of the table; Koper looked at the half hour."""
 USUAL_DAYS = 91
 LONGEST_DAYS = 731
+NAMES = Sentences(
+    (
+        gettext_noop("drawn for a mission"),
+        gettext_noop("like boxes, not drawn"),
+        gettext_noop("under %(most)s min"),
+        gettext_noop("%(least)s min and longer"),
+        gettext_noop("%(least)s to %(most)s min"),
+    )
+)
+"""What the engine calls its curves, and answers keep."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,11 @@ def curve_choices_of_study(study: ImpactStudy) -> CurveChoices:
         tuple(study.districts),
         tuple(study.shifts),
     )
+
+
+def curves_said(curves: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """An answer's curves, named in the reader's language."""
+    return [curve | {"name": NAMES.said(curve["name"])} for curve in curves]
 
 
 def curves_answer(

@@ -6,17 +6,19 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from agencies.access import SEES_STUDIES, Access, agency_page
-from agencies.models import Role
+from agencies.models import Agency, Role
 from missions_project.lib.errors import MissionsError
 from tactics.engine.trials import FEW_CRIMES
 from tactics.inquiry_pages import ask, found_for, may_ask
 from tactics.inquiry_selectors import proposals_of
-from tactics.models import Inquiry, PolicyProposal
+from tactics.models import ImpactReport, Inquiry, PolicyProposal
 from tactics.services import proposal_decide
+from tactics.studies.words import sentence_shown
 
 DECIDES = frozenset({Role.ADMIN})
 LONGEST_STUDY_DAYS = 1096
@@ -39,6 +41,7 @@ def optimise(request: HttpRequest, access: Access) -> HttpResponse:
     context |= {"decided": decided, "may_decide": access.has(DECIDES)}
     if context["answered"]:
         context |= _answered(context["answered"].answer, still)
+        context["sentence"] = _sentence(access.agency, context["basis"])
     context["proposals"] = [(one, _row(one.basis["change"], one.basis["crimes_a_year"])) for one in still]
     return render(request, "tactics/optimise.html", context)
 
@@ -61,6 +64,15 @@ def _answered(answer: dict[str, Any], still: list[PolicyProposal]) -> dict[str, 
         "weights": _weights(answer, crimes),
         "compared_from": dt.date.fromisoformat(first) if first else None,
     }
+
+
+def _sentence(agency: Agency, basis: dict[str, Any]) -> str:
+    """What the study's report says, in the reader's language. No query in English, else one."""
+    kept: str = basis["sentence"]
+    if not basis["report"] or (get_language() or "en").startswith("en"):
+        return kept
+    report = ImpactReport.objects.filter(agency=agency, pk=basis["report"]).first()
+    return sentence_shown(report) if report else kept
 
 
 def _row(change: dict[str, Any], crimes_a_year: float) -> dict[str, Any]:

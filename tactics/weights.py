@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.db.models import Min
+from django.utils.translation import gettext_noop
 
 from agencies.models import Agency
 from missions_project.lib.progress import Progress, no_progress
@@ -88,12 +89,14 @@ def weight_changes(
 
 
 def rule_label(rule: TacticRule) -> str:
-    """A rule's weight in words; needs its tactic, crime type and shift."""
+    """A rule's weight in words, in English: it is kept, and said in the reader's language later. Needs tactic, crime type and shift."""
     parts = [str(rule.shift)] if rule.shift_id else []
     if rule.context:
         parts.append(str(rule.get_context_display()).lower())
-    only = f" ({', '.join(parts)})" if parts else ""
-    return f"Weight of “{rule.tactic}” for {rule.crime_type}{only}"
+    told = {"tactic": rule.tactic, "crime_type": rule.crime_type, "only": ", ".join(parts)}
+    if parts:
+        return gettext_noop("Weight of “%(tactic)s” for %(crime_type)s (%(only)s)") % told
+    return gettext_noop("Weight of “%(tactic)s” for %(crime_type)s") % told
 
 
 def _by_rule(agency: Agency, inputs: TrialInputs) -> list[_Drawn]:

@@ -22,7 +22,7 @@ from agencies.selectors import agency_area, leaflet_settings
 from ingestion import services
 from ingestion.admin.preview import column_rows, place_features, review_rows
 from ingestion.engine.mapping import MappingError
-from ingestion.forms import CodesForm, ColumnsForm, FetchForm, UploadForm
+from ingestion.forms import CodesForm, ColumnsForm, FetchForm, UploadForm, problem_words
 from ingestion.models import Feed
 from ingestion.services import drafts
 from ingestion.services.feeds import SAMPLE_ROWS
@@ -177,7 +177,9 @@ class WizardMixin:
             rows=column_rows(form, sample),
             times=drafts.time_examples(feed, mapping, sample[:EXAMPLES]),
             zone=mapping.time_zone or feed.agency.time_zone,
-            problems=mapping.problems(reader.header) if request.method != "POST" else [],
+            problems=[]
+            if request.method == "POST"
+            else [problem_words(problem) for problem in mapping.problems(reader.header)],
             leaflet=leaflet_settings(request, feed.agency),
             places_url=reverse("admin:ingestion_feed_places", args=[feed.pk]),
         )

@@ -7,32 +7,18 @@ studies in each of their states, models beside each other, rows kept aside.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.conf import settings
-from django.test import Client
 
 from agencies.models import User
+from tests.eyes import signed_in
 from tests.factories import make_agency, make_operator
-from tests.looking import (
-    COLOUR_RULES,
-    FOLDED,
-    MOST_BYTES,
-    MOST_SHIFT,
-    NARROW,
-    WATCH_SHIFTS,
-    ZOOMED,
-    open_all,
-    shift_of,
-    too_wide,
-    violations,
-    watch_traffic,
-)
+from tests.looking import COLOUR_RULES, NARROW, WATCH_SHIFTS, too_wide, violations, watch_traffic
 from tests.rich_town import ROLES, RichTown, rich_town
 from tools.page_walk import Found, page_name, pages_of
 
@@ -52,12 +38,6 @@ HELD = {
 """Pages that must be reached, and the rows of tables that they hold at least: a town that grew empty would make this test blind."""
 
 _walks: dict[str, list[Found]] = {}
-
-
-def signed_in(person: User) -> Client:
-    client = Client()
-    client.force_login(person, backend=settings.AUTHENTICATION_BACKENDS[0])
-    return client
 
 
 def pages_by_links(town: RichTown, role: str) -> list[Found]:
@@ -118,52 +98,6 @@ def rows_in(text: str) -> int:
 @pytest.fixture
 def town(live_server: Any, tmp_path: Path) -> RichTown:
     return rich_town(tmp_path)
-
-
-@pytest.fixture
-def look(browser: Any, live_server: Any) -> Iterator[Callable[[User | None, str], list[str]]]:
-    """A function: everything that is wrong with a page as this person sees it."""
-    contexts: dict[int | None, Any] = {}
-    own = urlsplit(live_server.url).netloc
-
-    def context_of(person: User | None) -> Any:
-        key = person.pk if person else None
-        if key not in contexts:
-            made = browser.new_context(base_url=live_server.url, reduced_motion="reduce")
-            made.add_init_script(WATCH_SHIFTS)
-            if person:
-                cookie = signed_in(person).cookies[settings.SESSION_COOKIE_NAME]
-                made.add_cookies([{"name": cookie.key, "value": cookie.value, "url": live_server.url}])
-            contexts[key] = made
-        return contexts[key]
-
-    def looked(person: User | None, address: str) -> list[str]:
-        page = context_of(person).new_page()
-        page.set_viewport_size({"width": 1440, "height": 900})
-        page.emulate_media(color_scheme="light")
-        traffic = watch_traffic(page, own)
-        page.goto(address, wait_until="networkidle")
-        wrong = [f"asks {host}" for host in sorted(traffic.strangers)]
-        if (moved := shift_of(page)) > MOST_SHIFT:
-            wrong.append(f"late content moves the page by {moved:.2f} (at most {MOST_SHIFT})")
-        if (weight := traffic.compressed_bytes()) > MOST_BYTES:
-            wrong.append(f"weighs {weight:,} bytes compressed (at most {MOST_BYTES:,})")
-        wrong += [f"light: {line}" for line in violations(page)]
-        page.emulate_media(color_scheme="dark")
-        wrong += [f"dark: {line}" for line in violations(page, COLOUR_RULES)]
-        wrong += too_wide(page, ZOOMED) + too_wide(page, NARROW)
-        page.set_viewport_size({"width": 1440, "height": 900})
-        if open_all(page):
-            wrong += [f"dark, opened: {line}" for line in violations(page, within=FOLDED)]
-            page.emulate_media(color_scheme="light")
-            wrong += [f"light, opened: {line}" for line in violations(page, COLOUR_RULES, within=FOLDED)]
-            wrong += [f"opened, {line}" for line in too_wide(page, ZOOMED) + too_wide(page, NARROW)]
-        page.close()
-        return wrong
-
-    yield looked
-    for context in contexts.values():
-        context.close()
 
 
 def all_wrong(look: Callable[[User | None, str], list[str]], person: User | None, pages: list[Found]) -> str:

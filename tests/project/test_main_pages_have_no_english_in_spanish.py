@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.test import Client
 
-from tests.factories import make_member
+from agencies.models import Agency, User
+from patrols.models import Mission
+from tactics.models import Hunch, SavedReport, Tactic, VisitNote
+from tests.eyes import signed_in
+from tests.factories import make_member, make_operator
 from tests.patrols.scenes import ON, make_scene
+from tests.rich_town import ANSWER, ROLES, rich_town
 from tools.page_walk import pages_of
 
 ENGLISH = frozenset(
@@ -22,6 +28,17 @@ UNREAD = frozenset({"script", "style", "code", "pre", "kbd"})
 SAID = frozenset({"title", "aria-label", "placeholder", "alt"})
 # A tactic's text is the agency's own; what allauth says is its own.
 ELSEWHERE = ("/riverton/tactics/", "/accounts/")
+# Names of time zones are the world's.
+ZONES = ("America/Port_of_Spain", "Europe/Isle_of_Man", "America/Port of Spain", "Europe/Isle of Man")
+IN_ENGLISH = frozenset(
+    {
+        # A pack stays in the language in which it was made, the API's reference is for programmers, and the admin shows a report's
+        # frozen figures as they were hashed.
+        "tactics:pack", "tactics:public_pack", "api:docs", "admin:tactics_impactreport_change",
+    }
+)  # fmt: skip
+SOMEBODY_ELSES = "admin:django_celery_beat_"
+"""Pages of a library, with its own translations."""
 
 
 class Texts(HTMLParser):
@@ -75,9 +92,7 @@ def test_main_pages_read_in_spanish_hold_no_english_sentence(role: str, translat
     person = make_member(scene.agency, role)
     client = Client(headers={"accept-language": "es"})
     client.force_login(person, backend=settings.AUTHENTICATION_BACKENDS[0])
-    # Names of time zones are the world's.
-    zones = ("America/Port_of_Spain", "Europe/Isle_of_Man")
-    own = (*zones, *scene.agency.crimetype_set.values_list("name", flat=True))
+    own = (*ZONES, *scene.agency.crimetype_set.values_list("name", flat=True))
     start = {"officer": ("/",), "admin": ("/admin/",)}.get(
         role, (f"/{scene.agency.slug}/shifts/{ON}/evening/", "/")
     )
@@ -90,4 +105,49 @@ def test_main_pages_read_in_spanish_hold_no_english_sentence(role: str, translat
         english = english_in(client.get(found.address, follow=True).content.decode(), own)
         if english:
             left[found.address] = english
+    assert left == {}
+
+
+def words_of_the_agency(agency: Agency) -> tuple[str, ...]:
+    """What people of the rich town wrote and named themselves, the longest first: a name may be a part of a sentence."""
+    found = {
+        *ZONES, ANSWER, "Added to the plan.", "No officers left for it.", "share of some group", "Calls for service",
+        # Names of an address's parameters.
+        "“from”",
+    }  # fmt: skip
+    tactic = ("name", "steps", "community_note", "evidence_note", "evidence_source", "evidence_effect")
+    for model, fields in (
+        (Tactic, tactic), (Hunch, ("reason",)), (VisitNote, ("text",)), (SavedReport, ("name",)), (Mission, ("reason",)),
+    ):  # fmt: skip
+        for row in model.objects.filter(agency=agency).values_list(*fields):
+            # A text as a whole, as a field holds it, and line by line, as a list does.
+            found |= {" ".join(part.split()) for text in row for part in (text, *text.splitlines())}
+    found |= set(agency.crimetype_set.values_list("name", flat=True))
+    found |= set(User.objects.values_list("username", flat=True))
+    return tuple(sorted(found - {""}, key=len, reverse=True))
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_pages_with_content_read_in_spanish_hold_no_english_sentence(
+    tmp_path: Path, translated: None
+) -> None:
+    town = rich_town(tmp_path)
+    people = {**{role: town.people[role] for role in ROLES}, "operator": make_operator()}
+    own, left, seen = words_of_the_agency(town.agency), {}, set()
+    for role, person in people.items():
+        client = signed_in(person)
+        client.defaults["HTTP_ACCEPT_LANGUAGE"] = "es"
+        start = {"officer": ("/",), "operator": ("/operator/", "/admin/")}.get(role, (town.board, "/"))
+        # Others of the agency see less of the administration than its administrator does.
+        but = () if role in ("admin", "operator") else ("/admin/",)
+        pages = list(pages_of(client, start, but=but))
+        assert len(pages) > 15
+        for found in pages:
+            if found.name in IN_ENGLISH or found.name.startswith(SOMEBODY_ELSES):
+                continue
+            english = [text for text in english_in(found.text, own) if text not in seen]
+            seen |= set(english)
+            if english:
+                left[f"{role}: {found.address}"] = english
     assert left == {}
