@@ -14,7 +14,6 @@ from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from allauth.usersessions.models import UserSession
 from django.db import transaction
 from django.db.models import Q
-from django.dispatch import Signal
 from django.http import HttpRequest
 
 from agencies.models import Agency, User
@@ -60,23 +59,47 @@ def _signed_in(request: HttpRequest, user: User, **kwargs: Any) -> None:
     record_for_person(user, "signed in", by=user, methods=methods)
 
 
-def _noted(signal: Signal, action: str, *, is_proven: bool = True) -> None:
-    def note(user: User, **kwargs: Any) -> None:
-        record_for_person(user, action, by=user if is_proven else None)
+def _password_changed(user: User, **kwargs: Any) -> None:
+    record_for_person(user, "password changed", by=user)
 
-    signal.connect(note, weak=False, dispatch_uid=f"agencies.sign_in_log {action}")
+
+def _password_set(user: User, **kwargs: Any) -> None:
+    record_for_person(user, "password set", by=user)
+
+
+def _password_reset(user: User, **kwargs: Any) -> None:
+    record_for_person(user, "password reset", by=user)
+
+
+def _second_factor_added(user: User, **kwargs: Any) -> None:
+    record_for_person(user, "second factor added", by=user)
+
+
+def _second_factor_removed(user: User, **kwargs: Any) -> None:
+    record_for_person(user, "second factor removed", by=user)
+
+
+def _recovery_codes_renewed(user: User, **kwargs: Any) -> None:
+    record_for_person(user, "recovery codes renewed", by=user)
+
+
+def _second_factor_failed(user: User, **kwargs: Any) -> None:
+    record_for_person(user, "second factor failed", by=None)
 
 
 def connect() -> None:
     """Listen to the library's signals; called once, when all apps are there."""
-    account.user_logged_in.connect(_signed_in, dispatch_uid="agencies.sign_in_log signed in")
-    _noted(account.password_changed, "password changed")
-    _noted(account.password_set, "password set")
-    _noted(account.password_reset, "password reset")
-    _noted(mfa.authenticator_added, "second factor added")
-    _noted(mfa.authenticator_removed, "second factor removed")
-    _noted(mfa.authenticator_reset, "recovery codes renewed")
-    _noted(mfa.authentication_failed, "second factor failed", is_proven=False)
+    for signal, note in (
+        (account.user_logged_in, _signed_in),
+        (account.password_changed, _password_changed),
+        (account.password_set, _password_set),
+        (account.password_reset, _password_reset),
+        (mfa.authenticator_added, _second_factor_added),
+        (mfa.authenticator_removed, _second_factor_removed),
+        (mfa.authenticator_reset, _recovery_codes_renewed),
+        (mfa.authentication_failed, _second_factor_failed),
+    ):
+        signal.connect(note, dispatch_uid=f"agencies.sign_in_log{note.__name__}")
 
 
 def second_factor_remove(*, person: User, by: User | None, why: str = "") -> int:
