@@ -18,14 +18,14 @@ from forecasting.model_words import model_label
 from forecasting.models import ModelVersion
 from forecasting.selectors.why import family_label
 
-VERSION = 4
+VERSION = 5
 
 
 def curve_svg(version: ModelVersion) -> bytes:
     """Draw hit rate and PAI from one cell to a fifth of the area: champion with its 95 % interval, and the best plain count."""
     curve = version.summary.get("card", {}).get("curve", {"share": [], "champion": [], "baseline": []})
     share = [100 * one for one in curve["share"]]
-    figure = paper(7.2, 3.4)
+    figure = paper(7.2, 3.6)
     hits, pai = figure.subplots(1, 2)
     names = {"champion": version.champion, "baseline": version.summary.get("card", {}).get("baseline", "")}
     drawn = (
@@ -56,7 +56,10 @@ def curve_svg(version: ModelVersion) -> bytes:
         axes.set_ylim(bottom=0)
         plain_axes(axes)
     if share:
-        hits.legend(loc="best", frameon=False, fontsize=9)
+        # In a line of its own: names of models are longer than what is free beside two curves.
+        figure.legend(
+            *hits.get_legend_handles_labels(), loc="outside upper left", ncols=2, frameon=False, fontsize=9
+        )
     return svg(figure)
 
 
