@@ -15,9 +15,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import administered_agencies
+from agencies.area_files import areas_read
 from agencies.engine.area_guesses import guess_code, guess_district, guess_name
 from agencies.engine.geometry import GeometryProblem, geojson_from_polygon
-from agencies.engine.geometry_files import MAX_FILE_BYTES, AreaFile, areas_from_file
+from agencies.engine.geometry_files import MAX_FILE_BYTES, AreaFile
 from agencies.models import Agency
 from agencies.selectors import leaflet_settings
 from agencies.services import GeographyDraft, boundary_set, geography_commit, geography_draft
@@ -114,7 +115,7 @@ class Upload:
 
     def file(self) -> AreaFile:
         try:
-            return areas_from_file(upload_path(self.name), layer=self.file_layer, crs=self.crs)
+            return areas_read(upload_path(self.name), layer=self.file_layer, crs=self.crs)
         except GeometryProblem as exc:
             raise MissionsError(str(exc), next_step=_("upload another file; nothing was changed.")) from exc
 

@@ -10,6 +10,7 @@ import shapely
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from agencies.area_files import areas_read
 from agencies.engine.area_sets import (
     AreaSet,
     CodedArea,
@@ -22,7 +23,7 @@ from agencies.engine.area_sets import (
     union_without_slivers,
 )
 from agencies.engine.geometry import GeometryProblem, geojson_from_polygon, polygon_from_geojson
-from agencies.engine.geometry_files import AreaFile, areas_from_file
+from agencies.engine.geometry_files import AreaFile
 from agencies.models import Agency, Beat, District, User
 from agencies.selectors import agency_area
 from agencies.services.audit import audit_record
@@ -266,7 +267,7 @@ def _refused(problems: Sequence[Problem]) -> MissionsError:
 
 def _file(path: Path, *, layer: str, crs: str) -> AreaFile:
     try:
-        return areas_from_file(Path(path), layer=layer, crs=crs)
+        return areas_read(Path(path), layer=layer, crs=crs)
     except GeometryProblem as exc:
         raise MissionsError(
             f"{Path(path).name}: {exc}", next_step=_("mend the file and try again; nothing was changed.")

@@ -1,0 +1,58 @@
+"""``python -m agencies.engine.geometry_child``: an uploaded file of areas read within limits, JSON in and JSON out.
+
+JSON and not pickle: a reader that a crafted file has taken over may send whatever it likes.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from agencies.engine.limits import limited
+
+
+def packed(file: Any) -> dict[str, Any]:
+    """An ``AreaFile`` as JSON takes it, shapes as WKB in hexadecimal digits."""
+    import shapely
+
+    return {
+        "kind": file.kind,
+        "layer": file.layer,
+        "layers": list(file.layers),
+        "crs": file.crs,
+        "columns": list(file.columns),
+        "areas": [
+            [
+                area.row,
+                area.properties,
+                *(
+                    None if shape is None else shapely.to_wkb(shape, hex=True)
+                    for shape in (area.shape, area.repaired)
+                ),
+                area.fault,
+            ]
+            for area in file.areas
+        ],
+    }
+
+
+def main() -> int:
+    asked = json.load(sys.stdin)
+    limited(seconds=asked["seconds"], megabytes=asked["megabytes"])
+    # Only now: the libraries' own first steps count, too.
+    from agencies.engine.geometry import GeometryProblem
+    from agencies.engine.geometry_files import areas_from_file
+
+    answer: dict[str, Any]
+    try:
+        answer = {
+            "file": packed(areas_from_file(Path(asked["path"]), layer=asked["layer"], crs=asked["crs"]))
+        }
+    except GeometryProblem as exc:
+        answer = {"problem": str(exc)}
+    json.dump(answer, sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,19 @@
+"""How much a process that reads a stranger's file may take: set by itself, before it opens the file."""
+
+import resource
+
+MOST_WRITTEN = 1024**3
+"""Bytes of any one file that it writes: an archive unpacks into no more."""
+
+
+def limited(*, seconds: int, megabytes: int) -> None:
+    """Bound this process for good: processor seconds, address space, files written, no core dump. Beyond, it gets a signal or no memory."""
+    for what, most in (
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_AS, megabytes * 1024**2),
+        (resource.RLIMIT_FSIZE, MOST_WRITTEN),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _soft, hard = resource.getrlimit(what)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (most, most))
