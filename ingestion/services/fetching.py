@@ -17,11 +17,13 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from agencies.models import Agency
 from ingestion.engine.mapping import FeedMapping
 from ingestion.models import Feed, ImportRun
 from ingestion.services.secrets import feed_secrets
 from ingestion.services.spool import spool_folder
 from ingestion.sources import Page, SourceError, pull_source
+from missions_project.lib.addresses import hosts_of
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.http import Fetcher, FetchLater, FetchPolicy
 from missions_project.lib.runs import RunReporter, passes
@@ -37,10 +39,10 @@ def new_pull(cursor: dict[str, Any]) -> dict[str, Any]:
     return {"cursor": cursor, "bytes": 0, "rows": 0, "pages": 0, "done": False, "more": False, "failure": []}
 
 
-def fetch_policy(**changes: Any) -> FetchPolicy:
-    """How pulls may fetch, by the installation's settings."""
+def fetch_policy(agency: Agency | None, **changes: Any) -> FetchPolicy:
+    """How an agency's pulls may fetch, by the installation's settings; without one, what all may."""
     known = {
-        "private_hosts": settings.PULL_PRIVATE_HOSTS,
+        "private_hosts": hosts_of(settings.PULL_PRIVATE_HOSTS, agency.slug if agency else ""),
         "max_bytes": min(settings.PULL_MAX_BYTES, WHOLE_ANSWER_BYTES),
         "max_stream_bytes": settings.PULL_MAX_BYTES,
         "max_seconds": settings.PULL_REQUEST_SECONDS,
@@ -67,7 +69,7 @@ def pages_fetch(*, run: ImportRun, mapping: FeedMapping, report: RunReporter) ->
     secrets = feed_secrets(run.feed)
     source = pull_source(run.config_snapshot["kind"], run.config_snapshot["params"], secrets)
     fetcher = Fetcher(
-        fetch_policy(),
+        fetch_policy(run.agency),
         pulse=lambda label: report.progress(0, 1, label),
         hidden=tuple(secrets.values()),
     )

@@ -81,7 +81,7 @@ def _expanded(dataset: OpenDataset, since: date, now: datetime) -> Iterator[Open
     if not dataset.layer_name:
         yield dataset
         return
-    with closing(Fetcher(fetch_policy(max_seconds=60))) as fetcher:
+    with closing(Fetcher(fetch_policy(None, max_seconds=60))) as fetcher:
         layers = service_layers(str(dataset.params["url"]), fetcher)
     years = [
         year for year in range(since.year, now.year + 1) if dataset.layer_name.format(year=year) in layers

@@ -24,7 +24,7 @@ def draft_fetch(*, feed: Feed) -> Feed:
     """
     secrets = feed_secrets(feed)
     source = pull_source(feed.kind, feed.params, secrets)
-    policy = fetch_policy(max_seconds=12, max_stream_seconds=12, connect_seconds=5, attempts=1)
+    policy = fetch_policy(feed.agency, max_seconds=12, max_stream_seconds=12, connect_seconds=5, attempts=1)
     with closing(Fetcher(policy, hidden=tuple(secrets.values()))) as fetcher:
         header, rows = source.sample(SAMPLE_PULL_ROWS, fetcher)
     if not rows:

@@ -64,7 +64,7 @@ def _answer(run: ImportRun, report: RunReporter, state: dict[str, Any]) -> Whole
             _("map the feed's columns first."),
         )
     fetcher = Fetcher(
-        fetch_policy(max_bytes=min(MAX_FILE_BYTES, settings.PULL_MAX_BYTES)),
+        fetch_policy(run.agency, max_bytes=min(MAX_FILE_BYTES, settings.PULL_MAX_BYTES)),
         pulse=lambda label: report.progress(0, 1, label),
         hidden=tuple(secrets.values()),
     )

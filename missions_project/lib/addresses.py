@@ -33,6 +33,16 @@ class Endpoint:
     family: socket.AddressFamily
 
 
+def hosts_of(entries: Sequence[str], agency: str) -> tuple[str, ...]:
+    """Return the entries of a list of private hosts that hold for an agency: those of all, and its own behind its slug.
+
+    >>> hosts_of(("10.0.0.7", "riverton=cad.local", "lakeside=cad.lake"), "riverton")
+    ('10.0.0.7', 'cad.local')
+    """
+    split = (entry.rpartition("=") for entry in entries)
+    return tuple(host.strip() for slug, _equals, host in split if slug.strip() in ("", agency))
+
+
 def is_public(address: Address) -> bool:
     """Whether the address belongs to the public internet, also when it is wrapped into an IPv6 one.
 

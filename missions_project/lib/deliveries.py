@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from missions_project.lib.addresses import hosts_of
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.http import Fetcher, FetchPolicy
 
@@ -56,11 +57,17 @@ def compact(told: Mapping[str, Any]) -> bytes:
 
 
 def post_signed(
-    url: str, *, body: bytes, event: str, secret: str | None, headers: Mapping[str, str] | None = None
+    url: str,
+    *,
+    body: bytes,
+    event: str,
+    secret: str | None,
+    headers: Mapping[str, str] | None = None,
+    agency: str = "",
 ) -> None:
     """Post a web-hook's body once, signed unless the secret is None. Raises a ``MissionsError`` where it does not arrive.
 
-    Ten seconds for all of it, to public addresses and those of ``NOTICE_PRIVATE_HOSTS`` only.
+    Ten seconds for all of it, to public addresses and those of ``NOTICE_PRIVATE_HOSTS`` only, of all and of the agency of this slug.
     """
     timestamp = str(int(timezone.now().timestamp()))
     sent = {
@@ -72,7 +79,7 @@ def post_signed(
     if secret is not None:
         sent["X-Missions-Signature"] = f"sha256={signature(secret, timestamp, body)}"
     policy = FetchPolicy(
-        private_hosts=settings.NOTICE_PRIVATE_HOSTS,
+        private_hosts=hosts_of(settings.NOTICE_PRIVATE_HOSTS, agency),
         private_setting="NOTICE_PRIVATE_HOSTS",
         max_seconds=SECONDS,
         connect_seconds=SECONDS / 2,

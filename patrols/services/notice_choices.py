@@ -8,8 +8,9 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from agencies.models import Membership
+from agencies.models import Agency, Membership
 from agencies.services import audit_record
+from missions_project.lib.addresses import hosts_of
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.sealed import NOTICES, installation_keys, seal
 from patrols.models import NoticeChoice
@@ -31,7 +32,7 @@ def notice_choice_set(
     for an address that is not https, or for e-mail without an address.
     """
     url = webhook_url.strip()
-    _check_address(url)
+    _check_address(url, membership.agency)
     if by_email and not membership.user.email:
         raise MissionsError(
             _("Your account has no e-mail address."),
@@ -70,7 +71,7 @@ def _new_secret(choice: NoticeChoice) -> str:
     return secret
 
 
-def _check_address(url: str) -> None:
+def _check_address(url: str, agency: Agency) -> None:
     if not url:
         return
     try:
@@ -83,7 +84,7 @@ def _check_address(url: str) -> None:
             _("This is no address of a web-hook."),
             next_step=_("enter one that begins with https://, without user and password."),
         )
-    if plain and host not in settings.NOTICE_PRIVATE_HOSTS:
+    if plain and host not in hosts_of(settings.NOTICE_PRIVATE_HOSTS, agency.slug):
         raise MissionsError(
             _("A web-hook needs encryption."), next_step=_("enter an address that begins with https://.")
         )

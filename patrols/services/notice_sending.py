@@ -83,4 +83,5 @@ def _send_webhook(row: NoticeDelivery) -> None:
         event=row.event,
         secret=secret,
         headers={"X-Missions-Delivery": row.key},
+        agency=row.payload["agency"],
     )

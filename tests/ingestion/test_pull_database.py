@@ -117,7 +117,11 @@ def test_a_server_inside_is_refused_and_a_missing_driver_is_named(feed: Feed, se
     feed.save()
     with pytest.raises(MissionsError, match="PULL_PRIVATE_HOSTS"):
         pull(feed)
-    settings.PULL_PRIVATE_HOSTS = ("localhost",)
+    # What the operator has opened for another agency is closed for this one.
+    settings.PULL_PRIVATE_HOSTS = ("lakeside=localhost", "lakeside=127.0.0.0/8", "lakeside=::1")
+    with pytest.raises(MissionsError, match="PULL_PRIVATE_HOSTS"):
+        pull(feed)
+    settings.PULL_PRIVATE_HOSTS = (f"{feed.agency.slug}=localhost",)
     feed.params = {**feed.params, "dialect": "oracle+oracledb"}
     feed.save()
     with pytest.raises(MissionsError, match="pip install oracledb"):

@@ -84,7 +84,7 @@ def test_pages_in_a_circle_end(agency: Agency, portal: Portal) -> None:
         page = {"rows": as_json(portal, number, number + 1), "next": f"/page{1 - number}"}
         portal.files[f"/page{number}"] = json.dumps(page).encode(), "application/json"
     params = {"url": f"{portal.url}/page0", "rows_path": "rows", "next_path": "next"}
-    pages = pull_source("json_url", params, {}).pages(NESTED, {}, Fetcher(fetch_policy()), timezone.now())
+    pages = pull_source("json_url", params, {}).pages(NESTED, {}, Fetcher(fetch_policy(None)), timezone.now())
     with pytest.raises(SourceError, match="in a circle"):
         list(pages)
     assert len(portal.asked) == 2

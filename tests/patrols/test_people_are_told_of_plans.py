@@ -255,15 +255,31 @@ def test_waits_grow_and_never_all_end_at_once() -> None:
         assert least <= wait_after(attempt) <= most
 
 
-def test_a_web_hook_inside_our_own_network_is_refused(scene: Scene, hook: Hook, settings: Any) -> None:
+@pytest.mark.parametrize("hosts", [(), ("lakeside=127.0.0.1",)])
+def test_a_web_hook_inside_our_own_network_is_refused(
+    scene: Scene, hook: Hook, settings: Any, hosts: tuple[str, ...]
+) -> None:
     chosen(scene, by_email=False, webhook_url=hook.url)
-    settings.NOTICE_PRIVATE_HOSTS = ()
+    settings.NOTICE_PRIVATE_HOSTS = hosts
     scene.plan(publish=True)
     assert send_all() == [False]
     (row,) = deliveries()
     assert "not on the public internet" in row.error
     assert "NOTICE_PRIVATE_HOSTS" in row.error
     assert hook.got == []
+
+
+def test_a_host_that_is_named_for_one_agency_is_open_for_it_alone(
+    scene: Scene, hook: Hook, settings: Any
+) -> None:
+    settings.NOTICE_PRIVATE_HOSTS = ("lakeside=127.0.0.1",)
+    with pytest.raises(MissionsError, match="needs encryption"):
+        chosen(scene, by_email=False, webhook_url=hook.url)
+    settings.NOTICE_PRIVATE_HOSTS = (f"{scene.agency.slug}=127.0.0.1",)
+    chosen(scene, by_email=False, webhook_url=hook.url)
+    scene.plan(publish=True)
+    assert send_all() == [True]
+    assert len(hook.got) == 1
 
 
 def test_a_secret_whose_key_is_lost_says_so_and_nothing_is_sent_unsigned(
