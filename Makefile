@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up doctor test soak fuzz lint format bench migrations docs translations screenshots requirements clean
+.PHONY: help demo up doctor test soak fuzz lint format bench migrations docs translations screenshots sbom audit requirements clean
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -74,6 +74,14 @@ translations: ## Collect the texts that people read and compile their translatio
 screenshots: ## Every page of each role, light and dark, into var/screenshots/; ARGS="--tour" for README's and docs' pictures
 	$(call bootstrap,dev)
 	@exec $(PY) tools/screenshots.py $(ARGS)
+
+sbom: ## A software bill of materials (CycloneDX) of what the product runs with, into var/sbom.json
+	$(call bootstrap,runtime)
+	@exec $(PY) tools/supply.py sbom $(ARGS)
+
+audit: ## Known weaknesses of the pinned packages, where an advisory service can be reached
+	$(call bootstrap,runtime)
+	@exec $(PY) tools/supply.py audit
 
 requirements: ## Pin requirements*.txt anew from requirements*.in
 	$(call bootstrap,dev)
