@@ -91,7 +91,8 @@ def links_of(client: Client, start: str) -> dict[str, bytes]:
     return found
 
 
-def test_nobody_reads_a_word_of_another_agency() -> None:
+def two_towns() -> tuple[Agency, dict[str, User], dict[str, bytes]]:
+    """Our agency, its people, and what the other agency's administrator reaches by links, full of the mark."""
     cache.clear()
     ours, people = town("riverton")
     theirs, strangers = town("lakeside")
@@ -99,9 +100,14 @@ def test_nobody_reads_a_word_of_another_agency() -> None:
     cache.clear()
     there = links_of(signed_in(strangers["admin"]), f"/lakeside/shifts/{ON}/evening/")
     marked = [address for address, body in there.items() if MARK.encode() in body]
-    # Otherwise the search below would find nothing in pages that hold nothing.
+    # Otherwise a search would find nothing in pages that hold nothing.
     assert len(there) > 120
     assert len(marked) > 60, len(marked)
+    return ours, people, there
+
+
+def test_nobody_reads_a_word_of_another_agency() -> None:
+    ours, people, there = two_towns()
     told = []
     for role, person in people.items():
         client = signed_in(person)
