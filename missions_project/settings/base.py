@@ -240,6 +240,7 @@ SPECTACULAR_SETTINGS = {
     "is a problem (RFC 9457) that ends with the next step; a method that an address does not have is 405.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
+    "DEFAULT_GENERATOR_CLASS": "missions_project.lib.rest.schema.InEnglish",
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
     "ENUM_NAME_OVERRIDES": {
         "MissionState": "patrols.board.STATES",

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
+import sys
 from html import unescape
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
@@ -95,3 +98,29 @@ def test_a_refusal_shared_by_most_addresses_stands_once() -> None:
 
 def test_the_reference_is_worked_out_once() -> None:
     assert api_reference() is api_reference()
+
+
+def test_whoever_reads_it_first_everybody_reads_it_in_english() -> None:
+    """Shown in Spanish once, it stayed so for the whole process: choices and refusals are kept once read."""
+    told = (
+        "import django; django.setup()\n"
+        "from django.utils import translation\n"
+        "translation.activate('es')\n"
+        "from django.test import Client\n"
+        "said = Client(headers={'accept-language': 'es'}).get('/api/schema/').content.decode()\n"
+        "from tools.docs_reference import api_page\n"
+        "print(translation.get_language(), 'Published' in said, 'Publicado' in said, 'Publicado' in api_page())"
+    )
+    asked = subprocess.run(
+        [sys.executable, "-c", told], cwd=settings.BASE_DIR, capture_output=True, text=True, check=True
+    )
+    assert asked.stdout.split()[1:] == ["True", "False", "False"], asked.stdout
+
+
+@pytest.mark.usefixtures("translated")
+def test_its_headings_are_in_the_language_that_the_page_says_they_are(client: Client) -> None:
+    page = client.get(reverse("api:docs"), headers={"accept-language": "es"}).content.decode()
+    assert '<html lang="es"' in page
+    english = page[page.index('<div class="api" lang="en">') :]
+    assert "Keys and refusals" in english
+    assert "What bodies and answers hold" in english

@@ -111,9 +111,9 @@ class Reference:
 @lru_cache(maxsize=1)
 def api_reference() -> Reference:
     """The product's own API."""
-    from drf_spectacular.generators import SchemaGenerator
+    from missions_project.lib.rest.schema import InEnglish
 
-    return read(SchemaGenerator().get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
+    return read(InEnglish().get_schema(public=True))
 
 
 def read(schema: OpenApi) -> Reference:

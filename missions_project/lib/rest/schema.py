@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from django.utils import translation
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
@@ -43,6 +45,21 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="A word of yours for this request: sent again with it within two days, it is done once and answered alike.",
 )
+
+
+class InEnglish(SchemaGenerator):
+    """The description is in English for everybody, as its addresses and fields are.
+
+    Texts of the product that it holds (choices, refusals) are kept once read, and would stay in the first reader's language.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
+
+    def get_schema(self, request: Any = None, public: bool = False) -> dict[str, Any]:
+        with translation.override("en"):
+            found: dict[str, Any] = super().get_schema(request, public)  # type: ignore[no-untyped-call]
+        return found
 
 
 class Described(AutoSchema):
