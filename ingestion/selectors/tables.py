@@ -46,6 +46,8 @@ class EpochSeconds(Func):
     """
 
     output_field = BigIntegerField()
+    # The database gives a whole number already; Django would call int() on each, which took half of the time of reading.
+    convert_value = staticmethod(Func._convert_value_noop)  # type: ignore[attr-defined]
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         return self.as_sql(
@@ -53,7 +55,8 @@ class EpochSeconds(Func):
         )
 
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        template = "FLOOR(EXTRACT(EPOCH FROM %(expressions)s))::bigint"
+        # As a float: EXTRACT gives a numeric, of which the same takes three times as long. A microsecond is still told apart.
+        template = "FLOOR(DATE_PART('epoch', %(expressions)s))::bigint"
         return self.as_sql(compiler, connection, template=template, **extra)
 
 
@@ -64,13 +67,14 @@ def incident_table(
     until: datetime | None = None,
     since: datetime | None = None,
     with_sensors: bool = True,
+    with_calls: bool = True,
 ) -> IncidentTable:
     """Return what happened, as columns: the incidents that forecasts may learn from.
 
     Holds incidents, gunfire alerts and calls about shots of the agency's active crime types, and the other calls
     for service as the category "calls" (named if the agency has such a feed). What officers initiated is left out: it maps
     where they were, not where crime was. Without ``with_sensors`` what only sensors tell of is left out too: a study of
-    effects counts what the public reports. ``since <= occurred < until`` where given. ``epsg`` is the grid's
+    effects counts what the public reports. Without ``with_calls`` calls about no crime type are left out. ``since <= occurred < until`` where given. ``epsg`` is the grid's
     projected CRS. An incident without a report time counts as known when its interval ended. Sorted by
     time of occurrence; ties by source, then by age of the row. Where coverage layers say what gunfire sensors hear, the
     table says so too. Five queries, two more with a gunfire type; half a million rows take about two seconds.
@@ -83,7 +87,9 @@ def incident_table(
     rows = np.concatenate(
         [
             _rows(rows, number_of)
-            for rows in stored_rows(agency, types, since, until, with_sensors=with_sensors)
+            for rows in stored_rows(
+                agency, types, since, until, with_sensors=with_sensors, with_calls=with_calls
+            )
         ]
     )
     rows = rows[rows[:, 5] < len(categories)]
@@ -187,8 +193,12 @@ def stored_rows(
     until: datetime | None,
     *,
     with_sensors: bool = True,
+    with_calls: bool = True,
 ) -> Iterator[QuerySet[Any]]:
-    """Yield the rows that may be learnt from: incidents, gunfire alerts, calls; never what officers initiated."""
+    """Yield the rows that may be learnt from: incidents, gunfire alerts, calls; never what officers initiated.
+
+    Without ``with_calls`` only those calls that are about a crime type.
+    """
     for model in (Incident, GunfireAlert, CallForService):
         if model is GunfireAlert and not with_sensors:
             continue
@@ -196,7 +206,7 @@ def stored_rows(
         rows = rows.exclude(discovery__in=tuple(UNTAUGHT_DISCOVERIES))
         if not with_sensors:
             rows = rows.exclude(discovery=Discovery.SENSOR)
-        if model is not CallForService:
+        if model is not CallForService or not with_calls:
             rows = rows.filter(crime_type__in=[crime_type.pk for crime_type in types])
         if model is GunfireAlert:
             # Dismissed, or fireworks after all: kept for audit, never learnt from.

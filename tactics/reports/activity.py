@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Sum
+from django.db.models import Count, FloatField, Func, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -139,19 +139,38 @@ def _mine(whose: Whose, unit: str) -> dict[str, Any]:
     return {f"{unit}__beat__district__in": whose.districts} if whose.districts else {f"{unit}__isnull": False}
 
 
+class _Minutes(Func):
+    """Minutes from arrival to departure, worked out by the database: reading two instants takes it ten times as long. Null while a timer runs."""
+
+    output_field = FloatField()
+    arity = 2
+
+    def __init__(self, visit: str = "") -> None:
+        super().__init__(f"{visit}left_at", f"{visit}arrived_at")
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        # A Julian day is exact to some 40 microseconds: ten minutes are to read as 10, not as 10.00000007.
+        return self.as_sql(
+            compiler,
+            connection,
+            template="ROUND((julianday(%(expressions)s)) * 86400.0, 3) / 60.0",
+            arg_joiner=") - julianday(",
+            **extra,
+        )
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        template = "DATE_PART('epoch', %(expressions)s) / 60.0"
+        return self.as_sql(compiler, connection, template=template, arg_joiner=" - ", **extra)
+
+
 def _visits(agency: Agency, asked: Asked, whose: Whose) -> list[dict[str, Any]]:
     """Visits with their unit and minutes. One query."""
     rows = Engagement.objects.filter(**lookups(agency, asked, "mission"), **_mine(whose, "unit"))
-    found = rows.order_by().values_list("pk", "mission_id", "unit__call_sign", "arrived_at", "left_at")
+    found = rows.order_by().values_list("pk", "mission_id", "unit__call_sign", _Minutes())
     return [
-        {"visit": pk, "mission": mission, "unit": unit, "minutes": _minutes(arrived, left)}
-        for pk, mission, unit, arrived, left in found.iterator(chunk_size=20_000)
+        {"visit": pk, "mission": mission, "unit": unit, "minutes": spent or 0.0}
+        for pk, mission, unit, spent in found.iterator(chunk_size=20_000)
     ]
-
-
-def _minutes(arrived: dt.datetime, left: dt.datetime | None) -> float:
-    # A timer that still runs has no length yet.
-    return (left - arrived).total_seconds() / 60 if left else 0.0
 
 
 def _uses(agency: Agency, asked: Asked, whose: Whose) -> list[tuple[int, str, str, dt.date, float]]:
@@ -162,11 +181,11 @@ def _uses(agency: Agency, asked: Asked, whose: Whose) -> list[tuple[int, str, st
     )
     found = rows.order_by().values_list(
         "engagement_id", "engagement__unit__call_sign", "tactic_id", "engagement__mission__plan__on",
-        "engagement__arrived_at", "engagement__left_at",
+        _Minutes("engagement__"),
     )  # fmt: skip
     return [
-        (visit, unit, names[tactic], on - dt.timedelta(days=on.weekday()), _minutes(arrived, left))
-        for visit, unit, tactic, on, arrived, left in found.iterator(chunk_size=20_000)
+        (visit, unit, names[tactic], on - dt.timedelta(days=on.weekday()), spent or 0.0)
+        for visit, unit, tactic, on, spent in found.iterator(chunk_size=20_000)
     ]
 
 

@@ -71,6 +71,7 @@ def crimes_of(agency: Agency, asked: Asked, *, since: dt.date) -> Crimes:
         epsg=spec.epsg,
         since=_midnight(since, agency.time_zone),
         until=_midnight(asked.last + dt.timedelta(days=1), agency.time_zone),
+        with_calls=False,
     )
     every = active_crime_types(agency)
     types = [crime_type for crime_type in every if asked.lets(type=crime_type.slug)]
@@ -127,8 +128,19 @@ def area_of_points(
 ) -> Ints:
     """The area that holds each point, the first by order on a shared edge, -1 for none."""
     found = np.full(len(x_m), -1, dtype=np.int64)
-    if len(areas):
-        point, area = shapely.STRtree(areas).query(shapely.points(x_m, y_m), predicate="intersects")
-        order = np.lexsort((-area, point))
-        found[point[order]] = area[order]
+    shapely.prepare(areas)
+    # Area by area over the points in its box, without making a geometry of each point, which took ten times as long.
+    order = np.argsort(x_m)
+    x, y = x_m[order], y_m[order]
+    bounds = shapely.bounds(areas).reshape(-1, 4)
+    begins, ends = np.searchsorted(x, bounds[:, 0], "left"), np.searchsorted(x, bounds[:, 2], "right")
+    # The last one to write is the first by order.
+    for number in range(len(areas) - 1, -1, -1):
+        column = slice(begins[number], ends[number])
+        near = (
+            np.flatnonzero((y[column] >= bounds[number, 1]) & (y[column] <= bounds[number, 3]))
+            + begins[number]
+        )
+        inside = shapely.intersects_xy(areas[number], x[near], y[near])
+        found[order[near[inside]]] = number
     return found

@@ -12,7 +12,7 @@ from agencies.models import Agency
 from missions_project.lib.days import day_and_month, long_day, short_day
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.lazy import gettext_lazy
-from tactics.engine.trends import count_band, hours_of_week, weekly_counts
+from tactics.engine.trends import CountBand, count_bands, hours_of_week, weekly_counts
 from tactics.reports.asked import Asked
 from tactics.reports.crimes import Crimes, crimes_of
 from tactics.reports.kinds import ReportKind
@@ -145,26 +145,43 @@ def _sentence(counts: Table, asked: Asked) -> str:
 
 
 def _weeks(crimes: Crimes, asked: Asked) -> Table:
+    every = np.stack(
+        [
+            weekly_counts(
+                crimes.day[crimes.kind == position], last=day64(asked.last), weeks=WEEKS + YEARS * 52
+            )
+            for position in range(len(crimes.types))
+        ]
+    )  # [types, weeks]
+    ends = day64(asked.last) - 7 * np.arange(WEEKS - 1, -1, -1)
+    bands: dict[tuple[int, int], CountBand] = {}
+    reached = [
+        sum(end - 6 - YEAR_OF_WEEKS * n >= crimes.data_from for n in range(1, YEARS + 1))
+        if crimes.data_from is not None
+        else 0
+        for end in ends
+    ]
+    for years in set(reached):
+        # All weeks that have as many earlier years, of all types at once: one by one they took a tenth of the report.
+        weeks = np.flatnonzero(np.array(reached) == years)
+        at = YEARS * 52 + weeks
+        earlier = np.stack([every[:, at - 52 * n] for n in range(1, years + 1)], axis=-1) if years else None
+        found = count_bands(
+            every[:, at].ravel(),
+            np.zeros((every[:, at].size, 0), dtype=np.int64)
+            if earlier is None
+            else earlier.reshape(-1, years),
+        )
+        places = ((position, int(week)) for position in range(len(every)) for week in weeks)
+        bands |= dict(zip(places, found, strict=True))
     rows: list[tuple[Cell, ...]] = []
-    data_from = crimes.data_from
     for position, crime_type in enumerate(crimes.types):
-        days = crimes.day[crimes.kind == position]
-        every = weekly_counts(days, last=day64(asked.last), weeks=WEEKS + YEARS * 52)
-        for week in range(WEEKS):
-            at = YEARS * 52 + week
-            ends = day64(asked.last) - 7 * (WEEKS - 1 - week)
-            begins = [ends - 6 - YEAR_OF_WEEKS * n for n in range(1, YEARS + 1)]
-            earlier = [
-                int(every[at - 52 * (n + 1)])
-                for n, day in enumerate(begins)
-                if data_from is not None and day >= data_from
-            ]
-            band = count_band(int(every[at]), np.array(earlier, dtype=np.int64))
-            known = bool(earlier)
+        for week, end in enumerate(ends):
+            band, known = bands[position, week], reached[week] > 0
             rows.append(
                 (
                     crime_type.name,
-                    str(ends - 6),
+                    str(end - 6),
                     band.now,
                     *(value if known else None for value in (band.mean, band.low, band.high)),
                 )

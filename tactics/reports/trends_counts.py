@@ -46,7 +46,8 @@ _LINE = (
 
 def outside_of(rows: Iterable[tuple[Cell, ...]]) -> int:
     """How many lines lie outside their limits."""
-    return sum(row[-1] in (WORDS["more"], WORDS["fewer"]) for row in rows)
+    outside = {str(WORDS["more"]), str(WORDS["fewer"])}
+    return sum(row[-1] in outside for row in rows)
 
 
 def count_tables(crimes: Crimes, asked: Asked) -> list[Table]:
@@ -139,7 +140,12 @@ def _bands(counted: Counts) -> list[list[tuple[CountBand, int | None]]]:
     return [lines[place * types : (place + 1) * types] for place in range(places)]
 
 
-def _line(band: CountBand, before: int | None) -> tuple[Cell, ...]:
+def _words() -> dict[str, str]:
+    # Once for all lines: a large city has five thousand, and each would look its word up in the translations.
+    return {word: str(said) for word, said in WORDS.items()}
+
+
+def _line(band: CountBand, before: int | None, words: dict[str, str]) -> tuple[Cell, ...]:
     known = not np.isnan(band.mean)
     return (
         band.now,
@@ -149,18 +155,18 @@ def _line(band: CountBand, before: int | None) -> tuple[Cell, ...]:
         band.low if known else None,
         band.high if known else None,
         None if np.isnan(band.spread) else band.spread,
-        str(WORDS[band.word]),
+        words[band.word],
     )
 
 
 def _city(crimes: Crimes, asked: Asked, periods: list[tuple[str, Counts]]) -> Table:
-    told = [(name, _bands(every.sum(axis=1, keepdims=True))[0]) for name, every in periods]
+    told, words = [(name, _bands(every.sum(axis=1, keepdims=True))[0]) for name, every in periods], _words()
     return Table(
         "counts",
         _("Counts to %(last)s") % {"last": long_day(asked.last)},
         (Column("crime_type", _("Crime type")), Column("period", _("Period")), *_LINE),
         [
-            (crime_type.name, name, *_line(*by_type[position]))
+            (crime_type.name, name, *_line(*by_type[position], words))
             for position, crime_type in enumerate(crimes.types)
             for name, by_type in told
         ],
@@ -174,8 +180,9 @@ def _place_table(
     slug: str, title: str, place: Column, crimes: Crimes, labels: list[str], counted: Counts
 ) -> Table:
     """One period, place by place."""
+    words = _words()
     rows: list[tuple[Cell, ...]] = [
-        (label, crime_type.name, *_line(band, before))
+        (label, crime_type.name, *_line(band, before, words))
         for label, by_type in zip(labels, _bands(counted), strict=True)
         for crime_type, (band, before) in zip(crimes.types, by_type, strict=True)
     ]
@@ -186,9 +193,9 @@ def _standing_out(
     slug: str, title: str, place: Column, crimes: Crimes, labels: list[str], periods: list[tuple[str, Counts]]
 ) -> Table:
     """All periods of all places, what chance explains least first; what is level by place, type and period; without earlier years last."""
-    told = [(name, _bands(counted)) for name, counted in periods]
+    told, words = [(name, _bands(counted)) for name, counted in periods], _words()
     found = [
-        (band.p, (label, crime_type.name, name, *_line(band, before)))
+        (band.p, (label, crime_type.name, name, *_line(band, before, words)))
         for number, label in enumerate(labels)
         for position, crime_type in enumerate(crimes.types)
         for name, by_place in told
