@@ -50,9 +50,9 @@ class EpochSeconds(Func):
     convert_value = staticmethod(Func._convert_value_noop)  # type: ignore[attr-defined]
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        return self.as_sql(
-            compiler, connection, template="CAST(strftime('%%%%s', %(expressions)s) AS INTEGER)", **extra
-        )
+        # SQLite counts in milliseconds, and would round the last half of one up to the next second, at midnight to the next day.
+        template = "CAST(strftime('%%%%s', SUBSTR(%(expressions)s, 1, 19)) AS INTEGER)"
+        return self.as_sql(compiler, connection, template=template, **extra)
 
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         # As a float: EXTRACT gives a numeric, of which the same takes three times as long. A microsecond is still told apart.

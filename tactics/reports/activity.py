@@ -139,7 +139,7 @@ def _mine(whose: Whose, unit: str) -> dict[str, Any]:
     return {f"{unit}__beat__district__in": whose.districts} if whose.districts else {f"{unit}__isnull": False}
 
 
-class _Minutes(Func):
+class VisitMinutes(Func):
     """Minutes from arrival to departure, worked out by the database: reading two instants takes it ten times as long. Null while a timer runs."""
 
     output_field = FloatField()
@@ -166,7 +166,7 @@ class _Minutes(Func):
 def _visits(agency: Agency, asked: Asked, whose: Whose) -> list[dict[str, Any]]:
     """Visits with their unit and minutes. One query."""
     rows = Engagement.objects.filter(**lookups(agency, asked, "mission"), **_mine(whose, "unit"))
-    found = rows.order_by().values_list("pk", "mission_id", "unit__call_sign", _Minutes())
+    found = rows.order_by().values_list("pk", "mission_id", "unit__call_sign", VisitMinutes())
     return [
         {"visit": pk, "mission": mission, "unit": unit, "minutes": spent or 0.0}
         for pk, mission, unit, spent in found.iterator(chunk_size=20_000)
@@ -181,7 +181,7 @@ def _uses(agency: Agency, asked: Asked, whose: Whose) -> list[tuple[int, str, st
     )
     found = rows.order_by().values_list(
         "engagement_id", "engagement__unit__call_sign", "tactic_id", "engagement__mission__plan__on",
-        _Minutes("engagement__"),
+        VisitMinutes("engagement__"),
     )  # fmt: skip
     return [
         (visit, unit, names[tactic], on - dt.timedelta(days=on.weekday()), spent or 0.0)
