@@ -4,7 +4,8 @@
     .venv/bin/python tools/postgres.py .venv/bin/python benchmarks/bench_pages.py --large
 
 Needs the demo set up once (`make demo`). Pages are found by following links and asked for with the test client, so that
-nothing but the server's own work is measured; the first answer of each is not counted. Slow pages are asked less often.
+nothing but the server's own work is measured; the first answer of each is not counted. Slow pages are asked less often. Each page
+is weighed with all styles, scripts, pictures and data that it names, compressed, against 350 kB.
 `--profile` prints where the time of one page goes. `--large` measures a city of 25,600 cells with six years of crimes and a year
 of plans instead, against 400 ms: it is written to the database that DATABASE_URL names, once (about two minutes of processor
 time); point DATABASE_URL at a server of your own to keep it. Processor time is the product's and the database's together.
@@ -16,7 +17,6 @@ import argparse
 import cProfile
 import datetime as dt
 import gc
-import gzip
 import json
 import os
 import pstats
@@ -27,6 +27,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+from benchmarks.page_weight import LIMIT_KB, page_weight  # noqa: E402 - the path first
+
 MOST_MS, MOST_LARGE_MS = 200.0, 400.0
 MOST_SECONDS_A_PAGE = 6.0
 
@@ -55,8 +57,8 @@ def database_ms() -> float:
     return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measure(client: Any, address: str, rounds: int) -> tuple[list[float], list[float], int, int]:
-    """Milliseconds of each answer after the first, by the wall and of the processors, the last's queries, its kB zipped."""
+def measure(client: Any, address: str, rounds: int) -> tuple[list[float], list[float], int, str]:
+    """Milliseconds of each answer after the first, by the wall and of the processors, the last's queries and its text."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -79,7 +81,7 @@ def measure(client: Any, address: str, rounds: int) -> tuple[list[float], list[f
     with CaptureQueriesContext(connection) as asked:
         answer = client.get(address, follow=True)
     body = b"".join(answer.streaming_content) if answer.streaming else answer.content
-    return times, busy, len(asked), len(gzip.compress(body, 6)) // 1000
+    return times, busy, len(asked), body.decode(errors="replace")
 
 
 def large_city() -> None:
@@ -140,12 +142,14 @@ def main() -> int:
     client = Client()
     client.force_login(person, backend=settings.AUTHENTICATION_BACKENDS[0])
     rows: dict[str, dict[str, float]] = {}
+    known: dict[str, int] = {}
     for found in pages_of(client):
         if arguments.only not in found.name:
             continue
         if arguments.profile == found.name:
             profiled(client, found.address)
-        times, busy, queries, weight = measure(client, found.address, arguments.rounds)
+        times, busy, queries, text = measure(client, found.address, arguments.rounds)
+        weight, parts = page_weight(client, found.address, text, known)
         rows[found.name] = row = {
             "p95_ms": round(p95(times), 1), "p95_cpu_ms": round(p95(busy), 1), "queries": queries, "kb": weight, "rounds": len(times)
         }  # fmt: skip
@@ -153,9 +157,25 @@ def main() -> int:
             f"{row['p95_ms']:8.0f} ms, processor {row['p95_cpu_ms']:.0f} ms, {queries} queries: {found.name}",
             flush=True,
         )
+        if weight > LIMIT_KB:
+            heaviest = sorted(parts.items(), key=lambda part: -part[1])[:5]
+            print(
+                f"    {weight} kB: " + ", ".join(f"{size // 1000} {name}" for name, size in heaviest),
+                flush=True,
+            )
     slow = {name: row for name, row in rows.items() if row["p95_ms"] > most}
-    print(f"{len(rows)} pages, {len(slow)} above {most:.0f} ms")
-    figures = {"pages": len(rows), "limit_ms": most, "pages_above": len(slow), "all": rows, "slowest": slow}
+    heavy = {name: row["kb"] for name, row in rows.items() if row["kb"] > LIMIT_KB}
+    print(
+        f"{len(rows)} pages, {len(slow)} above {most:.0f} ms, {len(heavy)} above {LIMIT_KB} kB with all that they name"
+    )
+    figures = {
+        "pages": len(rows),
+        "limit_ms": most,
+        "pages_above": len(slow),
+        "all": rows,
+        "slowest": slow,
+        "heavy": heavy,
+    }
     if arguments.out:
         arguments.out.write_text(json.dumps(figures, indent=1))
     return 0
