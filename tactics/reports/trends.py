@@ -145,14 +145,13 @@ def _sentence(counts: Table, asked: Asked) -> str:
 
 
 def _weeks(crimes: Crimes, asked: Asked) -> Table:
-    every = np.stack(
-        [
-            weekly_counts(
-                crimes.day[crimes.kind == position], last=day64(asked.last), weeks=WEEKS + YEARS * 52
-            )
-            for position in range(len(crimes.types))
-        ]
-    )  # [types, weeks]
+    n_weeks = WEEKS + YEARS * 52
+    by_type = [
+        weekly_counts(crimes.day[crimes.kind == position], last=day64(asked.last), weeks=n_weeks)
+        for position in range(len(crimes.types))
+    ]
+    # A saved question may name a type that is no longer active: then there is none.
+    every = np.array(by_type, dtype=np.int64).reshape(-1, n_weeks)
     ends = day64(asked.last) - 7 * np.arange(WEEKS - 1, -1, -1)
     bands: dict[tuple[int, int], CountBand] = {}
     reached = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,7 +18,9 @@ from ingestion.models import CallForService, Feed, Incident, RecordKind
 from ingestion.selectors import incident_table
 from patrols.models import Engagement, MissionPlan
 from tactics.reports.activity import VisitMinutes
+from tactics.reports.asked import Asked
 from tactics.reports.crimes import area_of_points
+from tactics.reports.trends import _weeks
 from tests.factories import degrees
 from tests.tactics.factories import make_mission
 
@@ -105,3 +108,11 @@ def test_minutes_of_a_visit_are_whole_where_they_are_and_none_while_it_lasts(pla
         )
     found = Engagement.objects.filter(mission=mission).order_by("pk").values_list(VisitMinutes(), flat=True)
     assert list(found) == [10.0, 7.5, 1_560.0, None]
+
+
+def test_weeks_of_no_crime_type_at_all_are_an_empty_table() -> None:
+    last = np.datetime64("2026-11-28")
+    crimes = SimpleNamespace(
+        types=[], kind=np.empty(0, int), day=np.empty(0, "datetime64[D]"), data_from=last - 900
+    )
+    assert list(_weeks(crimes, Asked(last.item(), last.item())).rows) == []  # type: ignore[arg-type]
