@@ -14,9 +14,10 @@ from django.conf import settings
 from django.core.cache import caches
 from django.test import Client
 from django.utils import translation
+from kombu import Connection
 
 from tests import auditing, factories  # noqa: F401 - auditing lets a test's database be emptied
-from tools import translations
+from tools import postgres, translations, up
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -66,6 +67,23 @@ def translated(translations_are_old: bool) -> None:
     """What a test that reads Spanish stands on; it is skipped where texts were written since the translations were compiled."""
     if translations_are_old:
         pytest.skip("The translations are older than the texts. Next step: make translations")
+
+
+@pytest.fixture
+def redis_address(tmp_path: Path) -> Iterator[str]:
+    """A Redis of the test's own, which answers."""
+    if "no Redis" in up.missing():
+        pytest.skip(up.missing())
+    port = postgres.free_port()
+    server = up.start_redis(tmp_path / "redis", port, tmp_path / "redis.log")
+    address = f"redis://127.0.0.1:{port}/0"
+    try:
+        with Connection(address) as link:
+            link.ensure_connection(max_retries=50, interval_start=0.1, interval_step=0.1)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
 
 
 @pytest.fixture

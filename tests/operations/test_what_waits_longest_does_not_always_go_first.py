@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from celery import current_app
 from django.test import override_settings
@@ -12,7 +9,6 @@ from kombu import Connection
 
 from missions_project.operations import queues
 from missions_project.settings.base import BY_SCHEDULE, IN_SPARE_TIME
-from tools import postgres, up
 
 pytestmark = pytest.mark.sqlite_only
 SENT = (
@@ -24,33 +20,18 @@ SENT = (
 )
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[str]:
-    if "no Redis" in up.missing():
-        pytest.skip(up.missing())
-    port = postgres.free_port()
-    server = up.start_redis(tmp_path / "redis", port, tmp_path / "redis.log")
-    try:
-        with Connection(f"redis://127.0.0.1:{port}/0") as link:
-            link.ensure_connection(max_retries=50, interval_start=0.1, interval_step=0.1)
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-
-
 @pytest.mark.filterwarnings("ignore:task_always_eager")
 def test_a_dispatch_goes_before_a_zones_shifts_and_reasons_after_them(
-    broker: str, monkeypatch: pytest.MonkeyPatch
+    redis_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     current_app.loader.import_default_modules()
-    with Connection(broker) as link:
+    with Connection(redis_address) as link:
         for name in SENT:
             current_app.send_task(name, args=(0,), connection=link)
         monkeypatch.setattr(
-            queues.current_app, "connection_for_read", lambda **_: Connection(broker), raising=False
+            queues.current_app, "connection_for_read", lambda **_: Connection(redis_address), raising=False
         )
-        with override_settings(CELERY_BROKER_URL=broker, CELERY_BROKER_TRANSPORT_OPTIONS={}):
+        with override_settings(CELERY_BROKER_URL=redis_address, CELERY_BROKER_TRANSPORT_OPTIONS={}):
             assert queues.queue_lengths() == {"ingest": 0, "forecast": 0, "plan": 5, "reports": 0}
         channel = link.default_channel
         taken = []

@@ -6,7 +6,6 @@ import datetime as dt
 import logging
 import os
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ import redis
 from django.test import override_settings
 
 from missions_project.lib.redis_cache import NOT_OURS, KeptRedisCache, Sealed
-from tools import postgres, up
 
 
 class Runs:
@@ -65,25 +63,11 @@ def test_after_a_change_of_keys_what_was_kept_is_made_anew_unless_the_old_key_is
         assert Sealed().loads(data) is NOT_OURS
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    if "no Redis" in up.missing():
-        pytest.skip(up.missing())
-    port = postgres.free_port()
-    running = up.start_redis(tmp_path / "redis", port, tmp_path / "redis.log")
-    try:
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        running.terminate()
-        running.wait(timeout=30)
-
-
 def test_the_cache_of_production_keeps_counts_and_misses_what_it_did_not_write(
-    server: str, tmp_path: Path
+    redis_address: str, tmp_path: Path
 ) -> None:
-    link = redis.Redis.from_url(server, retry=redis.retry.Retry(redis.backoff.ConstantBackoff(0.1), 50))
-    link.ping()
-    cache = KeptRedisCache(server, {})
+    link = redis.Redis.from_url(redis_address)
+    cache = KeptRedisCache(redis_address, {})
     cache.set_many({"told": ["a"], "tries": 1})
     assert cache.get_many(["told", "tries", "no"]) == {"told": ["a"], "tries": 1}
     assert cache.incr("tries") == 2
