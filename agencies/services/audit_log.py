@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from agencies.audit_guards import guards_missing
 from agencies.engine.audit_chain import START, Finding, Mark, Row, findings
 from agencies.models import Agency, AuditChain, AuditCheckpoint, AuditEvent
-from agencies.models_audit import CHECKPOINT_SEAL, HEAD_SEAL, ROW_SEAL, chain_locked, chain_of
+from agencies.models_audit import CHECKPOINT_SEAL, HEAD_SEAL, INSTALLATION, ROW_SEAL, chain_locked, chain_of
 from missions_project.lib.cells import PlainWriter
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress, no_progress
@@ -49,7 +49,12 @@ def audit_verify(*, agency: Agency | None = None, progress: Progress = no_progre
     keys |= set(AuditEvent.objects.order_by().values_list("chain", flat=True).distinct())
     keys |= set(AuditCheckpoint.objects.order_by().values_list("chain", flat=True).distinct())
     slugs = {chain_of(pk): slug for pk, slug in Agency.objects.values_list("pk", "slug")}
-    return [_verify(key, slugs.get(key, key), progress) for key in sorted(keys)]
+    return [_verify(key, slugs.get(key, key), progress) for key in sorted(keys, key=_as_made)]
+
+
+def _as_made(key: str) -> tuple[bool, int, str]:
+    """Sorts agencies as they were made ("agency:9" before "agency:10"), and the installation's own chain last."""
+    return key == INSTALLATION, len(key), key
 
 
 def _verify(key: str, label: str, progress: Progress) -> ChainReport:

@@ -60,6 +60,14 @@ def test_rows_as_they_are_written_are_a_whole_chain(agency: Agency, owner: User)
     call_command("verify_audit_log", stdout=io.StringIO())
 
 
+def test_chains_are_told_as_the_agencies_were_made_and_the_installations_last(owner: User) -> None:
+    for pk, slug in ((900_009, "nine"), (900_010, "ten"), (9_000_000, "far"), (99, "first")):
+        write(make_agency(slug, pk=pk), 1)
+    audit_record(agency=None, actor=owner, action="agency.created", subject="X")
+    told = ["first", "nine", "ten", "far", "installation"]
+    assert [report.chain for report in audit_verify() if report.chain in told] == told
+
+
 def test_the_fingerprints_text_is_fixed_for_ever() -> None:
     row = Row(
         "agency:1", 1, START, datetime(2026, 5, 1, tzinfo=UTC), 7, "ada", "x", "X", "", "", None, {"n": 2.0}

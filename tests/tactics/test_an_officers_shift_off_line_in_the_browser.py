@@ -262,9 +262,9 @@ def test_the_next_officer_of_a_shared_phone_sees_nothing_of_the_first(
     page.route("**/my/sync/", lambda route: route.abort())
     page.get_by_role("button", name="Arrived", exact=True).click()
     queued(page, 1)
-    page.unroute_all()
-    # The session ends, and somebody else signs in on the same phone.
+    # The session ends before the phone can try again, and somebody else signs in on the same phone.
     page.context.clear_cookies()
+    page.unroute_all()
     other = make_member(
         agency, "officer", username="other", unit=Unit.objects.get(agency=agency, call_sign="R12")
     )
