@@ -221,8 +221,14 @@ def grown(one: Stack, what: str, n: int, *, first: Callable[[int, int], int]) ->
 
 
 def extrapolated(measured: dict[str, Any], millions: int) -> dict[str, Any]:
-    """What so many million rows would take by the line through the second half. A calculation, not a measurement."""
+    """What so many million rows would take by the line through the second half. A calculation, not a measurement.
+
+    A line that falls is the machine's doing: then a million costs what it cost in the second half on average, however many there are.
+    """
     start, slope = measured["seconds_a_million_at_none"], measured["seconds_a_million_more_for_each_million"]
+    if slope < 0:
+        half = measured["sizes"][len(measured["sizes"]) // 2 :]
+        start, slope = statistics.mean(row["seconds_a_million"] for row in half), 0.0
     return {
         "millions": millions,
         "measured_millions": round(measured["sizes"][-1]["rows"] / 1e6, 1),

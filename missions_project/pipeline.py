@@ -45,12 +45,14 @@ from patrols.tasks import (
     shift_planning_task,
 )
 from tactics.models import ImpactReport, Inquiry, TransparencyPack
+from tactics.reports.kept import ahead_due
 from tactics.services import reports_due, tactic_updates_due
 from tactics.services.saved_reports import report_mails_claim
 from tactics.tasks import (
     impact_report_task,
     inquiry_task,
     report_mail_task,
+    reports_ahead_task,
     tactic_update_task,
     transparency_pack_task,
 )
@@ -74,7 +76,7 @@ def housekeeping() -> None:
     """What is due each minute: a sign of life left for the doctor, abandoned and forgotten runs sent again, uploads past their time deleted, the days' pushes
     summed, feeds pulled, drop folders looked into, old records deleted or made coarse, the months of positions kept, shifts planned, models trained anew,
     models measured, sealed forecasts scored, reasons written, notices sent, presence counted, studies analysed, tactics
-    compared for adaptive draws, reports sent, the operator told of what is late, silent or drifting."""
+    compared for adaptive draws, reports sent and counted ahead, the operator told of what is late, silent or drifting."""
     pulse_write(name=DISPATCH, now=timezone.now())
     follow_the_clock()
     requeue_abandoned()
@@ -96,6 +98,7 @@ def housekeeping() -> None:
     studies_due()
     tactics_due()
     report_mails_due()
+    reports_ahead()
     alerts_due()
 
 
@@ -178,6 +181,14 @@ def report_mails_due() -> int:
     found = report_mails_claim(now=timezone.now())
     for pk, attempt in found:
         report_mail_task.delay(pk, attempt)
+    return len(found)
+
+
+def reports_ahead() -> int:
+    """Have the long reports counted before people open them. Returns for how many agencies. One query."""
+    found = ahead_due(now=timezone.now())
+    for agency_id, languages in found:
+        reports_ahead_task.delay(agency_id, languages)
     return len(found)
 
 

@@ -52,7 +52,7 @@ def _speaks_english() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _process_remembers_nothing() -> None:
     """A test's rows are gone after it, and the next test's may have their numbers."""
-    for name in ("process", "texts"):
+    for name in ("process", "texts", "reports"):
         caches[name].clear()
 
 

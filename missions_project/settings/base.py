@@ -227,6 +227,12 @@ CACHES = {
         "LOCATION": "process",
         "OPTIONS": {"MAX_ENTRIES": 5_000},
     },
+    # Web server and workers share it, with or without Redis: a report is counted by the one and shown by the other.
+    "reports": {
+        "BACKEND": "missions_project.lib.file_cache.SealedFileCache",
+        "LOCATION": VAR_DIR / "reports",
+        "OPTIONS": {"MAX_ENTRIES": 500},
+    },
     "texts": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
         "LOCATION": "texts",

@@ -39,9 +39,8 @@ environment.check()
 LOGGING = logging_config(environment.choice("LOG_FORMAT", "json", ("plain", "json")), LOG_LEVEL)
 if broker_url.startswith(("redis://", "rediss://")):
     # Sign-in attempts are counted in the cache: a cache per process would give each server process its own count.
-    CACHES = CACHES | {
-        "default": {"BACKEND": "missions_project.lib.redis_cache.KeptRedisCache", "LOCATION": broker_url}
-    }
+    shared = {"BACKEND": "missions_project.lib.redis_cache.KeptRedisCache", "LOCATION": broker_url}
+    CACHES = CACHES | {"default": shared, "reports": shared}
     # Processes that share a cache hear of a push at once; this bounds what an import of a file may take to show.
     LIVE_CACHE_SECONDS = 2.0
     # Of all boards that ask a process within a quarter of a second, one has it look.

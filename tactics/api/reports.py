@@ -16,8 +16,9 @@ from ingestion.api.access import AgencyView
 from missions_project.lib.rest.queries import NoQuery, Query
 from tactics.reports.asked import FILTERS, PERIODS, asked_from, choices_of
 from tactics.reports.files import as_json, json_pieces
+from tactics.reports.kept import report_of
 from tactics.reports.kinds import all_kinds
-from tactics.reports.pages import kind_of, kinds_of, report_of
+from tactics.reports.pages import kind_of, kinds_of
 
 
 class OptionOut(serializers.Serializer):  # type: ignore[type-arg]  # it shows dictionaries

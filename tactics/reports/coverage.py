@@ -48,6 +48,7 @@ class CoverageReport(ReportKind):
     )
     roles: ClassVar[frozenset[str]] = SEES_PLANS
     filters: ClassVar[tuple[str, ...]] = ("district", "beat", "shift")
+    is_long: ClassVar[bool] = True
 
     def make(self, agency: Agency, asked: Asked) -> Report:
         """Read missions, presence, designs and areas. Nine queries.

@@ -37,6 +37,7 @@ class ForecastEffectiveness(ReportKind):
     )
     roles: ClassVar[frozenset[str]] = SEES_RISK
     longest: ClassVar[int] = 366
+    is_long: ClassVar[bool] = True
 
     def make(self, agency: Agency, asked: Asked) -> Report:
         """Read plans, missions, crimes, and surfaces of at most 120 plans. At most sixteen queries.

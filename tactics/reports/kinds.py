@@ -23,6 +23,8 @@ class ReportKind(ABC):
     options: ClassVar[tuple[Option, ...]] = ()
     days: ClassVar[int] = 28
     longest: ClassVar[int] = LONGEST_DAYS
+    is_long: ClassVar[bool] = False
+    """Whether counting may take a second in a large city: then a page may show the last count, with its time, while a worker counts anew."""
     is_personal: ClassVar[bool] = False
     """Whether its figures are about people at work: then the audit log says who looked."""
 

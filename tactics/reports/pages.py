@@ -1,19 +1,17 @@
 """The pages of reports: the list, one report, its charts and its files."""
 
 import datetime as dt
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET
 
 from agencies.access import EVERYONE, Access, agency_page
@@ -23,13 +21,10 @@ from missions_project.lib.errors import MissionsError
 from tactics.models import SavedReport
 from tactics.reports.asked import FILTERS, PERIODS, Asked, Choices, asked_from, choices_of, period_start
 from tactics.reports.files import table_csv, workbook_response
-from tactics.reports.kinds import ReportKind, all_kinds, report_made
-from tactics.reports.seen import personal_report_seen
+from tactics.reports.kept import is_new, report_of
+from tactics.reports.kinds import ReportKind, all_kinds
 from tactics.reports.shapes import Report
 from tactics.selectors import people_of, saved_reports_of
-
-KEEP_S = 60
-"""A page asks for its charts right after itself: they draw what the page has read."""
 
 
 class ReportOff(Http404):
@@ -53,20 +48,6 @@ def kind_of(access: Access, slug: str) -> ReportKind:
     if off := kind.why_off(access.agency):
         raise ReportOff(off)
     return kind
-
-
-def report_of(agency: Agency, kind: ReportKind, asked: Asked, access: Access) -> Report:
-    """Return the report for this person, made now or within the last minute for the same question and limits."""
-    asked = kind.narrowed(asked, access)
-    personal_report_seen(kind, asked, access)
-    # Hashed: a choice of all beats is longer than a cache's keys may be. With the limits: what one person may see, another may not.
-    question = f"{get_language()} {asked.query} {asked.whose}"
-    key = f"report:{agency.pk}:{kind.slug}:{hashlib.sha256(question.encode()).hexdigest()[:32]}"
-    report: Report | None = cache.get(key)
-    if report is None:
-        report = report_made(agency, kind, asked)
-        cache.set(key, report, KEEP_S)
-    return report
 
 
 def _asked(request: HttpRequest, agency: Agency, kind: ReportKind, choices: Choices) -> Asked:
@@ -174,17 +155,20 @@ def report(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
     try:
         context["asked"] = _asked(request, access.agency, kind, choices)
         context |= _form(kind, choices, context["asked"])
-        context["report"] = report_of(access.agency, kind, context["asked"], access)
+        context["report"] = report_of(access.agency, kind, context["asked"], access, may_be_old=True)
+        context["is_new"] = is_new(context["report"])
     except MissionsError as exc:
         context |= {"error": exc, "status": 400}
     return render(request, "tactics/reports/report.html", context, status=context["status"])
 
 
-def _made(request: HttpRequest, access: Access, slug: str) -> tuple[ReportKind, Report] | HttpResponse:
+def _made(
+    request: HttpRequest, access: Access, slug: str, *, may_be_old: bool = False
+) -> tuple[ReportKind, Report] | HttpResponse:
     kind = kind_of(access, slug)
     try:
         asked = _asked(request, access.agency, kind, choices_of(access.agency))
-        return kind, report_of(access.agency, kind, asked, access)
+        return kind, report_of(access.agency, kind, asked, access, may_be_old=may_be_old)
     except MissionsError as exc:
         return HttpResponseBadRequest(str(exc), content_type="text/plain; charset=utf-8")
 
@@ -192,7 +176,7 @@ def _made(request: HttpRequest, access: Access, slug: str) -> tuple[ReportKind, 
 @require_GET
 @agency_page(EVERYONE)
 def report_chart(request: HttpRequest, access: Access, slug: str, chart: str) -> HttpResponse:
-    made = _made(request, access, slug)
+    made = _made(request, access, slug, may_be_old=True)
     if isinstance(made, HttpResponse):
         return made
     drawn = made[0].chart(made[1], chart)

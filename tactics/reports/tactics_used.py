@@ -32,6 +32,7 @@ class TacticReport(ReportKind):
         "Which tactics were done, for how long, where and when; how often it was the one that was recommended."
     )
     roles: ClassVar[frozenset[str]] = SEES_PLANS
+    is_long: ClassVar[bool] = True
 
     def make(self, agency: Agency, asked: Asked) -> Report:
         """Read what was ticked, what was drawn, and how many visits there were. Six queries."""

@@ -33,6 +33,7 @@ class CrimeTrends(ReportKind):
         "Counts against last year and five years, weeks, hours of the week, repeats, cells that are new on the list."
     )
     filters: ClassVar[tuple[str, ...]] = ("district", "beat", "type")
+    is_long: ClassVar[bool] = True
 
     def make(self, agency: Agency, asked: Asked) -> Report:
         """Read six years of crimes and count them. Nine queries, two more with gunfire.
