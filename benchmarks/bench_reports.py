@@ -136,7 +136,7 @@ def year_asked(agency: Any, first: dt.date) -> dict[str, Any]:
     return reports
 
 
-def timed(client: Any, address: str, rounds: int, *, anew: bool) -> dict[str, int]:
+def timed(client: Any, address: str, rounds: int, *, anew: bool) -> dict[str, Any]:
     """Median and p95 of a page; where it is ``anew``, with nothing of the report in the cache."""
     from django.core.cache import caches
     from django.db import connection
