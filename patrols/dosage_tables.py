@@ -3,6 +3,7 @@
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from agencies.clocks import date_read
 from missions_project.lib.table_rows import table_rows, whole_numbers
 from patrols.dosage import DosageReport
 from patrols.engine.reconcile import SOURCES
@@ -41,7 +42,7 @@ def record_tables(report: DosageReport) -> list[tuple[str, SafeString]]:
             table_rows(
                 [
                     (
-                        line.name, said(line.missions), said(line.recorded), _percent(said(line.share_recorded)),
+                        date_read(line.name), said(line.missions), said(line.recorded), _percent(said(line.share_recorded)),
                         *(
                             format_html('{} <small class="muted">{}</small>', said(n), _percent(said(share)))
                             for n, share in line.records_in_order

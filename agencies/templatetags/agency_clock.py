@@ -9,7 +9,7 @@ from django import template
 from django.template.defaultfilters import date as plain_date
 from django.utils import timezone
 
-from agencies.clocks import area_text, distance_text, format_for
+from agencies.clocks import area_text, date_read, distance_text, format_for
 
 register = template.Library()
 
@@ -25,6 +25,12 @@ def now(pattern: str) -> str:
     """The present moment in the template's time zone."""
     present: dt.datetime = timezone.localtime()
     return str(plain_date(present, format_for(pattern)))
+
+
+@register.filter
+def day(text: str) -> str:
+    """A date that is kept as "2026-03-02", for people."""
+    return date_read(text)
 
 
 @register.filter

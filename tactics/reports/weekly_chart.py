@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from agencies.chart_dates import date_axis
 from agencies.engine.drawing import paper, plain_axes, svg
 from agencies.engine.palette import BLUE, GREY, VERMILION
+from missions_project.lib.days import short_day
 from tactics.reports.shapes import Table
 
 MARGIN = dt.timedelta(days=4)
@@ -24,7 +25,7 @@ def pai_svg(table: Table | None) -> bytes | None:
     """
     if table is None or not table.rows:
         return None
-    from matplotlib.dates import DateFormatter, date2num
+    from matplotlib.dates import date2num
     from matplotlib.ticker import FixedLocator
 
     keys = [column.key for column in table.columns]
@@ -58,7 +59,7 @@ def pai_svg(table: Table | None) -> bytes | None:
         date_axis(axes, 8)
     else:
         axes.xaxis.set_major_locator(FixedLocator(date2num(on)))
-        axes.xaxis.set_major_formatter(DateFormatter("%Y-%m-%d"))
+        axes.xaxis.set_ticklabels([short_day(day) for day in on])
     axes.set_xlabel(_("Week from"), fontsize=9)
     plain_axes(axes)
     # In a line of its own above: whiskers reach where a key inside would stand.
