@@ -1,8 +1,9 @@
-"""Two schedulers at once, a clock that is put back, a disk that is full: the work is done, once, without anybody's help."""
+"""Two schedulers at once, a clock that is put back or forward, a disk that is full: the work is done, once, without anybody's help."""
 
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -50,6 +51,32 @@ def test_a_clock_put_back_by_an_hour_leaves_no_killed_run_waiting(
 
     one.line("plan", keep=put_back)
     assert clock.read_text() == "0"
+    assert states(one, "plan") == [("succeeded", 2)]
+    assert one.summed()["rows"] == calm["rows"]
+
+
+def test_a_clock_put_forward_by_an_hour_has_a_live_run_done_once(
+    before: Callable[[str], Installation], calm: dict[str, Any]
+) -> None:
+    """Its last sign of life is an hour old then: another worker takes it over, and what the first one says is not heard."""
+    one = before("plan")
+    one.have("missionplan 2 nobody once")
+    worker = one.keeper()
+    seconds: list[subprocess.Popen[bytes]] = []
+
+    def put_forward() -> None:
+        worker()
+        if one.held.exists() and not seconds:
+            (one.folder / "clock").write_text("3600")
+            seconds.append(one.start(scheduler=False))
+        if one.held.exists() and states(one, "plan") == [("succeeded", 2)]:
+            one.held.unlink()
+
+    one.line("plan", keep=put_forward)
+    assert seconds, "nobody was held"
+    # The first one goes on with what it had in hand, and ends.
+    one.held.unlink(missing_ok=True)
+    time.sleep(3)  # long enough for what it had left
     assert states(one, "plan") == [("succeeded", 2)]
     assert one.summed()["rows"] == calm["rows"]
 
