@@ -1,0 +1,57 @@
+"""``python -m ingestion.places.child``: an uploaded file of places read within limits, JSON in and JSON out.
+
+Without ``keep`` it answers with the file's columns, with it by the shapes and the values of those columns. What is wrong with a
+file is told in the language of the person who sent it: of Django's settings this process knows the languages alone.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from agencies.engine.limits import limited
+
+
+def _speak(asked: dict[str, Any]) -> None:
+    """Django with translations and nothing else: no database, no keys, no apps."""
+    import django
+    from django.conf import settings
+    from django.utils import translation
+
+    settings.configure(
+        INSTALLED_APPS=[],
+        LANGUAGES=[tuple(one) for one in asked["languages"]],
+        LOCALE_PATHS=asked["locale_paths"],
+        USE_I18N=True,
+        LOGGING_CONFIG=None,
+    )
+    django.setup()
+    translation.activate(asked["language"])
+
+
+def _answer(asked: dict[str, Any]) -> dict[str, Any]:
+    from ingestion.places.base import PlacesProblem
+    from ingestion.places.packing import packed
+    from ingestion.places.reading import columns_of, places_of
+
+    path, shown, osm, layer = Path(asked["path"]), asked["shown"], asked["osm"], asked["layer"]
+    try:
+        if "keep" in asked:
+            found = places_of(path, shown=shown, keep=asked["keep"], crs=asked["crs"], osm=osm, layer=layer)
+            return {"file": packed(found)}
+        return {"columns": columns_of(path, shown=shown, osm=osm, layer=layer)}
+    except PlacesProblem as exc:
+        return {"problem": {"message": exc.message, "next_step": exc.next_step}}
+
+
+def main() -> int:
+    asked = json.load(sys.stdin)
+    limited(seconds=asked["seconds"], megabytes=asked["megabytes"])
+    # Only now: the libraries' own first steps count, too.
+    _speak(asked)
+    json.dump(_answer(asked), sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
