@@ -129,9 +129,7 @@ def _osm_choice(shown: str, osm: str) -> OsmChoice:
     return choice
 
 
-def _osm_places(
-    source: Path, folder: Path, shown: str, choice: OsmChoice, keep: Sequence[str]
-) -> PlacesFile:
+def _osm_places(source: Path, folder: Path, shown: str, choice: OsmChoice, keep: Sequence[str]) -> PlacesFile:
     settings = folder / "osm.ini"
     settings.write_text(osm_configuration())
     keep = [name for name in keep if name == "name"]

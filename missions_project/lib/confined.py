@@ -31,7 +31,10 @@ def confined(module: str, asked: dict[str, Any], *, seconds: int, megabytes: int
     environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     told = json.dumps({"seconds": seconds, "megabytes": megabytes, **asked}).encode()
     # Its own folder for what it unpacks: whoever is stopped does not tidy up.
-    with tempfile.TemporaryDirectory(prefix="confined-") as folder, tempfile.TemporaryFile(dir=folder) as answer:
+    with (
+        tempfile.TemporaryDirectory(prefix="confined-") as folder,
+        tempfile.TemporaryFile(dir=folder) as answer,
+    ):
         try:
             done = subprocess.run(
                 [sys.executable, "-m", module], input=told, stdout=answer, stderr=subprocess.DEVNULL, cwd=settings.BASE_DIR,

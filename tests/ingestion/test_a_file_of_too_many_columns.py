@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.services import drafts
+from ingestion.engine.header_limits import MOST_COLUMNS
 from ingestion.services.drafts import draft_reader, draft_start
 from ingestion.services.spool import spool_path
 from missions_project.lib.errors import MissionsError
@@ -40,8 +40,8 @@ def test_too_many_columns_or_names_too_long_are_refused_and_nothing_is_kept(
 
 def test_as_many_as_are_listed_are_read_and_a_draft_of_before_is_not() -> None:
     feed = plain_feed(make_agency())
-    draft_start(feed=feed, chunks=table(drafts.MOST_COLUMNS), file_name="wide.csv")
-    assert len(draft_reader(feed).header) == drafts.MOST_COLUMNS
-    spool_path(feed.draft["spool_name"]).write_bytes(table(drafts.MOST_COLUMNS + 1)[0])
+    draft_start(feed=feed, chunks=table(MOST_COLUMNS), file_name="wide.csv")
+    assert len(draft_reader(feed).header) == MOST_COLUMNS
+    spool_path(feed.draft["spool_name"]).write_bytes(table(MOST_COLUMNS + 1)[0])
     with pytest.raises(MissionsError, match="1,001 columns"):
         draft_reader(feed)
