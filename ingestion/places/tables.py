@@ -62,7 +62,6 @@ def point_table(path: Path, shown: str) -> PointTable | None:
             % {"shown": shown, "max_csv_bytes": MAX_CSV_BYTES // 2**20},
             next_step=_("cut it to the agency's area."),
         )
-    check_width(header)
     if len(head) == _HEAD_BYTES and b"\n" not in head:
         raise PlacesProblem(
             _("The file's first line is longer than %(most)s characters.") % {"most": f"{_HEAD_BYTES:,}"},
@@ -70,6 +69,7 @@ def point_table(path: Path, shown: str) -> PointTable | None:
                 "check that its first line holds the columns' names, and export the columns that are needed."
             ),
         )
+    check_width(header)
     in_degrees = words[x] in ("lon", "lng", "long", "longitude")
     return PointTable(tuple(header), delimiter, x, y, in_degrees)
 

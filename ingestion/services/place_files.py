@@ -2,12 +2,14 @@
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+from shapely.errors import ShapelyError
 
 from ingestion.places.base import MAX_FILE_BYTES, Chooser, PlacesFile
 from ingestion.places.packing import unpacked
@@ -19,6 +21,8 @@ SECONDS, MEGABYTES = 100, 2048
 columns 900 MB; 100 MB of KML 760 MB, 200 MB of OpenStreetMap 680 MB, 100 MB of CSV 400 MB; none more than twenty seconds. Both of a
 file's readings together have these seconds: a web request has 120.
 """
+COLUMN_SECONDS = 30
+"""Of these, for the columns' names: the largest files take five, and a file with a hundred thousand columns would take minutes."""
 READER = "ingestion.places.child"
 logger = logging.getLogger(__name__)
 
@@ -55,33 +59,36 @@ def places_read(
         "locale_paths": [str(folder) for folder in settings.LOCALE_PATHS],
     }
     until = time.monotonic() + SECONDS
-    columns = [str(column) for column in _told(asked, shown, until)["columns"]]
+    columns: list[str] = _told(asked, COLUMN_SECONDS, _columns)
     keep = list(dict.fromkeys(choose(columns)))
-    answer = _told({**asked, "keep": keep}, shown, until)
-    try:
-        return unpacked(answer["file"])
-    except (ValueError, TypeError, KeyError) as exc:
-        logger.warning("A file of places was read into nonsense: %s", exc)
-        raise _too_much(shown) from exc
+
+    def file_of(answer: dict[str, Any]) -> PlacesFile:
+        found = unpacked(answer["file"])
+        if list(found.values) != keep:
+            raise ValueError("other columns than those asked for")
+        return found
+
+    found: PlacesFile = _told({**asked, "keep": keep}, max(1, round(until - time.monotonic())), file_of)
+    return found
 
 
-def _told(asked: dict[str, Any], shown: str, until: float) -> dict[str, Any]:
-    """What the confined reader answers, within what is left of the time. Raises ``MissionsError``."""
-    seconds = max(1, round(until - time.monotonic()))
+def _columns(answer: dict[str, Any]) -> list[str]:
+    return [str(column) for column in answer["columns"]]
+
+
+def _told(asked: dict[str, Any], seconds: int, made_of: Callable[[dict[str, Any]], Any]) -> Any:
+    """What is made of the confined reader's answer. Raises ``MissionsError``, also for an answer of which nothing can be made."""
     try:
-        answer: dict[str, Any] = confined(READER, asked, seconds=seconds, megabytes=MEGABYTES)
-    except TooMuch as exc:
+        answer = confined(READER, asked, seconds=seconds, megabytes=MEGABYTES)
+        if "problem" not in answer:
+            return made_of(answer)
+        message, next_step = (str(answer["problem"][name]) for name in ("message", "next_step"))
+    # A file that has taken its reader over answers what it likes.
+    except (TooMuch, ValueError, TypeError, LookupError, ShapelyError) as exc:
         logger.warning("A file of places was not read: %s", exc)
-        raise _too_much(shown) from exc
-    if "problem" in answer:
-        problem = answer["problem"]
-        raise MissionsError(str(problem["message"]), next_step=str(problem["next_step"]))
-    return answer
-
-
-def _too_much(shown: str) -> MissionsError:
-    return MissionsError(
-        _("%(shown)s takes more than %(seconds)s seconds or %(megabytes)s MB to read.")
-        % {"shown": shown, "seconds": SECONDS, "megabytes": MEGABYTES},
-        next_step=_("cut it to the agency's area, or simplify its outlines."),
-    )
+        raise MissionsError(
+            _("%(shown)s takes more than %(seconds)s seconds or %(megabytes)s MB to read.")
+            % {"shown": asked["shown"], "seconds": seconds, "megabytes": MEGABYTES},
+            next_step=_("cut it to the agency's area, simplify its outlines, or export fewer columns."),
+        ) from exc
+    raise MissionsError(message, next_step=next_step)
