@@ -14,6 +14,8 @@ import pyogrio
 import shapely
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from pyproj.exceptions import ProjError
+from shapely.errors import ShapelyError
 
 from agencies.engine.geometry import GeometryProblem
 from agencies.engine.geometry_files import PLACE_FORMATS, check_driver, vector_source
@@ -70,7 +72,7 @@ def places_of(
         check_number(len(geometry), shown)
         # A ring that somebody left open is closed; what is no shape at all is a place without one.
         found = shapely.from_wkb(geometry, on_invalid="fix")
-    return PlacesFile(tuple(columns), shapes_in_degrees(found, meta["crs"] or crs or None, shown), kept)
+        return PlacesFile(tuple(columns), shapes_in_degrees(found, meta["crs"] or crs or None, shown), kept)
 
 
 @contextmanager
@@ -83,6 +85,9 @@ def _readable(shown: str) -> Iterator[None]:
         pyogrio.errors.DataSourceError,
         pyogrio.errors.DataLayerError,
         csv.Error,
+        ProjError,
+        ShapelyError,
+        OSError,
         ValueError,
         KeyError,
     ) as exc:
@@ -95,6 +100,8 @@ def _readable(shown: str) -> Iterator[None]:
 
 def _plain(error: Exception, shown: str) -> str:
     """The reader's words without our temporary names."""
+    if isinstance(error, OSError):
+        return str(error.strerror)
     return " ".join(word if "/layer-" not in word else shown for word in str(error).split())[:300]
 
 

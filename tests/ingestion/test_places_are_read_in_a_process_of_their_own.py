@@ -6,6 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ DRIVERS = {"geojson": "GeoJSON", "gpkg": "GPKG", "fgb": "FlatGeobuf"}
 def table(shapes: list[Any]) -> geopandas.GeoDataFrame:
     """A column of every kind that a file may have, with holes in it."""
     count = len(shapes)
-    columns = {
+    columns: dict[str, list[Any]] = {
         "name": ["Südost", "“Loop”", "", None],
         "people": [3_000, -666_666_666, 2**40, 0],
         "share": [0.1, None, float("nan"), 1e-300],
@@ -203,6 +204,12 @@ def test_what_is_wrong_with_a_file_is_told_in_the_same_words_and_language(
     assert ("2 capas" in said[0]) == (language == "es")
 
 
+def test_a_coordinate_system_that_leads_nowhere_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n443000,4629000\n")
+    with pytest.raises(MissionsError, match="cannot be read as a layer"):
+        places_read(tmp_path / "a.csv", choose=list, crs='LOCAL_CS["site",UNIT["metre",1]]')
+
+
 @pytest.mark.parametrize("deed", ["sleeps", "counts", "allocates", "falls", "babbles"])
 def test_a_file_that_takes_too_much_is_refused_and_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deed: str
@@ -212,7 +219,7 @@ def test_a_file_that_takes_too_much_is_refused_and_leaves_nothing_behind(
     monkeypatch.setattr(place_files, "MEGABYTES", 1024)
     monkeypatch.setattr(lib, "SPARE_SECONDS", 2)
     (tmp_path / "temporary").mkdir()
-    monkeypatch.setattr(lib.tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / deed).write_text("lat,lon\n")
     with pytest.raises(MissionsError, match="takes more than 1 seconds or 1024 MB") as refused:
         layer_geojson(tmp_path / deed)
