@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from ingestion.engine.header_limits import MOST_COLUMNS, MOST_LETTERS, is_too_wide
 from ingestion.engine.rejections import Rejection
 from ingestion.engine.rows import RowChunk, RowRejection
 
@@ -144,6 +145,13 @@ def batch_from_csv(body: bytes, columns: Sequence[str], required: Iterable[str])
 
 
 def _check_header(header: list[str], required: Iterable[str]) -> None:
+    if is_too_wide(header):
+        raise BatchError(
+            "bad_header",
+            f"The header has {len(header):,} columns with {sum(map(len, header)):,} letters in their names; at most "
+            f"{MOST_COLUMNS:,} and {MOST_LETTERS:,} are read.",
+            "send the columns that are needed.",
+        )
     twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
         raise BatchError(

@@ -2,19 +2,15 @@
 
 import json
 import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyogrio
 import shapely
 from django.utils.translation import gettext as _
 
-from agencies.engine.geometry import GeometryProblem
-from agencies.engine.geometry_files import check_driver, vector_source
 from ingestion.engine.privacy import screen_census_columns, tidy_column
-from ingestion.services.place_files import shapes_in_degrees
+from ingestion.services.place_files import places_read
 from missions_project.lib.errors import MissionsError
 
 _PEOPLE = re.compile(
@@ -29,31 +25,17 @@ def census_population(path: Path, *, column: str = "") -> dict[str, Any]:
     it every column of the file must be on the census list, and the file is refused with those named that are not.
     Raises ``MissionsError``.
     """
-    if not path.is_file():
-        raise MissionsError(
-            _("There is no file %(name)s.") % {"name": path.name}, next_step=_("check the path.")
-        )
+    chosen = ""
+
+    def choose(found: list[str]) -> list[str]:
+        nonlocal chosen
+        chosen = _population_column(found, column, path.name)
+        return [chosen]
+
+    read = places_read(path, choose=choose)
+    shapes = read.shapes
     try:
-        with tempfile.TemporaryDirectory(prefix="census-") as folder:
-            kind, source = vector_source(path, Path(folder))
-            info = pyogrio.read_info(source)
-            check_driver(kind, info["driver"])
-            chosen = _population_column([str(name) for name in info["fields"]], column, path.name)
-            meta, __, geometry, values = pyogrio.raw.read(source, columns=[chosen], force_2d=True)
-    except (
-        GeometryProblem,
-        pyogrio.errors.DataSourceError,
-        pyogrio.errors.DataLayerError,
-        ValueError,
-        KeyError,
-    ) as exc:
-        raise MissionsError(
-            _("%(name)s cannot be read as census areas (%(exc)s).") % {"name": path.name, "exc": exc},
-            next_step=_("use GeoJSON or GeoPackage."),
-        ) from exc
-    shapes = shapes_in_degrees(shapely.from_wkb(geometry, on_invalid="fix"), meta["crs"], path.name)
-    try:
-        people = np.asarray(values[0], dtype=np.float64)
+        people = np.asarray(read.values[chosen], dtype=np.float64)
     except (TypeError, ValueError) as exc:
         raise MissionsError(
             _("%(name)s: %(chosen)s is no number.") % {"name": path.name, "chosen": chosen},

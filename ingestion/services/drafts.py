@@ -5,7 +5,7 @@ would store columns that nobody has mapped.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -38,9 +38,6 @@ from missions_project.lib.errors import MissionsError
 CODE_ROWS = 400_000
 """Rows in which codes are counted: about three seconds, well inside a web request."""
 REVIEW_ROWS = 200
-MOST_COLUMNS, MOST_LETTERS = 1_000, 50_000
-"""Columns of a file, and letters of all their names: each field of the wizard's page lists them all. A damaged file's first line may
-be one long row of names: its page was never done."""
 IGNORE = "-"
 """The choice "count rows with this code and never store them"."""
 
@@ -62,7 +59,6 @@ def draft_start(*, feed: Feed, chunks: Iterable[bytes], file_name: str) -> Feed:
     try:
         feed_kind_from_file(feed, spool_path(spool_name))
         reader = reader_source(feed.kind, feed.params).open(spool_path(spool_name))
-        _check_header(reader.header)
         kind = as_record_kind(feed.record_kind)
         mapping = _stored_mapping_that_fits(feed, reader) or suggest_mapping(
             reader.header, reader.sample(SAMPLE_ROWS), kind
@@ -79,20 +75,6 @@ def draft_start(*, feed: Feed, chunks: Iterable[bytes], file_name: str) -> Feed:
     }
     feed.save(update_fields=["draft", "kind", "params"])
     return feed
-
-
-def _check_header(header: Sequence[str]) -> None:
-    """Raise ``MissionsError`` where a file has more columns, or longer names, than a page can list."""
-    if len(header) <= MOST_COLUMNS and sum(map(len, header)) <= MOST_LETTERS:
-        return
-    raise MissionsError(
-        _("The file has %(count)s columns with %(letters)s letters in their names; at most %(most)s and %(most_letters)s are listed.")
-        % {
-            "count": f"{len(header):,}", "letters": f"{sum(map(len, header)):,}", "most": f"{MOST_COLUMNS:,}",
-            "most_letters": f"{MOST_LETTERS:,}",
-        },
-        next_step=_("check that its first line holds the columns' names, and export the columns that are needed."),
-    )  # fmt: skip
 
 
 def _stored_mapping_that_fits(feed: Feed, reader: FileReader) -> FeedMapping | None:
@@ -113,9 +95,7 @@ def draft_reader(feed: Feed) -> FileReader:
     """The uploaded file, opened. Raises ``MissionsError`` if it has expired."""
     mapping = draft_mapping(feed)
     path = spool_path(feed.draft["spool_name"])
-    reader = reader_source(feed.kind, feed.params).open(path, mapping=mapping)
-    _check_header(reader.header)
-    return reader
+    return reader_source(feed.kind, feed.params).open(path, mapping=mapping)
 
 
 def draft_mapping_save(*, feed: Feed, mapping: FeedMapping) -> Feed:

@@ -25,10 +25,12 @@ from ingestion.sources.text import (
     FALLBACK_ENCODING,
     Lines,
     check_header,
+    check_width,
     column_indices,
     decode_errors,
     encoding_of_head,
     field_at_limit,
+    first_line_too_long,
     sniff_delimiter,
     tidy_header,
 )
@@ -80,6 +82,7 @@ class CsvFile:
         lines = self._first_lines()
         self.delimiter = sniff_delimiter(lines, mapping.delimiter if mapping else "")
         self.header = tidy_header(next(row for row in csv.reader(lines, delimiter=self.delimiter) if row))
+        check_width(self.header)
         if mapping is None or not set(mapping.column_names) <= set(self.header):
             check_header(self.header)
 
@@ -101,6 +104,9 @@ class CsvFile:
             for line in (text.readline(SNIFF_CHARACTERS) for _ in range(SNIFF_LINES)):
                 if lines and sum(map(len, lines)) + len(line) > SNIFF_CHARACTERS:
                     break
+                if not lines and len(line) == SNIFF_CHARACTERS and not line.endswith(("\n", "\r")):
+                    # Half a header would do for a whole one, and every row be of another length.
+                    raise first_line_too_long(SNIFF_CHARACTERS)
                 if line.strip():
                     lines.append(line)
         try:

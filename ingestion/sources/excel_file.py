@@ -16,7 +16,7 @@ from ingestion.sources.containers import MEGABYTE, RATIO_FREE_BYTES
 from ingestion.sources.excel_cells import Cell, Sheet, Workbook, shown
 from ingestion.sources.recognise import check_kind
 from ingestion.sources.records import Record, RecordFile
-from ingestion.sources.text import check_header, tidy_header
+from ingestion.sources.text import check_header, check_width, tidy_header
 from missions_project.lib.lazy import gettext_lazy
 
 HEADER_IN_FIRST_ROWS = 50
@@ -73,6 +73,7 @@ class ExcelFile(RecordFile):
         self._header_row, cells = self._header_cells(parameters.header_row)
         names = [self._workbook.text(cells[i]) if i in cells else "" for i in range(max(cells) + 1)]
         self.header = tidy_header(names)
+        check_width(self.header)
         if mapping is None or not set(mapping.column_names) <= set(self.header):
             check_header(self.header)
 

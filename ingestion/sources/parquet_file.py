@@ -14,6 +14,7 @@ from ingestion.sources.base import FileSurvey, SourceError, parameter, register
 from ingestion.sources.containers import MEGABYTE
 from ingestion.sources.recognise import check_kind
 from ingestion.sources.records import Record, RecordFile
+from ingestion.sources.text import check_width
 from missions_project.lib.lazy import gettext_lazy
 from missions_project.lib.progress import Progress, no_progress
 
@@ -62,6 +63,7 @@ class ParquetFile(RecordFile):
         self._limits = parameters
         with self._opened() as file:
             schema, self._rows = file.schema_arrow, file.metadata.num_rows
+            check_width(schema.names)
             unpacked = sum(
                 file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups)
             )

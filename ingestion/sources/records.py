@@ -21,7 +21,7 @@ from ingestion.engine.rejections import Rejection
 from ingestion.engine.rows import RowChunk, RowRejection
 from ingestion.sources.base import FileSurvey, SourceError
 from ingestion.sources.repeats import RepeatedKeys
-from ingestion.sources.text import column_indices
+from ingestion.sources.text import check_width, column_indices
 from ingestion.words import said
 from missions_project.lib.progress import Progress, no_progress
 
@@ -208,3 +208,4 @@ class KeyedFile(RecordFile):
                         % {"record": said(self.record_word), "column": repr(column), "field": name}
                     )
         self.header = tuple(seen)
+        check_width(self.header)

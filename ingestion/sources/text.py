@@ -9,6 +9,7 @@ from typing import TextIO
 
 from django.utils.translation import gettext as _
 
+from ingestion.engine.header_limits import MOST_COLUMNS, MOST_LETTERS, is_too_wide
 from ingestion.engine.mapping import DELIMITERS, FeedMapping
 from ingestion.sources.base import SourceError
 
@@ -98,6 +99,28 @@ def _columns_agreeing(lines: Sequence[str], delimiter: str) -> tuple[int, int]:
 def tidy_header(row: Sequence[str]) -> tuple[str, ...]:
     """The column names without surrounding blanks and byte-order mark."""
     return tuple(name.replace("\ufeff", "").strip() for name in row)
+
+
+def check_width(header: Sequence[str]) -> None:
+    """Raise ``SourceError`` where a file has more columns, or longer names, than are read."""
+    if is_too_wide(header):
+        raise SourceError(
+            _("The file has %(count)s columns with %(letters)s letters in their names; at most %(most)s and %(most_letters)s are read.")
+            % {
+                "count": f"{len(header):,}", "letters": f"{sum(map(len, header)):,}", "most": f"{MOST_COLUMNS:,}",
+                "most_letters": f"{MOST_LETTERS:,}",
+            },
+            _("check that its first line holds the columns' names, and export the columns that are needed."),
+        )  # fmt: skip
+
+
+def first_line_too_long(most: int) -> SourceError:
+    """What to say of a file whose first line goes on after so many characters: it names no columns, or too many."""
+    return SourceError(
+        _("The file's first line is longer than %(most)s characters.") % {"most": f"{most:,}"},
+        _("check that its first line holds the columns' names, and export the columns that are needed."),
+        row=1,
+    )
 
 
 def check_header(header: Sequence[str]) -> None:

@@ -19,9 +19,11 @@ from ingestion.sources.containers import check_is_text
 from ingestion.sources.json_rows import cell, flat_names, looked_up, parsed_json, sample_table
 from ingestion.sources.text import (
     check_header,
+    check_width,
     column_indices,
     decode_errors,
     encoding_of_head,
+    first_line_too_long,
     sniff_delimiter,
     tidy_header,
 )
@@ -333,6 +335,8 @@ def _table(
     if not head.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x00"):
         raise SourceError(_("The file is empty."), _("Check the address in a browser."))
     check_is_text(head)
+    if len(head) >= HEAD_BYTES and b"\n" not in head and b"\r" not in head:
+        raise first_line_too_long(HEAD_BYTES)
     encoding = (mapping.encoding if mapping else "") or encoding_of_head(head)
     errors = decode_errors(encoding)
     text = head.decode(encoding.replace("-sig", ""), "replace").lstrip("\ufeff")
@@ -345,7 +349,9 @@ def _table(
     header = next(rows, None)
     if header is None:
         raise SourceError(_("The file has no header."), _("Check the address in a browser."))
-    return tidy_header(header), rows
+    tidy = tidy_header(header)
+    check_width(tidy)
+    return tidy, rows
 
 
 def _read(reader: Any) -> Iterator[list[str]]:

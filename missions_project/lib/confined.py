@@ -12,6 +12,8 @@ from django.conf import settings
 KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PROJ_DATA", "GDAL_DATA")
 """What such a process is told of this one's environment: where programs are, and no keys."""
 SPARE_SECONDS = 10
+MOST_ANSWERED = 256 * 1024**2
+"""Bytes of an answer: what is printed beyond would fill the memory of whoever asked, which nothing confines."""
 
 
 class TooMuch(Exception):
@@ -22,24 +24,31 @@ def confined(module: str, asked: dict[str, Any], *, seconds: int, megabytes: int
     """Run ``python -m module`` with ``asked`` as JSON at its input, and return the JSON that it prints.
 
     The module calls ``agencies.engine.limits.limited`` first. ``seconds`` are of the processor, and by the clock as many and ten more.
-    Raises ``TooMuch`` for an end by a limit, by a signal, or with anything but JSON.
+    Raises ``TooMuch`` for an end by a limit, by a signal, or with anything but JSON of ``MOST_ANSWERED`` bytes at most.
     """
     environment = {name: os.environ[name] for name in KEPT if name in os.environ}
     # Each thread that a library opens in advance reserves memory that it never uses.
     environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     told = json.dumps({"seconds": seconds, "megabytes": megabytes, **asked}).encode()
     # Its own folder for what it unpacks: whoever is stopped does not tidy up.
-    with tempfile.TemporaryDirectory(prefix="confined-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="confined-") as folder,
+        tempfile.TemporaryFile(dir=folder) as answer,
+    ):
         try:
             done = subprocess.run(
-                [sys.executable, "-m", module], input=told, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=settings.BASE_DIR,
+                [sys.executable, "-m", module], input=told, stdout=answer, stderr=subprocess.DEVNULL, cwd=settings.BASE_DIR,
                 env=environment | {"TMPDIR": folder}, timeout=seconds + SPARE_SECONDS, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired as exc:
             raise TooMuch(f"{module}: stopped after {exc.timeout:.0f} s") from exc
-    if done.returncode:
-        raise TooMuch(f"{module}: ended with {done.returncode}")
+        if done.returncode:
+            raise TooMuch(f"{module}: ended with {done.returncode}")
+        answer.seek(0)
+        printed = answer.read(MOST_ANSWERED + 1)
+    if len(printed) > MOST_ANSWERED:
+        raise TooMuch(f"{module}: answered with more than {MOST_ANSWERED // 1024**2} MB")
     try:
-        return json.loads(done.stdout)
-    except ValueError as exc:
+        return json.loads(printed)
+    except (ValueError, RecursionError) as exc:
         raise TooMuch(f"{module}: answered something else than JSON") from exc

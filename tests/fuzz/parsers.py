@@ -184,16 +184,35 @@ def _read_areas(path: Path) -> Any:
     return areas_by_code(file, code_property=code, repair=True) if code else None
 
 
+def _read_here(path: Path, **given: Any) -> Any:
+    """As ``places_read``, in this process: what is fuzzed has to be watched, and not confined."""
+    from ingestion.places.base import PlacesProblem
+    from ingestion.places.packing import packed, unpacked
+    from ingestion.places.reading import places_from_file
+    from missions_project.lib.errors import MissionsError
+
+    try:
+        return unpacked(json.loads(json.dumps(packed(places_from_file(path, **given)))))
+    except PlacesProblem as exc:
+        raise MissionsError(exc.message, next_step=exc.next_step) from exc
+
+
 def _read_layer(path: Path) -> Any:
+    from unittest.mock import patch
+
     from ingestion.services import layer_geojson
 
-    return layer_geojson(path, file_name="layer")
+    with patch("ingestion.services.layers.places_read", _read_here):
+        return layer_geojson(path, file_name="layer")
 
 
 def _read_census(path: Path) -> Any:
+    from unittest.mock import patch
+
     from ingestion.audit.services import audit_table_read
 
-    return audit_table_read(path=path, file_name="census")
+    with patch("ingestion.audit.services.places_read", _read_here):
+        return audit_table_read(path=path, file_name="census")
 
 
 # Whole files

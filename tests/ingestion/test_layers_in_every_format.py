@@ -20,6 +20,10 @@ from agencies.engine.geometry import GeometryProblem
 from agencies.engine.geometry_files import areas_from_file
 from ingestion.engine.osm import OSM_CHOICES
 from ingestion.models import ContextLayer
+from ingestion.places import base
+from ingestion.places import degrees as degrees_of
+from ingestion.places.base import PlacesProblem
+from ingestion.places.reading import places_from_file
 from ingestion.services import layer_geojson, place_files
 from missions_project.lib.errors import MissionsError
 from tests.factories import degrees
@@ -135,8 +139,9 @@ def test_a_damaged_extract_is_refused(tmp_path):
 
 def test_a_gdal_without_the_driver_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(geometry_files.pyogrio, "list_drivers", lambda **given: {"GPKG": "r"})
-    with pytest.raises(MissionsError, match="driver OSM is missing") as refused:
-        layer_geojson(osm(tmp_path / "town.osm.pbf"), osm="bars")
+    path = osm(tmp_path / "town.osm.pbf")
+    with pytest.raises(PlacesProblem, match="driver OSM is missing") as refused:
+        places_from_file(path, choose=list, osm="bars")
     assert "GeoPackage" in str(refused.value)
 
 
@@ -211,11 +216,15 @@ def test_a_kml_that_declares_entities_is_not_opened(tmp_path, head):
 
 
 def test_too_many_places_and_too_large_a_file_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(place_files, "MAX_FEATURES", 2)
+    monkeypatch.setattr(base, "MAX_FEATURES", 2)
+    monkeypatch.setattr(degrees_of, "MAX_VERTICES", 1)
     path = tmp_path / "a.csv"
+    path.write_text("lat,lon\n" + "41.8,-87.6\n" * 2)
+    with pytest.raises(PlacesProblem, match="have 2 points; at most 1 are read"):
+        places_from_file(path, choose=list)
     path.write_text("lat,lon\n" + "41.8,-87.6\n" * 3)
-    with pytest.raises(MissionsError, match="more than 2 places"):
-        layer_geojson(path)
+    with pytest.raises(PlacesProblem, match="more than 2 places"):
+        places_from_file(path, choose=list)
     monkeypatch.setattr(place_files, "MAX_FILE_BYTES", 10)
     with pytest.raises(MissionsError, match="larger than"):
         layer_geojson(path)

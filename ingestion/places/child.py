@@ -1,0 +1,62 @@
+"""``python -m ingestion.places.child``: an uploaded file of places read within limits, JSON in and JSON out.
+
+Without ``keep`` it answers with the file's columns, with it by the shapes and the values of those columns. What is wrong with a
+file is told in the language of the person who sent it: of Django's settings this process knows the languages alone.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from agencies.engine.limits import limited
+
+UNUSED = ("geopandas", "pandas", "pyarrow")
+"""Libraries that pyogrio opens where there are any, for half a second, and that nothing here asks for: told that there are none."""
+
+
+def _speak(asked: dict[str, Any]) -> None:
+    """Django with translations and nothing else: no database, no keys, no apps."""
+    from django.apps import apps
+    from django.conf import settings
+    from django.utils import translation
+
+    settings.configure(
+        INSTALLED_APPS=[],
+        LANGUAGES=[tuple(one) for one in asked["languages"]],
+        LOCALE_PATHS=asked["locale_paths"],
+        USE_I18N=True,
+    )
+    # What ``django.setup`` does besides is for a web server, and takes a tenth of a second.
+    apps.populate(())
+    translation.activate(asked["language"])
+
+
+def _answer(asked: dict[str, Any]) -> dict[str, Any]:
+    from ingestion.places.base import PlacesProblem
+    from ingestion.places.packing import packed
+    from ingestion.places.reading import columns_of, places_of
+
+    path, shown, osm, layer = Path(asked["path"]), asked["shown"], asked["osm"], asked["layer"]
+    try:
+        if "keep" in asked:
+            found = places_of(path, shown=shown, keep=asked["keep"], crs=asked["crs"], osm=osm, layer=layer)
+            return {"file": packed(found)}
+        return {"columns": columns_of(path, shown=shown, osm=osm, layer=layer)}
+    except PlacesProblem as exc:
+        return {"problem": {"message": exc.message, "next_step": exc.next_step}}
+
+
+def main() -> int:
+    asked = json.load(sys.stdin)
+    limited(seconds=asked["seconds"], megabytes=asked["megabytes"])
+    # Only now: the libraries' own first steps count, too.
+    for name in UNUSED:
+        sys.modules[name] = None  # type: ignore[assignment]  # Python's own word for a module that there is not
+    _speak(asked)
+    json.dump(_answer(asked), sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
