@@ -16,7 +16,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from shapely.validation import explain_validity
 
 from agencies.engine.geometry import GeometryProblem
-from agencies.engine.untrusted_archives import geopackage_problem, unbounded_members
+from agencies.engine.untrusted_archives import DAMAGED_ZIP, files_of, geopackage_problem, unbounded_members
 
 if TYPE_CHECKING:
     import geopandas
@@ -175,7 +175,7 @@ def _unpack(path: Path, folder: Path) -> Path:
                 raise GeometryProblem(
                     f"The zip is packed by a method that is not read ({strange[0][:60]}). Zip the Shapefile with the usual method (Deflate)."
                 )
-            members = [member for member in archive.infolist() if not member.is_dir()]
+            members = files_of(archive)
             if len(members) > MAX_ZIP_MEMBERS:
                 raise GeometryProblem(
                     f"The zip holds {len(members)} files. Zip only the parts of one Shapefile."
@@ -197,7 +197,7 @@ def _unpack(path: Path, folder: Path) -> Path:
                 if suffix not in _SHAPEFILE_PARTS or part.with_suffix("") != outlines[0].with_suffix(""):
                     continue
                 budget -= _unpack_member(archive, member, folder / f"areas{suffix}", budget)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as exc:
+    except DAMAGED_ZIP as exc:
         raise GeometryProblem(
             f"The zip cannot be unpacked ({exc}). Zip the Shapefile again, without a password."
         ) from exc

@@ -1,12 +1,32 @@
 """What archives and databases from strangers may not hold, told before anything of them is unpacked or asked."""
 
 import sqlite3
+import struct
 import zipfile
+import zlib
 from contextlib import closing
 from pathlib import Path
 
 _BOUNDED = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _MAX_OBJECTS = 5_000
+DAMAGED_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    # A name that says it is UTF-8 and is not.
+    UnicodeDecodeError,
+    EOFError,
+    OSError,
+    OverflowError,
+    NotImplementedError,
+    RuntimeError,
+)
+"""What Python's reader of zip files raises for one that is damaged, cut off or made up."""
+
+
+def files_of(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The members that are no folders. Python's own ``is_dir`` fails at one that has no name."""
+    return [info for info in archive.infolist() if not info.filename.endswith("/")]
 
 
 def unbounded_members(archive: zipfile.ZipFile) -> list[str]:

@@ -5,7 +5,6 @@ import gzip
 import io
 import lzma
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import IO, Any
 
 from django.utils.translation import gettext as _
 
-from agencies.engine.untrusted_archives import unbounded_members
+from agencies.engine.untrusted_archives import DAMAGED_ZIP, files_of, unbounded_members
 from ingestion.sources.base import SourceError
 from missions_project.lib.lazy import gettext_lazy
 
@@ -64,15 +63,7 @@ _MAGIC: tuple[tuple[bytes, str, str], ...] = (
     ),
     (b"{\\rtf", gettext_lazy("a text-processor document"), _SAVE_AS_CSV),
 )
-_DAMAGED = (
-    EOFError,
-    OSError,
-    lzma.LZMAError,
-    zlib.error,
-    zipfile.BadZipFile,
-    RuntimeError,
-    NotImplementedError,
-)
+_DAMAGED = (*DAMAGED_ZIP, lzma.LZMAError)
 
 
 @dataclass(frozen=True)
@@ -165,17 +156,16 @@ def _zip_member(raw: IO[bytes]) -> IO[bytes]:
             _("The zip file is packed by a method that is not read (not Deflate)."),
             _("Zip it again with the usual method, or send the CSV as .gz."),
         )
-    names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    files = files_of(archive)
+    names = [info.filename for info in files]
     if any(name.startswith("xl/") for name in names):
         raise SourceError(_("The file is an Excel workbook (.xlsx), not CSV."), _SAVE_AS_CSV)
     if any(name in ("mimetype", "[Content_Types].xml") for name in names):
         raise SourceError(_("The file is an office document, not CSV."), _SAVE_AS_CSV)
     members = [
         info
-        for info in archive.infolist()
-        if not info.is_dir()
-        and not info.filename.startswith("__MACOSX/")
-        and not info.filename.rsplit("/")[-1].startswith(".")
+        for info in files
+        if not info.filename.startswith("__MACOSX/") and not info.filename.rsplit("/")[-1].startswith(".")
     ]
     if len(members) != 1:
         listed = ", ".join(info.filename for info in members[:5]) or "none"

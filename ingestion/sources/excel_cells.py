@@ -21,6 +21,7 @@ from openpyxl.styles.numbers import BUILTIN_FORMATS, is_datetime
 from openpyxl.styles.stylesheet import apply_stylesheet
 from openpyxl.utils.datetime import MAC_EPOCH
 
+from agencies.engine.untrusted_archives import DAMAGED_ZIP
 from ingestion.sources.base import SourceError
 from ingestion.sources.xml_events import Attributes, Handler, finished, local_name
 
@@ -212,7 +213,7 @@ class Workbook:
         try:
             with zipfile.ZipFile(self._path) as archive, archive.open(sheet.part) as stream:
                 yield from finished(stream, _RowsHandler(columns, width), damaged)
-        except (zipfile.BadZipFile, EOFError, OSError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+        except DAMAGED_ZIP as error:
             raise damaged(str(error)) from error
 
     def text(self, cell: Cell) -> str:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from django.utils.translation import gettext as _
 
-from agencies.engine.untrusted_archives import unbounded_members
+from agencies.engine.untrusted_archives import DAMAGED_ZIP, unbounded_members
 from ingestion.engine.mapping import FeedMapping
 from ingestion.engine.rejections import Rejection, excerpt
 from ingestion.sources.base import SourceError, parameter, register
@@ -147,7 +147,7 @@ def _check_size(path: Path, parameters: ExcelFileParameters) -> None:
             encrypted = any(info.flag_bits & 0x1 for info in archive.infolist())
             names = archive.namelist()
             is_strange = bool(unbounded_members(archive))
-    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
+    except DAMAGED_ZIP as error:
         raise SourceError(
             _("The workbook is damaged or cut off (%(error)s).") % {"error": error},
             _("Send or export it again."),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from django.utils.translation import gettext as _
 
+from agencies.engine.untrusted_archives import DAMAGED_ZIP
 from ingestion.sources.base import SourceError, source_class
 from ingestion.sources.containers import MEGABYTE, Limits, opened, what_is
 
@@ -33,7 +34,7 @@ def _is_workbook(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.startswith("xl/") for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError, NotImplementedError):
+    except DAMAGED_ZIP:
         return False
 
 
