@@ -4,7 +4,7 @@ import os
 
 from . import environment
 from .base import *  # noqa: F403 - settings are layered by star import, Django's own idiom
-from .base import CACHES, LOG_LEVEL, logging_config
+from .base import CACHES, DATABASES, LOG_LEVEL, logging_config
 from .environment import required
 
 DEBUG = False
@@ -23,6 +23,13 @@ if "*" in ALLOWED_HOSTS:
     )
 required("DATABASE_URL", "postgres://missions:PASSWORD@localhost/missions")
 environment.address("DATABASE_URL", "", ("postgres", "postgresql", "sqlite"))
+most_connections = environment.whole("DATABASE_POOL", 8, least=0)
+if most_connections and DATABASES["default"]["ENGINE"] == "missions_project.lib.postgres":
+    # A process keeps no connection that nothing asks by. Away for a moment, the database is asked anew within seconds: with the pool's own
+    # patience a page would wait for half a minute, and the pool for up to five once it is back.
+    pool = {"min_size": 0, "max_size": most_connections, "timeout": 5, "reconnect_timeout": 3}
+    options = {**DATABASES["default"].get("OPTIONS", {}), "pool": pool}
+    DATABASES["default"] |= {"CONN_MAX_AGE": 0, "OPTIONS": options}
 broker_url = required("CELERY_BROKER_URL", "redis://localhost:6379/0")
 environment.address("CELERY_BROKER_URL", "", ("redis", "rediss", "amqp", "amqps", "filesystem"))
 local_http = environment.flag("INSECURE_LOCAL_HTTP")
