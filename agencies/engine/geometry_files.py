@@ -42,6 +42,18 @@ _DRIVERS = {
 AREA_FORMATS = frozenset({"geojson", "shp", "gpkg"})
 PLACE_FORMATS = frozenset(_DRIVERS)
 _HEAD_BYTES = 64 * 1024
+READERS_OWN = (
+    DataSourceError,
+    DataLayerError,
+    pyproj.exceptions.ProjError,
+    shapely.errors.ShapelyError,
+    OSError,
+    ValueError,
+    LookupError,
+    # What pyogrio itself stumbles over where a file's coordinate system is damaged.
+    UnboundLocalError,
+)
+"""What libraries raise for a damaged file of areas or places."""
 # GDAL's recipe files: opened, they read whatever files and addresses of the server they name.
 _JSON_RECIPE = b"gdal_streamed_alg"
 _SHAPEFILE_MAGIC = b"\x00\x00\x27\x0a"
@@ -248,7 +260,7 @@ def _read(kind: str, source: Path, *, layer: str, crs: str) -> AreaFile:
             frame = pyogrio.read_dataframe(
                 source, layer=chosen, max_features=MAX_AREAS + 1, force_2d=True, on_invalid="ignore"
             )
-    except (DataSourceError, DataLayerError, ValueError, IndexError, UnicodeDecodeError) as exc:
+    except READERS_OWN as exc:
         if isinstance(exc, GeometryProblem):
             raise
         raise GeometryProblem(
@@ -348,8 +360,11 @@ def _area(row: int, properties: dict[str, Any], shape: Any) -> FileArea:
     if not isinstance(shape, (shapely.Polygon, shapely.MultiPolygon)):
         return FileArea(row, properties, None, fault=f"is a {shape.geom_type}, not an area")
     west, south, east, north = shape.bounds
-    # Also catches infinity, which a failed reprojection gives.
-    if not (west >= -180 and east <= 180 and south >= -90 and north <= 90):
+    # Also catches infinity, which a failed reprojection gives; a single corner that is no number is not in the bounds.
+    if not (
+        west >= -180 and east <= 180 and south >= -90 and north <= 90
+        and np.isfinite(shapely.get_coordinates(shape)).all()
+    ):  # fmt: skip
         return FileArea(
             row,
             properties,

@@ -18,6 +18,10 @@ Bools = npt.NDArray[np.bool_]
 
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST_S, _LATEST_S = (
+    int((day - _EPOCH).total_seconds())
+    for day in (datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC))
+)
 
 
 @dataclass(frozen=True)
@@ -99,3 +103,15 @@ def utc_to_local(utc: Times, zone_name: str) -> Times:
     index = np.searchsorted(starts, instants, side="right") - 1
     local = (instants + offsets[index]).astype("datetime64[s]")
     return np.where(missing, np.datetime64("NaT", "s"), local)
+
+
+def aware(instant: np.datetime64) -> datetime:
+    """An instant as Python's, to the second. What lies outside of its years is the nearest day that any time zone can still show.
+
+    "31 December 9999" is how many systems write "without an end".
+
+    >>> aware(np.datetime64("2026-03-01T12:00")), aware(np.datetime64("10000-01-01T05:00")).date()
+    (datetime.datetime(2026, 3, 1, 12, 0, tzinfo=datetime.timezone.utc), datetime.date(9999, 12, 29))
+    """
+    second = int(instant.astype("datetime64[s]").astype(np.int64))
+    return datetime.fromtimestamp(min(max(second, _EARLIEST_S), _LATEST_S), tz=UTC)

@@ -7,13 +7,13 @@ start an hour after this one ends (and in spring an hour before).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
-from agencies.engine.local_time import local_to_utc, utc_to_local
+from agencies.engine.local_time import aware, local_to_utc, utc_to_local
 
 Times = npt.NDArray[np.datetime64]
 Ints = npt.NDArray[np.int64]
@@ -60,10 +60,6 @@ def _zone_name(zone: ZoneInfo | str) -> str:
     return zone if isinstance(zone, str) else zone.key
 
 
-def _aware(instant: np.datetime64) -> datetime:
-    return datetime.fromtimestamp(int(instant.astype(np.int64)), tz=UTC)
-
-
 def shift_instance(
     start_time: time, duration_minutes: int, on: date, zone: ZoneInfo | str
 ) -> tuple[datetime, datetime]:
@@ -74,7 +70,7 @@ def shift_instance(
     ('2026-11-01T03:00:00+00:00', '05:00:00')
     """
     local = np.array([datetime.combine(on, start_time.replace(tzinfo=None))], dtype="datetime64[s]")
-    start = _aware(local_to_utc(local, _zone_name(zone)).utc[0])
+    start = aware(local_to_utc(local, _zone_name(zone)).utc[0])
     return start, start + timedelta(minutes=duration_minutes)
 
 

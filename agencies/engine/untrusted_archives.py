@@ -46,6 +46,8 @@ def geopackage_problem(path: Path) -> str:
     """
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as database:
+            # A name that is no UTF-8 is no reason to fail: it is shown as far as it goes.
+            database.text_factory = lambda data: data.decode("utf-8", "replace")
             rows = database.execute(
                 "SELECT type, name, coalesce(sql, '') FROM sqlite_master LIMIT ?", [_MAX_OBJECTS + 1]
             ).fetchall()

@@ -58,7 +58,8 @@ def read_calendar(data: bytes, reading: EventReading, how: CalendarReading) -> I
         )
     try:
         calendars = icalendar.Calendar.from_ical(data, multiple=True)
-    except (ValueError, KeyError, IndexError, UnicodeDecodeError) as exc:
+    # A zone's name that is longer than a file's may be, or given twice, brings the parser down.
+    except (ValueError, LookupError, TypeError, AttributeError, OSError) as exc:
         raise EventTableProblem(
             f"This is no iCalendar file ({excerpt(str(exc), 120)}).",
             "export the calendar as .ics; it begins with BEGIN:VCALENDAR.",

@@ -7,11 +7,12 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
 from agencies.engine.free_text import text_about_person
+from agencies.engine.local_time import aware
 from ingestion.engine.places import Boundary
 from ingestion.engine.privacy import screen_columns, tidy_column
 from ingestion.engine.records import QuarantinedValue
@@ -201,15 +202,15 @@ def _item(number: int, values: dict[str, str], reading: EventReading) -> EventIt
             return aside("missing_timestamp", name)
         if read.status[index] not in (READ, EMPTY):
             return aside("bad_timestamp", name)
-    starts = _aware(read.utc[0])
+    starts = aware(read.utc[0])
     if read.status[1] == READ:
         # "Until 4 July" means until that day is over.
-        ends = _aware(read.end_utc[1]) + (timedelta(seconds=1) if read.precision[1] == DAY else timedelta())
+        ends = aware(read.end_utc[1]) + (timedelta(seconds=1) if read.precision[1] == DAY else timedelta())
     elif read.precision[0] == DAY:
-        ends = _aware(read.end_utc[0]) + timedelta(seconds=1)
+        ends = aware(read.end_utc[0]) + timedelta(seconds=1)
     else:
         ends = starts + timedelta(hours=USUAL_HOURS)
-    announced = _aware(read.utc[2]) if read.status[2] == READ else known_since(starts, reading)
+    announced = aware(read.utc[2]) if read.status[2] == READ else known_since(starts, reading)
     numbers: dict[str, float | None] = {}
     for name in ("lon", "lat", "attendance"):
         try:
@@ -250,7 +251,3 @@ def _says_cancelled(text: str) -> bool:
 def _derived_id(values: Mapping[str, str]) -> str:
     parts = [values.get(name, "") for name in ("name", "kind", "starts_at", "lat", "lon")]
     return "row-" + hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
-
-
-def _aware(instant: np.datetime64) -> datetime:
-    return datetime.fromtimestamp(int(instant.astype("datetime64[s]").astype(np.int64)), tz=UTC)

@@ -5,10 +5,9 @@ import io
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-import numpy as np
-
+from agencies.engine.local_time import aware
 from ingestion.engine.privacy import tidy_column
 from ingestion.engine.records import QuarantinedValue
 from ingestion.engine.rejections import Rejection, excerpt
@@ -185,13 +184,13 @@ def _csv_item(
         return aside("missing_timestamp" if read.status[valid] == EMPTY else "bad_timestamp", "valid_at")
     if read.status[issue] not in (READ, EMPTY):
         return aside("bad_timestamp", "issued_at")
-    starts = _aware(read.utc[valid])
+    starts = aware(read.utc[valid])
     # By the hour itself: written in another way, a later file must close what is kept aside of it.
     key = starts.isoformat()
     length = 1
     if read.precision[valid] == DAY:
         # A day of the clock change has 23 or 25 hours.
-        length = round(((_aware(read.end_utc[valid]) - starts).total_seconds() + 1) / 3600)
+        length = max(1, round(((aware(read.end_utc[valid]) - starts).total_seconds() + 1) / 3600))
     numbers: dict[str, float | None] = {}
     for name in ("temperature", "high", "low", "precipitation", "snow", "wind"):
         try:
@@ -203,7 +202,7 @@ def _csv_item(
         numbers["temperature"] = (
             (high + low) / 2 if high is not None and low is not None else high if low is None else low
         )
-    issued = _aware(read.utc[issue]) if read.status[issue] == READ else starts + length * HOUR
+    issued = aware(read.utc[issue]) if read.status[issue] == READ else starts + length * HOUR
     row = WeatherRow(number, starts, issued, length, **converted(numbers, units))
     if (problem := implausible(row, now)) is not None:
         return aside(*problem)
@@ -234,7 +233,3 @@ def _number(text: str) -> float | None:
     if not math.isfinite(number):
         return None
     return None if number in _MISSING else number
-
-
-def _aware(instant: np.datetime64) -> datetime:
-    return datetime.fromtimestamp(int(instant.astype("datetime64[s]").astype(np.int64)), tz=UTC)

@@ -14,11 +14,8 @@ import pyogrio
 import shapely
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from pyproj.exceptions import ProjError
-from shapely.errors import ShapelyError
 
-from agencies.engine.geometry import GeometryProblem
-from agencies.engine.geometry_files import PLACE_FORMATS, check_driver, vector_source
+from agencies.engine.geometry_files import PLACE_FORMATS, READERS_OWN, check_driver, vector_source
 from ingestion.engine.osm import OSM_CHOICES, OsmChoice, osm_configuration
 from ingestion.places.base import MAX_FEATURES, Chooser, PlacesFile, PlacesProblem, check_number, check_width
 from ingestion.places.degrees import shapes_in_degrees
@@ -80,17 +77,7 @@ def _readable(shown: str) -> Iterator[None]:
     """What the reader stumbles over, in words and with the next step."""
     try:
         yield
-    except (
-        GeometryProblem,
-        pyogrio.errors.DataSourceError,
-        pyogrio.errors.DataLayerError,
-        csv.Error,
-        ProjError,
-        ShapelyError,
-        OSError,
-        ValueError,
-        KeyError,
-    ) as exc:
+    except (*READERS_OWN, csv.Error) as exc:
         raise PlacesProblem(
             _("%(shown)s cannot be read as a layer (%(plain)s).")
             % {"shown": shown, "plain": _plain(exc, shown)},

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import zipfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -244,3 +246,24 @@ def test_a_byte_order_mark_is_no_other_format(tmp_path: Path) -> None:
     path = tmp_path / "bom"
     path.write_bytes(b"\xef\xbb\xbf" + json.dumps(frame(TWO).to_geo_dict()).encode())
     assert len(areas_from_file(path).areas) == 2
+
+
+def test_a_corner_that_is_no_number_is_told_of_its_area(tmp_path: Path) -> None:
+    """It is in no bounds: those take the corners that are numbers."""
+    path = tmp_path / "areas.gpkg"
+    corners = [(WEST, 41.8), (WEST + 0.1, 41.8), (float("nan"), 41.9), (WEST, 41.9)]
+    frame({"11": shapely.Polygon(corners), "12": TWO["12"]}).to_file(path, driver="GPKG")
+    first, second = areas_from_file(path).areas
+    assert "not longitude and latitude" in first.fault
+    assert not second.fault
+
+
+def test_a_geopackage_with_a_name_that_is_no_text_is_told_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "areas.gpkg"
+    frame(TWO).to_file(path, driver="GPKG")
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE VIEW placeholder AS SELECT 1")
+        database.commit()
+    path.write_bytes(path.read_bytes().replace(b"placeholder", b"place\x94older"))
+    with pytest.raises(GeometryProblem, match="holds a view"):
+        areas_from_file(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -207,6 +208,10 @@ def test_a_table_of_events_is_read_in_the_agencys_time():
         ("1,a,b,2044-03-10,,,,,,,", "future_timestamp"),
         ("1,a,b,1900-01-01,,,,,,,", "implausible_past"),
         ("1,a,b,2024-03-10,2026-03-10,,,,,,", "event_too_long"),
+        # How many systems write "without an end"; in other zones it is a day of a year that there is not.
+        ("1,a,b,2024-03-10,9999-12-31,,,,,,", "event_too_long"),
+        ("1,a,b,9999-12-31 23:00,,,,,,,", "future_timestamp"),
+        ("1,a,b,0001-01-01,,,,,,,", "implausible_past"),
         ("1,a,Victims,2024-03-10,,,,,,,", "event_about_persons"),
         ("1,a,b", "wrong_column_count"),
     ],
@@ -428,3 +433,16 @@ def test_half_a_calendar_is_refused_and_calls_nothing_off(feed, tmp_path):
         with pytest.raises(MissionsError, match="cut off"):
             run_file(feed, path)
     assert not ScheduledEvent.objects.exclude(cancelled_at=None).exists()
+
+
+@pytest.mark.parametrize("zone", ["x" * 300, "../../etc/passwd", "H" + "\u00f8" * 200])
+def test_a_zone_that_cannot_be_a_name_is_told_in_words_or_kept_aside(zone):
+    event = f"UID:1\nDTSTART;TZID={zone}:20240401T190000\nDTEND:20240401T210000Z\nSUMMARY:Game"
+    with suppress(EventTableProblem):
+        assert read(event)
+
+
+def test_a_zone_that_is_named_twice_is_told_in_words():
+    zone = "BEGIN:VTIMEZONE\nTZID:Here\nTZID:Here\nBEGIN:STANDARD\nDTSTART:19701101T020000\nTZOFFSETFROM:-0500\nTZOFFSETTO:-0600\nEND:STANDARD\nEND:VTIMEZONE\n"
+    with pytest.raises(EventTableProblem, match="no iCalendar file"):
+        read(GAME, head=zone)

@@ -111,7 +111,9 @@ def test_units_are_turned_into_ours_and_marks_of_missing_figures_into_nothing():
         ("2024-04-01,451,2", "bad_number"),
         ("2024-04-01,1,-2", "bad_number"),
         ("2024-05-01,1,2", "future_timestamp"),
+        ("9999-12-31,1,2", "future_timestamp"),
         ("1900-05-01,1,2", "implausible_past"),
+        ("0001-01-01,1,2", "implausible_past"),
         ("2024-04-01,1", "wrong_column_count"),
     ],
 )
