@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpResponse
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
@@ -26,7 +25,6 @@ from tests.patrols.browsing import centre, free_cells
 from tests.tenancy.towns import Town, mission_of
 
 Body = dict[str, Any]
-NOTHING: Body = {}
 
 
 @dataclass(frozen=True)
@@ -221,10 +219,10 @@ def address_of(town: Town, name: str, parts: Body) -> str:
     return reverse(name, kwargs={"agency_slug": town.agency.slug} | parts)
 
 
-def send(town: Town, name: str, parts: Body, body: Body, *, role: str | None = None) -> HttpResponse:
+def send(town: Town, name: str, parts: Body, body: Body) -> HttpResponse:
     """Post the form, and follow where the answer leads: what is told there is told, too."""
     write, address = WRITES[name], address_of(town, name, parts)
-    client = town.client(role or write.role)
+    client = town.client(write.role)
     how: Body = {"content_type": "application/json"} if write.is_json else {}
     data = json.dumps(body) if write.is_json else body
     answer: Any = client.post(address, data, follow=True, **how)
@@ -235,6 +233,3 @@ def text_of(answer: Any) -> str:
     """Everything that an answer says: its body, and its head's lines."""
     body = b"".join(answer.streaming_content) if answer.streaming else answer.content
     return body.decode("utf-8", "replace") + str(dict(answer.headers))
-
-
-__all__ = ["WRITES", "Write", "agency_addresses", "parts_of", "send", "settings", "text_of"]

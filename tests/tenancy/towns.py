@@ -20,8 +20,8 @@ from agencies.models import Agency, Membership, Unit, User
 from forecasting.models import ModelVersion
 from ingestion.models import ContextLayer, Feed, ImportRun, QuarantinedRow
 from ingestion.services.tokens import token_create
-from patrols.models import Mission, MissionPlan, PatrolPolicy
-from tactics.models import ImpactReport, ImpactStudy, Inquiry, PolicyProposal, Tactic, TransparencyPack
+from patrols.models import Mission, PatrolPolicy
+from tactics.models import ImpactReport, ImpactStudy, Inquiry, PolicyProposal, TransparencyPack
 from tactics.services import (
     hunch_log,
     inquiry_ask,
@@ -211,6 +211,3 @@ def signed_in(person: User) -> Client:
 def mission_of(town: Town) -> Mission:
     """The last mission of the officer's unit: somebody was at the first."""
     return Mission.objects.filter(agency=town.agency, assignment__unit=town.unit).order_by("-number")[0]
-
-
-__all__ = ["MissionPlan", "Tactic", "Town", "Unit", "make_town", "mission_of", "signed_in", "two_towns"]
