@@ -48,7 +48,8 @@ class AgencyScopedForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.instance.pk and "agency" in self.changed_data:
             # A row's agency is also that of everything hanging from it: moving one would tear it from the rest.
             self.add_error("agency", _("A row stays with its agency. Create a new one there."))
-        for name, value in (cleaned or {}).items() if agency else []:
+        # A list: an error takes its field out of what is walked here.
+        for name, value in list((cleaned or {}).items()) if agency else []:
             rows = value if isinstance(value, models.QuerySet) else [value]
             if any(
                 isinstance(row, models.Model) and getattr(row, "agency", agency) != agency for row in rows

@@ -5,12 +5,14 @@ from zoneinfo import ZoneInfo
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.views.decorators.http import require_GET
 
 from agencies.access import SEES_RISK, Access, agency_page
 from ingestion.models import FACT_KINDS
 from ingestion.selectors import feeds_with_health, quarantine_summary
 
 
+@require_GET
 @agency_page(SEES_RISK)
 def data(request: HttpRequest, access: Access) -> HttpResponse:
     """One row per feed: last run, counts, health in words."""

@@ -7,3 +7,9 @@ plan_made = Signal()
 
 What a receiver writes stands or falls with the missions; what it raises undoes them.
 """
+
+tactic_asked = Signal()
+"""Sent before a tactic's slug is kept with what a person adds: ``agency``, ``slug``. The sender is ``Agency``.
+
+A receiver raises ``MissionsError`` where the agency has no tactic of that name; nothing is kept then.
+"""

@@ -3,14 +3,18 @@
 from typing import Any
 
 from django.dispatch import receiver
+from django.utils.translation import gettext as _
 
+from agencies.models import Agency
+from missions_project.lib.errors import MissionsError
 from patrols.models import MissionPlan
-from patrols.signals import plan_made
+from patrols.signals import plan_made, tactic_asked
+from tactics.models import Tactic
 from tactics.services import plan_tactics_draw
 
 
 @receiver(plan_made, dispatch_uid="tactics: draw what to recommend")
-def draw_tactics(sender: Any, plan_id: int, **_: Any) -> None:
+def draw_tactics(sender: Any, plan_id: int, **_kwargs: Any) -> None:
     """Draw the recommended tactic of every drawn mission of the new plan, in the transaction that wrote them."""
     plan = (
         MissionPlan.objects.select_related("agency", "grid")
@@ -18,3 +22,13 @@ def draw_tactics(sender: Any, plan_id: int, **_: Any) -> None:
         .get(pk=plan_id)
     )
     plan_tactics_draw(plan=plan)
+
+
+@receiver(tactic_asked, dispatch_uid="tactics: only the agency's own by name")
+def know_tactic(sender: Any, agency: Agency, slug: str, **_kwargs: Any) -> None:
+    """Refuse a name that the agency's catalogue does not have. One query."""
+    if not Tactic.objects.filter(agency=agency, slug=slug).exists():
+        raise MissionsError(
+            _("The agency has no tactic “%(slug)s”.") % {"slug": slug[:40]},
+            next_step=_("choose one of its catalogue, or none: then it goes by the rules."),
+        )

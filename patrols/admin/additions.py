@@ -13,8 +13,10 @@ from django.utils.translation import gettext_lazy
 from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin
 from agencies.admin_maps import AreaAdminMixin
+from missions_project.lib.errors import MissionsError
 from patrols.admin.policies import ClockNamingForm
 from patrols.models import Addition
+from patrols.services.asked_tactics import tactic_check
 
 
 class AdditionForm(ClockNamingForm):
@@ -23,6 +25,17 @@ class AdditionForm(ClockNamingForm):
     class Meta:
         model = Addition
         fields = "__all__"
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or {}
+        agency = cleaned.get("agency") or getattr(self.instance, "agency", None)
+        # Only a name that is typed now: one that has left the catalogue since must not keep the rest from being saved.
+        if agency and "tactic" in self.changed_data:
+            try:
+                tactic_check(agency=agency, slug=cleaned.get("tactic", ""))
+            except MissionsError as exc:
+                self.add_error("tactic", str(exc))
+        return cleaned
 
 
 @admin.register(Addition)

@@ -11,6 +11,7 @@ from agencies.models import Agency, CrimeType, Shift, User
 from agencies.services import audit_record
 from missions_project.lib.errors import MissionsError
 from patrols.models import Addition, Suppression
+from patrols.services.asked_tactics import tactic_check
 from patrols.services.live import boards_nudge
 from patrols.services.overrides import check_area, check_district
 
@@ -30,8 +31,10 @@ def addition_create(
 ) -> Addition:
     """Have an area visited in each shift that is planned while this holds.
 
-    Raises ``ValidationError`` for what makes no sense, ``MissionsError`` outside the person's districts.
+    Raises ``ValidationError`` for what makes no sense, ``MissionsError`` outside the person's districts and for a
+    tactic that the agency does not have.
     """
+    tactic_check(agency=agency, slug=tactic)
     addition = Addition(
         agency=agency,
         geometry=geometry,

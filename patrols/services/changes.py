@@ -22,6 +22,7 @@ from patrols.areas import cells_of_area
 from patrols.board import visits_to
 from patrols.models import Assignment, Mission, MissionPlan, Suppression
 from patrols.selectors import suppressed_cells
+from patrols.services.asked_tactics import tactic_check
 from patrols.services.overrides import (
     check_box_free,
     check_district,
@@ -150,12 +151,14 @@ def missions_add(
 ) -> list[Mission]:
     """Add a mission to each cell that a click or a drawn box means, all or none; at most ``MOST_CELLS``.
 
-    ``area``: GeoJSON Point or Polygon in WGS84. Raises ``MissionsError`` as ``mission_add`` does, and for too many cells.
+    ``area``: GeoJSON Point or Polygon in WGS84. Raises ``MissionsError`` as ``mission_add`` does, for too many cells,
+    and for a tactic that the agency does not have.
     """
     if plan.grid is None:
         raise MissionsError(
             _("This plan is not drawn yet."), next_step=_("wait for it, or look at its error and plan again.")
         )
+    tactic_check(agency=plan.agency, slug=tactic)
     cells = cells_of_area(GridSpec.from_bytes(bytes(plan.grid.spec)), area)
     if not cells:
         raise MissionsError(_("This place lies in no beat."), next_step=_("choose a cell inside a beat."))

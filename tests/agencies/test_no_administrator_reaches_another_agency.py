@@ -12,7 +12,12 @@ from django.db import models
 from django.test import Client
 from django.urls import reverse
 
-from agencies.admin_base import AgencyScopedAdmin, OperatorAdmin, check_every_admin_is_scoped
+from agencies.admin_base import (
+    AgencyScopedAdmin,
+    AgencyScopedForm,
+    OperatorAdmin,
+    check_every_admin_is_scoped,
+)
 from agencies.models import Agency, Beat, CrimeType, District, Membership, Shift, Unit, User
 from tests import factories
 from tests.agencies.rows import make_row
@@ -138,6 +143,22 @@ class TestPosting:
         assert answer.status_code == 200
         assert "district" in answer.context["adminform"].form.errors
         assert not Beat.objects.filter(code="99").exists()
+
+    def test_a_form_that_offers_every_agencys_rows_refuses_them_all_the_same(
+        self, agency: Agency, lakeside: Agency
+    ) -> None:
+        class Bare(AgencyScopedForm):
+            class Meta:
+                model = Unit
+                fields = ("agency", "call_sign", "beat", "shifts", "missions_per_shift")
+
+        sent = {
+            "agency": agency.pk, "call_sign": "X9", "missions_per_shift": 1, "beat": Beat.objects.filter(agency=lakeside)[0].pk,
+            "shifts": [Shift.objects.filter(agency=lakeside)[0].pk],
+        }  # fmt: skip
+        errors = Bare(sent).errors
+        assert set(errors) == {"beat", "shifts"}
+        assert "belongs to another agency" in str(errors["beat"])
 
     def test_a_row_for_another_agency(self, sign_in: SignIn, owner: User, lakeside: Agency) -> None:
         data = {"agency": lakeside.pk, "code": "99", "name": "", "geometry": AREA}
