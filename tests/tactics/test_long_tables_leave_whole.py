@@ -14,7 +14,7 @@ from typing import Any
 import geopandas
 import pyogrio
 import pytest
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.db import connection
 from django.http import StreamingHttpResponse
 from django.test import Client
@@ -123,7 +123,7 @@ def test_the_api_streams_every_row_and_says_what_it_says_of_short_tables(
     assert isinstance(answer, StreamingHttpResponse)
     assert answer.headers["Content-Type"] == "application/json"
     streamed: dict[str, Any] = json.loads(b"".join(answer))  # type: ignore[arg-type]  # streams are of bytes
-    cache.clear()
+    caches["reports"].clear()
     monkeypatch.setattr(shifts, "MOST_VISITS", ROWS)
     whole = client_of.get(address).json()
     made = {"generated_at": ""}
