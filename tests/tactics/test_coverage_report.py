@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -136,7 +136,7 @@ def test_the_most_of_any_window_is_found_wherever_it_lies() -> None:
 def test_page_maps_and_files_are_there_and_cost_a_fixed_number_of_queries(
     scene: Scene, plan: MissionPlan, sign_in: SignIn
 ) -> None:
-    cache.clear()
+    caches["reports"].clear()
     client = sign_in(make_member(scene.agency, "analyst"))
     with CaptureQueriesContext(connection) as queries:
         page = client.get(reverse("tactics:report", args=["riverton", "coverage"]) + QUERY)
@@ -155,7 +155,7 @@ def test_page_maps_and_files_are_there_and_cost_a_fixed_number_of_queries(
 
 
 def test_without_a_grid_or_without_missions_the_page_says_so(sign_in: SignIn, scene: Scene) -> None:
-    cache.clear()
+    caches["reports"].clear()
     with pytest.raises(MissionsError, match="no active grid"):
         CoverageReport().make(make_agency("bare"), Asked(ON, ON))
     empty = made(scene, dt.date(2020, 1, 1), dt.date(2020, 1, 7))

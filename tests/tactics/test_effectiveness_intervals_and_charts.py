@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.test import Client
 from django.urls import reverse
 from lxml import etree
@@ -165,7 +165,7 @@ def test_without_forecasts_there_is_no_calibration_chart() -> None:
 
 @pytest.mark.django_db
 def test_the_page_holds_both_charts_with_words_for_whoever_sees_none(sign_in: SignIn) -> None:
-    cache.clear()
+    caches["reports"].clear()
     scene = make_scene()
     published(scene, 0)
     client = sign_in(make_member(scene.agency, "analyst"))

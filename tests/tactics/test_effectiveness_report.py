@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -226,7 +226,7 @@ def test_a_report_of_more_plans_asks_no_more_often(scene: Scene) -> None:
     for day in range(3):
         plan = published(scene, day)
         crime(scene, plan.missions.all()[0].cell_id, plan)
-        cache.clear()
+        caches["reports"].clear()
         with CaptureQueriesContext(connection) as counted:
             report = ForecastEffectiveness().make(scene.agency, asked)
         counts.append(len(counted))
@@ -242,7 +242,7 @@ def test_a_forecast_that_cannot_be_read_is_left_out_and_told(scene: Scene) -> No
     whole = ForecastEffectiveness().make(scene.agency, asked)
     damaged = RiskSurface.objects.filter(run=plans[0].forecast_run).earliest("pk")
     RiskSurface.objects.filter(pk=damaged.pk).update(values=bytes(damaged.values)[:-4])
-    cache.clear()
+    caches["reports"].clear()
     report = ForecastEffectiveness().make(scene.agency, asked)
     assert not any("cannot be read" in note for note in whole.notes)
     assert any(note.startswith("The forecast of 1 shift cannot be read") for note in report.notes)

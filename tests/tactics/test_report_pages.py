@@ -8,7 +8,7 @@ import io
 from collections.abc import Callable
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -150,7 +150,7 @@ def test_a_question_that_makes_no_sense_gets_the_next_step_and_no_report(
 
 
 def test_an_agency_without_a_grid_or_a_crime_is_told_what_to_do(sign_in: SignIn) -> None:
-    cache.clear()
+    caches["reports"].clear()
     agency = make_agency("trendville")
     client = sign_in(make_member(agency, "analyst"))
     assert "grid" in client.get(address("report", TRENDS)).content.decode()

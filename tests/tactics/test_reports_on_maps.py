@@ -12,7 +12,7 @@ import numpy as np
 import pyogrio
 import pytest
 import shapely
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.test import Client
 from django.urls import reverse
 
@@ -121,7 +121,7 @@ def test_a_name_that_a_spreadsheet_would_run_is_text_in_files_for_maps(
 def test_an_emerging_cell_is_its_own_square_and_not_its_whole_beat(
     sign_in: SignIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache.clear()
+    caches["reports"].clear()
     agency = make_agency("trendville", cell_size_m=CELL_SIZE_M)
     make_incidents(agency)
     spec = grid_spec(grid_build(agency=agency))
@@ -177,7 +177,7 @@ def test_a_table_without_a_place_has_no_map(analyst: Client) -> None:
 def test_files_for_maps_are_for_those_who_may_export_and_strangers_find_nothing(
     scene: Scene, plan: MissionPlan, sign_in: SignIn
 ) -> None:
-    cache.clear()
+    caches["reports"].clear()
     for ending in ("geojson", "gpkg"):
         here = address(ending, "coverage", "cells")
         assert sign_in(make_user()).get(here).status_code == 404

@@ -8,7 +8,7 @@ import io
 from collections.abc import Callable
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.test import Client
 from django.urls import reverse
 
@@ -97,7 +97,7 @@ def test_filters_cut_missions_and_minutes_alike(plan: MissionPlan, client_of: Cl
 def test_supervisors_read_the_page_and_the_chart_of_who_was_where(
     scene: Scene, plan: MissionPlan, sign_in: SignIn
 ) -> None:
-    cache.clear()
+    caches["reports"].clear()
     client = sign_in(make_member(scene.agency, "supervisor"))
     page = client.get(reverse("tactics:report", args=["riverton", "shifts"]) + QUERY).content.decode()
     assert f"3 of {plan.missions.count()} missions were done" in page

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -166,7 +166,7 @@ def test_what_chance_explains_least_stands_first_and_a_page_stays_short(
     assert found.rows[0][:3] == ("11", "Burglary", "7 days")
     assert "at most about 2 of these 36 counts outside their limits; outside lie " in found.note
     monkeypatch.setattr(trends_counts, "MOST_ON_PAGE", 5)
-    cache.clear()
+    caches["reports"].clear()
     client = sign_in(make_member(town, "analyst"))
     query = f"?from={LAST - dt.timedelta(days=27)}&to={LAST}"
     at = ["trendville", "crime-trends"]
@@ -208,7 +208,7 @@ def test_more_beats_with_crime_cost_no_query_and_no_further_look_at_the_crimes(
     crimes(town, "11", dt.date(2021, 1, 1), 1)
     for beat in ("11", "22"):
         crimes(town, beat, LAST, 2)
-        cache.clear()
+        caches["reports"].clear()
         looks.clear()
         with CaptureQueriesContext(connection) as counted:
             made(town)
