@@ -12,8 +12,10 @@ from missions_project.lib.sentences import Sentences
 DONE = (
     gettext_noop("API key made"),
     gettext_noop("API key revoked"),
+    gettext_noop("API key rotated"),
     gettext_noop("API token made"),
     gettext_noop("API token revoked"),
+    gettext_noop("API token rotated"),
     gettext_noop("addition ended"),
     gettext_noop("addition made"),
     gettext_noop("area suppressed"),

@@ -3,19 +3,24 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
 
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm
 from agencies.admin_clock import local
 from ingestion.models import AgencyKey
 from ingestion.services.agency_keys import agency_key_create, agency_key_revoke
-from ingestion.services.tokens import MAX_DAYS
+from ingestion.services.tokens import MAX_DAYS, token_rotate
+from missions_project.lib.errors import MissionsError
 
 
 class AgencyKeyForm(AgencyScopedForm):
@@ -58,6 +63,7 @@ class AgencyKeyAdmin(AgencyScopedAdmin):
     list_select_related = ("user", "agency")
     fields = ("agency", "name", "scope", "days")
     actions = None
+    change_form_template = "admin/ingestion/agencykey/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AgencyKey]:
         # A feed's keys stand on the feed's page.
@@ -84,13 +90,37 @@ class AgencyKeyAdmin(AgencyScopedAdmin):
         # For this answer only: a session or a message would store it.
         request._new_secret = secret  # type: ignore[attr-defined]
 
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_POST(self.rotate_view))
+        return [
+            path("<path:object_id>/rotate/", view, name="ingestion_agencykey_rotate"),
+            *super().get_urls(),
+        ]
+
+    def rotate_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Change a key for a new one, and show that once."""
+        old = self.get_object(request, object_id)
+        if old is None:
+            raise Http404
+        if not self.has_delete_permission(request, old):
+            raise PermissionDenied
+        try:
+            new, secret = token_rotate(token=old, actor=request.user)  # type: ignore[arg-type]  # signed in
+        except MissionsError as exc:
+            messages.error(request, str(exc))
+            return redirect("admin:ingestion_agencykey_change", object_id)
+        return self._shown(request, new, secret)
+
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
+        return self._shown(request, obj, request._new_secret)  # type: ignore[attr-defined]
+
+    def _shown(self, request: HttpRequest, key: Any, secret: str) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
             "opts": self.model._meta,
             "title": _("The new key"),
-            "key": obj,
-            "secret": request._new_secret,  # type: ignore[attr-defined]
+            "key": key,
+            "secret": secret,
         }
         response = TemplateResponse(request, "admin/ingestion/agencykey/made.html", context)
         add_never_cache_headers(response)

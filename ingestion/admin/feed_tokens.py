@@ -15,7 +15,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
 from ingestion.models import ApiToken, Feed
-from ingestion.services.tokens import MAX_DAYS, token_create, token_revoke
+from ingestion.services.tokens import MAX_DAYS, token_create, token_revoke, token_rotate
+from missions_project.lib.errors import MissionsError
 
 
 class TokenForm(forms.Form):
@@ -59,7 +60,7 @@ class TokensMixin:
         ]
 
     def tokens_view(self, request: HttpRequest, feed_id: int) -> HttpResponse:
-        """List the feed's keys; make or revoke one."""
+        """List the feed's keys; make one, change one for a new one, or revoke one."""
         feed = self._feed(request, feed_id)
         secret = ""
         form = TokenForm()
@@ -69,7 +70,20 @@ class TokensMixin:
                     request, _("Revoked. Whoever still uses it is refused, in two seconds at the latest.")
                 )
             return redirect("admin:ingestion_feed_tokens", feed.pk)
-        if request.method == "POST":
+        if request.method == "POST" and "rotate" in request.POST:
+            # The newest of those that begin so; two that do are one chance in billions.
+            old = (
+                ApiToken.objects.filter(feed=feed, token_key=request.POST["rotate"])
+                .order_by("-created")
+                .first()
+            )
+            if old is None:
+                return redirect("admin:ingestion_feed_tokens", feed.pk)
+            try:
+                __, secret = token_rotate(token=old, actor=request.user)  # type: ignore[arg-type]
+            except MissionsError as exc:
+                messages.error(request, str(exc))
+        elif request.method == "POST":
             form = TokenForm(request.POST)
             if form.is_valid():
                 # Shown in this answer and kept nowhere: a session or a message would store it.

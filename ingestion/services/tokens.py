@@ -1,8 +1,9 @@
-"""Machines' keys: made for one feed, shown once, revoked by name."""
+"""Machines' keys: made for one feed, shown once, changed for a new one, revoked by name."""
 
 import datetime as dt
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agencies.models import User
@@ -12,6 +13,8 @@ from missions_project.lib.errors import MissionsError
 
 SCOPES = ("push", "read")
 MAX_DAYS = 3_650
+GRACE = dt.timedelta(days=3)
+"""How long a key works on beside its successor: until its machine has been told the new one."""
 
 
 @transaction.atomic
@@ -55,3 +58,33 @@ def token_revoke(*, feed: Feed, token_key: str, actor: User) -> int:
             agency=feed.agency, actor=actor, action="API token revoked", subject=f"{feed.slug}: {token_key}…"
         )
     return len(found)
+
+
+@transaction.atomic
+def token_rotate(*, token: ApiToken, actor: User) -> tuple[ApiToken, str]:
+    """Make a key's successor, for the same and for as long, and return it with its secret; the old key ends after ``GRACE`` at the latest.
+
+    The successor is the actor's: a key whose maker has left is refused, and goes on so. Raises ``MissionsError`` for a key
+    that is over. Four queries, a feed's key or an agency's.
+    """
+    now = timezone.now()
+    old = ApiToken.objects.select_for_update().select_related("feed", "agency").get(pk=token.pk)
+    if old.expiry is not None and old.expiry <= now:
+        raise MissionsError(
+            _("This key is over: nothing uses it any more."), next_step=_("make a new key instead.")
+        )
+    lasts = max(old.expiry - old.created, dt.timedelta(days=1)) if old.expiry else None
+    new, secret = ApiToken.objects.create(
+        user=actor, expiry=lasts, agency=old.agency, feed=old.feed, scope=old.scope, name=old.name
+    )
+    old.expiry = min(old.expiry or now + GRACE, now + GRACE)
+    old.save(update_fields=["expiry"])
+    whose = f"{old.feed.slug}: " if old.feed else ""
+    audit_record(
+        agency=old.agency,
+        actor=actor,
+        action="API token rotated" if old.feed else "API key rotated",
+        subject=f"{whose}{old.token_key}… → {new.token_key}…",
+        detail={"scope": old.scope, "name": old.name, "old_until": old.expiry.isoformat()},
+    )
+    return new, secret

@@ -311,6 +311,7 @@ SENT: dict[str, type[models.Model]] = {
     "feed": Feed,
     "replaces": ModelVersion,
     "revoke": ApiToken,
+    "rotate": ApiToken,
 }
 """What stands for a row on the admin's own pages, beside what does everywhere."""
 PLAIN = {
