@@ -18,8 +18,8 @@ from ingestion.services.agency_keys import agency_key_create
 from ingestion.services.tokens import GRACE, token_create, token_rotate
 from missions_project.lib.errors import MissionsError
 from tests.factories import make_member
-from tests.ingestion.pushing import push, push_feed
 from tests.ingestion.files import good_row
+from tests.ingestion.pushing import push, push_feed
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User | None], Client]
