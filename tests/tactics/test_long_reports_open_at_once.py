@@ -191,6 +191,7 @@ def test_what_one_agency_or_language_reads_no_other_does(town: Agency, counted: 
     town.created_at -= dt.timedelta(days=1)
     lakeside = make_agency("lakeside", cell_size_m=CELL_SIZE_M)
     make_incidents(lakeside)
+    make_member(lakeside, "admin")
     grid_build(agency=lakeside)
     for agency in (town, lakeside):
         kept.report_of(agency, kind, asked, access)
