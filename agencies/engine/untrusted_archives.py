@@ -51,7 +51,8 @@ def geopackage_problem(path: Path) -> str:
             rows = database.execute(
                 "SELECT type, name, coalesce(sql, '') FROM sqlite_master LIMIT ?", [_MAX_OBJECTS + 1]
             ).fetchall()
-    except sqlite3.Error as error:
+    # SQLite says what is wrong in the file's own words, which may be no text.
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         return f"it is damaged ({error})"
     if len(rows) > _MAX_OBJECTS:
         return f"it holds more than {_MAX_OBJECTS:,} tables and indexes"

@@ -267,3 +267,18 @@ def test_a_geopackage_with_a_name_that_is_no_text_is_told_in_words(tmp_path: Pat
     path.write_bytes(path.read_bytes().replace(b"placeholder", b"place\x94older"))
     with pytest.raises(GeometryProblem, match="holds a view"):
         areas_from_file(path)
+
+
+def test_a_geopackage_whose_error_is_no_text_is_told_in_words(tmp_path: Path) -> None:
+    """SQLite names the damaged table in its message, as it stands in the file."""
+    path = tmp_path / "areas.gpkg"
+    frame(TWO).to_file(path, driver="GPKG")
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE placeholder (word TEXT)")
+        database.commit()
+    damaged = path.read_bytes().replace(
+        b"TABLE placeholder (word TEXT)", b"TABLE place\xed\x94\xedder ((rd TEXT)"
+    )
+    path.write_bytes(damaged.replace(b"placeholder", b"place\xed\x94\xedder"))
+    with pytest.raises(GeometryProblem, match="damaged"):
+        areas_from_file(path)
