@@ -277,7 +277,7 @@ def test_a_geopackage_whose_error_is_no_text_is_told_in_words(tmp_path: Path) ->
         database.execute("CREATE TABLE placeholder (word TEXT)")
         database.commit()
     damaged = path.read_bytes().replace(
-        b"TABLE placeholder (word TEXT)", b"TABLE place\xed\x94\xedder ((rd TEXT)"
+        b"TABLE placeholder (word TEXT)", b"TABLE place\xed\x94\xedder ((ord TEXT)"
     )
     path.write_bytes(damaged.replace(b"placeholder", b"place\xed\x94\xedder"))
     with pytest.raises(GeometryProblem, match="damaged"):
