@@ -68,7 +68,7 @@ def token_rotate(*, token: ApiToken, actor: User) -> tuple[ApiToken, str]:
     that is over. Four queries, a feed's key or an agency's.
     """
     now = timezone.now()
-    old = ApiToken.objects.select_for_update().select_related("feed", "agency").get(pk=token.pk)
+    old = ApiToken.objects.select_for_update(of=("self",)).select_related("feed", "agency").get(pk=token.pk)
     if old.expiry is not None and old.expiry <= now:
         raise MissionsError(
             _("This key is over: nothing uses it any more."), next_step=_("make a new key instead.")
