@@ -45,14 +45,21 @@ def check_number(found: int, shown: str) -> None:
         )
 
 
+def width_problem(header: Sequence[str]) -> tuple[str, str] | None:
+    """What is wrong with a file that has more columns, or longer names, than are read, and the next step; None for another."""
+    if not is_too_wide(header):
+        return None
+    return (
+        _("The file has %(count)s columns with %(letters)s letters in their names; at most %(most)s and %(most_letters)s are read.")
+        % {
+            "count": f"{len(header):,}", "letters": f"{sum(map(len, header)):,}", "most": f"{MOST_COLUMNS:,}",
+            "most_letters": f"{MOST_LETTERS:,}",
+        },
+        _("check that its first line holds the columns' names, and export the columns that are needed."),
+    )  # fmt: skip
+
+
 def check_width(header: Sequence[str]) -> None:
     """Raise ``PlacesProblem`` where a file has more columns, or longer names, than are read."""
-    if is_too_wide(header):
-        raise PlacesProblem(
-            _("The file has %(count)s columns with %(letters)s letters in their names; at most %(most)s and %(most_letters)s are read.")
-            % {
-                "count": f"{len(header):,}", "letters": f"{sum(map(len, header)):,}", "most": f"{MOST_COLUMNS:,}",
-                "most_letters": f"{MOST_LETTERS:,}",
-            },
-            next_step=_("check that its first line holds the columns' names, and export the columns that are needed."),
-        )  # fmt: skip
+    if problem := width_problem(header):
+        raise PlacesProblem(problem[0], next_step=problem[1])

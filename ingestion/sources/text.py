@@ -9,8 +9,8 @@ from typing import TextIO
 
 from django.utils.translation import gettext as _
 
-from ingestion.engine.header_limits import MOST_COLUMNS, MOST_LETTERS, is_too_wide
 from ingestion.engine.mapping import DELIMITERS, FeedMapping
+from ingestion.places.base import width_problem
 from ingestion.sources.base import SourceError
 
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
@@ -103,15 +103,8 @@ def tidy_header(row: Sequence[str]) -> tuple[str, ...]:
 
 def check_width(header: Sequence[str]) -> None:
     """Raise ``SourceError`` where a file has more columns, or longer names, than are read."""
-    if is_too_wide(header):
-        raise SourceError(
-            _("The file has %(count)s columns with %(letters)s letters in their names; at most %(most)s and %(most_letters)s are read.")
-            % {
-                "count": f"{len(header):,}", "letters": f"{sum(map(len, header)):,}", "most": f"{MOST_COLUMNS:,}",
-                "most_letters": f"{MOST_LETTERS:,}",
-            },
-            _("check that its first line holds the columns' names, and export the columns that are needed."),
-        )  # fmt: skip
+    if problem := width_problem(header):
+        raise SourceError(*problem)
 
 
 def first_line_too_long(most: int) -> SourceError:
