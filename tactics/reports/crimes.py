@@ -10,6 +10,7 @@ import numpy.typing as npt
 import shapely
 from django.db.models import TextField
 from django.db.models.functions import Cast
+from django.utils import timezone
 
 from agencies.engine.geometry import polygon_from_geojson
 from agencies.models import Agency, Beat, CrimeType
@@ -37,6 +38,7 @@ class Crimes:
         beats: (code, district's name) of every beat of the agency, by code.
         grid: key of the grid in use; ``spec`` says how it lies.
         data_from: the first local day of which the agency has any crime on record; None without any.
+        read_at: when the database told all this.
     """
 
     types: list[CrimeType]
@@ -52,6 +54,7 @@ class Crimes:
     grid: int
     spec: GridSpec
     data_from: np.datetime64 | None
+    read_at: dt.datetime
 
     def between(self, first: np.datetime64, last: np.datetime64) -> npt.NDArray[np.bool_]:
         """Which crimes began on these local days, both included."""
@@ -59,49 +62,101 @@ class Crimes:
         return found
 
 
-def crimes_of(agency: Agency, asked: Asked, *, since: dt.date) -> Crimes:
-    """Return the crimes of local days from ``since`` to the last one asked for. Nine queries, two more with gunfire.
+@dataclass(frozen=True)
+class CrimesRead:
+    """Every crime of some local days, as the database told it at one time: whatever is asked of them later.
+
+    Attributes:
+        table: the crimes of all active types, by time of occurrence.
+        beat, cell: where each lies, int64[n], as in ``Crimes``.
+        beats: (code, district's name, district's code) of every beat.
+        grid: key of the grid in use; ``spec`` says how it lies.
+        since: the first local day that was read; ``read_at``: when that was.
+    """
+
+    table: IncidentTable
+    beat: Ints
+    cell: Ints
+    beats: list[tuple[str, str, str]]
+    grid: int
+    spec: GridSpec
+    since: dt.date
+    read_at: dt.datetime
+
+
+def crimes_of(agency: Agency, asked: Asked, *, since: dt.date, until: dt.date | None = None) -> Crimes:
+    """Return the crimes of local days from ``since`` to ``until``, both included; without it to the last one asked for.
+
+    Nine queries, two more with gunfire. Raises ``MissionsError`` where there is no grid yet.
+    """
+    until = until or asked.last
+    return crimes_asked(crimes_read(agency, since, until), active_crime_types(agency), asked, since, until)
+
+
+def crimes_read(agency: Agency, since: dt.date, last: dt.date) -> CrimesRead:
+    """Read the crimes of these local days, both included. Eight queries, two more with gunfire.
 
     Raises ``MissionsError`` where there is no grid yet.
     """
-    grid = active_grid(agency)
+    grid, read_at = active_grid(agency), timezone.now()
     spec = grid_spec(grid)
     table = incident_table(
         agency,
         epsg=spec.epsg,
         since=_midnight(since, agency.time_zone),
-        until=_midnight(asked.last + dt.timedelta(days=1), agency.time_zone),
+        until=_midnight(last + dt.timedelta(days=1), agency.time_zone),
         with_calls=False,
     )
-    every = active_crime_types(agency)
-    types = [crime_type for crime_type in every if asked.lets(type=crime_type.slug)]
-    number = np.full(len(table.categories) + 1, -1, dtype=np.int64)
-    for position, crime_type in enumerate(types):
-        number[table.categories.index(crime_type.slug)] = position
-    kind = number[table.category.astype(np.int64)]
     beats, areas = beat_areas(agency, spec.epsg)
-    kept = np.flatnonzero(kind >= 0)
-    beat = area_of_points(areas, table.x_m[kept], table.y_m[kept])
-    if asked.district or asked.beat:
-        chosen = [asked.lets(district=code[2], beat=code[0]) for code in beats]
-        inside = (beat >= 0) & np.array([*chosen, False])[beat]
-        kept, beat = kept[inside], beat[inside]
-    local = table.occurred_local.astype("datetime64[D]")
-    crimes = table.category < len(every)
-    return Crimes(
-        types=types,
-        kind=kind[kept],
-        day=local[kept],
+    return CrimesRead(
         table=table,
-        row=kept,
-        x_m=table.x_m[kept],
-        y_m=table.y_m[kept],
-        beat=beat,
-        cell=spec.locate(table.x_m[kept], table.y_m[kept]),
-        beats=[(code, name) for code, name, _ in beats],
+        beat=area_of_points(areas, table.x_m, table.y_m),
+        cell=spec.locate(table.x_m, table.y_m),
+        beats=beats,
         grid=grid.pk,
         spec=spec,
+        since=since,
+        read_at=read_at,
+    )
+
+
+def crimes_asked(
+    read: CrimesRead, types: list[CrimeType], asked: Asked, since: dt.date, until: dt.date
+) -> Crimes:
+    """Return what was asked for of the crimes that were read. ``types`` are the agency's active ones, all of which were read. No query."""
+    table = read.table
+    local = table.occurred_local.astype("datetime64[D]")
+    asked_for = [crime_type for crime_type in types if asked.lets(type=crime_type.slug)]
+    number = np.full(len(table.categories) + 1, -1, dtype=np.int64)
+    known = np.zeros(len(table.categories) + 1, dtype=bool)
+    for crime_type in types:
+        known[table.categories.index(crime_type.slug)] = True
+    for position, crime_type in enumerate(asked_for):
+        number[table.categories.index(crime_type.slug)] = position
+    category = table.category.astype(np.int64)
+    kind = number[category]
+    inside = (local >= np.datetime64(since)) & (local <= np.datetime64(until))
+    crimes = inside & known[category]
+    kept = inside & (kind >= 0)
+    if asked.district or asked.beat:
+        chosen = [asked.lets(district=code[2], beat=code[0]) for code in read.beats]
+        kept &= (read.beat >= 0) & np.array([*chosen, False])[read.beat]
+    row = np.flatnonzero(kept)
+    return Crimes(
+        types=asked_for,
+        kind=kind[row],
+        day=local[row],
+        table=table,
+        row=row,
+        x_m=table.x_m[row],
+        y_m=table.y_m[row],
+        beat=read.beat[row],
+        cell=read.cell[row],
+        beats=[(code, name) for code, name, _ in read.beats],
+        grid=read.grid,
+        spec=read.spec,
         data_from=local[crimes].min() if crimes.any() else None,
+        read_at=read.read_at,
     )
 
 

@@ -3,7 +3,6 @@
 import datetime as dt
 import math
 from collections import defaultdict
-from dataclasses import replace
 from typing import ClassVar
 
 from django.utils import timezone
@@ -22,9 +21,12 @@ from tactics.reports.calibration_chart import calibration_charts, calibration_sv
 from tactics.reports.caught import EVENTS, SEVERITY, WEIGHT, catches_of
 from tactics.reports.crimes import Crimes, crimes_of
 from tactics.reports.effectiveness_tables import Share, ratio_words, share_words
+from tactics.reports.kept_crimes import kept_crimes_of
 from tactics.reports.kinds import ReportKind
 from tactics.reports.shapes import Chart, Figure, Report, Table
 from tactics.reports.weekly_chart import pai_svg
+
+DAY = dt.timedelta(days=1)
 
 
 class ForecastEffectiveness(ReportKind):
@@ -44,10 +46,18 @@ class ForecastEffectiveness(ReportKind):
 
         Raises ``MissionsError`` where there is no grid yet.
         """
-        grid = active_grid(agency)
-        day = dt.timedelta(days=1)
         # A day more at both ends: the last night ends on the day after.
-        crimes = crimes_of(agency, replace(asked, last=asked.last + day), since=asked.first - day)
+        return self._made(
+            agency, asked, crimes_of(agency, asked, since=asked.first - DAY, until=asked.last + DAY)
+        )
+
+    def make_at_once(self, agency: Agency, asked: Asked) -> Report | None:
+        """At most eleven queries."""
+        crimes = kept_crimes_of(agency, asked, since=asked.first - DAY, until=asked.last + DAY)
+        return None if crimes is None else self._made(agency, asked, crimes)
+
+    def _made(self, agency: Agency, asked: Asked, crimes: Crimes) -> Report:
+        grid = active_grid(agency)
         plans = _plans(agency, asked, grid)
         catches, ground, unreadable = catches_of(agency, asked, crimes, plans, grid)
         shares = [Share.of(catches, measure) for measure in (EVENTS, SEVERITY, WEIGHT)]
@@ -59,7 +69,7 @@ class ForecastEffectiveness(ReportKind):
             agency_slug=agency.slug,
             zone=agency.time_zone,
             asked=asked,
-            made_at=timezone.now(),
+            made_at=crimes.read_at,
             sentence=_sentence(shares[EVENTS]),
             figures=_figures(shares),
             tables=(

@@ -22,7 +22,8 @@ from agencies.access import Access
 from agencies.models import Agency, Membership
 from missions_project.lib.errors import MissionsError
 from tactics.reports.asked import Asked, asked_from, choices_of
-from tactics.reports.kinds import ReportKind, all_kinds, report_made
+from tactics.reports.kept_crimes import crimes_keep
+from tactics.reports.kinds import ReportKind, all_kinds, report_made, report_made_at_once
 from tactics.reports.seen import personal_report_seen
 from tactics.reports.shapes import Report
 
@@ -44,17 +45,20 @@ def report_of(
 ) -> Report:
     """Return the report for this person, made now or within the last minute for the same question and limits.
 
-    A long report may be older where ``may_be_old``: then a worker is sent for a new one. ``Report.made_at`` says how old it is.
+    A long report may be older where ``may_be_old``, or made of crimes that were read earlier: then a worker is sent for a new one.
+    ``Report.made_at`` says how old it is.
     """
     asked = kind.narrowed(asked, access)
     personal_report_seen(kind, asked, access)
-    report: Report | None = caches["reports"].get(_key(agency, kind, asked))
-    if report is not None and not _is_within_reach(agency):
-        report = None
-    if report is not None and (
-        is_new(report) or (may_be_old and kind.is_long and _sent_for(agency, kind, asked))
-    ):
+    within_reach = _is_within_reach(agency)
+    report: Report | None = caches["reports"].get(_key(agency, kind, asked)) if within_reach else None
+    if report is not None and is_new(report):
         return report
+    if may_be_old and kind.is_long and within_reach:
+        report = report or report_made_at_once(agency, kind, asked)
+        if report is not None and _sent_for(agency, kind, asked):
+            caches["reports"].add(_key(agency, kind, asked), report, LONG_KEEP_S)
+            return report
     return report_keep(agency, kind, asked)
 
 
@@ -104,13 +108,21 @@ def report_again(*, agency: Agency, slug: str, query: str, language: str) -> Non
     with translation.override(language):
         try:
             _kept(agency, kind, QueryDict(query))
+            crimes_keep(agency)
         except MissionsError as exc:
             logger.info("The report %s is not counted anew: %s", slug, exc)
 
 
 def reports_ahead(*, agency: Agency, languages: Iterable[str]) -> int:
-    """Count what an agency's people are shown unasked by long reports, in each language. Returns how many were counted."""
+    """Count what an agency's people are shown unasked by long reports, in each language. Returns how many were counted.
+
+    Its crimes are kept too, for whatever else is asked of them.
+    """
     made = 0
+    try:
+        crimes_keep(agency)
+    except MissionsError as exc:
+        logger.info("The crimes of %s are not read ahead: %s", agency.slug, exc)
     for language in languages:
         with translation.override(language or settings.LANGUAGE_CODE):
             for kind in all_kinds().values():

@@ -32,6 +32,13 @@ class ReportKind(ABC):
     def make(self, agency: Agency, asked: Asked) -> Report:
         """Read the database and return the report. The number of queries is fixed and said."""
 
+    def make_at_once(self, agency: Agency, asked: Asked) -> Report | None:
+        """Return the report from what is kept of the last day and a half (``kept_crimes``), with that time; None where nothing fits.
+
+        For a page that somebody waits for, of a report ``is_long``. The number of queries is fixed and said.
+        """
+        return None
+
     def may_see(self, access: Access) -> bool:
         """Whether this person has the report at all. No query."""
         return access.has(self.roles)
@@ -58,7 +65,17 @@ class ReportKind(ABC):
 
 def report_made(agency: Agency, kind: ReportKind, asked: Asked) -> Report:
     """Make a report, and say which models were behind the missions of its period. One query more than ``make``."""
-    return replace(kind.make(agency, asked), model=models_behind(agency, asked.first, asked.last))
+    return _with_models(agency, kind.make(agency, asked))
+
+
+def report_made_at_once(agency: Agency, kind: ReportKind, asked: Asked) -> Report | None:
+    """The same from what is kept, for a page that may be a day and a half old; None where nothing that is kept fits."""
+    report = kind.make_at_once(agency, asked)
+    return report and _with_models(agency, report)
+
+
+def _with_models(agency: Agency, report: Report) -> Report:
+    return replace(report, model=models_behind(agency, report.asked.first, report.asked.last))
 
 
 def kept_names(kind: ReportKind) -> tuple[str, ...]:

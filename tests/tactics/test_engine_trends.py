@@ -7,7 +7,14 @@ import pytest
 from scipy import stats
 
 from ingestion.engine.tables import IncidentTable
-from tactics.engine.trends import count_band, emerging_cells, hours_of_week, near_repeats, weekly_counts
+from tactics.engine.trends import (
+    count_band,
+    emerging_cells,
+    hours_of_week,
+    near_repeats,
+    repeats,
+    weekly_counts,
+)
 
 
 def test_chance_alone_falls_outside_the_limits_at_most_one_time_in_twenty() -> None:
@@ -143,3 +150,18 @@ def test_a_period_without_crime_lists_nothing() -> None:
     assert len(emerging_cells(nothing, nothing + 1, recent_days=28, before_days=364).cell) == 0
     with pytest.raises(ValueError, match="length"):
         emerging_cells(nothing, nothing, recent_days=0, before_days=364)
+
+
+@pytest.mark.parametrize("last", [0, 1, 363, 40_000])
+def test_shuffles_keep_the_dates_and_bring_each_to_every_place_alike(last: int) -> None:
+    n, columns = 60, 20_000
+    day = np.random.default_rng(4).integers(0, last + 1, n)
+    day[0] = last
+    found = repeats._shuffled(day, columns, np.random.default_rng(9))
+    assert (np.sort(found, axis=0) == np.sort(day)[:, None]).all()
+    # The mean of each place over the shuffles is that of the dates, within five standard errors.
+    errors = (found.mean(axis=1) - day.mean()) / max(day.std() / np.sqrt(columns), 1e-9)
+    assert np.abs(errors).max() < 5
+    # And two places know nothing of one another but that a date is used once.
+    together = np.corrcoef(found[0], found[1])[0, 1] if last else 0.0
+    assert abs(together + (last > 0) / (n - 1)) < 5 / np.sqrt(columns)

@@ -10,6 +10,8 @@ MOST_WORK = 60_000_000
 """Pairs × shuffles: about a second. Beyond it there are fewer shuffles, down to ``FEWEST``; the table says how many."""
 MOST_DATES = 20_000_000
 """Dates of shuffles held at once, 2 bytes each."""
+SORTED_AT_ONCE = 32
+"""Shuffles sorted at once: what the processor's own memory holds."""
 BLOCK = 255
 """Pairs counted at once: as many as a byte can count."""
 FEWEST = 99
@@ -80,7 +82,7 @@ def near_repeats(
     points = np.column_stack([x_m, y_m])
     # Neighbours stand beside one another in the tree's own order: their rows of dates are then near in memory, too.
     order = cKDTree(points).indices
-    points, day = points[order], day - day.min()
+    points, day = points[order], day[order] - day.min()
     pairs = cKDTree(points).query_pairs(metres[-1], output_type="ndarray")
     apart = np.hypot(*(points[pairs[:, 0]] - points[pairs[:, 1]]).T)
     band = np.searchsorted(np.array(metres), apart, side="left").astype(np.int8)
@@ -88,19 +90,37 @@ def near_repeats(
     edges = np.searchsorted(band[by_band], np.arange(len(metres) + 1)).tolist()
     pairs = pairs[by_band]
     made = int(min(shuffles, max(FEWEST, MOST_WORK // max(len(pairs), 1))))
-    narrow = np.int16 if int(day.max()) < np.iinfo(np.int16).max else np.int32
-    # The first column is what was seen; each further one is a shuffle, drawn in the order of the crimes as given.
+    day = day.astype(np.int16 if int(day.max()) < np.iinfo(np.int16).max else np.int32)
+    # The first column is what was seen; each further one is a shuffle.
     at_once = max(1, MOST_DATES // len(day))
-    counts = []
-    for first in range(0, made + 1, at_once):
-        columns = range(first, min(first + at_once, made + 1))
-        dates = np.stack([(rng.permutation(day) if n else day)[order] for n in columns], axis=1)
-        counts.append(_counted(pairs, edges, dates.astype(narrow), days))
+    counts = [_counted(pairs, edges, day[:, None], days)]
+    for first in range(0, made, at_once):
+        dates = _shuffled(day, min(at_once, made - first), rng)
+        counts.append(_counted(pairs, edges, dates, days))
     seen, drawn = counts[0][0], np.concatenate(counts)[1:]
     middle = np.median(drawn, axis=0)
     ratio = np.divide(seen, middle, out=np.full(shape, np.nan), where=middle > 0)
     p = (1 + (drawn >= seen).sum(axis=0)) / (made + 1)
     return KnoxTable(metres, days, seen, ratio, p, made, len(x_m))
+
+
+def _shuffled(day: npt.NDArray[np.int_], columns: int, rng: np.random.Generator) -> npt.NDArray[np.int_]:
+    """Return dates, shape (n,), in so many random orders, shape (n, columns).
+
+    Dates are sorted by random numbers that stand before them in the same 64 bits: four times as fast as drawing one order after
+    another. With a day in the last ``bits``, two of n numbers are alike in one of 2^(64 - bits) / n² orders: a few in a billion.
+    """
+    bits = np.uint64(max(int(day.max()).bit_length(), 1))
+    last = np.uint64((1 << int(bits)) - 1)
+    found = np.empty((columns, len(day)), dtype=day.dtype)
+    for first in range(0, columns, SORTED_AT_ONCE):
+        block = found[first : first + SORTED_AT_ONCE]
+        keys = rng.integers(0, 2**64, size=block.shape, dtype=np.uint64)
+        keys &= ~last
+        keys |= day.astype(np.uint64)
+        keys.sort(axis=1)
+        block[:] = keys & last
+    return np.ascontiguousarray(found.T)
 
 
 def _counted(
