@@ -17,13 +17,16 @@ from missions_project.lib.seals import SEAL_LENGTH, seal, seal_problem
 logger = logging.getLogger(__name__)
 PURPOSE = "file cache"
 UNTIL_LENGTH = 20
+PACKED, PLAIN = b"z", b"-"
+MOST_PACKED = 8_000_000
+"""Bytes of what is packed; what is longer is written as it is."""
 _MISSING = object()
 
 
 class SealedFileCache(FileBasedCache):
     """Settings as of Django's own ``FileBasedCache``. A file that is not ours is as if it were not there, and the log says so.
 
-    A file is its seal, the second since 1970 until which it holds (zero for ever), and the value, pickled and compressed.
+    A file is its seal, the second since 1970 until which it holds (zero for ever), how the value is written, and the value, pickled and mostly compressed.
     """
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
@@ -43,7 +46,9 @@ class SealedFileCache(FileBasedCache):
         if 0 < float(body[:UNTIL_LENGTH]) <= time.time():
             self._delete(name)  # type: ignore[attr-defined]  # nor is this
             return default
-        return pickle.loads(zlib.decompress(body[UNTIL_LENGTH:]))  # nosec B301 - ours: the seal fits
+        value = memoryview(body)[UNTIL_LENGTH + 1 :]
+        is_packed = body[UNTIL_LENGTH : UNTIL_LENGTH + 1] == PACKED
+        return pickle.loads(zlib.decompress(value) if is_packed else value)  # nosec B301 - ours: the seal fits
 
     def has_key(self, key: Any, version: int | None = None) -> bool:
         return self.get(key, _MISSING, version) is not _MISSING
@@ -57,8 +62,9 @@ class SealedFileCache(FileBasedCache):
 
     def _write_content(self, file: Any, timeout: Any, value: Any) -> None:
         until = self.get_backend_timeout(timeout) or 0.0
-        # Quick and not small: a report is packed while somebody waits for it.
-        body = f"{until:0{UNTIL_LENGTH}.3f}".encode() + zlib.compress(
-            pickle.dumps(value, self.pickle_protocol), 1
-        )
-        file.write(seal(PURPOSE, body).encode() + body)
+        pickled = pickle.dumps(value, self.pickle_protocol)
+        # Quick and not small: a report is packed while somebody waits for it. Millions of numbers would take longer to unpack than to read.
+        how, rest = (PACKED, zlib.compress(pickled, 1)) if len(pickled) <= MOST_PACKED else (PLAIN, pickled)
+        body = b"".join((f"{until:0{UNTIL_LENGTH}.3f}".encode(), how, rest))
+        file.write(seal(PURPOSE, body).encode())
+        file.write(body)

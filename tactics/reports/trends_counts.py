@@ -1,6 +1,7 @@
 """The counts of crime trends: each crime type's periods against last year and up to five, for the city, its districts and its beats."""
 
 import datetime as dt
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -146,7 +147,7 @@ def _words() -> dict[str, str]:
 
 
 def _line(band: CountBand, before: int | None, words: dict[str, str]) -> tuple[Cell, ...]:
-    known = not np.isnan(band.mean)
+    known = not math.isnan(band.mean)
     return (
         band.now,
         before,
@@ -154,7 +155,7 @@ def _line(band: CountBand, before: int | None, words: dict[str, str]) -> tuple[C
         band.mean if known else None,
         band.low if known else None,
         band.high if known else None,
-        None if np.isnan(band.spread) else band.spread,
+        None if math.isnan(band.spread) else band.spread,
         words[band.word],
     )
 
@@ -220,4 +221,4 @@ def _standing_out(
 
 
 def _by_chance(found: tuple[float, tuple[Cell, ...]]) -> float:
-    return 2.0 if np.isnan(found[0]) else found[0]
+    return 2.0 if math.isnan(found[0]) else found[0]

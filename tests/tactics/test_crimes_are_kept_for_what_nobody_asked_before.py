@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache, caches
+from django.db.models import F
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import override
@@ -16,9 +17,10 @@ from agencies.models import Agency, Beat, CrimeType, Membership
 from forecasting.models import Grid
 from forecasting.services import grid_build
 from ingestion.models import Incident
-from tactics.reports import kept
+from tactics.reports import kept, kept_crimes
 from tactics.reports.asked import Asked, asked_from, choices_of
-from tactics.reports.kept_crimes import crimes_keep, kept_crimes_of
+from tactics.reports.crimes import crimes_read
+from tactics.reports.kept_crimes import crimes_keep, kept_crimes_of, packed, unpacked
 from tactics.reports.kinds import all_kinds, report_made
 from tactics.tasks import report_again_task
 from tests.factories import make_agency, make_member
@@ -29,8 +31,9 @@ TRENDS, EFFECTIVENESS = "crime-trends", "effectiveness"
 
 
 @pytest.fixture
-def town() -> Agency:
+def town(monkeypatch: pytest.MonkeyPatch) -> Agency:
     cache.clear()
+    monkeypatch.setattr(kept_crimes, "FEWEST", 1)
     agency = make_agency("trendville", cell_size_m=CELL_SIZE_M)
     make_incidents(agency)
     grid_build(agency=agency)
@@ -156,3 +159,27 @@ def test_another_agency_reads_nothing_of_it_and_a_worker_reads_once_an_hour(
         crimes_keep(town)
     with override("es"):
         assert kept_crimes_of(town, asked(town), since=asked(town).first) is not None, "in every language"
+
+
+def test_what_is_packed_comes_back_to_the_bit(town: Agency) -> None:
+    Incident.objects.filter(pk__in=Incident.objects.values("pk")[:50]).update(
+        occurred_to=F("occurred_to") + dt.timedelta(hours=9, seconds=1)
+    )
+    today = timezone.localdate()
+    read = crimes_read(town, today - dt.timedelta(days=400), today)
+    again = unpacked(packed(read))
+    assert len(again.table) == len(read.table) > 50
+    for name in ("x_m", "y_m", "occurred_utc", "occurred_to_utc", "occurred_local", "category"):
+        one, other = getattr(read.table, name), getattr(again.table, name)
+        assert one.dtype == other.dtype
+        assert (one == other).all(), name
+    assert (again.beat == read.beat).all()
+    assert (again.cell == read.cell).all()
+    assert (again.table.categories, again.read_at, again.beats) == (read.table.categories, read.read_at, read.beats)  # fmt: skip
+
+
+def test_of_few_crimes_nothing_is_kept(town: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_crimes, "FEWEST", Incident.objects.count() + 1)
+    crimes_keep(town)
+    question = asked(town)
+    assert kept_crimes_of(town, question, since=question.first) is None
