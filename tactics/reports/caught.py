@@ -272,16 +272,28 @@ def _lay_out(catch: PlanCatch, shift: Shift, ground: Ground, maps: Maps) -> None
 
 
 def _highest(values: Floats, given: Ints, ground: Ground) -> Floats:
-    """Which cells are the highest of their beat, as many as are given: 1, or a part where several that are level share. float64[N]."""
-    found = np.zeros(len(values))
-    for own, n in zip(ground.cells_of, given.tolist(), strict=True):
-        if n >= len(own):
-            found[own] = 1.0
-        elif n:
-            cut = np.partition(values[own], len(own) - n)[len(own) - n]
-            above, level = own[values[own] > cut], own[values[own] == cut]
-            found[above], found[level] = 1.0, (n - len(above)) / len(level)
+    """Which cells are the highest of their beat, as many as are given: 1, or a part where several that are level share. float64[N].
+
+    To one part in ten million, as surfaces are stored.
+    """
+    # Sorted once for all beats, by beat and then from the highest: beat by beat a year of them took a second.
+    keys = _descending(values) | (ground.place.astype(np.uint64) << np.uint64(32))
+    cells = np.bincount(ground.place, minlength=len(given))
+    last = np.cumsum(cells) - cells + np.minimum(given, cells) - 1
+    cut = np.sort(keys)[np.maximum(last, 0)][ground.place]
+    above, level = keys < cut, keys == cut
+    wanted = np.minimum(given, cells) - np.bincount(ground.place[above], minlength=len(given))
+    share = wanted / np.maximum(np.bincount(ground.place[level], minlength=len(given)), 1)
+    found = np.where(above, 1.0, np.where(level, share[ground.place], 0.0))
+    found[(given == 0)[ground.place]] = 0.0
     return found
+
+
+def _descending(values: Floats) -> npt.NDArray[np.uint64]:
+    """Whole numbers below 2^32 that stand in the order of these values, the highest first; none of the values is negative."""
+    # The bits of a float that is not negative grow with it.
+    bits = values.astype(np.float32).view(np.uint32)
+    return (np.uint32(2**32 - 1) - bits).astype(np.uint64)
 
 
 def _by_group(shift: Shift, ground: Ground, maps: Maps) -> tuple[Floats, Floats]:
@@ -289,7 +301,9 @@ def _by_group(shift: Shift, ground: Ground, maps: Maps) -> tuple[Floats, Floats]
     inside = np.flatnonzero(ground.is_inside)
     events = shift.events[np.isin(shift.kinds, maps.kinds)]
     tenth = np.zeros(len(ground.place), dtype=np.int64)
-    order = inside[np.argsort(-maps.expected[inside], kind="stable")]
+    # Those that are level in the order of cells; numbers are sorted ten times as fast as places by numbers.
+    keys = (_descending(maps.expected[inside]) << np.uint64(32)) | np.arange(len(inside), dtype=np.uint64)
+    order = inside[np.sort(keys).astype(np.uint32)]
     tenth[order] = np.arange(len(order)) * TENTHS // max(len(order), 1)
     n = len(ground.districts)
     parts = [

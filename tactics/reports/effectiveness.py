@@ -5,7 +5,6 @@ import math
 from collections import defaultdict
 from typing import ClassVar
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -58,7 +57,7 @@ class ForecastEffectiveness(ReportKind):
 
     def _made(self, agency: Agency, asked: Asked, crimes: Crimes) -> Report:
         grid = active_grid(agency)
-        plans = _plans(agency, asked, grid)
+        plans = _plans(agency, asked, grid, before=crimes.read_at)
         catches, ground, unreadable = catches_of(agency, asked, crimes, plans, grid)
         shares = [Share.of(catches, measure) for measure in (EVENTS, SEVERITY, WEIGHT)]
         weeks, calibration = tables.weeks(catches), tables.calibration(catches, ground)
@@ -127,15 +126,15 @@ def _left_out(unreadable: int) -> tuple[str, ...]:
     return (words % {"count": f"{unreadable:,}"},)
 
 
-def _plans(agency: Agency, asked: Asked, grid: Grid) -> list[MissionPlan]:
+def _plans(agency: Agency, asked: Asked, grid: Grid, *, before: dt.datetime) -> list[MissionPlan]:
     rows = MissionPlan.objects.filter(
         agency=agency,
         state=MissionPlan.State.PUBLISHED,
         decision=0,
         grid=grid,
         on__range=(asked.first, asked.last),
-        # Of a shift that is not over, all is expected and not all has happened.
-        period_to__lte=timezone.now(),
+        # Of a shift that was not over when the crimes were read, all is expected and not all has happened.
+        period_to__lte=before,
     )
     if asked.shift:
         rows = rows.filter(shift__slug__in=asked.shift)
