@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 
 from ingestion.engine.quality import QualityColumns
 from ingestion.models import Feed, ImportRun, QuarantinedRow, fact_model
-from ingestion.selectors.tables import FETCH_ROWS, EpochSeconds
+from missions_project.lib.number_rows import FETCH_ROWS, EpochSeconds
 
 TIME_PRECISIONS = ("second", "minute", "day", "ambiguous", "shifted", "hour", "other")
 _NEVER = -(2**53)

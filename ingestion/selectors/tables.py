@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import pyproj
 import shapely
 import shapely.geometry
 from django.core.exceptions import ValidationError
-from django.db.models import BigIntegerField, Count, F, Func, Max, Min, QuerySet, Sum, TextField, Value
+from django.db.models import Count, F, Max, Min, QuerySet, Sum, TextField, Value
 from django.db.models.functions import Cast, Coalesce
 from django.utils.translation import gettext as _
 
@@ -31,33 +30,11 @@ from ingestion.models import (
     RecordKind,
 )
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.number_rows import EpochSeconds, numbers_of
 
 CALLS = "calls"
 """The category of calls for service: a feature, never a target."""
 GUNFIRE = "gunfire"
-FETCH_ROWS = 20_000
-_COLUMNS = 6
-
-
-class EpochSeconds(Func):
-    """An instant as whole seconds since 1970 (UTC), computed by the database.
-
-    Turning text into a Python datetime and back costs ten times as much as the rest of the query.
-    """
-
-    output_field = BigIntegerField()
-    # The database gives a whole number already; Django would call int() on each, which took half of the time of reading.
-    convert_value = staticmethod(Func._convert_value_noop)  # type: ignore[attr-defined]
-
-    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        # SQLite counts in milliseconds, and would round the last half of one up to the next second, at midnight to the next day.
-        template = "CAST(strftime('%%%%s', SUBSTR(%(expressions)s, 1, 19)) AS INTEGER)"
-        return self.as_sql(compiler, connection, template=template, **extra)
-
-    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        # As a float: EXTRACT gives a numeric, of which the same takes three times as long. A microsecond is still told apart.
-        template = "FLOOR(DATE_PART('epoch', %(expressions)s))::bigint"
-        return self.as_sql(compiler, connection, template=template, **extra)
 
 
 def incident_table(
@@ -227,14 +204,8 @@ def _rows(rows: QuerySet[Any], number_of: dict[int, int]) -> npt.NDArray[np.floa
         EpochSeconds("occurred_to"),
         EpochSeconds(Coalesce("reported_at", "occurred_to")),
         Coalesce("crime_type_id", Value(-1)),
-    ).iterator(chunk_size=FETCH_ROWS)
-    blocks = []
-    # Block by block: a list of half a million tuples would cost 200 MB before it becomes an array.
-    while block := list(islice(values, FETCH_ROWS)):
-        blocks.append(np.array(block, dtype=np.float64))
-    if not blocks:
-        return np.empty((0, _COLUMNS))
-    table = np.concatenate(blocks)
+    )
+    table = numbers_of(values, columns=6)
     calls = len(number_of)
     ids, positions = np.unique(table[:, 5].astype(np.int64), return_inverse=True)
     table[:, 5] = np.array([number_of.get(int(pk), calls) for pk in ids])[positions]

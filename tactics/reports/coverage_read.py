@@ -1,19 +1,19 @@
 """What the dosage and coverage report reads: minutes by cell and day, beats of cells, and what plans promised to lower-risk areas."""
 
 import datetime as dt
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from agencies.models import Agency, Beat
 from forecasting.engine.grid import GridSpec
 from forecasting.models import Grid
 from forecasting.selectors import active_grid, cell_beats, grid_spec
+from missions_project.lib.number_rows import EpochSeconds, FloatSum, numbers_of
 from missions_project.lib.runs import RunStatus
 from patrols.engine.oversight import low_risk_share
 from patrols.engine.plan import design_from_bytes
@@ -23,6 +23,7 @@ from tactics.reports.shifts import JSONLength
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+DAY_S = 86_400
 MOST_DESIGNS = 12
 """Designs that are opened to tell the lower half of cells by harm: each means a megabyte in a large city."""
 
@@ -122,22 +123,14 @@ def _positions(keys: list[int], values: Ints) -> Ints:
     return found
 
 
-def _arrays(
-    rows: Iterable[tuple[Any, ...]], spec: GridSpec, first: dt.date, amounts: int
-) -> tuple[Ints, Ints, Floats]:
-    """(cell, day, amounts [rows, amounts]) of rows (cell's id, date, amounts …); cells that the grid has not are left out."""
-    ids: list[int] = []
-    days: list[dt.date] = []
-    values: list[float] = []
-    for row in rows:
-        ids.append(row[0])
-        days.append(row[1])
-        values.extend(row[2:])
-    cell = spec.index_of(np.array(ids, dtype=np.int64))
-    day = (np.array(days, dtype="datetime64[D]") - np.datetime64(first, "D")).astype(np.int64)
-    table = np.array(values, dtype=np.float64).reshape(-1, amounts)
+def _arrays(rows: QuerySet[Any], spec: GridSpec, first: dt.date, amounts: int) -> tuple[Ints, Ints, Floats]:
+    """(cell, day, amounts [rows, amounts]) of rows (cell's id, date, amounts …), all of them numbers; cells that the grid has not are left out."""
+    table = np.nan_to_num(numbers_of(rows, columns=2 + amounts))
+    cell = spec.index_of(table[:, 0].astype(np.int64))
+    began = np.datetime64(first, "D").astype(np.int64)
+    day = table[:, 1].astype(np.int64) // DAY_S - began
     known = cell >= 0
-    return cell[known], day[known], table[known]
+    return cell[known], day[known], table[known, 2:]
 
 
 def _recommended(
@@ -156,10 +149,10 @@ def _recommended(
     )
     grouped = (
         rows.order_by()
-        .values_list("cell_id", "plan__on")
-        .annotate(spent=Sum(F("dose_minutes") * JSONLength(Coalesce("moved_starts", "visit_starts"))))
+        .values_list("cell_id", EpochSeconds("plan__on"))
+        .annotate(spent=FloatSum(F("dose_minutes") * JSONLength(Coalesce("moved_starts", "visit_starts"))))
     )
-    cell, day, values = _arrays(grouped.iterator(chunk_size=20_000), spec, asked.first, 1)
+    cell, day, values = _arrays(grouped, spec, asked.first, 1)
     return Minutes(cell, day, values[:, 0])
 
 
@@ -176,13 +169,13 @@ def _present(
     )
     grouped = (
         rows.order_by()
-        .values_list("cell_id", "account__on")
+        .values_list("cell_id", EpochSeconds("account__on"))
         .annotate(
-            delivered=Sum("minutes", filter=Q(mission__isnull=False), default=0.0),
-            passing=Sum("minutes", filter=Q(mission__isnull=True), default=0.0),
+            delivered=FloatSum("minutes", filter=Q(mission__isnull=False)),
+            passing=FloatSum("minutes", filter=Q(mission__isnull=True)),
         )
     )
-    cell, day, values = _arrays(grouped.iterator(chunk_size=20_000), spec, asked.first, 2)
+    cell, day, values = _arrays(grouped, spec, asked.first, 2)
     found = [Minutes(cell, day, values[:, at]) for at in (0, 1)]
     return found[0].inside(values[:, 0] > 0), found[1].inside(values[:, 1] > 0)
 

@@ -18,8 +18,9 @@ from agencies.selectors import active_crime_types
 from agencies.words import said
 from ingestion.engine.rejections import REJECTION_CODES
 from ingestion.models import Feed, QuarantinedRow
-from ingestion.selectors.tables import EpochSeconds, stored_rows
+from ingestion.selectors.tables import stored_rows
 from missions_project.lib.lazy import gettext_lazy
+from missions_project.lib.number_rows import EpochSeconds
 from tactics.models import ImpactStudy, PlaceLayer
 from tactics.reports.shapes import Cell, Column, Table
 from tactics.studies.selectors import studies_of
