@@ -144,6 +144,8 @@ class VisitMinutes(Func):
 
     output_field = FloatField()
     arity = 2
+    # A float already: Django would look at each.
+    convert_value = staticmethod(Func._convert_value_noop)  # type: ignore[attr-defined]
 
     def __init__(self, visit: str = "") -> None:
         super().__init__(f"{visit}left_at", f"{visit}arrived_at")

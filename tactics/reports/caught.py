@@ -72,7 +72,6 @@ class Ground:
     is_inside: npt.NDArray[np.bool_]
     beat_keys: Ints
     place: Ints
-    cells_of: list[Ints]
     districts: list[str]
     district: Ints
 
@@ -90,7 +89,6 @@ class Ground:
         district_of = {pk: code for pk, _code, code, _name in rows}
         names = {code: name or code for _pk, _code, code, name in rows}
         keys, place = np.unique(beats, return_inverse=True)
-        order = np.argsort(place, kind="stable")
         # By their codes: two districts may have one name, or none.
         codes = sorted(names)
         of_beat = np.array(
@@ -102,7 +100,6 @@ class Ground:
             is_inside=np.isin(beats, list(district_of)),
             beat_keys=keys,
             place=place,
-            cells_of=np.split(order, np.cumsum(np.bincount(place))[:-1]),
             districts=[names[code] for code in codes],
             district=of_beat[place],
         )
@@ -128,9 +125,15 @@ class Shift:
 
 
 def catches_of(
-    agency: Agency, asked: Asked, crimes: Crimes, plans: list[MissionPlan], grid: Grid
+    agency: Agency,
+    asked: Asked,
+    crimes: Crimes,
+    plans: list[MissionPlan],
+    grid: Grid,
+    *,
+    most: int = MOST_LAID_OUT,
 ) -> tuple[list[PlanCatch], Ground, int]:
-    """What each plan's boxes held, in the order of ``plans``; at most 120 of them, evenly spread, are laid out. Five queries.
+    """What each plan's boxes held, in the order of ``plans``; at most ``most`` of them, evenly spread, are laid out. Five queries.
 
     Last, how many could not be laid out because a surface of theirs is damaged or of another grid.
     """
@@ -141,7 +144,7 @@ def catches_of(
         missions[plan_id].append(cell)
     at = crimes.table.occurred_utc[crimes.row]
     weights = np.array([row.weight for row in crimes.types], dtype=np.float64)
-    chosen = laid_out([(plan.shift_id, plan.period_from, plan.pk) for plan in plans])
+    chosen = laid_out([(plan.shift_id, plan.period_from, plan.pk) for plan in plans], most)
     found, by_run = [], defaultdict(list)
     for number, plan in enumerate(plans):
         begin, end = (
@@ -168,8 +171,8 @@ def catches_of(
     return found, ground, unreadable
 
 
-def laid_out(keys: Sequence[tuple[Any, ...]]) -> set[int]:
-    """Which of these are laid out: at most 120 positions, evenly spread over the order of the keys.
+def laid_out(keys: Sequence[tuple[Any, ...]], most: int = MOST_LAID_OUT) -> set[int]:
+    """Which of these are laid out: at most so many positions, evenly spread over the order of the keys.
 
     The shift has to come first in a key. By time alone every third plan would be of the same shift, where there are three.
 
@@ -177,7 +180,7 @@ def laid_out(keys: Sequence[tuple[Any, ...]]) -> set[int]:
     [0, 1]
     """
     order = sorted(range(len(keys)), key=lambda at: keys[at])
-    spread = np.linspace(0, len(keys) - 1, min(len(keys), MOST_LAID_OUT)).astype(int)
+    spread = np.linspace(0, len(keys) - 1, min(len(keys), most)).astype(int)
     return {order[at] for at in spread.tolist()}
 
 
@@ -225,6 +228,16 @@ def _maps(runs: list[int | None], crimes: Crimes, grid: Grid) -> Iterator[tuple[
     rows = (
         RiskSurface.objects.filter(run__in=[run for run in runs if run], crime_type__in=list(position))
         .select_related("model_version", "crime_type")
+        .only(
+            "run_id",
+            "crime_type__name",
+            "model_version__is_baseline",
+            "grid_hash",
+            "codec",
+            "dtype",
+            "values",
+            "baseline_values",
+        )
         .order_by("run_id")
     )
     for run, surfaces in groupby(rows.iterator(chunk_size=SURFACES_AT_ONCE), key=attrgetter("run_id")):

@@ -17,7 +17,7 @@ from patrols.models import MissionPlan
 from tactics.reports import effectiveness_tables as tables
 from tactics.reports.asked import Asked
 from tactics.reports.calibration_chart import calibration_charts, calibration_svg
-from tactics.reports.caught import EVENTS, SEVERITY, WEIGHT, catches_of
+from tactics.reports.caught import EVENTS, MOST_LAID_OUT, SEVERITY, WEIGHT, catches_of
 from tactics.reports.crimes import Crimes, crimes_of
 from tactics.reports.effectiveness_tables import Share, ratio_words, share_words
 from tactics.reports.kept_crimes import kept_crimes_of
@@ -26,6 +26,8 @@ from tactics.reports.shapes import Chart, Figure, Report, Table
 from tactics.reports.weekly_chart import pai_svg
 
 DAY = dt.timedelta(days=1)
+MOST_AT_ONCE = 40
+"""Plans for which maps are laid out while somebody waits; the figures say of how many they are."""
 
 
 class ForecastEffectiveness(ReportKind):
@@ -51,14 +53,14 @@ class ForecastEffectiveness(ReportKind):
         )
 
     def make_at_once(self, agency: Agency, asked: Asked) -> Report | None:
-        """At most eleven queries."""
+        """At most eleven queries. Fewer plans are laid out than in a new count, which is under way."""
         crimes = kept_crimes_of(agency, asked, since=asked.first - DAY, until=asked.last + DAY)
-        return None if crimes is None else self._made(agency, asked, crimes)
+        return None if crimes is None else self._made(agency, asked, crimes, most=MOST_AT_ONCE)
 
-    def _made(self, agency: Agency, asked: Asked, crimes: Crimes) -> Report:
+    def _made(self, agency: Agency, asked: Asked, crimes: Crimes, most: int = MOST_LAID_OUT) -> Report:
         grid = active_grid(agency)
         plans = _plans(agency, asked, grid, before=crimes.read_at)
-        catches, ground, unreadable = catches_of(agency, asked, crimes, plans, grid)
+        catches, ground, unreadable = catches_of(agency, asked, crimes, plans, grid, most=most)
         shares = [Share.of(catches, measure) for measure in (EVENTS, SEVERITY, WEIGHT)]
         weeks, calibration = tables.weeks(catches), tables.calibration(catches, ground)
         return Report(
