@@ -13,7 +13,7 @@ from missions_project.lib.errors import MissionsError
 from missions_project.lib.lazy import gettext_lazy
 from tactics.models import TransparencyPack
 from tactics.reports.shapes import Table
-from tactics.transparency.shapes import table_from, written_in
+from tactics.transparency.shapes import period_shown, table_from, written_in
 
 MOST_ROWS = 60
 """Rows of a table in a document; the pack holds all of them."""
@@ -216,7 +216,7 @@ def document_blocks(pack: TransparencyPack, slug: str) -> list[Block]:
         raise MissionsError(
             _("%(pack)s holds nothing yet.") % {"pack": pack}, next_step=_("wait until it is made.")
         )
-    period = pack.content["period"]
+    period = period_shown(pack.content)
     head = [
         Block(
             "text",

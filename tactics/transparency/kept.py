@@ -19,6 +19,7 @@ from agencies.words import said
 from ingestion.engine.rejections import REJECTION_CODES
 from ingestion.models import Feed, QuarantinedRow
 from ingestion.selectors.tables import stored_rows
+from missions_project.lib.days import short_day
 from missions_project.lib.lazy import gettext_lazy
 from missions_project.lib.number_rows import EpochSeconds
 from tactics.models import ImpactStudy, PlaceLayer
@@ -158,12 +159,17 @@ def impact_section(agency: Agency) -> Section:
         if report is not None:
             shown += report.verdict in ("prevented", "more")
             result, verdict = sentence_shown(report), str(report.get_verdict_display())
-            period = _("%(first)s to %(last)s") % {"first": report.first, "last": report.last}
+            period = _("%(first)s to %(last)s") % {
+                "first": short_day(report.first),
+                "last": short_day(report.last),
+            }
         else:
             verdict = _("Cancelled") if study.state == ImpactStudy.State.CANCELLED else _("No result yet")
             result = study.cancelled_reason if study.state == ImpactStudy.State.CANCELLED else ""
-            days = {"first": study.first, "last": study.last}
-            period = _("%(first)s to %(last)s") % days if study.first else ""
+            period = ""
+            if study.first and study.last:
+                days = {"first": short_day(study.first), "last": short_day(study.last)}
+                period = _("%(first)s to %(last)s") % days
         rows.append((study.name, registration_of(study), period, verdict, result))
     reported = sum(1 for one in studies if one.report)
     return Section(

@@ -11,7 +11,7 @@ from tactics.models import TransparencyPack
 from tactics.reports.shapes import Table
 from tactics.transparency.charts import bars_within, chart_figure
 from tactics.transparency.documents import DOCUMENTS, MOST_ROWS, document_blocks, note_below
-from tactics.transparency.shapes import table_from, written_in
+from tactics.transparency.shapes import period_in_short, period_shown, table_from, written_in
 
 if TYPE_CHECKING:
     from missions_project.lib.pdf.writing import Writing
@@ -61,7 +61,7 @@ def _writing(pack: TransparencyPack, title: str, short: str) -> "Writing":
     from missions_project.lib.pdf.writing import About, Writing
 
     content = pack.content
-    parts = [content["agency"]["name"], short, f"{content['period']['first']} – {content['period']['last']}"]
+    parts = [content["agency"]["name"], short, period_in_short(content)]
     if short != _pack_name(content):
         parts.insert(2, _pack_name(content))
     if pack.state != TransparencyPack.State.PUBLISHED:
@@ -90,7 +90,7 @@ def _pack(pack: TransparencyPack) -> bytes:
     made.title(_("How forecasts and patrols are used"))
     made.words(
         _("Transparency pack %(number)s: %(first)s to %(last)s. Times are those of %(time_zone)s.")
-        % {"number": content["number"], "time_zone": content["agency"]["time_zone"], **content["period"]}
+        % {"number": content["number"], "time_zone": content["agency"]["time_zone"], **period_shown(content)}
     )
     if pack.state != TransparencyPack.State.PUBLISHED:
         made.words(_("Draft, not published."), "draft")

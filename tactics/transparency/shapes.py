@@ -1,14 +1,17 @@
 """What a pack is made of: sections of plain sentences, charts and tables, kept as JSON that gives the same hash for ever."""
 
+import datetime as dt
 import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.utils.translation import override
 
+from missions_project.lib.days import long_day, short_day
 from tactics.reports.shapes import Cell, Column, Table
 
 FORMAT = 2
@@ -79,6 +82,23 @@ def table_from(stored: Mapping[str, Any]) -> Table:
 def written_in(content: Mapping[str, Any]) -> override:
     """While it lasts, everything said around a pack is in the pack's own language, whoever reads."""
     return override(content.get("language", "en"))
+
+
+def period_shown(content: Mapping[str, Any]) -> dict[str, str]:
+    """The pack's first and last day, for people; in the language that is spoken now."""
+    return {name: long_day(dt.date.fromisoformat(content["period"][name])) for name in ("first", "last")}
+
+
+def period_in_short(content: Mapping[str, Any]) -> str:
+    """The same for the foot of a page."""
+    days = (short_day(dt.date.fromisoformat(content["period"][name])) for name in ("first", "last"))
+    return " – ".join(days)
+
+
+def made_shown(content: Mapping[str, Any]) -> str:
+    """When the pack was made, for people, by the agency's clock."""
+    made = dt.datetime.fromisoformat(content["made_at"]).astimezone(ZoneInfo(content["agency"]["time_zone"]))
+    return f"{long_day(made.date())}, {made:%H:%M}"
 
 
 def plain(value: Any) -> Any:

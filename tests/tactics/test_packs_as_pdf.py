@@ -116,7 +116,7 @@ def test_each_pages_foot_says_whose_pack_it_is_of_when_its_hash_and_which_page(m
     assert n > 5
     for number, page in enumerate(file.pages, 1):
         text = " ".join(page.extract_text().split())
-        assert "Policía de Río Verde · Transparency pack 4 · 2026-01-01 – 2026-03-31" in text
+        assert "Policía de Río Verde · Transparency pack 4 · 1 Jan 2026 – 31 Mar 2026" in text
         assert f"SHA-256 {pack.content_hash}" in text
         assert f"Page {number} of {n}" in text
         assert "Draft" not in text
