@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET
 
 from agencies.access import EVERYONE, Access, agency_page
 from agencies.clocks import clock_text
+from agencies.lookups import pk_from_text
 from agencies.models import Agency
 from missions_project.lib.errors import MissionsError
 from tactics.models import SavedReport
@@ -64,7 +65,7 @@ class SavedLine:
     row: SavedReport
     title: str
     query: str
-    may_delete: bool
+    is_mine: bool
 
     @property
     def sent_from(self) -> str:
@@ -82,8 +83,18 @@ class SavedLine:
         )
 
 
-def _mine(row: SavedReport, access: Access) -> bool:
+def is_mine(row: SavedReport, access: Access) -> bool:
+    """Whether this person may change and delete it: their own, and for administrators also what is shared."""
     return row.owner_id == access.user.pk or (row.is_shared and access.may["configure"])
+
+
+def my_saved(access: Access, text: str | int, **of: str) -> SavedReport:
+    """Return the saved report of this key, with its recipients. Two queries. Raises ``Http404`` unless it ``is_mine``."""
+    rows = SavedReport.objects.filter(agency=access.agency, **of).prefetch_related("recipients")
+    row = rows.filter(pk=pk_from_text(str(text))).first()
+    if row is None or not is_mine(row, access):
+        raise Http404(_("There is no such report of yours."))
+    return row
 
 
 def saved_query(row: SavedReport, today: dt.date) -> str:
@@ -108,7 +119,7 @@ def reports(request: HttpRequest, access: Access) -> HttpResponse:
         )
     today = timezone.localdate(timezone=ZoneInfo(access.agency.time_zone))
     rows = [
-        SavedLine(row, str(kinds[row.kind].title), saved_query(row, today), _mine(row, access))
+        SavedLine(row, str(kinds[row.kind].title), saved_query(row, today), is_mine(row, access))
         for row in saved_reports_of(access.agency, access.user)
         if row.kind in kinds
     ]
@@ -152,6 +163,8 @@ def report(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
     context |= {"may_export": kind.may_export(access), "may_save": access.may["see_plans"]}
     context |= {"people": people_of(access.agency, kind.roles), "sends": SavedReport.Sends.choices}
     context |= {"hours": [(hour, clock_text(dt.time(hour))) for hour in range(24)]}
+    if request.GET.get("saved"):
+        context["saved"] = my_saved(access, request.GET["saved"], kind=kind.slug)
     try:
         context["asked"] = _asked(request, access.agency, kind, choices)
         context |= _form(kind, choices, context["asked"])

@@ -3,8 +3,9 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -14,22 +15,29 @@ from agencies.models import Membership
 from missions_project.lib.errors import MissionsError
 from tactics.models import SavedReport
 from tactics.reports.kinds import ReportKind, kept_names
-from tactics.reports.pages import kind_of
+from tactics.reports.pages import kind_of, my_saved
 from tactics.services.saved_reports import saved_report_delete, saved_report_set
 
 
 @require_POST
 @agency_page(SEES_PLANS)
 def report_save(request: HttpRequest, access: Access, slug: str) -> HttpResponse:
-    """Keep the report that is on the page, under a name; with a schedule, have it sent."""
+    """Keep the report that is on the page, under a name, or change one that is kept; with a schedule, have it sent."""
     kind = kind_of(access, slug)
+    key = request.POST.get("saved")
+    saved = my_saved(access, key, kind=kind.slug) if key else None
     try:
         row = saved_report_set(
-            agency=access.agency, owner=access.user, kind=kind.slug, **_sent(request, access, kind)
+            agency=access.agency,
+            owner=access.user,
+            kind=kind.slug,
+            saved=saved,
+            **_sent(request, access, kind),
         )
     except MissionsError as exc:
         messages.error(request, str(exc))
-        return redirect("tactics:report", access.agency.slug, kind.slug)
+        page = reverse("tactics:report", args=[access.agency.slug, kind.slug])
+        return redirect(f"{page}?saved={saved.pk}" if saved else page)
     messages.success(request, _("Saved as “%(name)s”.") % {"name": row.name})
     return redirect("tactics:reports", access.agency.slug)
 
@@ -54,9 +62,7 @@ def _sent(request: HttpRequest, access: Access, kind: ReportKind) -> dict[str, A
 @agency_page(SEES_PLANS)
 def report_forget(request: HttpRequest, access: Access, saved_id: int) -> HttpResponse:
     """Delete a saved report of one's own; an administrator also one that is shared."""
-    row = SavedReport.objects.filter(agency=access.agency, pk=saved_id).first()
-    if row is None or not (row.owner_id == access.user.pk or (row.is_shared and access.may["configure"])):
-        raise Http404(_("There is no such report of yours."))
+    row = my_saved(access, saved_id)
     name = row.name
     saved_report_delete(saved=row)
     messages.success(request, _("“%(name)s” is deleted; it is not sent any more.") % {"name": name})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import re
 from collections.abc import Callable
 
 import pytest
@@ -67,6 +68,52 @@ def test_a_report_is_saved_from_its_page_found_in_the_list_and_deleted(
     assert supervisor.post(forget).status_code == 404
     assert sign_in(analyst).post(forget).status_code == 302
     assert not SavedReport.objects.exists()
+
+
+def test_a_saved_report_is_changed_on_its_page_by_its_owner_and_by_nobody_else(
+    town: Agency, analyst: User, sign_in: SignIn
+) -> None:
+    boss = make_member(town, "supervisor")
+    row = saved(town, analyst, is_shared=True, filters={"type": ["burglary"]}, recipients=[member(analyst), member(boss)])  # fmt: skip
+    client = sign_in(analyst)
+    listing = client.get(reverse("tactics:reports", args=["trendville"])).content.decode()
+    page = reverse("tactics:report", args=["trendville", "crime-trends"])
+    query = f"type=burglary&amp;saved={row.pk}"
+    assert query in listing
+    shown = client.get(f"{page}?type=burglary&saved={row.pk}").content.decode()
+    assert 'value="Monday"' in shown
+    assert re.search(r'<option value="daily" selected>', shown)
+    assert [int(key) for key in re.findall(r'name="recipient" value="(\d+)" checked', shown)] == sorted(
+        one.pk for one in row.recipients.all()
+    )
+    save = reverse("tactics:report_save", args=["trendville", "crime-trends"])
+    fields = {"saved": row.pk, "name": "Tuesday", "days": "14", "sends": "weekly", "send_hour": "9"}
+    client.post(save, fields | {"recipient": [member(boss).pk]})
+    row = SavedReport.objects.get()
+    assert (row.name, row.days, row.filters, row.sends, row.send_hour) == ("Tuesday", 14, {}, "weekly", 9)
+    assert (row.owner, row.is_shared, list(row.recipients.all())) == (analyst, False, [member(boss)])
+    # What cannot be saved leaves it as it was, and the page comes back with it.
+    answer = client.post(save, fields | {"name": " "})
+    assert answer["Location"].endswith(f"?saved={row.pk}")
+    assert SavedReport.objects.get().name == "Tuesday"
+    other_kind = reverse("tactics:report_save", args=["trendville", "tactics"])
+    assert client.post(other_kind, fields).status_code == 404
+    stranger = sign_in(boss)
+    assert stranger.post(save, fields | {"name": "Mine now"}).status_code == 404
+    assert stranger.get(f"{page}?saved={row.pk}").status_code == 404
+    assert SavedReport.objects.get().name == "Tuesday"
+
+
+def test_an_administrator_changes_what_is_shared_and_it_stays_its_owners(
+    town: Agency, analyst: User, sign_in: SignIn
+) -> None:
+    row = saved(town, analyst, is_shared=True)
+    admin = sign_in(make_member(town, "admin"))
+    save = reverse("tactics:report_save", args=["trendville", "crime-trends"])
+    fields = {"saved": row.pk, "name": "For all", "days": "7", "sends": "never", "send_hour": "6", "is_shared": "1"}  # fmt: skip
+    assert admin.post(save, fields).status_code == 302
+    row.refresh_from_db()
+    assert (row.name, row.owner, row.is_shared) == ("For all", analyst, True)
 
 
 def test_what_is_not_shared_is_its_owners_alone_and_other_agencies_find_nothing(
