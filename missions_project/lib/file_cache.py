@@ -15,7 +15,8 @@ from django.core.cache.backends.filebased import FileBasedCache
 from missions_project.lib.seals import SEAL_LENGTH, seal, seal_problem
 
 logger = logging.getLogger(__name__)
-PURPOSE = "file cache"
+PURPOSE = "file cache 2"
+"""With the form of the files: one of another form does not bear a seal that fits."""
 UNTIL_LENGTH = 20
 PACKED, PLAIN = b"z", b"-"
 MOST_PACKED = 8_000_000

@@ -24,8 +24,12 @@ def only_file(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.parametrize("most", [file_cache.MOST_PACKED, 0], ids=["packed", "as it is"])
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:20])
-def test_each_value_comes_back_as_what_it_was(kept: SealedFileCache, value: object) -> None:
+def test_each_value_comes_back_as_what_it_was(
+    kept: SealedFileCache, value: object, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_cache, "MOST_PACKED", most)
     kept.set("a", value)
     assert kept.get("a", "missing") == value
     assert "a" in kept
