@@ -77,3 +77,18 @@ def test_no_file_that_is_not_ours_is_read(
     assert not (tmp_path / "owned").exists()
     file.write_bytes(ours)
     assert kept.get("a") == "ours"
+
+
+def test_what_was_kept_for_one_key_is_not_read_under_another(
+    kept: SealedFileCache, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept.set("report:1", "another agency's")
+    theirs = only_file(tmp_path).read_bytes()
+    kept.delete("report:1")
+    kept.set("report:2", "ours")
+    only_file(tmp_path).write_bytes(theirs)
+    with caplog.at_level(logging.WARNING):
+        assert kept.get("report:2", "missing") == "missing"
+    assert "kept for another key" in caplog.text
+    kept.set("report:2", "ours", version=7)
+    assert kept.get("report:2", version=7) == "ours"

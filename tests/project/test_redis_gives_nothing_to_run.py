@@ -77,3 +77,20 @@ def test_the_cache_of_production_keeps_counts_and_misses_what_it_did_not_write(
     assert not (tmp_path / "owned").exists()
     assert cache.get("told", "other") == "other"
     assert cache.get_many(["told", "tries"]) == {"tries": 2}
+
+
+def test_what_was_kept_for_one_key_is_not_read_under_another(
+    redis_address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    link = redis.Redis.from_url(redis_address)
+    cache = KeptRedisCache(redis_address, {})
+    cache.set_many({"report:1": "another agency's", "report:2": "ours"})
+    assert cache.add("report:3", None)
+    assert cache.get("report:3", "missing") is None
+    theirs = link.get(cache.make_and_validate_key("report:1"))
+    assert isinstance(theirs, bytes)
+    link.set(cache.make_and_validate_key("report:2"), theirs)
+    with caplog.at_level(logging.WARNING):
+        assert cache.get("report:2", "missing") == "missing"
+        assert cache.get_many(["report:1", "report:2"]) == {"report:1": "another agency's"}
+    assert "kept for another key" in caplog.text
