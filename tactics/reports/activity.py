@@ -193,7 +193,12 @@ def _uses(agency: Agency, asked: Asked, whose: Whose) -> list[tuple[int, str, st
 
 def _on_record(agency: Agency, asked: Asked, whose: Whose) -> dict[str, float]:
     """Minutes at missions by unit, from all sources, each minute once. One query."""
-    rows = Presence.objects.filter(**lookups(agency, asked, "mission"), **_mine(whose, "unit"))
+    # The days once more, with room for zones and nights: else all presence on record is gone through to find a month's.
+    begin = dt.datetime.combine(asked.first, dt.time(), tzinfo=dt.UTC) - dt.timedelta(days=2)
+    end = dt.datetime.combine(asked.last, dt.time(), tzinfo=dt.UTC) + dt.timedelta(days=4)
+    rows = Presence.objects.filter(
+        **lookups(agency, asked, "mission"), **_mine(whose, "unit"), arrived_at__range=(begin, end)
+    )
     found = rows.order_by().values_list("unit__call_sign").annotate(n=Count("pk"), spent=Sum("minutes"))
     return {unit: float(spent) for unit, __, spent in found}
 
