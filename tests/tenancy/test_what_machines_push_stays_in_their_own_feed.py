@@ -13,15 +13,18 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from agencies.models import CrimeType
 from ingestion.api import push as push_views
 from ingestion.models import CallForService, Feed, ImportRun, OffenceCode, VehiclePosition, fact_model
+from missions_project.operations.row_policies import walled_now, walls_remove
 from tests.api.test_every_route_knows_who_asks import ROUTES, address
 from tests.ingestion.files import good_row, place
 from tests.ingestion.pushing import ADDRESSES, counts_of, make_gunfire_type, make_token, push, push_feed
+from tests.operations.test_rows_stay_behind_the_wall import raw
 from tests.tenancy.towns import KEY, NAME, Town, two_towns
 from tests.tenancy.walk import crossings, rows_of, words_of
 
@@ -295,9 +298,15 @@ def test_with_the_first_wall_taken_away_the_second_takes_no_row(
     before = rows_of(theirs.town.agency)
     assert stored(theirs.feed)
     monkeypatch.setattr(push_views, "feed_of", lambda request: theirs.feed)
+    there = len(stored(theirs.feed))
     for batch in ([row(kind, 5)], [row(kind, 20 + number) for number in range(SEVERAL)]):
         answer = push(ours.key, kind, batch)
         assert answer.status_code >= 400, answer.content
         assert rows_of(theirs.town.agency) == before
         assert NAME not in answer.content.decode()
     assert not crossings()
+    # With the second away too, the same batch lands with them: it was the wall that kept it out.
+    raw("SET CONSTRAINTS ALL IMMEDIATE")
+    walls_remove(connection, walled_now(connection))
+    assert push(ours.key, kind, batch).status_code == 200
+    assert len(stored(theirs.feed)) == there + SEVERAL
