@@ -38,7 +38,7 @@ from ingestion.tables.packing import TableLook
 from missions_project.lib.errors import MissionsError
 
 CODE_ROWS = 400_000
-"""Rows in which codes are counted: about three seconds of a reader that may have sixty, well inside a web request."""
+"""Rows in which codes are counted: about three seconds for CSV, well inside a web request."""
 REVIEW_ROWS = 200
 IGNORE = "-"
 """The choice "count rows with this code and never store them"."""

@@ -45,7 +45,7 @@ def answer_to(asked: dict[str, Any]) -> dict[str, Any]:
     except SourceError as exc:
         if isinstance(exc.__cause__, MemoryError):
             # Within these limits that is no sign of a damaged file, as which its reader takes it.
-            raise exc.__cause__
+            raise MemoryError from exc
         # As texts: some are translated only when they are read.
         words = {"message": str(exc.message), "next_step": str(exc.next_step)}
         return {"problem": {**words, "row": exc.row, "column": exc.column}}
