@@ -12,13 +12,15 @@ from django.test import TransactionTestCase
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
 RUN_ONCE = ("browser", "slow", "checks", "sqlite_only")
 """Markers of tests that a second database would teach nothing new, at the price of minutes."""
+ON_BOTH = "both_databases"
+"""The marker of slow tests that it does teach something."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--second-database",
         action="store_true",
-        help="Run only tests that touch the database and are not browser, slow, checks or sqlite_only.",
+        help="Run only tests that touch the database and are not browser, slow, checks or sqlite_only, or are both_databases.",
     )
 
 
@@ -38,7 +40,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         keep = item.get_closest_marker("sqlite_only" if on_postgres else "postgres") is None
         if keep and config.getoption("second_database"):
-            keep = touches_database(item) and not any(item.get_closest_marker(name) for name in RUN_ONCE)
+            once = any(item.get_closest_marker(name) for name in RUN_ONCE)
+            keep = touches_database(item) and (not once or item.get_closest_marker(ON_BOTH) is not None)
         (wanted if keep else unwanted).append(item)
     if unwanted:
         config.hook.pytest_deselected(items=unwanted)

@@ -56,12 +56,12 @@ def column_rows(form: ColumnsForm, sample: list[dict[str, str]]) -> list[ColumnR
 
 
 def place_features(feed: Feed) -> list[dict[str, Any]]:
-    """The first rows' places as GeoJSON points, with what is wrong with each. Raises as ``draft_reader`` does."""
+    """The first rows' places as GeoJSON points, with what is wrong with each. Raises as ``draft_look`` does."""
     mapping = drafts.draft_mapping(feed)
     names = ("x", "y") if mapping.is_projected else ("lon", "lat")
     if not all(mapping.columns.get(name) for name in names):
         return []
-    sample = drafts.draft_reader(feed).sample(PLACES)
+    sample = drafts.draft_look(feed, sample=PLACES).sample
     texts = [[row.get(mapping.columns[name], "").strip() for row in sample] for name in names]
     epsg = mapping.crs if mapping.is_projected else 4326
     context = normalise_context(feed.agency, feed, timezone.now())

@@ -158,11 +158,10 @@ class WizardMixin:
         """Which column is which field; below, how dates and places are read so."""
         feed = self._feed(request, feed_id)
         try:
-            reader, mapping = drafts.draft_reader(feed), drafts.draft_mapping(feed)
-            sample = reader.sample(SAMPLE_ROWS)
+            look, mapping = drafts.draft_look(feed, sample=SAMPLE_ROWS), drafts.draft_mapping(feed)
         except MissionsError as exc:
             return self._gone(request, feed, exc)
-        form = ColumnsForm(request.POST or None, header=reader.header, mapping=mapping)
+        form = ColumnsForm(request.POST or None, header=look.header, mapping=mapping)
         if request.method == "POST" and form.is_valid():
             services.draft_mapping_save(feed=feed, mapping=form.mapping)
             return redirect(
@@ -174,12 +173,12 @@ class WizardMixin:
             feed,
             "columns",
             form=form,
-            rows=column_rows(form, sample),
-            times=drafts.time_examples(feed, mapping, sample[:EXAMPLES]),
+            rows=column_rows(form, look.sample),
+            times=drafts.time_examples(feed, mapping, look.sample[:EXAMPLES]),
             zone=mapping.time_zone or feed.agency.time_zone,
             problems=[]
             if request.method == "POST"
-            else [problem_words(problem) for problem in mapping.problems(reader.header)],
+            else [problem_words(problem) for problem in mapping.problems(look.header)],
             leaflet=leaflet_settings(request, feed.agency),
             places_url=reverse("admin:ingestion_feed_places", args=[feed.pk]),
         )
@@ -199,7 +198,6 @@ class WizardMixin:
         """Which code is which crime type; those of national codes and refused ones need nobody."""
         feed = self._feed(request, feed_id)
         try:
-            drafts.draft_mapping(feed).validate(drafts.draft_reader(feed).header)
             codes = drafts.draft_codes(feed)
         except MappingError as exc:
             messages.error(request, str(exc))

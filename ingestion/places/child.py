@@ -15,7 +15,7 @@ UNUSED = ("geopandas", "pandas", "pyarrow")
 """Libraries that pyogrio opens where there are any, for half a second, and that nothing here asks for: told that there are none."""
 
 
-def _speak(asked: dict[str, Any]) -> None:
+def speak(asked: dict[str, Any]) -> None:
     """Django with translations and nothing else: no database, no keys, no apps."""
     from django.apps import apps
     from django.conf import settings
@@ -53,7 +53,7 @@ def main() -> int:
     # Only now: the libraries' own first steps count, too.
     for name in UNUSED:
         sys.modules[name] = None  # type: ignore[assignment]  # Python's own word for a module that there is not
-    _speak(asked)
+    speak(asked)
     json.dump(_answer(asked), sys.stdout)
     return 0
 

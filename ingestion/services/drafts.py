@@ -4,7 +4,6 @@ The state is kept with the feed and in the spool. Values of the file are read an
 would store columns that nobody has mapped.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -28,15 +27,18 @@ from ingestion.engine.suggest import suggest_mapping
 from ingestion.engine.timestamps import READ, TIME_PRECISIONS, parse_times
 from ingestion.models import Feed, ImportRun, OffenceCode
 from ingestion.services.context import code_table, normalise_context
-from ingestion.services.feeds import SAMPLE_ROWS, feed_kind_from_file
+from ingestion.services.draft_files import table_look
+from ingestion.services.feeds import SAMPLE_ROWS, feed_kind_take
 from ingestion.services.imports import import_run_queue
 from ingestion.services.pulls import pull_queue
 from ingestion.services.spool import spool_delete, spool_path, spool_store
-from ingestion.sources import FileReader, is_pull, reader_source
+from ingestion.sources import is_pull
+from ingestion.tables.codes import CountedCode
+from ingestion.tables.packing import TableLook
 from missions_project.lib.errors import MissionsError
 
 CODE_ROWS = 400_000
-"""Rows in which codes are counted: about three seconds, well inside a web request."""
+"""Rows in which codes are counted: about three seconds for CSV, well inside a web request."""
 REVIEW_ROWS = 200
 IGNORE = "-"
 """The choice "count rows with this code and never store them"."""
@@ -57,11 +59,17 @@ def draft_start(*, feed: Feed, chunks: Iterable[bytes], file_name: str) -> Feed:
         )
     spool_name = spool_store(chunks=chunks)
     try:
-        feed_kind_from_file(feed, spool_path(spool_name))
-        reader = reader_source(feed.kind, feed.params).open(spool_path(spool_name))
+        look = table_look(
+            spool_path(spool_name),
+            kind=feed.kind,
+            params=feed.params,
+            any_kind=not feed.mapping,
+            sample=SAMPLE_ROWS,
+        )
+        feed_kind_take(feed, look.kind)
         kind = as_record_kind(feed.record_kind)
-        mapping = _stored_mapping_that_fits(feed, reader) or suggest_mapping(
-            reader.header, reader.sample(SAMPLE_ROWS), kind
+        mapping = _stored_mapping_that_fits(feed, look.header) or suggest_mapping(
+            look.header, look.sample, kind
         )
     except BaseException:
         spool_delete(name=spool_name)
@@ -77,11 +85,11 @@ def draft_start(*, feed: Feed, chunks: Iterable[bytes], file_name: str) -> Feed:
     return feed
 
 
-def _stored_mapping_that_fits(feed: Feed, reader: FileReader) -> FeedMapping | None:
+def _stored_mapping_that_fits(feed: Feed, header: Iterable[str]) -> FeedMapping | None:
     if not feed.mapping:
         return None
     mapping = FeedMapping.from_json(feed.mapping)
-    return mapping if set(mapping.column_names) <= set(reader.header) else None
+    return mapping if set(mapping.column_names) <= set(header) else None
 
 
 def draft_mapping(feed: Feed) -> FeedMapping:
@@ -91,11 +99,13 @@ def draft_mapping(feed: Feed) -> FeedMapping:
     return FeedMapping.from_json(feed.draft["mapping"])
 
 
-def draft_reader(feed: Feed) -> FileReader:
-    """The uploaded file, opened. Raises ``MissionsError`` if it has expired."""
+def draft_look(feed: Feed, *, sample: int = 0, codes: int = 0, first: int = 0) -> TableLook:
+    """What the uploaded file holds, as ``table_look`` finds it. Raises ``MissionsError`` if it has expired or takes too much."""
     mapping = draft_mapping(feed)
     path = spool_path(feed.draft["spool_name"])
-    return reader_source(feed.kind, feed.params).open(path, mapping=mapping)
+    return table_look(
+        path, kind=feed.kind, params=feed.params, mapping=mapping, sample=sample, codes=codes, first=first
+    )
 
 
 def draft_mapping_save(*, feed: Feed, mapping: FeedMapping) -> Feed:
@@ -165,37 +175,26 @@ class DraftCode:
 
 
 def draft_codes(feed: Feed, *, rows: int = CODE_ROWS) -> list[DraftCode]:
-    """Count the file's codes and say what each becomes; most frequent first, those that wait for a person before others."""
-    mapping = draft_mapping(feed)
-    counted: dict[str, Counter[tuple[str, str, str]]] = {}
-    names = ("code", "nibrs_code", "ucr_code", "description")
-    for chunk in draft_reader(feed).head(mapping, rows):
-        blank = [""] * len(chunk)
-        columns = [chunk.columns.get(mapping.columns.get(name, ""), blank) for name in names]
-        for (code, nibrs, ucr, description), number in Counter(zip(*columns, strict=True)).items():
-            parts = code.split(mapping.code_separator) if mapping.code_separator else [code]
-            for part in {part.strip() for part in parts}:
-                key = (nibrs.strip(), ucr.strip(), description.strip()[:200])
-                counted.setdefault(part, Counter())[key] += number
+    """Count the file's codes and say what each becomes; most frequent first, those that wait for a person before others.
+
+    Raises ``MappingError`` for a mapping that is not complete, else as ``draft_look`` does.
+    """
+    mapping, look = draft_mapping(feed), draft_look(feed, codes=rows)
+    mapping.validate(look.header)
     table, types = code_table(feed.agency, feed), list(CrimeType.objects.filter(agency=feed.agency))
     draft = feed.draft.get("codes", {})
-    found = [
-        _draft_code(feed, code, variants, table, types, draft.get(code))
-        for code, variants in counted.items()
-        if code
-    ]
+    found = [_draft_code(feed, counted, table, types, draft.get(counted.code)) for counted in look.codes]
     return sorted(found, key=lambda entry: (entry.outcome not in ("open", "reason"), -entry.rows, entry.code))
 
 
 def _draft_code(
     feed: Feed,
-    code: str,
-    variants: Counter[tuple[str, str, str]],
+    counted: CountedCode,
     table: CodeTable,
     types: list[CrimeType],
     chosen: Mapping[str, Any] | None,
 ) -> DraftCode:
-    (nibrs, ucr, description), __ = variants.most_common(1)[0]
+    code, nibrs, ucr, description = counted.code, counted.nibrs, counted.ucr, counted.description
     entry = table.entries.get(code, CodeEntry())
     kind = as_record_kind(feed.record_kind)
     decision = table.decide(code=code, nibrs=nibrs, ucr=ucr, description=description, kind=kind)
@@ -203,7 +202,7 @@ def _draft_code(
         code=code,
         description=description,
         national=nibrs or ucr or entry.nibrs_code,
-        rows=variants.total(),
+        rows=counted.rows,
         outcome="open",
         crime_type=entry.crime_type,
         written_reason=entry.written_reason,
@@ -302,7 +301,9 @@ def draft_review(feed: Feed, *, rows: int = REVIEW_ROWS) -> NormalisedChunk:
             written_reason=chosen["written_reason"],
         )
     context = replace(context, codes=CodeTable(context.codes.crime_types, entries))
-    first = next(iter(draft_reader(feed).head(mapping, rows)), None)
+    look = draft_look(feed, first=rows)
+    mapping.validate(look.header)
+    first = look.first
     if first is None:
         raise MissionsError(_("The file has a header and no rows."), next_step=_("upload one with rows."))
     return normalise_chunk(first, mapping, context)
@@ -313,7 +314,7 @@ def draft_review(feed: Feed, *, rows: int = REVIEW_ROWS) -> NormalisedChunk:
 def draft_commit(*, feed: Feed, requested_by: User | None) -> ImportRun:
     """Make the draft's mapping and codes the feed's own and queue the import of the upload."""
     mapping = draft_mapping(feed)
-    mapping.validate(draft_reader(feed).header)
+    mapping.validate(draft_look(feed).header)
     types = {t.slug: t for t in CrimeType.objects.filter(agency=feed.agency)}
     known = {entry.code: entry for entry in OffenceCode.objects.filter(feed=feed)}
     for code, chosen in feed.draft.get("codes", {}).items():

@@ -88,7 +88,11 @@ def feed_kind_from_file(feed: Feed, path: Path) -> bool:
 
     A mapped feed keeps its kind: a file of another one is then a mistake, which its reader names with the next step.
     """
-    found = recognised_kind(path) if path.is_file() else None
+    return feed_kind_take(feed, recognised_kind(path) if path.is_file() else None)
+
+
+def feed_kind_take(feed: Feed, found: str | None) -> bool:
+    """The same, where somebody has found out what the file is."""
     if feed.mapping or found is None or found == feed.kind:
         return False
     names = {info.name for info in parameter_infos(found)}

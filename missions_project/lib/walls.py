@@ -3,17 +3,22 @@
 The second wall between agencies. The first is that every selector takes the agency; this one stands where that was forgotten.
 A web request begins with nobody's rows, has its person's agencies once the person is known, and on an agency's page that
 agency alone. Commands, workers and the operator reach everything. SQLite has no such wall and ignores all this.
+
+Whatever the agencies, the tables of the audit store are out of reach on an agency's page, with a key, in a run and in a worker:
+there forecasts and plans are made. Only the audit store's own selectors open them, and import contracts say who may call those.
 """
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 T = TypeVar("T")
 SETTING = "missions.agencies"
 """The database session's own variable: "all", "none", or the agencies' numbers with commas. Not told, the product sees none."""
+STORE_SETTING = "missions.audit_store"
+"""Another one: "open", or "shut" where nothing of the audit store may be seen (demographic figures, for the exposure audit alone)."""
 MEMBERSHIPS = "agencies_membership"
 
 
@@ -24,9 +29,15 @@ class Scope:
     everything: bool = False
     agency_ids: tuple[int, ...] | None = ()
     person_id: int | None = None
+    audit_store: bool = False
+    """Whether the audit store's tables are within reach too, of these agencies."""
+
+    def with_audit_store(self, is_open: bool) -> "Scope":
+        """The same agencies, with the audit store or without."""
+        return replace(self, audit_store=is_open)
 
     def narrowed(self, agency_id: int) -> "Scope":
-        """The part of it that is this agency. Never more than before: whoever asks may have asked wrongly."""
+        """The part of it that is this agency, without the audit store. Never more than before: whoever asks may have asked wrongly."""
         if self.everything:
             return of_agency(agency_id)
         if self.agency_ids is not None and agency_id not in self.agency_ids:
@@ -37,23 +48,24 @@ class Scope:
         """The SQL that tells a PostgreSQL session, until it is told otherwise or until the transaction ends."""
         # Numbers only, so nothing has to be quoted; several statements in one message cannot take parameters.
         ends = "true" if only_transaction else "false"
+        store = f", set_config('{STORE_SETTING}', '{'open' if self.audit_store else 'shut'}', {ends})"
         if self.everything:
-            return _set("'all'", ends)
+            return _set("'all'", ends) + store
         numbers = ",".join(str(int(pk)) for pk in self.agency_ids or ())
         if self.person_id is None:
-            return _set(f"'{numbers or 'none'}'", ends)
+            return _set(f"'{numbers or 'none'}'", ends) + store
         own = f"SELECT string_agg(agency_id::text, ',') FROM {MEMBERSHIPS} WHERE user_id = {int(self.person_id)}"  # nosec B608 - a constant and a whole number
         if self.agency_ids is not None:
             own += f" AND agency_id IN ({numbers or 'NULL'})"
         # The person's roles stand behind the wall themselves: it is open for this one question, in one message to the server.
-        return "; ".join((_set("'all'", ends), _set(f"coalesce(({own}), 'none')", ends)))
+        return "; ".join((_set("'all'", ends), _set(f"coalesce(({own}), 'none')", ends) + store))
 
 
 def _set(value: str, ends: str) -> str:
     return f"SELECT set_config('{SETTING}', {value}, {ends})"
 
 
-EVERYTHING, NOTHING = Scope(everything=True), Scope()
+EVERYTHING, NOTHING = Scope(everything=True, audit_store=True), Scope()
 _scope: ContextVar[Scope | None] = ContextVar("missions_walls", default=None)
 
 
@@ -63,8 +75,8 @@ def of_agency(agency_id: int) -> Scope:
 
 
 def of_person(person_id: int) -> Scope:
-    """The rows of the agencies in which the person has a role."""
-    return Scope(agency_ids=None, person_id=person_id)
+    """The rows of the agencies in which the person has a role; the audit store too, which the admin loads and clears."""
+    return Scope(agency_ids=None, person_id=person_id, audit_store=True)
 
 
 def scope() -> Scope:

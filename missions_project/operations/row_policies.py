@@ -3,6 +3,8 @@
 Which agencies are within reach, `missions_project.lib.walls` tells each session. The policies hold for the tables' owner too
 (FORCE), so one database role is enough; a superuser and a role with BYPASSRLS walk through, which `manage.py doctor` says.
 Put in place by a migration, and after every later ``migrate`` on tables that have none yet: a new model cannot be forgotten.
+
+The walls of the audit store's tables have no door to where forecasts and plans are made, their own agency's included.
 """
 
 from collections.abc import Iterable
@@ -13,7 +15,7 @@ from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.recorder import MigrationRecorder
 
-from missions_project.lib.walls import MEMBERSHIPS, SETTING
+from missions_project.lib.walls import MEMBERSHIPS, SETTING, STORE_SETTING
 
 POLICY, PEOPLE_POLICY = "agency_wall", "people_of_own_agencies"
 MIGRATION = ("operations", "0002_walls_between_agencies")
@@ -23,6 +25,11 @@ FUNCTIONS = ("missions_reach()", "missions_people(text)")
 REACH = "(SELECT missions_reach())"
 IS_OWN = f"(agency_id = ANY ({REACH}::bigint[])) IS NOT FALSE"
 IS_ALL = f"{REACH} IS NULL"
+STORE, STORE_IS_OPEN = (
+    "ingestion_audit",
+    f"(SELECT coalesce(current_setting('{STORE_SETTING}', true), '') <> 'shut')",
+)
+"""The audit store's app, and when its tables may be seen. Who told nothing of it (pg_dump, psql) said by hand how far to reach."""
 CHAINS = {"agencies_auditchain": "key", "agencies_auditcheckpoint": "chain"}
 """Tables that name their agency in a text, so that they can outlive it."""
 
@@ -69,6 +76,8 @@ def walled_tables(all_models: Iterable[type[models.Model]]) -> dict[str, str]:
         field = agency_field(model)
         if options.label_lower == "agencies.agency":
             found[options.db_table] = IS_OWN.replace("agency_id", "id")
+        elif options.app_label == STORE and field is not None:
+            found[options.db_table] = f"{IS_OWN} AND {STORE_IS_OPEN}"
         elif field is not None:
             found[options.db_table] = IS_OWN
             if field.null:

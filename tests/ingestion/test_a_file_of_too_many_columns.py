@@ -15,7 +15,7 @@ from ingestion.engine.batches import BatchError, batch_from_csv
 from ingestion.engine.header_limits import MOST_COLUMNS
 from ingestion.engine.profiles import PLAIN
 from ingestion.models import DropFile, Feed, Incident
-from ingestion.services.drafts import draft_reader, draft_start
+from ingestion.services.drafts import draft_look, draft_start
 from ingestion.services.spool import spool_path
 from ingestion.sources import SourceError, reader_source
 from missions_project.lib.errors import MissionsError
@@ -65,10 +65,10 @@ def test_too_many_columns_or_names_too_long_are_refused_in_the_wizard_and_nothin
 def test_as_many_as_are_read_are_listed_and_a_draft_of_before_is_not() -> None:
     feed = plain_feed(make_agency())
     draft_start(feed=feed, chunks=table(MOST_COLUMNS), file_name="wide.csv")
-    assert len(draft_reader(feed).header) == MOST_COLUMNS
+    assert len(draft_look(feed).header) == MOST_COLUMNS
     spool_path(feed.draft["spool_name"]).write_bytes(table(MOST_COLUMNS + 1)[0])
     with pytest.raises(MissionsError, match="1,001 columns"):
-        draft_reader(feed)
+        draft_look(feed)
 
 
 @pytest.mark.parametrize("is_mapped", [True, False])

@@ -105,6 +105,7 @@ def audit_tables() -> set[str]:
     return {model._meta.db_table for model in apps.get_app_config("ingestion_audit").get_models()}
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db
 def test_no_table_of_another_room_points_into_the_audit_store():
     tables = audit_tables()
@@ -117,6 +118,7 @@ def test_no_table_of_another_room_points_into_the_audit_store():
             assert not {relation[1] for relation in relations.values()} & tables, table
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db
 def test_the_whole_line_from_training_to_a_published_plan_never_names_an_audit_table(db, monkeypatch):
     """Whatever Python does, the database sees every statement: none of them may read or write an audit table."""

@@ -21,7 +21,7 @@ from tests.tenancy.towns import KEY, NAME, Town, mission_of, two_towns
 from tests.tenancy.trying import attempts, undone, wrongs
 from tests.tenancy.walk import crossings, rows_of, words_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+pytestmark = [pytest.mark.slow, pytest.mark.both_databases, pytest.mark.django_db]
 STATES = {"plan_publish", "plan_dismiss", "mission_leave"}
 """Refused with 409 as the shift stands; what they name is looked for before that."""
 

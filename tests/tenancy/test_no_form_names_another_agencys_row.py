@@ -13,7 +13,7 @@ from tests.tenancy.towns import NAME, two_towns
 from tests.tenancy.trying import attempts, undone, wrongs
 from tests.tenancy.walk import crossings, rows_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+pytestmark = [pytest.mark.slow, pytest.mark.both_databases, pytest.mark.django_db]
 ADDRESSES = dict(agency_addresses())
 
 

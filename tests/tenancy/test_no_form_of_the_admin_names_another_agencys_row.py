@@ -28,7 +28,7 @@ from tests.tenancy.towns import KEYS, NAME, Town, signed_in, two_towns
 from tests.tenancy.trying import undone, wrongs
 from tests.tenancy.walk import Owners, crossings, rows_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+pytestmark = [pytest.mark.slow, pytest.mark.both_databases, pytest.mark.django_db]
 OURS = {"agencies", "ingestion", "forecasting", "patrols", "tactics"}
 
 

@@ -13,7 +13,7 @@ from tactics.models import SavedReport
 from tests.tenancy.towns import KEY, NAME, Town, two_towns
 from tests.tenancy.walk import Owners, all_models, crossings, keys_of, rows_of, words_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+pytestmark = [pytest.mark.slow, pytest.mark.both_databases, pytest.mark.django_db]
 
 
 @pytest.fixture

@@ -141,6 +141,7 @@ NO_PLACES: dict[str, Any] = {"type": "FeatureCollection", "features": []}
 def two_towns() -> tuple[Town, Town]:
     """Ours, and theirs: with a row of every model, each text of theirs marked, and each number like none of ours."""
     cache.clear()
+    numbers_go_on_from_here()
     ours = make_town("riverton")
     numbers_begin_anew()
     theirs = make_town("lakeside")
@@ -160,18 +161,30 @@ def two_towns() -> tuple[Town, Town]:
 def numbers_begin_anew() -> None:
     """Let the next row of each table have a number of its own, far from all others: found in a text, it names that row."""
     for place, model in enumerate(apps.get_models(include_auto_created=True)):
-        key = model._meta.pk
-        if not isinstance(key, models.AutoField | models.BigAutoField) or not model._meta.managed:
-            continue
-        number, table = FIRST_NUMBER + place * NUMBERS_APART, model._meta.db_table
-        with connection.cursor() as cursor:
-            if connection.vendor == "sqlite":
-                cursor.execute("DELETE FROM sqlite_sequence WHERE name = %s", [table])
-                cursor.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (%s, %s)", [table, number])
-            else:
-                cursor.execute(
-                    "SELECT setval(pg_get_serial_sequence(%s, %s), %s)", [f'"{table}"', key.column, number]
-                )
+        set_number(model, FIRST_NUMBER + place * NUMBERS_APART)
+
+
+def numbers_go_on_from_here() -> None:
+    """Let the next row of each table follow its last. PostgreSQL takes no number back: ours would have theirs of the test before."""
+    for model in apps.get_models(include_auto_created=True):
+        if model._meta.managed and not model._meta.proxy:
+            set_number(model, model._base_manager.aggregate(last=models.Max("pk"))["last"] or 0)
+
+
+def set_number(model: type[models.Model], last: int) -> None:
+    """Let the table's next row have the number after this one."""
+    key, table = model._meta.pk, model._meta.db_table
+    if not isinstance(key, models.AutoField | models.BigAutoField) or not model._meta.managed:
+        return
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("DELETE FROM sqlite_sequence WHERE name = %s", [table])
+            cursor.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (%s, %s)", [table, last])
+        else:
+            cursor.execute(
+                "SELECT setval(pg_get_serial_sequence(%s, %s), %s, false)",
+                [f'"{table}"', key.column, last + 1],
+            )
 
 
 def mark(agency: Agency) -> None:
