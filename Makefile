@@ -38,7 +38,7 @@ test: ## Every test and check; on SQLite always, on PostgreSQL and in Chromium w
 	$(call bootstrap,dev)
 	@exec $(PY) tools/test.py $(ARGS)
 
-soak: ## Simulated days with kills, malformed requests and readers, and the same days calmly: the ends must agree; ARGS="--days 30"
+soak: ## Simulated days with kills, malformed requests and readers, and the same days calmly: the ends must agree; ARGS="--days 30 --stack"
 	$(call bootstrap,dev)
 	@exec $(PY) -m tests.faults.soak $(ARGS)
 

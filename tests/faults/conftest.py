@@ -14,6 +14,7 @@ import pytest
 from django.conf import settings
 
 from tests.faults.installation import Installation
+from tests.faults.servers import Servers
 
 # They turn the clock and arm the faults of the process that imports them: not this one's.
 collect_ignore = ["settings.py", "worker.py"]
@@ -63,3 +64,11 @@ def before(built: Path, tmp_path: Path) -> Iterator[Callable[[str], Installation
     yield copy
     for one in made:
         one.close()
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """PostgreSQL and Redis, for all tests of a file: each has a database of its own in them."""
+    made = Servers(tmp_path_factory.mktemp("servers") / "both")
+    yield made
+    made.close()

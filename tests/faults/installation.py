@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,15 +90,13 @@ class Installation:
             asking.kill()
         assert asking.returncode == 0, (self.folder / "line.log").read_text()[-3000:]
 
-    def keeper(self, **options: Any) -> Callable[[], None]:
-        """Starts a worker, and another one whenever it has died, as systemd does."""
-        held: list[subprocess.Popen[bytes]] = []
+    def keeper(self, **options: Any) -> Crew:
+        """Has one worker, which does everything."""
+        return Crew({"worker": partial(self.start, **options)})
 
-        def keep() -> None:
-            if not held or held[-1].poll() is not None:
-                held.append(self.start(**options))
-
-        return keep
+    def worker_of(self, what: str) -> str:
+        """Which of the keeper's processes does a kind of work."""
+        return "worker"
 
     def summed(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.order("sum").splitlines()[-1])
@@ -111,6 +110,10 @@ class Installation:
             command += ["--beat", f"--schedule={self.folder / 'beat'}"] if scheduler else []
         else:
             command += ["beat", "--pidfile="]
+        return self.run(command, **extra)
+
+    def run(self, command: list[str], **extra: str) -> subprocess.Popen[bytes]:
+        """A process of Celery's, in a group of its own."""
         with (self.folder / "worker.log").open("ab") as sink:
             process = subprocess.Popen(
                 [*command, "--loglevel", "WARNING"], cwd=ROOT, env={**self.environment, **extra},
@@ -122,9 +125,13 @@ class Installation:
     def serve(self, port: int) -> subprocess.Popen[bytes]:
         """The web server, as `make demo` starts it; it replaces its own process when that is killed."""
         command = ["gunicorn", "missions_project.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "4", "--timeout", "120"]  # fmt: skip
+        return self.answer(port, [sys.executable, "-m", *command, "--log-level", "warning"])
+
+    def answer(self, port: int, command: list[str], **extra: str) -> subprocess.Popen[bytes]:
+        """A web server, as soon as it answers."""
         with (self.folder / "web.log").open("ab") as sink:
             process = subprocess.Popen(
-                [sys.executable, "-m", *command, "--log-level", "warning"], cwd=ROOT, env=self.environment,
+                command, cwd=ROOT, env={**self.environment, **extra},
                 stdout=sink, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         self.workers.append(process)
@@ -155,6 +162,12 @@ class Installation:
         path = self.folder / "sent"
         lines = path.read_text().splitlines() if path.exists() else []
         return [int(line.split()[0]) for line in lines if line.endswith(f" {task}")]
+
+    def begun(self, task: str) -> list[str]:
+        """The messages for which a worker began this task, in order: one that was delivered twice stands here twice."""
+        path = self.folder / "begun"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [line.split()[0] for line in lines if line.endswith(f" {task}")]
 
     @property
     def log(self) -> str:
@@ -208,6 +221,28 @@ class Installation:
             self.kill(process)
 
 
+class Crew:
+    """Processes by their names. Called, it starts each that is not there or has died, as systemd does."""
+
+    def __init__(self, starts: dict[str, Callable[[], subprocess.Popen[bytes]]]) -> None:
+        self._starts = starts
+        self.held: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __call__(self) -> None:
+        for name, start in self._starts.items():
+            if name not in self.held or self.held[name].poll() is not None:
+                self.held[name] = start()
+
+
+EARLY = (
+    "importrun 5 child once",
+    "trainingrun 3 group once",
+    "forecastrun 3 child once",
+    "missionplan 2 group once",
+)
+"""Faults in the middle of each work."""
+LATE = ("importrun close group once", "trainingrun close child once", "forecastrun close group once", "missionplan close child once")  # fmt: skip
+"""When all is stored and only the row does not say so yet."""
 TABLES = {
     "import": "ingestion_importrun", "training": "forecasting_trainingrun", "forecast": "forecasting_forecastrun",
     "plan": "patrols_missionplan",

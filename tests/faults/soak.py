@@ -1,10 +1,13 @@
 """`make soak`: simulated days with random kills, fuzz and load, and the same days without; both must end with the same plans and counts.
 
-    .venv/bin/python -m tests.faults.soak [--days 3] [--seed 7] [--kills-a-minute 6] [--minutes 360] [--folder DIR] [--requests 1000]
+    .venv/bin/python -m tests.faults.soak [--days 3] [--seed 7] [--kills-a-minute 6] [--minutes 360] [--folder DIR] [--requests 1000] [--stack]
 
 SIGKILL at moments that the seed chooses: the worker with all its children, the process that works, or the web server's
 process; no run more often than it may be tried. Meanwhile four people read page after page and malformed requests arrive.
 Ends with 0 where nothing was lost, nothing doubled, and no request met an error of the server or no answer.
+
+By default on SQLite and the file broker with one worker; with --stack on PostgreSQL and Redis with the processes of `make up`, of
+which the scheduler is killed, too.
 
 Afterwards so many malformed requests meet a server that nobody kills (tests.faults.malformed_run): `ARGS="--days 0 --requests 10000"`
 sends these alone.
@@ -17,19 +20,21 @@ import contextlib
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tests.faults.installation import ROOT, TABLES, Installation, closing
 from tests.faults.load import Load
 from tests.faults.malformed_run import storm
+from tests.faults.servers import Servers, Stack
+from tools import up
 from tools.postgres import free_port
 
 PAUSE_SECONDS = 0.5
@@ -38,12 +43,12 @@ MAX_ATTEMPTS = 3
 """As in ``missions_project.lib.runs``, which wants Django set up."""
 
 
-def running(one: Installation) -> list[int]:
-    """Attempts of the runs that are at work."""
+def running(one: Installation) -> list[tuple[str, int]]:
+    """Kind and attempts of the runs that are at work."""
     query = " UNION ALL ".join(
-        f"SELECT attempts FROM {table} WHERE status = 'running'" for table in TABLES.values()
+        f"SELECT '{what}', attempts FROM {table} WHERE status = 'running'" for what, table in TABLES.items()
     )
-    return [int(attempts) for (attempts,) in one.rows(query)]
+    return [(str(what), int(attempts)) for what, attempts in one.rows(query)]
 
 
 def children(process: subprocess.Popen[bytes]) -> list[int]:
@@ -73,6 +78,8 @@ class Rough:
         self.cookies = json.loads(one.order("cookies").splitlines()[-1])
         port = free_port()
         self.web = one.serve(port)
+        self.crew = one.keeper()
+        self.kinds = ("worker", "work", "web", *(("scheduler",) if isinstance(one, Stack) else ()))
         self.load = Load(port, self.cookies, seed=seed, pause_seconds=PAUSE_SECONDS)
 
     def pass_days(self, days: int) -> None:
@@ -83,7 +90,7 @@ class Rough:
                 cwd=ROOT, env=one.environment, stdout=sink, stderr=subprocess.STDOUT,
             )  # fmt: skip
         self.load.start()
-        worker = one.start()
+        self.crew()
         next_at = time.monotonic() + self._pause()
         deadline = time.monotonic() + self.minutes * 60
         try:
@@ -92,10 +99,9 @@ class Rough:
                     raise SystemExit(
                         f"SOAK FAILED: the days did not end within {self.minutes:g} minutes. The log ends:\n{one.log}"
                     )
-                if worker.poll() is not None:
-                    worker = one.start()
-                if time.monotonic() >= next_at and (tries := running(one)) and max(tries) < MAX_ATTEMPTS:
-                    self._kill(worker)
+                self.crew()
+                if time.monotonic() >= next_at and (found := running(one)) and max(tries for _, tries in found) < MAX_ATTEMPTS:  # fmt: skip
+                    self._kill(found[0][0])
                     next_at = time.monotonic() + self._pause()
                 time.sleep(0.02)
         finally:
@@ -109,13 +115,15 @@ class Rough:
     def _pause(self) -> float:
         return self.rng.expovariate(self.kills_a_minute / 60)
 
-    def _kill(self, worker: subprocess.Popen[bytes]) -> None:
+    def _kill(self, what_works: str) -> None:
         if not self.bag:
             # Each kind as often as the others, also in a day with few kills.
-            self.bag = self.rng.sample(("worker", "work", "web"), 3)
-        what = self.bag.pop()
+            self.bag = self.rng.sample(self.kinds, len(self.kinds))
+        what, worker = self.bag.pop(), self.crew.held[self.one.worker_of(what_works)]
         if what == "worker":
             self.one.kill(worker)
+        elif what == "scheduler":
+            self.one.kill(self.crew.held["beat"])
         else:
             kill_children(worker if what == "work" else self.web)
         self.kills[what] += 1
@@ -141,6 +149,7 @@ class Rough:
 
     def figures(self) -> str:
         kills = f"{self.kills['worker']} workers, {self.kills['work']} working processes, {self.kills['web']} web processes"
+        kills += f", {self.kills['scheduler']} schedulers" if "scheduler" in self.kinds else ""
         return (
             f"{self.kills.total()} kills ({kills}), {self.load.answers['reader 200']} pages read, "
             f"{self._sent('malformed') + self._sent('raw')} malformed requests"
@@ -164,11 +173,24 @@ def unlike(wanted: dict[str, Any], found: dict[str, Any]) -> list[str]:
     return faults
 
 
-def soak(folder: Path, *, days: int, seed: int, kills_a_minute: float, minutes: float) -> int:
-    calm, rough = Installation(folder / "calm"), Installation(folder / "rough")
-    # Less hasty than the other tests: the machine serves readers, too.
-    rough.environment |= {"FAULTS_EVERY": "2", "FAULTS_PATIENCE": "4"}
-    with closing(rough):
+@contextlib.contextmanager
+def two_cities(folder: Path, *, stack: bool) -> Iterator[tuple[Installation, Installation]]:
+    """Two installations with the same city, nothing imported yet: one for the calm days and one for the others."""
+    with contextlib.ExitStack() as held:
+        if stack:
+            servers = held.enter_context(contextlib.closing(Servers(folder / "servers")))
+            calm, rough = servers.stack(folder / "calm"), servers.stack(folder / "rough")
+        else:
+            calm = Installation(folder / "calm")
+            calm.order("found")
+            rough = calm.copy(folder / "rough")
+        # Less hasty than the other tests: the machine serves readers, too.
+        rough.environment |= {"FAULTS_EVERY": "2", "FAULTS_PATIENCE": "4"}
+        yield calm, held.enter_context(closing(rough))
+
+
+def soak(folder: Path, *, days: int, seed: int, kills_a_minute: float, minutes: float, stack: bool) -> int:
+    with two_cities(folder, stack=stack) as (calm, rough):
         return verdict(calm, rough, days=days, seed=seed, kills_a_minute=kills_a_minute, minutes=minutes)
 
 
@@ -176,8 +198,6 @@ def verdict(
     calm: Installation, rough: Installation, *, days: int, seed: int, kills_a_minute: float, minutes: float
 ) -> int:
     began = time.monotonic()
-    calm.order("found")
-    shutil.copytree(calm.folder, rough.folder, dirs_exist_ok=True)
     calm.order("calm", str(days), seconds=minutes * 60)
     print(f"{days} calm days took {time.monotonic() - began:.0f} s; now the same with faults.", flush=True)
     disturbed = Rough(rough, seed, kills_a_minute, minutes)
@@ -213,9 +233,15 @@ def main() -> int:
         default=1_000,
         help="Malformed requests afterwards, on PostgreSQL where it is.",
     )
+    parser.add_argument(
+        "--stack", action="store_true", help="On PostgreSQL and Redis, with the processes of `make up`."
+    )
     chosen = parser.parse_args()
+    if chosen.stack and (lack := up.missing()):
+        parser.error(lack)
     how = {
         "days": chosen.days, "seed": chosen.seed, "kills_a_minute": chosen.kills_a_minute, "minutes": chosen.minutes,
+        "stack": chosen.stack,
     }  # fmt: skip
     # Ended by anybody, it ends what it started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -9,18 +9,9 @@ import pytest
 
 from missions_project.lib.runs import MAX_ATTEMPTS
 from tests.faults.city import WORKS
-from tests.faults.installation import Installation, states
+from tests.faults.installation import EARLY, LATE, Installation, states
 
 pytestmark = [pytest.mark.slow, pytest.mark.sqlite_only]
-
-EARLY = (
-    "importrun 5 child once",
-    "trainingrun 3 group once",
-    "forecastrun 3 child once",
-    "missionplan 2 group once",
-)
-LATE = ("importrun close group once", "trainingrun close child once", "forecastrun close group once", "missionplan close child once")  # fmt: skip
-"""When all is stored and only the row does not say so yet."""
 
 
 def test_each_work_killed_twice_ends_as_if_nothing_had_been(

@@ -1,8 +1,8 @@
 """What a worker of these tests is born with: short patience, and the faults that it is to die of.
 
 Each line of the installation's file ``faults`` is ``model step who often``, e.g. ``forecastrun 3 child once``: at the third
-sign of life of such a run (or at each one of a name: progress, log, record, close) the process kills itself with SIGKILL,
-once in the installation's life or always. ``child`` is the process that works, as when the kernel runs out of memory,
+sign of life of such a run (or at each one of a name: progress, log, record, close; received: a worker has its message, and its
+row waits still) the process kills itself with SIGKILL, once in the installation's life or always. ``child`` is the process that works, as when the kernel runs out of memory,
 ``group`` the worker with all its children, as when the machine dies. ``nobody``: it waits in the middle of its work for as
 long as the test keeps it there (the file ``held``), so that something else can be struck under it.
 """
@@ -24,6 +24,10 @@ from patrols.services import schedules
 
 FOLDER = Path(os.environ["FAULTS_FOLDER"])
 PATIENCE = dt.timedelta(seconds=float(os.environ.get("FAULTS_PATIENCE", "2")))
+RECEIVED = {
+    "ingestion.tasks.import_task": "importrun", "forecasting.tasks.training_run_task": "trainingrun",
+    "forecasting.tasks.forecast_run_task": "forecastrun", "patrols.tasks.plan_task": "missionplan",
+}  # fmt: skip
 _steps: dict[tuple[str, int, int], int] = {}
 
 
@@ -57,13 +61,18 @@ def step(reporter: runs.RunReporter, name: str) -> None:
     model = str(run._meta.model_name)
     key = (model, run.pk, run.attempts)
     _steps[key] = _steps.get(key, 0) + 1
+    meet(model, str(_steps[key]), name)
+
+
+def meet(model: str, *steps: str) -> None:
+    """Die, or wait, if the file says so of such a run at one of these steps."""
     faults, killed = FOLDER / "faults", FOLDER / "killed"
     if not faults.exists():
         return
     done = killed.read_text().splitlines() if killed.exists() else []
     for line in faults.read_text().splitlines():
         kind, at, who, often = line.split()
-        if kind == model and at in (str(_steps[key]), name) and (often == "always" or line not in done):
+        if kind == model and at in steps and (often == "always" or line not in done):
             with killed.open("a") as file:
                 file.write(f"{line}\n")
                 file.flush()
@@ -104,6 +113,15 @@ def note_sent(sender: str = "", **_: Any) -> None:
         file.write(f"{os.getpid()} {sender}\n")
 
 
+def note_begun(sender: Any, task_id: str, **_: Any) -> None:
+    """Which message a worker begins, of which task."""
+    with (FOLDER / "begun").open("a") as file:
+        file.write(f"{task_id} {sender.name}\n")
+    if sender.name in RECEIVED:
+        meet(RECEIVED[sender.name], "received")
+
+
 impatient()
 deadly()
+signals.task_prerun.connect(note_begun)
 signals.after_task_publish.connect(note_sent)
