@@ -16,10 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext as _
-from openpyxl.reader.excel import ExcelReader
-from openpyxl.styles.numbers import BUILTIN_FORMATS, is_datetime
-from openpyxl.styles.stylesheet import apply_stylesheet
-from openpyxl.utils.datetime import MAC_EPOCH
 
 from agencies.engine.untrusted_archives import DAMAGED_ZIP
 from ingestion.sources.base import SourceError
@@ -186,6 +182,11 @@ class Workbook:
         self._formats: dict[int, str] = {}
 
     def _read_parts(self) -> None:
+        # openpyxl takes a tenth of a second to load, which every reader of other tables would wait for.
+        from openpyxl.reader.excel import ExcelReader
+        from openpyxl.styles.stylesheet import apply_stylesheet
+        from openpyxl.utils.datetime import MAC_EPOCH
+
         # By content and not by name: openpyxl refuses a path that does not end in .xlsx, and the spool's do not.
         with self._path.open("rb") as file:
             reader = ExcelReader(file, read_only=True, data_only=True, keep_links=False)
@@ -232,11 +233,15 @@ class Workbook:
 
     def _date_format(self, style: int) -> str:
         """ "date", "datetime" or "time" where numbers of this style are shown so, otherwise empty."""
+        from openpyxl.styles.numbers import is_datetime
+
         if style not in self._formats:
             self._formats[style] = is_datetime(self._number_format(style)) or ""
         return self._formats[style]
 
     def _number_format(self, style: int) -> str:
+        from openpyxl.styles.numbers import BUILTIN_FORMATS
+
         styles = self._styles._cell_styles
         if not 0 <= style < len(styles):
             return "General"
