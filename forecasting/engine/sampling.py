@@ -20,8 +20,9 @@ _Part = tuple[Floats32, Ints, Floats, npt.NDArray[np.bool_], Floats]
 
 MAX_SAMPLED_PERIODS = 5_500
 """Five years of eight-hour shifts: of a longer history an even random part is read."""
-BACKGROUND_ROWS = 30 * MAX_SAMPLED_PERIODS
-MOST_KEPT = 45_000
+BACKGROUND_ROWS = 22 * MAX_SAMPLED_PERIODS
+"""Rows without an incident in all."""
+MOST_KEPT = 28_000
 """Rows with an incident, of each crime type."""
 _SAME_LEVEL = 25
 """Periods for which cells are drawn by the same long-run level."""
@@ -80,7 +81,7 @@ def background_rows(n_periods: int, at_most: int = 60) -> int:
     """How many background rows each of so many periods gives: about as many in all, however many the periods are.
 
     >>> background_rows(5_500), background_rows(4_000), background_rows(1_095)
-    (30, 41, 60)
+    (22, 30, 60)
     """
     return int(np.clip(BACKGROUND_ROWS // max(n_periods, 1), 1, at_most))
 
