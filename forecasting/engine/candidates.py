@@ -9,6 +9,7 @@ from forecasting.engine.effects import Factored
 from forecasting.engine.features import rate_index
 from forecasting.engine.mixture import BoostedMixture, NonNegativeMixture
 from forecasting.engine.models import BestShare, BoostedPoisson, LogLinearPoisson
+from forecasting.engine.sampling import BACKGROUND_ROWS, MOST_KEPT
 
 BASELINES = ("all_history_counts", "decayed_counts", "kernel_density", "counts_and_kernel")
 LEARNED = ("log_linear", "boosting", "mixture", "boosted_mixture", "blend")
@@ -109,7 +110,7 @@ def _estimator(name: str, layout: Layout, n_events: int) -> Any:
             max_leaf_nodes=12,
             min_samples_leaf=200,
             l2_events=40.0,
-            max_rows=150_000,
+            max_rows=BACKGROUND_ROWS + MOST_KEPT,
         )
         return BoostedMixture(mixture=mixture, trees=residual)
     raise ValueError(f"Unknown model '{name}'. Known: {', '.join(BASELINES + LEARNED)}.")

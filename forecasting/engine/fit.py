@@ -10,11 +10,15 @@ from forecasting.engine.features import History
 from forecasting.engine.grid import GridSpec
 from forecasting.engine.parallel import TypePool, default_workers
 from forecasting.engine.periods import Periods, ShiftWindow
-from forecasting.engine.sampling import SampledRows, rows_sample
+from forecasting.engine.sampling import (
+    MAX_SAMPLED_PERIODS,
+    SampledRows,
+    background_rows,
+    rows_sample,
+)
 from forecasting.engine.steps import Steps
 from forecasting.engine.surroundings import Surroundings
 from forecasting.engine.train import (
-    MAX_SAMPLED_PERIODS,
     TrainedType,
     learnable_periods,
     refit,
@@ -67,6 +71,7 @@ def fit_champions(
         usable.take(chosen),
         workshop.sources,
         rng,
+        background_per_period=background_rows(len(chosen)),
         inclusion=len(chosen) / len(usable),
         progress=steps.part(0.0, 0.4),
         workers=default_workers(len(targets)) if workers is None else workers,

@@ -18,6 +18,12 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 _Part = tuple[Floats32, Ints, Floats, npt.NDArray[np.bool_], Floats]
 
+MAX_SAMPLED_PERIODS = 5_500
+"""Five years of eight-hour shifts: of a longer history an even random part is read."""
+BACKGROUND_ROWS = 22 * MAX_SAMPLED_PERIODS
+"""Rows without an incident in all."""
+MOST_KEPT = 28_000
+"""Rows with an incident, of each crime type."""
 _SAME_LEVEL = 25
 """Periods for which cells are drawn by the same long-run level."""
 
@@ -71,13 +77,22 @@ class SampledRows:
         return rows, y[rows], weight[rows].astype(np.float32)
 
 
+def background_rows(n_periods: int, at_most: int = 60) -> int:
+    """How many background rows each of so many periods gives: about as many in all, however many the periods are.
+
+    >>> background_rows(5_500), background_rows(4_000), background_rows(1_095)
+    (22, 30, 60)
+    """
+    return int(np.clip(BACKGROUND_ROWS // max(n_periods, 1), 1, at_most))
+
+
 def rows_sample(
     history: History,
     periods: Periods,
     target_sources: list[int],
     rng: np.random.Generator,
     background_per_period: int = 60,
-    max_kept_per_target: int = 20_000,
+    max_kept_per_target: int = MOST_KEPT,
     inclusion: float = 1.0,
     progress: Progress = no_progress,
     workers: int = 1,

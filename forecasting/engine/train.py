@@ -17,7 +17,12 @@ from forecasting.engine.lag import ReportingLag
 from forecasting.engine.parallel import TypePool, default_workers
 from forecasting.engine.periods import MIN_PERIODS, Periods, ShiftWindow, after_burn_in, days_since_epoch
 from forecasting.engine.predict import explain, explain_many, forecast, forecast_many
-from forecasting.engine.sampling import SampledRows, rows_sample
+from forecasting.engine.sampling import (
+    MAX_SAMPLED_PERIODS,
+    SampledRows,
+    background_rows,
+    rows_sample,
+)
 from forecasting.engine.steps import Steps
 from forecasting.engine.surroundings import NOTHING, Surroundings
 from forecasting.engine.trained import TrainedType, TypeModel
@@ -41,8 +46,6 @@ __all__ = [
     "forecast_many",
     "train",
 ]
-
-MAX_SAMPLED_PERIODS = 2_200
 
 
 def train(
@@ -92,6 +95,7 @@ def train(
         usable.take(chosen),
         workshop.sources,
         rng,
+        background_per_period=background_rows(len(chosen)),
         inclusion=len(chosen) / len(usable),
         progress=steps.part(0.0, 0.2),
         workers=default_workers(len(targets)) if workers is None else workers,

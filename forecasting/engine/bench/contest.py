@@ -19,8 +19,13 @@ from forecasting.engine.leftout import LEFT_OUT
 from forecasting.engine.mixture import Blend
 from forecasting.engine.parallel import TypePool
 from forecasting.engine.periods import MIN_PERIODS, Periods, after_burn_in, days_since_epoch
-from forecasting.engine.sampling import SampledRows, rows_sample
-from forecasting.engine.train import MAX_SAMPLED_PERIODS, workshop_of
+from forecasting.engine.sampling import (
+    MAX_SAMPLED_PERIODS,
+    SampledRows,
+    background_rows,
+    rows_sample,
+)
+from forecasting.engine.train import workshop_of
 from forecasting.engine.workshop import ShapeModel, Workshop, spread
 from ingestion.engine.tables import IncidentTable
 from missions_project.lib.progress import Progress
@@ -32,7 +37,6 @@ Bools = npt.NDArray[np.bool_]
 EVEN_SHARES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 """Shares spread evenly over the city that a point-process method may be given; the log score needs one."""
 CHAMPION = "blend"
-_BACKGROUND_ROWS = 60 * MAX_SAMPLED_PERIODS
 Makers = Mapping[str, Callable[[], PointProcess]]
 
 
@@ -138,8 +142,8 @@ def contest_fit(
         usable.take(chosen),
         workshop.sources,
         rng,
-        # As many background rows in all, however few the periods are.
-        background_per_period=int(np.clip(_BACKGROUND_ROWS // len(chosen), 60, 600)),
+        # Months are few: each must give more rows.
+        background_per_period=background_rows(len(chosen), at_most=600),
         inclusion=len(chosen) / len(usable),
         progress=lambda done, total, _: progress(done, total, f"{stage}: collecting history"),
     )
