@@ -54,9 +54,8 @@ class Places:
         return "" if key == STANDING else self._off if key == OFF else self._texts.get(key, key)
 
     def key(self, text: str) -> str | None:
-        """The key of what was typed, or of a key itself; None where nothing is called so."""
-        found = self._keys.get(text.strip().casefold())
-        return text if found is None and text in self.beats else found
+        """The key of what was typed; None where nothing is called so. A key itself is none: another beat's code may look like it."""
+        return self._keys.get(text.strip().casefold())
 
 
 def _option(key: str, text: str, is_chosen: bool) -> SafeString:
@@ -95,6 +94,10 @@ class NumberDrawn(_Drawn, forms.NumberInput):
     """A number."""
 
 
+class Typed(str):
+    """What a person typed, as against a key."""
+
+
 class PlaceField(forms.CharField):
     """A beat as a person types it; its value is the key that the list would send."""
 
@@ -102,11 +105,17 @@ class PlaceField(forms.CharField):
         super().__init__(required=False, widget=TextDrawn(attrs={"list": "places", "autocomplete": "off"}))
         self._places = places
 
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        return initial if self.disabled else Typed(data or "")
+
     def prepare_value(self, value: Any) -> Any:
-        key = self._places.key(str(value or ""))
+        key = self._places.key(value) if isinstance(value, Typed) else str(value)
         return value if key is None else self._places.text(key)
 
     def to_python(self, value: Any) -> str:
+        # Who may not change it sends nothing: Django gives what it was, a key.
+        if self.disabled:
+            return str(value)
         key = self._places.key(str(value or ""))
         if key is None:
             raise forms.ValidationError(

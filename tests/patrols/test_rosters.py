@@ -208,6 +208,10 @@ def test_where_beats_are_many_one_is_typed_by_its_name_or_code(
     assert numbers(scene) == {"11": 0, "12": 0, "21": 5, "22": 5}
     assert 'value="Off duty"' in page.partition("<tbody>")[2]
     assert 'value="Beat 22"' in page.partition("<tbody>")[2]
+    # Nor does a beat's number in the database name it, which may be another one's code.
+    beat = Beat.objects.get(agency=scene.agency, code="22")
+    beat.pk, beat.code, beat.name = 99, "99-B", ""
+    beat.save(force_insert=True)
     page = client.post(address(scene), as_shown(scene, b11=("99", "")), follow=True).content.decode()
     assert "There is no such beat." in page
-    assert numbers(scene) == {"11": 0, "12": 0, "21": 5, "22": 5}
+    assert numbers(scene) == {"11": 0, "12": 0, "21": 5, "22": 5, "99-B": 0}

@@ -37,7 +37,8 @@ def test_a_mission_is_worked_through_by_keys_alone(
     page.wait_for_selector("[data-fresh='1'][data-running]", state="attached")
     page.wait_for_load_state("networkidle")
     assert Engagement.objects.filter(left_at=None).count() == 1
-    assert focused(page, "form[data-press='left']"), "the button that comes in its stead"
+    # The button that comes in its stead, once the page has put the focus where it was.
+    page.wait_for_function("() => document.activeElement.closest(\"form[data-press='left']\")")
 
     tab_to(page, ".tactic button[aria-pressed]")
     page.keyboard.press("Space")

@@ -44,6 +44,7 @@ ROWS: dict[str, Kinds] = {
     "plan": (MissionPlan,),
     "run|preview_run": (ForecastRun,),
     "report": (ImpactReport,),
+    "saved": (SavedReport,),
     "recipient": (Membership,),
     "person|who": (User,),
     "agency": (Agency,),
