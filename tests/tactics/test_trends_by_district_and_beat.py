@@ -197,13 +197,13 @@ def test_more_beats_with_crime_cost_no_query_and_no_further_look_at_the_crimes(
     town: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[int] = []
-    real = trends_counts._table
+    real = trends_counts._ByDay._table
 
     def counted_look(*args: Any) -> Any:
         looks.append(1)
         return real(*args)
 
-    monkeypatch.setattr(trends_counts, "_table", counted_look)
+    monkeypatch.setattr(trends_counts._ByDay, "_table", counted_look)
     told = []
     crimes(town, "11", dt.date(2021, 1, 1), 1)
     for beat in ("11", "22"):
