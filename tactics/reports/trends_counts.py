@@ -18,6 +18,8 @@ from tactics.reports.shapes import Cell, Column, Table
 from tactics.reports.trends_places import YEAR_OF_WEEKS, day64
 
 YEARS = 5
+MOST_PLACES_ON_PAGE = 300
+"""Rows of one period's counts by place that the page shows: sixty beats of five types."""
 MOST_ON_PAGE = 100
 """Rows of the counts by district and by beat that the page shows: a large city has five thousand, and most of them say nothing new."""
 WORDS = {
@@ -202,7 +204,8 @@ def _place_table(
         for label, by_type in zip(labels, _bands(counted), strict=True)
         for crime_type, (band, before) in zip(crimes.types, by_type, strict=True)
     ]
-    return Table(slug, title, (place, Column("crime_type", _("Crime type")), *_LINE), rows)
+    columns = (place, Column("crime_type", _("Crime type")), *_LINE)
+    return Table(slug, title, columns, rows, most_shown=MOST_PLACES_ON_PAGE)
 
 
 def _standing_out(
