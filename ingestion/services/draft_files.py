@@ -5,14 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from ingestion.engine.mapping import FeedMapping
 from ingestion.sources import SourceError
 from ingestion.tables.packing import TableLook, unpacked
-from missions_project.lib.confined import TooMuch, confined
+from missions_project.lib.confined import TooMuch, confined, speech
 
 SECONDS, MEGABYTES = 90, 2048
 """For what a page asks of a file: its header, first rows, and codes in 400,000 rows, which take 3 s of a CSV file; 50,000 rows of a workbook take 4 s.
@@ -50,9 +48,7 @@ def table_look(
         "sample": sample,
         "codes": codes,
         "first": first,
-        "language": get_language() or settings.LANGUAGE_CODE,
-        "languages": [[code, str(name)] for code, name in settings.LANGUAGES],
-        "locale_paths": [str(folder) for folder in settings.LOCALE_PATHS],
+        **speech(),
     }
     try:
         answer = confined(READER, asked, seconds=SECONDS, megabytes=MEGABYTES)

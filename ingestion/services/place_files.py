@@ -6,14 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from shapely.errors import ShapelyError
 
 from ingestion.places.base import MAX_FILE_BYTES, Chooser, PlacesFile
 from ingestion.places.packing import unpacked
-from missions_project.lib.confined import TooMuch, confined
+from missions_project.lib.confined import TooMuch, confined, speech
 from missions_project.lib.errors import MissionsError
 
 SECONDS, MEGABYTES = 100, 2048
@@ -54,9 +52,7 @@ def places_read(
         "crs": crs,
         "osm": osm,
         "layer": layer,
-        "language": get_language() or settings.LANGUAGE_CODE,
-        "languages": [[code, str(name)] for code, name in settings.LANGUAGES],
-        "locale_paths": [str(folder) for folder in settings.LOCALE_PATHS],
+        **speech(),
     }
     until = time.monotonic() + SECONDS
     columns: list[str] = _told(asked, COLUMN_SECONDS, _columns)

@@ -8,6 +8,7 @@ import tempfile
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import get_language
 
 KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PROJ_DATA", "GDAL_DATA")
 """What such a process is told of this one's environment: where programs are, and no keys."""
@@ -18,6 +19,15 @@ MOST_ANSWERED = 256 * 1024**2
 
 class TooMuch(Exception):
     """What was sent takes more time or memory than it may, or brought its reader down."""
+
+
+def speech() -> dict[str, Any]:
+    """What such a process needs to tell of a problem in the language that is spoken now: part of what it is asked."""
+    return {
+        "language": get_language() or settings.LANGUAGE_CODE,
+        "languages": [[code, str(name)] for code, name in settings.LANGUAGES],
+        "locale_paths": [str(folder) for folder in settings.LOCALE_PATHS],
+    }
 
 
 def confined(module: str, asked: dict[str, Any], *, seconds: int, megabytes: int) -> Any:
