@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from agencies.admin_base import administered_agencies
-from agencies.area_files import areas_read
+from agencies.area_files import areas_read, areas_read_soon
 from agencies.engine.area_guesses import guess_code, guess_district, guess_name
 from agencies.engine.geometry import GeometryProblem, geojson_from_polygon
 from agencies.engine.geometry_files import MAX_FILE_BYTES, AreaFile
@@ -195,6 +195,7 @@ def upload_view(request: HttpRequest, pk: int, layer: str) -> HttpResponse:
             return HttpResponseRedirect(
                 f"{reverse('admin:agencies_geography_check', args=[pk, layer])}?{query.urlencode()}"
             )
+    areas_read_soon()
     return _page(request, "admin/geography_upload.html", agency, layer, form=form)
 
 

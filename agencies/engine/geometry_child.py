@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from agencies.engine.limits import limited
+from agencies.engine.limits import limited, question
 
 
 def packed(file: Any) -> dict[str, Any]:
@@ -37,12 +37,12 @@ def packed(file: Any) -> dict[str, Any]:
 
 
 def main() -> int:
-    asked = json.load(sys.stdin)
-    limited(seconds=asked["seconds"], megabytes=asked["megabytes"])
-    # Only now: the libraries' own first steps count, too.
+    # Before anything is asked: whoever started this process ahead need not wait for its libraries.
     from agencies.engine.geometry import GeometryProblem
     from agencies.engine.geometry_files import areas_from_file
 
+    asked = question()
+    limited(seconds=asked["seconds"], megabytes=asked["megabytes"])
     answer: dict[str, Any]
     try:
         answer = {

@@ -1,6 +1,13 @@
 """How much a process that reads a stranger's file may take: set by itself, before it opens the file."""
 
+import json
 import resource
+import signal
+import sys
+from typing import Any
+
+IDLE_SECONDS = 300
+"""How long such a process waits to be asked; then it ends."""
 
 MOST_WRITTEN = 1024**3
 """Bytes of any one file that it writes: an archive unpacks into no more."""
@@ -17,3 +24,11 @@ def limited(*, seconds: int, megabytes: int) -> None:
         _soft, hard = resource.getrlimit(what)
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (most, most))
+
+
+def question() -> dict[str, Any]:
+    """What this process is asked, as JSON at its input: waited for at most ``IDLE_SECONDS``, for it may have been started ahead."""
+    signal.alarm(IDLE_SECONDS)
+    asked: dict[str, Any] = json.load(sys.stdin)
+    signal.alarm(0)
+    return asked

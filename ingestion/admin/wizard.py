@@ -25,6 +25,7 @@ from ingestion.engine.mapping import MappingError
 from ingestion.forms import CodesForm, ColumnsForm, FetchForm, UploadForm, problem_words
 from ingestion.models import Feed
 from ingestion.services import drafts
+from ingestion.services.draft_files import table_look_soon
 from ingestion.services.feeds import SAMPLE_ROWS
 from ingestion.sources import is_pull, source_class
 from ingestion.tasks import import_task
@@ -135,6 +136,7 @@ class WizardMixin:
                         % {"label": source_class(feed.kind).label},
                     )
                 return redirect("admin:ingestion_feed_columns", feed.pk)
+        table_look_soon()
         return self._page(request, feed, "upload", form=form, pulled=pulled)
 
     def _import_whole(self, request: HttpRequest, feed: Feed, file: Any) -> HttpResponse:

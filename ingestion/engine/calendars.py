@@ -6,9 +6,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import icalendar
-import recurring_ical_events
-
 from ingestion.engine.events import (
     MAX_ID,
     USUAL_HOURS,
@@ -56,6 +53,9 @@ def read_calendar(data: bytes, reading: EventReading, how: CalendarReading) -> I
             "The calendar is cut off: its end (END:VCALENDAR) is missing.",
             "export it again; nothing was changed.",
         )
+    # Here and not above: it takes longer to open than all else that a reader of tables needs of this project.
+    import icalendar
+
     try:
         calendars = icalendar.Calendar.from_ical(data, multiple=True)
     # A zone's name that is longer than a file's may be, or given twice, brings the parser down.
@@ -140,6 +140,9 @@ def _fault(uid: str, components: list[Any]) -> Rejection | None:
 
 
 def _occurrences(components: list[Any], reading: EventReading, how: CalendarReading) -> list[Any]:
+    import icalendar
+    import recurring_ical_events
+
     calendar = icalendar.Calendar()
     for component in components:
         calendar.add_component(component)

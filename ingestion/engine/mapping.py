@@ -8,9 +8,6 @@ from types import MappingProxyType
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pyproj import CRS
-from pyproj.exceptions import CRSError
-
 from ingestion.engine.privacy import screen_columns
 from ingestion.engine.timestamps import ISO, format_problem
 
@@ -149,6 +146,12 @@ class MappingError(ValueError):
 
 @lru_cache(maxsize=256)
 def _crs_problem(epsg: int) -> str:
+    if epsg == WGS84_EPSG:
+        return ""
+    # Only for other systems: it takes a sixth of what opens with this module.
+    from pyproj import CRS
+    from pyproj.exceptions import CRSError
+
     try:
         CRS.from_epsg(epsg)
     except CRSError:

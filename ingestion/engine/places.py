@@ -3,16 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import shapely
-from pyproj import CRS, Transformer
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from ingestion.engine.mapping import WGS84_EPSG
+
+if TYPE_CHECKING:
+    from pyproj import Transformer
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -99,6 +101,8 @@ class Places:
 @lru_cache(maxsize=32)
 def _unit_m(epsg: int) -> float:
     """Metres that one unit of the coordinate system spans, along a meridian where it is an angle."""
+    from pyproj import CRS
+
     crs = CRS.from_epsg(epsg)
     factor = float(crs.axis_info[0].unit_conversion_factor)
     return float(np.degrees(factor)) * METRES_PER_DEGREE if crs.is_geographic else factor
@@ -148,7 +152,9 @@ def place_precision_m(x_texts: Sequence[str], y_texts: Sequence[str], *, epsg: i
 
 
 @lru_cache(maxsize=32)
-def _transformer(epsg: int) -> Transformer:
+def _transformer(epsg: int) -> "Transformer":
+    from pyproj import Transformer
+
     return Transformer.from_crs(epsg, WGS84_EPSG, always_xy=True)
 
 

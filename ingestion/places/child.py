@@ -5,31 +5,38 @@ file is told in the language of the person who sent it: of Django's settings thi
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from agencies.engine.limits import limited
+from agencies.engine.limits import limited, question
 
 UNUSED = ("geopandas", "pandas", "pyarrow")
 """Libraries that pyogrio opens where there are any, for half a second, and that nothing here asks for: told that there are none."""
 
 
-def speak(asked: dict[str, Any]) -> None:
-    """Django with translations and nothing else: no database, no keys, no apps."""
+def tongues() -> None:
+    """Django with translations and nothing else: no database, no keys, no apps. Before any text of this project is opened."""
     from django.apps import apps
     from django.conf import settings
-    from django.utils import translation
 
+    told = json.loads(os.environ["MISSIONS_TONGUES"])
     settings.configure(
         INSTALLED_APPS=[],
-        LANGUAGES=[tuple(one) for one in asked["languages"]],
-        LOCALE_PATHS=asked["locale_paths"],
+        LANGUAGES=[tuple(one) for one in told["languages"]],
+        LOCALE_PATHS=told["locale_paths"],
         USE_I18N=True,
     )
     # What ``django.setup`` does besides is for a web server, and takes a tenth of a second.
     apps.populate(())
-    translation.activate(asked["language"])
+
+
+def speak(language: str) -> None:
+    """Tell of problems in this language."""
+    from django.utils import translation
+
+    translation.activate(language)
 
 
 def _answer(asked: dict[str, Any]) -> dict[str, Any]:
@@ -48,12 +55,13 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> int:
-    asked = json.load(sys.stdin)
+    asked = question()
     limited(seconds=asked["seconds"], megabytes=asked["megabytes"])
     # Only now: the libraries' own first steps count, too.
     for name in UNUSED:
         sys.modules[name] = None  # type: ignore[assignment]  # Python's own word for a module that there is not
-    speak(asked)
+    tongues()
+    speak(asked["language"])
     json.dump(_answer(asked), sys.stdout)
     return 0
 

@@ -11,7 +11,7 @@ from shapely.errors import ShapelyError
 
 from ingestion.places.base import MAX_FILE_BYTES, Chooser, PlacesFile
 from ingestion.places.packing import unpacked
-from missions_project.lib.confined import TooMuch, confined, speech
+from missions_project.lib.confined import TooMuch, confined
 from missions_project.lib.errors import MissionsError
 
 SECONDS, MEGABYTES = 100, 2048
@@ -52,7 +52,6 @@ def places_read(
         "crs": crs,
         "osm": osm,
         "layer": layer,
-        **speech(),
     }
     until = time.monotonic() + SECONDS
     columns: list[str] = _told(asked, COLUMN_SECONDS, _columns)

@@ -5,13 +5,11 @@ What is wrong with a file is told in the language of the person who sent it: of 
 
 import json
 import sys
-from itertools import islice
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
-from agencies.engine.limits import limited
-from ingestion.places.child import speak
+from agencies.engine.limits import limited, question
+from ingestion.places.child import speak, tongues
 
 
 def without_settings() -> None:
@@ -21,41 +19,19 @@ def without_settings() -> None:
     sys.modules["missions_project"] = package
 
 
-def answer_to(asked: dict[str, Any]) -> dict[str, Any]:
-    """Look into the file. A problem that a person can mend is an answer, too."""
-    from ingestion.engine.mapping import FeedMapping
-    from ingestion.sources import SourceError, parameter_infos, reader_source, recognised_kind
-    from ingestion.tables.codes import count_codes
-    from ingestion.tables.packing import TableLook, packed
-
-    path, kind, params = Path(asked["path"]), asked["kind"], asked["params"]
-    mapping = FeedMapping.from_json(asked["mapping"]) if asked["mapping"] else None
-    try:
-        if asked["any_kind"] and (found := recognised_kind(path)) not in (None, kind):
-            names = {info.name for info in parameter_infos(found)}
-            kind, params = found, {name: value for name, value in params.items() if name in names}
-        reader = reader_source(kind, params).open(path, mapping=mapping)
-        sample = reader.sample(asked["sample"]) if asked["sample"] else []
-        codes, first = [], None
-        # A mapping that is not complete yet is told of by whoever asked.
-        if mapping is not None and not mapping.problems(reader.header):
-            codes = count_codes(reader.head(mapping, asked["codes"]), mapping) if asked["codes"] else []
-            first = next(islice(reader.head(mapping, asked["first"]), 1), None) if asked["first"] else None
-        return packed(TableLook(kind, tuple(reader.header), sample, codes, first))
-    except SourceError as exc:
-        if isinstance(exc.__cause__, MemoryError):
-            # Within these limits that is no sign of a damaged file, as which its reader takes it.
-            raise MemoryError from exc
-        # As texts: some are translated only when they are read.
-        words = {"message": str(exc.message), "next_step": str(exc.next_step)}
-        return {"problem": {**words, "row": exc.row, "column": exc.column}}
-
-
 def main() -> int:
-    asked = json.load(sys.stdin)
-    limited(seconds=asked["seconds"], megabytes=asked["megabytes"])
     without_settings()
-    speak(asked)
+    tongues()
+    from django.conf import settings
+
+    # Before anything is asked: whoever started this process ahead need not wait for its libraries.
+    from ingestion.tables.looks import answer_to
+
+    for language, _name in settings.LANGUAGES:
+        speak(language)
+    asked = question()
+    limited(seconds=asked["seconds"], megabytes=asked["megabytes"])
+    speak(asked["language"])
     json.dump(answer_to(asked), sys.stdout)
     return 0
 

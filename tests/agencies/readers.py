@@ -26,8 +26,15 @@ def main() -> int:
         os.abort()
     elif deed == "babbles":
         sys.stdout.write("no JSON")
+    elif deed == "hangs up":
+        os.close(0)
+        time.sleep(60)
+    elif deed == "chatters":
+        while True:
+            os.write(0, b"more " * 1024)
     elif deed == "tells":
-        json.dump({"environment": dict(os.environ), "folder": tempfile.gettempdir()}, sys.stdout)
+        told = {"environment": dict(os.environ), "folder": tempfile.gettempdir(), "process": os.getpid()}
+        json.dump({**told, "language": asked["language"]}, sys.stdout)
     return 0
 
 

@@ -57,7 +57,9 @@ def test_what_is_wrong_with_a_file_is_told_in_the_same_words(tmp_path: Path) -> 
     assert str(there.value) == str(here.value)
 
 
-@pytest.mark.parametrize("deed", ["sleeps", "counts", "allocates", "falls", "babbles"])
+@pytest.mark.parametrize(
+    "deed", ["sleeps", "counts", "allocates", "falls", "babbles", "hangs up", "chatters"]
+)
 def test_a_file_that_takes_too_much_is_refused_and_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deed: str
 ) -> None:
@@ -68,6 +70,7 @@ def test_a_file_that_takes_too_much_is_refused_and_leaves_nothing_behind(
     monkeypatch.setattr(lib.tempfile, "tempdir", str(tmp_path))
     with pytest.raises(GeometryProblem, match="takes more than 1 seconds or 1024 MB"):
         areas_read(tmp_path / deed)
+    lib.close_waiting()
     assert list(tmp_path.iterdir()) == []
 
 

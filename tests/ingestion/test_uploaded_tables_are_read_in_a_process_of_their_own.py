@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import tempfile
@@ -139,6 +140,7 @@ def test_a_file_that_takes_too_much_is_refused_and_leaves_nothing_behind(
     with pytest.raises(SourceError, match=TOO_MUCH) as refused:
         table_look(tmp_path / deed, kind="csv_file", params={})
     assert "Export it as CSV" in refused.value.next_step
+    lib.close_waiting()
     assert list(strict.iterdir()) == []
 
 
@@ -277,13 +279,15 @@ def test_the_reader_knows_no_settings_and_with_them_no_keys() -> None:
         "import sys, json\n"
         "from ingestion.tables import child\n"
         "child.without_settings()\n"
-        "child.speak({'languages': [['en', 'English']], 'locale_paths': [], 'language': 'en'})\n"
-        "import ingestion.sources, ingestion.tables.packing, missions_project.lib.errors\n"
+        "child.tongues()\n"
+        "import ingestion.tables.looks, missions_project.lib.errors\n"
+        "child.speak('en')\n"
         "print(json.dumps([name for name in sys.modules if name.startswith(('missions_project', 'celery'))]))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=settings.BASE_DIR, check=True
-    )
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=settings.BASE_DIR, check=True,
+        env={"PATH": os.environ["PATH"], "MISSIONS_TONGUES": '{"languages": [["en", "English"]], "locale_paths": []}'},
+    )  # fmt: skip
     loaded = set(json.loads(done.stdout))
     assert loaded
     assert [name for name in loaded if not name.startswith("missions_project.lib")] == ["missions_project"]
