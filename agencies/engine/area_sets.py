@@ -2,12 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 
 from agencies.engine.geometry_files import AreaFile, FileArea, polygons_only
+
+if TYPE_CHECKING:
+    import geopandas
+    import pyproj
 
 MAX_CODE_CHARACTERS = 20
 MAX_NAME_CHARACTERS = 80
@@ -150,7 +156,21 @@ def in_metres(shapes: Sequence[shapely.Geometry]) -> npt.NDArray[np.object_]:
     import geopandas
 
     series = geopandas.GeoSeries(list(shapes), crs=4326)
-    return np.asarray(series.to_crs(series.estimate_utm_crs()).values, dtype=object)
+    return np.asarray(series.to_crs(_utm(series)).values, dtype=object)
+
+
+def _utm(series: "geopandas.GeoSeries") -> "pyproj.CRS":
+    """The UTM zone of the middle of these shapes (WGS84), found once for each square kilometre: the search takes a twentieth of a second."""
+    west, south, east, north = series.total_bounds
+    return _utm_at(round((west + east) / 2, 2), round((south + north) / 2, 2))
+
+
+@lru_cache(maxsize=256)
+def _utm_at(longitude: float, latitude: float) -> "pyproj.CRS":
+    import geopandas
+
+    zone: pyproj.CRS = geopandas.GeoSeries([shapely.Point(longitude, latitude)], crs=4326).estimate_utm_crs()
+    return zone
 
 
 def union_without_slivers(shapes: Sequence[shapely.Geometry]) -> shapely.MultiPolygon:
@@ -158,7 +178,7 @@ def union_without_slivers(shapes: Sequence[shapely.Geometry]) -> shapely.MultiPo
     import geopandas
 
     series = geopandas.GeoSeries(list(shapes), crs=4326)
-    utm = series.estimate_utm_crs()
+    utm = _utm(series)
     # Grown and shrunk by the same metre: hand-drawn neighbours leave hairline holes in a plain union.
     grown = shapely.buffer(series.to_crs(utm).values, _GAP_M, join_style="mitre")
     closed = shapely.buffer(shapely.union_all(grown), -_GAP_M, join_style="mitre")

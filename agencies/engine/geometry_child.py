@@ -3,12 +3,10 @@
 JSON and not pickle: a reader that a crafted file has taken over may send whatever it likes.
 """
 
-import json
-import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from agencies.engine.limits import limited, question
+from agencies.engine.limits import answered, limited, question
 
 
 def packed(file: Any) -> dict[str, Any]:
@@ -36,7 +34,7 @@ def packed(file: Any) -> dict[str, Any]:
     }
 
 
-def main() -> int:
+def main() -> NoReturn:
     # Before anything is asked: whoever started this process ahead need not wait for its libraries.
     from agencies.engine.geometry import GeometryProblem
     from agencies.engine.geometry_files import areas_from_file
@@ -50,9 +48,8 @@ def main() -> int:
         }
     except GeometryProblem as exc:
         answer = {"problem": str(exc)}
-    json.dump(answer, sys.stdout)
-    return 0
+    answered(answer)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

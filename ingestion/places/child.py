@@ -8,9 +8,9 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from agencies.engine.limits import limited, question
+from agencies.engine.limits import answered, limited, question
 
 UNUSED = ("geopandas", "pandas", "pyarrow")
 """Libraries that pyogrio opens where there are any, for half a second, and that nothing here asks for: told that there are none."""
@@ -54,7 +54,7 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
         return {"problem": {"message": exc.message, "next_step": exc.next_step}}
 
 
-def main() -> int:
+def main() -> NoReturn:
     asked = question()
     limited(seconds=asked["seconds"], megabytes=asked["megabytes"])
     # Only now: the libraries' own first steps count, too.
@@ -62,9 +62,8 @@ def main() -> int:
         sys.modules[name] = None  # type: ignore[assignment]  # Python's own word for a module that there is not
     tongues()
     speak(asked["language"])
-    json.dump(_answer(asked), sys.stdout)
-    return 0
+    answered(_answer(asked))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

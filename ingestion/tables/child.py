@@ -3,12 +3,12 @@
 What is wrong with a file is told in the language of the person who sent it: of Django's settings this process knows the languages alone.
 """
 
-import json
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import NoReturn
 
-from agencies.engine.limits import limited, question
+from agencies.engine.limits import answered, limited, question
 from ingestion.places.child import speak, tongues
 
 
@@ -19,7 +19,7 @@ def without_settings() -> None:
     sys.modules["missions_project"] = package
 
 
-def main() -> int:
+def main() -> NoReturn:
     without_settings()
     tongues()
     from django.conf import settings
@@ -32,9 +32,8 @@ def main() -> int:
     asked = question()
     limited(seconds=asked["seconds"], megabytes=asked["megabytes"])
     speak(asked["language"])
-    json.dump(answer_to(asked), sys.stdout)
-    return 0
+    answered(answer_to(asked))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

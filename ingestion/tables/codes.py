@@ -1,17 +1,20 @@
 """Which local codes a table holds and how often: what the mapping wizard asks a person about."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from django.utils.translation import gettext as _
 
 from ingestion.engine.mapping import FeedMapping
-from ingestion.engine.rows import RowChunk
+from ingestion.engine.rows import RowChunk, distinct_texts
 from ingestion.sources.base import SourceError
 
 MOST_CODES = 5_000
 """More different codes than this are no codes: a page that asks about each would not come to its end."""
+FIELDS = ("code", "nibrs_code", "ucr_code", "description")
+"""All that is read of a row to count its codes."""
 MOST_LETTERS = 200
 """Of a code and of what stands beside it; longer codes are kept aside at the import, with their reason."""
 
@@ -33,11 +36,10 @@ def count_codes(chunks: Iterable[RowChunk], mapping: FeedMapping) -> list[Counte
     Raises ``SourceError`` for more different ones than ``MOST_CODES``.
     """
     counted: dict[str, Counter[tuple[str, ...]]] = {}
-    names = ("code", "nibrs_code", "ucr_code", "description")
     for chunk in chunks:
         blank = [""] * len(chunk)
-        columns = [chunk.columns.get(mapping.columns.get(name, ""), blank) for name in names]
-        for (code, *beside), number in Counter(zip(*columns, strict=True)).items():
+        columns = [chunk.columns.get(mapping.columns.get(name, ""), blank) for name in FIELDS]
+        for (code, *beside), number in _rows_alike(columns):
             parts = code.split(mapping.code_separator) if mapping.code_separator else [code]
             for part in {part.strip()[:MOST_LETTERS] for part in parts}:
                 key = tuple(text.strip()[:MOST_LETTERS] for text in beside)
@@ -55,3 +57,17 @@ def count_codes(chunks: Iterable[RowChunk], mapping: FeedMapping) -> list[Counte
         for code, variants in counted.items()
         if code
     ]
+
+
+def _rows_alike(columns: Sequence[Sequence[str]]) -> Iterator[tuple[list[str], int]]:
+    """The different rows of these columns, in the order in which they come, and how often each comes."""
+    alike = np.zeros(len(columns[0]), dtype=np.int64)
+    texts_of = []
+    for column in columns:
+        index, texts = distinct_texts(column)
+        # Numbered anew each time: the product of all columns' texts may be more than a number holds.
+        alike = np.unique(alike * len(texts) + index, return_inverse=True)[1]
+        texts_of.append((index, texts))
+    _each, first, number = np.unique(alike, return_index=True, return_counts=True)
+    for place in np.argsort(first).tolist():
+        yield [texts[index[first[place]]] for index, texts in texts_of], int(number[place])

@@ -1,12 +1,13 @@
 """A look into an uploaded table, as the mapping wizard asks for it: in a process that knows nothing of this installation but its languages."""
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ingestion.engine.mapping import FeedMapping
 from ingestion.sources import SourceError, parameter_infos, reader_source, recognised_kind
-from ingestion.tables.codes import count_codes
+from ingestion.tables.codes import FIELDS, count_codes
 from ingestion.tables.packing import TableLook, packed
 
 
@@ -23,7 +24,9 @@ def answer_to(asked: dict[str, Any]) -> dict[str, Any]:
         codes, first = [], None
         # A mapping that is not complete yet is told of by whoever asked.
         if mapping is not None and not mapping.problems(reader.header):
-            codes = count_codes(reader.head(mapping, asked["codes"]), mapping) if asked["codes"] else []
+            if asked["codes"]:
+                columns = {name: column for name, column in mapping.columns.items() if name in FIELDS}
+                codes = count_codes(reader.head(replace(mapping, columns=columns), asked["codes"]), mapping)
             first = next(islice(reader.head(mapping, asked["first"]), 1), None) if asked["first"] else None
         return packed(TableLook(kind, tuple(reader.header), sample, codes, first))
     except SourceError as exc:
