@@ -2,14 +2,17 @@
 
 from typing import Any
 
+from allauth.account.signals import user_logged_in
+from django.db import transaction
 from django.dispatch import receiver
 from django.utils.translation import gettext as _
 
-from agencies.models import Agency
+from agencies.models import Agency, User
 from missions_project.lib.errors import MissionsError
 from patrols.models import MissionPlan
 from patrols.signals import plan_made, tactic_asked
 from tactics.models import Tactic
+from tactics.reports.kept import ahead_ask
 from tactics.services import plan_tactics_draw
 
 
@@ -32,3 +35,9 @@ def know_tactic(sender: Any, agency: Agency, slug: str, **_kwargs: Any) -> None:
             _("The agency has no tactic “%(slug)s”.") % {"slug": slug[:40]},
             next_step=_("choose one of its catalogue, or none: then it goes by the rules."),
         )
+
+
+@receiver(user_logged_in, dispatch_uid="tactics: count for who comes")
+def count_for_reader(sender: Any, user: User, **_kwargs: Any) -> None:
+    """Let the reports of this person's agencies be counted while they look around, where nobody has read them for long."""
+    transaction.on_commit(lambda: ahead_ask(user))

@@ -19,7 +19,7 @@ from django.utils.translation import get_language
 from kombu.exceptions import OperationalError
 
 from agencies.access import Access
-from agencies.models import Agency, Membership
+from agencies.models import Agency, Membership, User
 from missions_project.lib.errors import MissionsError
 from tactics.reports.asked import Asked, asked_from, choices_of
 from tactics.reports.kept_crimes import crimes_keep
@@ -144,26 +144,44 @@ def _kept(agency: Agency, kind: ReportKind, query: QueryDict) -> None:
     report_keep(agency, kind, asked)
 
 
-def ahead_due(*, now: dt.datetime) -> list[tuple[int, list[str]]]:
-    """Return the agencies whose unasked reports are to be counted now, with their readers' languages. One query.
+def ahead_ask(person: User) -> int:
+    """Have a worker count for the agencies of somebody who has just signed in, unless it has been done; returns for how many.
+
+    One query. Where no worker can be asked, the minute's dispatcher tries.
+    """
+    from tactics.tasks import reports_ahead_task
+
+    found = ahead_due(now=timezone.now(), of=person)
+    try:
+        for agency_id, languages in found:
+            reports_ahead_task.delay(agency_id, languages)
+    except (OperationalError, OSError):
+        logger.warning("No worker could be asked to count reports ahead; the dispatcher tries.")
+        cache.delete_many(f"ahead:{pk}" for pk, _languages in found)
+        return 0
+    return len(found)
+
+
+def ahead_due(*, now: dt.datetime, of: User | None = None) -> list[tuple[int, list[str]]]:
+    """Return the agencies (``of`` a person) whose unasked reports are to be counted now, with their readers' languages. One query.
 
     Claimed in the cache, once for each of ``AHEAD_HOURS``: counted twice is no harm.
     """
     readers = Membership.objects.filter(
         user__is_active=True, user__last_login__gte=now - dt.timedelta(days=READERS_DAYS)
     )
+    if of is not None:
+        readers = readers.filter(agency__in=Membership.objects.filter(user=of).values("agency"))
     languages: dict[tuple[int, str], set[str]] = {}
     for agency_id, zone, language in readers.values_list(
         "agency_id", "agency__time_zone", "user__language"
     ).distinct():
         languages.setdefault((agency_id, zone), set()).add(language or settings.LANGUAGE_CODE)
-    turns = {f"ahead:{pk}:{_turn(now, zone)}": pk for pk, zone in languages}
-    taken = cache.get_many(turns)
-    return [
-        (pk, sorted(found))
-        for (pk, zone), found in languages.items()
-        if (turn := f"ahead:{pk}:{_turn(now, zone)}") not in taken and cache.add(turn, 1, LONG_KEEP_S)
-    ]
+    turns = {f"ahead:{pk}": _turn(now, zone) for pk, zone in languages}
+    done = cache.get_many(turns)
+    turns = {key: turn for key, turn in turns.items() if done.get(key) != turn}
+    cache.set_many(turns, LONG_KEEP_S)
+    return [(pk, sorted(found)) for (pk, _zone), found in languages.items() if f"ahead:{pk}" in turns]
 
 
 def _turn(now: dt.datetime, zone: str) -> str:

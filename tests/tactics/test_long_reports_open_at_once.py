@@ -174,6 +174,39 @@ def test_reports_are_counted_before_people_come_in_each_readers_language(
     assert len(counted) == len(long) * 2, "no page counted again"
 
 
+def test_who_signs_in_has_them_counted_at_once_and_only_once_a_turn(
+    town: Agency, analyst: User, counted: list[str], monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Callable[..., Any],
+) -> None:  # fmt: skip
+    """Until then nobody had come for two weeks: the first report that is opened would count years of crimes."""
+    make_member(make_agency("elsewhere"), "admin")
+    analyst.set_password("a pass phrase of some length")
+    analyst.save()
+    asked: list[tuple[int, list[str]]] = []
+    monkeypatch.setattr(reports_ahead_task, "delay", lambda *args: asked.append(args))
+    words = {"login": analyst.username, "password": "a pass phrase of some length"}
+    for _ in range(2):
+        with django_capture_on_commit_callbacks(execute=True):
+            assert Client().post(reverse("account_login"), words).status_code == 302
+    assert asked == [(town.pk, ["en"])]
+    assert pipeline.reports_ahead() == 0
+
+
+def test_nobody_is_kept_from_signing_in_by_a_broker_that_is_away(
+    town: Agency, analyst: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    User.objects.filter(pk=analyst.pk).update(last_login=timezone.now())
+
+    def away(*_args: Any) -> None:
+        raise OperationalError("Connection refused.")
+
+    monkeypatch.setattr(reports_ahead_task, "delay", away)
+    assert kept.ahead_ask(analyst) == 0
+    asked: list[tuple[int, list[str]]] = []
+    monkeypatch.setattr(reports_ahead_task, "delay", lambda *args: asked.append(args))
+    assert pipeline.reports_ahead() == 1
+
+
 def test_there_is_a_turn_at_local_midnight_and_one_at_five(analyst: User) -> None:
     midnight = dt.datetime(2026, 7, 1, 5, 0, tzinfo=dt.UTC)  # in Chicago
     moments = [midnight - dt.timedelta(minutes=1), midnight, midnight + dt.timedelta(hours=4, minutes=59)]
