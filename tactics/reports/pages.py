@@ -2,7 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import PermissionDenied
@@ -128,6 +128,16 @@ def reports(request: HttpRequest, access: Access) -> HttpResponse:
     return render(request, "tactics/reports/list.html", context)
 
 
+MOST_CHIPS = 8
+
+
+class Chip(NamedTuple):
+    """What a report is narrowed to, and the address's query without it."""
+
+    label: str
+    without: str
+
+
 FILTER_TITLES = {
     "district": gettext_lazy("Districts"),
     "beat": gettext_lazy("Beats"),
@@ -146,7 +156,17 @@ def _form(kind: ReportKind, choices: Choices, asked: Asked) -> dict[str, Any]:
             for name, title in FILTER_TITLES.items()
             if name in kind.filters
         ],
+        "chips": [chip for name in kind.filters for chip in _chips(name, choices, asked)],
     }
+
+
+def _chips(name: str, choices: Choices, asked: Asked) -> list[Chip]:
+    """A filter's choices, each with the question that leaves it out; many of them as one."""
+    chosen, labels = getattr(asked, name), dict(getattr(choices, name))
+    if len(chosen) > MOST_CHIPS:
+        title = f"{FILTER_TITLES[name]} · {len(chosen)}"
+        return [Chip(title, asked.without(name, *chosen).query)]
+    return [Chip(str(labels[code]), asked.without(name, code).query) for code in chosen]
 
 
 @require_GET

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import re
 from collections.abc import Callable
+from html import unescape
 
 import pytest
 from django.core.cache import cache, caches
@@ -125,6 +127,28 @@ def test_a_name_that_a_spreadsheet_would_run_is_text_in_every_file(
     cells = [cell for row in book["counts"].iter_rows() for cell in row]
     assert not [cell for cell in cells if cell.data_type == "f"]
     assert "<b>" not in client.get(address("report", TRENDS)).content.decode()
+
+
+def test_each_choice_of_a_filter_stands_above_the_report_and_leads_to_the_one_without_it(
+    analyst: User, town: Agency, sign_in: SignIn
+) -> None:
+    for number in range(9):
+        CrimeType.objects.create(agency=town, slug=f"kind-{number}", name=f"Kind {number}", nibrs_code="220")
+    client, days = sign_in(analyst), "from=2025-01-01&to=2025-01-28"
+
+    def chips(query: str) -> dict[str, str]:
+        page = client.get(address("report", TRENDS, query=f"?{query}")).content.decode()
+        found = re.findall(r'<a class="chip" href="\?([^"]*)" aria-label="Without ([^"]*)"', page)
+        return {label: unescape(left) for left, label in found}
+
+    assert chips(days) == {}
+    two = chips(f"{days}&type=kind-1&type=kind-2")
+    assert list(two) == ["Kind 1", "Kind 2"]
+    assert list(chips(two["Kind 1"])) == ["Kind 2"]
+    many = chips(days + "".join(f"&type=kind-{number}" for number in range(9)))
+    assert list(many) == ["Crime types · 9"]
+    assert many["Crime types · 9"].startswith("from=2025-01-01")
+    assert "type" not in many["Crime types · 9"]
 
 
 @pytest.mark.parametrize(
