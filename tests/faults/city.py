@@ -208,17 +208,23 @@ RUNS = (
 )  # fmt: skip
 
 
-def summed() -> dict[str, Any]:
-    """Number and hash of the rows of each table, whatever their ids, and the state of each run row."""
+MOST_SHOWN = 500
+"""Of tables with no more rows than this the rows are told, too: a difference is looked for there."""
+
+
+def summed() -> dict[str, dict[str, Any]]:
+    """Number and hash of the rows of each table, whatever their ids, and the rows of small ones."""
     from django.apps import apps
 
-    found: dict[str, Any] = {}
+    sums: dict[str, Any] = {}
+    shown: dict[str, list[str]] = {}
     for label, fields in TABLES.items():
         model = apps.get_model(label)
         names = [name for name in fields if _has(model, name)]
         rows = sorted(repr([_plain(value) for value in row]) for row in model.objects.values_list(*names))
-        found[label] = [len(rows), hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]]
-    return found
+        sums[label] = [len(rows), hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]]
+        shown[label] = rows if len(rows) <= MOST_SHOWN else []
+    return {"rows": sums, "shown": shown}
 
 
 def runs() -> list[dict[str, Any]]:
@@ -276,7 +282,7 @@ def main() -> None:
             queue(what, folder)
             wait_for_end()
     elif order == "sum":
-        print(json.dumps({"rows": summed(), "runs": runs()}))
+        print(json.dumps({**summed(), "runs": runs()}))
     else:
         raise SystemExit(f"unknown order {order}")
 

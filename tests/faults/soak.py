@@ -159,7 +159,7 @@ class Rough:
 def unlike(wanted: dict[str, Any], found: dict[str, Any]) -> list[str]:
     """What the rough installation has otherwise than the calm one."""
     faults = [
-        f"{label}: {wanted['rows'][label]} calm, {found['rows'][label]} rough"
+        f"{label}: {wanted['rows'][label]} calm, {found['rows'][label]} rough{_rows_unlike(wanted, found, label)}"
         for label in wanted["rows"]
         if wanted["rows"][label] != found["rows"][label]
     ]
@@ -171,6 +171,13 @@ def unlike(wanted: dict[str, Any], found: dict[str, Any]) -> list[str]:
     if [run["counts"] for run in wanted["runs"]] != [run["counts"] for run in found["runs"]]:
         faults.append("the runs' counts differ")
     return faults
+
+
+def _rows_unlike(wanted: dict[str, Any], found: dict[str, Any], label: str) -> str:
+    """The first rows of a small table that only one of the two has."""
+    calm, rough = (Counter(one.get("shown", {}).get(label, [])) for one in (wanted, found))
+    sides = [("only calm", calm - rough), ("only rough", rough - calm)]
+    return "".join(f"; {side}: {row}" for side, rows in sides for row in list(rows)[:3])
 
 
 @contextlib.contextmanager

@@ -41,6 +41,16 @@ def test_what_differs_from_the_calm_run_is_a_fault(rough: dict[str, Any], fault:
     assert fault in " ".join(soak.unlike(CALM, CALM | rough))
 
 
+def test_the_rows_that_differ_are_told() -> None:
+    calm = CALM | {"shown": {"patrols.Mission": ["('a', '1')", "('b', '1')"]}}
+    rough = {
+        "rows": {"patrols.Mission": [12, "ab"]},
+        "shown": {"patrols.Mission": ["('a', '1')", "('b', '2')"]},
+    }
+    (told,) = soak.unlike(calm, calm | rough)
+    assert told.endswith("; only calm: ('b', '1'); only rough: ('b', '2')")
+
+
 def test_an_error_of_the_server_is_a_fault_and_a_broken_connection_is_counted() -> None:
     with serving(Portal()) as portal:
         one = reader(int(portal.url.rpartition(":")[2]))
