@@ -55,11 +55,19 @@ ROLES = {
     ),
     "auditor": (("/", "/riverton/audit-log/", f"{PAST}/packs/"), False),
     "admin": (("/", "/admin/"), False),
-    "operator": (("/", "/operator/", "/admin/"), False),
-}
+    "operator": (
+        ("/", "/operator/", "/admin/", "/admin/agencies/agency/", "/admin/agencies/agency/add/", "/admin/agencies/agency/configuration/import/",
+         "/admin/ingestion/apitoken/", "/admin/ingestion/agencykey/add/", *(f"/admin/django_celery_beat/{name}/{end}" for end in ("", "add/") for name in
+         ("periodictask", "crontabschedule", "intervalschedule", "clockedschedule", "solarschedule"))),
+        False,
+    ),
+}  # fmt: skip
 AS_GIVEN = ("operator",)
 """Who reaches what the administrator reaches and a few pages more: these alone are shown."""
-WRONG_TURNS = {"officer": (("403", "/riverton/risk/"), ("404", "/riverton/nothing-here/"))}
+WRONG_TURNS = {
+    "officer": (("403", "/riverton/risk/"), ("404", "/riverton/nothing-here/")),
+    "analyst": (("400", "/riverton/reports/crime-trends/?type=gone"),),
+}
 """Error pages are pages too; no link leads to them."""
 LOOK = """() => {
   const maps = [...document.querySelectorAll('.leaflet-container')].filter(map => map.offsetHeight > 0);
@@ -341,7 +349,7 @@ def main(arguments: list[str]) -> int:
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         if wanted.tour:
-            return tour_take(browser, site)
+            return tour_take(browser, site, wanted.only)
         for role in wanted.role or ROLES:
             person = None if role == "nobody" else User.objects.get(username=role)
             shots += shoot_role(browser, site, folder, role, person, wanted)

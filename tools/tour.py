@@ -58,6 +58,7 @@ PICTURES = (
     Picture("patrol-policy", "admin", "first /admin/patrols/patrolpolicy/", "a form: every field says what it changes", height=1100),
     Picture("audit-log", "auditor", "/riverton/audit-log/", "the audit log: who did what, when, why"),
     Picture("exposure", "auditor", f"{PAST}/packs/{{pack}}/", "a transparency pack's findings: beats that got more or less patrol than their part of crime, and the answers", height=1100),
+    Picture("operator", "operator", "/operator/", "the operator's page: queues, workers, runs, feeds and forecasts of all agencies", height=1100),
     Picture("public-pack", NOBODY, f"{PAST}/transparency/{{pack}}/", "the same pack's public page, as anybody reads it without signing in", height=1300),
 )  # fmt: skip
 
@@ -144,17 +145,18 @@ def picture_list(made_on: dt.date) -> str:
     return "\n".join(lines) + "\n"
 
 
-def tour_take(browser: Any, site: str) -> int:
-    """Take all of them. Gives 1 where they became too heavy for the repository."""
+def tour_take(browser: Any, site: str, only: str = "") -> int:
+    """Take those whose name holds ``only``. Gives 1 where all of them became too heavy for the repository."""
     from tools.tour_past import past_ensure
 
     FOLDER.mkdir(parents=True, exist_ok=True)
     past_ensure()
-    total = 0
     for picture in PICTURES:
+        if only not in picture.name:
+            continue
         size = picture_take(browser, site, picture)
-        total += size
         print(f"docs/screenshots/{picture.name}.webp  {size / 1000:.0f} kB", flush=True)
+    total = sum(path.stat().st_size for path in FOLDER.glob("*.webp"))
     (FOLDER / "README.md").write_text(picture_list(dt.datetime.now(dt.UTC).date()), encoding="utf-8")
     print(f"{total / 1000:.0f} kB together, {MOST_BYTES / 1000:.0f} at most")
     return 0 if total <= MOST_BYTES else 1

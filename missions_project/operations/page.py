@@ -20,11 +20,11 @@ FRESH_SECONDS = 300
 
 @dataclass(frozen=True)
 class Sign:
-    """One part of the installation: whether it is well, and since when."""
+    """One part of the installation: whether it is well, and its last sign of life."""
 
     name: str
     good: bool
-    minutes: int | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ def operator_page(*, now: datetime) -> OperatorPage:
     signs = [Sign(name, state == "ok") for name, state in readiness().items()]
     for name in (BEAT, DISPATCH):
         age = pulse_age(name, now=now)
-        minutes = None if age is None else int(age.total_seconds() // 60)
-        signs.append(Sign(name, age is not None and age.total_seconds() < FRESH_SECONDS, minutes))
+        is_fresh = age is not None and age.total_seconds() < FRESH_SECONDS
+        signs.append(Sign(name, is_fresh, None if age is None else now - age))
     broken = any(sign.name == "broker" and not sign.good for sign in signs)
     mark = Path(settings.VAR_DIR) / MARK
     return OperatorPage(

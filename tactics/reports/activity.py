@@ -23,7 +23,9 @@ from tactics.reports.shapes import Cell, Chart, Column, Figure, Report, Table
 from tactics.reports.tactics_read import lookups
 from tactics.reports.tactics_used_chart import uses_svg
 
-NOTHING = gettext_lazy("No visit of these units is on record in this period.")
+NOTHING = gettext_lazy(
+    "No visit of these units is on record in this period. Choose other days; visits come from the officer's page, or from vehicle positions where the agency sends them."
+)
 _USE = (
     Column("visits", gettext_lazy("Visits"), "int"),
     Column("minutes", gettext_lazy("Minutes"), "number", unit="min", digits=0),

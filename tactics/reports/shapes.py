@@ -112,7 +112,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: Sequence[tuple[Cell, ...]]
     note: str = ""
-    empty: str = gettext_lazy("Nothing in this period.")
+    empty: str = gettext_lazy("Nothing in this period. Choose other days or fewer filters.")
     most_shown: int = 0
 
     def __post_init__(self) -> None:

@@ -20,7 +20,9 @@ from tactics.reports.tactics_read import Followed, Uses, followed_of, lookups, u
 from tactics.reports.tactics_used_chart import followed_svg, hours_svg, uses_svg
 
 Ints = npt.NDArray[np.int64]
-NOTHING = gettext_lazy("No tactic was ticked off in this period.")
+NOTHING = gettext_lazy(
+    "No tactic was ticked off in this period. Choose other days; officers tick tactics off on their page at the end of a visit."
+)
 
 
 class TacticReport(ReportKind):
@@ -185,7 +187,7 @@ def _followed_table(names: list[str], found: Followed) -> Table:
         rows,
         note=_("Share: of visited missions for which the tactic was recommended, those at which it was ticked off. The interval takes "
         "missions as independent; visits of one crew resemble one another, so the truth is less sure than it says."),
-        empty=_("No tactic was recommended in this period."),
+        empty=_("No tactic was recommended in this period. Choose other days, or set rules: Admin → Tactic rules."),
     )  # fmt: skip
 
 
@@ -285,7 +287,7 @@ def _weeks_followed(found: Followed) -> Table:
             *_INTERVAL,
         ),
         rows,
-        empty=_("No tactic was recommended in this period."),
+        empty=_("No tactic was recommended in this period. Choose other days, or set rules: Admin → Tactic rules."),
     )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ def where_section(given: ExposureInputs, audit: ExposureAudit) -> Section:
         _("Residents are counted by %(census)s.") % {"census": given.census}
         if given.residents is not None
         else _(
-            "No census is loaded, so nothing is said per resident. An administrator can load one (manage.py import_census)."
+            "No census is loaded, so nothing is said per resident. An administrator can load one: Admin → Census areas."
         )
     )
     sentences.append(

@@ -194,6 +194,18 @@ def test_pages_of_the_operator_are_fit_to_be_seen(town: RichTown, look: Callable
     assert not (wrong := all_wrong(look, operator, pages)), f"\n{wrong}"
 
 
+def test_pages_of_the_admin_that_only_the_operator_has_are_fit_to_be_seen(
+    town: RichTown, look: Callable[..., list[str]]
+) -> None:
+    """What an agency's administrator reaches too is looked at below; schedules, keys and agencies to be are the operator's alone."""
+    operator, seen = make_operator(), {found.name for found in pages_by_links(town, "admin")}
+    reached = pages_of(signed_in(operator), ("/admin/",), but=("/riverton/", "/accounts/", "/operator/"))
+    pages = [found for found in reached if is_admin(found) and found.name not in seen]
+    names = {found.name for found in pages}
+    assert {"admin:agencies_agency_add", "admin:django_celery_beat_periodictask_add"} <= names
+    assert not (wrong := all_wrong(look, operator, pages)), f"\n{wrong}"
+
+
 @pytest.mark.parametrize("room", ["agencies", "ingestion", "forecasting", "patrols", "tactics", ""])
 def test_pages_of_the_admin_are_fit_to_be_seen(
     town: RichTown, look: Callable[..., list[str]], room: str
