@@ -19,6 +19,7 @@ from agencies.admin_audit import AuditedAdminMixin
 from agencies.admin_base import AgencyScopedAdmin, AgencyScopedForm, administered_agencies
 from agencies.admin_clock import local
 from agencies.admin_maps import AreaAdminMixin
+from agencies.engine.customs import usual_clock_and_units
 from agencies.models import Agency, AuditEvent, BaseMap, Beat, District
 from agencies.services import boundary_derive
 from missions_project.lib.errors import MissionsError
@@ -37,6 +38,10 @@ def time_zone_choices() -> list[tuple[str, Any]]:
     return [("", _("Choose a time zone")), *groups, (_("Other"), [("UTC", "UTC")])]
 
 
+USUAL = {"clock", "units"}
+"""What a new agency has by its time zone, unless it is told otherwise."""
+
+
 class AgencyForm(AgencyScopedForm):
     time_zone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),
@@ -48,6 +53,25 @@ class AgencyForm(AgencyScopedForm):
         model = Agency
         fields = "__all__"
         labels = {"cell_size_m": gettext_lazy("Cell size (metres)")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            return
+        for name in USUAL & self.fields.keys():
+            field = self.fields[name]
+            field.required, field.initial = False, ""
+            given: Any = Agency._meta.get_field(name)
+            field.choices = [("", _("as usual in the time zone's country")), *given.choices]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.instance.pk is None:
+            usual = dict(
+                zip(("clock", "units"), usual_clock_and_units(cleaned.get("time_zone", "")), strict=True)
+            )
+            cleaned |= {name: cleaned.get(name) or usual[name] for name in USUAL & self.fields.keys()}
+        return cleaned
 
 
 @admin.register(Agency)
