@@ -5,6 +5,7 @@ from __future__ import annotations
 import zoneinfo
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
@@ -61,6 +62,13 @@ def test_the_administration_fills_in_what_nobody_chose(chosen: dict[str, str], h
     assert client.post(reverse("admin:agencies_agency_add"), data).status_code == 302
     agency = Agency.objects.get(slug="lakeside")
     assert (agency.clock, agency.units) == has
+
+
+@pytest.mark.django_db
+def test_the_command_does_so_too() -> None:
+    call_command("agency_create", slug="lakeside", name="Lakeside", time_zone="America/Toronto")
+    agency = Agency.objects.get(slug="lakeside")
+    assert (agency.clock, agency.units) == ("12", "metric")
 
 
 @pytest.mark.django_db
