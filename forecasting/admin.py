@@ -27,7 +27,7 @@ from forecasting.admin_governance import person_of, version_name
 from forecasting.models import ForecastRun, Grid, ModelVersion, RiskSurface, TrainingRun
 from forecasting.overlay import short
 from forecasting.selectors import next_shift_instance, waiting_versions
-from forecasting.services import forecast_run_queue, grid_build, training_approve, training_run_queue
+from forecasting.services import forecast_ask, grid_build, training_approve, training_ask
 from forecasting.services.retention import retention_notice
 from forecasting.tasks import forecast_run_task, training_run_task
 from ingestion.services import retention_notice_register
@@ -126,7 +126,7 @@ class TrainingRunAdmin(  # type: ignore[misc]  # mixins before the base
     actions = ["approve_all"]
 
     def action(self, request: HttpRequest, agency: Agency) -> AbstractRun:
-        run = training_run_queue(agency=agency, requested_by=person_of(request))
+        run = training_ask(agency=agency, person=person_of(request))
         training_run_task.delay_on_commit(run.pk)
         return run
 
@@ -174,7 +174,7 @@ class ForecastRunAdmin(  # type: ignore[misc]  # mixins before the base
 
     def action(self, request: HttpRequest, agency: Agency) -> AbstractRun:
         shift, on = next_shift_instance(agency, timezone.now())
-        run = forecast_run_queue(agency=agency, shift=shift, on=on, requested_by=person_of(request))
+        run = forecast_ask(agency=agency, shift=shift, on=on, person=person_of(request))
         forecast_run_task.delay_on_commit(run.pk)
         return run
 

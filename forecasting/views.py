@@ -31,7 +31,7 @@ from forecasting.risk_page import (
     top_cells,
 )
 from forecasting.selectors import cell_beats, run_grid, why_here
-from forecasting.services import forecast_run_queue
+from forecasting.services import forecast_ask
 from forecasting.tasks import forecast_run_task
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.exports import csv_response
@@ -64,7 +64,7 @@ def risk_forecast(request: HttpRequest, access: Access) -> HttpResponse:
     try:
         shift = shift_by_slug(access.agency, request.POST.get("shift", ""))
         on = date_from_text(request.POST.get("date", ""))
-        run = forecast_run_queue(agency=access.agency, shift=shift, on=on, requested_by=access.user)
+        run = forecast_ask(agency=access.agency, shift=shift, on=on, person=access.user)
     except MissionsError as exc:
         messages.error(request, str(exc))
         return redirect("forecasting:risk", access.agency.slug)

@@ -1,5 +1,6 @@
 """Building grids, training models, governing them, forecasting shifts, measuring what became of the forecasts."""
 
+from forecasting.services.asked import forecast_ask, training_ask
 from forecasting.services.drift import drift_measure
 from forecasting.services.drift_answers import drift_acknowledge
 from forecasting.services.forecasts import forecast_run, forecast_run_queue
@@ -22,6 +23,7 @@ __all__ = [
     "drift_measure",
     "forecast_refresh",
     "forecast_run",
+    "forecast_ask",
     "forecast_run_queue",
     "grid_build",
     "live_claim",
@@ -35,5 +37,6 @@ __all__ = [
     "refits_take",
     "training_approve",
     "training_run_execute",
+    "training_ask",
     "training_run_queue",
 ]
