@@ -136,6 +136,7 @@ def report_html(request: HttpRequest, access: Access, study_id: int) -> HttpResp
         "style": _style(),
         "picture": f"data:image/svg+xml;base64,{picture}",
         "made_at": timezone.now(),
+        "model": models_behind(access.agency, report.first, report.last),
     }
     name = _name(access, row.study, report, "html")
     return HttpResponse(
