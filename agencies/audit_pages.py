@@ -1,10 +1,10 @@
 """The audit log as administrators and auditors read it and take it away."""
 
 import datetime as dt
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from itertools import chain
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -21,11 +21,10 @@ from agencies.access import READS_AUDIT, Access, agency_page
 from agencies.audit_words import action_words, subject_words
 from agencies.history import changes_of
 from agencies.lookups import date_from_text
-from agencies.models import Agency, AuditChain, AuditEvent
-from agencies.models_audit import chain_of
-from agencies.services.audit_log import COLUMNS, audit_lines, audit_rows, audit_table
+from agencies.models import Agency, AuditEvent
+from agencies.services.audit_log import COLUMNS, audit_about, audit_head, audit_lines, audit_rows, audit_table
 from missions_project.lib.errors import MissionsError
-from missions_project.lib.exports import NO_MODEL, About, csv_response, in_blocks
+from missions_project.lib.exports import About, csv_response, in_blocks
 
 PAGE_ROWS = 50
 MOST_TEXT = 200
@@ -120,18 +119,8 @@ def audit_log(request: HttpRequest, access: Access) -> HttpResponse:
 
 
 def _about(access: Access, question: Question) -> About:
-    checks = (
-        _("No row between the first and the last is left out: each can be checked against the one before")
-        if question.is_whole
-        else _("Only the rows asked for: each can be checked by itself, not against the one before")
-    )
-    return About(
-        what=_("Audit log"),
-        agency=access.agency.name,
-        asked=question.words(),
-        zone="UTC",
-        model=NO_MODEL,
-        more=(_("Downloaded by %(user)s") % {"user": access.user}, checks),
+    return audit_about(
+        agency=access.agency, asked=question.words(), taken_by=access.user, is_whole=question.is_whole
     )
 
 
@@ -173,20 +162,9 @@ def audit_log_lines(
     access: Access, question: Question, about: About, rows: QuerySet[AuditEvent]
 ) -> HttpResponseBase:
     """The rows asked for as JSON lines, streamed, with all that their fingerprints are taken of: for tools/verify_audit_export.py."""
-    head = {"about": about.facts, "whole": question.is_whole, "end": _end(access.agency)}
+    head = audit_head(agency=access.agency, about=about, is_whole=question.is_whole)
     return StreamingHttpResponse(
-        in_blocks(_lines(head, rows)),
+        in_blocks(chain([head], audit_lines(rows))),
         content_type="application/x-ndjson; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{_name(access, question, "jsonl")}"'},
     )
-
-
-def _end(agency: Agency) -> dict[str, object]:
-    """Where the agency's chain ends while the file is made: kept elsewhere, it shows later that nothing was cut off."""
-    chain = AuditChain.objects.filter(key=chain_of(agency.pk)).first()
-    return {"sequence": chain.length, "hash": chain.head, "seal": chain.seal} if chain else {}
-
-
-def _lines(head: dict[str, object], rows: QuerySet[AuditEvent]) -> Iterator[str]:
-    yield json.dumps(head, ensure_ascii=False) + "\n"
-    yield from audit_lines(rows)

@@ -19,6 +19,12 @@ def for_anybody(response: HttpResponseBase) -> HttpResponseBase:
     return response
 
 
+def file_of(response: HttpResponseBase, agency: Agency) -> HttpResponseBase:
+    """Say of an answer whose file it is, where its address names no agency: its taking is told in that agency's log."""
+    response.is_file_of = agency  # type: ignore[attr-defined]  # read below
+    return response
+
+
 class ExportedFilesMiddleware:
     """Record each answer that is a file to keep, before its first byte leaves. Three or four queries for such an answer."""
 
@@ -37,7 +43,8 @@ def export_record(request: HttpRequest, response: HttpResponseBase) -> None:
     """Write down who took which file with which question. Files of addresses without an agency belong to the installation."""
     match = request.resolver_match
     slug = match.kwargs.get("agency_slug") if match else None
-    agency = Agency.objects.filter(slug=slug).first() if slug else None
+    told: Agency | None = getattr(response, "is_file_of", None)
+    agency = Agency.objects.filter(slug=slug).first() if slug else told
     name = response.get("Content-Disposition", "").partition("filename=")[2].strip('"; ')
     audit_record(
         agency=agency,

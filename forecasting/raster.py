@@ -83,7 +83,7 @@ def surface_cog(surface: Surface, facts: dict[str, str]) -> bytes:
 def surface_npy(surface: Surface) -> bytes:
     """Return a NumPy table with a row for each cell: ``cell_id``, its middle ``x_m``, ``y_m`` and ``lon``, ``lat``, ``value``.
 
-    Read it with ``numpy.load(file)["value"]``; no pickling.
+    Read it with ``numpy.load(file)["value"]``; no pickling. What it is has no room in it: its sender says so beside it.
     """
     spec = surface.spec
     columns = [

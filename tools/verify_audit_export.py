@@ -48,7 +48,7 @@ def fingerprint(row: dict[str, Any]) -> str:
 
 
 def read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """What the file says of itself (nothing, where a command wrote it) and its rows."""
+    """What the file says of itself (nothing, where an earlier version's command wrote it) and its rows."""
     # Not splitlines: a text may hold other characters that count as line ends.
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
     return (lines[0], lines[1:]) if lines and "about" in lines[0] else ({"whole": True}, lines)

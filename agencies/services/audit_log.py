@@ -14,8 +14,8 @@ from agencies.audit_guards import guards_missing
 from agencies.engine.audit_chain import START, Finding, Mark, Row, findings
 from agencies.models import Agency, AuditChain, AuditCheckpoint, AuditEvent
 from agencies.models_audit import CHECKPOINT_SEAL, HEAD_SEAL, INSTALLATION, ROW_SEAL, chain_locked, chain_of
-from missions_project.lib.cells import PlainWriter
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.exports import NO_MODEL, About, csv_lines
 from missions_project.lib.progress import Progress, no_progress
 from missions_project.lib.seals import seal, seal_problem
 
@@ -180,14 +180,47 @@ def audit_table(events: QuerySet[AuditEvent]) -> Iterator[list[Any]]:
         yield [told[name] for name in COLUMNS]
 
 
-def audit_csv(events: QuerySet[AuditEvent], to: TextIO) -> int:
-    """Write the rows as CSV and return their number. Texts that a spreadsheet would run are defused; check the JSON lines instead."""
-    writer = PlainWriter(to)
-    writer.row(COLUMNS)
+def audit_about(*, agency: Agency | None, asked: str, taken_by: object, is_whole: bool) -> About:
+    """What a file of the log says of itself. ``is_whole``: no row between its first and its last is left out. No query."""
+    checks = (
+        _("No row between the first and the last is left out: each can be checked against the one before")
+        if is_whole
+        else _("Only the rows asked for: each can be checked by itself, not against the one before")
+    )
+    return About(
+        what=_("Audit log"),
+        agency=agency.name if agency else _("the installation itself, no agency"),
+        asked=asked,
+        zone="UTC",
+        model=NO_MODEL,
+        more=(_("Downloaded by %(user)s") % {"user": taken_by}, checks),
+    )
+
+
+def audit_head(*, agency: Agency | None, about: About, is_whole: bool) -> str:
+    """The first of the JSON lines: what the file is, and where the log ended while it was made. One query.
+
+    The end, kept elsewhere, shows later that nothing was cut off.
+    """
+    chain = AuditChain.objects.filter(key=chain_of(agency.pk if agency else None)).first()
+    end = {"sequence": chain.length, "hash": chain.head, "seal": chain.seal} if chain else {}
+    return json.dumps({"about": about.facts, "whole": is_whole, "end": end}, ensure_ascii=False) + "\n"
+
+
+def audit_csv(events: QuerySet[AuditEvent], to: TextIO, *, about: Sequence[str] = ()) -> int:
+    """Write the rows as CSV, what it is before them, and return their number.
+
+    Texts that a spreadsheet would run are defused; check the JSON lines instead.
+    """
     number = 0
-    for row in audit_table(events):
-        writer.row(row)
-        number += 1
+
+    def counted() -> Iterator[list[Any]]:
+        nonlocal number
+        for row in audit_table(events):
+            number += 1
+            yield row
+
+    to.writelines(csv_lines(about, COLUMNS, counted()))
     return number
 
 

@@ -24,6 +24,7 @@ from forecasting.risk_page import HARM, Surface, surface_or_404
 from forecasting.selectors import cell_beats, run_grid, succeeded_forecasts
 from ingestion.api.access import AgencyView
 from ingestion.api.fields import AreaJson, BeatField, LocalTime, PeriodQuery, ShiftField
+from missions_project.lib.exports import FACTS_HEADER, with_facts
 from missions_project.lib.rest.marks import marked
 from missions_project.lib.rest.paging import page_of_rows
 from missions_project.lib.rest.queries import NoQuery, Query
@@ -240,6 +241,13 @@ class _AsItIs(BaseContentNegotiation):
 _SURFACE = OpenApiParameter(
     "surface", OpenApiTypes.STR, OpenApiParameter.PATH, description="“harm”, or a crime type's slug."
 )
+_FACTS = OpenApiParameter(
+    FACTS_HEADER,
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="What the file is, as a JSON object in ASCII: agency, surface, shift, time zone, model, when it was generated.",
+    response=[200],
+)
 
 
 class SurfaceFile(AgencyView):
@@ -256,7 +264,9 @@ class SurfaceFile(AgencyView):
         elif ending == "tif":
             response = HttpResponse(surface_cog(surface, surface_facts(surface)), content_type="image/tiff")
         else:
+            # The head of a NumPy file holds the columns and nothing else.
             response = HttpResponse(surface_npy(surface), content_type="application/octet-stream")
+            with_facts(response, surface_facts(surface))
         name = f"{self.agency.slug}-{surface.run.shift.slug}-{surface.run.on}-{slug}.{ending}"
         response["Content-Disposition"] = f'attachment; filename="{name}"'
         return marked(request, response, f'{surface.etag[:-1]}-{ending}"')
@@ -293,9 +303,12 @@ class SurfaceNumpy(SurfaceFile):
         operation_id="forecasts_surface_npy",
         summary="A surface for NumPy",
         tags=["forecasts"],
-        parameters=[_SURFACE],
+        parameters=[_SURFACE, _FACTS],
         responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, agency_slug: str, forecast_id: int, surface: str) -> HttpResponseBase:
-        """A table as `.npy`: cell_id, x_m, y_m, lon, lat, value. `numpy.load(file)["value"]`."""
+        """A table as `.npy`: cell_id, x_m, y_m, lon, lat, value. `numpy.load(file)["value"]`.
+
+        The table has no room for what it is: the header `X-Missions-Facts` says that, as the GeoTIFF's metadata do.
+        """
         return self.answer(request, forecast_id, surface, "npy")

@@ -3,12 +3,13 @@
 import datetime as dt
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from django.http import StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -18,6 +19,7 @@ from missions_project.lib.cells import PlainWriter, plain_cell
 LINES_AT_ONCE = 500
 NO_MODEL = gettext_noop("none; records as they are stored")
 GEOJSON = "application/geo+json"
+FACTS_HEADER = "X-Missions-Facts"
 _FORMULA_IN_LINE = re.compile(r"([,;\t]\s*)(?=[=+\-@])")
 
 
@@ -100,6 +102,13 @@ def geojson_response(name: str, *, about: About, features: Iterable[dict[str, An
         content_type=GEOJSON,
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+def with_facts(response: HttpResponseBase, facts: Mapping[str, Any]) -> HttpResponseBase:
+    """Say beside a file what it is, where its form has no room for that: one line of JSON in the header ``X-Missions-Facts``."""
+    # ASCII alone: a header of other letters comes out of a proxy as rubbish.
+    response[FACTS_HEADER] = json.dumps(facts, ensure_ascii=True)
+    return response
 
 
 def _geojson(about: About, features: Iterable[dict[str, Any]]) -> Iterator[str]:

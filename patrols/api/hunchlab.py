@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from agencies.exported import file_of
 from agencies.lookups import date_from_text
 from agencies.models import Agency
 from ingestion.api.tokens import READ, FeedTokenAuthentication, HasScope, TokenThrottle, agency_of
@@ -24,7 +25,9 @@ from ingestion.engine.timestamps import ISO, parse_times
 from ingestion.engine.timestamps import READ as IS_READ
 from missions_project.lib.cells import PlainWriter
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.exports import FACTS_HEADER, About, with_facts
 from patrols.hunchlab import Effectiveness, mission_effectiveness, missions_collection
+from patrols.selectors import models_behind
 
 LONGEST_WINDOW = dt.timedelta(days=62)
 _LOST_PLUS = re.compile(r" (\d\d:?\d\d)$")
@@ -120,20 +123,50 @@ class MissionEffectiveness(ReadView):
         parameters=[
             _parameter("date", "YYYY-MM-DD, the local date on which the shifts start; without one, today."),
             _parameter("format", "csv, or JSON without it."),
+            OpenApiParameter(
+                FACTS_HEADER,
+                OpenApiTypes.STR,
+                OpenApiParameter.HEADER,
+                description="With the CSV: what it is, as a JSON object in ASCII.",
+                response=[200],
+            ),
         ],
         responses={(200, "text/csv"): OpenApiTypes.STR, (200, "application/json"): OpenApiTypes.OBJECT},
     )
     def get(self, request: Request) -> HttpResponseBase:
-        """Counts, weighted counts and expected harm: in all, and in the missions' boxes. A description, not an effect."""
+        """Counts, weighted counts and expected harm: in all, and in the missions' boxes. A description, not an effect.
+
+        Old clients read the CSV's first line as its columns: what the file is stands in the header `X-Missions-Facts`.
+        """
         agency = agency_of(request)
         text = request.query_params.get("date") or timezone.now().date().isoformat()
         try:
-            figures = mission_effectiveness(agency, date_from_text(text))
+            on = date_from_text(text)
+            figures = mission_effectiveness(agency, on)
         except MissionsError as exc:
             raise ValidationError({"detail": str(exc)}) from exc
         if request.query_params.get("format") == "csv":
-            return HttpResponse(_csv(figures), content_type="text/csv; charset=utf-8")
+            return _file(agency, on, figures)
         return Response(dataclasses.asdict(figures))
+
+
+def _file(agency: Agency, on: dt.date, figures: Effectiveness) -> HttpResponseBase:
+    """The bare CSV as a file to keep, with what it is beside it, for the agency's log to tell. One query."""
+    name = f"{agency.slug}-mission-effectiveness-{on}.csv"
+    about = About(
+        what=_("Mission effectiveness"),
+        agency=agency.name,
+        asked=_("Shifts that start on %(date)s (local date)") % {"date": on},
+        zone=agency.time_zone,
+        model=models_behind(agency, on, on),
+        more=(_("A description, not an effect: missions go where crime is expected"),),
+    )
+    response = HttpResponse(
+        _csv(figures),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+    return file_of(with_facts(response, about.facts), agency)
 
 
 def _csv(figures: Effectiveness) -> str:

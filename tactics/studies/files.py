@@ -86,15 +86,15 @@ def report_json(request: HttpRequest, access: Access, study_id: int) -> HttpResp
     )
 
 
-def _about(access: Access, study: ImpactStudy, report: ImpactReport) -> About:
-    """What the file says of itself. One query."""
+def report_about(agency: Agency, study: ImpactStudy, report: ImpactReport) -> About:
+    """What a report's file says of itself. One query."""
     return About(
         what=study.name,
-        agency=access.agency.name,
+        agency=agency.name,
         asked=_("Study %(study)s, report %(report)s, %(first)s to %(last)s (local dates)")
         % {"study": study.pk, "report": report.pk, "first": report.first, "last": report.last},
-        zone=access.agency.time_zone,
-        model=models_behind(access.agency, report.first, report.last),
+        zone=agency.time_zone,
+        model=models_behind(agency, report.first, report.last),
         more=(
             sentence_shown(report),
             registration_of(study),
@@ -117,7 +117,7 @@ def report_csv(request: HttpRequest, access: Access, study_id: int) -> HttpRespo
     row, report = report_of(access, study_id, request)
     return csv_response(
         _name(access, row.study, report, "csv"),
-        about=_about(access, row.study, report),
+        about=report_about(access.agency, row.study, report),
         columns=COLUMNS,
         rows=[
             (line.group, line.key, line.name, *line.raw, line.n, line.reading)
@@ -136,6 +136,7 @@ def report_html(request: HttpRequest, access: Access, study_id: int) -> HttpResp
         "style": _style(),
         "picture": f"data:image/svg+xml;base64,{picture}",
         "made_at": timezone.now(),
+        "model": models_behind(access.agency, report.first, report.last),
     }
     name = _name(access, row.study, report, "html")
     return HttpResponse(

@@ -1,5 +1,6 @@
 """The three documents that councils ask for, filled in from a pack: what only people can say is marked as a blank."""
 
+import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -13,7 +14,7 @@ from missions_project.lib.errors import MissionsError
 from missions_project.lib.lazy import gettext_lazy
 from tactics.models import TransparencyPack
 from tactics.reports.shapes import Table
-from tactics.transparency.shapes import period_shown, table_from, written_in
+from tactics.transparency.shapes import made_shown, model_shown, period_shown, table_from, written_in
 
 MOST_ROWS = 60
 """Rows of a table in a document; the pack holds all of them."""
@@ -233,6 +234,12 @@ def document_blocks(pack: TransparencyPack, slug: str) -> list[Block]:
             },
         ),
         Block(
+            "text",
+            _("Times are those of %(time_zone)s. Made %(made_at)s.")
+            % {"time_zone": pack.content["agency"]["time_zone"], "made_at": made_shown(pack.content)},
+        ),
+        Block("text", model_shown(pack.content)),
+        Block(
             "text", _("A draft: figures are filled in; what stands in marked brackets only people can write.")
         ),
     ]
@@ -267,6 +274,10 @@ def _docx(pack: TransparencyPack, slug: str) -> bytes:
     title = str(DOCUMENTS[slug][0])
     made.core_properties.title = title
     made.core_properties.language = pack.language
+    # Without one the file says when the library's own template was made.
+    made.core_properties.created = made.core_properties.modified = dt.datetime.fromisoformat(
+        pack.content["made_at"]
+    )
     made.core_properties.author = pack.content["agency"]["name"]
     made.styles["Normal"].font.size = Pt(10.5)
     made.add_heading(title, 0)

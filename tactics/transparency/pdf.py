@@ -11,7 +11,7 @@ from tactics.models import TransparencyPack
 from tactics.reports.shapes import Table
 from tactics.transparency.charts import bars_within, chart_figure
 from tactics.transparency.documents import DOCUMENTS, MOST_ROWS, document_blocks, note_below
-from tactics.transparency.shapes import period_in_short, period_shown, table_from, written_in
+from tactics.transparency.shapes import model_shown, period_in_short, period_shown, table_from, written_in
 
 if TYPE_CHECKING:
     from missions_project.lib.pdf.writing import Writing
@@ -100,6 +100,7 @@ def _pack(pack: TransparencyPack) -> bytes:
     made.heading(_("Is this what was published?"))
     for sentence in _how_to_check(pack):
         made.words(sentence)
+    made.words(model_shown(content), "quiet")
     made.words(_("Made %(made_at)s.") % {"made_at": content["made_at"]}, "quiet")
     return made.made()
 

@@ -19,6 +19,7 @@ from ingestion.selectors import data_hash
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress
 from missions_project.lib.runs import RunReporter, RunStatus, run_execution
+from patrols.selectors import models_behind
 from tactics.models import ExposureFinding, TransparencyPack
 from tactics.transparency.audit import AuditPart, ExposureAudit, disparities, exposure_audit
 from tactics.transparency.inputs import exposure_inputs
@@ -128,6 +129,7 @@ def _content(pack: TransparencyPack, reporter: RunReporter) -> dict[str, Any]:
             "number": pack.number,
             "period": {"first": first.isoformat(), "last": last.isoformat()},
             "made_at": now.isoformat(),
+            "model": models_behind(agency, first, last),
             "previous": {"number": previous.number, "hash": previous.content_hash} if previous else None,
             "threshold": audit.threshold,
             "sections": [section.as_json() for section in told],

@@ -9,13 +9,17 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from missions_project.lib.days import long_day, short_day
 from tactics.reports.shapes import Cell, Column, Table
 
-FORMAT = 2
-"""Raised whenever a pack's JSON changes its form. 2: ``language``, the one that the pack is written in; in 1 always English."""
+FORMAT = 3
+"""Raised whenever a pack's JSON changes its form; packs of every earlier form still open.
+
+2: ``language``, the one that the pack is written in; in 1 always English. 3: ``model``, the versions behind the period's missions.
+"""
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,11 @@ def made_shown(content: Mapping[str, Any]) -> str:
     """When the pack was made, for people, by the agency's clock."""
     made = dt.datetime.fromisoformat(content["made_at"]).astimezone(ZoneInfo(content["agency"]["time_zone"]))
     return f"{long_day(made.date())}, {made:%H:%M}"
+
+
+def model_shown(content: Mapping[str, Any]) -> str:
+    """Which versions of models were behind the period's missions, as every file says it; packs of forms 1 and 2 did not keep it."""
+    return _("Model: %(model)s") % {"model": content.get("model") or _("not kept with this pack")}
 
 
 def plain(value: Any) -> Any:

@@ -14,7 +14,14 @@ from tactics.models import TransparencyPack
 from tactics.transparency.charts import charts_drawn
 from tactics.transparency.documents import DOCUMENTS, document_docx, document_html
 from tactics.transparency.pdf import document_pdf, pack_pdf
-from tactics.transparency.shapes import content_hash, made_shown, period_shown, table_from, written_in
+from tactics.transparency.shapes import (
+    content_hash,
+    made_shown,
+    model_shown,
+    period_shown,
+    table_from,
+    written_in,
+)
 
 
 def shown_sections(content: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -64,7 +71,11 @@ def site_html(pack: TransparencyPack, *, chart_folder: str = "charts/", style: s
         "style": style,
     }
     with written_in(pack.content):
-        context |= {"period": period_shown(pack.content), "made_at": made_shown(pack.content)}
+        context |= {
+            "period": period_shown(pack.content),
+            "made_at": made_shown(pack.content),
+            "model": model_shown(pack.content),
+        }
         return render_to_string("tactics/transparency/site.html", context)
 
 

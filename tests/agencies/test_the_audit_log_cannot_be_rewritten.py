@@ -25,6 +25,7 @@ from missions_project.lib.errors import MissionsError
 from missions_project.lib.seals import seal
 from tests.auditing import locks_behind_the_chains, without_guards
 from tests.factories import make_agency
+from tools import verify_audit_export
 
 pytestmark = pytest.mark.django_db
 
@@ -287,7 +288,13 @@ def test_an_auditor_checks_the_exported_lines_alone(agency: Agency, owner: User,
         last = told["hash"]
     target = tmp_path / "audit.jsonl"
     call_command("export_audit_log", agency.slug, to=target, stdout=io.StringIO())
-    assert len(target.read_text().splitlines()) == 6
+    head, *rows_written = [json.loads(line) for line in target.read_text().splitlines()]
+    assert len(rows_written) == 6
+    assert (head["about"]["agency"], head["about"]["time_zone"], head["whole"]) == (agency.name, "UTC", True)
+    assert head["about"]["filters"].startswith("From the first up to ")
+    assert head["about"]["generated_at"]
+    assert (head["about"]["model"], head["end"]["sequence"]) == ("none; records as they are stored", 7)
+    assert verify_audit_export.main([str(target)]) == 0
     told = AuditEvent.objects.get(action="audit log exported")
     assert (told.agency, told.actor, told.subject) == (agency, None, "audit.jsonl")
     assert told.detail["account"]
@@ -297,6 +304,26 @@ def test_an_auditor_checks_the_exported_lines_alone(agency: Agency, owner: User,
     rows = list(csv.DictReader(io.StringIO(table.getvalue())))
     assert rows[0]["actor_name"] == "owner"
     assert rows[7]["subject"] == "'=1+1"
+
+
+def test_the_commands_table_begins_with_what_it_is(agency: Agency, owner: User, tmp_path: Path) -> None:
+    write(agency, actor=owner)
+    target, said = tmp_path / "audit.csv", io.StringIO()
+    call_command("export_audit_log", agency.slug, to=target, csv=True, stdout=said)
+    assert "6 rows written" in said.getvalue()
+    with target.open(encoding="utf-8", newline="") as file:
+        written = file.read().split("\r\n")
+    head = [line for line in written if line.startswith("# ")]
+    assert agency.name in head[0]
+    assert head[1].startswith("# From the first up to ")
+    assert head[1].endswith("; times in UTC")
+    assert "# Model: none; records as they are stored" in head
+    assert any(line.startswith("# Generated at 2") for line in head)
+    rows = list(csv.DictReader(written[len(head) :]))
+    assert [row["sequence"] for row in rows] == list("123456")
+    # Without an agency: the log of the installation itself.
+    call_command("export_audit_log", to=target, csv=True, stdout=said)
+    assert "the installation itself" in target.read_text(encoding="utf-8").splitlines()[0]
 
 
 def test_what_is_rolled_back_leaves_no_gap(agency: Agency) -> None:

@@ -12,7 +12,7 @@ import pytest
 from django.contrib.gis.gdal import GDALRaster
 from django.http import HttpResponse
 
-from agencies.models import CrimeType
+from agencies.models import Agency, CrimeType
 from forecasting.risk_page import Surface, surface_or_404
 from tests.api.scenes import ApiScene, make_api_scene
 
@@ -70,6 +70,23 @@ def test_the_numpy_table_needs_no_pickle_and_knows_its_cells(scene: ApiScene) ->
     assert np.array_equal(table["cell_id"], expected.spec.cells)
     assert np.array_equal(table["x_m"], expected.spec.centres()[0])
     assert np.allclose(table["lon"], expected.spec.centres_lonlat()[0])
+
+
+@pytest.mark.parametrize("slug", ["harm", "robbery"])
+def test_the_numpy_answer_says_beside_the_table_what_the_geotiff_says_in_itself(
+    scene: ApiScene, slug: str, tmp_path: Path
+) -> None:
+    Agency.objects.filter(pk=scene.agency.pk).update(name="Ribera del Río,\r\nX-Evil: 1")
+    answer = file(scene, f"{slug}.npy")
+    assert answer["X-Missions-Facts"].isascii()
+    assert "X-Evil" not in answer
+    told = json.loads(answer["X-Missions-Facts"])
+    assert told["agency"] == "Ribera del Río,\r\nX-Evil: 1"
+    (tmp_path / "surface.tif").write_bytes(file(scene, f"{slug}.tif").content)
+    written = GDALRaster(str(tmp_path / "surface.tif")).metadata["DEFAULT"]
+    for name in ("surface", "shift", "time_zone", "model", "data_hash"):
+        assert told[name] == written[name], name
+    assert told["generated_at"]
 
 
 def test_the_geojson_has_a_square_for_each_cell(scene: ApiScene) -> None:

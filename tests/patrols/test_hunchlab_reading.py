@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import json
 from typing import Any
 
 import pytest
 from django.http import HttpResponse
 from django.test import Client
 
+from agencies.models import AuditEvent
 from ingestion.models import Feed, Incident
 from patrols.models import Assignment, Mission
 from tests.ingestion.pushing import make_token, push_feed
@@ -135,6 +137,24 @@ def test_effectiveness_is_one_csv_row_with_the_old_names(scene: Scene) -> None:
     assert 0 < float(row["mission_patrol_weight_overall"]) < float(row["total_patrol_weight_overall"])
     empty = ask(scene, "/api/missioneffectiveness/", date="2026-03-20").json()
     assert set(empty.values()) == {0}
+
+
+def test_the_bare_csv_says_beside_itself_what_it_is_and_its_taking_is_kept(scene: Scene) -> None:
+    scene.plan(publish=True)
+    answer = ask(scene, "/api/missioneffectiveness/", date=ON.isoformat(), format="csv")
+    name = f"riverton-mission-effectiveness-{ON}.csv"
+    assert answer["Content-Disposition"] == f'attachment; filename="{name}"'
+    told = json.loads(answer["X-Missions-Facts"])
+    assert told["agency"] == scene.agency.name
+    assert ON.isoformat() in told["filters"]
+    assert told["time_zone"] == scene.agency.time_zone
+    assert "Robbery v1" in told["model"]
+    assert told["generated_at"]
+    kept = AuditEvent.objects.get(action="file exported")
+    assert (kept.agency, kept.subject) == (scene.agency, name)
+    as_json = ask(scene, "/api/missioneffectiveness/", date=ON.isoformat())
+    assert "X-Missions-Facts" not in as_json
+    assert "Content-Disposition" not in as_json
 
 
 def test_what_is_asked_wrongly_is_400_and_a_push_token_reads_nothing(scene: Scene) -> None:

@@ -95,8 +95,14 @@ def test_fresh_draws_come_out_as_their_probabilities_and_are_written_down(
     told = run(plan, "--draws", "4000", "--csv", str(path), "--fresh-seed", "11")
     assert "4,000 draws with seed 11" in told
     assert "every draw holds exactly K boxes" in told
-    with path.open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    written = path.read_text(encoding="utf-8").splitlines()
+    head = [line for line in written if line.startswith("# ")]
+    assert scene.agency.name in head[0]
+    assert f"Plan {plan.pk} (" in head[1]
+    assert head[1].endswith(f"4000 draws with seed 11; times in {scene.agency.time_zone}")
+    assert "# Model: Robbery v1" in " ".join(head).replace("Burglary v1 (made up); ", "")
+    assert head[-1].startswith("# Generated at 2")
+    rows = list(csv.DictReader(written[len(head) :]))
     design = design_from_bytes(bytes(plan.design))
     assert len(rows) == len(design)
     assert [float(row["pi"]) for row in rows] == design.pi.tolist()

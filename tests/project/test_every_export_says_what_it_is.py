@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import datetime as dt
 import io
 import json
 from collections.abc import Callable, Iterator
@@ -12,22 +13,35 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.http.response import HttpResponseBase
 from django.test import Client
 from django.urls import URLResolver, get_resolver, reverse
 from openpyxl import load_workbook
 
 from agencies.models import Agency, Beat, CrimeType, District, Unit, User
+from ingestion.models import QuarantinedRow
+from missions_project.lib.runs import RunStatus
 from patrols.models import Engagement
+from tactics.models import TransparencyPolicy
+from tactics.transparency.shapes import content_hash
 from tests.factories import make_member
-from tests.ingestion.files import plain_feed
+from tests.ingestion.files import good_row, plain_feed, run_import, write_rows
+from tests.ingestion.pushing import make_token, push_feed
 from tests.patrols.scenes import ON, Scene, make_scene
+from tests.project.files_read import FACTS, facts_of
+from tests.tactics.histories import make_past
+from tests.tactics.test_packs_as_pdf import a_pack
+from tests.tactics.test_study_pages import reported
 
 SignIn = Callable[[User | None], Client]
 ROOT = Path(__file__).resolve().parent.parent.parent
 PERIOD = f"?from={ON}&to={ON}"
+ROOMS = ("agencies", "ingestion", "forecasting", "patrols", "tactics", "missions_project")
 FORMULA = "=cmd|' /C calc'!A0"
 
 FILES: dict[str, tuple[dict[str, Any], str]] = {
+    "agencies:audit_log_csv": ({}, ""),
+    "agencies:audit_log_lines": ({}, ""),
     "ingestion:incidents_csv": ({}, PERIOD),
     "ingestion:kept_csv": ({"feed_slug": "rms"}, ""),
     "forecasting:live_csv": ({"slug": "burglary"}, ""),
@@ -41,24 +55,78 @@ FILES: dict[str, tuple[dict[str, Any], str]] = {
     "patrols:completeness_csv": ({}, PERIOD),
     "tactics:table_csv": ({"slug": "shifts"}, PERIOD),
     "tactics:workbook": ({"slug": "shifts"}, PERIOD),
+    "tactics:table_geojson": ({"slug": "coverage", "table": "beats"}, PERIOD),
+    "tactics:table_gpkg": ({"slug": "coverage", "table": "beats"}, PERIOD),
+    "tactics:pack_pdf": ({"number": 4}, ""),
+    "tactics:pack_site": ({"number": 4}, ""),
+    "tactics:pack_document html": ({"number": 4, "document": "use-policy", "ending": "html"}, ""),
+    "tactics:pack_document docx": ({"number": 4, "document": "impact-report", "ending": "docx"}, ""),
+    "tactics:pack_document pdf": ({"number": 4, "document": "annual-report", "ending": "pdf"}, ""),
+    "tactics:public_json": ({"number": 4}, ""),
+    "tactics:public_pdf": ({"number": 4}, ""),
+    "api:surface_geojson": ({"forecast_id": "run", "surface": "harm"}, ""),
+    "api:surface_tiff": ({"forecast_id": "run", "surface": "harm"}, ""),
+    "api:surface_npy": ({"forecast_id": "run", "surface": "harm"}, ""),
+    "api:missioneffectiveness": ({}, f"?format=csv&date={ON}"),
+    "admin:ingestion_quarantinedrow_changelist": ({}, ""),
 }
 """Every address that gives a file, with its arguments and query."""
-ELSEWHERE = {
-    "agencies:audit_log_csv": "auditors'; tests/agencies/test_the_audit_log_is_read_and_handed_out.py",
-    "tactics:report_csv": "a study's; tests/tactics/test_study_pages.py",
-    "tactics:report_json": "a study's; tests/tactics/test_study_pages.py",
-    "tactics:table_geojson": "a report's; tests/tactics/test_reports_on_maps.py",
-    "tactics:table_gpkg": "a report's; tests/tactics/test_reports_on_maps.py",
-    "tactics:pack_pdf": "a pack's; tests/tactics/test_packs_as_pdf.py",
-    "tactics:public_pdf": "a published pack's; tests/tactics/test_packs_as_pdf.py",
+OF_A_STUDY = ("tactics:report_csv", "tactics:report_json", "tactics:report_html")
+WITHOUT_TIME = {
+    "admin:agencies_configuration_file": "the same configuration is the same file, byte by byte; docs/admin.md"
 }
-"""Files that are looked at where what they hold is made."""
+"""Files that do not say when they were made, with the reason."""
+TABLES = [
+    name
+    for name in FILES
+    if name.endswith(("_csv", "_geojson", "workbook", "effectiveness", "row_changelist"))
+]
+SENDERS = {
+    "agencies/admin_configuration.py:download_view": ("admin:agencies_configuration_file",),
+    "agencies/audit_pages.py:audit_log_csv": ("agencies:audit_log_csv",),
+    "agencies/audit_pages.py:audit_log_lines": ("agencies:audit_log_lines",),
+    "ingestion/admin/quarantine.py:download": ("admin:ingestion_quarantinedrow_changelist",),
+    "ingestion/exports.py:incidents_csv": ("ingestion:incidents_csv",),
+    "ingestion/quality_views.py:kept_csv": ("ingestion:kept_csv",),
+    "forecasting/api/forecasts.py:answer": ("api:surface_geojson", "api:surface_tiff", "api:surface_npy"),
+    "forecasting/live_pages.py:live_csv": ("forecasting:live_csv",),
+    "forecasting/views.py:risk_csv": ("forecasting:risk_csv",),
+    "forecasting/views.py:risk_geojson": ("forecasting:risk_geojson",),
+    "patrols/api/hunchlab.py:_file": ("api:missioneffectiveness",),
+    "patrols/dosage_pages.py:_csv": ("patrols:dosage_csv", "patrols:completeness_csv"),
+    "patrols/exports.py:missions_csv": ("patrols:missions_csv",),
+    "patrols/exports.py:missions_geojson": ("patrols:missions_geojson",),
+    "patrols/exports.py:engagements_csv": ("patrols:engagements_csv",),
+    "patrols/exports.py:engagements_geojson": ("patrols:engagements_geojson",),
+    "tactics/reports/files.py:table_csv": ("tactics:table_csv",),
+    "tactics/reports/files.py:workbook_response": ("tactics:workbook",),
+    "tactics/reports/geofiles.py:_attached": ("tactics:table_geojson",),
+    "tactics/reports/geofiles.py:geopackage_response": ("tactics:table_gpkg",),
+    "tactics/studies/files.py:report_csv": ("tactics:report_csv",),
+    "tactics/studies/files.py:report_json": ("tactics:report_json",),
+    "tactics/studies/files.py:report_html": ("tactics:report_html",),
+    "tactics/transparency/pages.py:_json": ("tactics:public_json",),
+    "tactics/transparency/pages.py:_pdf": ("tactics:pack_pdf", "tactics:public_pdf"),
+    "tactics/transparency/pages.py:pack_document": ("tactics:pack_document",),
+    "tactics/transparency/pages.py:pack_site": ("tactics:pack_site",),
+}
+"""Every function that makes an answer a file, with the addresses that give it."""
+NO_SENDERS = {
+    "agencies/exported.py": "reads what others send",
+    "missions_project/lib/exports.py": "whose callers are found",
+}
 MAP_LAYERS = {
     "ingestion:alerts", "forecasting:layer_beats", "forecasting:layer_boundary", "forecasting:layer_context",
     "forecasting:layer_districts", "forecasting:layer_incidents", "forecasting:risk_top", "patrols:plan_geojson", "tactics:place",
     "tactics:hunch_area", "tactics:practice_place",
 }  # fmt: skip
 """GeoJSON that our own maps draw, and no export."""
+MARKS = {"ingestion:version", "patrols:version"}
+"""JSON by which a page learns that it is old."""
+ENDINGS = (
+    *(".csv", ".xlsx", ".geojson", ".json", ".jsonl", ".gpkg", ".pdf", ".html", ".zip", ".tif", ".npy"),
+    ".<slug:ending>",
+)
 WRITES_FOR_THE_PRODUCT_ITSELF = {
     "missions_project/lib/cells.py": "the one writer",
     "ingestion/services/samples.py": "the spool, which the importer reads",
@@ -70,25 +138,66 @@ WRITES_FOR_THE_PRODUCT_ITSELF = {
 
 def addresses(*endings: str) -> Iterator[str]:
     for resolver in get_resolver().url_patterns:
-        if isinstance(resolver, URLResolver) and "agency_slug" in str(resolver.pattern):
-            for entry in resolver.url_patterns:
-                if str(entry.pattern).endswith(endings):
-                    yield f"{resolver.app_name}:{entry.name}"  # type: ignore[union-attr]  # patterns have names
+        if not isinstance(resolver, URLResolver):
+            continue
+        begins = str(resolver.pattern)
+        if "agency_slug" in begins or begins == "api/":
+            yield from (f"{resolver.app_name}:{name}" for name in _names(resolver.url_patterns, endings))
+
+
+def _names(patterns: list[Any], endings: tuple[str, ...]) -> Iterator[str]:
+    for entry in patterns:
+        if isinstance(entry, URLResolver):
+            yield from _names(entry.url_patterns, endings)
+        elif str(entry.pattern).endswith(endings):
+            yield str(entry.name)
 
 
 def test_every_address_of_a_file_is_looked_at_here() -> None:
-    found = set(addresses(".csv", ".xlsx", ".geojson", "report.json", ".gpkg", ".pdf"))
-    assert found - MAP_LAYERS == set(FILES) | set(ELSEWHERE)
+    looked_at = {name.split()[0] for name in FILES} | set(OF_A_STUDY)
+    by_ending = set(addresses(*ENDINGS)) - MAP_LAYERS - MARKS
+    assert by_ending <= looked_at
+    sent = {address for names in SENDERS.values() for address in names}
+    assert sent == looked_at | set(WITHOUT_TIME)
+
+
+def test_every_function_that_makes_an_answer_a_file_is_known_here() -> None:
+    assert set(senders()) == set(SENDERS), "name it in SENDERS, and read its file in FILES"
+
+
+def senders() -> Iterator[str]:
+    """Every function that names the header of files, or calls what sends one."""
+    for path in sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py")):
+        name = path.relative_to(ROOT).as_posix()
+        if name in NO_SENDERS:
+            continue
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(function, ast.FunctionDef) and any(map(_sends, ast.walk(function))):
+                yield f"{name}:{function.name}"
+
+
+def _sends(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        return called in ("csv_response", "geojson_response") and not _is_of_reports(node)
+    if isinstance(node, ast.keyword):
+        return node.arg == "as_attachment"
+    return isinstance(node, ast.Constant) and str(node.value).lower() == "content-disposition"
+
+
+def _is_of_reports(call: ast.Call) -> bool:
+    """The reports' own function of this name, which takes the agency first, is a sender itself."""
+    return bool(call.args) and getattr(call.args[0], "id", getattr(call.args[0], "attr", "")) == "agency"
 
 
 @pytest.fixture
-def scene(db: None) -> Scene:
+def scene(db: None, tmp_path: Path) -> Scene:
     """A city whose every name is a formula."""
     cache.clear()
     scene = make_scene()
     agency = scene.agency
     plan = scene.plan(publish=True)
-    plain_feed(agency)
+    feed = plain_feed(agency)
     for model in (District, Beat):
         for number, row in enumerate(model.objects.filter(agency=agency)):
             model.objects.filter(pk=row.pk).update(name=f"{FORMULA}{number}", code=f"=1+{number}")
@@ -101,47 +210,91 @@ def scene(db: None) -> Scene:
         arrived_at=plan.period_from, left_at=plan.period_to,
     )  # fmt: skip
     Agency.objects.filter(pk=agency.pk).update(name="Riverton,=1+1")
+    QuarantinedRow.objects.create(
+        agency=agency, feed=feed, run=run_import(feed, write_rows(tmp_path / "odd.csv", [good_row(1)])), row_number=2,
+        external_id="=1", code="unmapped_code", values={"code": FORMULA},
+    )  # fmt: skip
+    _publish_a_pack(agency)
     return scene
 
 
-def fetched(scene: Scene, sign_in: SignIn, name: str) -> tuple[str, bytes]:
-    arguments, query = FILES[name]
-    known = {key: scene.run.pk if value == "run" else value for key, value in arguments.items()}
-    client = sign_in(make_member(scene.agency, "analyst"))
-    answer = client.get(reverse(name, kwargs={"agency_slug": "riverton", **known}) + query)
+def _publish_a_pack(agency: Agency) -> None:
+    TransparencyPolicy.objects.create(agency=agency, is_public=True)
+    pack = a_pack(beats=3)
+    pack.content["agency"]["name"] = "Riverton,=1+1"
+    pack.agency, pack.content_hash, pack.status = agency, content_hash(pack.content), RunStatus.SUCCEEDED
+    pack.first, pack.last = (
+        dt.date.fromisoformat(pack.content["period"][name]) for name in ("first", "last")
+    )
+    pack.made_at = pack.published_at = dt.datetime.fromisoformat(pack.content["made_at"])
+    pack.save()
+
+
+def fetched(scene: Scene, sign_in: SignIn, key: str) -> HttpResponseBase:
+    name = key.split()[0]
+    arguments, query = FILES[key]
+    known = {word: scene.run.pk if value == "run" else value for word, value in arguments.items()}
+    answer: HttpResponseBase
+    if name.startswith("admin:"):
+        chosen = list(QuarantinedRow.objects.values_list("pk", flat=True))
+        client = sign_in(make_member(scene.agency, "admin"))
+        answer = client.post(reverse(name), {"action": "download", "_selected_action": chosen})
+    elif name == "api:missioneffectiveness":
+        key = make_token(push_feed(scene.agency), "read")
+        answer = Client().get(reverse(name) + query, headers={"authorization": f"Token {key}"})
+    else:
+        client = sign_in(make_member(scene.agency, "admin" if name.startswith("agencies:") else "analyst"))
+        answer = client.get(reverse(name, kwargs={"agency_slug": "riverton", **known}) + query)
     assert answer.status_code == 200, name
-    return answer.headers["Content-Type"], b"".join(answer)
+    return answer
+
+
+def facts_told(answer: HttpResponseBase) -> dict[str, str]:
+    ending = answer.headers["Content-Disposition"].strip('"').rpartition(".")[2]
+    return facts_of(ending, answer.headers, b"".join(answer))
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_a_file_says_agency_question_clock_model_and_time(scene: Scene, sign_in: SignIn, name: str) -> None:
-    kind, body = fetched(scene, sign_in, name)
-    if "json" in kind:
-        document = json.loads(body)
-        facts = document.get("about") or document["metadata"]
-        assert "Riverton" in facts["agency"]
-        assert {"time_zone", "model", "generated_at"} <= set(facts)
-        assert facts.get("filters") or facts["shift"]
-        assert facts["model"]
-        return
-    if "spreadsheet" in kind:
-        sheet = load_workbook(io.BytesIO(body))["About"]
-        head = [str(row[0]) for row in sheet.iter_rows(values_only=True) if row[0]]
-    else:
-        head = [line.removeprefix("# ") for line in body.decode().splitlines() if line.startswith("#")]
-    assert "Riverton" in head[0]
-    assert "times in " in head[1]
-    assert len(head[1].split("; times in ")[0]) > 5, "what was asked for"
-    (model,) = [line for line in head if line.startswith("Model: ")]
-    assert len(model) > len("Model: ")
-    assert any(line.startswith("Generated at 2") for line in head)
+    told = facts_told(fetched(scene, sign_in, name))
+    assert not set(FACTS) - set(told)
+    assert "Riverton" in told["agency"]
+    assert len(told["filters"]) > 5, "what was asked for"
+    assert told["time_zone"] in (scene.agency.time_zone, "UTC")
+    assert told["model"]
+    assert "20" in told["generated_at"]
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_studys_files_say_the_same(sign_in: SignIn) -> None:
+    past = make_past(days=4, per_shift=60)
+    study = reported(past)
+    client = sign_in(make_member(past.agency, "supervisor"))
+    for name in OF_A_STUDY:
+        told = facts_told(client.get(reverse(name, args=["riverton", study.pk])))
+        assert not set(FACTS) - set(told), name
+        assert told["model"].startswith("Burglary v1 (planted); Robbery v1 (planted)"), name
+
+
+@pytest.mark.django_db
+def test_the_configuration_alone_does_not_say_when_and_is_the_same_file_each_time(
+    scene: Scene, sign_in: SignIn
+) -> None:
+    client = sign_in(make_member(scene.agency, "admin"))
+    (address,) = WITHOUT_TIME
+    first, second = (client.get(reverse(address, args=[scene.agency.pk])).content for _ in range(2))
+    assert first == second
+    assert b"Riverton" in first
+    assert b"generated" not in first
+    assert "does not say when it was made" in (ROOT / "docs" / "admin.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", sorted(TABLES))
 def test_no_cell_of_any_file_is_a_formula(scene: Scene, sign_in: SignIn, name: str) -> None:
-    kind, body = fetched(scene, sign_in, name)
+    answer = fetched(scene, sign_in, name)
+    kind, body = answer.headers["Content-Type"], b"".join(answer)
     if "json" in kind:
         for feature in json.loads(body)["features"]:
             for value in feature["properties"].values():
@@ -165,8 +318,7 @@ def test_no_cell_of_any_file_is_a_formula(scene: Scene, sign_in: SignIn, name: s
 
 def test_tables_are_written_by_the_one_writer_that_makes_cells_plain() -> None:
     strange = []
-    rooms = ("agencies", "ingestion", "forecasting", "patrols", "tactics", "missions_project")
-    for path in sorted(path for room in rooms for path in (ROOT / room).rglob("*.py")):
+    for path in sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py")):
         name = path.relative_to(ROOT).as_posix()
         if name in WRITES_FOR_THE_PRODUCT_ITSELF:
             continue

@@ -55,7 +55,7 @@ def a_pack(
     )  # fmt: skip
     content = plain(
         {
-            "format": 2, "language": language, "number": 4, "made_at": "2026-04-02T10:00:00+00:00", "threshold": 1.25,
+            "format": 3, "model": "Robbery v4 (made up)", "language": language, "number": 4, "made_at": "2026-04-02T10:00:00+00:00", "threshold": 1.25,
             "agency": {"slug": "riverton", "name": "Policía de Río Verde", "time_zone": time_zone},
             "period": {"first": "2026-01-01", "last": "2026-03-31"},
             "previous": {"number": 3, "hash": "a" * 64},

@@ -15,6 +15,7 @@ from django.utils import timezone
 from agencies.models import Agency
 from missions_project.demo import planted_city
 from patrols.models import MissionPlan
+from patrols.selectors import models_behind
 from tactics.models import ImpactStudy
 from tactics.services import study_create, study_freeze
 from tests.factories import make_member
@@ -43,7 +44,13 @@ def test_a_study_is_analysed_and_its_figures_written(tmp_path: Path) -> None:
     assert report.sentence in text
     assert report.design_hash in text
     assert "Fisher test" in text
-    assert json.loads((tmp_path / "figures.json").read_text()) == report.figures
+    written = json.loads((tmp_path / "figures.json").read_text())
+    about = written.pop("about")
+    assert written == report.figures
+    assert (about["agency"], about["time_zone"]) == (past.agency.name, past.agency.time_zone)
+    assert f"{past.first} to {past.last}" in about["filters"]
+    assert about["model"] == models_behind(past.agency, past.first, past.last)
+    assert about["generated_at"]
     assert report.sentence in run("impact_study", "--agency", "riverton", "--list")
 
 

@@ -215,6 +215,14 @@ def test_the_files_hold_what_the_page_shows(past: PastWeeks, sign_in: SignIn) ->
     answer = client.get(at(past.agency, "report_html", study.pk))
     text = answer.content.decode()
     assert "attachment" in answer["Content-Disposition"]
+    for line in (
+        past.agency.name,
+        past.agency.time_zone,
+        f"Model: {data['model']}",
+        "Written ",
+        f"{past.last:%Y}",
+    ):
+        assert line in text, line
     assert "data:image/svg+xml;base64," in text
     assert "@media print" in text
     # Nothing is loaded from anywhere: no address, no script.

@@ -7,10 +7,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agencies.lookups import agency_by_slug
 from agencies.services import audit_record
-from agencies.services.audit_log import audit_csv, audit_lines, audit_rows
+from agencies.services.audit_log import audit_about, audit_csv, audit_head, audit_lines, audit_rows
 from missions_project.lib.commands import MissionsCommand
 
 
@@ -20,7 +21,8 @@ def _day(text: str) -> dt.datetime:
 
 class Command(MissionsCommand):
     help = (
-        "Write an agency's audit log for auditors: JSON lines with what each fingerprint is taken of, or CSV."
+        "Write an agency's audit log for auditors: JSON lines with what each fingerprint is taken of, or CSV. The first line, or the "
+        "lines that begin with #, say what the file is."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -44,10 +46,16 @@ class Command(MissionsCommand):
             detail={"account": getpass.getuser(), "form": "csv" if options["csv"] else "json lines",
                     "from": options["since"].isoformat() if options["since"] else None, "until": until.isoformat()},
         )  # fmt: skip
+        asked = _("From %(first)s up to %(last)s (UTC)") % {
+            "first": options["since"].date() if options["since"] else _("the first"),
+            "last": f"{until:%Y-%m-%d %H:%M:%S}",
+        }
+        about = audit_about(agency=agency, asked=asked, taken_by=getpass.getuser(), is_whole=True)
         events = audit_rows(agency=agency, since=options["since"], until=until)
         with options["to"].open("w", encoding="utf-8", newline="") as file:
             if options["csv"]:
-                number = audit_csv(events, file)
+                number = audit_csv(events, file, about=about.lines)
             else:
+                file.write(audit_head(agency=agency, about=about, is_whole=True))
                 number = sum(1 for line in audit_lines(events) if file.write(line))
         self.stdout.write(f"{number:,} rows written to {options['to']}.")

@@ -1,20 +1,25 @@
 """``manage.py replay_plan``: prove that a stored plan is what its seed gave, and that chance drew as it was told to."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext as _
 
 from agencies.models import Beat
 from forecasting.engine.grid import GridSpec
-from missions_project.lib.cells import PlainWriter
+from forecasting.selectors import run_models
 from missions_project.lib.commands import MissionsCommand
 from missions_project.lib.errors import MissionsError
+from missions_project.lib.exports import NO_MODEL, About, csv_lines
 from patrols.engine.redraw import Frequencies, draw_frequencies
 from patrols.models import MissionPlan
 from patrols.replays import plan_differences
 from patrols.selectors import plan_draw_of
+
+COLUMNS = ("candidate", "beat", "cell", "pi", "draws", "times_drawn", "frequency", "standard_errors_away")
 
 
 class Command(MissionsCommand):
@@ -27,7 +32,11 @@ class Command(MissionsCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("plan", type=int, help="The plan's number, as in the admin.")
         parser.add_argument("--draws", type=int, default=0, help="Also draw so many times with fresh seeds.")
-        parser.add_argument("--csv", type=Path, help="With --draws: write beat, cell, π and frequency here.")
+        parser.add_argument(
+            "--csv",
+            type=Path,
+            help="With --draws: write beat, cell, π and frequency here, below lines that begin with # and say what it is.",
+        )
         parser.add_argument(
             "--fresh-seed",
             type=int,
@@ -69,7 +78,8 @@ class Command(MissionsCommand):
         if file is not None:
             assert plan.grid is not None  # a replayed plan has a grid
             with file:
-                _write(file, plan, found, GridSpec.from_bytes(bytes(plan.grid.spec)))
+                spec = GridSpec.from_bytes(bytes(plan.grid.spec))
+                file.writelines(csv_lines(_about(plan, draws, seed).lines, COLUMNS, _rows(plan, found, spec)))
             self.stdout.write(f"{len(found.pi):,} candidates written to {path}.")
         self.stdout.write(
             f"{draws:,} draws with seed {seed}: largest deviation {found.largest:.2f} standard errors over "
@@ -89,13 +99,25 @@ def _opened(path: Path) -> Any:
         ) from exc
 
 
-def _write(file: Any, plan: MissionPlan, found: Frequencies, spec: GridSpec) -> None:
+def _about(plan: MissionPlan, draws: int, seed: int) -> About:
+    """What the file says of itself. One query."""
+    run = plan.forecast_run
+    models = run_models(run).values() if run else ()
+    return About(
+        what=_("Draws of a stored plan beside its probabilities"),
+        agency=plan.agency.name,
+        asked=_("Plan %(number)s (%(plan)s), %(draws)s draws with seed %(seed)s")
+        % {"number": plan.pk, "plan": plan, "draws": draws, "seed": seed},
+        zone=plan.agency.time_zone,
+        model="; ".join(str(row) for row in models) or NO_MODEL,
+        more=(_("Design %(design)s") % {"design": plan.design_hash},),
+    )
+
+
+def _rows(plan: MissionPlan, found: Frequencies, spec: GridSpec) -> Iterator[list[Any]]:
+    """One row a candidate. One query."""
     design = plan_draw_of(plan)
     code = dict(Beat.objects.filter(agency=plan.agency).values_list("pk", "code"))
-    writer = PlainWriter(file)
-    writer.row(
-        ["candidate", "beat", "cell", "pi", "draws", "times_drawn", "frequency", "standard_errors_away"]
-    )
     rows = zip(
         design.beat.tolist(),
         spec.cells[design.cell].tolist(),
@@ -105,15 +127,5 @@ def _write(file: Any, plan: MissionPlan, found: Frequencies, spec: GridSpec) -> 
         strict=True,
     )
     for number, (beat, cell, pi, count, z) in enumerate(rows, start=1):
-        writer.row(
-            [
-                number,
-                code.get(beat, beat),
-                cell,
-                repr(pi),
-                found.draws,
-                count,
-                count / found.draws,
-                f"{z:.4f}",
-            ]
-        )
+        frequency = count / found.draws
+        yield [number, code.get(beat, beat), cell, repr(pi), found.draws, count, frequency, f"{z:.4f}"]

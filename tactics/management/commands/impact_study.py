@@ -11,6 +11,7 @@ from missions_project.lib.commands import MissionsCommand
 from missions_project.lib.errors import MissionsError
 from tactics.models import ImpactStudy
 from tactics.services import impact_report_execute, report_queue, rolling_study_ensure
+from tactics.studies.files import report_about
 from tactics.studies.selectors import studies_of
 from tactics.studies.table import report_checks, report_lines
 
@@ -27,7 +28,12 @@ class Command(MissionsCommand):
             "--study", type=int, metavar="NUMBER", help="The study's number, as in its page's address."
         )
         parser.add_argument("--list", action="store_true", help="Only list the agency's studies.")
-        parser.add_argument("--json", type=Path, metavar="FILE", help="Write the figures here too.")
+        parser.add_argument(
+            "--json",
+            type=Path,
+            metavar="FILE",
+            help="Write the figures here too, beside “about”: what they are.",
+        )
 
     def work(self, **options: Any) -> None:
         agency = agency_by_slug(options["agency"])
@@ -58,4 +64,5 @@ class Command(MissionsCommand):
             f"Design {report.design_hash}, data {report.data_hash}, seed {report.seed}, code version {report.code_version}."
         )
         if options["json"]:
-            options["json"].write_text(json.dumps(figures, indent=1), encoding="utf-8")
+            told = {"about": report_about(agency, study, report).facts} | figures
+            options["json"].write_text(json.dumps(told, indent=1), encoding="utf-8")
