@@ -1,6 +1,8 @@
 """The maps and panels of dosage and coverage, drawn on the server as SVG."""
 
 import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,48 +10,104 @@ import numpy.typing as npt
 from django.utils.translation import gettext as _
 
 from agencies.chart_dates import date_axis
-from agencies.clocks import MILE_M, is_imperial, lengths_read
+from agencies.clocks import KM2_A_SQUARE_MILE, MILE_M, is_imperial, lengths_read
 from agencies.engine.drawing import paper, plain_axes, svg
 from agencies.engine.palette import INK, NOTHING
 from forecasting.engine.grid import GridSpec
+from tactics.reports.coverage_stretches import DISTRICTS, drawn_columns
 from tactics.reports.shapes import Table
 
+Ints = npt.NDArray[np.integer[Any]]
+Floats = npt.NDArray[np.floating[Any]]
 DISTRICT_PANELS = 30
 COLOURS = "cividis"
 """Perceptually uniform, and the same to people who cannot tell red from green (Nuñez and others 2018)."""
 OUTSIDE = NOTHING
 
 
+@dataclass(frozen=True)
+class Maps:
+    """Small multiples on one scale. ``of_cell``: int[N], which of a map's amounts each cell of the grid shows, -1 none."""
+
+    of_cell: Ints
+    named: Sequence[tuple[str, Floats]]
+    label: str
+    outside: str
+    """What is grey."""
+    parted: Ints | None = None
+    """int[N], the district of each cell, where thin lines part what lies in one district; districts have lines of their own."""
+
+
 def map_height(shape: float, maps: int, columns: int) -> float:
     """Hundreds of pixels that so many maps take in rows of so many; ``shape`` is a map's height over its width."""
     rows = -(-maps // columns)
-    return float(rows * (0.3 + min(max(shape, 0.4), 2.0) * 6.6 / columns) + (0.9 if columns < 3 else 0.6))
+    return float(rows * (0.3 + min(max(shape, 0.4), 2.0) * 6.6 / columns) + (1.2 if columns < 3 else 0.9))
 
 
 def cells_svg(data: dict[str, Any]) -> bytes:
     """Recommended minutes and minutes on record, side by side on one scale."""
     maps = [(_("Recommended"), data["recommended"]), (_("On record"), data["present"])]
-    return _maps(data, maps, 2, _("Unit-minutes in the period, by cell"))
+    return _drawn(data, _by_cell(data, maps, _("Unit-minutes in the period, by cell")), 2)
 
 
 def weeks_svg(data: dict[str, Any]) -> bytes:
     """Minutes on record in each stretch of weeks, all on one scale."""
-    return _maps(data, data["steps"], 4, _("Unit-minutes on record, by cell"))
+    return _drawn(data, _by_cell(data, data["steps"], _("Unit-minutes on record, by cell")), 4)
 
 
-def _maps(data: dict[str, Any], maps: list[tuple[str, npt.NDArray[np.float32]]], columns: int, label: str) -> bytes:  # fmt: skip
+def areas_svg(data: dict[str, Any], table: Table | None) -> bytes | None:
+    """Minutes on record for the area of each beat or district in each stretch of weeks, all on one scale."""
+    if table is None or not table.rows:
+        return None
+    by_beat = table.place == "beat"
+    words = {
+        (True, False): _("Unit-minutes on record per km² (thin lines: beats; strong ones: districts)"),
+        (True, True): _("Unit-minutes on record per square mile (thin lines: beats; strong ones: districts)"),
+        (False, False): _("Unit-minutes on record per km² (lines: districts)"),
+        (False, True): _("Unit-minutes on record per square mile (lines: districts)"),
+    }
+    times = KM2_A_SQUARE_MILE if is_imperial() else 1.0
+    named = [
+        (title, np.array([row[at] for row in table.rows], dtype=np.float64) * times)
+        for at, title in drawn_columns(table)
+    ]
+    numbers = data["row_of_cell"]
+    return _drawn(
+        data,
+        Maps(
+            numbers[table.slug],
+            named,
+            words[by_beat, is_imperial()],
+            _("Outside all beats, or the choice"),
+            numbers[DISTRICTS] if by_beat else None,
+        ),
+        4,
+    )
+
+
+def _by_cell(data: dict[str, Any], named: Sequence[tuple[str, Floats]], label: str) -> Maps:
+    spec = GridSpec.from_bytes(data["spec"])
+    words = _("%(label)s (cell: %(cell_size_m)s m; lines: districts)")
+    told = lengths_read(words % {"label": label, "cell_size_m": f"{spec.cell_size_m:g}"})
+    own = np.where(data["kept"], np.arange(len(spec)), -1)
+    return Maps(own, named, told, _("Outside the grid, or the choice"))
+
+
+def _drawn(data: dict[str, Any], maps: Maps, columns: int) -> bytes:
     from matplotlib import colormaps
     from matplotlib.colors import PowerNorm
+    from matplotlib.patches import Patch
     from matplotlib.ticker import MaxNLocator
 
     spec = GridSpec.from_bytes(data["spec"])
-    rows = -(-len(maps) // columns)
-    figure = paper(7.2, map_height(spec.n_rows / spec.n_cols, len(maps), columns))
+    rows = -(-len(maps.named) // columns)
+    figure = paper(7.2, map_height(spec.n_rows / spec.n_cols, len(maps.named), columns))
     panels = figure.subplots(rows, columns, squeeze=False)
-    inside = np.concatenate([values[data["kept"]] for __, values in maps])
-    some = inside[inside > 0]
+    numbers = _laid_out(spec, maps.of_cell)
+    some = np.concatenate([values[np.unique(numbers[numbers >= 0])] for __, values in maps.named])
+    some = some[some > 0]
     # One busy cell must not make all others look empty: the scale ends at the 99.5th percentile, and says so.
-    top = max(float(np.quantile(some, 0.995)), 1.0) if len(some) else 1.0
+    top = max(float(np.quantile(some, 0.995, method="higher")), 1.0) if len(some) else 1.0
     # Square root: most cells have few minutes, some have hundreds.
     scale = PowerNorm(0.5, vmin=0, vmax=top, clip=True)
     colours = colormaps[COLOURS].with_extremes(bad=(0, 0, 0, 0))
@@ -57,12 +115,14 @@ def _maps(data: dict[str, Any], maps: list[tuple[str, npt.NDArray[np.float32]]],
         spec.x0_m, spec.x0_m + spec.n_cols * spec.cell_size_m, spec.y0_m, spec.y0_m + spec.n_rows * spec.cell_size_m,
     )  # fmt: skip
     image = None
-    for axes, (title, values) in zip(panels.ravel(), maps, strict=False):
-        raster = np.full((spec.n_rows, spec.n_cols), np.nan, dtype=np.float32)
-        raster[spec.rows, spec.cols] = np.where(data["kept"], values, np.nan)
+    edges = None if maps.parted is None else _edges(spec, numbers, _laid_out(spec, maps.parted))
+    for axes, (title, values) in zip(panels.ravel(), maps.named, strict=False):
         image = axes.imshow(
-            raster, origin="lower", extent=extent, cmap=colours, norm=scale, interpolation="none"
-        )
+            np.append(values, np.nan)[numbers], origin="lower", extent=extent, cmap=colours, norm=scale, interpolation="none"
+        )  # fmt: skip
+        if edges is not None:
+            # As a picture: as lines twelve maps of 277 beats would be more than a megabyte.
+            axes.add_collection(_lines(edges), autolim=False)
         for outline in data["outlines"]:
             axes.plot(outline[:, 0], outline[:, 1], color="#ffffff", linewidth=1.2)
             axes.plot(outline[:, 0], outline[:, 1], color=INK, linewidth=0.5)
@@ -75,21 +135,41 @@ def _maps(data: dict[str, Any], maps: list[tuple[str, npt.NDArray[np.float32]]],
         for side in axes.spines.values():
             side.set_visible(False)
     _scale_bar(panels.ravel()[0], extent)
-    for axes in panels.ravel()[len(maps) :]:
+    for axes in panels.ravel()[len(maps.named) :]:
         axes.set_axis_off()
     beyond = "max" if len(some) and float(some.max()) > top else "neither"
     bar = figure.colorbar(image, ax=panels, location="bottom", fraction=0.05, aspect=50, pad=0.02, extend=beyond)  # fmt: skip
-    bar.set_label(
-        lengths_read(
-            _("%(label)s (cell: %(cell_size_m)s m; lines: districts)")
-            % {"label": label, "cell_size_m": f"{spec.cell_size_m:g}"}
-        ),
-        fontsize=9,
-    )
+    bar.set_label(maps.label, fontsize=9)
     bar.ax.tick_params(labelsize=9)
     # Few, and none at the bent end of the scale, where their labels would run into each other.
     bar.set_ticks([one for one in MaxNLocator(5).tick_values(0.0, top) if 0 <= one <= 0.97 * top])
+    if (numbers < 0).any():
+        grey = Patch(facecolor=OUTSIDE, edgecolor=INK, linewidth=0.5, label=maps.outside)
+        figure.legend(handles=[grey], loc="outside upper right", frameon=False, fontsize=9)
     return svg(figure)
+
+
+def _laid_out(spec: GridSpec, of_cell: Ints) -> Ints:
+    """Numbers of cells as int64 [rows, columns], -1 where there is no cell."""
+    found = np.full((spec.n_rows, spec.n_cols), -1, dtype=np.int64)
+    found[spec.rows, spec.cols] = of_cell
+    return found
+
+
+def _edges(spec: GridSpec, numbers: Ints, within: Ints) -> Floats:
+    """The sides between cells of different numbers inside one area, in metres: float64 [sides, 2 ends, (x, y)]."""
+    row, column = np.nonzero((numbers[:, 1:] != numbers[:, :-1]) & (within[:, 1:] == within[:, :-1]))
+    upright = np.stack([column + 1, row, column + 1, row + 1], axis=1)
+    row, column = np.nonzero((numbers[1:] != numbers[:-1]) & (within[1:] == within[:-1]))
+    level = np.stack([column, row + 1, column + 1, row + 1], axis=1)
+    sides = np.concatenate([upright, level]).reshape(-1, 2, 2)
+    return np.array([spec.x0_m, spec.y0_m]) + sides * spec.cell_size_m
+
+
+def _lines(edges: Floats) -> Any:
+    from matplotlib.collections import LineCollection
+
+    return LineCollection(list(edges), colors="white", linewidths=0.4, rasterized=True, antialiaseds=False)
 
 
 def _scale_bar(axes: Any, extent: tuple[float, float, float, float]) -> None:
