@@ -16,14 +16,21 @@ from missions_project.lib.lazy import gettext_lazy
 from tactics.reports.asked import Asked
 from tactics.reports.coverage_chart import (
     DISTRICT_PANELS,
-    areas_svg,
     cells_svg,
     districts_svg,
     map_height,
-    weeks_svg,
+    over_time_svg,
 )
 from tactics.reports.coverage_read import Dosed, Floats, Ints, dosed, low_share, most_in_window
-from tactics.reports.coverage_stretches import BEATS, DISTRICTS, Stretches, beat_stretches, district_stretches
+from tactics.reports.coverage_stretches import (
+    BEATS,
+    CELLS,
+    DISTRICTS,
+    Stretches,
+    beat_stretches,
+    cell_stretches,
+    district_stretches,
+)
 from tactics.reports.coverage_tables import (
     NAMES,
     NOTHING,
@@ -72,6 +79,7 @@ class CoverageReport(ReportKind):
         stretches = Stretches.of(asked)
         on_record = stretches.minutes(read)
         over_time = (
+            cell_stretches(read, stretches, on_record),
             beat_stretches(read, stretches, on_record),
             district_stretches(read, districts, stretches, on_record),
         )
@@ -108,8 +116,9 @@ class CoverageReport(ReportKind):
                 beats_table(read, week, present),
                 district_weeks_table(districts, by_district, mondays),
                 beat_weeks_table(read, week, mondays),
-                *(table for table, __ in over_time),
+                *(table for table, __ in over_time[1:]),
                 cells_table(read, cells, most),
+                over_time[0][0],
             ),
             charts=_charts(read, districts, stretches, tuple(table for table, __ in over_time)) if present.any() or asked_for else (),
             notes=(
@@ -124,20 +133,18 @@ class CoverageReport(ReportKind):
                 "recommended": cells["recommended"].astype(np.float32),
                 "present": present.astype(np.float32),
                 "kept": read.kept,
-                "steps": list(zip(stretches.titles, on_record.T.astype(np.float32), strict=True)),
-                "row_of_cell": {table.slug: row.astype(np.int16) for table, row in over_time},
+                "row_of_cell": {table.slug: row.astype(np.int32) for table, row in over_time},
                 "outlines": _outlines(agency, read.spec.epsg),
             },
         )  # fmt: skip
 
     def chart(self, report: Report, slug: str) -> bytes | None:
-        if slug not in {chart.slug for chart in report.charts}:
+        table = next((report.table(chart.table) for chart in report.charts if chart.slug == slug), None)
+        if table is None:
             return None
         if slug == "districts":
-            return districts_svg(report.table("district-weeks"))
-        if slug in (BEATS, DISTRICTS):
-            return areas_svg(report.data, report.table(slug))
-        return cells_svg(report.data) if slug == "cells" else weeks_svg(report.data)
+            return districts_svg(table)
+        return cells_svg(report.data) if slug == "cells" else over_time_svg(report.data, table)
 
 
 def _weeks_of(asked: Asked) -> tuple[Ints, list[dt.date]]:
@@ -161,16 +168,19 @@ def _charts(read: Dosed, districts: Districts, stretches: Stretches, over_time: 
     shape = read.spec.n_rows / read.spec.n_cols
     n = len(set(districts.of_cell.tolist()) - {-1})
     over_time_px = round(100 * map_height(shape, len(stretches.dates), 4))
-    titles = {
-        BEATS: _("Minutes on record by beat, over time"),
-        DISTRICTS: _("Minutes on record by district, over time"),
-    }
-    alt = _("A map for each stretch of weeks, all on one scale.")
     by_area = _("A map for each stretch of weeks, all on one scale: minutes on record for each unit of area.")
+    words = {
+        CELLS: (
+            "weeks",
+            _("Minutes on record by cell, over time"),
+            _("A map for each stretch of weeks, all on one scale."),
+        ),
+        BEATS: (BEATS, _("Minutes on record by beat, over time"), by_area),
+        DISTRICTS: (DISTRICTS, _("Minutes on record by district, over time"), by_area),
+    }
     return (
         Chart("cells", _("Minutes by cell"), _("Two maps: recommended minutes, and minutes on record."), "cells", 720, round(100 * map_height(shape, 2, 2))),
-        Chart("weeks", _("Minutes on record by cell, over time"), alt, "cells", 720, over_time_px),
-        *(Chart(table.slug, titles[table.slug], by_area, table.slug, 720, over_time_px) for table in over_time if table.rows),
+        *(Chart(*words[table.slug], table.slug, 720, over_time_px) for table in over_time if table.rows),
         Chart("districts", _("Hours a week by district"), _("Recommended and delivered unit-hours a week, a panel a district."),
               "district-weeks", 720, round(100 * (0.8 + 1.3 * -(-min(n, DISTRICT_PANELS) // 3)))),
     )  # fmt: skip

@@ -46,51 +46,44 @@ def map_height(shape: float, maps: int, columns: int) -> float:
 
 def cells_svg(data: dict[str, Any]) -> bytes:
     """Recommended minutes and minutes on record, side by side on one scale."""
-    maps = [(_("Recommended"), data["recommended"]), (_("On record"), data["present"])]
-    return _drawn(data, _by_cell(data, maps, _("Unit-minutes in the period, by cell")), 2)
+    named = [(_("Recommended"), data["recommended"]), (_("On record"), data["present"])]
+    own = np.where(data["kept"], np.arange(len(data["kept"])), -1)
+    label = _of_cells(data, _("Unit-minutes in the period, by cell"))
+    return _drawn(data, Maps(own, named, label, _("Outside the grid, or the choice")), 2)
 
 
-def weeks_svg(data: dict[str, Any]) -> bytes:
-    """Minutes on record in each stretch of weeks, all on one scale."""
-    return _drawn(data, _by_cell(data, data["steps"], _("Unit-minutes on record, by cell")), 4)
+def over_time_svg(data: dict[str, Any], table: Table) -> bytes | None:
+    """Minutes on record in each stretch of weeks, all on one scale: of each cell, or for the area of each beat or district.
 
-
-def areas_svg(data: dict[str, Any], table: Table | None) -> bytes | None:
-    """Minutes on record for the area of each beat or district in each stretch of weeks, all on one scale."""
-    if table is None or not table.rows:
+    None for a report that is kept from before its tables held these figures.
+    """
+    numbers = data.get("row_of_cell", {})
+    if table.slug not in numbers or not table.rows:
         return None
-    by_beat = table.place == "beat"
+    rows = list(table.rows)
+    named = [(title, np.array([row[at] for row in rows], dtype=np.float64)) for at, title in drawn_columns(table)]  # fmt: skip
+    own = numbers[table.slug]
+    if table.place == "cell":
+        label = _of_cells(data, _("Unit-minutes on record, by cell"))
+        return _drawn(data, Maps(own, named, label, _("Outside the grid, or the choice")), 4)
+    by_beat, outside = table.place == "beat", _("Outside all beats, or the choice")
     words = {
         (True, False): _("Unit-minutes on record per km² (thin lines: beats; strong ones: districts)"),
         (True, True): _("Unit-minutes on record per square mile (thin lines: beats; strong ones: districts)"),
         (False, False): _("Unit-minutes on record per km² (lines: districts)"),
         (False, True): _("Unit-minutes on record per square mile (lines: districts)"),
     }
-    times = KM2_A_SQUARE_MILE if is_imperial() else 1.0
-    named = [
-        (title, np.array([row[at] for row in table.rows], dtype=np.float64) * times)
-        for at, title in drawn_columns(table)
-    ]
-    numbers = data["row_of_cell"]
-    return _drawn(
-        data,
-        Maps(
-            numbers[table.slug],
-            named,
-            words[by_beat, is_imperial()],
-            _("Outside all beats, or the choice"),
-            numbers[DISTRICTS] if by_beat else None,
-        ),
-        4,
-    )
+    if is_imperial():
+        named = [(title, amounts * KM2_A_SQUARE_MILE) for title, amounts in named]
+    parted = numbers[DISTRICTS] if by_beat else None
+    return _drawn(data, Maps(own, named, words[by_beat, is_imperial()], outside, parted), 4)
 
 
-def _by_cell(data: dict[str, Any], named: Sequence[tuple[str, Floats]], label: str) -> Maps:
-    spec = GridSpec.from_bytes(data["spec"])
+def _of_cells(data: dict[str, Any], label: str) -> str:
+    """What the scale says under maps of cells."""
     words = _("%(label)s (cell: %(cell_size_m)s m; lines: districts)")
-    told = lengths_read(words % {"label": label, "cell_size_m": f"{spec.cell_size_m:g}"})
-    own = np.where(data["kept"], np.arange(len(spec)), -1)
-    return Maps(own, named, told, _("Outside the grid, or the choice"))
+    size_m = GridSpec.from_bytes(data["spec"]).cell_size_m
+    return lengths_read(words % {"label": label, "cell_size_m": f"{size_m:g}"})
 
 
 def _drawn(data: dict[str, Any], maps: Maps, columns: int) -> bytes:

@@ -1,9 +1,12 @@
-"""Minutes on record over stretches of time, by beat and district: the tables that the maps over time are drawn from."""
+"""Minutes on record over stretches of time, by cell, beat and district: the tables that the maps over time are drawn from."""
 
 import datetime as dt
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
+import numpy.typing as npt
 from django.utils.translation import gettext as _
 
 from missions_project.lib.days import day_and_month
@@ -14,7 +17,7 @@ from tactics.reports.shapes import Cell, Column, Reads, Table
 
 MOST_STRETCHES = 12
 """As many maps fit on a sheet of paper."""
-BEATS, DISTRICTS = "beats-over-time", "districts-over-time"
+CELLS, BEATS, DISTRICTS = "cells-over-time", "beats-over-time", "districts-over-time"
 """Tables, and the maps that are drawn from them."""
 _FROM = "_from_"
 
@@ -58,6 +61,66 @@ class Stretches:
             one.by(own, len(own), self.of_day, len(self.dates)) for one in (read.delivered, read.passing)
         )
         return delivered + passing
+
+
+class CellRows(Sequence[tuple[Cell, ...]]):
+    """Rows of the table by cell, kept as arrays and worded whenever they are gone through: a large city has 25,600.
+
+    ``cell``: the grid's numbers; ``codes``: (beat, district), which ``beat`` indexes, -1 for none; ``minutes``: float32 [cells, stretches],
+    read to a hundredth.
+    """
+
+    def __init__(
+        self, cell: Ints, codes: list[tuple[str, str]], beat: Ints, minutes: npt.NDArray[np.float32]
+    ) -> None:
+        self.cell, self.codes, self.beat, self.minutes = cell, codes, beat, minutes
+
+    def __len__(self) -> int:
+        return len(self.cell)
+
+    @overload
+    def __getitem__(self, at: int) -> tuple[Cell, ...]: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[tuple[Cell, ...]]: ...
+
+    def __getitem__(self, at: int | slice) -> tuple[Cell, ...] | list[tuple[Cell, ...]]:
+        if isinstance(at, int):
+            place = range(len(self))[at]
+            return self[place : place + 1][0]
+        codes = np.array([*self.codes, (None, None)], dtype=object)[self.beat[at]]
+        minutes = self.minutes[at].astype(np.float64).round(2)
+        # Column by column: row by row the rounding alone would take as long as the rest of the file.
+        columns = (map(str, self.cell[at].tolist()), codes[:, 1].tolist(), codes[:, 0].tolist(), *minutes.T.tolist())  # fmt: skip
+        return list(zip(*columns, strict=True))
+
+    def __iter__(self) -> Iterator[tuple[Cell, ...]]:
+        return iter(self[:])
+
+
+def cell_stretches(read: Dosed, stretches: Stretches, minutes: Floats) -> tuple[Table, Ints]:
+    """The table by cell, and the row of each cell of the grid in it (-1: outside the choice)."""
+    order = np.lexsort((np.arange(len(read.spec)), -minutes.sum(axis=1)))
+    order = order[read.kept[order]]
+    row = np.full(len(read.spec), -1, dtype=np.int64)
+    row[order] = np.arange(len(order))
+    table = Table(
+        CELLS,
+        _("On record by cell, over time"),
+        (
+            Column("cell", _("Cell")),
+            Column("district", _("District")),
+            Column("beat", _("Beat")),
+            *stretches.columns("minutes", "min"),
+        ),
+        CellRows(read.spec.cells[order], read.codes, read.beat[order], minutes[order].astype(np.float32)),
+        note=_(
+            "Unit-minutes on record, at missions and without one; cells with most of them first. The last stretch of time may be shorter than the others."
+        ),
+        empty=_("No cell of the grid lies inside the choice."),
+        most_shown=50,
+    )
+    return table, row
 
 
 def beat_stretches(read: Dosed, stretches: Stretches, minutes: Floats) -> tuple[Table, Ints]:

@@ -93,27 +93,50 @@ def test_minutes_for_the_area_add_up_to_those_on_record(
     )
 
 
-def test_each_map_of_areas_is_titled_and_filled_as_a_column_of_its_table(
-    scene: Scene, plan: MissionPlan, drawn: Drawn
+@pytest.mark.parametrize("slug", ["weeks", "beats-over-time", "districts-over-time"])
+def test_each_map_is_titled_and_filled_as_a_column_of_its_table(
+    scene: Scene, plan: MissionPlan, drawn: Drawn, slug: str
 ) -> None:
     report = made(scene)
     spec = GridSpec.from_bytes(report.data["spec"])  # type: ignore[arg-type]
-    charts = {chart.slug: chart for chart in report.charts}
-    for slug in ("beats-over-time", "districts-over-time"):
-        drawn.clear()
-        assert (CoverageReport().chart(report, slug) or b"").startswith(b"<?xml")
-        found = table(report, charts[slug].table)
-        assert [title for title, __ in drawn] == [title for __, title in drawn_columns(found)]
-        by_cell = {row[0]: row[1:3] for row in table(report, "cells").rows}
-        named = [column.key for column in found.columns].index(found.place)
-        of_area = {row[named]: row for row in rows(found)}
-        for (__, picture), (at, __) in zip(drawn, drawn_columns(found), strict=True):
-            for cell, row, column in zip(spec.cells, spec.rows, spec.cols, strict=True):
-                district, beat = by_cell[str(cell)]
-                area = of_area.get(beat if found.place == "beat" else district)
-                # What lies in no area has no figure; what had no minutes has nought.
-                expected = np.nan if area is None else float(area[at])
-                assert picture[row, column] == pytest.approx(expected, nan_ok=True)
+    (named,) = (chart.table for chart in report.charts if chart.slug == slug)
+    assert (CoverageReport().chart(report, slug) or b"").startswith(b"<?xml")
+    found = table(report, named)
+    assert [title for title, __ in drawn] == [title for __, title in drawn_columns(found)]
+    by_cell = {
+        row[0]: dict(zip(("cell", "district", "beat"), row, strict=False))
+        for row in rows(table(report, "cells"))
+    }
+    place = [column.key for column in found.columns].index(found.place)
+    row_of = {row[place]: row for row in rows(found)}
+    for (__, picture), (at, __) in zip(drawn, drawn_columns(found), strict=True):
+        for cell, row, column in zip(spec.cells, spec.rows, spec.cols, strict=True):
+            own = row_of.get(by_cell[str(cell)][found.place])
+            # What lies in no area has no figure; what had no minutes has nought.
+            expected = np.nan if own is None else float(own[at])
+            assert picture[row, column] == pytest.approx(expected, nan_ok=True)
+
+
+def test_the_table_by_cell_holds_every_cell_of_the_choice_and_all_minutes(
+    scene: Scene, plan: MissionPlan
+) -> None:
+    report = made(scene)
+    found, whole = table(report, "cells-over-time"), table(report, "cells")
+    assert [row[:3] for row in rows(found)] == [row[:3] for row in rows(whole)]
+    on_record = [column.key for column in whole.columns].index("minutes_on_record")
+    assert [sum(row[3:]) for row in rows(found)] == pytest.approx(
+        [row[on_record] for row in whole.rows], abs=0.02
+    )
+    # As any list: files take parts of it, a page its beginning.
+    every = rows(found)
+    assert len(found.rows) == len(scene.spec) == len(every)
+    assert found.rows[2:5] == every[2:5]
+    assert found.rows[-1] == every[-1]
+    assert len(found.shown) == found.most_shown < len(every)
+    with pytest.raises(IndexError):
+        found.rows[len(every)]
+    (only,) = {row[2] for row in rows(table(made(scene, beat=("11",)), "cells-over-time"))}
+    assert only == "11"
 
 
 def test_beats_outside_the_choice_have_no_figure_on_the_map(
