@@ -20,6 +20,7 @@ from tactics.reports.coverage_chart import (
     districts_svg,
     map_height,
     over_time_svg,
+    panels_height,
 )
 from tactics.reports.coverage_read import Dosed, Floats, Ints, dosed, low_share, most_in_window
 from tactics.reports.coverage_stretches import (
@@ -166,7 +167,6 @@ def _outlines(agency: Agency, epsg: int) -> list[Floats]:
 
 def _charts(read: Dosed, districts: Districts, stretches: Stretches, over_time: tuple[Table, ...]) -> tuple[Chart, ...]:  # fmt: skip
     shape = read.spec.n_rows / read.spec.n_cols
-    n = len(set(districts.of_cell.tolist()) - {-1})
     over_time_px = round(100 * map_height(shape, len(stretches.dates), 4))
     by_area = _("A map for each stretch of weeks, all on one scale: minutes on record for each unit of area.")
     words = {
@@ -181,9 +181,23 @@ def _charts(read: Dosed, districts: Districts, stretches: Stretches, over_time: 
     return (
         Chart("cells", _("Minutes by cell"), _("Two maps: recommended minutes, and minutes on record."), "cells", 720, round(100 * map_height(shape, 2, 2))),
         *(Chart(*words[table.slug], table.slug, 720, over_time_px) for table in over_time if table.rows),
-        Chart("districts", _("Hours a week by district"), _("Recommended and delivered unit-hours a week, a panel a district."),
-              "district-weeks", 720, round(100 * (0.8 + 1.3 * -(-min(n, DISTRICT_PANELS) // 3)))),
+        _district_panels(len(set(districts.of_cell.tolist()) - {-1})),
     )  # fmt: skip
+
+
+def _district_panels(districts: int) -> Chart:
+    told = {"most": f"{DISTRICT_PANELS:,}", "districts": f"{districts:,}"}
+    title = _("Hours a week by district")
+    alt = _("Recommended and delivered unit-hours a week, a panel a district.")
+    if districts > DISTRICT_PANELS:
+        title = _("Hours a week by district: the first %(most)s of %(districts)s by code") % told
+        alt = (
+            _(
+                "Recommended and delivered unit-hours a week, a panel a district: the first %(most)s of %(districts)s by code."
+            )
+            % told
+        )
+    return Chart("districts", title, alt, "district-weeks", 720, round(100 * panels_height(districts)))
 
 
 def _percent(share: float | None) -> str:

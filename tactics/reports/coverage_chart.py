@@ -181,13 +181,22 @@ def _scale_bar(axes: Any, extent: tuple[float, float, float, float]) -> None:
               bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1})  # fmt: skip
 
 
+def panels_height(districts: int) -> float:
+    """Hundreds of pixels that the panels of so many districts take."""
+    return 0.8 + 1.3 * -(-min(districts, DISTRICT_PANELS) // 3)
+
+
 def districts_svg(table: Table | None) -> bytes | None:
-    """Small multiples on one scale: unit-hours a week delivered (bars) and recommended (steps), a panel a district."""
+    """Small multiples on one scale: unit-hours a week delivered (bars) and recommended (steps), a panel a district, the first thirty.
+
+    Where there are more the drawing says so, as its title on the page does: it may be looked at by itself.
+    """
     if table is None or not table.rows:
         return None
-    codes = list(dict.fromkeys(str(row[0]) for row in table.rows))[:DISTRICT_PANELS]
+    every = list(dict.fromkeys(str(row[0]) for row in table.rows))
+    codes = every[:DISTRICT_PANELS]
     columns = 3
-    figure = paper(7.2, 0.8 + 1.3 * -(-len(codes) // columns))
+    figure = paper(7.2, panels_height(len(every)))
     panels = figure.subplots(-(-len(codes) // columns), columns, squeeze=False, sharex=True, sharey=True)
     for axes, code in zip(panels.ravel(), codes, strict=False):
         own = [row for row in table.rows if row[0] == code]
@@ -214,5 +223,8 @@ def districts_svg(table: Table | None) -> bytes | None:
         fontsize=9,
         frameon=False,
     )
+    if len(every) > len(codes):
+        told = {"most": f"{len(codes):,}", "districts": f"{len(every):,}"}
+        figure.supxlabel(_("The first %(most)s of %(districts)s districts by code") % told, fontsize=9)
     figure.supylabel(_("Unit-hours a week"), fontsize=9)
     return svg(figure)
