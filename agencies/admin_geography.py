@@ -174,20 +174,27 @@ def choose_view(request: HttpRequest, layer: str) -> HttpResponse:
     return _page(request, "admin/geography_upload.html", None, layer, links=links)
 
 
+def _upload_taken(*, file: Any, layer: str, epsg: int | None) -> Upload:
+    """Keep a file that can be read. Raises ``MissionsError`` for another; nothing is kept then."""
+    name = ""
+    try:
+        name = upload_store(file.chunks())
+        upload = Upload(name, file.name[:120], layer, f"EPSG:{epsg}" if epsg else "")
+        upload.file()
+    except MissionsError:
+        upload_delete(name)
+        raise
+    return upload
+
+
 def upload_view(request: HttpRequest, pk: int, layer: str) -> HttpResponse:
     """Step 1: the file. It is read at once, so that a wrong format is told before anything else is asked."""
     agency = _agency(request, pk, layer)
     form = UploadForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
-        sent = form.cleaned_data["file"]
-        epsg = form.cleaned_data["epsg"]
-        name = ""
         try:
-            name = upload_store(sent.chunks())
-            upload = Upload(name, sent.name[:120], form.cleaned_data["layer"], f"EPSG:{epsg}" if epsg else "")
-            upload.file()
+            upload = _upload_taken(**form.cleaned_data)
         except MissionsError as exc:
-            upload_delete(name)
             form.add_error("file", str(exc))
         else:
             query = QueryDict(mutable=True)

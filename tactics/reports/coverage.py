@@ -4,7 +4,6 @@ import datetime as dt
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -13,11 +12,26 @@ from agencies.access import SEES_PLANS
 from agencies.engine.geometry import polygon_from_geojson
 from agencies.models import Agency, District
 from forecasting.engine.grid import to_metres
-from missions_project.lib.days import day_and_month
 from missions_project.lib.lazy import gettext_lazy
 from tactics.reports.asked import Asked
-from tactics.reports.coverage_chart import DISTRICT_PANELS, cells_svg, districts_svg, map_height, weeks_svg
+from tactics.reports.coverage_chart import (
+    DISTRICT_PANELS,
+    cells_svg,
+    districts_svg,
+    map_height,
+    over_time_svg,
+    panels_height,
+)
 from tactics.reports.coverage_read import Dosed, Floats, Ints, dosed, low_share, most_in_window
+from tactics.reports.coverage_stretches import (
+    BEATS,
+    CELLS,
+    DISTRICTS,
+    Stretches,
+    beat_stretches,
+    cell_stretches,
+    district_stretches,
+)
 from tactics.reports.coverage_tables import (
     NAMES,
     NOTHING,
@@ -33,9 +47,7 @@ from tactics.reports.coverage_tables import (
     weeks_table,
 )
 from tactics.reports.kinds import ReportKind
-from tactics.reports.shapes import Chart, Figure, Report
-
-MOST_MAPS = 12
+from tactics.reports.shapes import Chart, Figure, Report, Table
 
 
 class CoverageReport(ReportKind):
@@ -65,6 +77,13 @@ class CoverageReport(ReportKind):
         share = {name: low_share(read.harm, cells[name]) for name in NAMES}
         districts = Districts(read)
         by_district = Spent.of(read, districts.of_cell, len(districts.codes), week, len(mondays))
+        stretches = Stretches.of(asked)
+        on_record = stretches.minutes(read)
+        over_time = (
+            cell_stretches(read, stretches, on_record),
+            beat_stretches(read, stretches, on_record),
+            district_stretches(read, districts, stretches, on_record),
+        )
         n_cells = int(read.kept.sum())
         asked_for, done, passed = (float(getattr(whole, name).sum()) for name in NAMES)
         part = done / asked_for if asked_for else None
@@ -98,9 +117,11 @@ class CoverageReport(ReportKind):
                 beats_table(read, week, present),
                 district_weeks_table(districts, by_district, mondays),
                 beat_weeks_table(read, week, mondays),
+                *(table for table, __ in over_time[1:]),
                 cells_table(read, cells, most),
+                over_time[0][0],
             ),
-            charts=_charts(read, districts, mondays) if present.any() or asked_for else (),
+            charts=_charts(read, districts, stretches, tuple(table for table, __ in over_time)) if present.any() or asked_for else (),
             notes=(
                 _("Minutes are unit-minutes: two units for ten minutes are twenty. What is on record depends on how complete the "
                 "records are: Dosage → Completeness."),
@@ -113,17 +134,18 @@ class CoverageReport(ReportKind):
                 "recommended": cells["recommended"].astype(np.float32),
                 "present": present.astype(np.float32),
                 "kept": read.kept,
-                "steps": _steps(read, asked),
+                "row_of_cell": {table.slug: row.astype(np.int32) for table, row in over_time},
                 "outlines": _outlines(agency, read.spec.epsg),
             },
         )  # fmt: skip
 
     def chart(self, report: Report, slug: str) -> bytes | None:
-        if slug not in {chart.slug for chart in report.charts}:
+        table = next((report.table(chart.table) for chart in report.charts if chart.slug == slug), None)
+        if table is None:
             return None
         if slug == "districts":
-            return districts_svg(report.table("district-weeks"))
-        return cells_svg(report.data) if slug == "cells" else weeks_svg(report.data)
+            return districts_svg(table)
+        return cells_svg(report.data) if slug == "cells" else over_time_svg(report.data, table)
 
 
 def _weeks_of(asked: Asked) -> tuple[Ints, list[dt.date]]:
@@ -131,28 +153,6 @@ def _weeks_of(asked: Asked) -> tuple[Ints, list[dt.date]]:
     start = asked.first - dt.timedelta(days=asked.first.weekday())
     week = (np.arange(asked.days) + asked.first.weekday()) // 7
     return week.astype(np.int64), [start + dt.timedelta(weeks=int(at)) for at in range(int(week[-1]) + 1)]
-
-
-def _steps(read: Dosed, asked: Asked) -> list[tuple[str, npt.NDArray[np.float32]]]:
-    """Minutes on record by cell in at most twelve equal stretches of whole weeks: (its dates in words, float32[N])."""
-    weeks = -(-asked.days // 7)
-    each = -(-weeks // MOST_MAPS) * 7
-    step = (np.arange(asked.days) // each).astype(np.int64)
-    n = int(step[-1]) + 1
-    own = np.arange(len(read.spec), dtype=np.int64)
-    found = sum(minutes.by(own, len(own), step, n) for minutes in (read.delivered, read.passing))
-    assert not isinstance(found, int)
-    named = []
-    for at in range(n):
-        first = asked.first + dt.timedelta(days=at * each)
-        last = min(first + dt.timedelta(days=each - 1), asked.last)
-        named.append(
-            (
-                _("%(first)s to %(last)s") % {"first": day_and_month(first), "last": day_and_month(last)},
-                found[:, at].astype(np.float32),
-            )
-        )
-    return named
 
 
 def _outlines(agency: Agency, epsg: int) -> list[Floats]:
@@ -165,17 +165,39 @@ def _outlines(agency: Agency, epsg: int) -> list[Floats]:
     return found
 
 
-def _charts(read: Dosed, districts: Districts, mondays: list[dt.date]) -> tuple[Chart, ...]:  # fmt: skip
+def _charts(read: Dosed, districts: Districts, stretches: Stretches, over_time: tuple[Table, ...]) -> tuple[Chart, ...]:  # fmt: skip
     shape = read.spec.n_rows / read.spec.n_cols
-    n = len(set(districts.of_cell.tolist()) - {-1})
-    steps = min(MOST_MAPS, len(mondays))
+    over_time_px = round(100 * map_height(shape, len(stretches.dates), 4))
+    by_area = _("A map for each stretch of weeks, all on one scale: minutes on record for each unit of area.")
+    words = {
+        CELLS: (
+            "weeks",
+            _("Minutes on record by cell, over time"),
+            _("A map for each stretch of weeks, all on one scale."),
+        ),
+        BEATS: (BEATS, _("Minutes on record by beat, over time"), by_area),
+        DISTRICTS: (DISTRICTS, _("Minutes on record by district, over time"), by_area),
+    }
     return (
         Chart("cells", _("Minutes by cell"), _("Two maps: recommended minutes, and minutes on record."), "cells", 720, round(100 * map_height(shape, 2, 2))),
-        Chart("weeks", _("Minutes on record by cell, over time"), _("A map for each stretch of weeks, all on one scale."), "cells", 720,
-              round(100 * map_height(shape, steps, 4))),
-        Chart("districts", _("Hours a week by district"), _("Recommended and delivered unit-hours a week, a panel a district."),
-              "district-weeks", 720, round(100 * (0.8 + 1.3 * -(-min(n, DISTRICT_PANELS) // 3)))),
+        *(Chart(*words[table.slug], table.slug, 720, over_time_px) for table in over_time if table.rows),
+        _district_panels(len(set(districts.of_cell.tolist()) - {-1})),
     )  # fmt: skip
+
+
+def _district_panels(districts: int) -> Chart:
+    told = {"most": f"{DISTRICT_PANELS:,}", "districts": f"{districts:,}"}
+    title = _("Hours a week by district")
+    alt = _("Recommended and delivered unit-hours a week, a panel a district.")
+    if districts > DISTRICT_PANELS:
+        title = _("Hours a week by district: the first %(most)s of %(districts)s by code") % told
+        alt = (
+            _(
+                "Recommended and delivered unit-hours a week, a panel a district: the first %(most)s of %(districts)s by code."
+            )
+            % told
+        )
+    return Chart("districts", title, alt, "district-weeks", 720, round(100 * panels_height(districts)))
 
 
 def _percent(share: float | None) -> str:

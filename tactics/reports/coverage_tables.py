@@ -133,7 +133,8 @@ def saturation_table(read: Dosed, most: Floats) -> Table:
     )  # fmt: skip
 
 
-def _area(read: Dosed, n_cells: int) -> float:
+def area_km2(read: Dosed, n_cells: int) -> float:
+    """The area of so many cells."""
     return n_cells * (read.spec.cell_size_m / 1000) ** 2
 
 
@@ -163,7 +164,7 @@ def _by_area(
     for at in np.flatnonzero(size).tolist():
         line = spent.line(at, slice(None))
         on_record = float(spent.delivered[at].sum() + spent.passing[at].sum())
-        rows.append((*labels[at], *line, int(size[at]), int(seen[at]), on_record / _area(read, int(size[at]))))  # fmt: skip
+        rows.append((*labels[at], *line, int(size[at]), int(seen[at]), on_record / area_km2(read, int(size[at]))))  # fmt: skip
     return rows
 
 

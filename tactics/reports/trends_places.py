@@ -94,16 +94,22 @@ def emerging_table(crimes: Crimes, asked: Asked) -> Table:
         cells = emerging_cells(counts[0], counts[1], recent_days=RECENT_DAYS, before_days=YEAR_OF_WEEKS)
         for cell, n, expected, q in zip(cells.cell, cells.recent, cells.expected, cells.q, strict=True):
             beat = crimes.beat[(crimes.cell == cell) & (crimes.beat >= 0)]
-            code = crimes.beats[int(np.bincount(beat).argmax())][0] if len(beat) else None
+            code, district = crimes.beats[int(np.bincount(beat).argmax())] if len(beat) else (None, None)
             # The key, as in other tables: files for maps draw this square, and without it the whole beat.
-            place = (str(int(crimes.spec.cells[cell])), f"{lat[cell]:.5f}, {lon[cell]:.5f}", code)
+            place = (
+                str(int(crimes.spec.cells[cell])),
+                f"{lat[cell]:.5f}, {lon[cell]:.5f}",
+                district,
+                code,
+            )
             found.append((float(q), (crime_type.name, *place, int(n), float(expected), float(q))))
     rows = [row for __, row in sorted(found, key=lambda item: item[0])[:MOST_CELLS]]
     return Table(
         "emerging",
         _("Emerging cells, %(days)s days to %(last)s") % {"days": RECENT_DAYS, "last": short_day(asked.last)},
         (
-            Column("crime_type", _("Crime type")), Column("cell", _("Cell")), Column("middle", _("Middle of the cell (lat, lon)")), Column("beat", _("Beat")),
+            Column("crime_type", _("Crime type")), Column("cell", _("Cell")), Column("middle", _("Middle of the cell (lat, lon)")),
+            Column("district", _("District")), Column("beat", _("Beat")),
             Column("count", _("Crimes"), "int"), Column("expected", _("Expected"), "number", digits=2), Column("q", "q", "number", digits=3),
         ),
         rows,

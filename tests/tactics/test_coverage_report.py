@@ -144,7 +144,7 @@ def test_page_maps_and_files_are_there_and_cost_a_fixed_number_of_queries(
     assert len(queries) <= 19
     assert "cells and delivered" in page.content.decode()
     assert "files hold all" in page.content.decode()
-    for chart in ("cells", "weeks", "districts"):
+    for chart in ("cells", "weeks", "beats-over-time", "districts-over-time", "districts"):
         drawn = client.get(reverse("tactics:report_chart", args=["riverton", "coverage", chart]) + QUERY)
         assert drawn.content.startswith(b"<?xml")
     answer = client.get(reverse("tactics:table_csv", args=["riverton", "coverage"]) + QUERY + "&table=cells")

@@ -139,6 +139,11 @@ def test_an_emerging_cell_is_its_own_square_and_not_its_whole_beat(
         square = shapely.from_geojson(json.dumps(one["geometry"]))
         assert square.geom_type == "Polygon"
         assert square.centroid.distance(shapely.Point(lon, lat)) < 3e-5
+    beats = Beat.objects.filter(agency=agency).select_related("district")
+    of_beat: dict[str | None, str | None] = {beat.code: beat.district.name or beat.district.code for beat in beats}  # fmt: skip
+    found_in = [(one["properties"]["district"], one["properties"]["beat"]) for one in found]
+    assert found_in == [(of_beat.get(beat), beat) for __, beat in found_in]
+    assert any(district for district, __ in found_in)
     path = tmp_path / "emerging.gpkg"
     path.write_bytes(b"".join(client.get(reverse("tactics:table_gpkg", args=at))))
     frame = geopandas.read_file(path)
