@@ -24,6 +24,7 @@ from missions_project.lib.errors import MissionsError
 from tactics.reports.asked import Asked, asked_from, choices_of
 from tactics.reports.kept_crimes import crimes_keep
 from tactics.reports.kinds import ReportKind, all_kinds, report_made, report_made_at_once
+from tactics.reports.made_by import MADE_BY
 from tactics.reports.seen import personal_report_seen
 from tactics.reports.shapes import Report
 
@@ -82,7 +83,8 @@ def _is_within_reach(agency: Agency) -> bool:
 def _key(agency: Agency, kind: ReportKind, asked: Asked) -> str:
     # Hashed: a choice of all beats is longer than a cache's keys may be. With the limits: what one person may see, another may not.
     # And with the agency's beginning: a file outlives a trial's database, in whose next one the same number is somebody else.
-    question = f"{get_language()} {asked.query} {asked.whose} {agency.created_at.isoformat()}"
+    # What another release has made is not read: its tables may be others.
+    question = f"{MADE_BY} {get_language()} {asked.query} {asked.whose} {agency.created_at.isoformat()}"
     return f"report:{agency.pk}:{kind.slug}:{hashlib.sha256(question.encode()).hexdigest()[:32]}"
 
 

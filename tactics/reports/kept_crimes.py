@@ -18,6 +18,7 @@ from agencies.selectors import active_crime_types
 from forecasting.models import Grid
 from tactics.reports.asked import Asked
 from tactics.reports.crimes import Crimes, CrimesRead, crimes_asked, crimes_read
+from tactics.reports.made_by import MADE_BY
 
 KEEP_S = 36 * 3600
 DAYS_BACK = 365 * 8
@@ -126,4 +127,4 @@ def _local_day(moment: dt.datetime, agency: Agency) -> dt.date:
 
 def _key(agency: Agency) -> str:
     # With the agency's beginning: a file outlives a trial's database, in whose next one the same number is somebody else.
-    return f"crimes:{agency.pk}:{agency.created_at.isoformat()}:{agency.time_zone}"
+    return f"crimes:{MADE_BY}:{agency.pk}:{agency.created_at.isoformat()}:{agency.time_zone}"

@@ -207,6 +207,17 @@ def test_nobody_is_kept_from_signing_in_by_a_broker_that_is_away(
     assert pipeline.reports_ahead() == 1
 
 
+def test_what_another_release_has_kept_is_not_read(
+    sign_in: SignIn, analyst: User, counted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its tables may be others than this one's charts are drawn from."""
+    client = sign_in(analyst)
+    for release, n in (("a", 1), ("a", 1), ("b", 2)):
+        monkeypatch.setattr(kept, "MADE_BY", release)
+        assert client.get(address("report", TRENDS)).status_code == 200
+        assert len(counted) == n
+
+
 def test_there_is_a_turn_at_local_midnight_and_one_at_five(analyst: User) -> None:
     midnight = dt.datetime(2026, 7, 1, 5, 0, tzinfo=dt.UTC)  # in Chicago
     moments = [midnight - dt.timedelta(minutes=1), midnight, midnight + dt.timedelta(hours=4, minutes=59)]
