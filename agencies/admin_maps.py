@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from leaflet.admin import LeafletAdminWidget, LeafletGeoAdminMixin
 
 from agencies.fields import AreaField
+from agencies.models import Agency
 from agencies.selectors import leaflet_settings
 
 
@@ -37,6 +38,8 @@ class AreaWidget(ProjectTemplateMixin, LeafletAdminWidget):  # type: ignore[misc
     template_name = "agencies/area_widget.html"
     field_store_class = "L.AreaFieldStore"
     context_url = ""
+    is_agencys = False
+    """Whether the area is an agency's own, which there may not be yet."""
 
     @property
     def media(self) -> forms.Media:
@@ -59,6 +62,7 @@ class AreaWidget(ProjectTemplateMixin, LeafletAdminWidget):  # type: ignore[misc
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context(name, value, attrs)
         context["context_url"] = self.context_url
+        context["is_agencys"] = self.is_agencys
         return context
 
 
@@ -79,4 +83,5 @@ class AreaAdminMixin(LeafletGeoAdminMixin):  # type: ignore[misc]  # django-leaf
                 field.widget.context_url = f"{url}?without={self.model._meta.model_name}-{edited}"
             else:
                 field.widget.context_url = reverse("admin:agencies_agency_context", args=[0])
+                field.widget.is_agencys = self.model is Agency
         return field
