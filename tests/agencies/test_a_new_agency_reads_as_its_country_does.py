@@ -86,6 +86,8 @@ def test_what_an_agency_has_is_never_left_open_afterwards() -> None:
 def test_its_map_does_not_ask_for_an_agency_that_there_is_not_yet() -> None:
     client = Client()
     client.force_login(make_operator())
+    Agency.objects.create(name="Lakeside", slug="lakeside", time_zone="America/Chicago")
+    Agency.objects.create(name="Riverton", slug="riverton", time_zone="America/Chicago")
     page = client.get(reverse("admin:agencies_agency_add")).content.decode()
     assert "Save first: the boundary" in page
     assert "Choose the agency first" not in page
