@@ -118,7 +118,9 @@ class Servers:
         """A disk of their own, too small for them, until ``enlarge_disk``; without the right to mount one the database only says so."""
         self.disk.mkdir(mode=0o700)
         options = f"size=256k,mode=700,uid={self.data.stat().st_uid}"
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", self.disk], capture_output=True)
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", self.disk], capture_output=True
+        )
         if done.returncode != 0:
             self.disk.rmdir()
             self._say(FULL, database=database)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.faults.installation import Installation, finished, states
+from tests.faults.installation import Installation, closing, finished, states
+from tests.faults.servers import Servers
+from tools import up
 
+LACK = up.missing()
 pytestmark = [pytest.mark.slow, pytest.mark.sqlite_only]
 DISPATCH = "missions_project.pipeline.dispatch"
 
@@ -79,6 +83,37 @@ def test_a_clock_put_forward_by_an_hour_has_a_live_run_done_once(
     time.sleep(3)  # long enough for what it had left
     assert states(one, "plan") == [("succeeded", 2)]
     assert one.summed()["rows"] == calm["rows"]
+
+
+@pytest.mark.skipif(bool(LACK), reason=LACK)
+def test_one_worker_whose_clock_is_an_hour_ahead_is_followed_when_it_is_killed(
+    servers: Servers, tmp_path: Path, calm: dict[str, Any]
+) -> None:
+    """Its signs of life lie in the future for those whose clocks are right."""
+    with closing(servers.stack(tmp_path / "one")) as one:
+        (one.folder / "ahead").write_text("3600")
+        one.have("importrun 5 group once")
+        ahead, others = one.keeper(only="worker.ingest", FAULTS_CLOCK="ahead"), one.keeper("plan")
+        seen: set[tuple[Any, ...]] = set()
+
+        def keep() -> None:
+            ahead()
+            others()
+            seen.update(
+                one.rows("SELECT heartbeat_at > now() + interval '50 minutes' FROM ingestion_importrun")
+            )
+
+        one.line("import", keep=keep)
+        assert (True,) in seen, "its clock was right"
+        assert one.deaths == ["importrun 5 group once"]
+        assert states(one, "import") == [("succeeded", 2)]
+        found = one.summed()
+    for label in ("ingestion.Incident", "ingestion.QuarantinedRow"):
+        assert found["rows"][label] == calm["rows"][label]
+    (run,) = (run for run in found["runs"] if run["kind"] == "ImportRun")
+    assert run["counts"] == calm["runs"][0]["counts"]
+    assert run["closed"]
+    assert not run["error"]
 
 
 def test_a_full_disk_puts_the_import_off_and_loses_nothing(
