@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,6 @@ def either(
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """PostgreSQL and Redis, for all tests: each has a database of its own in them."""
-    made = Servers(tmp_path_factory.mktemp("servers") / "both")
-    yield made
-    made.close()
+    """PostgreSQL and Redis, for all tests that leave them alone: each has a database of its own in them."""
+    with closing(Servers(tmp_path_factory.mktemp("servers") / "both")) as made:
+        yield made
