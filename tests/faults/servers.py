@@ -43,7 +43,7 @@ class Servers:
         """A city with nothing imported yet, in a database and a Redis of its own, with the processes of a trial on one machine."""
         return Installation(self._city(folder, WORKS[0]), **self._places())
 
-    def stack(self, folder: Path, *, before: str = WORKS[0]) -> Stack:
+    def stack(self, folder: Path, *, before: str = WORKS[0]) -> Installation:
         """A city from before a work with the processes of the production stack."""
         return Stack(self._city(folder, before), self, **self._places())
 
