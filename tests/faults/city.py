@@ -281,6 +281,11 @@ def main() -> None:
         print(json.dumps(cookies()))
     elif order == "build":
         build(folder)
+    elif order == "work":
+        work_here(sys.argv[3], folder)
+    elif order == "ask":
+        for what in sys.argv[3:]:
+            queue(what, folder)
     elif order == "queue":
         for what in sys.argv[3:]:
             queue(what, folder)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from django.conf import settings
 
 from tests.faults.installation import Installation
 from tests.faults.servers import Servers
+from tools import up
 
 # They turn the clock and arm the faults of the process that imports them: not this one's.
 collect_ignore = ["settings.py", "worker.py"]
@@ -66,9 +68,30 @@ def before(built: Path, tmp_path: Path) -> Iterator[Callable[[str], Installation
         one.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(params=["trial", "stack"])
+def either(
+    request: pytest.FixtureRequest, before: Callable[[str], Installation], tmp_path: Path
+) -> Iterator[Callable[[str], Installation]]:
+    """As ``before``: once a trial on one machine, once the production stack."""
+    if request.param == "trial":
+        yield before
+        return
+    if lack := up.missing():
+        pytest.skip(lack)
+    servers: Servers = request.getfixturevalue("servers")
+    made: list[Installation] = []
+
+    def copy(what: str) -> Installation:
+        made.append(servers.stack(tmp_path / f"{what}{len(made)}", before=what))
+        return made[-1]
+
+    yield copy
+    for one in made:
+        one.close()
+
+
+@pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """PostgreSQL and Redis, for all tests of a file: each has a database of its own in them."""
-    made = Servers(tmp_path_factory.mktemp("servers") / "both")
-    yield made
-    made.close()
+    """PostgreSQL and Redis, for all tests that leave them alone: each has a database of its own in them."""
+    with closing(Servers(tmp_path_factory.mktemp("servers") / "both")) as made:
+        yield made

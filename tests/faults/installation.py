@@ -90,8 +90,8 @@ class Installation:
             asking.kill()
         assert asking.returncode == 0, (self.folder / "line.log").read_text()[-3000:]
 
-    def keeper(self, **options: Any) -> Crew:
-        """Has one worker, which does everything."""
+    def keeper(self, *works: str, **options: Any) -> Crew:
+        """Has the processes that these works need, or all: one worker, which does everything."""
         return Crew({"worker": partial(self.start, **options)})
 
     def worker_of(self, what: str) -> str:
@@ -101,6 +101,10 @@ class Installation:
     def summed(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.order("sum").splitlines()[-1])
         return found
+
+    def start_second(self, what: str) -> subprocess.Popen[bytes]:
+        """One more worker for a kind of work, without a scheduler."""
+        return self.start(scheduler=False)
 
     def start(self, *, scheduler: bool = True, worker: bool = True, **extra: str) -> subprocess.Popen[bytes]:
         """A worker with the scheduler in it, as the embedded default has; or one of the two alone."""
@@ -143,6 +147,15 @@ class Installation:
         raise AssertionError(
             f"The web server did not start:\n{(self.folder / 'web.log').read_text()[-3000:]}"
         )
+
+    def fill_disk(self) -> None:
+        """Let the workers find a full disk, until ``free_disk``."""
+        for worker in self.workers:
+            self.limit_files(worker, 400_000)
+
+    def free_disk(self) -> None:
+        for worker in self.workers:
+            self.limit_files(worker, -1)
 
     def limit_files(self, process: subprocess.Popen[bytes], n_bytes: int) -> None:
         """Let no file of the worker and its children grow beyond this, as on a disk that is full; -1 lifts it."""

@@ -29,17 +29,21 @@ def test_each_work_killed_twice_ends_as_if_nothing_had_been(
 
 
 def test_a_work_that_kills_its_worker_each_time_is_given_up_and_holds_up_nobody(
-    before: Callable[[str], Installation],
+    either: Callable[[str], Installation], calm: dict[str, Any]
 ) -> None:
-    rough = before("plan")
-    poison = "missionplan 2 child always"
+    rough = either("forecast")
+    poison = "trainingrun 3 child always"
     rough.have(poison)
-    rough.line("plan", "forecast", keep=rough.keeper())
+    keeper = rough.keeper()
+    rough.order("ask", "training")
+    rough.wait(lambda: rough.deaths, keep=keeper)
+    # Into the same queue, while the poison waits for its next try.
+    rough.line("forecast", "plan", keep=keeper)
     assert rough.deaths == [poison] * MAX_ATTEMPTS
-    assert states(rough, "plan") == [("failed", MAX_ATTEMPTS)]
-    ((error,),) = rough.rows("SELECT error FROM patrols_missionplan")
+    # The one of the calm part, and the poison.
+    assert states(rough, "training") == [("succeeded", 1), ("failed", MAX_ATTEMPTS)]
+    ((error,),) = rough.rows("SELECT error FROM forecasting_trainingrun WHERE status = 'failed'")
     assert f"The worker died {MAX_ATTEMPTS} times" in error
     assert "Next step:" in error
-    # The one of the calm part, and the one behind the poison.
-    assert states(rough, "forecast") == [("succeeded", 1)] * 2
-    assert rough.rows("SELECT COUNT(*) FROM patrols_mission") == [(0,)]
+    assert [states(rough, what) for what in ("forecast", "plan")] == [[("succeeded", 1)]] * 2
+    assert rough.summed()["rows"] == calm["rows"]

@@ -52,11 +52,11 @@ ANSWERS = {
 
 
 def test_an_answer_that_trickles_is_cut_off_and_the_run_says_why(
-    before: Callable[[str], Installation], calm: dict[str, Any]
+    either: Callable[[str], Installation], calm: dict[str, Any]
 ) -> None:
-    one = before("import")
+    one = either("import")
     one.environment |= LIMITS
-    keeper = one.keeper()
+    keeper = one.keeper("import")
     with serving(Portal()) as portal:
         portal.files["/rms.csv"] = day_file(one.folder, 0).read_bytes(), "text/csv"
         one.order("feed", f"{portal.url}/rms.csv")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.faults.city import WORKS
-from tests.faults.installation import closing, states
+from tests.faults.installation import states
 from tests.faults.servers import Servers
 from tools import up
 
@@ -18,6 +20,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.sqlite_only, pytest.mark.skipif(bool
 DOWN_SECONDS = 3.0
 HELD = {"importrun": 5, "trainingrun": 3, "forecastrun": 3, "missionplan": 2}
 """At which of its signs of life each work waits until the server under it is down: a plan alone is over between two looks."""
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Of their own: recovery from a crash goes through every file of every database, for more than a minute where there are many."""
+    with closing(Servers(tmp_path_factory.mktemp("servers") / "both")) as made:
+        yield made
 
 
 def test_a_crash_of_the_database_and_a_broker_that_forgets_lose_and_double_nothing(
