@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 from django.conf import settings
 
-from tools import up
+from tools import postgres, up
 
 DEPLOY = Path(settings.BASE_DIR) / "deploy"
 UNITS = sorted((DEPLOY / "systemd").iterdir())
@@ -21,7 +24,7 @@ QUEUES = [queue.name for queue in settings.CELERY_TASK_QUEUES]
 def test_compose_runs_web_scheduler_servers_and_a_worker_for_each_queue() -> None:
     stack = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
     services = stack["services"]
-    assert set(services) == {"migrate", "web", "beat", "postgres", "redis", "nginx"} | {
+    assert set(services) == {"migrate", "web", "beat", "backup", "postgres", "redis", "nginx"} | {
         f"worker-{name}" for name in QUEUES
     }
     for name in QUEUES:
@@ -40,6 +43,66 @@ def test_compose_runs_web_scheduler_servers_and_a_worker_for_each_queue() -> Non
     assert [name for name, service in services.items() if service.get("ports")] == ["nginx"], (
         "only nginx is reachable"
     )
+
+
+def test_the_containers_pg_dump_is_as_new_as_their_server() -> None:
+    server = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["postgres"]["image"]
+    client = re.search(r"postgresql-client-(\d+)", (DEPLOY / "Dockerfile").read_text())
+    assert client is not None
+    assert server == f"postgres:{client[1]}-bookworm"
+
+
+def test_the_containers_backup_is_made_at_night(tmp_path: Path) -> None:
+    """The loop itself, in the shell of the image's family, with `sleep` and `python` as they are called."""
+    shell, flag, loop = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["backup"]["command"]
+    for name, says in (
+        ("sleep", 'echo "sleep $1" >> log; [ $(wc -l < log) -lt 4 ]'),
+        ("python", 'echo "$@" >> log; false'),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{says}\n")
+        (tmp_path / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TZ": "UTC"}
+    # Compose reads two dollar signs as one.
+    subprocess.run([shell, flag, loop.replace("$$", "$")], cwd=tmp_path, env=environment, check=False)
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert lines[1::2] == ["manage.py backup --to /var/lib/missions/backups --keep 14"] * 2, (
+        "one that failed ended it"
+    )
+    for line in lines[::2]:
+        wakes = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=int(line.split()[1]))
+        assert abs((wakes - wakes.replace(hour=3, minute=18, second=0)).total_seconds()) < 30
+
+
+@pytest.mark.skipif(
+    postgres.find_binaries() is None, reason="no PostgreSQL found. To run it: apt-get install postgresql"
+)
+def test_the_containers_database_role_is_no_superuser() -> None:
+    binaries = postgres.find_binaries()
+    assert binaries is not None
+    with postgres.cluster(binaries) as url:
+        server = urlsplit(url)
+        environment = os.environ | {
+            "PATH": f"{binaries}:{os.environ['PATH']}", "PGHOST": "127.0.0.1", "PGPORT": str(server.port),
+            "POSTGRES_USER": postgres.SUPERUSER, "POSTGRES_PASSWORD": "it's \"quoted\"",
+        }  # fmt: skip
+
+        def asked(statement: str) -> str:
+            program = ["psql", "-X", "-At", "-U", postgres.SUPERUSER, "-d", "postgres", "-c", statement]
+            return subprocess.run(program, env=environment, check=True, capture_output=True, text=True).stdout
+
+        asked(
+            f"ALTER ROLE {postgres.SUPERUSER} PASSWORD 'its own'; ALTER DATABASE postgres OWNER TO {postgres.SUPERUSER}; DROP ROLE missions"
+        )
+        subprocess.run([DEPLOY / "postgres-role.sh"], env=environment, check=True)
+        told = asked(
+            "SELECT rolsuper, rolbypassrls, rolpassword LIKE 'SCRAM-%' FROM pg_authid WHERE rolname = 'missions'"
+        )
+        assert told == "f|f|t\n"
+        assert asked("SELECT rolpassword IS NULL FROM pg_authid WHERE rolname = current_user") == "t\n"
+        assert (
+            asked("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'missions'")
+            == "missions\n"
+        )
 
 
 def test_only_what_must_be_is_published_and_nothing_runs_as_root() -> None:
