@@ -24,7 +24,7 @@ from missions_project.demo.profiles import hour_axis, hour_of_week_profile, weat
 from missions_project.demo.setup import PEOPLE, SLUG
 from missions_project.lib.errors import MissionsError
 from missions_project.lib.progress import Progress
-from patrols.models import MissionPlan
+from patrols.models import MissionPlan, PlanSchedule
 from tactics.defaults import agency_defaults_create
 
 STUDY_SLUG = "riverton-study"
@@ -121,6 +121,8 @@ def _agency(slug: str, city: City) -> Agency:
             agency=agency, path=folder / "beats.geojson", code_property="code", district_property="district"
         )
     agency_defaults_create(agency=agency)
+    # Its past is planted, and its models have no files: each shift of today would fail and be told to the operator.
+    PlanSchedule.objects.get_or_create(agency=agency, shift=None, defaults={"is_on": False})
     if not Grid.objects.filter(agency=agency, is_active=True).exists():
         grid_build(agency=agency)
     # Whoever can sign in to the demo city can look at this one, in the same role.

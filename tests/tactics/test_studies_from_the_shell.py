@@ -14,8 +14,9 @@ from django.utils import timezone
 
 from agencies.models import Agency
 from missions_project.demo import planted_city
-from patrols.models import MissionPlan
+from patrols.models import MissionPlan, PlanSchedule
 from patrols.selectors import models_behind
+from patrols.services import schedules
 from tactics.models import ImpactStudy
 from tactics.services import study_create, study_freeze
 from tests.factories import make_member
@@ -70,6 +71,11 @@ def test_a_planted_history_is_made_once(settings: Any, tmp_path: Path) -> None:
     assert plans.latest("on").on == timezone.localdate() - dt.timedelta(days=15)
     assert "Truth:" in text
     assert not ImpactStudy.objects.exists()
+    assert not [row for row, _ in schedules._due(timezone.now()) if row["agency_id"] == agency.pk], (
+        "its models have no files"
+    )
+    PlanSchedule.objects.filter(agency=agency).update(is_on=True)
+    assert [row for row, _ in schedules._due(timezone.now()) if row["agency_id"] == agency.pk]
     with pytest.raises(CommandError, match="has its history already"):
         run("demo_history", "--weeks", 1, "--no-report")
 
