@@ -270,13 +270,18 @@
   };
 
   /* The button of the next state lies where the last one was: a double tap must not press both. */
+  const sincePressed = () => Date.now() - Number(sessionStorage.getItem("missions-pressed") || 0);
   const isSecondTap = () => {
-    const last = Number(sessionStorage.getItem("missions-pressed") || 0);
-    const instant = Date.now();
-    if (instant - last < 1000 && instant >= last) { return true; }
-    sessionStorage.setItem("missions-pressed", String(instant));
+    const since = sincePressed();
+    if (since >= 0 && since < 1000) { return true; }
+    sessionStorage.setItem("missions-pressed", String(Date.now()));
     return false;
   };
+  // Nor may it lead away from what there is to tick off.
+  one("[data-next]")?.addEventListener("click", (event) => {
+    const since = sincePressed();
+    if (since >= 0 && since < 500) { event.preventDefault(); }
+  });
 
   document.addEventListener("submit", async (event) => {
     const form = event.target;
