@@ -40,4 +40,5 @@ def know_tactic(sender: Any, agency: Agency, slug: str, **_kwargs: Any) -> None:
 @receiver(user_logged_in, dispatch_uid="tactics: count for who comes")
 def count_for_reader(sender: Any, user: User, **_kwargs: Any) -> None:
     """Let the reports of this person's agencies be counted while they look around, where nobody has read them for long."""
-    transaction.on_commit(lambda: ahead_ask(user))
+    # Robust: where broker and cache are away nobody is kept from signing in.
+    transaction.on_commit(lambda: ahead_ask(user), robust=True)

@@ -18,6 +18,7 @@ from agencies.access import Access
 from agencies.models import Agency, Membership, User
 from forecasting.services import grid_build
 from missions_project import pipeline
+from tactics import receivers
 from tactics.reports import kept
 from tactics.reports.asked import asked_from, choices_of
 from tactics.reports.kinds import all_kinds
@@ -205,6 +206,25 @@ def test_nobody_is_kept_from_signing_in_by_a_broker_that_is_away(
     asked: list[tuple[int, list[str]]] = []
     monkeypatch.setattr(reports_ahead_task, "delay", lambda *args: asked.append(args))
     assert pipeline.reports_ahead() == 1
+
+
+def test_nobody_is_kept_from_signing_in_by_a_cache_that_is_away(
+    town: Agency, analyst: User, monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Callable[..., Any],
+) -> None:  # fmt: skip
+    analyst.set_password("a pass phrase of some length")
+    analyst.save()
+    tried: list[User] = []
+
+    def away(person: User) -> int:
+        tried.append(person)
+        raise ConnectionError("Error 111 connecting to 127.0.0.1:6379.")
+
+    monkeypatch.setattr(receivers, "ahead_ask", away)
+    words = {"login": analyst.username, "password": "a pass phrase of some length"}
+    with django_capture_on_commit_callbacks(execute=True):
+        assert Client().post(reverse("account_login"), words).status_code == 302
+    assert tried == [analyst]
 
 
 def test_what_another_release_has_kept_is_not_read(
